@@ -1,0 +1,40 @@
+/* buf.h - bytes that we build. A buffer is born with a maximum; what would not fit sets a sticky
+ * mark instead of growing or cutting, so one check at the end is enough. */
+#ifndef PODOP_BUF_H
+#define PODOP_BUF_H
+
+#include "podop/span.h"
+
+#include <stdint.h>
+
+struct buf {
+    char *ptr;
+    size_t len, cap, max; /* bytes; cap is what is allocated, never above max */
+    bool is_over;         /* something did not fit: the content is not to be used */
+};
+
+void buf_init(struct buf *b, size_t max); /* allocates nothing yet */
+void buf_deinit(struct buf *b);           /* b is as after buf_init() */
+
+void buf_add(struct buf *b, struct span bytes);
+void buf_add_char(struct buf *b, char c);
+void buf_add_uint(struct buf *b, uint64_t n); /* decimal */
+/* Each byte as %XX but for A-Z a-z 0-9 - . _ ~ and, with keep_slash, / (RFC 3986 section 2.3). */
+void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash);
+
+/* Room for n more bytes behind len, or NULL (and is_over) when that would be above max. Write
+ * there, then add to len what was written. */
+char *buf_reserve(struct buf *b, size_t n);
+
+void buf_drop(struct buf *b, size_t n); /* the first n bytes, n <= len */
+void buf_clear(struct buf *b);          /* forgets bytes and mark, keeps the memory */
+
+/* With a NUL behind it; NULL when is_over. Borrowed, until the next change. */
+const char *buf_string(struct buf *b);
+
+static inline struct span buf_span(const struct buf *b)
+{
+    return (struct span){b->ptr, b->len};
+}
+
+#endif

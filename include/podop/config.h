@@ -1,0 +1,114 @@
+/* config.h - what the administrator wants: the file and the command line, read, checked and laid
+ * out as plain structs. All strings, arrays and numbers are owned by struct config and stay as they
+ * are until config_free(). */
+#ifndef PODOP_CONFIG_H
+#define PODOP_CONFIG_H
+
+#include "podop/error.h"
+#include "podop/log.h"
+#include "podop/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A list of strings as a setting holds it. */
+struct string_list {
+    char **items;
+    size_t count;
+};
+
+enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT };
+
+/* Where a value comes from, for messages: "FILE:LINE" or "--name", never NULL. */
+struct listen_config {
+    char *origin;
+    char *socket;             /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
+    enum listen_mode mode;
+    unsigned permissions;     /* of a unix socket, e.g. 0660 */
+    char *owner, *group;      /* names or numbers; NULL: left as it is */
+    struct string_list tables; /* only these are served here; empty: all */
+    uint32_t max_clients;
+    uint32_t request_timeout_ms;
+    size_t max_request;       /* bytes; 0: the protocol's own default */
+    size_t max_reply;         /* bytes of a socketmap reply's payload */
+};
+
+struct cache_config {
+    uint32_t ttl_ms;          /* 0: no cache */
+    uint32_t negative_ttl_ms;
+    uint32_t stale_ms;
+    uint32_t max_entries;
+    size_t max_bytes;
+};
+
+enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
+
+struct table_config {
+    char *origin;
+    char *name;
+    char *type;
+    char *param;
+    uint32_t timeout_ms;
+    struct cache_config cache;
+    struct string_list skip;    /* shell patterns */
+    /* url */
+    uint32_t connect_timeout_ms;
+    uint32_t retries;
+    struct string_list headers; /* "Name: value", checked */
+    char *unix_socket;          /* NULL: none */
+    size_t max_response;        /* bytes */
+    char *select;               /* a JSON pointer; NULL: the whole answer */
+    enum url_encode encode;
+};
+
+struct pool_config {
+    uint32_t max_connections; /* per backend host */
+    uint32_t idle_timeout_ms;
+};
+
+struct config {
+    char *user, *group; /* NULL: privileges are kept */
+    enum log_level log_level;
+    enum log_format log_format;
+    enum log_target log_target;
+    uint32_t shutdown_timeout_ms;
+    struct pool_config pool;
+    struct listen_config *listen;
+    size_t listen_count;
+    struct table_config *tables;
+    size_t table_count;
+};
+
+/* What the command line adds on top of the file; made by cmdline.h. Strings are borrowed. */
+struct cmdline_socket {
+    const char *socket;
+    const char *mode; /* NULL: auto */
+};
+struct cmdline_table {
+    const char *name, *type, *param;
+};
+struct cmdline_set {
+    const char *path, *value; /* --set PATH=VALUE; the path is a copy owned by struct cmdline */
+};
+struct config_source {
+    const char *file; /* NULL: no file is read */
+    const struct cmdline_socket *sockets;
+    size_t socket_count;
+    const struct cmdline_table *tables;
+    size_t table_count;
+    const struct cmdline_set *sets;
+    size_t set_count;
+    int verbose; /* 1: at least info, 2: debug */
+};
+
+/* One fault: text is the whole line for a human, "FILE:LINE: message", or "--set x=y: message". */
+typedef void config_report_fn(void *arg, const char *text);
+
+/* Reads and checks everything. Every fault there is goes to report (a syntax error ends the
+ * reading, as nothing behind it can be trusted). NULL when there was one. */
+struct config *config_load(const struct config_source *source, config_report_fn *report,
+                           void *arg);
+void config_free(struct config **config); /* *config becomes NULL; a NULL *config is fine */
+
+#endif

@@ -1,0 +1,26 @@
+/* reply.h - what became of one request to a table, in terms that every protocol can tell. */
+#ifndef PODOP_REPLY_H
+#define PODOP_REPLY_H
+
+#include "podop/span.h"
+
+enum reply_status {
+    REPLY_FOUND,
+    REPLY_MISS,      /* there is no such key; the only status that lets Postfix reject mail */
+    REPLY_TEMPORARY, /* try again later */
+    REPLY_TIMEOUT,   /* temporary, for want of time */
+    REPLY_PERMANENT, /* can never be answered: the request or the value is at fault */
+};
+
+struct reply {
+    enum reply_status status;
+    struct span map_value;  /* FOUND: as a Postfix map gets it, the items of a list joined by ',';
+                             * empty is what Postfix has to be told as a miss */
+    struct span dict_value; /* FOUND: as a Dovecot dict gets it, a list in compact JSON */
+    struct span reason;     /* otherwise: for the client and its log; never a secret */
+};
+
+/* "found", "miss", "temporary", "timeout", "permanent": for logs. */
+const char *reply_status_name(enum reply_status status);
+
+#endif

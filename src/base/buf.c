@@ -1,0 +1,107 @@
+#include "podop/buf.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+enum { BUF_FIRST_BYTES = 64 };
+
+void buf_init(struct buf *b, size_t max)
+{
+    *b = (struct buf){.max = max};
+}
+
+void buf_deinit(struct buf *b)
+{
+    free(b->ptr);
+    buf_init(b, b->max);
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+    if (b->is_over || n > b->max - b->len) {
+        b->is_over = true;
+        return NULL;
+    }
+    if (n > b->cap - b->len) {
+        size_t need = b->len + n; /* at most max, so it cannot wrap */
+        size_t cap = b->cap == 0 ? BUF_FIRST_BYTES : b->cap;
+
+        while (cap < need)
+            cap = cap > b->max / 2 ? b->max : cap * 2;
+        b->cap = cap < b->max ? cap : b->max;
+        b->ptr = xrealloc(b->ptr, b->cap);
+    }
+    return b->ptr + b->len;
+}
+
+void buf_add(struct buf *b, struct span bytes)
+{
+    char *to = buf_reserve(b, bytes.len);
+
+    if (to == NULL || bytes.len == 0)
+        return;
+    memcpy(to, bytes.ptr, bytes.len);
+    b->len += bytes.len;
+}
+
+void buf_add_char(struct buf *b, char c)
+{
+    buf_add(b, (struct span){&c, 1});
+}
+
+void buf_add_uint(struct buf *b, uint64_t n)
+{
+    char digits[20]; /* 2^64 - 1 has twenty */
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    buf_add(b, (struct span){digits + at, sizeof(digits) - at});
+}
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+        unsigned char byte = (unsigned char)c;
+
+        if (is_unreserved(c) || (keep_slash && c == '/'))
+            buf_add_char(b, c);
+        else
+            buf_add(b, (struct span){(const char[]){'%', hex[byte >> 4], hex[byte & 15]}, 3});
+    }
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+    b->len -= n;
+    if (b->len > 0 && n > 0)
+        memmove(b->ptr, b->ptr + n, b->len);
+}
+
+void buf_clear(struct buf *b)
+{
+    b->len = 0;
+    b->is_over = false;
+}
+
+const char *buf_string(struct buf *b)
+{
+    char *end = buf_reserve(b, 1);
+
+    if (end == NULL)
+        return NULL;
+    *end = '\0';
+    return b->ptr;
+}

@@ -1,0 +1,49 @@
+#include "podop/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *ptr)
+{
+    if (ptr == NULL) {
+        fputs("podop: out of memory\n", stderr);
+        abort();
+    }
+    return ptr;
+}
+
+void *xmalloc(size_t bytes)
+{
+    return must(malloc(bytes == 0 ? 1 : bytes));
+}
+
+void *xcalloc(size_t count, size_t bytes)
+{
+    return must(calloc(count == 0 ? 1 : count, bytes == 0 ? 1 : bytes));
+}
+
+void *xrealloc(void *ptr, size_t bytes)
+{
+    return must(realloc(ptr, bytes == 0 ? 1 : bytes));
+}
+
+void *xreallocarray(void *ptr, size_t count, size_t bytes)
+{
+    return must(reallocarray(ptr, count == 0 ? 1 : count, bytes == 0 ? 1 : bytes));
+}
+
+char *xstrdup(const char *text)
+{
+    return xmemdup0(text, strlen(text));
+}
+
+char *xmemdup0(const void *bytes, size_t len)
+{
+    char *copy = xmalloc(len + 1);
+
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    return copy;
+}

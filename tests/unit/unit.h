@@ -1,0 +1,19 @@
+/* unit.h - what every unit test includes: cmocka wants these headers first, and in this order. */
+#ifndef PODOP_TESTS_UNIT_H
+#define PODOP_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "podop/mem.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#endif
