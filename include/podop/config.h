@@ -23,19 +23,19 @@ enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT };
 /* Where a value comes from, for messages: "FILE:LINE" or "--name", never NULL. */
 struct listen_config {
     char *origin;
-    char *socket;             /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
+    char *socket; /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
     enum listen_mode mode;
-    unsigned permissions;     /* of a unix socket, e.g. 0660 */
-    char *owner, *group;      /* names or numbers; NULL: left as it is */
+    unsigned permissions;      /* of a unix socket, e.g. 0660 */
+    char *owner, *group;       /* names or numbers; NULL: left as it is */
     struct string_list tables; /* only these are served here; empty: all */
     uint32_t max_clients;
     uint32_t request_timeout_ms;
-    size_t max_request;       /* bytes; 0: the protocol's own default */
-    size_t max_reply;         /* bytes of a socketmap reply's payload */
+    size_t max_request; /* bytes; 0: the protocol's own default */
+    size_t max_reply;   /* bytes of a socketmap reply's payload */
 };
 
 struct cache_config {
-    uint32_t ttl_ms;          /* 0: no cache */
+    uint32_t ttl_ms; /* 0: no cache */
     uint32_t negative_ttl_ms;
     uint32_t stale_ms;
     uint32_t max_entries;
@@ -51,7 +51,7 @@ struct table_config {
     char *param;
     uint32_t timeout_ms;
     struct cache_config cache;
-    struct string_list skip;    /* shell patterns */
+    struct string_list skip; /* shell patterns */
     /* url */
     uint32_t connect_timeout_ms;
     uint32_t retries;
@@ -89,7 +89,8 @@ struct cmdline_table {
     const char *name, *type, *param;
 };
 struct cmdline_set {
-    const char *path, *value; /* --set PATH=VALUE; the path is a copy owned by struct cmdline */
+    struct span path; /* --set PATH=VALUE: what is before the first '=' */
+    const char *value;
 };
 struct config_source {
     const char *file; /* NULL: no file is read */
@@ -102,13 +103,16 @@ struct config_source {
     int verbose; /* 1: at least info, 2: debug */
 };
 
-/* One fault: text is the whole line for a human, "FILE:LINE: message", or "--set x=y: message". */
+/* One fault: text is the whole line for a human and without control bytes, "FILE:LINE: message",
+ * "FILE: message" of a file as a whole, or "--set x=y: message". It ends when this returns. */
 typedef void config_report_fn(void *arg, const char *text);
+
+/* The table types that podop.conf may name, NULL at the end. */
+extern const char *const config_table_types[];
 
 /* Reads and checks everything. Every fault there is goes to report (a syntax error ends the
  * reading, as nothing behind it can be trusted). NULL when there was one. */
-struct config *config_load(const struct config_source *source, config_report_fn *report,
-                           void *arg);
+struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg);
 void config_free(struct config **config); /* *config becomes NULL; a NULL *config is fine */
 
 #endif

@@ -18,8 +18,8 @@ struct log {
     enum log_level level; /* what is above it is not written */
     enum log_format format;
     enum log_target target;
-    bool has_time;   /* each line begins with its time; off where the journal adds its own */
-    uint64_t lost;   /* lines dropped since the reader of stderr stopped reading; told later */
+    bool has_time; /* each line begins with its time; off where the journal adds its own */
+    uint64_t lost; /* lines dropped since the reader of stderr stopped reading; told later */
 };
 
 struct log_field {

@@ -6,11 +6,11 @@
 #include <stddef.h>
 
 void *xmalloc(size_t bytes);
-void *xcalloc(size_t count, size_t bytes);             /* zeroed */
+void *xcalloc(size_t count, size_t bytes); /* zeroed */
 void *xrealloc(void *ptr, size_t bytes);
 void *xreallocarray(void *ptr, size_t count, size_t bytes);
 char *xstrdup(const char *text);
-char *xmemdup0(const void *bytes, size_t len);         /* a copy with a NUL behind it */
+char *xmemdup0(const void *bytes, size_t len); /* a copy with a NUL behind it */
 
 /* The struct that holds member, given a pointer to that member. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

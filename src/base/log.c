@@ -60,7 +60,10 @@ static void add_escaped(struct buf *out, enum log_format format, struct span tex
                    !is_c1_control((struct span){shown.ptr + i, len})) {
             buf_add(out, (struct span){shown.ptr + i, len});
         } else if (format == LOG_FORMAT_JSON) {
-            snprintf(code, sizeof(code), "\\u%04x", len == 0 ? 0xfffdU : len == 2 ? (unsigned char)shown.ptr[i + 1] : byte);
+            snprintf(code, sizeof(code), "\\u%04x",
+                     len == 0   ? 0xfffdU
+                     : len == 2 ? (unsigned char)shown.ptr[i + 1]
+                                : byte);
             buf_add(out, span_of(code));
         } else {
             len = 1;

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""A small mail database for podop to ask: all that a backend has to answer, on one page.
+
+    GET    /alias/bob@example.com   200 and the value, any JSON, or 404
+    GET    /auth/userdb/            what lies below: 200 and an array of names for userdb/,
+                                    an object of names and values for everything else
+    POST   /meta/some/key           stores the body, any JSON: 204
+    DELETE /meta/some/key           204, whether it was there or not
+    PATCH  /quota/messages/bob      {"inc": 5} adds 5: 204; 404 without a value, 409 if it is none
+"""
+import argparse
+import json
+import sqlite3
+from contextlib import suppress
+from functools import partialmethod
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from threading import Lock
+from urllib.parse import unquote
+
+FIRST_ENTRIES = {
+    "domain/example.com": "example.com",
+    "mailbox/alice@example.com": "example.com/alice/",
+    "mailbox/bob@example.com": "example.com/bob/",
+    "alias/bob@example.com": "bob@example.com",
+    "alias/team@example.com": ["alice@example.com", "bob@example.com"],
+    "auth/passdb/alice@example.com": {"password": "{PLAIN}wonderland"},
+    "auth/passdb/bob@example.com": {"password": "{PLAIN}secret"},
+    "auth/userdb/alice@example.com": {"quota_rule": "*:bytes=2000000000"},
+    "auth/userdb/bob@example.com": {"quota_rule": "*:bytes=1000000000"},
+}
+
+
+def open_database(file):
+    db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'entry'").fetchone():
+        db.execute("CREATE TABLE entry (path TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        for path, value in FIRST_ENTRIES.items():
+            store(db, path, json.dumps(value))
+    return db
+
+
+def lookup(db, path, _body=""):
+    if not path.endswith("/"):
+        row = db.execute("SELECT value FROM entry WHERE path = ?", [path]).fetchone()
+        return (200, row[0]) if row else (404, "")
+    end = path[:-1] + "0"  # "0" comes after "/", so this comes after all that lies below
+    rows = db.execute("SELECT path, value FROM entry WHERE path > ? AND path < ?", [path, end])
+    below = {json.dumps(name.removeprefix(path)): value for name, value in rows}
+    if path.endswith("/userdb/"):
+        return 200, "[" + ", ".join(below) + "]"
+    return 200, "{" + ", ".join(f"{name}: {value}" for name, value in below.items()) + "}"
+
+
+def store(db, path, body):
+    json.loads(body, parse_constant=int)  # raises for what is no JSON, NaN and Infinity included
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?)", [path, body])  # kept as it came
+    return 204, ""
+
+
+def remove(db, path, _body):
+    db.execute("DELETE FROM entry WHERE path = ?", [path])
+    return 204, ""
+
+
+def increment(db, path, body):
+    status, value = lookup(db, path)
+    if status == 404:
+        return 404, ""
+    if type(json.loads(value)) not in (int, float):
+        return 409, ""
+    return store(db, path, json.dumps(json.loads(value) + json.loads(body)["inc"]))
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections are kept,
+    wbufsize = -1  # headers and body leave together,
+    disable_nagle_algorithm = True  # and at once
+    lock = Lock()  # one request at a time has the database
+
+    def answer(self, operation):
+        length = int(self.headers.get("Content-Length", 0))
+        self.wfile.flush()  # it may hold a "100 Continue" that the body waits for
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # the client is gone, and half a value is none
+        path = unquote(self.path.partition("?")[0], errors="surrogateescape").removeprefix("/")
+        try:
+            with self.lock:
+                status, text = operation(self.db, path, body.decode())
+        except UnicodeEncodeError:  # a path that is not UTF-8: nothing can be stored there
+            status, text = 404, ""
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
+            status, text = 400, ""  # the body is not what it should be
+        self.send_response(status)
+        if status != 204:  # which has no body, and so no length
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text.encode())))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET, do_POST = partialmethod(answer, lookup), partialmethod(answer, store)
+    do_DELETE, do_PATCH = partialmethod(answer, remove), partialmethod(answer, increment)
+
+
+class Server(ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 1024
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--listen", "--port", default="127.0.0.1:9101", metavar="[HOST:]PORT")
+    options.add_argument("--database", default=":memory:", metavar="FILE", help="default: memory")
+    args = options.parse_args()
+    host, _, port = args.listen.rpartition(":")
+    Handler.db = open_database(args.database)
+    with suppress(KeyboardInterrupt), Server((host or "127.0.0.1", int(port)), Handler) as server:
+        print("answering on http://%s:%d" % server.server_address, flush=True)
+        server.serve_forever()

@@ -1,0 +1,32 @@
+/* address.h - where to listen or to connect: "/path", "unix:/path", "HOST:PORT", "[::1]:PORT",
+ * "inet:HOST:PORT". */
+#ifndef PODOP_ADDRESS_H
+#define PODOP_ADDRESS_H
+
+#include "podop/error.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct address {
+    char text[128]; /* for people: the path, or "[::1]:9100", or "127.0.0.1:9100" */
+    union {
+        struct sockaddr sa;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    } u;
+    socklen_t len;
+};
+
+/* The longest path of a unix socket, in bytes. sun_path has room for 107; the rest is for the name
+ * under which a socket is bound before it is renamed into its place. */
+enum { ADDRESS_PATH_MAX = 98 };
+
+/* Whether text is spelt as an address; asks nobody. 0, or -1 with ERR_CONFIG. */
+int address_check(const char *text, struct error *err);
+
+/* All addresses that text stands for (a host name may have several), at most max. Names are
+ * resolved, which may block. The number of them (at least 1), or -1 with ERR_CONFIG or ERR_BIND. */
+int address_resolve(const char *text, struct address *addresses, int max, struct error *err);
+
+#endif

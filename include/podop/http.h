@@ -1,0 +1,72 @@
+/* http.h - HTTP requests over pooled keep-alive connections: one pool per backend host for the
+ * whole process, whichever tables ask. No type of a library shows here. */
+#ifndef PODOP_HTTP_H
+#define PODOP_HTTP_H
+
+#include "podop/config.h"
+#include "podop/error.h"
+#include "podop/log.h"
+#include "podop/span.h"
+
+#include <stdint.h>
+
+struct ev_loop;
+
+struct http;      /* every pool, on one loop */
+struct http_site; /* where a table's requests go, and how */
+struct http_call; /* one request under way */
+
+/* NULL where the library cannot do what podop stands on, such as resolving names without blocking.
+ */
+struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err);
+/* All sites must be closed and all calls ended. */
+void http_free(struct http **http);
+/* Another size of the pools, from now on. */
+void http_set_pool(struct http *http, const struct pool_config *pool);
+/* "libcurl/7.88.1 ...": for the version line. */
+const char *http_library(void);
+
+struct http_site_config {
+    const char *base;           /* "http://host:port" */
+    const char *unix_socket;    /* NULL: base's host is asked over TCP */
+    const char *const *headers; /* "Name: value" of every request */
+    size_t header_count;
+    uint32_t connect_timeout_ms;
+    size_t max_response; /* bytes of a body that is kept */
+};
+
+/* config is copied. NULL with ERR_CONFIG when base is no usable URL. */
+struct http_site *http_site_open(struct http *http, const struct http_site_config *config,
+                                 struct error *err);
+void http_site_close(struct http_site **site); /* none of its calls may be under way */
+
+enum http_outcome {
+    HTTP_ANSWERED,  /* status is what the server said; body is complete, and kept for a 200 only */
+    HTTP_FAILED,    /* no whole answer came: refused, reset, cut off, not HTTP, no such name, TLS */
+    HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
+    HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
+};
+
+struct http_answer {
+    enum http_outcome outcome;
+    unsigned status;
+    struct span body;
+    const char *reason; /* for HTTP_FAILED; without a secret, a path or a query */
+};
+
+/* The answer is borrowed and ends when done returns. */
+typedef void http_done_fn(void *arg, const struct http_answer *answer);
+
+struct http_request {
+    const char *method; /* NULL: GET */
+    const char *target; /* path and query, as they go onto the wire; copied */
+    uint64_t deadline_at_ms;
+};
+
+/* Sends now, or when a connection of the pool is free. done runs once, from the loop, never before
+ * this returns; after http_cancel() it never runs. */
+struct http_call *http_start(struct http_site *site, const struct http_request *request,
+                             http_done_fn *done, void *arg);
+void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
+
+#endif

@@ -1,0 +1,58 @@
+/* protocol.h - a conversation with one client: bytes in, requests to tables, answers out. A session
+ * knows no descriptor and no loop; src/server/client.c moves its bytes. */
+#ifndef PODOP_PROTOCOL_H
+#define PODOP_PROTOCOL_H
+
+#include "podop/buf.h"
+#include "podop/config.h"
+#include "podop/log.h"
+#include "podop/router.h"
+
+#include <stdint.h>
+
+/* What all sessions of one listener share. The server changes it on reload, between callbacks, so
+ * a session reads it anew for each request and keeps nothing of it. */
+struct service {
+    const struct router *router;
+    const struct listen_config *listen;
+    struct log *log;
+};
+
+/* What a session has of its client; the client outlives the session. */
+struct session_io {
+    const struct service *service;
+    struct buf *out;         /* answers go here */
+    void (*wake)(void *arg); /* answers were added, or room for requests came free; never frees the
+                              * session before it returns */
+    void *wake_arg;
+    uint64_t conn; /* the connection's number, for logs */
+};
+
+struct session; /* each protocol has its own */
+
+enum feed {
+    FEED_OK,  /* what is left is the beginning of a request, or the session is full */
+    FEED_BAD, /* the bytes follow no protocol: answer what is owed, then close */
+};
+
+struct protocol_ops {
+    const char *name; /* for logs */
+    bool (*claims)(char first_byte);
+    struct session *(*open)(const struct session_io *io); /* io is copied; never NULL */
+    /* Takes whole requests off the front of in and sets *used. */
+    enum feed (*feed)(struct session *session, struct span in, size_t *used);
+    size_t (*owed)(const struct session *session);  /* requests not answered yet */
+    bool (*is_full)(const struct session *session); /* takes no more before some are answered */
+    void (*close)(struct session **session); /* cancels what is under way; NULLs the pointer */
+};
+
+/* The protocol that speaks on a listener of this mode to a client whose first byte is given, or
+ * NULL where none claims it. */
+const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
+
+extern const struct protocol_ops protocol_socketmap;
+
+/* The table of that name, if this listener serves it; NULL otherwise. */
+struct table *service_find_table(const struct service *service, struct span name);
+
+#endif

@@ -1,0 +1,46 @@
+/* table.h - one named table: whatever its type, it is asked in one way and answers exactly once. */
+#ifndef PODOP_TABLE_H
+#define PODOP_TABLE_H
+
+#include "podop/config.h"
+#include "podop/log.h"
+#include "podop/reply.h"
+
+struct ev_loop;
+struct http;
+
+/* What tables are made with; all of it outlives them. */
+struct table_env {
+    struct ev_loop *loop;
+    struct http *http;
+    struct log *log;
+};
+
+/* What is asked for: Dovecot's priv/KEY by a user is KEY with is_private and the user, anything
+ * else is a key alone. */
+struct table_key {
+    struct span key;
+    struct span user;
+    bool is_private;
+};
+
+struct table;
+struct table_op; /* one caller's wait for one answer */
+typedef void table_done_fn(void *arg, const struct reply *reply);
+
+/* config is copied as far as it is needed. NULL with the reason in err. The first reference is the
+ * caller's. */
+struct table *table_open(const struct table_config *config, const struct table_env *env,
+                         struct error *err);
+struct table *table_ref(struct table *table);
+void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
+
+const char *table_name(const struct table *table);
+
+/* Looks key up; key is copied. done runs once, from the loop, never before this returns; after
+ * table_op_cancel() it never runs. The reply is borrowed and ends when done returns. */
+struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
+                              void *arg);
+void table_op_cancel(struct table_op **op); /* *op becomes NULL; a NULL *op is fine */
+
+#endif

@@ -1,0 +1,570 @@
+/* http.c - the only door to libcurl. Easy handles on one multi handle, driven by libev: libcurl
+ * says which sockets and which timer to watch, and is called back from the loop, never from inside
+ * of its own callbacks.
+ *
+ * How many connections a host gets is decided here, by a queue per host, and not by libcurl's
+ * CURLMOPT_MAX_HOST_CONNECTIONS: its list of pending transfers costs up to a third of the
+ * throughput with 7.88 and nine tenths with 8.14. */
+#include "podop/http.h"
+
+#include "podop/buf.h"
+#include "podop/clock.h"
+#include "podop/mem.h"
+
+#include <curl/curl.h>
+#include <ev.h>
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+    SPARE_HANDLES_MAX = 64,    /* of a site, kept for the next calls until the pool falls idle */
+    RECEIVE_BYTES = 16384,     /* libcurl's buffer for one read */
+    DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
+};
+
+/* All calls to one host, whichever site they come from. */
+struct http_host {
+    struct http_host *next;
+    char *name; /* base URL, blank, unix socket */
+    unsigned sites;
+    uint32_t in_flight;
+    struct http_call *waiting, **waiting_last; /* oldest first */
+};
+
+struct http {
+    struct ev_loop *loop;
+    CURLM *multi;
+    ev_timer timer;  /* libcurl's own */
+    ev_prepare kick; /* never started, only fed: libcurl wants to be called at once */
+    ev_timer idle;   /* runs while nothing is in flight: then the kept connections are closed */
+    struct http_host *hosts;
+    struct http_site *sites;
+    struct pool_config pool;
+    uint32_t in_flight;
+};
+
+struct http_site {
+    struct http *http;
+    struct http_host *host;
+    CURLU *url;
+    char *unix_socket;
+    struct curl_slist *headers;
+    uint32_t connect_timeout_ms;
+    size_t max_response;
+    CURL *spare[SPARE_HANDLES_MAX];
+    unsigned spare_count;
+    struct http_site *next; /* of all */
+};
+
+struct http_call {
+    struct http_site *site;
+    struct http_call *next, **prev_next; /* in the host's queue; prev_next is NULL outside of it */
+    CURL *easy;                          /* NULL while it waits in the queue */
+    http_done_fn *done;
+    void *arg;
+    ev_timer deadline;
+    struct buf body;
+    size_t discarded;
+    char reason[CURL_ERROR_SIZE];
+    char method[8];
+    char target[];
+};
+
+struct http_socket {
+    struct http *http;
+    ev_io io;
+};
+
+static void harvest(struct http *http);
+
+/* Sockets and timers */
+
+static void socket_ready(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct http_socket *s = w->data;
+    struct http *http = s->http;
+    int what =
+        (revents & EV_READ ? CURL_CSELECT_IN : 0) | (revents & EV_WRITE ? CURL_CSELECT_OUT : 0);
+    int running;
+
+    (void)loop;
+    curl_multi_socket_action(http->multi, w->fd, what, &running); /* may free s */
+    harvest(http);
+}
+
+/* libcurl: watch fd from now on for what, or no more. Never calls libcurl's transfers from here. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    struct http *http = arg;
+    struct http_socket *s = socket_arg;
+    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (s != NULL) {
+            ev_io_stop(http->loop, &s->io);
+            curl_multi_assign(http->multi, fd, NULL);
+            free(s);
+        }
+        return 0;
+    }
+    if (s == NULL) {
+        s = xmalloc(sizeof(*s));
+        s->http = http;
+        ev_init(&s->io, socket_ready);
+        s->io.data = s;
+        curl_multi_assign(http->multi, fd, s);
+    }
+    ev_io_stop(http->loop, &s->io);
+    ev_io_set(&s->io, fd, events);
+    ev_io_start(http->loop, &s->io);
+    return 0;
+}
+
+static void time_out(struct http *http)
+{
+    int running;
+
+    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    harvest(http);
+}
+
+static void on_timer_ready(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    time_out(w->data);
+}
+
+static void on_kick(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    time_out(w->data);
+}
+
+/* libcurl: call me in so many milliseconds; 0 means now, but not from inside of this callback. */
+static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+{
+    struct http *http = arg;
+
+    (void)multi;
+    ev_timer_stop(http->loop, &http->timer);
+    if (timeout_ms == 0) {
+        ev_feed_event(http->loop, &http->kick, EV_CUSTOM);
+    } else if (timeout_ms > 0) {
+        ev_timer_set(&http->timer, (double)timeout_ms / 1000.0, 0.0);
+        ev_timer_start(http->loop, &http->timer);
+    }
+    return 0;
+}
+
+/* Handles */
+
+static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
+{
+    struct http_call *call = arg;
+    long status = 0;
+
+    (void)one; /* always 1, says libcurl */
+    if (call->body.len == 0)
+        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (call->body.len > 0 || status == 200) {
+        buf_add(&call->body, (struct span){bytes, len});
+        return call->body.is_over ? 0 : len; /* less than len ends the transfer */
+    }
+    call->discarded += len;
+    return call->discarded > DISCARD_BYTES_MAX ? 0 : len;
+}
+
+static CURL *easy_new(struct http_site *site)
+{
+    CURL *easy = curl_easy_init();
+
+    if (easy == NULL)
+        abort(); /* out of memory, as in mem.c */
+    curl_easy_setopt(easy, CURLOPT_CURLU, site->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, site->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "podop/" PODOP_VERSION);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    if (site->unix_socket != NULL)
+        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, site->unix_socket);
+    return easy;
+}
+
+static CURL *easy_take(struct http_site *site)
+{
+    return site->spare_count > 0 ? site->spare[--site->spare_count] : easy_new(site);
+}
+
+static void easy_give_back(struct http_site *site, CURL *easy)
+{
+    if (site->spare_count < SPARE_HANDLES_MAX)
+        site->spare[site->spare_count++] = easy;
+    else
+        curl_easy_cleanup(easy);
+}
+
+/* Calls */
+
+static void dequeue(struct http_call *call)
+{
+    struct http_host *host = call->site->host;
+
+    *call->prev_next = call->next;
+    if (call->next != NULL)
+        call->next->prev_next = call->prev_next;
+    else
+        host->waiting_last = call->prev_next;
+    call->prev_next = NULL;
+}
+
+static void enqueue(struct http_call *call)
+{
+    struct http_host *host = call->site->host;
+
+    call->next = NULL;
+    call->prev_next = host->waiting_last;
+    *host->waiting_last = call;
+    host->waiting_last = &call->next;
+}
+
+static void send_now(struct http_call *call)
+{
+    struct http_site *site = call->site;
+    struct http *http = site->http;
+
+    call->easy = easy_take(site);
+    curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->reason);
+    curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
+    curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
+                     (long)(http->pool.idle_timeout_ms + 999) / 1000);
+    site->host->in_flight++;
+    http->in_flight++;
+    ev_timer_stop(http->loop, &http->idle);
+    curl_multi_add_handle(http->multi, call->easy); /* fails only for a handle misused */
+}
+
+static void send_waiting(struct http *http, struct http_host *host)
+{
+    while (host->waiting != NULL && host->in_flight < http->pool.max_connections) {
+        struct http_call *call = host->waiting;
+
+        dequeue(call);
+        send_now(call);
+    }
+}
+
+/* Takes call off the wire or out of the queue: then nothing leads to it but its owner. */
+static void detach(struct http_call *call)
+{
+    struct http_site *site = call->site;
+    struct http *http = site->http;
+
+    ev_timer_stop(http->loop, &call->deadline);
+    if (call->easy == NULL) {
+        if (call->prev_next != NULL)
+            dequeue(call);
+        return;
+    }
+    curl_multi_remove_handle(http->multi, call->easy); /* closes what is not at its end */
+    easy_give_back(site, call->easy);
+    call->easy = NULL;
+    site->host->in_flight--;
+    if (--http->in_flight == 0)
+        ev_timer_again(http->loop, &http->idle);
+    send_waiting(http, site->host);
+}
+
+static void call_free(struct http_call *call)
+{
+    buf_deinit(&call->body);
+    free(call);
+}
+
+static void finish(struct http_call *call, struct http_answer *answer)
+{
+    detach(call);
+    call->done(call->arg, answer);
+    call_free(call);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct http_call *call = w->data;
+
+    (void)loop;
+    (void)revents;
+    finish(call, &(struct http_answer){.outcome = HTTP_TIMED_OUT});
+}
+
+static struct http_answer judge(struct http_call *call, CURLcode code)
+{
+    struct http_answer answer = {.outcome = HTTP_ANSWERED};
+    long status = 0;
+
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    answer.status = (unsigned)status;
+    if (call->body.is_over) {
+        answer.outcome = HTTP_TOO_LARGE;
+    } else if (code != CURLE_OK && call->discarded <= DISCARD_BYTES_MAX) {
+        answer.outcome = HTTP_FAILED;
+        answer.reason = call->reason[0] != '\0' ? call->reason : curl_easy_strerror(code);
+    } else {
+        answer.body = buf_span(&call->body);
+    }
+    return answer;
+}
+
+/* Ends every call whose transfer is over. done may start calls or cancel any other, so the list of
+ * libcurl is asked anew each time. */
+static void harvest(struct http *http)
+{
+    CURLMsg *msg;
+    int left;
+
+    while ((msg = curl_multi_info_read(http->multi, &left)) != NULL) {
+        CURLcode code = msg->data.result;
+        struct http_call *call = NULL;
+        struct http_answer answer;
+
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        answer = judge(call, code);
+        finish(call, &answer); /* msg is gone from here on */
+    }
+}
+
+struct http_call *http_start(struct http_site *site, const struct http_request *request,
+                             http_done_fn *done, void *arg)
+{
+    struct http *http = site->http;
+    size_t target_bytes = strlen(request->target) + 1;
+    struct http_call *call = xmalloc(sizeof(*call) + target_bytes);
+    uint64_t now_ms = clock_now_ms();
+    uint64_t left_ms = request->deadline_at_ms > now_ms ? request->deadline_at_ms - now_ms : 0;
+
+    *call = (struct http_call){.site = site, .done = done, .arg = arg};
+    memcpy(call->target, request->target, target_bytes);
+    buf_init(&call->body, site->max_response);
+    ev_timer_init(&call->deadline, on_deadline, (double)left_ms / 1000.0, 0.0);
+    call->deadline.data = call;
+    ev_timer_start(http->loop, &call->deadline);
+    enqueue(call);
+    send_waiting(http, site->host);
+    return call;
+}
+
+void http_cancel(struct http_call **pcall)
+{
+    struct http_call *call = *pcall;
+
+    if (call == NULL)
+        return;
+    *pcall = NULL;
+    detach(call);
+    call_free(call);
+}
+
+/* Sites */
+
+/* libcurl's own limit must never close a connection that the pools allow. */
+static void allow_connections(struct http *http)
+{
+    long connections = 0;
+
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
+        connections += (long)http->pool.max_connections;
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
+}
+
+static struct http_host *host_ref(struct http *http, const struct http_site_config *config)
+{
+    const char *unix_socket = config->unix_socket == NULL ? "" : config->unix_socket;
+    struct http_host *host;
+    struct buf name;
+
+    buf_init(&name, SIZE_MAX);
+    buf_add(&name, span_of(config->base));
+    buf_add_char(&name, ' ');
+    buf_add(&name, span_of(unix_socket));
+    for (host = http->hosts; host != NULL; host = host->next) {
+        if (strcasecmp(host->name, buf_string(&name)) == 0)
+            break;
+    }
+    if (host == NULL) {
+        host = xcalloc(1, sizeof(*host));
+        host->name = xstrdup(buf_string(&name));
+        host->waiting_last = &host->waiting;
+        host->next = http->hosts;
+        http->hosts = host;
+        allow_connections(http);
+    }
+    buf_deinit(&name);
+    host->sites++;
+    return host;
+}
+
+static void host_unref(struct http *http, struct http_host *host)
+{
+    struct http_host **link = &http->hosts;
+
+    if (--host->sites > 0)
+        return;
+    while (*link != host)
+        link = &(*link)->next;
+    *link = host->next;
+    free(host->name);
+    free(host);
+}
+
+struct http_site *http_site_open(struct http *http, const struct http_site_config *config,
+                                 struct error *err)
+{
+    struct http_site *site = xcalloc(1, sizeof(*site));
+    CURLUcode code;
+
+    site->http = http;
+    site->url = curl_url();
+    code = curl_url_set(site->url, CURLUPART_URL, config->base, 0);
+    if (code != CURLUE_OK) {
+        error_set(err, ERR_CONFIG, "'%s': %s", config->base, curl_url_strerror(code));
+        curl_url_cleanup(site->url);
+        free(site);
+        return NULL;
+    }
+    for (size_t i = 0; i < config->header_count; i++)
+        site->headers = curl_slist_append(site->headers, config->headers[i]);
+    site->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
+    site->connect_timeout_ms = config->connect_timeout_ms;
+    site->max_response = config->max_response;
+    site->host = host_ref(http, config);
+    site->next = http->sites;
+    http->sites = site;
+    return site;
+}
+
+static void free_spare(struct http_site *site)
+{
+    while (site->spare_count > 0)
+        curl_easy_cleanup(site->spare[--site->spare_count]);
+}
+
+void http_site_close(struct http_site **psite)
+{
+    struct http_site *site = *psite;
+    struct http_site **link;
+
+    if (site == NULL)
+        return;
+    *psite = NULL;
+    for (link = &site->http->sites; *link != site; link = &(*link)->next)
+        ;
+    *link = site->next;
+    free_spare(site);
+    host_unref(site->http, site->host);
+    curl_slist_free_all(site->headers);
+    curl_url_cleanup(site->url);
+    free(site->unix_socket);
+    free(site);
+}
+
+/* The whole */
+
+static void multi_open(struct http *http)
+{
+    http->multi = curl_multi_init();
+    if (http->multi == NULL)
+        abort(); /* out of memory, as in mem.c */
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    allow_connections(http);
+}
+
+static void multi_close(struct http *http)
+{
+    curl_multi_cleanup(http->multi); /* and every kept connection */
+    ev_timer_stop(http->loop, &http->timer);
+    ev_clear_pending(http->loop, &http->kick);
+}
+
+/* Nothing was asked for so long: libcurl closes kept connections only when it is called, so all of
+ * them go with the multi handle that holds them, and what a burst left behind is given back. */
+static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct http *http = w->data;
+
+    (void)revents;
+    ev_timer_stop(loop, w);
+    for (struct http_site *site = http->sites; site != NULL; site = site->next)
+        free_spare(site);
+    multi_close(http);
+    multi_open(http);
+}
+
+struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err)
+{
+    struct http *http;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        error_set(err, ERR_SYSTEM, "libcurl cannot be initialised");
+        return NULL;
+    }
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0) {
+        error_set(err, ERR_SYSTEM, "this libcurl resolves names only by blocking: %s",
+                  curl_version());
+        curl_global_cleanup();
+        return NULL;
+    }
+    http = xcalloc(1, sizeof(*http));
+    http->loop = loop;
+    ev_init(&http->timer, on_timer_ready);
+    ev_init(&http->kick, on_kick);
+    ev_set_priority(&http->kick, -1); /* after all that this wake-up brought: one call for all */
+    ev_init(&http->idle, on_idle);
+    http->timer.data = http->kick.data = http->idle.data = http;
+    http_set_pool(http, pool);
+    multi_open(http);
+    return http;
+}
+
+void http_set_pool(struct http *http, const struct pool_config *pool)
+{
+    http->pool = *pool;
+    http->idle.repeat = pool->idle_timeout_ms / 1000.0;
+    if (http->multi == NULL)
+        return;
+    allow_connections(http);
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
+        send_waiting(http, host);
+}
+
+void http_free(struct http **phttp)
+{
+    struct http *http = *phttp;
+
+    if (http == NULL)
+        return;
+    *phttp = NULL;
+    ev_timer_stop(http->loop, &http->idle);
+    multi_close(http);
+    free(http);
+    curl_global_cleanup();
+}
+
+const char *http_library(void)
+{
+    return curl_version();
+}

@@ -1,0 +1,317 @@
+#include "build.h"
+
+#include "nearest.h"
+#include "podop/mem.h"
+#include "schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WHERE_BYTES_MAX = 400, /* " in 'cache' of table 'NAME'", names being at most 255 */
+    NEGATIVE_TTL_MAX_MS = 60000,
+};
+#define TTL_UNSET UINT32_MAX /* above what the schema lets in */
+
+/* What a group is part of. */
+struct scope {
+    const char *where;      /* " in table 'alias'", "" for the file itself */
+    const char *table_type; /* NULL: no table, or of a type unknown */
+    bool is_defaults;
+};
+
+static void walk(const struct setting_group *group, const struct node *node, void *base,
+                 const struct scope *scope, struct faults *faults);
+
+static void fault_wrong_kind(const struct node *node, const char *what, const char *where,
+                             const char *expected, struct faults *faults)
+{
+    char got[100];
+
+    node_describe(node, got, sizeof(got));
+    fault_add(faults, node->origin, "'%s'%s expects %s, got %s", what, where, expected, got);
+}
+
+static void walk_subgroup(const struct setting *setting, const struct node *node, void *base,
+                          const struct scope *scope, struct faults *faults)
+{
+    char where[WHERE_BYTES_MAX];
+    struct scope inner = *scope;
+
+    if (node->kind != NODE_GROUP) {
+        fault_wrong_kind(node, setting->name, scope->where, "a group, { ... }", faults);
+        return;
+    }
+    if (scope->where[0] == '\0') /* " in table 'alias'" is 4 bytes longer than "table 'alias'" */
+        snprintf(where, sizeof(where), " in '%s'", setting->name);
+    else
+        snprintf(where, sizeof(where), " in '%s' of %s", setting->name, scope->where + 4);
+    inner.where = where;
+    walk(setting->group, node, base, &inner, faults);
+}
+
+/* Whether a known setting may stand where it does. */
+static bool is_in_place(const struct setting *setting, const struct node *node,
+                        const struct scope *scope, struct faults *faults)
+{
+    if (scope->is_defaults && setting->is_own) {
+        fault_add(faults, node->origin, "'%s' is a table's own, and cannot stand in 'defaults'",
+                  node->name);
+        return false;
+    }
+    if (!setting_belongs_to(setting, scope->table_type)) {
+        fault_add(faults, node->origin, "'%s'%s is for type \"%s\" only, and this is \"%s\"",
+                  node->name, scope->where, setting->types[0], scope->table_type);
+        return false;
+    }
+    return true;
+}
+
+/* Stores every member of a group that the schema knows, and reports the others. */
+static void walk(const struct setting_group *group, const struct node *node, void *base,
+                 const struct scope *scope, struct faults *faults)
+{
+    for (size_t i = 0; i < node->count; i++) {
+        const struct node *member = node->children[i];
+        const struct setting *setting = schema_find(group, member->name);
+        char hint[128];
+
+        if (setting == NULL) {
+            schema_hint(group, member->name, hint, sizeof(hint));
+            fault_add(faults, member->origin, "unknown setting '%s'%s%s", member->name,
+                      scope->where, hint);
+        } else if (!is_in_place(setting, member, scope, faults)) {
+            continue;
+        } else if (setting->kind == SETTING_GROUP) {
+            walk_subgroup(setting, member, (char *)base + setting->offset, scope, faults);
+        } else if (setting->kind != SETTING_SECTION) {
+            setting_store(setting, member, base, scope->where, faults);
+        }
+    }
+}
+
+static void check_mandatory(const struct setting_group *group, const struct node *node,
+                            const struct scope *scope, struct faults *faults)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const struct setting *setting = &group->settings[i];
+
+        if (setting->is_mandatory && node_find(node, setting->name) == NULL)
+            fault_add(faults, node->origin, "'%s' is missing%s", setting->name, scope->where);
+    }
+}
+
+/* " in table 'alias'", or " in tables.[2]" where it has no name. */
+static void format_where(char *out, const struct node *node, const char *what, const char *name,
+                         const char *section, size_t index)
+{
+    const char *text = node_find_text(node, name);
+
+    if (text == NULL)
+        snprintf(out, WHERE_BYTES_MAX, " in %s.[%zu]", section, index);
+    else
+        snprintf(out, WHERE_BYTES_MAX, " in %s '%s'", what, text);
+}
+
+/* The elements of a section that is a list, or none where it misses or is none. */
+static size_t section_count(const struct node *root, const char *name)
+{
+    const struct node *section = node_find(root, name);
+
+    return section == NULL || section->kind == NODE_GROUP ? 0 : section->count;
+}
+
+static const char *known_type(const struct node *table)
+{
+    const char *type = node_find_text(table, "type");
+
+    for (const char *const *known = config_table_types; type != NULL && *known != NULL; known++) {
+        if (strcmp(*known, type) == 0)
+            return type;
+    }
+    return NULL;
+}
+
+/* The defaults that are for this type; what is wrong with them has been told. */
+static void apply_defaults(const struct node *defaults, const char *type,
+                           struct table_config *table)
+{
+    const struct scope scope = {"", type, true};
+    struct faults unread = {0};
+
+    if (defaults != NULL && defaults->kind == NODE_GROUP)
+        walk(&schema_table, defaults, table, &scope, &unread);
+}
+
+static void check_defaults(const struct node *defaults, struct faults *faults)
+{
+    const struct scope scope = {" in 'defaults'", NULL, true};
+    struct table_config unused = {0};
+
+    if (defaults == NULL)
+        return;
+    if (defaults->kind == NODE_GROUP)
+        walk(&schema_table, defaults, &unused, &scope, faults);
+    else
+        fault_wrong_kind(defaults, "defaults", "", "a group, { ... }", faults);
+    schema_clear(&schema_table, &unused);
+}
+
+static void build_table(const struct node *node, const struct node *defaults, size_t index,
+                        struct table_config *table, struct faults *faults)
+{
+    char where[WHERE_BYTES_MAX];
+    const struct scope scope = {where, known_type(node), false};
+    struct cache_config *cache = &table->cache;
+
+    table->origin = xstrdup(node->origin);
+    if (node->kind != NODE_GROUP) {
+        fault_wrong_kind(node, "tables", "", "groups, ( { ... } )", faults);
+        return;
+    }
+    format_where(where, node, "table", "name", "tables", index);
+    schema_set_defaults(&schema_table, table);
+    cache->negative_ttl_ms = TTL_UNSET;
+    apply_defaults(defaults, scope.table_type, table);
+    walk(&schema_table, node, table, &scope, faults);
+    check_mandatory(&schema_table, node, &scope, faults);
+    if (cache->negative_ttl_ms == TTL_UNSET)
+        cache->negative_ttl_ms =
+            cache->ttl_ms < NEGATIVE_TTL_MAX_MS ? cache->ttl_ms : NEGATIVE_TTL_MAX_MS;
+}
+
+static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
+                           struct faults *faults)
+{
+    char where[WHERE_BYTES_MAX];
+    const struct scope scope = {where, NULL, false};
+
+    listener->origin = xstrdup(node->origin);
+    if (node->kind != NODE_GROUP) {
+        fault_wrong_kind(node, "listen", "", "groups, ( { ... } )", faults);
+        return;
+    }
+    format_where(where, node, "socket", "socket", "listen", index);
+    schema_set_defaults(&schema_listen, listener);
+    walk(&schema_listen, node, listener, &scope, faults);
+    check_mandatory(&schema_listen, node, &scope, faults);
+}
+
+/* A section that is no list, or an empty one, leaves podop nothing to do. */
+static void check_section(const struct node *root, const char *name, const char *if_empty,
+                          struct faults *faults)
+{
+    const struct node *section = node_find(root, name);
+
+    if (section == NULL)
+        fault_add(faults, root->origin, "%s", if_empty);
+    else if (section->kind != NODE_LIST && section->kind != NODE_ARRAY)
+        fault_wrong_kind(section, name, "", "a list, ( { ... }, { ... } )", faults);
+    else if (section->count == 0)
+        fault_add(faults, section->origin, "%s", if_empty);
+}
+
+static void check_table_doubles(const struct config *config, struct faults *faults)
+{
+    for (size_t i = 0; i < config->table_count; i++) {
+        const struct table_config *table = &config->tables[i];
+
+        for (size_t j = 0; j < i && table->name != NULL; j++) {
+            const struct table_config *first = &config->tables[j];
+
+            if (first->name != NULL && strcmp(first->name, table->name) == 0) {
+                fault_add(faults, table->origin, "table '%s' is already defined (%s)", table->name,
+                          first->origin);
+                break;
+            }
+        }
+    }
+}
+
+/* What is left when the prefix that may be left away is. */
+static const char *bare_socket(const char *socket)
+{
+    if (strncmp(socket, "unix:", 5) == 0 || strncmp(socket, "inet:", 5) == 0)
+        return socket + 5;
+    return socket;
+}
+
+static void check_socket_doubles(const struct config *config, struct faults *faults)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        const struct listen_config *listener = &config->listen[i];
+
+        for (size_t j = 0; j < i && listener->socket != NULL; j++) {
+            const struct listen_config *first = &config->listen[j];
+
+            if (first->socket != NULL &&
+                strcmp(bare_socket(first->socket), bare_socket(listener->socket)) == 0) {
+                fault_add(faults, listener->origin, "socket '%s' is already listened on (%s)",
+                          listener->socket, first->origin);
+                break;
+            }
+        }
+    }
+}
+
+/* As written: a table with other faults is still one that a listener may name. */
+static bool has_table(const struct node *tables, const char *name, struct nearest *nearest)
+{
+    for (size_t i = 0; tables != NULL && i < tables->count; i++) {
+        const char *other = node_find_text(tables->children[i], "name");
+
+        if (other != NULL && strcmp(other, name) == 0)
+            return true;
+        if (other != NULL)
+            nearest_offer(nearest, other);
+    }
+    return false;
+}
+
+static void check_served(const struct node *listener, const struct node *tables, const char *where,
+                         struct faults *faults)
+{
+    const struct node *names = node_find(listener, "tables");
+
+    for (size_t i = 0; names != NULL && i < names->count; i++) {
+        const struct node *name = names->children[i];
+        struct nearest nearest = {.word = name->text};
+
+        if (name->kind != NODE_STRING || has_table(tables, name->text, &nearest))
+            continue;
+        fault_add(faults, name->origin, "no table '%s', named by 'tables'%s%s%s%s", name->text,
+                  where, nearest.best == NULL ? "" : " (did you mean '",
+                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+    }
+}
+
+struct config *config_build(const struct node *root, struct faults *faults)
+{
+    struct config *config = xcalloc(1, sizeof(*config));
+    const struct scope scope = {"", NULL, false};
+    const struct node *listen = node_find(root, "listen"), *tables = node_find(root, "tables");
+    const struct node *defaults = node_find(root, "defaults");
+
+    schema_set_defaults(&schema_root, config);
+    walk(&schema_root, root, config, &scope, faults);
+    check_section(root, "listen", "no sockets to listen on", faults);
+    config->listen_count = section_count(root, "listen");
+    config->listen = xcalloc(config->listen_count, sizeof(config->listen[0]));
+    for (size_t i = 0; i < config->listen_count; i++) {
+        char where[WHERE_BYTES_MAX];
+
+        build_listener(listen->children[i], i, &config->listen[i], faults);
+        format_where(where, listen->children[i], "socket", "socket", "listen", i);
+        check_served(listen->children[i], tables, where, faults);
+    }
+    check_socket_doubles(config, faults);
+    check_defaults(defaults, faults);
+    check_section(root, "tables", "no tables", faults);
+    config->table_count = section_count(root, "tables");
+    config->tables = xcalloc(config->table_count, sizeof(config->tables[0]));
+    for (size_t i = 0; i < config->table_count; i++)
+        build_table(tables->children[i], defaults, i, &config->tables[i], faults);
+    check_table_doubles(config, faults);
+    return config;
+}

@@ -1,0 +1,13 @@
+/* build.h - the tree, checked against the schema and laid out as struct config. Private to
+ * src/config. */
+#ifndef PODOP_CONFIG_BUILD_H
+#define PODOP_CONFIG_BUILD_H
+
+#include "podop/config.h"
+
+#include "tree.h"
+
+/* Never NULL; not to be used, only freed, when faults were reported. */
+struct config *config_build(const struct node *root, struct faults *faults);
+
+#endif

@@ -1,0 +1,174 @@
+#include "podop/config.h"
+
+#include "build.h"
+#include "overlay.h"
+#include "podop/mem.h"
+#include "schema.h"
+#include "source.h"
+#include "tree.h"
+
+#include <libconfig.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the nodes of a tree come from: a place in the file, or one option for all of them. */
+struct place {
+    const struct source *source;
+    const char *option; /* NULL: FILE:LINE */
+};
+
+static struct node *convert(const config_setting_t *setting, const char *name,
+                            const struct place *place)
+{
+    static const enum node_kind kinds[] = {
+        [CONFIG_TYPE_GROUP] = NODE_GROUP, [CONFIG_TYPE_LIST] = NODE_LIST,
+        [CONFIG_TYPE_ARRAY] = NODE_ARRAY, [CONFIG_TYPE_STRING] = NODE_STRING,
+        [CONFIG_TYPE_INT] = NODE_INTEGER, [CONFIG_TYPE_INT64] = NODE_INTEGER,
+        [CONFIG_TYPE_FLOAT] = NODE_FLOAT, [CONFIG_TYPE_BOOL] = NODE_BOOL,
+    };
+    const int type = config_setting_type(setting);
+    char *origin = place->option != NULL
+                       ? xstrdup(place->option)
+                       : source_origin(place->source, config_setting_source_line(setting));
+    struct node *node = node_new(kinds[type], name, origin);
+
+    free(origin);
+    if (type == CONFIG_TYPE_STRING)
+        node->text = xstrdup(config_setting_get_string(setting));
+    else if (type == CONFIG_TYPE_FLOAT)
+        node->real = config_setting_get_float(setting);
+    else if (type == CONFIG_TYPE_BOOL)
+        node->integer = config_setting_get_bool(setting);
+    else if (type == CONFIG_TYPE_INT)
+        node->integer = config_setting_get_int(setting);
+    else if (type == CONFIG_TYPE_INT64)
+        node->integer = config_setting_get_int64(setting);
+    for (int i = 0; config_setting_is_aggregate(setting) && i < config_setting_length(setting);
+         i++) {
+        const config_setting_t *child = config_setting_get_elem(setting, (unsigned)i);
+
+        node_add(node, convert(child, config_setting_name(child), place));
+    }
+    return node;
+}
+
+/* The file as a tree, or NULL with a fault reported. */
+static struct node *read_file(const char *file, struct faults *faults)
+{
+    struct source source;
+    struct place place = {&source, NULL};
+    struct node *root = NULL;
+    config_t parsed;
+
+    config_init(&parsed);
+    if (source_read_file(&source, file, faults) == 0) {
+        if (config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE) {
+            root = convert(config_root_setting(&parsed), NULL, &place);
+        } else {
+            char *origin = source_origin(&source, (unsigned)config_error_line(&parsed));
+
+            fault_add(faults, origin, "%s", config_error_text(&parsed));
+            free(origin);
+        }
+    }
+    config_destroy(&parsed);
+    source_deinit(&source);
+    return root;
+}
+
+static struct node *parse_value(const char *value, const char *origin)
+{
+    struct source source;
+    struct faults unread = {0}; /* what is no value is a string */
+    const struct place place = {&source, origin};
+    struct node *node = NULL;
+    char *text = NULL;
+    config_t parsed;
+
+    if (asprintf(&text, "value = %s;", value) == -1)
+        abort();
+    config_init(&parsed);
+    if (source_read_text(&source, text, origin, &unread) == 0 &&
+        config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE &&
+        config_setting_length(config_root_setting(&parsed)) == 1)
+        node = convert(config_setting_get_elem(config_root_setting(&parsed), 0), NULL, &place);
+    config_destroy(&parsed);
+    source_deinit(&source);
+    free(text);
+    if (node == NULL)
+        return node_new_string(NULL, value, origin);
+    if (node->kind == NODE_INTEGER || node->kind == NODE_FLOAT || node->kind == NODE_BOOL)
+        node->text = xstrdup(value); /* --set user=1000: no shell keeps quotes around it */
+    return node;
+}
+
+static void apply_set(struct node *root, const struct cmdline_set *set, struct faults *faults)
+{
+    struct error err = {0};
+    char *path = xmemdup0(set->path.ptr, set->path.len);
+    char *origin = NULL;
+
+    if (asprintf(&origin, "--set %s=%s", path, set->value) == -1)
+        abort();
+    if (overlay_set(root, path, parse_value(set->value, origin), &err) == -1)
+        fault_add(faults, origin, "%s", err.text);
+    free(origin);
+    free(path);
+}
+
+static void raise_level(struct config *config, int verbose)
+{
+    enum log_level least = verbose >= 2   ? LOG_LEVEL_DEBUG
+                           : verbose == 1 ? LOG_LEVEL_INFO
+                                          : LOG_LEVEL_ERROR;
+
+    if (config->log_level < least)
+        config->log_level = least;
+}
+
+struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg)
+{
+    struct faults faults = {report, arg, 0};
+    struct config *config;
+    struct node *root = source->file == NULL ? node_new(NODE_GROUP, NULL, "command line")
+                                             : read_file(source->file, &faults);
+
+    if (root == NULL)
+        return NULL;
+    if (source->file != NULL) { /* of the file as a whole: no line */
+        free(root->origin);
+        root->origin = xstrdup(source->file);
+    }
+    overlay_add(root, source);
+    for (size_t i = 0; i < source->set_count; i++)
+        apply_set(root, &source->sets[i], &faults);
+    config = config_build(root, &faults);
+    node_free(&root);
+    raise_level(config, source->verbose);
+    if (faults.count > 0)
+        config_free(&config);
+    return config;
+}
+
+void config_free(struct config **pconfig)
+{
+    struct config *config = *pconfig;
+
+    if (config == NULL)
+        return;
+    *pconfig = NULL;
+    for (size_t i = 0; i < config->table_count; i++) {
+        schema_clear(&schema_table, &config->tables[i]);
+        free(config->tables[i].origin);
+    }
+    for (size_t i = 0; i < config->listen_count; i++) {
+        schema_clear(&schema_listen, &config->listen[i]);
+        free(config->listen[i].origin);
+    }
+    schema_clear(&schema_root, config);
+    free(config->tables);
+    free(config->listen);
+    free(config);
+}

@@ -1,0 +1,20 @@
+/* nearest.h - the known name that somebody probably meant. Private to src/config. */
+#ifndef PODOP_CONFIG_NEAREST_H
+#define PODOP_CONFIG_NEAREST_H
+
+#include <stddef.h>
+
+/* How many letters have to be changed, added, dropped or swapped with their neighbour to get from a
+ * to b; case does not count. Anything above limit is limit + 1. */
+size_t nearest_distance(const char *a, const char *b, size_t limit);
+
+/* The search goes name by name, as the names live in structs of all kinds: begin with {.word = w},
+ * offer every name, then read best (borrowed; NULL: nothing is near). */
+struct nearest {
+    const char *word;
+    const char *best;
+    size_t distance; /* of best */
+};
+void nearest_offer(struct nearest *nearest, const char *name);
+
+#endif

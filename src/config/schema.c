@@ -1,0 +1,301 @@
+#include "schema.h"
+
+#include "nearest.h"
+#include "podop/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define SECOND UINT64_C(1000)
+#define HOUR (3600 * SECOND)
+#define DAY (24 * HOUR)
+
+#define FIELD(type, member)                                                                        \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
+#define GROUP_OF(array) .settings = (array), .count = ARRAY_LEN(array)
+
+enum { NAME_BYTES_MAX = 255 };
+
+const char *const config_table_types[] = {"url", "json", NULL};
+
+/* In the order of the enums in log.h and config.h. */
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+static const char *const log_formats[] = {"text", "json", NULL};
+static const char *const log_targets[] = {"stderr", "syslog", NULL};
+static const char *const listen_modes[] = {"auto", "postfix", "dovecot", NULL};
+static const char *const url_encodes[] = {"path", "component", NULL};
+
+static const char *const url_only[] = {"url", NULL};
+
+/* Checks of texts: NULL, or what is wrong. */
+
+static bool has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static const char *check_table_name(const char *text)
+{
+    if (strlen(text) > NAME_BYTES_MAX)
+        return "must have at most 255 bytes";
+    if (has_control(text) || strchr(text, ' ') != NULL)
+        return "must be without white space and control bytes";
+    return NULL;
+}
+
+/* RFC 9110 section 5.6.2 */
+static bool is_token(struct span text)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              strchr(others, c) != NULL))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* What podop or libcurl sends by itself, or what would change how the answer has to be read. */
+static bool is_own_header(struct span name)
+{
+    static const char *const own[] = {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "podop-table",
+        "podop-user",
+        "proxy-connection",
+        "range",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+        if (strlen(own[i]) == name.len && strncasecmp(own[i], name.ptr, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *check_header(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    struct span name;
+
+    if (colon == NULL)
+        return "must be of the form \"Name: value\"";
+    name = (struct span){text, (size_t)(colon - text)};
+    if (!is_token(name))
+        return "must begin with a valid header name and a colon";
+    if (has_control(text))
+        return "must be without control bytes";
+    if (colon[1 + strspn(colon + 1, " ")] == '\0')
+        return "must have a value behind the colon";
+    if (is_own_header(name))
+        return "must leave this header to podop";
+    return NULL;
+}
+
+/* RFC 6901 section 3; what it points to depends on the answer. */
+static const char *check_pointer(const char *text)
+{
+    if (text[0] != '/')
+        return "must be empty or begin with '/'";
+    for (; *text != '\0'; text++) {
+        if (*text == '~' && text[1] != '0' && text[1] != '1')
+            return "must have each '~' written as '~0' (and '/' in a name as '~1')";
+    }
+    return NULL;
+}
+
+static const char *check_unix_path(const char *text)
+{
+    if (text[0] != '/')
+        return "must be an absolute path";
+    if (strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        return "must be shorter than 108 bytes";
+    return NULL;
+}
+
+static const struct setting log_settings[] = {
+    {"level", SETTING_ENUM, FIELD(config, log_level), .names = log_levels,
+     .default_text = "\"warning\"", .doc = "what is more talkative than this is not logged"},
+    {"format", SETTING_ENUM, FIELD(config, log_format), .names = log_formats,
+     .default_text = "\"text\"", .doc = "key=value or one JSON object a line"},
+    {"target", SETTING_ENUM, FIELD(config, log_target), .names = log_targets,
+     .default_text = "\"stderr\"", .doc = "where lines go; syslog takes them as facility mail"},
+};
+static const struct setting_group schema_log = {.name = "log", GROUP_OF(log_settings)};
+
+static const struct setting pool_settings[] = {
+    {"max_connections", SETTING_INTEGER, FIELD(pool_config, max_connections), 1, 10000,
+     .default_text = "64", .doc = "to one backend host, all tables together; more requests wait"},
+    {"idle_timeout", SETTING_DURATION, FIELD(pool_config, idle_timeout_ms), SECOND, DAY,
+     .default_text = "\"60s\"", .doc = "how long an unused connection to a backend stays open"},
+};
+static const struct setting_group schema_pool = {.name = "pool", GROUP_OF(pool_settings)};
+
+static const struct setting listen_settings[] = {
+    {"socket", SETTING_STRING, FIELD(listen_config, socket), .is_mandatory = true,
+     .doc = "/path, unix:/path, HOST:PORT, [::1]:PORT or inet:HOST:PORT"},
+    {"mode", SETTING_ENUM, FIELD(listen_config, mode), .names = listen_modes,
+     .default_text = "\"auto\"", .doc = "who speaks there; auto: told apart by the first byte"},
+    {"permissions", SETTING_PERMISSIONS, FIELD(listen_config, permissions), 0, 0777,
+     .default_text = "\"0660\"", .doc = "of a unix socket, in octal"},
+    {"owner", SETTING_STRING, FIELD(listen_config, owner), .default_note = "podop's own user",
+     .doc = "user name or number that a unix socket is given to"},
+    {"group", SETTING_STRING, FIELD(listen_config, group), .default_note = "podop's own group",
+     .doc = "group name or number that a unix socket is given to"},
+    {"tables", SETTING_STRINGS, FIELD(listen_config, tables), .default_note = "all tables",
+     .doc = "only these tables are served there"},
+    {"max_clients", SETTING_INTEGER, FIELD(listen_config, max_clients), 1, 1000000,
+     .default_text = "4096", .doc = "clients at a time; more of them wait in the backlog"},
+    {"request_timeout", SETTING_DURATION, FIELD(listen_config, request_timeout_ms), 1, HOUR,
+     .default_text = "\"10s\"",
+     .doc = "within which a request that began must be complete; an idle client is never closed"},
+    {"max_request", SETTING_SIZE, FIELD(listen_config, max_request), 1, 64 * MIB,
+     .default_note = "64K for a socketmap request, 1M for a dict line",
+     .doc = "the longest request that is read"},
+    {"max_reply", SETTING_SIZE, FIELD(listen_config, max_reply), 1, 64 * MIB,
+     .default_text = "100000", .doc = "of a socketmap reply; Postfix refuses more than 100000"},
+};
+const struct setting_group schema_listen = {.name = "listen", GROUP_OF(listen_settings)};
+
+static const struct setting cache_settings[] = {
+    {"ttl", SETTING_DURATION, FIELD(cache_config, ttl_ms), 0, 30 * DAY, .default_text = "0",
+     .doc = "how long a value is remembered; 0: no cache"},
+    {"negative_ttl", SETTING_DURATION, FIELD(cache_config, negative_ttl_ms), 0, 30 * DAY,
+     .default_note = "ttl, at most 60s", .doc = "how long a miss is remembered; 0: not at all"},
+    {"stale", SETTING_DURATION, FIELD(cache_config, stale_ms), 0, 30 * DAY, .default_text = "0",
+     .doc = "how much longer an entry may answer when every backend fails"},
+    {"max_entries", SETTING_INTEGER, FIELD(cache_config, max_entries), 1, 100000000,
+     .default_text = "100000", .doc = "the least recently used leaves first"},
+    {"max_bytes", SETTING_SIZE, FIELD(cache_config, max_bytes), 1, 64 * GIB,
+     .default_text = "\"64M\"", .doc = "memory for keys, values and what an entry costs besides"},
+};
+static const struct setting_group schema_cache = {.name = "tables.cache", GROUP_OF(cache_settings)};
+
+static const struct setting table_settings[] = {
+    {"name", SETTING_STRING, FIELD(table_config, name), .check = check_table_name,
+     .is_mandatory = true, .is_own = true, .doc = "what Postfix and Dovecot ask for"},
+    {"type", SETTING_STRING, FIELD(table_config, type), .names = config_table_types,
+     .is_mandatory = true, .is_own = true, .doc = "who answers"},
+    {"param", SETTING_STRING, FIELD(table_config, param), .is_mandatory = true, .is_own = true,
+     .doc = "url: the template of the URL; json: the file"},
+    {"timeout", SETTING_DURATION, FIELD(table_config, timeout_ms), 1, HOUR,
+     .default_text = "\"10s\"", .doc = "of the whole lookup, queueing and retries included"},
+    {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
+     .doc = "answers remembered for a while"},
+    {"skip", SETTING_STRINGS, FIELD(table_config, skip), .default_note = "none",
+     .doc = "shell patterns; keys that match one are a miss at once, and nobody is asked"},
+    {"connect_timeout", SETTING_DURATION, FIELD(table_config, connect_timeout_ms), 1, HOUR,
+     .default_text = "\"2s\"", .types = url_only, .doc = "name resolution and TLS included"},
+    {"retries", SETTING_INTEGER, FIELD(table_config, retries), 0, 10, .default_text = "1",
+     .types = url_only, .doc = "of lookups, never of a write that may have arrived"},
+    {"headers", SETTING_STRINGS, FIELD(table_config, headers), .check = check_header,
+     .default_note = "none", .types = url_only, .doc = "\"Name: value\", added to each request"},
+    {"unix_socket", SETTING_STRING, FIELD(table_config, unix_socket), .check = check_unix_path,
+     .default_note = "none", .may_be_empty = true, .types = url_only,
+     .doc = "HTTP over this socket, whatever host the URL names"},
+    {"max_response", SETTING_SIZE, FIELD(table_config, max_response), 1, 256 * MIB,
+     .default_text = "\"1M\"", .types = url_only, .doc = "a longer answer is a temporary failure"},
+    {"select", SETTING_STRING, FIELD(table_config, select), .check = check_pointer,
+     .default_note = "the whole answer", .may_be_empty = true, .types = url_only,
+     .doc = "JSON pointer to the part of the answer that is the value; not found is a miss"},
+    {"encode", SETTING_ENUM, FIELD(table_config, encode), .names = url_encodes,
+     .default_text = "\"path\"", .types = url_only,
+     .doc = "path keeps a key's '/' in the URL, component writes %2F"},
+};
+const struct setting_group schema_table = {.name = "tables", GROUP_OF(table_settings)};
+
+static const struct setting root_settings[] = {
+    {"user", SETTING_STRING, FIELD(config, user), .default_note = "who started podop",
+     .doc = "user name or number to run as, once the sockets are bound"},
+    {"group", SETTING_STRING, FIELD(config, group), .default_note = "the user's own group",
+     .doc = "group name or number to run as"},
+    {"log", SETTING_GROUP, .group = &schema_log, .doc = "what is logged, how and where to"},
+    {"shutdown_timeout", SETTING_DURATION, FIELD(config, shutdown_timeout_ms), 0, HOUR,
+     .default_text = "\"10s\"", .doc = "how long a stop waits for requests under way"},
+    {"listen", SETTING_SECTION, FIELD(config, listen), .group = &schema_listen,
+     .doc = "the sockets"},
+    {"defaults", SETTING_SECTION, .group = &schema_table,
+     .doc = "for every table that does not say otherwise; a list there replaces the one here"},
+    {"tables", SETTING_SECTION, FIELD(config, tables), .group = &schema_table, .doc = "the tables"},
+    {"pool", SETTING_GROUP, FIELD(config, pool), .group = &schema_pool,
+     .doc = "HTTP connections that all tables share"},
+};
+const struct setting_group schema_root = {.name = "", GROUP_OF(root_settings)};
+
+const struct setting_group *const schema_groups[] = {
+    &schema_root, &schema_log, &schema_listen, &schema_table, &schema_cache, &schema_pool, NULL,
+};
+
+const char *setting_kind_name(enum setting_kind kind)
+{
+    static const char *const names[] = {
+        [SETTING_STRING] = "string",   [SETTING_BOOL] = "bool",
+        [SETTING_INTEGER] = "integer", [SETTING_DURATION] = "duration",
+        [SETTING_SIZE] = "size",       [SETTING_PERMISSIONS] = "permissions",
+        [SETTING_ENUM] = "enum",       [SETTING_STRINGS] = "list of strings",
+        [SETTING_GROUP] = "group",     [SETTING_SECTION] = "section",
+    };
+
+    return names[kind];
+}
+
+const struct setting *schema_find(const struct setting_group *group, const char *name)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        if (strcmp(group->settings[i].name, name) == 0)
+            return &group->settings[i];
+    }
+    return NULL;
+}
+
+void schema_hint(const struct setting_group *group, const char *name, char *out, size_t size)
+{
+    struct nearest nearest = {.word = name};
+
+    out[0] = '\0';
+    for (size_t i = 0; i < group->count; i++) {
+        const struct setting *s = &group->settings[i];
+
+        nearest_offer(&nearest, s->name);
+        if (s->kind == SETTING_GROUP && schema_find(s->group, name) != NULL) {
+            snprintf(out, size, " (it belongs in '%s')", s->name);
+            return;
+        }
+    }
+    if (nearest.best != NULL)
+        snprintf(out, size, " (did you mean '%s'?)", nearest.best);
+}
+
+bool setting_belongs_to(const struct setting *setting, const char *table_type)
+{
+    if (setting->types == NULL || table_type == NULL)
+        return true;
+    for (const char *const *type = setting->types; *type != NULL; type++) {
+        if (strcmp(*type, table_type) == 0)
+            return true;
+    }
+    return false;
+}

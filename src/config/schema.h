@@ -1,0 +1,85 @@
+/* schema.h - what podop.conf may hold: each setting with its kind, range, default and meaning,
+ * once. Checks, defaults, hints at typos and freeing all follow these arrays, and a test holds
+ * etc/podop.conf.example to them. Private to src/config.
+ *
+ * A new setting is a field in config.h and an entry in an array of schema.c. */
+#ifndef PODOP_CONFIG_SCHEMA_H
+#define PODOP_CONFIG_SCHEMA_H
+
+#include "podop/config.h"
+
+#include "tree.h"
+
+/* How a value is written, and the field that it becomes. */
+enum setting_kind {
+    SETTING_STRING,   /* char *; an empty string is a fault, or with may_be_empty NULL */
+    SETTING_BOOL,     /* bool */
+    SETTING_INTEGER,  /* uint32_t */
+    SETTING_DURATION, /* uint32_t, milliseconds. A number of seconds, whole or with decimals, or a
+                       * string of one with ms, s, m, h or d right behind it (no blank, no sign);
+                       * rounded to the millisecond, but never to nothing */
+    SETTING_SIZE,     /* size_t. A whole number of bytes, or a string of one with K, M or G (k, m,
+                       * g) right behind it: times 1024, 1024^2, 1024^3 */
+    SETTING_PERMISSIONS, /* unsigned. A string of three octal digits, or of four with a leading 0;
+                          * no number, as libconfig reads 0660 as six hundred and sixty */
+    SETTING_ENUM,        /* an enum whose values count from 0 as its names do */
+    SETTING_STRINGS,     /* struct string_list. An array or a list of strings */
+    SETTING_GROUP,       /* a struct, or fields of the same one (offset 0): { ... } */
+    SETTING_SECTION,     /* listen, defaults, tables: checked and laid out by build.c */
+};
+
+struct setting_group;
+
+struct setting {
+    const char *name;
+    enum setting_kind kind;
+    size_t offset, size; /* of the field in the group's struct */
+    uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
+    /* As podop.conf spells it: 5, "10s" with its quotes. NULL: none, the field stays zero, or
+     * default_note says in words what it becomes. */
+    const char *default_text, *default_note;
+    const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
+    const char *const *types; /* only in tables of these types; NULL: in every table */
+    const char *(*check)(const char *text); /* of a text, or each in a list: NULL, or "must ..." */
+    const struct setting_group *group;      /* GROUP, SECTION: what may stand in there */
+    bool is_mandatory;
+    bool may_be_empty;
+    bool is_own; /* of one table, so not in defaults */
+    const char *doc;
+};
+
+struct setting_group {
+    const char *name; /* "" is the file itself; "listen", "tables.cache" */
+    const struct setting *settings;
+    size_t count;
+};
+
+extern const struct setting_group schema_root;   /* of struct config; has "log" and "pool" */
+extern const struct setting_group schema_listen; /* of struct listen_config */
+extern const struct setting_group schema_table;  /* of struct table_config; defaults as well */
+
+/* Every group there is, NULL at the end: what a test or a manual goes through. */
+extern const struct setting_group *const schema_groups[];
+
+const char *setting_kind_name(enum setting_kind kind); /* "duration" */
+
+/* NULL where there is none. */
+const struct setting *schema_find(const struct setting_group *group, const char *name);
+/* " (did you mean 'NAME'?)" for an unknown name, or nothing: it may also be known a level below. */
+void schema_hint(const struct setting_group *group, const char *name, char *out, size_t size);
+/* NULL as type stands for every type. */
+bool setting_belongs_to(const struct setting *setting, const char *table_type);
+
+/* Everything below works on the struct that group describes. */
+
+/* Fields without default_text are left alone; base is zeroed or was set before. */
+void schema_set_defaults(const struct setting_group *group, void *base);
+void schema_clear(const struct setting_group *group, void *base); /* frees strings and lists */
+
+/* Checks one value (of a kind below GROUP) and puts it into its field, replacing what was there.
+ * 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field untouched;
+ * where is " in table 'alias'" or "". */
+int setting_store(const struct setting *setting, const struct node *value, void *base,
+                  const char *where, struct faults *faults);
+
+#endif

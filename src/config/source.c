@@ -1,0 +1,332 @@
+#include "source.h"
+
+#include "podop/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    TEXT_BYTES_MAX = 16 * 1024 * 1024, /* all files together */
+    READ_BYTES = 64 * 1024,
+    DEPTH_MAX = 10, /* of files that include files, as in libconfig */
+};
+
+/* One file on its way into the text. */
+struct scan {
+    struct source *source;
+    struct faults *faults;
+    const char *file;
+    struct span in;
+    size_t at;
+    unsigned line;  /* of at, from 1 */
+    unsigned depth; /* 0: nothing may be included */
+};
+
+static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
+                    struct faults *faults);
+
+static int scan_fault(const struct scan *scan, unsigned line, const char *message)
+{
+    char *origin = NULL;
+
+    if (asprintf(&origin, "%s:%u", scan->file, line) == -1)
+        abort();
+    fault_add(scan->faults, origin, "%s", message);
+    free(origin);
+    return -1;
+}
+
+static bool next_is(const struct scan *scan, const char *text)
+{
+    return span_starts_with(span_skip(scan->in, scan->at), span_of(text));
+}
+
+static void copy(struct scan *scan, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (scan->in.ptr[scan->at + i] == '\n') {
+            scan->line++;
+            scan->source->line++;
+        }
+    }
+    buf_add(&scan->source->text, (struct span){scan->in.ptr + scan->at, n});
+    scan->at += n;
+}
+
+/* From here on, the text's lines are those of file. */
+static void mark(struct source *source, const char *file, unsigned file_line)
+{
+    source->segments =
+        xreallocarray(source->segments, source->segment_count + 1, sizeof(source->segments[0]));
+    source->segments[source->segment_count++] =
+        (struct source_segment){xstrdup(file), source->line, file_line};
+}
+
+static int copy_string(struct scan *scan)
+{
+    unsigned line = scan->line;
+    size_t end = scan->at + 1;
+
+    while (end < scan->in.len && scan->in.ptr[end] != '"')
+        end += scan->in.ptr[end] == '\\' ? 2 : 1;
+    if (end >= scan->in.len)
+        return scan_fault(scan, line, "the string that begins here has no end");
+    copy(scan, end + 1 - scan->at);
+    return 0;
+}
+
+static void copy_line_comment(struct scan *scan)
+{
+    size_t n = 0;
+
+    while (scan->at + n < scan->in.len && scan->in.ptr[scan->at + n] != '\n')
+        n++;
+    copy(scan, n);
+}
+
+static int copy_block_comment(struct scan *scan)
+{
+    struct span rest = span_skip(scan->in, scan->at + 2);
+    const char *end = memmem(rest.ptr, rest.len, "*/", 2);
+
+    if (end == NULL)
+        return scan_fault(scan, scan->line, "the comment that begins here has no end");
+    copy(scan, (size_t)(end - rest.ptr) + 4);
+    return 0;
+}
+
+static bool is_word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("_*.+-", c) != NULL);
+}
+
+static unsigned hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                  : 16;
+}
+
+/* A decimal or hexadecimal integer without an L that does not fit in 32 bits. */
+static bool is_long_number(struct span word)
+{
+    unsigned base = 10;
+    uint64_t n = 0;
+
+    if (word.len > 0 && (word.ptr[0] == '-' || word.ptr[0] == '+'))
+        word = span_skip(word, 1);
+    if (span_starts_with(word, SPAN("0x")) || span_starts_with(word, SPAN("0X"))) {
+        word = span_skip(word, 2);
+        base = 16;
+    }
+    for (size_t i = 0; i < word.len; i++) {
+        if (hex_digit(word.ptr[i]) >= base)
+            return false;
+        if (n <= INT32_MAX)
+            n = n * base + hex_digit(word.ptr[i]);
+    }
+    return n > INT32_MAX;
+}
+
+static void copy_word(struct scan *scan)
+{
+    const struct span rest = span_skip(scan->in, scan->at);
+    size_t n = 0;
+
+    while (n < rest.len && is_word_char(rest.ptr[n]))
+        n++;
+    copy(scan, n);
+    if (is_long_number((struct span){rest.ptr, n}))
+        buf_add_char(&scan->source->text, 'L');
+}
+
+/* The position of the quote before the name, if an @include stands at the start of this line. */
+static size_t find_include(const struct scan *scan)
+{
+    const struct span rest = span_skip(scan->in, scan->at);
+    const struct buf *text = &scan->source->text; /* libconfig's idea of a line's start counts */
+    size_t n = 0;
+
+    if (text->len > 0 && text->ptr[text->len - 1] != '\n')
+        return 0;
+    while (n < rest.len && (rest.ptr[n] == ' ' || rest.ptr[n] == '\t'))
+        n++;
+    if (!span_starts_with(span_skip(rest, n), SPAN("@include")))
+        return 0;
+    n += strlen("@include");
+    while (n < rest.len && (rest.ptr[n] == ' ' || rest.ptr[n] == '\t'))
+        n++;
+    return n < rest.len && rest.ptr[n] == '"' ? scan->at + n : 0;
+}
+
+/* The name between the quotes, seen from the including file's directory; to be freed. */
+static char *include_path(const struct scan *scan, size_t from, size_t to)
+{
+    const char *slash = strrchr(scan->file, '/');
+    struct buf path;
+    char *copied;
+
+    buf_init(&path, TEXT_BYTES_MAX);
+    if (scan->in.ptr[from] != '/' && slash != NULL)
+        buf_add(&path, (struct span){scan->file, (size_t)(slash - scan->file) + 1});
+    for (size_t i = from; i < to; i++) {
+        if (scan->in.ptr[i] == '\\' && i + 1 < to)
+            i++;
+        buf_add_char(&path, scan->in.ptr[i]);
+    }
+    copied = xmemdup0(path.ptr, path.len);
+    buf_deinit(&path);
+    return copied;
+}
+
+static int include(struct scan *scan, size_t quote)
+{
+    size_t end = quote + 1;
+    char *path, *includer = NULL;
+    int result;
+
+    while (end < scan->in.len && scan->in.ptr[end] != '"' && scan->in.ptr[end] != '\n')
+        end += scan->in.ptr[end] == '\\' ? 2 : 1;
+    if (end >= scan->in.len || scan->in.ptr[end] != '"')
+        return scan_fault(scan, scan->line, "@include: the name has no closing quote");
+    if (scan->depth == 0)
+        return scan_fault(scan, scan->line, "@include: too many files that include each other");
+    path = include_path(scan, quote + 1, end);
+    if (asprintf(&includer, "%s:%u", scan->file, scan->line) == -1)
+        abort();
+    result = add_file(scan->source, path, includer, scan->depth - 1, scan->faults);
+    free(includer);
+    free(path);
+    scan->at = end + 1;
+    buf_add_char(&scan->source->text, '\n');
+    scan->source->line++;
+    mark(scan->source, scan->file, scan->line);
+    return result;
+}
+
+static int scan_all(struct scan *scan)
+{
+    int result = 0;
+
+    while (result == 0 && scan->at < scan->in.len) {
+        char c = scan->in.ptr[scan->at];
+        size_t quote = find_include(scan);
+
+        if (quote > 0)
+            result = include(scan, quote);
+        else if (c == '\0')
+            result = scan_fault(scan, scan->line, "a NUL byte");
+        else if (c == '"')
+            result = copy_string(scan);
+        else if (c == '#' || next_is(scan, "//"))
+            copy_line_comment(scan);
+        else if (next_is(scan, "/*"))
+            result = copy_block_comment(scan);
+        else if (is_word_char(c))
+            copy_word(scan);
+        else
+            copy(scan, 1);
+    }
+    if (result == 0 && scan->source->text.is_over)
+        return scan_fault(scan, scan->line, "the configuration is larger than 16M");
+    return result;
+}
+
+/* 0, or an errno. */
+static int read_bytes(const char *file, struct buf *bytes)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+    int saved;
+
+    if (fd == -1)
+        return errno;
+    while (got > 0 && bytes->len <= TEXT_BYTES_MAX) {
+        char *to = buf_reserve(bytes, READ_BYTES);
+
+        do {
+            got = read(fd, to, READ_BYTES);
+        } while (got == -1 && errno == EINTR);
+        if (got > 0)
+            bytes->len += (size_t)got;
+    }
+    saved = got == -1 ? errno : got > 0 ? EFBIG : 0;
+    close(fd);
+    return saved;
+}
+
+static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
+                    struct faults *faults)
+{
+    struct buf bytes;
+    int code, result = -1;
+
+    buf_init(&bytes, TEXT_BYTES_MAX + 2 * READ_BYTES);
+    code = read_bytes(file, &bytes);
+    if (code != 0 && includer == NULL) {
+        fault_add(faults, file, "%s", strerror(code));
+    } else if (code != 0) {
+        fault_add(faults, includer, "cannot include '%s': %s", file, strerror(code));
+    } else {
+        struct scan scan = {source, faults, file, buf_span(&bytes), 0, 1, depth};
+
+        mark(source, file, 1);
+        result = scan_all(&scan);
+    }
+    buf_deinit(&bytes);
+    return result;
+}
+
+static void source_init(struct source *source)
+{
+    *source = (struct source){.line = 1};
+    buf_init(&source->text, TEXT_BYTES_MAX);
+}
+
+int source_read_file(struct source *source, const char *file, struct faults *faults)
+{
+    source_init(source);
+    return add_file(source, file, NULL, DEPTH_MAX, faults);
+}
+
+int source_read_text(struct source *source, const char *text, const char *name,
+                     struct faults *faults)
+{
+    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0};
+
+    source_init(source);
+    mark(source, name, 1);
+    return scan_all(&scan);
+}
+
+void source_deinit(struct source *source)
+{
+    for (size_t i = 0; i < source->segment_count; i++)
+        free(source->segments[i].file);
+    free(source->segments);
+    buf_deinit(&source->text);
+    *source = (struct source){0};
+}
+
+char *source_origin(const struct source *source, unsigned text_line)
+{
+    const struct source_segment *segment = &source->segments[0];
+    char *origin = NULL;
+
+    for (size_t i = 1; i < source->segment_count; i++) {
+        if (source->segments[i].text_line <= text_line)
+            segment = &source->segments[i];
+    }
+    if (text_line < segment->text_line) /* the root has no line */
+        text_line = segment->text_line;
+    if (asprintf(&origin, "%s:%u", segment->file,
+                 segment->file_line + (text_line - segment->text_line)) == -1)
+        abort();
+    return origin;
+}

@@ -1,0 +1,117 @@
+/* main.c - podop, the daemon: command line, signals, one server on one loop. */
+#include "podop/cmdline.h"
+#include "podop/http.h"
+#include "podop/server.h"
+
+#include <ev.h>
+#include <json-c/json_c_version.h>
+#include <libconfig.h>
+
+#include <signal.h>
+#include <stdio.h>
+
+/* sysexits.h, where they fit. */
+enum { EXIT_USAGE = 64, EXIT_OSERR = 71, EXIT_TEMPFAIL = 75, EXIT_CONFIG = 78 };
+
+static int exit_status(const struct error *err)
+{
+    switch (err->kind) {
+    case ERR_NONE: return 0;
+    case ERR_USAGE: return EXIT_USAGE;
+    case ERR_CONFIG: return EXIT_CONFIG;
+    case ERR_BIND: return EXIT_OSERR;
+    case ERR_LIMIT:
+    case ERR_INPUT:
+    case ERR_SYSTEM: return EXIT_TEMPFAIL;
+    }
+    return EXIT_TEMPFAIL;
+}
+
+static void print_fault(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", text);
+}
+
+static void print_version(void)
+{
+    printf("podop %s (%s; libev/%d.%d; libconfig/%d.%d.%d; json-c/%s)\n", PODOP_VERSION,
+           http_library(), ev_version_major(), ev_version_minor(), LIBCONFIG_VER_MAJOR,
+           LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION, json_c_version());
+}
+
+static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    server_stop(w->data);
+}
+
+static void run(struct ev_loop *loop, struct server *server)
+{
+    ev_signal term, interrupt;
+
+    ev_signal_init(&term, on_stop_signal, SIGTERM);
+    ev_signal_init(&interrupt, on_stop_signal, SIGINT);
+    term.data = interrupt.data = server;
+    ev_signal_start(loop, &term);
+    ev_signal_start(loop, &interrupt);
+    server_run(server);
+    ev_signal_stop(loop, &term);
+    ev_signal_stop(loop, &interrupt);
+}
+
+static int check(struct ev_loop *loop, const struct config_source *source)
+{
+    struct error err = {0};
+
+    if (server_check(loop, source, print_fault, NULL, &err) == -1) {
+        fprintf(stderr, "podop: %s\n", err.text);
+        return exit_status(&err);
+    }
+    printf("configuration OK\n");
+    return 0;
+}
+
+static int serve(struct ev_loop *loop, const struct config_source *source)
+{
+    struct error err = {0};
+    struct server *server = server_new(loop, source, print_fault, NULL, &err);
+
+    if (server == NULL) {
+        fprintf(stderr, "podop: %s\n", err.text);
+        return exit_status(&err);
+    }
+    run(loop, server);
+    server_free(&server);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct cmdline cmdline;
+    struct error err = {0};
+    struct ev_loop *loop;
+    int status = 0;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
+        fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);
+        return EXIT_USAGE;
+    }
+    loop = ev_loop_new(EVFLAG_AUTO);
+    if (loop == NULL) {
+        fputs("podop: no event loop can be had\n", stderr);
+        cmdline_deinit(&cmdline);
+        return EXIT_TEMPFAIL;
+    }
+    switch (cmdline.action) {
+    case CMDLINE_HELP: fputs(cmdline_help, stdout); break;
+    case CMDLINE_VERSION: print_version(); break;
+    case CMDLINE_CHECK: status = check(loop, &cmdline.source); break;
+    case CMDLINE_RUN: status = serve(loop, &cmdline.source); break;
+    }
+    ev_loop_destroy(loop);
+    cmdline_deinit(&cmdline);
+    return status;
+}

@@ -1,0 +1,218 @@
+/* socketmap.c - Postfix's socketmap protocol: one netstring in, one out, in order. */
+#include "podop/protocol.h"
+
+#include "owed.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+#include "podop/netstring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    OWED_MAX = 64,                           /* requests under way for one client */
+    OUT_BYTES_MAX = 256 * 1024,              /* answers that it has not read yet */
+    REQUEST_BYTES_DEFAULT = 64 * 1024 + 256, /* a key of 64 KiB, with a table's name */
+    /* Postfix shows 200 bytes of a reason (src/util/dict_sockmap.c); more are for a human's eyes
+     * elsewhere, and must leave room in max_reply. */
+    REASON_BYTES_MAX = 400,
+};
+
+struct socketmap_session {
+    struct session_io io;
+    struct owed_queue owed;
+};
+
+struct socketmap_request {
+    struct owed owed;
+    struct socketmap_session *session;
+    struct table_op *op;
+    uint64_t started_at_ms;
+    struct span table, key; /* copies, for the debug log; NULL pointers at other levels */
+};
+
+static struct socketmap_session *session_of(struct session *session)
+{
+    return (struct socketmap_session *)session;
+}
+
+static const struct socketmap_session *const_session_of(const struct session *session)
+{
+    return (const struct socketmap_session *)session;
+}
+
+static void request_free(struct owed *owed)
+{
+    struct socketmap_request *r = CONTAINER_OF(owed, struct socketmap_request, owed);
+
+    table_op_cancel(&r->op);
+    free(r);
+}
+
+static bool socketmap_claims(char first_byte)
+{
+    return first_byte >= '0' && first_byte <= '9';
+}
+
+static struct session *socketmap_open(const struct session_io *io)
+{
+    struct socketmap_session *s = xcalloc(1, sizeof(*s));
+
+    s->io = *io;
+    owed_init(&s->owed, s->io.out, request_free);
+    return (struct session *)s;
+}
+
+static void socketmap_close(struct session **psession)
+{
+    struct socketmap_session *s = session_of(*psession);
+
+    if (s == NULL)
+        return;
+    *psession = NULL;
+    owed_deinit(&s->owed);
+    free(s);
+}
+
+static size_t socketmap_owed(const struct session *session)
+{
+    return const_session_of(session)->owed.count;
+}
+
+static bool socketmap_is_full(const struct session *session)
+{
+    const struct socketmap_session *s = const_session_of(session);
+
+    return s->owed.count >= OWED_MAX || s->io.out->len + s->owed.early_bytes >= OUT_BYTES_MAX;
+}
+
+static void encode(struct buf *out, const struct reply *reply, size_t max_reply)
+{
+    struct span reason = reply->reason;
+
+    if (reason.len > REASON_BYTES_MAX)
+        reason.len = REASON_BYTES_MAX;
+    switch (reply->status) {
+    case REPLY_FOUND:
+        if (reply->map_value.len == 0)
+            netstring_add(out, SPAN("NOTFOUND "), SPAN("")); /* an empty result is an error there */
+        else if (reply->map_value.len > max_reply - SPAN("OK ").len)
+            netstring_add(out, SPAN("PERM "), SPAN("the value is longer than a reply may be"));
+        else if (span_has_byte(reply->map_value, '\0'))
+            netstring_add(out, SPAN("PERM "), SPAN("the value has a NUL byte"));
+        else
+            netstring_add(out, SPAN("OK "), reply->map_value);
+        return;
+    case REPLY_MISS: netstring_add(out, SPAN("NOTFOUND "), SPAN("")); return;
+    case REPLY_TEMPORARY: netstring_add(out, SPAN("TEMP "), reason); return;
+    case REPLY_TIMEOUT: netstring_add(out, SPAN("TIMEOUT "), reason); return;
+    case REPLY_PERMANENT: netstring_add(out, SPAN("PERM "), reason); return;
+    }
+}
+
+static void answer(struct socketmap_request *r, const struct reply *reply)
+{
+    struct socketmap_session *s = r->session;
+    const struct service *service = s->io.service;
+
+    log_debug(service->log, "lookup", LOG_UINT("conn", s->io.conn), LOG_STR("proto", "socketmap"),
+              LOG_SPAN("table", r->table), LOG_SPAN("key", r->key),
+              LOG_STR("status", reply_status_name(reply->status)),
+              LOG_SPAN("reason", reply->reason), LOG_UINT("ms", clock_now_ms() - r->started_at_ms));
+    encode(owed_begin(&s->owed, &r->owed), reply, service->listen->max_reply);
+    owed_end(&s->owed, &r->owed);
+}
+
+static void lookup_done(void *arg, const struct reply *reply)
+{
+    struct socketmap_request *r = arg;
+    struct socketmap_session *s = r->session;
+
+    r->op = NULL; /* it ends by itself: nothing left to cancel */
+    answer(r, reply);
+    s->io.wake(s->io.wake_arg);
+}
+
+static struct socketmap_request *request_new(struct socketmap_session *s, struct span payload)
+{
+    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG;
+    struct socketmap_request *r = xmalloc(sizeof(*r) + (is_logged ? payload.len : 0));
+
+    *r = (struct socketmap_request){.session = s};
+    if (is_logged) {
+        memcpy(r + 1, payload.ptr, payload.len);
+        r->table = (struct span){(const char *)(r + 1), payload.len};
+        r->started_at_ms = clock_now_ms();
+    }
+    owed_add(&s->owed, &r->owed);
+    return r;
+}
+
+static void refuse(struct socketmap_request *r, enum reply_status status, const char *why,
+                   struct span name)
+{
+    char text[REASON_BYTES_MAX];
+    int len =
+        snprintf(text, sizeof(text), "%s%.*s", why, name.len < 255 ? (int)name.len : 255, name.ptr);
+
+    answer(r, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+}
+
+/* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */
+static void request(struct socketmap_session *s, struct span payload)
+{
+    struct socketmap_request *r = request_new(s, payload);
+    const char *blank = payload.len == 0 ? NULL : memchr(payload.ptr, ' ', payload.len);
+    struct span name, key;
+    struct table *table;
+
+    if (blank == NULL) {
+        refuse(r, REPLY_PERMANENT, "bad request", SPAN(""));
+        return;
+    }
+    name = (struct span){payload.ptr, (size_t)(blank - payload.ptr)};
+    key = span_skip(payload, name.len + 1);
+    if (r->table.ptr != NULL) {
+        r->key = span_skip(r->table, name.len + 1);
+        r->table.len = name.len;
+    }
+    table = service_find_table(s->io.service, name);
+    if (table == NULL) {
+        refuse(r, REPLY_TEMPORARY, "no such table: ", name);
+        return;
+    }
+    r->op = table_lookup(table, &(struct table_key){.key = key}, lookup_done, r);
+}
+
+static enum feed socketmap_feed(struct session *session, struct span in, size_t *used)
+{
+    struct socketmap_session *s = session_of(session);
+    const struct listen_config *listen = s->io.service->listen;
+    size_t max = listen->max_request != 0 ? listen->max_request : REQUEST_BYTES_DEFAULT;
+
+    *used = 0;
+    while (!socketmap_is_full(session)) {
+        struct span payload;
+        size_t taken;
+
+        switch (netstring_parse(span_skip(in, *used), max, &payload, &taken)) {
+        case PARSE_MORE: return FEED_OK;
+        case PARSE_BAD: return FEED_BAD;
+        case PARSE_DONE: break;
+        }
+        *used += taken;
+        request(s, payload);
+    }
+    return FEED_OK;
+}
+
+const struct protocol_ops protocol_socketmap = {
+    .name = "socketmap",
+    .claims = socketmap_claims,
+    .open = socketmap_open,
+    .feed = socketmap_feed,
+    .owed = socketmap_owed,
+    .is_full = socketmap_is_full,
+    .close = socketmap_close,
+};

@@ -1,0 +1,124 @@
+#include "podop/address.h"
+
+#include "podop/span.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A host and a port, cut out of "HOST:PORT" or "[HOST]:PORT". */
+struct host_port {
+    char host[256]; /* a DNS name has at most 253 */
+    char port[6];
+};
+
+static const char *unix_path(const char *text)
+{
+    if (strncmp(text, "unix:", 5) == 0)
+        return text + 5;
+    return text[0] == '/' ? text : NULL;
+}
+
+static int check_path(const char *path, struct error *err)
+{
+    if (path[0] != '/')
+        return error_set(err, ERR_CONFIG, "'unix:%s': the path of a socket begins with '/'", path);
+    if (strlen(path) > ADDRESS_PATH_MAX)
+        return error_set(err, ERR_CONFIG, "'%s' is too long for a socket: %zu bytes, at most %d",
+                         path, strlen(path), ADDRESS_PATH_MAX);
+    if (path[strlen(path) - 1] == '/')
+        return error_set(err, ERR_CONFIG, "'%s' is a directory, not the path of a socket", path);
+    return 0;
+}
+
+static int split_host_port(const char *text, struct host_port *to, struct error *err)
+{
+    const char *host = strncmp(text, "inet:", 5) == 0 ? text + 5 : text;
+    const char *colon = strrchr(host, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - host);
+    bool is_bracketed = len >= 2 && host[0] == '[' && host[len - 1] == ']';
+    char *end;
+    unsigned long port;
+
+    if (colon == NULL)
+        return error_set(err, ERR_CONFIG, "'%s' is no address: /path, HOST:PORT or [IPV6]:PORT is",
+                         text);
+    if (is_bracketed) {
+        host++;
+        len -= 2;
+    } else if (memchr(host, ':', len) != NULL) {
+        return error_set(err, ERR_CONFIG, "'%s': write an IPv6 address as [ADDRESS]:PORT", text);
+    }
+    if (len == 0 || len >= sizeof(to->host))
+        return error_set(err, ERR_CONFIG, "'%s' names no host", text);
+    port = strtoul(colon + 1, &end, 10);
+    if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port == 0 || port > 65535)
+        return error_set(err, ERR_CONFIG, "'%s': a port is a number from 1 to 65535", text);
+    memcpy(to->host, host, len);
+    to->host[len] = '\0';
+    snprintf(to->port, sizeof(to->port), "%u", (unsigned)port & 0xffff);
+    return 0;
+}
+
+int address_check(const char *text, struct error *err)
+{
+    const char *path = unix_path(text);
+    struct host_port ignored;
+
+    return path != NULL ? check_path(path, err) : split_host_port(text, &ignored, err);
+}
+
+static void describe(struct address *a)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    char port[6] = "";
+
+    getnameinfo(&a->u.sa, a->len, host, sizeof(host), port, sizeof(port),
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(a->text, sizeof(a->text), a->u.sa.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
+             port);
+}
+
+static int resolve_host(const char *text, struct address *addresses, int max, struct error *err)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found;
+    struct host_port at;
+    int count = 0;
+    int code;
+
+    if (split_host_port(text, &at, err) == -1)
+        return -1;
+    code = getaddrinfo(at.host, at.port, &hints, &found);
+    if (code != 0)
+        return error_set(err, ERR_BIND, "'%s': %s", text, gai_strerror(code));
+    for (struct addrinfo *ai = found; ai != NULL && count < max; ai = ai->ai_next) {
+        struct address *a = &addresses[count++];
+
+        memset(a, 0, sizeof(*a));
+        memcpy(&a->u, ai->ai_addr, ai->ai_addrlen);
+        a->len = ai->ai_addrlen;
+        describe(a);
+    }
+    freeaddrinfo(found);
+    return count;
+}
+
+int address_resolve(const char *text, struct address *addresses, int max, struct error *err)
+{
+    const char *path = unix_path(text);
+
+    if (path == NULL)
+        return resolve_host(text, addresses, max, err);
+    if (check_path(path, err) == -1)
+        return -1;
+    memset(addresses, 0, sizeof(*addresses));
+    addresses->u.un.sun_family = AF_UNIX;
+    memcpy(addresses->u.un.sun_path, path, strlen(path));
+    addresses->len = sizeof(addresses->u.un);
+    snprintf(addresses->text, sizeof(addresses->text), "%s", path);
+    return 1;
+}

@@ -1,0 +1,321 @@
+#include "client.h"
+
+#include "podop/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    SCRATCH_BYTES = 64 * 1024,
+    READS_PER_WAKEUP = 4, /* then others have their turn */
+};
+
+static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words and hang up */
+
+enum phase {
+    PHASE_OPEN,
+    PHASE_DRAINING,  /* nothing more is read, but answers are owed */
+    PHASE_LINGERING, /* every answer is written and the sending side shut down */
+};
+
+struct client {
+    struct client_world *world;
+    struct client *next, **prev_next;
+    struct listener *listener;
+    const struct protocol_ops *protocol; /* NULL until the first byte is there */
+    struct session *session;
+    struct buf in;  /* the rest that is no whole request, or comes when the session has room */
+    struct buf out; /* answers that the kernel did not take yet */
+    enum phase phase;
+    bool lingers; /* after the last answer the peer has to be given time to read it */
+    ev_io io;
+    ev_prepare work; /* never started, only fed: at the end of a wake-up, feed and flush */
+    ev_timer timer;  /* a request has to be complete, or the peer to hang up, by then */
+    uint64_t conn;
+};
+
+static void client_free(struct client **pclient)
+{
+    struct client *c = *pclient;
+    struct client_world *world = c->world;
+
+    *pclient = NULL;
+    *c->prev_next = c->next;
+    if (c->next != NULL)
+        c->next->prev_next = c->prev_next;
+    ev_io_stop(world->loop, &c->io);
+    ev_timer_stop(world->loop, &c->timer);
+    ev_clear_pending(world->loop, &c->work);
+    if (c->session != NULL)
+        c->protocol->close(&c->session);
+    buf_deinit(&c->in);
+    buf_deinit(&c->out);
+    close(c->io.fd);
+    listener_client_gone(c->listener);
+    free(c);
+    if (world->on_gone != NULL)
+        world->on_gone(world->on_gone_arg);
+}
+
+static bool is_full(const struct client *c)
+{
+    return c->session != NULL && c->protocol->is_full(c->session);
+}
+
+static void watch(struct client *c, int events)
+{
+    if (ev_is_active(&c->io) && (c->io.events & (EV_READ | EV_WRITE)) == events)
+        return;
+    ev_io_stop(c->world->loop, &c->io);
+    ev_io_set(&c->io, c->io.fd, events);
+    if (events != 0)
+        ev_io_start(c->world->loop, &c->io);
+}
+
+static void set_timer(struct client *c, double seconds)
+{
+    c->timer.repeat = seconds;
+    ev_timer_again(c->world->loop, &c->timer); /* 0 stops it */
+}
+
+static void wake(void *arg)
+{
+    struct client *c = arg;
+
+    ev_feed_event(c->world->loop, &c->work, EV_CUSTOM);
+}
+
+static bool open_session(struct client *c, char first_byte)
+{
+    const struct session_io io = {
+        .service = &c->listener->service,
+        .out = &c->out,
+        .wake = wake,
+        .wake_arg = c,
+        .conn = c->conn,
+    };
+
+    c->protocol = protocol_find(c->listener->service.listen->mode, first_byte);
+    if (c->protocol == NULL)
+        return false;
+    c->session = c->protocol->open(&io);
+    return true;
+}
+
+static void refuse(struct client *c, const char *why)
+{
+    log_info(c->world->log, "client_refused", LOG_UINT("conn", c->conn),
+             LOG_STR("socket", c->listener->address.text), LOG_STR("reason", why));
+    c->phase = PHASE_DRAINING;
+    c->lingers = true;
+    buf_deinit(&c->in);
+}
+
+/* Hands bytes to the session; *used is how many it took. false: the client was refused. */
+static bool feed(struct client *c, struct span bytes, size_t *used)
+{
+    *used = 0;
+    if (c->session == NULL && !open_session(c, *bytes.ptr)) {
+        refuse(c, "its first byte belongs to no protocol that is spoken here");
+        return false;
+    }
+    if (c->protocol->feed(c->session, bytes, used) == FEED_BAD) {
+        refuse(c, "malformed or too long request");
+        return false;
+    }
+    return true;
+}
+
+/* Whoever sent a part of a request has to send the rest in time. */
+static void time_request(struct client *c, bool made_progress)
+{
+    bool is_waiting = c->in.len > 0 && !is_full(c);
+
+    if (c->phase != PHASE_OPEN || !is_waiting)
+        set_timer(c, 0);
+    else if (made_progress || !ev_is_active(&c->timer))
+        set_timer(c, c->listener->service.listen->request_timeout_ms / 1000.0);
+}
+
+static void feed_kept(struct client *c)
+{
+    size_t used;
+
+    if (c->in.len == 0 || is_full(c) || !feed(c, buf_span(&c->in), &used))
+        return;
+    buf_drop(&c->in, used);
+    if (c->in.len == 0)
+        buf_deinit(&c->in);
+    time_request(c, used > 0);
+}
+
+static void feed_new(struct client *c, struct span bytes)
+{
+    size_t used;
+
+    if (c->in.len > 0) {
+        buf_add(&c->in, bytes);
+        feed_kept(c);
+    } else if (feed(c, bytes, &used)) {
+        buf_add(&c->in, span_skip(bytes, used));
+        time_request(c, true);
+    }
+}
+
+/* Reads what is there and the session has room for. false: the connection is broken. */
+static bool read_requests(struct client *c)
+{
+    for (int i = 0; i < READS_PER_WAKEUP && c->phase == PHASE_OPEN && !is_full(c); i++) {
+        ssize_t n = read(c->io.fd, c->world->scratch, SCRATCH_BYTES);
+
+        if (n == -1)
+            return errno == EAGAIN || errno == EINTR;
+        if (n == 0) { /* it may have shut down only its sending side */
+            c->phase = PHASE_DRAINING;
+            buf_deinit(&c->in);
+            set_timer(c, 0);
+            return true;
+        }
+        feed_new(c, (struct span){c->world->scratch, (size_t)n});
+        if (n < SCRATCH_BYTES)
+            return true; /* most likely there is no more */
+    }
+    return true;
+}
+
+/* false: nobody is there to read. */
+static bool flush(struct client *c)
+{
+    ssize_t n;
+
+    if (c->out.len == 0)
+        return true;
+    n = send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
+    if (n == -1)
+        return errno == EAGAIN || errno == EINTR;
+    buf_drop(&c->out, (size_t)n);
+    if (c->out.len == 0)
+        buf_deinit(&c->out);
+    return true;
+}
+
+static bool is_all_said(const struct client *c)
+{
+    return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
+}
+
+static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct client *c = w->data;
+
+    (void)loop;
+    (void)revents;
+    if (!flush(c)) {
+        client_free(&c);
+        return;
+    }
+    feed_kept(c);
+    if (c->phase == PHASE_DRAINING && is_all_said(c)) {
+        if (!c->lingers) {
+            client_free(&c);
+            return;
+        }
+        shutdown(c->io.fd, SHUT_WR);
+        c->phase = PHASE_LINGERING;
+        set_timer(c, LINGER_SECONDS);
+    }
+    watch(c,
+          ((c->phase == PHASE_OPEN && !is_full(c)) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
+              (c->out.len > 0 ? EV_WRITE : 0));
+}
+
+/* What a peer still sends that is not listened to any more; false when it has hung up. */
+static bool discard(struct client *c)
+{
+    ssize_t n = read(c->io.fd, c->world->scratch, SCRATCH_BYTES);
+
+    return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct client *c = w->data;
+    bool is_alive = true;
+
+    (void)loop;
+    if (revents & EV_READ)
+        is_alive = c->phase == PHASE_LINGERING ? discard(c) : read_requests(c);
+    if (!is_alive) {
+        client_free(&c);
+        return;
+    }
+    if (c->phase != PHASE_LINGERING)
+        wake(c);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct client *c = w->data;
+
+    (void)loop;
+    (void)revents;
+    if (c->phase == PHASE_LINGERING) {
+        client_free(&c);
+        return;
+    }
+    refuse(c, "a request was not complete within request_timeout");
+    set_timer(c, 0);
+    wake(c);
+}
+
+void client_new(struct client_world *world, struct listener *listener, int fd)
+{
+    struct client *c = xcalloc(1, sizeof(*c));
+
+    c->world = world;
+    c->listener = listener;
+    c->conn = ++world->connections;
+    buf_init(&c->in, SIZE_MAX); /* both are held small by not reading while the session is full */
+    buf_init(&c->out, SIZE_MAX);
+    ev_io_init(&c->io, on_io, fd, EV_READ);
+    ev_prepare_init(&c->work, on_work);
+    ev_set_priority(&c->work, -2); /* after every answer of this wake-up, to write them at once */
+    ev_init(&c->timer, on_timer);
+    c->io.data = c->work.data = c->timer.data = c;
+    c->next = world->first;
+    c->prev_next = &world->first;
+    if (c->next != NULL)
+        c->next->prev_next = &c->next;
+    world->first = c;
+    ev_io_start(world->loop, &c->io);
+}
+
+void client_world_init(struct client_world *world, struct ev_loop *loop, struct log *log)
+{
+    *world = (struct client_world){.loop = loop, .log = log, .scratch = xmalloc(SCRATCH_BYTES)};
+}
+
+void client_world_deinit(struct client_world *world)
+{
+    world->on_gone = NULL;
+    while (world->first != NULL) {
+        struct client *c = world->first;
+
+        client_free(&c);
+    }
+    free(world->scratch);
+}
+
+void clients_stop(struct client_world *world)
+{
+    for (struct client *c = world->first; c != NULL; c = c->next) {
+        if (c->phase != PHASE_OPEN)
+            continue;
+        read_requests(c); /* a broken connection shows itself again in flush() */
+        if (c->phase == PHASE_OPEN)
+            c->phase = PHASE_DRAINING;
+        set_timer(c, 0);
+        wake(c);
+    }
+}

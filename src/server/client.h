@@ -1,0 +1,29 @@
+/* client.h - one connection: moves bytes between a descriptor and a protocol's session, and knows
+ * no protocol by name. */
+#ifndef PODOP_SERVER_CLIENT_H
+#define PODOP_SERVER_CLIENT_H
+
+#include "listener.h"
+
+struct client;
+
+/* What all clients of one server share. */
+struct client_world {
+    struct ev_loop *loop;
+    struct log *log;
+    struct client *first;       /* all that are connected */
+    uint64_t connections;       /* ever; the next one's number in logs */
+    void (*on_gone)(void *arg); /* after each client that left; may be NULL */
+    void *on_gone_arg;
+    char *scratch; /* what is read goes here first: idle clients own no buffer */
+};
+
+void client_world_init(struct client_world *world, struct ev_loop *loop, struct log *log);
+void client_world_deinit(struct client_world *world); /* cuts off who is still there */
+
+void client_new(struct client_world *world, struct listener *listener, int fd); /* fd is taken */
+
+/* What has arrived by now is answered, then each client is hung up on. */
+void clients_stop(struct client_world *world);
+
+#endif

@@ -1,0 +1,219 @@
+#include "listener.h"
+
+#include "privileges.h"
+
+#include "podop/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ACCEPTS_PER_WAKEUP = 64 };
+
+static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
+
+static int bind_errno(struct error *err, const char *what, const struct address *at)
+{
+    error_errno(err, "%s %s", what, at->text);
+    err->kind = ERR_BIND;
+    return -1;
+}
+
+/* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
+static int check_path_free(const struct address *at, struct error *err)
+{
+    struct stat info;
+    int fd, status;
+
+    if (lstat(at->text, &info) == -1)
+        return errno == ENOENT ? 0 : bind_errno(err, "cannot look at", at);
+    if (!S_ISSOCK(info.st_mode))
+        return error_set(err, ERR_BIND, "%s is there and is no socket: podop does not replace it",
+                         at->text);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1)
+        return bind_errno(err, "socket for", at);
+    status = connect(fd, &at->u.sa, at->len);
+    if (status == -1 && (errno == ECONNREFUSED || errno == ENOENT))
+        status = 0;
+    else if (status == -1 && errno != EAGAIN) /* a full backlog is an answer, too */
+        status = bind_errno(err, "cannot tell whether somebody answers on", at);
+    else
+        status = error_set(err, ERR_BIND, "another process answers on %s", at->text);
+    close(fd);
+    return status;
+}
+
+static int set_rights(const char *path, const struct address *at,
+                      const struct listen_config *config, struct error *err)
+{
+    uid_t uid = (uid_t)-1;
+    gid_t gid = (gid_t)-1, ignored;
+
+    if (config->owner != NULL && privileges_find_user(config->owner, &uid, &ignored, err) == -1)
+        return error_prefix(err, "owner of %s", at->text);
+    if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
+        return error_prefix(err, "group of %s", at->text);
+    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) == -1)
+        return bind_errno(err, "cannot set owner and group of", at);
+    if (chmod(path, config->permissions) == -1)
+        return bind_errno(err, "cannot set the permissions of", at);
+    return 0;
+}
+
+static int open_unix(struct listener *l, struct error *err)
+{
+    const struct address *at = &l->address;
+    struct address hidden = *at;
+    struct stat info;
+    mode_t mask;
+    int status;
+
+    if (check_path_free(at, err) == -1)
+        return -1;
+    snprintf(hidden.u.un.sun_path, sizeof(hidden.u.un.sun_path), "%.*s.%d", ADDRESS_PATH_MAX,
+             at->text, (int)getpid());
+    unlink(hidden.u.un.sun_path);
+    mask = umask(0777); /* nobody connects before the rights are set */
+    status = bind(l->fd, &hidden.u.sa, hidden.len);
+    umask(mask);
+    if (status == -1)
+        return bind_errno(err, "cannot bind", at);
+    if (set_rights(hidden.u.un.sun_path, at, l->service.listen, err) == -1)
+        goto fail;
+    if (listen(l->fd, SOMAXCONN) == -1 || lstat(hidden.u.un.sun_path, &info) == -1 ||
+        rename(hidden.u.un.sun_path, at->text) == -1) {
+        bind_errno(err, "cannot listen on", at);
+        goto fail;
+    }
+    l->device = info.st_dev;
+    l->inode = info.st_ino;
+    return 0;
+fail:
+    unlink(hidden.u.un.sun_path);
+    return -1;
+}
+
+static int open_inet(struct listener *l, struct error *err)
+{
+    const struct address *at = &l->address;
+    const int on = 1;
+
+    setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherited by each client */
+    if (at->u.sa.sa_family == AF_INET6) /* [::] leaves 0.0.0.0 to whoever asks for it */
+        setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(l->fd, &at->u.sa, at->len) == -1)
+        return bind_errno(err, "cannot bind", at);
+    if (listen(l->fd, SOMAXCONN) == -1)
+        return bind_errno(err, "cannot listen on", at);
+    return 0;
+}
+
+static bool has_room(const struct listener *l)
+{
+    return l->clients < l->service.listen->max_clients;
+}
+
+static void stop_accepting(struct listener *l)
+{
+    ev_io_stop(l->loop, &l->io);
+}
+
+/* false: nobody is waiting, or nobody can be taken now. */
+static bool accept_one(struct listener *l)
+{
+    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd != -1) {
+        l->clients++;
+        l->accept(l->accept_arg, l, fd);
+        return true;
+    }
+    if (errno == EAGAIN)
+        return false;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_warning(l->service.log, "accept_paused", LOG_STR("socket", l->address.text),
+                    LOG_STR("reason", strerror(errno)));
+        stop_accepting(l);
+        ev_timer_again(l->loop, &l->pause);
+        return false;
+    }
+    return true; /* that client has gone: the next */
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct listener *l = w->data;
+
+    (void)loop;
+    (void)revents;
+    for (int i = 0; i < ACCEPTS_PER_WAKEUP && has_room(l); i++) {
+        if (!accept_one(l))
+            return;
+    }
+    if (!has_room(l))
+        stop_accepting(l);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct listener *l = w->data;
+
+    (void)revents;
+    ev_timer_stop(loop, w);
+    if (has_room(l))
+        ev_io_start(loop, &l->io);
+}
+
+int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
+                  const struct listen_config *config, struct error *err)
+{
+    *l = (struct listener){.loop = loop, .address = *address, .service.listen = config};
+    l->is_unix = address->u.sa.sa_family == AF_UNIX;
+    l->fd = socket(address->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (l->fd == -1)
+        return bind_errno(err, "socket for", address);
+    if ((l->is_unix ? open_unix(l, err) : open_inet(l, err)) == -1) {
+        close(l->fd);
+        return -1;
+    }
+    ev_io_init(&l->io, on_readable, l->fd, EV_READ);
+    ev_init(&l->pause, on_pause_over);
+    l->pause.repeat = PAUSE_SECONDS;
+    l->io.data = l->pause.data = l;
+    return 0;
+}
+
+void listener_start(struct listener *l, listener_accept_fn *accept, void *arg)
+{
+    l->accept = accept;
+    l->accept_arg = arg;
+    ev_io_start(l->loop, &l->io);
+}
+
+void listener_client_gone(struct listener *l)
+{
+    l->clients--;
+    if (l->fd != -1 && !ev_is_active(&l->pause) && has_room(l))
+        ev_io_start(l->loop, &l->io);
+}
+
+void listener_close(struct listener *l)
+{
+    struct stat info;
+
+    if (l->fd == -1)
+        return;
+    stop_accepting(l);
+    ev_timer_stop(l->loop, &l->pause);
+    if (l->is_unix && lstat(l->address.text, &info) == 0 && info.st_dev == l->device &&
+        info.st_ino == l->inode)
+        unlink(l->address.text);
+    close(l->fd);
+    l->fd = -1;
+}

@@ -1,0 +1,203 @@
+#include "podop/server.h"
+
+#include "client.h"
+#include "listener.h"
+#include "privileges.h"
+
+#include "podop/http.h"
+#include "podop/mem.h"
+
+#include <ev.h>
+
+#include <stdlib.h>
+
+enum { ADDRESSES_MAX = 16 }; /* of one host name */
+
+struct server {
+    struct ev_loop *loop;
+    struct log log;
+    struct config *config;
+    struct http *http;
+    struct router *router;
+    struct listener *listeners;
+    struct client_world clients;
+    ev_timer stop_deadline;
+    bool is_stopping;
+};
+
+static void log_as_configured(struct log *log, const struct config *config)
+{
+    log->level = config->log_level;
+    log->format = config->log_format;
+    log->target = config->log_target;
+}
+
+static int open_listeners(struct server *s, const struct listen_config *config, struct error *err)
+{
+    struct address at[ADDRESSES_MAX];
+    int count = address_resolve(config->socket, at, ADDRESSES_MAX, err);
+
+    for (int i = 0; i < count; i++) {
+        struct listener *l = xmalloc(sizeof(*l));
+
+        if (listener_open(l, s->loop, &at[i], config, err) == -1) {
+            free(l);
+            return error_prefix(err, "%s", config->origin);
+        }
+        l->service.router = s->router;
+        l->service.log = &s->log;
+        l->next = s->listeners;
+        s->listeners = l;
+    }
+    return count == -1 ? error_prefix(err, "%s", config->origin) : 0;
+}
+
+static void close_listeners(struct server *s)
+{
+    for (struct listener *l = s->listeners; l != NULL; l = l->next)
+        listener_close(l);
+}
+
+static struct router *open_tables(struct server *s, config_report_fn *report, void *arg)
+{
+    const struct table_env env = {.loop = s->loop, .http = s->http, .log = &s->log};
+
+    return router_new(s->config, &env, report, arg);
+}
+
+/* What both running and checking need: configuration and tables. */
+static struct server *load(struct ev_loop *loop, const struct config_source *source,
+                           config_report_fn *report, void *arg, struct error *err)
+{
+    struct server *s = xcalloc(1, sizeof(*s));
+
+    s->loop = loop;
+    log_init(&s->log);
+    client_world_init(&s->clients, loop, &s->log);
+    s->config = config_load(source, report, arg);
+    if (s->config == NULL) {
+        error_set(err, ERR_CONFIG, "the configuration has errors");
+        goto fail;
+    }
+    log_as_configured(&s->log, s->config);
+    s->http = http_new(loop, &s->config->pool, err);
+    if (s->http == NULL)
+        goto fail;
+    s->router = open_tables(s, report, arg);
+    if (s->router == NULL) {
+        error_set(err, ERR_CONFIG, "the configuration has errors");
+        goto fail;
+    }
+    return s;
+fail:
+    server_free(&s);
+    return NULL;
+}
+
+int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
+                 void *arg, struct error *err)
+{
+    struct server *s = load(loop, source, report, arg, err);
+
+    if (s == NULL)
+        return -1;
+    server_free(&s);
+    return 0;
+}
+
+static void on_client_gone(void *arg)
+{
+    struct server *s = arg;
+
+    if (s->is_stopping && s->clients.first == NULL)
+        ev_break(s->loop, EVBREAK_ALL);
+}
+
+static void on_stop_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct server *s = w->data;
+
+    (void)revents;
+    log_warning(&s->log, "stop_cut_short", LOG_UINT("ms", s->config->shutdown_timeout_ms));
+    ev_break(loop, EVBREAK_ALL);
+}
+
+struct server *server_new(struct ev_loop *loop, const struct config_source *source,
+                          config_report_fn *report, void *arg, struct error *err)
+{
+    struct server *s = load(loop, source, report, arg, err);
+
+    if (s == NULL)
+        return NULL;
+    ev_init(&s->stop_deadline, on_stop_deadline);
+    s->stop_deadline.data = s;
+    s->clients.on_gone = on_client_gone;
+    s->clients.on_gone_arg = s;
+    for (size_t i = 0; i < s->config->listen_count; i++) {
+        if (open_listeners(s, &s->config->listen[i], err) == -1)
+            goto fail;
+    }
+    if (privileges_drop(s->config->user, s->config->group, err) == -1)
+        goto fail;
+    return s;
+fail:
+    server_free(&s);
+    return NULL;
+}
+
+static void on_accept(void *arg, struct listener *listener, int fd)
+{
+    struct server *s = arg;
+
+    client_new(&s->clients, listener, fd);
+}
+
+void server_run(struct server *s)
+{
+    for (struct listener *l = s->listeners; l != NULL; l = l->next) {
+        listener_start(l, on_accept, s);
+        log_info(&s->log, "listening", LOG_STR("socket", l->address.text));
+    }
+    log_info(&s->log, "ready", LOG_UINT("sockets", s->config->listen_count),
+             LOG_UINT("tables", s->config->table_count));
+    ev_run(s->loop, 0);
+    log_info(&s->log, "stopped", LOG_UINT("connections", s->clients.connections));
+}
+
+void server_stop(struct server *s)
+{
+    if (s->is_stopping) {
+        ev_break(s->loop, EVBREAK_ALL);
+        return;
+    }
+    s->is_stopping = true;
+    log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
+    close_listeners(s);
+    s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
+    ev_timer_again(s->loop, &s->stop_deadline);
+    clients_stop(&s->clients);
+    if (s->clients.first == NULL)
+        ev_break(s->loop, EVBREAK_ALL);
+}
+
+void server_free(struct server **pserver)
+{
+    struct server *s = *pserver;
+
+    if (s == NULL)
+        return;
+    *pserver = NULL;
+    ev_timer_stop(s->loop, &s->stop_deadline);
+    close_listeners(s);
+    client_world_deinit(&s->clients);
+    while (s->listeners != NULL) {
+        struct listener *l = s->listeners;
+
+        s->listeners = l->next;
+        free(l);
+    }
+    router_free(&s->router);
+    http_free(&s->http);
+    config_free(&s->config);
+    free(s);
+}

@@ -1,0 +1,343 @@
+#include "podop/cache.h"
+
+#include "podop/hash.h"
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+/* A place in the circle that begins at struct cache: newest first, so that the head's newer is the
+ * oldest of all. */
+struct lru {
+    struct lru *newer, *older;
+};
+
+struct entry {
+    struct lru lru;
+    struct entry *next; /* of its bucket */
+    uint64_t fresh_until_ms;
+    uint32_t hash;
+    bool is_found;                     /* or a miss */
+    bool map_is_text;                  /* both values are the same bytes, kept once */
+    size_t key_len, text_len, map_len; /* MISS: map_len is 0 */
+    char bytes[]; /* key, text (FOUND: dict_value, MISS: reason), map_value unless it is text */
+};
+
+/* The table grows by linear hashing, one bucket split for one entry added, so that no call ever
+ * pays for all of the others. At most there are 5 buckets for 4 entries, 3 slots for a bucket. */
+enum {
+    BUCKETS_MIN = 16, /* a power of two; so many cost nothing */
+    SLOTS_PER_ENTRY = 4,
+    MALLOC_BYTES = 24, /* glibc: 8 before each block, which ends at the next multiple of 16 */
+    ENTRY_BYTES = sizeof(struct entry) + SLOTS_PER_ENTRY * sizeof(struct entry *) + MALLOC_BYTES,
+};
+_Static_assert(ENTRY_BYTES <= 128, "what an entry costs besides its key and values");
+
+struct cache {
+    struct cache_limits limits;
+    struct hash_key hash_key;
+    uint64_t random; /* state of the spread */
+    struct lru lru;
+    struct entry **slots;
+    size_t slots_count; /* allocated */
+    size_t buckets;     /* in use: (mask + 1) / 2 < buckets <= mask + 1 */
+    size_t mask;
+    size_t entries, bytes;
+};
+
+static void cache_reset(struct cache *c)
+{
+    c->lru = (struct lru){&c->lru, &c->lru};
+    c->slots = xcalloc(BUCKETS_MIN, sizeof(c->slots[0]));
+    c->slots_count = c->buckets = BUCKETS_MIN;
+    c->mask = BUCKETS_MIN - 1;
+    c->entries = c->bytes = 0;
+}
+
+struct cache *cache_new(const struct cache_limits *limits)
+{
+    struct cache *c = xcalloc(1, sizeof(*c));
+
+    c->limits = *limits;
+    hash_key_init_random(&c->hash_key);
+    c->random = hash_span(&c->hash_key, SPAN("spread")); /* the times tell nothing of the key */
+    cache_reset(c);
+    return c;
+}
+
+static void cache_empty(struct cache *c)
+{
+    struct lru *next;
+
+    for (struct lru *at = c->lru.older; at != &c->lru; at = next) {
+        next = at->older;
+        free(CONTAINER_OF(at, struct entry, lru));
+    }
+    free(c->slots);
+}
+
+void cache_free(struct cache **pcache)
+{
+    struct cache *c = *pcache;
+
+    if (c == NULL)
+        return;
+    *pcache = NULL;
+    cache_empty(c);
+    explicit_bzero(&c->hash_key, sizeof(c->hash_key));
+    free(c);
+}
+
+void cache_clear(struct cache *c)
+{
+    cache_empty(c);
+    cache_reset(c);
+}
+
+/* splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t cache_random(struct cache *c)
+{
+    uint64_t z = c->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* What was learnt at one moment does not expire at one moment. */
+static uint64_t cache_spread(struct cache *c, uint32_t ttl_ms)
+{
+    const uint64_t spread = ttl_ms / 10;
+
+    return ttl_ms - spread + cache_random(c) % (2 * spread + 1);
+}
+
+static inline struct entry **table_bucket(const struct cache *c, uint32_t hash)
+{
+    size_t i = hash & c->mask;
+
+    return &c->slots[i < c->buckets ? i : i & c->mask >> 1];
+}
+
+/* Where the pointer to key's entry is, or the NULL where it would go. */
+static inline struct entry **table_find(const struct cache *c, struct span key, uint32_t hash)
+{
+    struct entry **at = table_bucket(c, hash);
+
+    while (*at != NULL &&
+           ((*at)->hash != hash || !span_equal((struct span){(*at)->bytes, (*at)->key_len}, key)))
+        at = &(*at)->next;
+    return at;
+}
+
+/* One bucket more: it takes its own from the bucket that had them while the mask was shorter. */
+static void table_split(struct cache *c)
+{
+    const size_t b = c->buckets;
+    struct entry **from, **to;
+
+    if (b == c->slots_count) {
+        c->slots = xreallocarray(c->slots, b, 2 * sizeof(c->slots[0]));
+        c->slots_count = 2 * b;
+    }
+    if (b > c->mask)
+        c->mask = 2 * c->mask + 1;
+    from = &c->slots[b & c->mask >> 1];
+    to = &c->slots[b];
+    while (*from != NULL) {
+        if (((*from)->hash & c->mask) == b) {
+            *to = *from;
+            to = &(*to)->next;
+            *from = *to;
+        } else {
+            from = &(*from)->next;
+        }
+    }
+    *to = NULL;
+    c->buckets++;
+}
+
+/* One bucket less: what is in the last one goes back. */
+static void table_merge(struct cache *c)
+{
+    const size_t b = c->buckets - 1;
+    struct entry **to = &c->slots[b & c->mask >> 1];
+
+    while (*to != NULL)
+        to = &(*to)->next;
+    *to = c->slots[b];
+    c->buckets = b;
+    if (b == (c->mask + 1) / 2)
+        c->mask >>= 1;
+    if (b <= c->slots_count / 3) {
+        c->slots_count /= 2;
+        c->slots = xreallocarray(c->slots, c->slots_count, sizeof(c->slots[0]));
+    }
+}
+
+static inline void lru_unlink(struct lru *lru)
+{
+    lru->newer->older = lru->older;
+    lru->older->newer = lru->newer;
+}
+
+static inline void lru_link_newest(struct cache *c, struct lru *lru)
+{
+    lru->newer = &c->lru;
+    lru->older = c->lru.older;
+    lru->older->newer = lru;
+    c->lru.older = lru;
+}
+
+static size_t entry_bytes(const struct entry *e)
+{
+    return ENTRY_BYTES + e->key_len + e->text_len + (e->map_is_text ? 0 : e->map_len);
+}
+
+static void cache_remove(struct cache *c, struct entry **at)
+{
+    struct entry *e = *at;
+
+    *at = e->next;
+    lru_unlink(&e->lru);
+    c->entries--;
+    c->bytes -= entry_bytes(e);
+    free(e);
+    while (c->buckets > BUCKETS_MIN && c->buckets - c->buckets / 5 > c->entries)
+        table_merge(c); /* at most two of them */
+}
+
+static void cache_remove_oldest(struct cache *c)
+{
+    struct entry *oldest = CONTAINER_OF(c->lru.newer, struct entry, lru);
+    struct entry **at = table_bucket(c, oldest->hash);
+
+    while (*at != oldest)
+        at = &(*at)->next;
+    cache_remove(c, at);
+}
+
+enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply)
+{
+    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    struct entry *e = *at;
+    enum cache_state state = CACHE_FRESH;
+    struct span text;
+
+    if (e == NULL)
+        return CACHE_ABSENT;
+    if (now_ms >= e->fresh_until_ms) {
+        /* In an outage a stale miss would have Postfix reject mail for good, and so would a value
+         * that Postfix is told as a miss: to fail for a while is the lesser evil. */
+        if (e->map_len == 0 || now_ms - e->fresh_until_ms >= c->limits.stale_ms) {
+            cache_remove(c, at);
+            return CACHE_ABSENT;
+        }
+        state = CACHE_STALE;
+    }
+    lru_unlink(&e->lru);
+    lru_link_newest(c, &e->lru);
+    text = (struct span){e->bytes + e->key_len, e->text_len};
+    if (e->is_found)
+        *reply = (struct reply){
+            .status = REPLY_FOUND,
+            .dict_value = text,
+            .map_value = {e->map_is_text ? text.ptr : text.ptr + text.len, e->map_len},
+        };
+    else
+        *reply = (struct reply){.status = REPLY_MISS, .reason = text};
+    return state;
+}
+
+/* The sum of count parts and of what an entry costs besides, or 0 where it exceeds max. */
+static size_t bytes_within(size_t max, const struct span *parts, size_t count)
+{
+    size_t sum = ENTRY_BYTES;
+
+    if (sum > max)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > max - sum)
+            return 0;
+        sum += parts[i].len;
+    }
+    return sum;
+}
+
+/* Copies of key and reply, linked nowhere yet; NULL where the limits keep no such thing. */
+static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
+                               const struct reply *reply, uint64_t now_ms)
+{
+    const bool is_found = reply->status == REPLY_FOUND;
+    const uint32_t ttl_ms = is_found ? c->limits.ttl_ms : c->limits.negative_ttl_ms;
+    const struct span text = is_found ? reply->dict_value : reply->reason;
+    const struct span map = is_found ? reply->map_value : (struct span){NULL, 0};
+    const bool map_is_text = is_found && span_equal(map, text);
+    const struct span parts[] = {key, text, map};
+    const size_t count = map_is_text ? 2 : 3;
+    const size_t bytes = bytes_within(c->limits.max_bytes, parts, count);
+    struct entry *e;
+    char *to;
+
+    if (ttl_ms == 0 || c->limits.max_entries == 0 || bytes == 0)
+        return NULL;
+    e = xmalloc(sizeof(*e) + (bytes - ENTRY_BYTES));
+    *e = (struct entry){
+        .fresh_until_ms = now_ms + cache_spread(c, ttl_ms),
+        .hash = hash,
+        .is_found = is_found,
+        .map_is_text = map_is_text,
+        .key_len = key.len,
+        .text_len = text.len,
+        .map_len = map.len,
+    };
+    to = e->bytes;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0)
+            memcpy(to, parts[i].ptr, parts[i].len);
+        to += parts[i].len;
+    }
+    return e;
+}
+
+void cache_put(struct cache *c, struct span key, const struct reply *reply, uint64_t now_ms)
+{
+    struct entry *e, **at;
+    uint32_t hash;
+
+    if (reply->status != REPLY_FOUND && reply->status != REPLY_MISS)
+        return;
+    hash = (uint32_t)hash_span(&c->hash_key, key);
+    e = entry_new(c, key, hash, reply, now_ms); /* before the bytes that reply may borrow go */
+    at = table_find(c, key, hash);
+    if (*at != NULL)
+        cache_remove(c, at);
+    if (e == NULL)
+        return;
+    while (c->entries >= c->limits.max_entries || entry_bytes(e) > c->limits.max_bytes - c->bytes)
+        cache_remove_oldest(c);
+    at = table_bucket(c, hash);
+    e->next = *at;
+    *at = e;
+    lru_link_newest(c, &e->lru);
+    c->bytes += entry_bytes(e);
+    if (++c->entries > c->buckets)
+        table_split(c);
+}
+
+void cache_drop(struct cache *c, struct span key)
+{
+    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+
+    if (*at != NULL)
+        cache_remove(c, at);
+}
+
+size_t cache_entries(const struct cache *c)
+{
+    return c->entries;
+}
+
+size_t cache_bytes(const struct cache *c)
+{
+    return c->bytes;
+}

@@ -1,0 +1,462 @@
+/* json_value.c - the only door to json-c. json-c judges the structure and decodes strings; the walk
+ * over the source's tokens checks what json-c 0.16 waves through (NaN, Infinity, -01, 1., control
+ * bytes and lone surrogates in strings, names in single quotes, overlong UTF-8). */
+#include "podop/json_value.h"
+
+#include <json-c/json.h>
+
+#include <limits.h>
+
+enum { DEPTH_MAX = 64 };
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static struct span skip_space(struct span s)
+{
+    while (s.len > 0 && is_space(*s.ptr))
+        s = span_skip(s, 1);
+    return s;
+}
+
+/* The length of the string that s begins with, both quotes included; 0 when it has no end. */
+static size_t string_len(struct span s)
+{
+    for (size_t i = 1; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            return i + 1;
+        if (s.ptr[i] == '\\')
+            i++;
+    }
+    return 0;
+}
+
+/* The length of the number or word that s begins with. */
+static size_t word_len(struct span s)
+{
+    size_t i = 0;
+
+    while (i < s.len && !is_space(s.ptr[i]) && strchr(",:[]{}\"", s.ptr[i]) == NULL)
+        i++;
+    return i;
+}
+
+static size_t digits(struct span s, size_t at)
+{
+    size_t i = at;
+
+    while (i < s.len && is_digit(s.ptr[i]))
+        i++;
+    return i - at;
+}
+
+/* RFC 8259 section 6. */
+static bool is_number(struct span s)
+{
+    size_t i = s.len > 0 && s.ptr[0] == '-' ? 1 : 0;
+    size_t whole = digits(s, i);
+
+    if (whole == 0 || (whole > 1 && s.ptr[i] == '0'))
+        return false;
+    i += whole;
+    if (i < s.len && s.ptr[i] == '.') {
+        size_t fraction = digits(s, i + 1);
+
+        if (fraction == 0)
+            return false;
+        i += 1 + fraction;
+    }
+    if (i < s.len && (s.ptr[i] == 'e' || s.ptr[i] == 'E')) {
+        size_t sign = i + 1 < s.len && (s.ptr[i + 1] == '+' || s.ptr[i + 1] == '-') ? 1 : 0;
+        size_t exponent = digits(s, i + 1 + sign);
+
+        if (exponent == 0)
+            return false;
+        i += 1 + sign + exponent;
+    }
+    return i == s.len;
+}
+
+static bool is_word(struct span s)
+{
+    return span_equal(s, SPAN("true")) || span_equal(s, SPAN("false")) ||
+           span_equal(s, SPAN("null")) || is_number(s);
+}
+
+/* The code unit of a \uXXXX at s, or -1. */
+static long code_unit(struct span s)
+{
+    long code = 0;
+
+    if (s.len < 6 || s.ptr[0] != '\\' || s.ptr[1] != 'u')
+        return -1;
+    for (size_t i = 2; i < 6; i++) {
+        static const char hex[] = "0123456789abcdef";
+        char lower = (char)(is_digit(s.ptr[i]) ? s.ptr[i] : s.ptr[i] | 0x20);
+        const char *digit = lower == '\0' ? NULL : strchr(hex, lower);
+
+        if (digit == NULL)
+            return -1;
+        code = code * 16 + (digit - hex);
+    }
+    return code;
+}
+
+/* What is wrong inside of a string, or NULL. *at is where. */
+static const char *string_fault(struct span s, size_t *at)
+{
+    for (size_t i = 1; i + 1 < s.len; i++) {
+        *at = i;
+        if ((unsigned char)s.ptr[i] < 0x20)
+            return "a control byte in a string";
+        if (s.ptr[i] == '\\') {
+            long code = code_unit(span_skip(s, i));
+
+            if (code >= 0xdc00 && code <= 0xdfff)
+                return "a lone surrogate";
+            if (code >= 0xd800 && code <= 0xdbff) {
+                long low = code_unit(span_skip(s, i + 6));
+
+                if (low < 0xdc00 || low > 0xdfff)
+                    return "a lone surrogate";
+                i += 6;
+            }
+            i++; /* what is escaped may be a quote or a backslash */
+        }
+    }
+    return NULL;
+}
+
+static int fault(struct error *err, struct span text, size_t at, const char *what)
+{
+    size_t line = 1;
+    size_t column = 1;
+
+    for (size_t i = 0; i < at && i < text.len; i++) {
+        column++;
+        if (text.ptr[i] == '\n') {
+            line++;
+            column = 1;
+        }
+    }
+    return error_set(err, ERR_INPUT, "%s at line %zu, column %zu", what, line, column);
+}
+
+/* Every token as RFC 8259 spells it; their order is json-c's to judge. */
+static int check_tokens(struct span text, struct error *err)
+{
+    struct span rest = skip_space(text);
+
+    while (rest.len > 0) {
+        size_t at = text.len - rest.len;
+        size_t len = 1;
+        size_t inside = 0;
+
+        if (*rest.ptr == '"') {
+            const char *what;
+
+            len = string_len(rest);
+            if (len == 0)
+                return fault(err, text, at, "a string without an end");
+            what = string_fault((struct span){rest.ptr, len}, &inside);
+            if (what != NULL)
+                return fault(err, text, at + inside, what);
+        } else if (*rest.ptr == '\0' || strchr(",:[]{}", *rest.ptr) == NULL) {
+            len = word_len(rest);
+            if (!is_word((struct span){rest.ptr, len}))
+                return fault(err, text, at, "no JSON value");
+        }
+        rest = skip_space(span_skip(rest, len));
+    }
+    return 0;
+}
+
+static int check_structure(struct span text, struct error *err)
+{
+    struct json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
+    enum json_tokener_error code;
+    struct json_object *value;
+
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+    value = json_tokener_parse_ex(tok, text.ptr, (int)text.len);
+    code = json_tokener_get_error(tok);
+    if (code == json_tokener_continue) { /* a number ends only where the text does */
+        value = json_tokener_parse_ex(tok, "", 1);
+        code = json_tokener_get_error(tok);
+    }
+    json_object_put(value);
+    if (code != json_tokener_success)
+        fault(err, text, json_tokener_get_parse_end(tok), json_tokener_error_desc(code));
+    json_tokener_free(tok);
+    return code == json_tokener_success ? 0 : -1;
+}
+
+int json_check(struct span text, struct error *err)
+{
+    if (skip_space(text).len == 0)
+        return error_set(err, ERR_INPUT, "empty, no JSON value");
+    if (text.len > INT_MAX - 1)
+        return error_set(err, ERR_LIMIT, "larger than 2 GiB");
+    if (!span_is_utf8(text))
+        return error_set(err, ERR_INPUT, "not valid UTF-8");
+    return check_tokens(text, err) == -1 ? -1 : check_structure(text, err);
+}
+
+/* The value that s begins with: its end is where the brackets balance. */
+static size_t value_len(struct span s)
+{
+    size_t depth = 0;
+    size_t i = 0;
+
+    do {
+        struct span rest = span_skip(s, i);
+
+        switch (*rest.ptr) {
+        case '"': i += string_len(rest); break;
+        case '{':
+        case '[':
+            depth++;
+            i++;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            i++;
+            break;
+        case ',':
+        case ':': i++; break;
+        default: i += is_space(*rest.ptr) ? 1 : word_len(rest); break;
+        }
+    } while (depth > 0 && i < s.len);
+    return i;
+}
+
+enum json_kind json_kind(struct span text)
+{
+    switch (*skip_space(text).ptr) {
+    case '"': return JSON_STRING;
+    case '{': return JSON_OBJECT;
+    case '[': return JSON_ARRAY;
+    case 'n': return JSON_NULL;
+    default: return JSON_SCALAR;
+    }
+}
+
+struct json_cursor json_walk(struct span container)
+{
+    struct span s = skip_space(container);
+
+    return (struct json_cursor){.rest = skip_space(span_skip(s, 1)), .is_object = *s.ptr == '{'};
+}
+
+static struct span take(struct span *rest)
+{
+    struct span value = {rest->ptr, value_len(*rest)};
+
+    *rest = skip_space(span_skip(*rest, value.len));
+    return value;
+}
+
+bool json_next(struct json_cursor *cursor, struct span *name, struct span *value)
+{
+    struct span *rest = &cursor->rest;
+
+    if (rest->len > 0 && *rest->ptr == ',')
+        *rest = skip_space(span_skip(*rest, 1));
+    if (rest->len == 0 || *rest->ptr == ']' || *rest->ptr == '}')
+        return false;
+    if (cursor->is_object) {
+        *name = take(rest);
+        *rest = skip_space(span_skip(*rest, 1)); /* ':' */
+    }
+    *value = take(rest);
+    return true;
+}
+
+void json_add_text(struct buf *out, struct span string)
+{
+    struct span inside = {string.ptr + 1, string.len - 2};
+    struct json_tokener *tok;
+    struct json_object *decoded;
+
+    if (!span_has_byte(inside, '\\')) {
+        buf_add(out, inside);
+        return;
+    }
+    tok = json_tokener_new();
+    decoded = json_tokener_parse_ex(tok, string.ptr, (int)string.len);
+    buf_add(out, (struct span){json_object_get_string(decoded),
+                               (size_t)json_object_get_string_len(decoded)});
+    json_object_put(decoded);
+    json_tokener_free(tok);
+}
+
+void json_add_compact(struct buf *out, struct span value)
+{
+    for (struct span rest = skip_space(value); rest.len > 0;) {
+        size_t len = *rest.ptr == '"' ? string_len(rest) : word_len(rest);
+
+        if (len == 0)
+            len = 1;
+        buf_add(out, (struct span){rest.ptr, len});
+        rest = skip_space(span_skip(rest, len));
+    }
+}
+
+/* One reference token of a JSON pointer, ~1 and ~0 decoded: does name, a string, spell the same? */
+static bool is_named(struct span name, struct span token)
+{
+    struct buf wanted, text;
+    bool is_equal;
+
+    buf_init(&wanted, SIZE_MAX);
+    buf_init(&text, SIZE_MAX);
+    for (size_t i = 0; i < token.len; i++) {
+        bool is_escape = token.ptr[i] == '~' && i + 1 < token.len;
+
+        if (is_escape && token.ptr[i + 1] == '1')
+            buf_add_char(&wanted, '/');
+        else if (is_escape && token.ptr[i + 1] == '0')
+            buf_add_char(&wanted, '~');
+        else
+            buf_add_char(&wanted, token.ptr[i]);
+        i += is_escape;
+    }
+    json_add_text(&text, name);
+    is_equal = span_equal(buf_span(&wanted), buf_span(&text));
+    buf_deinit(&wanted);
+    buf_deinit(&text);
+    return is_equal;
+}
+
+/* RFC 6901 section 4: "0", or digits without a leading zero. */
+static bool is_index(size_t index, struct span token)
+{
+    struct buf text;
+    bool is_equal;
+
+    buf_init(&text, 20);
+    buf_add_uint(&text, index);
+    is_equal = span_equal(buf_span(&text), token);
+    buf_deinit(&text);
+    return is_equal;
+}
+
+static bool select_child(struct span *value, struct span token)
+{
+    struct json_cursor cursor;
+    struct span name, child;
+
+    if (json_kind(*value) != JSON_OBJECT && json_kind(*value) != JSON_ARRAY)
+        return false;
+    cursor = json_walk(*value);
+    for (size_t index = 0; json_next(&cursor, &name, &child); index++) {
+        if (cursor.is_object ? is_named(name, token) : is_index(index, token)) {
+            *value = child;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool json_select(struct span *value, struct span pointer)
+{
+    while (pointer.len > 0) {
+        struct span token = span_skip(pointer, 1); /* each begins with '/' */
+        const char *slash = token.len == 0 ? NULL : memchr(token.ptr, '/', token.len);
+
+        if (slash != NULL)
+            token.len = (size_t)(slash - token.ptr);
+        if (!select_child(value, token))
+            return false;
+        pointer = span_skip(pointer, 1 + token.len);
+    }
+    return true;
+}
+
+/* Appends the items of an array of scalars, joined by ','; false when one of them is a container.
+ */
+static bool join(struct buf *out, struct span array)
+{
+    struct json_cursor cursor = json_walk(array);
+    struct span name, item;
+    bool is_first = true;
+
+    while (json_next(&cursor, &name, &item)) {
+        enum json_kind kind = json_kind(item);
+
+        if (kind == JSON_ARRAY || kind == JSON_OBJECT)
+            return false;
+        if (kind == JSON_NULL)
+            continue;
+        if (!is_first)
+            buf_add_char(out, ',');
+        is_first = false;
+        if (kind == JSON_STRING)
+            json_add_text(out, item);
+        else
+            buf_add(out, item);
+    }
+    return true;
+}
+
+static struct span trim(struct span s)
+{
+    s = skip_space(s);
+    while (s.len > 0 && is_space(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+void json_reply(struct span value, struct buf *scratch, struct reply *reply)
+{
+    size_t compact_len;
+    bool is_list;
+
+    value = trim(value);
+    *reply = (struct reply){.status = REPLY_FOUND};
+    switch (json_kind(value)) {
+    case JSON_NULL: reply->status = REPLY_MISS; return;
+    case JSON_SCALAR: reply->map_value = reply->dict_value = value; return;
+    case JSON_STRING:
+        json_add_text(scratch, value);
+        reply->map_value = reply->dict_value = buf_span(scratch);
+        return;
+    case JSON_OBJECT:
+        json_add_compact(scratch, value);
+        reply->map_value = reply->dict_value = buf_span(scratch);
+        return;
+    case JSON_ARRAY:
+        json_add_compact(scratch, value);
+        compact_len = scratch->len;
+        is_list = join(scratch, value);
+        reply->dict_value = (struct span){scratch->ptr, compact_len};
+        reply->map_value = is_list ? span_skip(buf_span(scratch), compact_len) : reply->dict_value;
+        return;
+    }
+}
+
+bool json_reply_plain(struct span text, struct reply *reply)
+{
+    text = trim(text);
+    if (text.len < 2 || *text.ptr != '"' || text.ptr[text.len - 1] != '"')
+        return false;
+    text = (struct span){text.ptr + 1, text.len - 2};
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c == '"' || c == '\\' || (unsigned char)c < 0x20)
+            return false;
+    }
+    if (!span_is_utf8(text))
+        return false;
+    *reply = (struct reply){.status = REPLY_FOUND, .map_value = text, .dict_value = text};
+    return true;
+}

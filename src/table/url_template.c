@@ -1,0 +1,213 @@
+#include "podop/url_template.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum place { PLACE_NONE, PLACE_KEY, PLACE_USER };
+
+/* Literal text, then a place to fill (the last part has none). */
+struct part {
+    struct span text;
+    enum place place;
+};
+
+struct url_template {
+    char *base;
+    char *target; /* what the parts' texts point into; begins with '/' */
+    struct part *parts;
+    size_t part_count;
+    bool has_user;
+};
+
+static const struct {
+    struct span text;
+    enum place place;
+} placeholders[] = {
+    {{"\xc2\xa7", 2}, PLACE_KEY}, /* § */
+    {{"{}", 2}, PLACE_KEY},
+    {{"{key}", 5}, PLACE_KEY},
+    {{"{user}", 6}, PLACE_USER},
+};
+
+/* The place that text begins with; *len is how long it is spelt. */
+static enum place place_at(struct span text, size_t *len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(placeholders); i++) {
+        if (span_starts_with(text, placeholders[i].text)) {
+            *len = placeholders[i].text.len;
+            return placeholders[i].place;
+        }
+    }
+    return PLACE_NONE;
+}
+
+static bool has_place(struct span text)
+{
+    size_t len;
+
+    for (; text.len > 0; text = span_skip(text, 1)) {
+        if (place_at(text, &len) != PLACE_NONE)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 3986 section 2: what else stands in a path or query has to be percent-encoded there. */
+static bool is_url_byte(char c)
+{
+    return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}#", c) == NULL;
+}
+
+static int parse_base(struct url_template *t, const char *text, const char **target,
+                      struct error *err)
+{
+    const char *sep = strstr(text, "://");
+    size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
+    const char *host = sep == NULL ? text : sep + 3;
+    size_t host_len = strcspn(host, "/?#");
+    struct span base = {text, (size_t)(host - text) + host_len};
+
+    if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
+        !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
+        return error_set(err, ERR_CONFIG,
+                         "'%s' is no URL: it has to begin with http:// or https://", text);
+    if (has_place(base))
+        return error_set(err, ERR_CONFIG,
+                         "the key or user can only stand in the path or query of '%s'", text);
+    if (span_has_byte(base, '@')) /* and no text of it: there is a secret in it */
+        return error_set(err, ERR_CONFIG, "a user or password cannot stand in the URL");
+    if (host_len == 0 || host[0] == ':')
+        return error_set(err, ERR_CONFIG, "'%s' names no host", text);
+    t->base = xmemdup0(base.ptr, base.len);
+    *target = host + host_len;
+    return 0;
+}
+
+static void add_part(struct url_template *t, struct span text, enum place place)
+{
+    t->parts = xreallocarray(t->parts, t->part_count + 1, sizeof(*t->parts));
+    t->parts[t->part_count++] = (struct part){text, place};
+    t->has_user |= place == PLACE_USER;
+}
+
+static int parse_target(struct url_template *t, struct error *err)
+{
+    struct span rest = span_of(t->target);
+    struct span text = {rest.ptr, 0};
+
+    while (rest.len > 0) {
+        size_t len = 1;
+        enum place place = place_at(rest, &len);
+
+        if (place != PLACE_NONE) {
+            add_part(t, text, place);
+            text = (struct span){rest.ptr + len, 0};
+        } else if (*rest.ptr == '#') {
+            return error_set(err, ERR_CONFIG, "a fragment (#) is never sent: '%s'", t->target);
+        } else if (*rest.ptr == '{' || *rest.ptr == '}') {
+            return error_set(err, ERR_CONFIG,
+                             "'%s' has an unknown place: there are {}, {key}, \xc2\xa7 and {user}",
+                             t->target);
+        } else if (!is_url_byte(*rest.ptr)) {
+            return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' has to be percent-encoded",
+                             (unsigned char)*rest.ptr, t->target);
+        } else {
+            text.len++;
+        }
+        rest = span_skip(rest, len);
+    }
+    add_part(t, text, PLACE_NONE);
+    return 0;
+}
+
+struct url_template *url_template_new(const char *text, struct error *err)
+{
+    struct url_template *t = xcalloc(1, sizeof(*t));
+    const char *target;
+    struct buf path;
+
+    if (parse_base(t, text, &target, err) == -1)
+        goto fail;
+    buf_init(&path, SIZE_MAX);
+    if (*target != '/')
+        buf_add_char(&path, '/');
+    buf_add(&path, span_of(target));
+    t->target = xmemdup0(path.ptr, path.len);
+    buf_deinit(&path);
+    if (parse_target(t, err) == -1)
+        goto fail;
+    return t;
+fail:
+    url_template_free(&t);
+    return NULL;
+}
+
+void url_template_free(struct url_template **pt)
+{
+    struct url_template *t = *pt;
+
+    if (t == NULL)
+        return;
+    *pt = NULL;
+    free(t->base);
+    free(t->target);
+    free(t->parts);
+    free(t);
+}
+
+const char *url_template_base(const struct url_template *t)
+{
+    return t->base;
+}
+
+/* Whether a segment is "." or "..": of a path up to '?', or of a key. */
+static bool has_dot_segment(struct span path, bool ends_at_query)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i <= path.len; i++) {
+        bool ends = i == path.len || path.ptr[i] == '/' || (ends_at_query && path.ptr[i] == '?');
+
+        if (!ends)
+            continue;
+        if ((i - start == 1 && path.ptr[start] == '.') ||
+            (i - start == 2 && path.ptr[start] == '.' && path.ptr[start + 1] == '.'))
+            return true;
+        if (i < path.len && path.ptr[i] == '?')
+            return false;
+        start = i + 1;
+    }
+    return false;
+}
+
+static void add_key(struct buf *out, const struct table_key *key, bool with_user, bool keep_slash)
+{
+    buf_add_percent(out, key->key, keep_slash);
+    if (with_user) {
+        buf_add_percent(out, SPAN("/"), keep_slash);
+        buf_add_percent(out, key->user, keep_slash);
+    }
+}
+
+enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
+                                    bool keep_slash, struct buf *out)
+{
+    size_t begin = out->len;
+
+    if (has_dot_segment(key->key, false) || (key->is_private && has_dot_segment(key->user, false)))
+        return URL_TARGET_CLIMBS;
+    for (size_t i = 0; i < t->part_count; i++) {
+        buf_add(out, t->parts[i].text);
+        if (t->parts[i].place == PLACE_KEY)
+            add_key(out, key, key->is_private && !t->has_user, keep_slash);
+        else if (t->parts[i].place == PLACE_USER)
+            buf_add_percent(out, key->user, keep_slash);
+    }
+    if (out->is_over)
+        return URL_TARGET_LONG;
+    if (has_dot_segment(span_skip(buf_span(out), begin), true))
+        return URL_TARGET_CLIMBS;
+    return URL_TARGET_OK;
+}

@@ -1,0 +1,301 @@
+"""Start and stop: sockets and their rights, signals, requests under way, privileges."""
+
+import os
+import pwd
+import signal
+import socket
+import stat
+
+import harness
+from harness import Case, conf_file, echo, http, netstring, url_table
+
+BIND, CONFIG = 71, 78
+
+
+class Life(Case):
+    def setUp(self):
+        super().setUp()
+        self.http = self.backend(default=echo)
+
+    def config(self, *listen, **settings):
+        """A configuration file with one table; it listens on self.socket unless told otherwise."""
+        return self.write("podop.conf", conf_file(
+            listen=list(listen) or [{"socket": self.socket}], tables=[url_table(self.http)], **settings))
+
+    def check_serves(self, address=None):
+        client = self.client(address)
+        self.check_payload(client.ask("t", "k"), "OK k")
+        client.close()
+
+    def check_no_start(self, config, status=BIND):
+        """podop ends by itself, with a word about the reason."""
+        done = harness.run("PODOP", "-c", config, "-v")
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertRegex(done.stderr, r"\S")
+        return done.stderr
+
+
+class Start(Life):
+    def test_ready_line_counts(self):
+        podop = self.serve(url_table(self.http, "a"), url_table(self.http, "b"),
+                           listen=[{"socket": self.socket}, {"socket": self.path("more")}, {"socket": f"127.0.0.1:{harness.free_port()}"}])
+        line = podop.wait_log("event=ready")
+        self.assertIn("level=info", line)
+        self.assertRegex(line, r"\bsockets=3\b")
+        self.assertRegex(line, r"\btables=2\b")
+
+    def test_permissions(self):
+        for setting, mode in (({}, 0o660), ({"permissions": "0600"}, 0o600), ({"permissions": "0666"}, 0o666),
+                              ({"permissions": "0777"}, 0o777), ({"permissions": "640"}, 0o640)):
+            for mask in (0o000, 0o077):
+                with self.subTest(mask=oct(mask), **setting):
+                    before = os.umask(mask)
+                    try:
+                        podop = self.podop("-c", self.config({"socket": self.socket, **setting}))
+                    finally:
+                        os.umask(before)
+                    found = os.stat(self.socket)
+                    self.assertTrue(stat.S_ISSOCK(found.st_mode))
+                    self.assertEqual(oct(stat.S_IMODE(found.st_mode)), oct(mode))
+                    podop.stop()
+
+    def test_owner_and_group(self):
+        harness.need(os.geteuid() == 0, "root, to give a socket away")
+        user = pwd.getpwnam("nobody")
+        self.podop("-c", self.config({"socket": self.socket, "owner": "nobody", "group": "nogroup"},
+                                     {"socket": self.path("own"), "owner": "nobody"}))
+        for path, owner in ((self.socket, (user.pw_uid, user.pw_gid)), (self.path("own"), (user.pw_uid, os.getegid()))):
+            found = os.stat(path)
+            self.assertEqual((found.st_uid, found.st_gid), owner)
+
+    def test_unknown_owner(self):
+        for setting in ("owner", "group"):
+            with self.subTest(setting):
+                done = harness.run("PODOP", "-c", self.config({"socket": self.socket, setting: "no-such-name"}))
+                self.assertIn(done.returncode, (BIND, CONFIG), done.stderr)
+                self.assertIn("no-such-name", done.stderr)
+                self.assertFalse(os.path.exists(self.socket))
+
+    def test_nothing_but_the_socket_in_its_directory(self):
+        os.mkdir(self.path("run"))
+        podop = self.podop("-c", self.config({"socket": self.path("run/s")}))
+        self.assertEqual(os.listdir(self.path("run")), ["s"])
+        podop.stop()
+        self.assertEqual(os.listdir(self.path("run")), [])
+
+    def test_longest_path(self):
+        """A socket path has 107 bytes at most; a temporary name beside it must fit as well, or not be needed."""
+        longest = self.path("x" * (107 - len(self.dir) - 1))
+        done = harness.run("PODOP", "-c", self.config({"socket": longest + "x"}))
+        self.assertIn(done.returncode, (BIND, CONFIG), done.stderr)
+        self.podop("-c", self.config({"socket": longest}))
+        self.check_serves(longest)
+
+    def test_privileges_are_dropped(self):
+        harness.need(os.geteuid() == 0, "root, to drop privileges")
+        user = pwd.getpwnam("nobody")
+        os.mkdir(self.path("run"))
+        os.chown(self.path("run"), user.pw_uid, user.pw_gid)
+        os.chmod(self.dir, 0o755)
+        podop = self.podop("-c", self.config({"socket": self.path("run/s")}, user="nobody", group="nogroup"))
+        self.check_serves(self.path("run/s"))
+        self.assertEqual(set(podop.status_field("Uid")), {str(user.pw_uid)})
+        self.assertEqual(set(podop.status_field("Gid")), {str(user.pw_gid)})
+        self.assertNotIn("0", podop.status_field("Groups"))
+        podop.stop()
+        self.assertEqual(os.listdir(self.path("run")), [])
+
+    def test_unknown_user(self):
+        done = harness.run("PODOP", "-c", self.config(user="no-such-user"))
+        self.assertIn(done.returncode, (BIND, CONFIG), done.stderr)
+        self.assertIn("no-such-user", done.stderr)
+        self.assertFalse(os.path.exists(self.socket))
+
+
+class SocketFiles(Life):
+    def leave_stale_socket(self):
+        with socket.socket(socket.AF_UNIX) as old:
+            old.bind(self.socket)
+
+    def test_stale_socket_is_replaced(self):
+        self.leave_stale_socket()
+        self.podop("-c", self.config())
+        self.check_serves()
+
+    def test_after_a_crash(self):
+        podop = self.podop("-c", self.config())
+        podop.signal(signal.SIGKILL)
+        self.assertEqual(podop.wait(), -signal.SIGKILL)
+        self.assertTrue(os.path.exists(self.socket))
+        self.podop("-c", self.config())
+        self.check_serves()
+
+    def test_socket_of_a_running_podop(self):
+        self.podop("-c", self.config())
+        self.assertIn(self.socket, self.check_no_start(self.config()))
+        self.check_serves()
+
+    def test_socket_of_another_server(self):
+        """Even of one that does not get round to accept()."""
+        listener = harness.listen(self.socket)
+        self.addCleanup(listener.close)
+        inode = os.stat(self.socket).st_ino
+        self.check_no_start(self.config())
+        self.assertEqual(os.stat(self.socket).st_ino, inode)
+
+    def test_other_files_are_left_alone(self):
+        with open(self.socket, "w", encoding="ascii") as file:
+            file.write("precious")
+        self.check_no_start(self.config())
+        with open(self.socket, encoding="ascii") as file:
+            self.assertEqual(file.read(), "precious")
+        os.unlink(self.socket)
+        os.mkdir(self.socket)
+        self.check_no_start(self.config())
+        self.assertTrue(os.path.isdir(self.socket))
+
+    def test_missing_directory(self):
+        path = self.path("none/s")
+        self.assertIn(path, self.check_no_start(self.config({"socket": path})))
+
+    def test_port_in_use(self):
+        """And the sockets that could be bound are not left behind."""
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = other.getsockname()[1]
+            told = self.check_no_start(self.config({"socket": self.socket}, {"socket": f"127.0.0.1:{port}"}))
+        self.assertIn(str(port), told)
+        self.assertFalse(os.path.exists(self.socket))
+
+    def test_port_is_free_again_at_once(self):
+        """Connections of the last run, in TIME_WAIT or not, do not keep podop from starting."""
+        port = harness.free_port()
+        for _ in range(2):
+            podop = self.podop("-c", self.config({"socket": f"127.0.0.1:{port}"}))
+            self.client(("127.0.0.1", port)).ask("t", "k")
+            podop.stop()
+
+    def test_same_socket_twice(self):
+        done = harness.run("PODOP", "-c", self.config({"socket": self.socket}, {"socket": "unix:" + self.socket}))
+        self.assertIn(done.returncode, (BIND, CONFIG), done.stderr)
+        self.assertFalse(os.path.exists(self.socket))
+
+    def test_only_its_own_socket_is_removed(self):
+        """Somebody else has taken the path meanwhile."""
+        podop = self.podop("-c", self.config())
+        os.unlink(self.socket)
+        listener = harness.listen(self.socket)
+        self.addCleanup(listener.close)
+        podop.stop()
+        self.assertTrue(os.path.exists(self.socket))
+        self.assertFalse(harness.refuses(self.socket))
+
+
+class Stop(Life):
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                podop = self.podop("-c", self.config({"socket": self.socket}, {"socket": self.path("more")}))
+                self.check_serves()
+                podop.signal(number)
+                self.assertEqual(podop.wait(), 0)
+                self.assertFalse(os.path.exists(self.socket))
+                self.assertFalse(os.path.exists(self.path("more")))
+
+    def test_clients_do_not_keep_it(self):
+        podop = self.podop("-c", self.config(shutdown_timeout="1h"))
+        idle, used, half = self.client(), self.client(), self.client()
+        self.check_payload(used.ask("t", "k"), "OK k")
+        half.send(netstring("t k") + b"5:t ha")
+        self.check_payload(half.read(), "OK k")
+        podop.signal(signal.SIGTERM)
+        self.assertEqual(podop.wait(), 0)
+        for client in (idle, used, half):
+            self.assertIsNone(client.read())
+
+    def hold_requests(self, podop_config):
+        """A podop with requests under way: two on one connection, one on another, and the gate that holds them."""
+        podop = self.podop("-c", podop_config)
+        gate = self.http.gate()
+        self.http.default = lambda request: (gate, echo(request))
+        first, second = self.client(), self.client()
+        first.send(netstring("t one") + netstring("t two"))
+        second.send(netstring("t three"))
+        self.http.wait_requests(3)
+        return podop, gate, first, second
+
+    def test_requests_under_way_finish(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                podop, gate, first, second = self.hold_requests(self.config(shutdown_timeout="1h"))
+                podop.signal(number)
+                harness.wait_until(lambda: harness.refuses(self.socket), "podop takes no new clients")
+                self.assertTrue(podop.is_running)
+                gate.set()
+                self.check_payload(first.read(), "OK one")
+                self.check_payload(first.read(), "OK two")
+                self.check_payload(second.read(), "OK three")
+                self.assertIsNone(first.read())
+                self.assertIsNone(second.read())
+                self.assertEqual(podop.wait(), 0)
+                self.assertFalse(os.path.exists(self.socket))
+                self.http.forget()
+
+    def test_half_closed_client_gets_its_answer(self):
+        podop, gate, first, second = self.hold_requests(self.config(shutdown_timeout="1h"))
+        first.half_close()
+        podop.signal(signal.SIGTERM)
+        harness.wait_until(lambda: harness.refuses(self.socket), "podop takes no new clients")
+        gate.set()
+        self.check_payload(first.read(), "OK one")
+        self.check_payload(first.read(), "OK two")
+        self.check_payload(second.read(), "OK three")
+        self.assertEqual(podop.wait(), 0)
+
+    def test_client_that_leaves_is_not_waited_for(self):
+        podop, _, first, second = self.hold_requests(self.config(shutdown_timeout="1h"))
+        podop.signal(signal.SIGTERM)
+        harness.wait_until(lambda: harness.refuses(self.socket), "podop takes no new clients")
+        first.close()
+        second.close()
+        self.assertEqual(podop.wait(), 0)
+
+    def test_shutdown_timeout(self):
+        """A backend that never answers cannot hold podop; nobody is told a lie."""
+        podop, _, first, second = self.hold_requests(self.config(shutdown_timeout="200ms"))
+        podop.signal(signal.SIGTERM)
+        podop.wait()
+        for client in (first, second):
+            while (answer := client.read()) is not None:
+                self.assertRegex(answer, rb"^(TEMP|TIMEOUT) ")
+
+    def test_second_signal_ends_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                podop, gate, *_ = self.hold_requests(self.config(shutdown_timeout="1h"))
+                podop.signal(number)
+                harness.wait_until(lambda: harness.refuses(self.socket), "podop takes no new clients")
+                self.assertTrue(podop.is_running)
+                podop.signal(number)
+                podop.wait()
+                gate.set()
+                self.http.forget()
+
+    def test_backend_that_is_down_is_no_reason_not_to_start(self):
+        self.http.stop()
+        self.podop("-c", self.config())
+        self.check_reason(self.client().ask("t", "k"), "TEMP")
+
+    def test_client_that_goes_is_no_reason_to_end(self):
+        """Writing to a connection that was closed meanwhile: no SIGPIPE."""
+        podop, gate, first, second = self.hold_requests(self.config())
+        first.close()
+        gate.set()
+        self.check_payload(second.read(), "OK three")
+        self.check_serves()
+        self.assertTrue(podop.is_running)
+
+
+if __name__ == "__main__":
+    harness.main()

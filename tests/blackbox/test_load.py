@@ -1,0 +1,168 @@
+"""Many lookups, many clients, clients that do not read: order kept, nothing grows."""
+
+import random
+import threading
+
+import harness
+from harness import Case, echo, http, netstring, small_quarantine, url_table
+
+POOL = 64  # backend connections per host, by default
+
+
+class OneClient(Case):
+    def test_ten_thousand_lookups_cost_one_connection(self):
+        backend = self.backend(default=echo)
+        podop = self.serve(url_table(backend), env=small_quarantine())
+        client = self.client()
+
+        def ask(numbers):
+            for number in numbers:
+                self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
+
+        ask(range(2_000))  # allocators and buffers have found their size
+        rss, descriptors = podop.rss_kb(), podop.descriptors()
+        ask(range(2_000, 12_000))
+        self.assertEqual(podop.descriptors(), descriptors)
+        self.assertLess(podop.rss_kb(), rss + 2048, "podop grew while it answered")
+        self.assertEqual(backend.connections, 1)
+        self.assertEqual(len(backend.requests), 12_000)
+
+    def test_ten_thousand_misses_and_failures(self):
+        """What is not a value must not grow either: misses, statuses, bodies that are no JSON, unknown tables."""
+        answers = {b"m": http(status=404), b"f": http(status=503), b"j": http("no json"), b"p": http(r'"\u0000"')}
+        backend = self.backend(default=lambda request: answers[request.target[1:2]])
+        podop = self.serve(url_table(backend), env=small_quarantine())
+        client = self.client()
+
+        def ask(rounds):
+            for number in range(rounds):
+                client.send(b"".join(netstring(f"{table} {key}{number}") for table, key in
+                                     (("t", "m"), ("t", "f"), ("t", "j"), ("t", "p"), (f"no{number}", "k"))))
+                for word in (b"NOTFOUND ", b"TEMP ", b"TEMP ", b"PERM ", b"TEMP no such table"):
+                    answer = client.read()
+                    self.assertTrue(answer.startswith(word), answer)
+
+        ask(400)
+        rss, descriptors = podop.rss_kb(), podop.descriptors()
+        ask(2_000)
+        self.assertLessEqual(podop.descriptors(), descriptors + POOL)
+        self.assertLess(podop.rss_kb(), rss + 2048, "podop grew while it answered")
+
+    def test_pipelined_answers_keep_their_order(self):
+        """A thousand requests in one go, the backend answers in whatever order."""
+        waiting, news = [], threading.Condition()
+
+        def hold(request):
+            released = backend.gate()
+            with news:
+                waiting.append(released)
+                news.notify()
+            return released, echo(request)
+
+        def release(number, at_first):
+            """Opens gates at random, the first one when so many requests wait."""
+            chance = random.Random(1)
+            for done in range(number):
+                with news:
+                    if not news.wait_for(lambda: len(waiting) >= (1 if done else at_first), harness.GUARD):
+                        return  # the test misses its answers and says so
+                    waiting.pop(chance.randrange(len(waiting))).set()
+
+        backend = self.backend(default=hold)
+        self.serve(url_table(backend, timeout="1h"))
+        client = self.client()
+        releaser = threading.Thread(target=release, args=(1_000, 16), daemon=True)
+        releaser.start()
+        client.send(b"".join(netstring(f"t k{number}") for number in range(1_000)))
+        for number in range(1_000):
+            self.check_payload(client.read(), f"OK k{number}")
+        releaser.join(harness.GUARD)
+        self.assertLessEqual(backend.connections, POOL)
+
+    def test_client_that_does_not_read(self):
+        """Its answers fill no memory: podop stops to ask for it. Others are served meanwhile, and then it gets all."""
+        value = "x" * 90_000
+        backend = self.backend(default=lambda request: http('"%s"' % value) if request.target.startswith(b"/big") else echo(request))
+        podop = self.serve(url_table(backend), env=small_quarantine())
+        lazy, busy = self.client(), self.client()
+        rss = podop.rss_kb()
+        lazy.send(b"".join(netstring(f"t big{number}") for number in range(1_000)))
+        for number in range(1_500):
+            self.check_payload(busy.ask("t", f"k{number}"), f"OK k{number}")
+        with self.subTest("what was asked for the lazy client"):
+            self.assertLess(sum(request.target.startswith(b"/big") for request in backend.requests), 200)
+            self.assertLess(podop.rss_kb(), rss + 64 * 1024)
+        for _ in range(1_000):
+            self.check_payload(lazy.read(), "OK " + value)
+
+
+class ManyClients(Case):
+    def test_connections_to_the_backend_are_limited(self):
+        """Two hundred lookups at the same time: 64 under way, the others wait for a free connection."""
+        backend = self.backend()
+        gate = backend.gate()
+        backend.default = lambda request: (gate, echo(request))
+        self.serve(url_table(backend, timeout="1h"))
+        clients = [self.client() for _ in range(200)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        backend.wait_requests(POOL)
+        gate.set()
+        for number, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{number}")
+        self.assertLessEqual(backend.connections, POOL)
+
+    def test_a_thousand_connections(self):
+        """All open, all served, over and over; once closed, their descriptors are free."""
+        backend = self.backend(default=echo)
+        podop = self.serve(url_table(backend))
+        witness = self.client()
+        self.check_payload(witness.ask("t", "k"), "OK k")
+        before = podop.unix_sockets()
+        clients = [self.client() for _ in range(1_000)]
+        for turn in range(2):
+            for number, client in enumerate(clients):
+                client.request("t", f"k{turn}.{number}")
+            for number, client in enumerate(clients):
+                self.check_payload(client.read(), f"OK k{turn}.{number}")
+        self.assertEqual(podop.unix_sockets(), before + len(clients))
+        for client in clients:
+            client.close()
+        harness.wait_until(lambda: podop.unix_sockets() == before, "the descriptors of the clients are closed")
+        self.check_payload(witness.ask("t", "k"), "OK k")
+
+    def test_connect_ask_close(self):
+        """As Postfix's short-lived processes do it; neither descriptors nor memory stay behind."""
+        backend = self.backend(default=echo)
+        podop = self.serve(url_table(backend), env=small_quarantine())
+
+        def visit(times):
+            for number in range(times):
+                client = harness.Socketmap(self.socket)
+                self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
+                client.close()
+
+        visit(500)
+        rss = podop.rss_kb()
+        visit(2_000)
+        self.assertLess(podop.rss_kb(), rss + 2048, "podop grew with its visitors")
+        harness.wait_until(lambda: podop.unix_sockets() == 1, "only the listener is left")
+        self.assertLessEqual(backend.connections, 2)
+
+    def test_out_of_descriptors(self):
+        """Clients beyond the limit wait in the backlog, as the others leave they are served."""
+        backend = self.backend(default=echo)
+        podop = self.serve(url_table(backend))
+        harness.limit_descriptors(podop.pid, podop.descriptors() + 20)
+        clients = [self.client() for _ in range(60)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        for number, client in enumerate(clients):
+            answer = client.read()
+            self.assertIn(answer.split(b" ")[0], (b"OK", b"TEMP", b"TIMEOUT"), harness.shown(answer))
+            client.close()
+        self.check_payload(self.client().ask("t", "after"), "OK after")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,334 @@
+"""podop under a real Postfix: postmap -q for the answer table, and an smtpd that asks podop about its recipients."""
+
+import os
+import pwd
+import shutil
+import signal
+import smtplib
+import subprocess
+import tempfile
+
+import harness
+from harness import CLOSE, Case, http, url_table
+
+MAIN_CF = """
+compatibility_level = 3.6
+queue_directory = {dir}/queue
+data_directory = {dir}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+maillog_file = {dir}/log/mail.log
+maillog_file_prefixes = {dir}
+multi_instance_name = postfix-podop
+syslog_name = postfix
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+myhostname = mx.test.example
+mydomain = test.example
+mynetworks = 127.0.0.9/32
+mydestination =
+alias_maps =
+alias_database =
+local_recipient_maps =
+smtp_dns_support_level = disabled
+smtputf8_enable = yes
+append_dot_mydomain = no
+
+podop = socketmap:unix:{socket}:
+virtual_alias_domains =
+virtual_alias_maps = ${{podop}}alias
+virtual_mailbox_domains = ${{podop}}domain
+virtual_mailbox_maps = ${{podop}}mailbox
+virtual_transport = discard:
+default_transport = discard:
+relay_transport = discard:
+smtpd_delay_reject = yes
+smtpd_relay_restrictions = reject_unauth_destination
+"""
+
+MASTER_CF = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup   unix  n - n -     0 cleanup
+qmgr      unix  n - n 300   1 qmgr
+tlsmgr    unix  - - n 1000? 1 tlsmgr
+rewrite   unix  - - n -     - trivial-rewrite
+bounce    unix  - - n -     0 bounce
+defer     unix  - - n -     0 bounce
+trace     unix  - - n -     0 bounce
+verify    unix  - - n -     1 verify
+proxymap  unix  - - n -     - proxymap
+error     unix  - - n -     - error
+retry     unix  - - n -     - error
+discard   unix  - - n -     - discard
+anvil     unix  - - n -     1 anvil
+postlog   unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """A private Postfix below a directory of its own; its maps are on one podop socket."""
+
+    def __init__(self, socket):
+        self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
+        self.port = harness.free_port()
+        os.chmod(self.dir, 0o755)
+        for name in ("etc", "queue", "data", "log"):
+            os.mkdir(self.path(name), 0o755)
+        os.chown(self.path("data"), pwd.getpwnam("postfix").pw_uid, -1)
+        for name, text in (("main.cf", MAIN_CF), ("master.cf", MASTER_CF)):
+            with open(self.path("etc/" + name), "w", encoding="ascii") as file:
+                file.write(text.format(dir=self.dir, socket=socket, port=self.port))
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def run(self, *command, stdin=None):
+        """A Postfix command with this configuration."""
+        return subprocess.run([command[0], "-c", self.path("etc"), *command[1:]], input=stdin, encoding="utf-8",
+                              errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False)
+
+    def start(self):
+        done = self.run("postfix", "start")
+        if done.returncode != 0:
+            raise AssertionError(f"Postfix did not start:\n{done.stderr}\n{self.log()}")
+        harness.wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "smtpd listens")
+
+    def master_pid(self):
+        """The process id of the master daemon; None if it never ran."""
+        try:
+            with open(self.path("queue/pid/master.pid"), encoding="ascii") as file:
+                return int(file.read())
+        except FileNotFoundError:
+            return None
+
+    def stop(self):
+        """Ends the master, and with it all of its daemons; removes the directory."""
+        pid = self.master_pid()
+        if pid is not None:
+            os.kill(pid, signal.SIGTERM)
+            harness.wait_until(lambda: has_ended(pid), "Postfix ends")
+        shutil.rmtree(self.dir)
+
+    def log(self):
+        try:
+            with open(self.path("log/mail.log"), encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+
+def has_ended(pid):
+    """True if there is no such process any more, or only its exit status is left of it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+class WithPostfix(Case):
+    """A Postfix for the whole class; podop's socket is one that user postfix may use, as it should be."""
+
+    needs_daemons = False
+
+    @classmethod
+    def setUpClass(cls):
+        harness.need(shutil.which("postmap") and shutil.which("postfix"), "Postfix")
+        harness.need(os.geteuid() == 0, "root, to run Postfix")
+        cls.socket_dir = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
+        cls.addClassCleanup(shutil.rmtree, cls.socket_dir)
+        os.chmod(cls.socket_dir, 0o755)
+        cls.shared_socket = os.path.join(cls.socket_dir, "s")
+        cls.postfix = Postfix(cls.shared_socket)
+        cls.addClassCleanup(cls.postfix.stop)
+        if cls.needs_daemons:
+            cls.postfix.start()
+
+    def setUp(self):
+        super().setUp()
+        self.socket = self.shared_socket
+        self.http = self.backend()
+
+    def serve_postfix(self, *tables, **settings):
+        return self.serve(*tables, listen=[{"socket": self.socket, "permissions": "0660", "owner": "postfix"}], **settings)
+
+
+class Postmap(WithPostfix):
+    def check_postmap(self, table, key, value=None, warning="", address=None):
+        """The value, or nothing and the warning; a miss has none."""
+        done = self.postfix.run("postmap", "-q", key, f"socketmap:{address or 'unix:' + self.socket}:{table}")
+        self.assertEqual(done.stdout, "" if value is None else value + "\n", done.stderr)
+        self.assertEqual(done.returncode, 1 if value is None else 0, done.stderr)
+        if warning:
+            self.assertIn(warning, done.stderr)
+        else:
+            self.assertEqual(done.stderr, "")
+
+    def test_answer_table(self):
+        temporary, permanent = "socketmap server temporary error: ", "socketmap server permanent error: "
+        cases = [
+            (http('"bob@example.com"'), "bob@example.com", ""),
+            (http('"jörg@example.com"'), "jörg@example.com", ""),
+            (http('" x "'), " x ", ""),
+            (http("42"), "42", ""),
+            (http("1.10"), "1.10", ""),
+            (http("12345678901234567890123"), "12345678901234567890123", ""),
+            (http("true"), "true", ""),
+            (http("false"), "false", ""),
+            (http('["a@example.com", "b@example.com"]'), "a@example.com,b@example.com", ""),
+            (http('[null, "a"]'), "a", ""),
+            (http('{ "a" : 1.10 }'), '{"a":1.10}', ""),
+            (http('[ [ "a" ] ]'), '[["a"]]', ""),
+            (http('"%s"' % ("x" * 99_997)), "x" * 99_997, ""),
+            (http('""'), None, ""),
+            (http("[]"), None, ""),
+            (http('[""]'), None, ""),
+            (http("null"), None, ""),
+            (http(status=204), None, ""),
+            (http(status=400), None, ""),
+            (http(status=401), None, ""),
+            (http(status=403), None, ""),
+            (http(status=404), None, ""),
+            (http(status=410), None, ""),
+            (http(status=408), None, temporary),
+            (http(status=425), None, temporary),
+            (http(status=429), None, temporary),
+            (http(status=500), None, temporary),
+            (http(status=503), None, temporary),
+            (http(b"", 302, "Location: /elsewhere"), None, temporary),
+            (http('"x"', 201), None, temporary),
+            (http("no json"), None, temporary),
+            (http(b'"\xff"'), None, temporary),
+            (http(r'"\ud800"'), None, temporary),
+            (http('"x"'.ljust((1 << 20) + 1)), None, temporary),
+            ((CLOSE,), None, temporary),
+            ((http('"x', length=3), CLOSE), None, temporary),
+            (http(r'"a\u0000b"'), None, permanent),
+            (http('"%s"' % ("x" * 99_998)), None, permanent),
+        ]
+        self.serve_postfix(url_table(self.http, "alias"))
+        for number, (answer, value, warning) in enumerate(cases):
+            with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
+                self.http.on(f"/k{number}", answer)
+                self.check_postmap("alias", f"k{number}", value, warning)
+
+    def test_failures_around_the_backend(self):
+        with harness.deaf_port() as deaf:
+            self.http.on("/late", (self.http.gate(),))
+            self.serve_postfix(url_table(self.http, "slow", timeout="200ms"),
+                               {"name": "down", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
+            self.check_postmap("down", "k", warning="socketmap server temporary error: ")
+            self.check_postmap("slow", "late", warning="socketmap server timeout error: ")
+            self.check_postmap("nosuch", "k", warning="socketmap server temporary error: no such table: nosuch")
+
+    def test_keys(self):
+        self.serve_postfix(url_table(self.http, "alias", "/x/§"))
+        for key in ("bob+folder@example.com", "BOB@Example.COM", "a b  c", " lead trail ", "a\tb", '50%:"x"', "*", '""', "a/b",
+                    "jörg@example.com", '"bo b"@example.com', "bob@[127.0.0.1]", "x" * 3000, "a\x01b\r", "a\nb", ""):
+            with self.subTest(key=key[:40]):
+                self.http.on("/x/" + harness.percent(key, b"/"), http('"found"'))
+                self.check_postmap("alias", key, "found")
+
+    def test_tcp(self):
+        port = harness.free_port()
+        self.http.on("/k", http('"x"'))
+        self.serve(url_table(self.http, "alias"), listen=[{"socket": f"127.0.0.1:{port}", "mode": "postfix"}])
+        self.check_postmap("alias", "k", "x", address=f"inet:127.0.0.1:{port}")
+
+    def test_json_table(self):
+        self.serve_postfix({"name": "local", "type": "json", "param": self.write("t.json", '{"bob@example.com": "box", "n": 1.10}')})
+        self.check_postmap("local", "bob@example.com", "box")
+        self.check_postmap("local", "n", "1.10")
+        self.check_postmap("local", "al@example.com")
+
+    def test_many_keys_on_one_connection(self):
+        self.serve_postfix(url_table(self.http, "alias"))
+        self.http.default = lambda request: http(status=404) if request.target.endswith(b"7") else harness.echo(request)
+        done = self.postfix.run("postmap", "-q", "-", f"socketmap:unix:{self.socket}:alias",
+                                stdin="".join(f"k{number}\n" for number in range(1_000)))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.splitlines(), [f"k{n}\tk{n}" for n in range(1_000) if n % 10 != 7])
+        self.assertEqual(self.http.connections, 1)
+
+
+class Smtpd(WithPostfix):
+    """A mail server whose recipients podop knows."""
+
+    needs_daemons = True
+
+    def setUp(self):
+        super().setUp()
+        self.port = self.http.port
+        self.script(self.http)
+        self.podop = self.start_podop()
+
+    def script(self, backend):
+        """Two mailboxes and an alias for both in example.com."""
+        backend.on("/domain/example.com", http('"example.com"'))
+        for name in ("bob", "al"):
+            backend.on(f"/mailbox/{name}%40example.com", http(f'"{name}/"'))
+        backend.on("/alias/team%40example.com", http('["bob@example.com", "al@example.com"]'))
+
+    def start_podop(self):
+        return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§") for name in ("alias", "domain", "mailbox")))
+
+    def session(self):
+        """An SMTP session that has said hello."""
+        session = smtplib.SMTP("127.0.0.1", self.postfix.port, timeout=harness.GUARD)
+        self.addCleanup(session.close)
+        session.ehlo("client.example")
+        return session
+
+    def check_recipient(self, session, address, code, text=""):
+        """The answer to RCPT TO in a transaction of its own."""
+        session.rset()
+        session.mail("sender@elsewhere.example")
+        answer = session.rcpt(address)
+        self.assertEqual(answer[0], code, answer)
+        self.assertIn(text, answer[1].decode())
+
+    def test_recipients(self):
+        session = self.session()
+        for address in ("bob@example.com", "al@example.com", "team@example.com", "Bob@Example.COM"):
+            self.check_recipient(session, address, 250)
+        self.check_recipient(session, "nobody@example.com", 550, "5.1.1")
+        self.check_recipient(session, "bob@elsewhere.example", 554, "5.7.1")
+        self.check_recipient(session, "bob@example.com", 250)
+
+    def test_temporary_answers_defer(self):
+        for number, answer in enumerate((http(status=503), http("no json"), http(r'"\u0000"'), (CLOSE,))):
+            with self.subTest(answer=answer):
+                self.http.on(f"/mailbox/x{number}%40example.com", answer)
+                self.check_recipient(self.session(), f"x{number}@example.com", 451)
+
+    def test_backend_goes_and_comes_back(self):
+        self.check_recipient(self.session(), "bob@example.com", 250)
+        self.check_recipient(self.session(), "nobody@example.com", 550)
+        self.http.stop()
+        self.check_recipient(self.session(), "bob@example.com", 451, "4.3.0")
+        self.check_recipient(self.session(), "nobody@example.com", 451, "4.3.0")
+        self.script(self.backend(port=self.port))
+        self.check_recipient(self.session(), "bob@example.com", 250)
+        self.check_recipient(self.session(), "nobody@example.com", 550)
+
+    def test_podop_restarts_within_a_session(self):
+        session = self.session()
+        self.check_recipient(session, "bob@example.com", 250)
+        self.podop.stop()
+        self.podop = self.start_podop()
+        self.check_recipient(session, "al@example.com", 250)
+        self.check_recipient(session, "nobody@example.com", 550)
+
+    def test_mail_to_an_alias_arrives(self):
+        session = self.session()
+        session.sendmail("sender@elsewhere.example", ["team@example.com"], b"Subject: test\r\n\r\nHello\r\n")
+        for name in ("bob", "al"):
+            arrived = f"to=<{name}@example.com>, orig_to=<team@example.com>"
+            harness.wait_until(lambda wanted=arrived: any(
+                wanted in line and "status=sent" in line for line in self.postfix.log().splitlines()), arrived)
+
+
+if __name__ == "__main__":
+    harness.main()

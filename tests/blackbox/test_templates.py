@@ -1,0 +1,260 @@
+"""What a backend of a url table is asked: templates, encoding, dot segments, headers, select, skip."""
+
+import re
+
+import harness
+from harness import Case, chunked, http, percent, url_table
+
+
+class Templates(Case):
+    """A backend that finds everything, and what it was asked."""
+
+    def setUp(self):
+        super().setUp()
+        self.http = self.backend(default=lambda request: http('"found"'))
+
+    def check_target(self, client, key, target, table="t"):
+        """The key leads to exactly one request, for this target."""
+        self.http.forget()
+        self.check_payload(client.ask(table, key), "OK found")
+        self.assertEqual([request.target for request in self.http.requests], [harness.to_bytes(target)])
+        self.assertEqual(self.http.requests[0].method, "GET")
+
+    def check_not_asked(self, client, key, table="t"):
+        """The key is a miss, and the backend does not hear of it."""
+        self.http.forget()
+        self.check_payload(client.ask(table, key), "NOTFOUND ")
+        self.assertEqual(self.http.requests, [])
+
+    def check_config_error(self, table, word):
+        """-t refuses the table, and the message holds the word."""
+        path = self.write("bad.conf", harness.conf_file(listen=[{"socket": self.socket}], tables=[table]))
+        done = harness.run("PODOP", "-c", path, "-t")
+        self.assertEqual(done.returncode, 78, done.stderr)
+        self.assertRegex(done.stderr, re.escape(path) + r":\d+: .*" + word)
+
+
+class Placeholders(Templates):
+    def test_every_spelling_and_place(self):
+        cases = {
+            "/x/§": "/x/KEY",
+            "/x/{}": "/x/KEY",
+            "/x/{key}": "/x/KEY",
+            "/x/§/y": "/x/KEY/y",
+            "/x/pre-{}-post.json": "/x/pre-KEY-post.json",
+            "/§/§": "/KEY/KEY",
+            "/§/{}/{key}": "/KEY/KEY/KEY",
+            "/x?key=§": "/x?key=KEY",
+            "/x?a={}&b={key}": "/x?a=KEY&b=KEY",
+            "/{}?key={}": "/KEY?key=KEY",
+            "/x?key=§&fixed=1": "/x?key=KEY&fixed=1",
+            "/a%20b/§?x=%2F%3f&y=+": "/a%20b/KEY?x=%2F%3f&y=+",
+            "/a//b/§": "/a//b/KEY",
+        }
+        keys = {"bob": "bob", "bob@example.com": "bob%40example.com", "a b": "a%20b", "{}": "%7B%7D", "§": "%C2%A7",
+                "{key}": "%7Bkey%7D", "{user}": "%7Buser%7D", "%s%n": "%25s%25n"}
+        self.serve(*(url_table(self.http, f"t{n}", template) for n, template in enumerate(cases)))
+        client = self.client()
+        for number, (template, target) in enumerate(cases.items()):
+            for key, encoded in keys.items():
+                with self.subTest(template=template, key=key):
+                    self.check_target(client, key, target.replace("KEY", encoded), f"t{number}")
+
+    def test_not_in_scheme_or_authority(self):
+        for param in ("§://localhost/x", "http://§/x", "http://{}/§", "http://{key}.example/x", "http://localhost:{}/x",
+                      "http://§@localhost/x", "http{}://localhost/§"):
+            with self.subTest(param=param):
+                self.check_config_error({"name": "t", "type": "url", "param": param}, "")
+
+    def test_only_http_and_https(self):
+        for param in ("ftp://localhost/§", "file:///etc/§", "gopher://localhost/§", "dict://localhost/§", "localhost/§",
+                      "/x/§", "", "http://", "http:///§", "mailto:§"):
+            with self.subTest(param=param):
+                self.check_config_error({"name": "t", "type": "url", "param": param}, "")
+
+    def test_host_by_name_and_ipv6(self):
+        self.serve({"name": "t", "type": "url", "param": f"http://localhost:{self.http.port}/§"})
+        self.check_target(self.client(), "k", "/k")
+
+        try:
+            six = self.backend(host="::1", default=lambda request: http('"six"'))
+        except OSError:
+            self.skipTest("no IPv6 loopback here")
+        self.socket = self.path("s6")
+        self.serve(url_table(six))
+        self.check_payload(self.client().ask("t", "k"), "OK six")
+
+
+class Encoding(Templates):
+    def test_every_byte(self):
+        self.serve(url_table(self.http, "path", "/x/§"), url_table(self.http, "query", "/x?k=§"),
+                   url_table(self.http, "component", "/x/§", encode="component"))
+        client = self.client()
+        for table, prefix, keep in (("path", "/x/", b"/"), ("query", "/x?k=", b"/"), ("component", "/x/", b"")):
+            for byte in range(256):
+                key = b"a%cz" % byte
+                with self.subTest(table=table, key=key):
+                    self.check_target(client, key, prefix + percent(key, keep), table)
+
+    def test_odd_keys(self):
+        self.serve(url_table(self.http, template="/x/§"))
+        client = self.client()
+        keys = [b"", b" ", b"  a  b  ", b"/", b"//", b"/a//b/", b"a/", b"%2e%2e/x", b"%2E%2e", b"%", b"%00", b"\0", b"\xff",
+                b"?a=b", b"#f", b"a?b#c", b";", b"jo\xcc\x88rg", b"\xf0\x9f\x98\x80", b"http://evil.example/", b"@evil",
+                b"a\r\nHost: evil\r\n\r\nGET /evil HTTP/1.1", b"\\..\\x", b"+", b"a&b=c", bytes(range(256)), b"x" * 10_000,
+                b"\xff" * 10_000]
+        for key in keys:
+            with self.subTest(key=harness.shown(key)):
+                self.check_target(client, key, "/x/" + percent(key, b"/"))
+
+    def test_dot_segments_reach_nobody(self):
+        self.serve(url_table(self.http, template="/x/§"), url_table(self.http, "twice", "/{}/x/{}"),
+                   url_table(self.http, "component", "/x/§", encode="component"))
+        client = self.client()
+        for key in (".", "..", "../", "./", "/.", "/..", "/../", "a/..", "a/.", "../a", "./a", "a/../b", "a/./b", "a//../b",
+                    "../../etc/passwd", "a/b/..", "a/../../b"):
+            for table in ("t", "twice"):
+                with self.subTest(table=table, key=key):
+                    self.check_not_asked(client, key, table)
+        for key in (".", ".."):
+            with self.subTest(table="component", key=key):
+                self.check_not_asked(client, key, "component")
+
+    def test_other_dots_are_plain(self):
+        self.serve(url_table(self.http, template="/x/§"))
+        client = self.client()
+        for key in ("...", ".a", "a.", "a..", "..a", "a..b", ".../b", "a/.b", "a/b.", "a/...", "a.b/c.d", ". ", " ..", ". ./a"):
+            with self.subTest(key=key):
+                self.check_target(client, key, "/x/" + percent(key, b"/"))
+
+
+class Headers(Templates):
+    def test_headers_of_every_request(self):
+        self.serve(url_table(self.http), url_table(self.http, "jörg.x-1"))
+        client = self.client()
+        version = harness.run("PODOP", "--version").stdout
+        for table in ("t", "jörg.x-1"):
+            with self.subTest(table):
+                self.check_target(client, "k", "/k", table)
+                request = self.http.requests[0]
+                self.assertEqual(request.header("Accept"), ["application/json"])
+                self.assertEqual(request.header("Host"), [f"127.0.0.1:{self.http.port}"])
+                self.assertEqual(request.header("Podop-User"), [])
+                self.assertEqual(request.body, b"")
+                self.assertEqual([name.encode("latin-1").decode() for name in request.header("Podop-Table")], [table])
+                (agent,) = request.header("User-Agent")
+                self.assertRegex(agent, r"^podop/[0-9][^ ]*$")
+                self.assertIn(agent.split("/")[1], version)
+
+    def test_headers_of_the_table(self):
+        self.serve(url_table(self.http, headers=["X-One: 1", "X-Two: a b: c", "X-Utf8: jörg"]))
+        self.check_target(self.client(), "k", "/k")
+        request = self.http.requests[0]
+        self.assertEqual(request.header("X-One"), ["1"])
+        self.assertEqual(request.header("X-Two"), ["a b: c"])
+        self.assertEqual([value.encode("latin-1").decode() for value in request.header("X-Utf8")], ["jörg"])
+        self.assertEqual(request.header("Accept"), ["application/json"])
+
+    def test_bad_headers(self):
+        for header in ("no colon", "", ": no name", "a b: c", "X: a\r\nY: b", "X: a\nY: b", "X\r\nY: b"):
+            with self.subTest(header=header):
+                self.check_config_error(url_table(self.http, headers=[header]), "")
+
+
+class UnixSocket(Templates):
+    def test_backend_on_a_unix_socket(self):
+        backend = self.backend(unix_path=self.path("http"), default=lambda request: http('"%s"' % request.target.decode()))
+        self.serve({"name": "t", "type": "url", "param": "http://backend.example/x/§", "unix_socket": self.path("http")},
+                   {"name": "u", "type": "url", "param": "http://localhost:8080/y/§", "unix_socket": self.path("http")},
+                   url_table(self.http, "tcp"))
+        client = self.client()
+        self.check_payload(client.ask("t", "k"), "OK /x/k")
+        self.check_payload(client.ask("u", "k"), "OK /y/k")
+        self.check_payload(client.ask("tcp", "k"), "OK found")
+        self.check_payload(client.ask("t", "l"), "OK /x/l")
+        self.assertEqual([request.header("Host") for request in backend.requests],
+                         [["backend.example"], ["localhost:8080"], ["backend.example"]])
+
+
+class Select(Templates):
+    BODY = r'''{ "a": {"b": "value"}, "list": ["x", {"y": 1.10}, ["z"]], "a/b": "slash", "m~n": "tilde", "": "empty",
+                 "big": 12345678901234567890123, "null": null, "none": "", "nothing": [], "bool": false,
+                 " ": "blank", "ö": "umlaut", "e\u0301\"": "escaped", "0": "zero", "~1": "tilde one" }'''
+
+    def ask_pointer(self, cases, body=BODY):
+        """Asks once through each JSON pointer."""
+        self.http.default = lambda request: http(body)
+        self.serve(*(url_table(self.http, f"t{n}", select=pointer) for n, pointer in enumerate(cases)))
+        client = self.client()
+        for number, (pointer, expected) in enumerate(cases.items()):
+            with self.subTest(pointer=pointer):
+                self.check_answer(client.ask(f"t{number}", "k"), expected, f"t{number}")
+
+    def test_part_of_the_answer(self):
+        self.ask_pointer({
+            "/a/b": "OK value", "/a": 'OK {"b":"value"}', "/list/0": "OK x", "/list/1/y": "OK 1.10", "/list/1": 'OK {"y":1.10}',
+            "/list/2": "OK z", "/list/2/0": "OK z", "/a~1b": "OK slash", "/m~0n": "OK tilde", "/": "OK empty",
+            "/big": "OK 12345678901234567890123", "/bool": "OK false", "/ ": "OK blank", "/ö": "OK umlaut",
+            '/e\u0301"': "OK escaped", "/0": "OK zero", "/~01": "OK tilde one",
+        })
+
+    def test_not_found_is_a_miss(self):
+        self.ask_pointer(dict.fromkeys(
+            ["/x", "/a/x", "/a/b/c", "/list/3", "/list/-", "/list/01", "/list/-1", "/list/x", "/list/1/z", "/null", "/null/x",
+             "/none", "/nothing", "/A", "/a/", "/big/0", "/list/99999999999999999999999", "/list/0x0", "/list/ 0"],
+            "NOTFOUND "))
+
+    def test_whole_answer(self):
+        self.ask_pointer({"": "OK x"}, '"x"')
+
+    def test_roots_of_other_kinds(self):
+        self.ask_pointer({"/1": "OK b", "/x": "NOTFOUND ", "/2": "NOTFOUND "}, '["a","b"]')
+
+    def test_scalar_roots_have_no_parts(self):
+        self.ask_pointer({"/0": "NOTFOUND ", "/": "NOTFOUND "}, '"x"')
+
+    def test_the_rest_must_be_json_too(self):
+        self.ask_pointer({"/a": "TEMP"}, '{"a":"x","b":NaN}')
+
+    def test_chunked_answer(self):
+        self.http.default = lambda request: chunked('{"a"', ': "x"}')
+        self.serve(url_table(self.http, select="/a"))
+        self.check_payload(self.client().ask("t", "k"), "OK x")
+
+    def test_bad_pointer(self):
+        for pointer in ("a", "a/b", "#/a", "/a~", "/a~2b"):
+            with self.subTest(pointer=pointer):
+                self.check_config_error(url_table(self.http, select=pointer), "")
+
+
+class Skip(Templates):
+    def test_patterns(self):
+        self.serve(url_table(self.http, skip=["\\*", "*@\\[*", "postmaster@?", "[xy]z", "*.invalid"]))
+        client = self.client()
+        for key in ("*", "bob@[127.0.0.1]", "@[", "postmaster@a", "xz", "yz", "a.invalid", "bob@example.invalid", ".invalid"):
+            with self.subTest(key=key, skipped=True):
+                self.check_not_asked(client, key)
+        for key in ("**", "a*", "bob@127.0.0.1", "[127.0.0.1]", "postmaster@", "postmaster@ab", "zz", "invalid", "a.invalid.",
+                    "Xz", "xz ", "\\*"):
+            with self.subTest(key=key, skipped=False):
+                self.check_target(client, key, "/" + percent(key, b"/"))
+
+    def test_nul_hides_nothing(self):
+        self.serve(url_table(self.http, skip=["x"]))
+        client = self.client()
+        self.check_not_asked(client, "x")
+        self.check_target(client, b"x\0y", "/x%00y")
+
+
+class Connections(Templates):
+    def test_tables_share_the_connections_to_a_host(self):
+        self.serve(url_table(self.http, "a", "/a/§"), url_table(self.http, "b", "/b/§"))
+        client = self.client()
+        for number in range(10):
+            self.check_target(client, f"k{number}", f"/a/k{number}", "a")
+            self.check_target(client, f"k{number}", f"/b/k{number}", "b")
+        self.assertEqual(self.http.connections, 1)
+
+
+if __name__ == "__main__":
+    harness.main()
