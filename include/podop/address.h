@@ -18,10 +18,6 @@ struct address {
     socklen_t len;
 };
 
-/* The longest path of a unix socket, in bytes. sun_path has room for 107; the rest is for the name
- * under which a socket is bound before it is renamed into its place. */
-enum { ADDRESS_PATH_MAX = 98 };
-
 /* Whether text is spelt as an address; asks nobody. 0, or -1 with ERR_CONFIG. */
 int address_check(const char *text, struct error *err);
 

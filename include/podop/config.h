@@ -44,6 +44,23 @@ struct cache_config {
 
 enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
 
+/* HTTP status codes and classes, as "miss" and "temporary" list them. A code outweighs a class. */
+struct status_set {
+    uint64_t codes[8]; /* bit n: 100 + n */
+    unsigned classes;  /* bit n: n00 to n99 */
+};
+
+static inline bool status_set_has_code(const struct status_set *set, unsigned code)
+{
+    return code >= 100 && code < 100 + 64 * 8 &&
+           (set->codes[(code - 100) / 64] >> (code - 100) % 64 & 1) != 0;
+}
+
+static inline bool status_set_has_class(const struct status_set *set, unsigned code)
+{
+    return code < 1000 && (set->classes >> code / 100 & 1) != 0;
+}
+
 struct table_config {
     char *origin;
     char *name;
@@ -52,6 +69,7 @@ struct table_config {
     uint32_t timeout_ms;
     struct cache_config cache;
     struct string_list skip; /* shell patterns */
+    bool share;              /* lookups of one key that wait at the same time are one request */
     /* url */
     uint32_t connect_timeout_ms;
     uint32_t retries;
@@ -60,6 +78,7 @@ struct table_config {
     size_t max_response;        /* bytes */
     char *select;               /* a JSON pointer; NULL: the whole answer */
     enum url_encode encode;
+    struct status_set miss, temporary; /* against what the table of answers says */
 };
 
 struct pool_config {
@@ -92,6 +111,13 @@ struct cmdline_set {
     struct span path; /* --set PATH=VALUE: what is before the first '=' */
     const char *value;
 };
+/* What the layers above know better than the schema: 0, or -1 with the reason in err. Pure: they
+ * look at nothing but what they are given. */
+struct config_checks {
+    int (*listen)(const struct listen_config *listen, struct error *err);
+    int (*table)(const struct table_config *table, struct error *err);
+};
+
 struct config_source {
     const char *file; /* NULL: no file is read */
     const struct cmdline_socket *sockets;
@@ -100,7 +126,8 @@ struct config_source {
     size_t table_count;
     const struct cmdline_set *sets;
     size_t set_count;
-    int verbose; /* 1: at least info, 2: debug */
+    int verbose;                        /* 1: at least info, 2: debug */
+    const struct config_checks *checks; /* NULL: none */
 };
 
 /* One fault: text is the whole line for a human and without control bytes, "FILE:LINE: message",

@@ -43,7 +43,13 @@ static inline bool span_has_byte(struct span s, char byte)
  * empty, or 0 where there is none. */
 size_t span_utf8_char(struct span s);
 
-/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is valid. */
-bool span_is_utf8(struct span s);
+/* How many bytes at the front of s are valid UTF-8 (RFC 3629: no overlong forms, no surrogates,
+ * nothing above U+10FFFF). NUL is valid. */
+size_t span_utf8_prefix(struct span s);
+
+static inline bool span_is_utf8(struct span s)
+{
+    return span_utf8_prefix(s) == s.len;
+}
 
 #endif

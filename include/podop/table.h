@@ -28,6 +28,9 @@ struct table;
 struct table_op; /* one caller's wait for one answer */
 typedef void table_done_fn(void *arg, const struct reply *reply);
 
+/* What can be told of config without opening anything: 0, or -1 with ERR_CONFIG. */
+int table_check(const struct table_config *config, struct error *err);
+
 /* config is copied as far as it is needed. NULL with the reason in err. The first reference is the
  * caller's. */
 struct table *table_open(const struct table_config *config, const struct table_env *env,
@@ -41,6 +44,7 @@ const char *table_name(const struct table *table);
  * table_op_cancel() it never runs. The reply is borrowed and ends when done returns. */
 struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
                               void *arg);
-void table_op_cancel(struct table_op **op); /* *op becomes NULL; a NULL *op is fine */
+const char *table_op_table(const struct table_op *op); /* the table's name */
+void table_op_cancel(struct table_op **op);            /* *op becomes NULL; a NULL *op is fine */
 
 #endif

@@ -66,6 +66,7 @@ struct http_call {
     ev_timer deadline;
     struct buf body;
     size_t discarded;
+    bool has_whole_head; /* the line that ends the headers came */
     char reason[CURL_ERROR_SIZE];
     char method[8];
     char target[];
@@ -178,6 +179,19 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     return call->discarded > DISCARD_BYTES_MAX ? 0 : len;
 }
 
+/* Called for each line, of trailers as well. libcurl 7.88 takes a head that is cut off for an answer; we must not. */
+static size_t on_header(char *line, size_t one, size_t len, void *arg)
+{
+    struct http_call *call = arg;
+
+    (void)one;
+    if (*line == '\r' || *line == '\n')
+        call->has_whole_head = true;
+    else if (span_starts_with((struct span){line, len}, SPAN("HTTP/"))) /* after a 100, another */
+        call->has_whole_head = false;
+    return len;
+}
+
 static CURL *easy_new(struct http_site *site)
 {
     CURL *easy = curl_easy_init();
@@ -195,6 +209,7 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     if (site->unix_socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, site->unix_socket);
     return easy;
@@ -245,6 +260,7 @@ static void send_now(struct http_call *call)
     call->easy = easy_take(site);
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
@@ -320,6 +336,9 @@ static struct http_answer judge(struct http_call *call, CURLcode code)
     } else if (code != CURLE_OK && call->discarded <= DISCARD_BYTES_MAX) {
         answer.outcome = HTTP_FAILED;
         answer.reason = call->reason[0] != '\0' ? call->reason : curl_easy_strerror(code);
+    } else if (!call->has_whole_head) {
+        answer.outcome = HTTP_FAILED;
+        answer.reason = "the answer broke off within its head";
     } else {
         answer.body = buf_span(&call->body);
     }

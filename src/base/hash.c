@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-/* The names v0 to v3, c and d, the constants and the rotations: Aumasson and Bernstein, "SipHash: a
- * fast short-input PRF", INDOCRYPT 2012, section 2. */
 enum { SIP_WORD_BYTES = 8 };
 
+/* The names, the constants and the rotations: Aumasson and Bernstein, "SipHash: a fast short-input
+ * PRF", INDOCRYPT 2012, section 2. */
 struct sip {
     uint64_t v0, v1, v2, v3;
 };

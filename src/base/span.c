@@ -22,7 +22,7 @@ size_t span_utf8_char(struct span s)
     return len;
 }
 
-bool span_is_utf8(struct span s)
+size_t span_utf8_prefix(struct span s)
 {
     size_t i = 0;
 
@@ -39,8 +39,8 @@ bool span_is_utf8(struct span s)
         }
         len = span_utf8_char(span_skip(s, i));
         if (len == 0)
-            return false;
+            return i;
         i += len;
     }
-    return true;
+    return i;
 }

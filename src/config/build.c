@@ -1,6 +1,7 @@
 #include "build.h"
 
 #include "nearest.h"
+#include "podop/address.h"
 #include "podop/mem.h"
 #include "schema.h"
 
@@ -179,6 +180,8 @@ static void build_table(const struct node *node, const struct node *defaults, si
     if (cache->negative_ttl_ms == TTL_UNSET)
         cache->negative_ttl_ms =
             cache->ttl_ms < NEGATIVE_TTL_MAX_MS ? cache->ttl_ms : NEGATIVE_TTL_MAX_MS;
+    if (node_find(node, "share") == NULL && node_find(defaults, "share") == NULL)
+        table->share = cache->ttl_ms > 0 || cache->negative_ttl_ms > 0;
 }
 
 static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
@@ -186,6 +189,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
 {
     char where[WHERE_BYTES_MAX];
     const struct scope scope = {where, NULL, false};
+    struct error err = {0};
 
     listener->origin = xstrdup(node->origin);
     if (node->kind != NODE_GROUP) {
@@ -196,6 +200,8 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     schema_set_defaults(&schema_listen, listener);
     walk(&schema_listen, node, listener, &scope, faults);
     check_mandatory(&schema_listen, node, &scope, faults);
+    if (listener->socket != NULL && address_check(listener->socket, &err) == -1)
+        fault_add(faults, node_find(node, "socket")->origin, "%s", err.text);
 }
 
 /* A section that is no list, or an empty one, leaves podop nothing to do. */
@@ -286,7 +292,28 @@ static void check_served(const struct node *listener, const struct node *tables,
     }
 }
 
-struct config *config_build(const struct node *root, struct faults *faults)
+static void check_beyond(const struct config *config, const struct config_checks *checks,
+                         struct faults *faults)
+{
+    struct error err = {0};
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        const struct listen_config *listen = &config->listen[i];
+
+        if (listen->socket != NULL && checks->listen(listen, &err) == -1)
+            fault_add(faults, listen->origin, "%s", err.text);
+    }
+    for (size_t i = 0; i < config->table_count; i++) {
+        const struct table_config *table = &config->tables[i];
+
+        if (table->name != NULL && table->type != NULL && table->param != NULL &&
+            checks->table(table, &err) == -1)
+            fault_add(faults, table->origin, "table '%s': %s", table->name, err.text);
+    }
+}
+
+struct config *config_build(const struct node *root, const struct config_checks *checks,
+                            struct faults *faults)
 {
     struct config *config = xcalloc(1, sizeof(*config));
     const struct scope scope = {"", NULL, false};
@@ -313,5 +340,7 @@ struct config *config_build(const struct node *root, struct faults *faults)
     for (size_t i = 0; i < config->table_count; i++)
         build_table(tables->children[i], defaults, i, &config->tables[i], faults);
     check_table_doubles(config, faults);
+    if (checks != NULL)
+        check_beyond(config, checks, faults);
     return config;
 }

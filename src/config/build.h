@@ -8,6 +8,7 @@
 #include "tree.h"
 
 /* Never NULL; not to be used, only freed, when faults were reported. */
-struct config *config_build(const struct node *root, struct faults *faults);
+struct config *config_build(const struct node *root, const struct config_checks *checks,
+                            struct faults *faults);
 
 #endif

@@ -23,19 +23,19 @@ const char cmdline_help[] =
     "Usage: podop [OPTION]...\n"
     "Answer Postfix maps (socketmap) and Dovecot dicts from HTTP services.\n"
     "\n"
-    "  -c, --config FILE     read FILE; without -c, --socket and --name the installed\n"
-    "                        default is read\n"
+    "  -c, --config FILE     read FILE; without -c, --socket and --name, the\n"
+    "                        installed default is read\n"
     "      --set PATH=VALUE  change one setting, e.g. tables.alias.cache.ttl=60,\n"
     "                        listen.[0].max_clients=1000, log.level=debug\n"
     "\n"
     "What these add comes on top of FILE. The n-th of each belong together:\n"
-    "  -s, --socket ADDR     listen on ADDR: /path, unix:/path, HOST:PORT, [::1]:PORT\n"
-    "                        or inet:HOST:PORT\n"
+    "  -s, --socket ADDR     listen on ADDR: /path, unix:/path, HOST:PORT,\n"
+    "                        [::1]:PORT, inet:HOST:PORT\n"
     "  -m, --mode MODE       who speaks there: auto (default), postfix, dovecot\n"
     "  -n, --name NAME       a table; it replaces one of that name in FILE\n"
     "  -T, --type TYPE       the table's type: url, json\n"
-    "  -p, --param PARAM     the table's parameter: the URL with \xc2\xa7 or {} for the key,\n"
-    "                        or the file\n"
+    "  -p, --param PARAM     the table's parameter: a URL with \xc2\xa7 or {} for the key,\n"
+    "                        or a file\n"
     "\n"
     "  -t, --check           check the configuration, and exit\n"
     "  -v, --verbose         log more: once info, twice debug\n"
@@ -92,17 +92,23 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
 static int unknown_option(const char *word, struct error *err)
 {
     struct nearest nearest = {0};
+    bool is_prefix = false;
     char *name;
 
     if (strncmp(word, "--", 2) != 0)
         return error_set(err, ERR_USAGE, "unknown option '%s'", word);
     name = xmemdup0(word + 2, strcspn(word + 2, "="));
     nearest.word = name;
-    for (const struct option *o = options; o->name != NULL; o++)
+    for (const struct option *o = options; o->name != NULL; o++) {
+        is_prefix = is_prefix || strncmp(o->name, name, strlen(name)) == 0;
         nearest_offer(&nearest, o->name);
-    error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
-              nearest.best == NULL ? "" : " (did you mean '--",
-              nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+    }
+    if (is_prefix)
+        error_set(err, ERR_USAGE, "option '--%s' may be the beginning of several", name);
+    else
+        error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
+                  nearest.best == NULL ? "" : " (did you mean '--",
+                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
     free(name);
     return -1;
 }

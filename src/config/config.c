@@ -144,7 +144,7 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     overlay_add(root, source);
     for (size_t i = 0; i < source->set_count; i++)
         apply_set(root, &source->sets[i], &faults);
-    config = config_build(root, &faults);
+    config = config_build(root, source->checks, &faults);
     node_free(&root);
     raise_level(config, source->verbose);
     if (faults.count > 0)

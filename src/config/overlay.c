@@ -144,7 +144,7 @@ static struct node *step_table(const struct node *list, const char **path, struc
 static struct node *step_index(const struct node *list, const char **path, struct error *err)
 {
     size_t digits = strspn(*path + 1, "0123456789");
-    const char *name = list->name == NULL ? "what is before [" : list->name;
+    const char *name = list->name == NULL ? "what is before the index" : list->name;
     unsigned long long index;
 
     if (digits == 0 || (*path)[digits + 1] != ']') {
@@ -174,7 +174,8 @@ static struct node *step_name(struct node *group, const char **path, const char 
     if (name[0] == '\0') {
         error_set(err, ERR_CONFIG, "a name is missing at '%s'", *path);
     } else if (group->kind != NODE_GROUP) {
-        error_set(err, ERR_CONFIG, "'%s' is looked for in something that is no group", name);
+        error_set(err, ERR_CONFIG, "'%s' is no group, it cannot hold '%s'",
+                  group->name == NULL ? "what is before the dot" : group->name, name);
     } else if (member == NULL) {
         member = node_new(NODE_GROUP, name, origin);
         node_add(group, member);

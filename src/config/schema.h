@@ -24,8 +24,10 @@ enum setting_kind {
                           * no number, as libconfig reads 0660 as six hundred and sixty */
     SETTING_ENUM,        /* an enum whose values count from 0 as its names do */
     SETTING_STRINGS,     /* struct string_list. An array or a list of strings */
-    SETTING_GROUP,       /* a struct, or fields of the same one (offset 0): { ... } */
-    SETTING_SECTION,     /* listen, defaults, tables: checked and laid out by build.c */
+    SETTING_STATUSES, /* struct status_set. An array or a list of HTTP status codes (201 to 599) and
+                       * classes ("3xx", "4xx", "5xx") */
+    SETTING_GROUP,    /* a struct, or fields of the same one (offset 0): { ... } */
+    SETTING_SECTION,  /* listen, defaults, tables: checked and laid out by build.c */
 };
 
 struct setting_group;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { EXPECTED_BYTES_MAX = 256, VALUE_BYTES_MAX = 128 };
 
@@ -60,9 +61,7 @@ static enum verdict parse_integer(const struct setting *setting, const struct no
 {
     if (value->kind != NODE_INTEGER)
         return VALUE_WRONG_KIND;
-    if (value->integer < 0)
-        return VALUE_OUT_OF_RANGE;
-    *n = (uint64_t)value->integer;
+    *n = (uint64_t)value->integer; /* below 0 wraps to huge */
     return check_range(setting, *n);
 }
 
@@ -227,6 +226,9 @@ static void format_kind(const struct setting *setting, char *out, size_t size)
     case SETTING_PERMISSIONS: snprintf(out, size, "octal permissions such as \"0660\""); return;
     case SETTING_ENUM: format_names(setting->names, out, size); return;
     case SETTING_STRINGS: snprintf(out, size, "a list of strings such as [ \"a\", \"b\" ]"); return;
+    case SETTING_STATUSES:
+        snprintf(out, size, "a list of HTTP statuses such as ( 404, \"5xx\" )");
+        return;
     case SETTING_GROUP:
     case SETTING_SECTION: snprintf(out, size, "a group, { ... }"); return;
     }
@@ -283,8 +285,10 @@ static int store_string(const struct setting *setting, const struct node *value,
         return fault_verdict(setting, value, where, faults, VALUE_WRONG_KIND);
     if (setting->names != NULL && parse_name(setting->names, text, &unused) != VALUE_GOOD)
         return fault_name(setting, value, where, faults);
-    if (text[0] == '\0' && !setting->may_be_empty)
-        return fault_value(setting, value, where, faults, "must not be empty");
+    if (text[0] == '\0' && !setting->may_be_empty) {
+        fault_add(faults, value->origin, "'%s'%s must not be empty", setting->name, where);
+        return -1;
+    }
     wrong = setting->check == NULL || text[0] == '\0' ? NULL : setting->check(text);
     if (wrong != NULL)
         return fault_value(setting, value, where, faults, wrong);
@@ -331,6 +335,41 @@ static int store_strings(const struct setting *setting, const struct node *value
     return 0;
 }
 
+/* A code, or a class with any case of x; false for anything else. */
+static bool add_status(struct status_set *set, const struct node *item)
+{
+    const char *text = item->text;
+
+    if (item->kind == NODE_INTEGER) {
+        if (item->integer <= 200 || item->integer > 599)
+            return false;
+        set->codes[(item->integer - 100) / 64] |= UINT64_C(1) << (item->integer - 100) % 64;
+        return true;
+    }
+    if (item->kind != NODE_STRING || strlen(text) != 3 || text[0] < '3' || text[0] > '5' ||
+        strcasecmp(text + 1, "xx") != 0)
+        return false;
+    set->classes |= 1U << (text[0] - '0');
+    return true;
+}
+
+static int store_statuses(const struct setting *setting, const struct node *value,
+                          struct status_set *to, const char *where, struct faults *faults)
+{
+    struct status_set set = {0};
+
+    if (value->kind != NODE_LIST && value->kind != NODE_ARRAY)
+        return fault_verdict(setting, value, where, faults, VALUE_WRONG_KIND);
+    for (size_t i = 0; i < value->count; i++) {
+        if (!add_status(&set, value->children[i]))
+            return fault_value(
+                setting, value->children[i], where, faults,
+                "must hold codes from 201 to 599, \"3xx\", \"4xx\" and \"5xx\" only");
+    }
+    *to = set;
+    return 0;
+}
+
 static enum verdict parse_number(const struct setting *setting, const struct node *value,
                                  uint64_t *n)
 {
@@ -345,6 +384,7 @@ static enum verdict parse_number(const struct setting *setting, const struct nod
         return value->kind == NODE_BOOL ? VALUE_GOOD : VALUE_WRONG_KIND;
     case SETTING_STRING:
     case SETTING_STRINGS:
+    case SETTING_STATUSES:
     case SETTING_GROUP:
     case SETTING_SECTION: break;
     }
@@ -372,6 +412,8 @@ int setting_store(const struct setting *setting, const struct node *value, void 
         return store_string(setting, value, field(setting, base), where, faults);
     if (setting->kind == SETTING_STRINGS)
         return store_strings(setting, value, field(setting, base), where, faults);
+    if (setting->kind == SETTING_STATUSES)
+        return store_statuses(setting, value, field(setting, base), where, faults);
     verdict = parse_number(setting, value, &n);
     if (verdict == VALUE_OUT_OF_RANGE && setting->kind == SETTING_ENUM)
         return fault_name(setting, value, where, faults);

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 enum {
-    OWED_MAX = 64,                           /* requests under way for one client */
-    OUT_BYTES_MAX = 256 * 1024,              /* answers that it has not read yet */
-    REQUEST_BYTES_DEFAULT = 64 * 1024 + 256, /* a key of 64 KiB, with a table's name */
+    OWED_MAX = 64,              /* requests under way for one client */
+    OUT_BYTES_MAX = 256 * 1024, /* answers that it has not read yet */
+    REQUEST_BYTES_DEFAULT = 64 * 1024,
     /* Postfix shows 200 bytes of a reason (src/util/dict_sockmap.c); more are for a human's eyes
      * elsewhere, and must leave room in max_reply. */
     REASON_BYTES_MAX = 400,
@@ -87,23 +87,35 @@ static bool socketmap_is_full(const struct session *session)
     return s->owed.count >= OWED_MAX || s->io.out->len + s->owed.early_bytes >= OUT_BYTES_MAX;
 }
 
-static void encode(struct buf *out, const struct reply *reply, size_t max_reply)
+/* What the table found, or why that cannot be told. */
+static void encode_value(struct buf *out, struct span value, const char *table, size_t max_reply)
+{
+    const char *why = NULL;
+
+    if (value.len > max_reply - SPAN("OK ").len)
+        why = "the value is longer than a reply may be";
+    else if (span_has_byte(value, '\0'))
+        why = "the value has a NUL byte";
+    if (why != NULL) {
+        char text[REASON_BYTES_MAX];
+        int len = snprintf(text, sizeof(text), "table %s: %s", table, why);
+
+        netstring_add(out, SPAN("PERM "), (struct span){text, (size_t)len});
+    } else if (value.len == 0) { /* an empty result is an error there */
+        netstring_add(out, SPAN("NOTFOUND "), SPAN(""));
+    } else {
+        netstring_add(out, SPAN("OK "), value);
+    }
+}
+
+static void encode(struct buf *out, const struct reply *reply, const char *table, size_t max_reply)
 {
     struct span reason = reply->reason;
 
     if (reason.len > REASON_BYTES_MAX)
         reason.len = REASON_BYTES_MAX;
     switch (reply->status) {
-    case REPLY_FOUND:
-        if (reply->map_value.len == 0)
-            netstring_add(out, SPAN("NOTFOUND "), SPAN("")); /* an empty result is an error there */
-        else if (reply->map_value.len > max_reply - SPAN("OK ").len)
-            netstring_add(out, SPAN("PERM "), SPAN("the value is longer than a reply may be"));
-        else if (span_has_byte(reply->map_value, '\0'))
-            netstring_add(out, SPAN("PERM "), SPAN("the value has a NUL byte"));
-        else
-            netstring_add(out, SPAN("OK "), reply->map_value);
-        return;
+    case REPLY_FOUND: encode_value(out, reply->map_value, table, max_reply); return;
     case REPLY_MISS: netstring_add(out, SPAN("NOTFOUND "), SPAN("")); return;
     case REPLY_TEMPORARY: netstring_add(out, SPAN("TEMP "), reason); return;
     case REPLY_TIMEOUT: netstring_add(out, SPAN("TIMEOUT "), reason); return;
@@ -111,7 +123,8 @@ static void encode(struct buf *out, const struct reply *reply, size_t max_reply)
     }
 }
 
-static void answer(struct socketmap_request *r, const struct reply *reply)
+/* table is NULL where none was found. */
+static void answer(struct socketmap_request *r, const char *table, const struct reply *reply)
 {
     struct socketmap_session *s = r->session;
     const struct service *service = s->io.service;
@@ -120,7 +133,7 @@ static void answer(struct socketmap_request *r, const struct reply *reply)
               LOG_SPAN("table", r->table), LOG_SPAN("key", r->key),
               LOG_STR("status", reply_status_name(reply->status)),
               LOG_SPAN("reason", reply->reason), LOG_UINT("ms", clock_now_ms() - r->started_at_ms));
-    encode(owed_begin(&s->owed, &r->owed), reply, service->listen->max_reply);
+    encode(owed_begin(&s->owed, &r->owed), reply, table, service->listen->max_reply);
     owed_end(&s->owed, &r->owed);
 }
 
@@ -128,9 +141,10 @@ static void lookup_done(void *arg, const struct reply *reply)
 {
     struct socketmap_request *r = arg;
     struct socketmap_session *s = r->session;
+    const char *table = table_op_table(r->op); /* stays until this returns */
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    answer(r, reply);
+    answer(r, table, reply);
     s->io.wake(s->io.wake_arg);
 }
 
@@ -156,7 +170,7 @@ static void refuse(struct socketmap_request *r, enum reply_status status, const 
     int len =
         snprintf(text, sizeof(text), "%s%.*s", why, name.len < 255 ? (int)name.len : 255, name.ptr);
 
-    answer(r, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+    answer(r, NULL, &(struct reply){.status = status, .reason = {text, (size_t)len}});
 }
 
 /* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */

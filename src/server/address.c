@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
+
 /* A host and a port, cut out of "HOST:PORT" or "[HOST]:PORT". */
 struct host_port {
     char host[256]; /* a DNS name has at most 253 */
@@ -26,9 +28,9 @@ static int check_path(const char *path, struct error *err)
 {
     if (path[0] != '/')
         return error_set(err, ERR_CONFIG, "'unix:%s': the path of a socket begins with '/'", path);
-    if (strlen(path) > ADDRESS_PATH_MAX)
+    if (strlen(path) > PATH_BYTES_MAX)
         return error_set(err, ERR_CONFIG, "'%s' is too long for a socket: %zu bytes, at most %d",
-                         path, strlen(path), ADDRESS_PATH_MAX);
+                         path, strlen(path), PATH_BYTES_MAX);
     if (path[strlen(path) - 1] == '/')
         return error_set(err, ERR_CONFIG, "'%s' is a directory, not the path of a socket", path);
     return 0;

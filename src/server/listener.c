@@ -65,28 +65,44 @@ static int set_rights(const char *path, const struct address *at,
     return 0;
 }
 
-static int open_unix(struct listener *l, struct error *err)
+/* A name to bind under before the rename, beside path: short, and through the directory's
+ * descriptor where the whole of it would not fit into an address. *dir is to be closed, or -1. */
+static int hide(struct address *hidden, const char *path, int *dir, struct error *err)
+{
+    size_t dir_len = (size_t)(strrchr(path, '/') - path);
+    size_t room = sizeof(hidden->u.un.sun_path);
+    char *name = hidden->u.un.sun_path;
+    char parent[sizeof(hidden->u.un.sun_path)];
+
+    *dir = -1;
+    snprintf(parent, sizeof(parent), "%.*s/", (int)dir_len, path);
+    if (snprintf(name, room, "%s.podop.%d", parent, (int)getpid()) < (int)room)
+        return 0;
+    *dir = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*dir == -1)
+        return error_errno(err, "cannot open the directory %s", parent);
+    snprintf(name, room, "/proc/self/fd/%d/.podop.%d", *dir, (int)getpid());
+    return 0;
+}
+
+static int bind_hidden(struct listener *l, const struct address *hidden, struct error *err)
 {
     const struct address *at = &l->address;
-    struct address hidden = *at;
+    const char *path = hidden->u.un.sun_path;
     struct stat info;
     mode_t mask;
     int status;
 
-    if (check_path_free(at, err) == -1)
-        return -1;
-    snprintf(hidden.u.un.sun_path, sizeof(hidden.u.un.sun_path), "%.*s.%d", ADDRESS_PATH_MAX,
-             at->text, (int)getpid());
-    unlink(hidden.u.un.sun_path);
+    unlink(path);       /* what a killed process of this number may have left */
     mask = umask(0777); /* nobody connects before the rights are set */
-    status = bind(l->fd, &hidden.u.sa, hidden.len);
+    status = bind(l->fd, &hidden->u.sa, hidden->len);
     umask(mask);
     if (status == -1)
         return bind_errno(err, "cannot bind", at);
-    if (set_rights(hidden.u.un.sun_path, at, l->service.listen, err) == -1)
+    if (set_rights(path, at, l->service.listen, err) == -1)
         goto fail;
-    if (listen(l->fd, SOMAXCONN) == -1 || lstat(hidden.u.un.sun_path, &info) == -1 ||
-        rename(hidden.u.un.sun_path, at->text) == -1) {
+    if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1 ||
+        rename(path, at->text) == -1) {
         bind_errno(err, "cannot listen on", at);
         goto fail;
     }
@@ -94,8 +110,25 @@ static int open_unix(struct listener *l, struct error *err)
     l->inode = info.st_ino;
     return 0;
 fail:
-    unlink(hidden.u.un.sun_path);
+    unlink(path);
     return -1;
+}
+
+static int open_unix(struct listener *l, struct error *err)
+{
+    struct address hidden = l->address;
+    int dir, status;
+
+    if (check_path_free(&l->address, err) == -1)
+        return -1;
+    if (hide(&hidden, l->address.text, &dir, err) == -1) {
+        err->kind = ERR_BIND;
+        return -1;
+    }
+    status = bind_hidden(l, &hidden, err);
+    if (dir != -1)
+        close(dir);
+    return status;
 }
 
 static int open_inet(struct listener *l, struct error *err)

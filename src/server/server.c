@@ -65,16 +65,25 @@ static struct router *open_tables(struct server *s, config_report_fn *report, vo
     return router_new(s->config, &env, report, arg);
 }
 
+static int check_listen(const struct listen_config *listen, struct error *err)
+{
+    return address_check(listen->socket, err);
+}
+
+static const struct config_checks checks = {.listen = check_listen, .table = table_check};
+
 /* What both running and checking need: configuration and tables. */
 static struct server *load(struct ev_loop *loop, const struct config_source *source,
                            config_report_fn *report, void *arg, struct error *err)
 {
     struct server *s = xcalloc(1, sizeof(*s));
+    struct config_source checked = *source;
 
+    checked.checks = &checks;
     s->loop = loop;
     log_init(&s->log);
     client_world_init(&s->clients, loop, &s->log);
-    s->config = config_load(source, report, arg);
+    s->config = config_load(&checked, report, arg);
     if (s->config == NULL) {
         error_set(err, ERR_CONFIG, "the configuration has errors");
         goto fail;

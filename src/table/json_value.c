@@ -183,17 +183,20 @@ static int check_structure(struct span text, struct error *err)
     struct json_tokener *tok = json_tokener_new_ex(DEPTH_MAX);
     enum json_tokener_error code;
     struct json_object *value;
+    size_t at;
 
     json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
     value = json_tokener_parse_ex(tok, text.ptr, (int)text.len);
     code = json_tokener_get_error(tok);
+    at = json_tokener_get_parse_end(tok);
     if (code == json_tokener_continue) { /* a number ends only where the text does */
+        at = text.len;
         value = json_tokener_parse_ex(tok, "", 1);
         code = json_tokener_get_error(tok);
     }
     json_object_put(value);
     if (code != json_tokener_success)
-        fault(err, text, json_tokener_get_parse_end(tok), json_tokener_error_desc(code));
+        fault(err, text, at, json_tokener_error_desc(code));
     json_tokener_free(tok);
     return code == json_tokener_success ? 0 : -1;
 }
@@ -201,11 +204,11 @@ static int check_structure(struct span text, struct error *err)
 int json_check(struct span text, struct error *err)
 {
     if (skip_space(text).len == 0)
-        return error_set(err, ERR_INPUT, "empty, no JSON value");
+        return fault(err, text, 0, "empty, no JSON value");
     if (text.len > INT_MAX - 1)
         return error_set(err, ERR_LIMIT, "larger than 2 GiB");
-    if (!span_is_utf8(text))
-        return error_set(err, ERR_INPUT, "not valid UTF-8");
+    if (span_utf8_prefix(text) < text.len)
+        return fault(err, text, span_utf8_prefix(text), "no valid UTF-8");
     return check_tokens(text, err) == -1 ? -1 : check_structure(text, err);
 }
 

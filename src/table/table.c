@@ -4,6 +4,7 @@
 
 #include "podop/cache.h"
 #include "podop/clock.h"
+#include "podop/hash.h"
 #include "podop/mem.h"
 
 #include <ev.h>
@@ -11,12 +12,16 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 
+enum { SHARED_SLOTS = 1024 }; /* a chain each: lookups under way are some thousands at most */
+
 static const struct table_ops *const table_types[] = {&table_url, &table_json};
 
-/* A caller's wait. An answer that is known at once is kept here until the loop delivers it. */
+/* A caller's wait; the identity of its key is behind it, in the same piece of memory. An answer
+ * that is known at once is kept here until the loop delivers it. */
 struct table_op {
-    struct table *table; /* a reference */
-    struct fetch *fetch; /* NULL: the answer is known, and ready is pending */
+    struct table *table;                /* a reference */
+    struct fetch *fetch;                /* NULL: the answer is known, and ready is pending */
+    struct table_op *next, **prev_next; /* who waits for the same fetch */
     table_done_fn *done;
     void *arg;
     ev_prepare ready; /* never started, only fed */
@@ -51,30 +56,48 @@ static struct cache *cache_open(const struct cache_config *config)
     return config->ttl_ms == 0 && config->negative_ttl_ms == 0 ? NULL : cache_new(&limits);
 }
 
+static const struct table_ops *find_type(const char *type, struct error *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(table_types); i++) {
+        if (strcmp(table_types[i]->type, type) == 0)
+            return table_types[i];
+    }
+    error_set(err, ERR_CONFIG, "unknown type '%s'", type);
+    return NULL;
+}
+
+int table_check(const struct table_config *config, struct error *err)
+{
+    const struct table_ops *ops = find_type(config->type, err);
+
+    if (ops == NULL)
+        return -1;
+    return ops->check == NULL ? 0 : ops->check(config, err);
+}
+
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err)
 {
-    for (size_t i = 0; i < ARRAY_LEN(table_types); i++) {
-        struct table *t;
+    const struct table_ops *ops = find_type(config->type, err);
+    struct table *t = ops == NULL ? NULL : ops->open(config, env, err);
 
-        if (strcmp(table_types[i]->type, config->type) != 0)
-            continue;
-        t = table_types[i]->open(config, env, err);
-        if (t == NULL)
-            return NULL;
-        *t = (struct table){
-            .ops = table_types[i],
-            .refs = 1,
-            .name = xstrdup(config->name),
-            .timeout_ms = config->timeout_ms,
-            .env = *env,
-            .cache = cache_open(&config->cache),
-        };
-        copy_strings(&t->skip, &config->skip);
-        return t;
+    if (t == NULL)
+        return NULL;
+    *t = (struct table){
+        .ops = ops,
+        .refs = 1,
+        .name = xstrdup(config->name),
+        .timeout_ms = config->timeout_ms,
+        .env = *env,
+        .cache = cache_open(&config->cache),
+        .shares = config->share,
+    };
+    copy_strings(&t->skip, &config->skip);
+    if (t->shares) {
+        t->shared = xcalloc(SHARED_SLOTS, sizeof(*t->shared));
+        hash_key_init_random(&t->shared_key);
     }
-    error_set(err, ERR_CONFIG, "unknown type '%s'", config->type);
-    return NULL;
+    return t;
 }
 
 struct table *table_ref(struct table *table)
@@ -91,9 +114,15 @@ void table_unref(struct table **ptable)
     if (t == NULL || --t->refs > 0)
         return;
     cache_free(&t->cache);
+    free(t->shared);
     free_strings(&t->skip);
     free(t->name);
     t->ops->close(t);
+}
+
+const char *table_op_table(const struct table_op *op)
+{
+    return op->table->name;
 }
 
 const char *table_name(const struct table *table)
@@ -151,7 +180,6 @@ static void deliver_later(struct table_op *op, const struct reply *reply)
     size_t bytes = reply->map_value.len + (is_one ? 0 : reply->dict_value.len) + reply->reason.len;
     char *at = bytes == 0 ? NULL : xmalloc(bytes);
 
-    op->fetch = NULL;
     op->reply_bytes = at;
     op->reply.status = reply->status;
     op->reply.map_value = append(&at, reply->map_value);
@@ -160,86 +188,196 @@ static void deliver_later(struct table_op *op, const struct reply *reply)
     ev_feed_event(op->table->env.loop, &op->ready, EV_CUSTOM);
 }
 
+/* What tells one key from another, whoever asks: the same bytes mean the same answer. */
+static size_t identity_len(const struct table_key *key)
+{
+    return 1 + (key->is_private ? key->user.len + 1 : 0) + key->key.len;
+}
+
+static struct span identify(char *to, const struct table_key *key)
+{
+    struct span identity = {to, identity_len(key)};
+
+    append(&to, key->is_private ? SPAN("p") : SPAN("s"));
+    if (key->is_private) {
+        append(&to, key->user);
+        append(&to, SPAN("\0")); /* no user has one in it */
+    }
+    append(&to, key->key);
+    return identity;
+}
+
+static void op_wait(struct table_op *op, struct fetch *fetch)
+{
+    op->fetch = fetch;
+    op->next = fetch->waiting;
+    op->prev_next = &fetch->waiting;
+    if (op->next != NULL)
+        op->next->prev_next = &op->next;
+    fetch->waiting = op;
+}
+
+static void op_leave(struct table_op *op)
+{
+    *op->prev_next = op->next;
+    if (op->next != NULL)
+        op->next->prev_next = op->prev_next;
+    op->fetch = NULL;
+}
+
+static struct fetch **shared_slot(struct table *t, struct span identity)
+{
+    return &t->shared[hash_span(&t->shared_key, identity) % SHARED_SLOTS];
+}
+
+static struct fetch *find_shared(struct table *t, struct span identity)
+{
+    struct fetch *fetch = t->shares ? *shared_slot(t, identity) : NULL;
+
+    while (fetch != NULL && !span_equal(fetch->identity, identity))
+        fetch = fetch->next_shared;
+    return fetch;
+}
+
 static void fetch_free(struct fetch *fetch)
 {
     table_unref(&fetch->table);
     free(fetch);
 }
 
-void fetch_finish(struct fetch *fetch, const struct reply *reply)
+/* Nobody joins it from here on. */
+static void fetch_unlink(struct fetch *fetch)
+{
+    struct fetch **link;
+
+    if (!fetch->table->shares)
+        return;
+    for (link = shared_slot(fetch->table, fetch->identity); *link != fetch;)
+        link = &(*link)->next_shared;
+    *link = fetch->next_shared;
+}
+
+/* An answer from before the outage is better than none. */
+static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
+{
+    struct reply stale;
+
+    if (reply->status != REPLY_TEMPORARY && reply->status != REPLY_TIMEOUT)
+        return;
+    if (cache_get(fetch->table->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
+        *reply = stale;
+}
+
+void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
-    struct table_op *op = fetch->waiting;
+    struct reply reply = *answer;
 
-    if (t->cache != NULL)
-        cache_put(t->cache, fetch->key.key, reply, clock_now_ms());
-    fetch->waiting = NULL;
-    if (fetch->is_starting) { /* the caller has not been given op yet */
-        deliver_later(op, reply);
-    } else {
-        op->fetch = NULL;
-        op->done(op->arg, reply);
-        op_free(op);
+    if (t->cache != NULL) {
+        uint64_t now_ms = clock_now_ms();
+
+        cache_put(t->cache, fetch->identity, &reply, now_ms);
+        prefer_stale(fetch, &reply, now_ms);
+    }
+    fetch_unlink(fetch);
+    fetch->is_finished = true;
+    while (fetch->waiting != NULL) {
+        struct table_op *op = fetch->waiting;
+
+        op_leave(op);
+        /* Later, when the caller has not been given op yet, or when the reply is the cache's own,
+         * which the first of them to ask for more would change under the others. */
+        if (fetch->is_starting || reply.status != answer->status) {
+            deliver_later(op, &reply);
+        } else {
+            op->done(op->arg, &reply);
+            op_free(op);
+        }
     }
     fetch_free(fetch);
 }
 
-/* The key is kept behind the type's struct, in the same piece of memory. */
-static struct fetch *fetch_new(struct table *t, const struct table_key *key, struct table_op *op)
+/* The identity is kept behind the type's struct, in the same piece of memory, and the key in it. */
+static struct fetch *fetch_new(struct table *t, const struct table_key *key, struct span identity)
 {
     size_t bytes = t->ops->fetch_bytes;
-    char *memory = xmalloc(bytes + key->key.len + key->user.len);
+    char *memory = xmalloc(bytes + identity.len);
     struct fetch *fetch = (struct fetch *)(void *)memory;
 
     memset(memory, 0, bytes);
     memory += bytes;
     *fetch = (struct fetch){
         .table = table_ref(t),
-        .waiting = op,
+        .identity = append(&memory, identity),
         .deadline_at_ms = clock_now_ms() + t->timeout_ms,
         .is_starting = true,
     };
-    fetch->key.key = append(&memory, key->key);
-    fetch->key.user = append(&memory, key->user);
     fetch->key.is_private = key->is_private;
+    fetch->key.user = (struct span){fetch->identity.ptr + 1, key->is_private ? key->user.len : 0};
+    fetch->key.key = span_skip(fetch->identity, identity.len - key->key.len);
+    if (t->shares) {
+        struct fetch **slot = shared_slot(t, fetch->identity);
+
+        fetch->next_shared = *slot;
+        *slot = fetch;
+    }
     return fetch;
+}
+
+static void ask(struct table_op *op, const struct table_key *key, struct span identity)
+{
+    struct table *t = op->table;
+    struct fetch *fetch = find_shared(t, identity);
+
+    if (fetch != NULL) {
+        op_wait(op, fetch);
+        return;
+    }
+    fetch = fetch_new(t, key, identity);
+    op_wait(op, fetch);
+    t->ops->start(fetch);
+    if (op->fetch != NULL)
+        fetch->is_starting = false;
 }
 
 struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
                               void *arg)
 {
-    struct table_op *op = xmalloc(sizeof(*op));
+    struct table_op *op = xmalloc(sizeof(*op) + identity_len(key));
+    struct span identity = identify((char *)(op + 1), key);
     struct reply reply = {.status = REPLY_MISS};
-    struct fetch *fetch;
 
     *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
     ev_prepare_init(&op->ready, op_ready);
     op->ready.data = op;
     if (is_skipped(table, key->key) ||
         (table->cache != NULL &&
-         cache_get(table->cache, key->key, clock_now_ms(), &reply) == CACHE_FRESH)) {
+         cache_get(table->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
         deliver_later(op, &reply);
-        return op;
-    }
-    op->fetch = fetch = fetch_new(table, key, op);
-    table->ops->start(fetch);
-    if (op->fetch != NULL)
-        fetch->is_starting = false;
+    else
+        ask(op, key, identity);
     return op;
 }
 
 void table_op_cancel(struct table_op **pop)
 {
     struct table_op *op = *pop;
+    struct fetch *fetch;
 
     if (op == NULL)
         return;
     *pop = NULL;
-    if (op->fetch == NULL) {
+    fetch = op->fetch;
+    if (fetch == NULL) {
         ev_clear_pending(op->table->env.loop, &op->ready);
     } else {
-        op->table->ops->cancel(op->fetch);
-        fetch_free(op->fetch);
+        op_leave(op);
+        if (fetch->waiting == NULL &&
+            !fetch->is_finished) { /* it was the last who wanted to know */
+            fetch_unlink(fetch);
+            fetch->table->ops->cancel(fetch);
+            fetch_free(fetch);
+        }
     }
     op_free(op);
 }

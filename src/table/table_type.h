@@ -3,6 +3,7 @@
 #define PODOP_TABLE_TYPE_H
 
 #include "podop/buf.h"
+#include "podop/hash.h"
 #include "podop/table.h"
 
 struct table_ops;
@@ -16,21 +17,29 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     struct cache *cache; /* NULL: none */
+    bool shares;         /* lookups of one key that wait at the same time are one fetch */
+    struct fetch **shared;
+    struct hash_key shared_key;
 };
 
 /* One question to a type: who waits for its answer is table.c's business. A type's struct begins
  * with this one (its size is fetch_bytes). The key is borrowed and stays until the fetch ends. */
 struct fetch {
     struct table *table;
+    struct span identity; /* what the cache knows the key by */
     struct table_key key;
     uint64_t deadline_at_ms;
     struct table_op *waiting;
+    struct fetch *next_shared;
     bool is_starting; /* start() has not returned yet */
+    bool is_finished; /* the answer is being told: nothing left to cancel */
 };
 
 struct table_ops {
     const char *type; /* "url", as podop.conf spells it */
     size_t fetch_bytes;
+    /* What is wrong with config, as far as that shows without opening anything; NULL: nothing. */
+    int (*check)(const struct table_config *config, struct error *err);
     /* Allocates the type's struct and leaves base to table.c. NULL with the reason in err. */
     struct table *(*open)(const struct table_config *config, const struct table_env *env,
                           struct error *err);

@@ -21,6 +21,7 @@ struct url_table {
     struct http_site *site;
     char *select; /* NULL: the whole answer is the value */
     bool keep_slash;
+    struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
 };
 
@@ -75,12 +76,24 @@ static void url_table_close(struct table *table)
     free(t);
 }
 
+static int url_table_check(const struct table_config *config, struct error *err)
+{
+    struct url_template *template = url_template_new(config->param, err);
+
+    if (template == NULL)
+        return -1;
+    url_template_free(&template);
+    return 0;
+}
+
 static struct table *url_table_open(const struct table_config *config, const struct table_env *env,
                                     struct error *err)
 {
     struct url_table *t = xcalloc(1, sizeof(*t));
 
     t->select = config->select == NULL ? NULL : xstrdup(config->select);
+    t->miss = config->miss;
+    t->temporary = config->temporary;
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
     t->template = url_template_new(config->param, err);
@@ -144,10 +157,17 @@ static void answer_value(struct url_fetch *f, struct span body)
     buf_deinit(&scratch);
 }
 
-/* 408, 425 and 429 speak of the moment, every other 4XX of the key. */
-static bool is_miss(unsigned status)
+/* 408, 425 and 429 speak of the moment, every other 4XX of the key; unless the table says
+ * otherwise, where in doubt temporary is the answer that loses no mail. */
+static bool is_miss(const struct url_table *t, unsigned status)
 {
-    return status == 204 ||
+    if (status_set_has_code(&t->temporary, status))
+        return false;
+    if (status_set_has_code(&t->miss, status))
+        return true;
+    if (status_set_has_class(&t->temporary, status))
+        return false;
+    return status == 204 || status_set_has_class(&t->miss, status) ||
            (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429);
 }
 
@@ -157,7 +177,7 @@ static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 
     if (answer->status == 200) {
         answer_value(f, answer->body);
-    } else if (is_miss(answer->status)) {
+    } else if (is_miss(url_table_of(t), answer->status)) {
         if (answer->status == 401 || answer->status == 403 || answer->status == 407)
             log_warning(t->env.log, "backend_denied", LOG_STR("table", t->name),
                         LOG_UINT("http_status", answer->status));
@@ -228,6 +248,7 @@ static void url_table_cancel(struct fetch *fetch)
 const struct table_ops table_url = {
     .type = "url",
     .fetch_bytes = sizeof(struct url_fetch),
+    .check = url_table_check,
     .open = url_table_open,
     .close = url_table_close,
     .start = url_table_start,

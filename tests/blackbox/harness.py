@@ -628,7 +628,7 @@ class Case(unittest.TestCase):
         if got is None or not got.startswith(to_bytes(word) + b" "):
             self.fail(f"answer is {shown(got)}, not {word} and a reason")
         reason = got.split(b" ", 1)[1]
-        if to_bytes(table) not in reason:
+        if not re.search(rb"(?<![\w-])%s(?![\w-])" % re.escape(to_bytes(table)), reason):
             self.fail(f"the reason does not name table {table}: {shown(got)}")
         if re.search(rb"[\x00-\x1f\x7f]", reason):
             self.fail(f"control bytes in the reason: {shown(got)}")

@@ -178,30 +178,14 @@ class Statuses(Answers):
                 harness.wait_until(lambda: any("level=warning" in line for line in podop.log[before:]),
                                    f"a warning about {code} in the log")
 
-    def test_miss_and_temporary_move_codes(self):
-        cases = [
-            ({"temporary": [404]}, {404: "TEMP", 410: "NOTFOUND ", 500: "TEMP"}),
-            ({"temporary": ["4xx"]}, {404: "TEMP", 410: "TEMP", 500: "TEMP"}),
-            ({"miss": [404, 410], "temporary": ["4xx"]}, {404: "NOTFOUND ", 410: "NOTFOUND ", 403: "TEMP"}),
-            ({"miss": [503]}, {503: "NOTFOUND ", 500: "TEMP", 404: "NOTFOUND "}),
-            ({"miss": ["5xx"]}, {503: "NOTFOUND ", 500: "NOTFOUND ", 429: "TEMP"}),
-        ]
-        for number, (settings, codes) in enumerate(cases):
-            with self.subTest(**settings):
-                self.socket = self.path(f"s{number}")
-                self.start(**settings)
-                for code, expected in codes.items():
-                    with self.subTest(code=code):
-                        self.http.on("/k", http(b"", code))
-                        self.check_answer(self.postfix.ask("t", "k"), expected)
-
 
 class Rubbish(Answers):
     """Bodies that are no JSON, and bodies and values that are too long."""
 
     def test_not_json(self):
         bodies = [
-            "", " ", "\n", "x", "'x'", "NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "01", "-01", "00", "-", "+1",
+            "", " ", "\n", "x", "'x'", "NaN", "-NaN", "nan", "Infinity", "-Infinity", "inf", "01", "-01", "00", "-",
+            "+1",
             "1.", ".5", "1.e3", "1e", "1e+", "0x10", "1_000", "TRUE", "True", "None", "nul", "nullx", "undefined",
             '"x', 'x"', '"x" y', '"x""y"', '"x",', '"x";', "1 2", "null null", "[] []", "{}{}", '"x"\0', '"x"]',
             "[1,]", "[,1]", "[1 2]", "[1", "[", "]", "[1}", '{"a":1,}', '{"a"}', '{"a":}', '{"a" 1}', '{"a":1', "{a:1}",
@@ -213,7 +197,8 @@ class Rubbish(Answers):
         self.ask_all([(http(body), "TEMP") for body in bodies])
 
     def test_invalid_utf8(self):
-        strings = [b"\xff", b"a\x80b", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xed\xa0\xbd\xed\xb8\x80",
+        strings = [b"\xff", b"a\x80b", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80",
+                   b"\xed\xa0\xbd\xed\xb8\x80",
                    b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"j\xf6rg"]
         self.start()
         for form in (b'"%s"', b'["a","%s"]', b'{"a":"%s"}', b'{"%s":1}', b'[["%s"]]'):
@@ -301,7 +286,8 @@ class Rubbish(Answers):
                            url_table(self.http, name="slow", template="/§?token=s3cret", timeout="100ms"),
                            {"name": "deaf", "type": "url", "param": f"http://127.0.0.1:{deaf}/§?token=s3cret"})
         client = self.client()
-        for key, answer in (("status", http(b"", 503)), ("text", http("s3cret")), ("cut", (http("x", length=9), CLOSE))):
+        for key, answer in (("status", http(b"", 503)), ("text", http("s3cret")),
+                            ("cut", (http("x", length=9), CLOSE))):
             self.http.on(f"/{key}?token=s3cret", answer)
             answer = client.ask("t", key)
             self.check_reason(answer, "TEMP")
@@ -340,7 +326,8 @@ class Transport(Answers):
 
     def test_not_http(self):
         self.start(retries=0)
-        answers = [b"garbage\r\n\r\n", b"\r\n\r\n\r\n", b"\0\0\0\0", b'"x"', b"SSH-2.0-OpenSSH_9.2\r\n", b"+OK ready\r\n",
+        answers = [b"garbage\r\n\r\n", b"\r\n\r\n\r\n", b"\0\0\0\0", b'"x"', b"SSH-2.0-OpenSSH_9.2\r\n",
+                   b"+OK ready\r\n",
                    b"HTTP/1.1 abc OK\r\nContent-Length: 3\r\n\r\n\"x\"", b"HTTP/1.1\r\n\r\n\"x\""]
         for number, answer in enumerate(answers):
             with self.subTest(answer=answer):
@@ -364,6 +351,12 @@ class Transport(Answers):
         "reset at once": (RESET,),
         "closed within the status line": (b"HTTP/1.", CLOSE),
         "closed within the head": (b"HTTP/1.1 200 OK\r\nContent-Len", CLOSE),
+        "miss, closed within the status line": (b"HTTP/1.1 404", CLOSE),
+        "miss, closed after the status line": (b"HTTP/1.1 404 Not Found\r\n", CLOSE),
+        "miss, closed within the head": (b"HTTP/1.1 404 Not Found\r\nContent-Len", CLOSE),
+        "miss, closed before the end of the head": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n", CLOSE),
+        "no content, closed within the head": (b"HTTP/1.1 204 No Content\r\nServ", CLOSE),
+        "miss, closed within the body": (http("{}", 404, length=9), CLOSE),
         "closed before the body": (http(length=3), CLOSE),
         "closed within the body": (http('"x', length=3), CLOSE),
         "closed within a body that looks whole": (http("12", length=3), CLOSE),

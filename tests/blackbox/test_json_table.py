@@ -43,7 +43,8 @@ class Lookups(JsonTable):
                 self.check_answer(self.postfix.ask("t", f"k{number}"), expected)
 
     def test_keys_as_they_are(self):
-        keys = ["", " ", "a b  c", "a/b", "/", ".", "..", "../x", "a%20b", "§", "{}", "jörg@example.com", "😀", "a\nb", "a\tb",
+        keys = ["", " ", "a b  c", "a/b", "/", ".", "..", "../x", "a%20b", "§", "{}", "jörg@example.com", "😀", "a\nb",
+                "a\tb",
                 '"bo b"@example.com', "bob@[127.0.0.1]", "*", "\x01", "A", "a", "x" * 10_000, "back\\slash", "\uffff"]
         self.start(json.dumps({key: f"v{number}" for number, key in enumerate(keys)}))
         for number, key in enumerate(keys):
@@ -52,7 +53,8 @@ class Lookups(JsonTable):
 
     def test_misses(self):
         self.start('{"a": "x", "b/c": "y", "d": {"e": "z"}, "ab": "w"}')
-        for key in ("", "A", "b", "d/e", "/d/e", "a ", " a", "aa", "abc", b"a\0", b"a\0b", b"\xff", "x" * 60_000, b"a\xff"):
+        for key in ("", "A", "b", "d/e", "/d/e", "a ", " a", "aa", "abc", b"a\0", b"a\0b", b"\xff", "x" * 60_000,
+                    b"a\xff"):
             with self.subTest(key=key[:20]):
                 self.check_payload(self.postfix.ask("t", key), "NOTFOUND ")
 
@@ -102,12 +104,14 @@ class Faults(JsonTable):
 
     def test_broken_files(self):
         contents = {
-            "": r"\b1\b", " \n": "", "{": "", '{"a": 1': "", '{"a": 1}}': r"\b1\b.*\b9\b", '{"a": 1} {"b": 2}': r"\b1\b",
+            "": "JSON", " \n": "JSON", "{": r"\b1\b", '{\n  "a": 1': r"\b2\b", '{"a": 1}}': r"\b1\b.*\b9\b",
+            '{"a": 1} {"b": 2}': r"\b1\b",
             '{\n  "a": 1,\n  "b": nul\n}\n': r"\b3\b.*\b(8|9|10|11)\b",
             '{\n  "a": 1,\n}\n': r"\b3\b",
             '{\n\n\n  "a": 01\n}\n': r"\b4\b",
             '{"a": NaN}': r"\b1\b", "{'a': 1}": r"\b1\b", '{"a": 1} // comment': r"\b1\b", '{"a": "\tx"}': r"\b1\b",
-            '{"a": "\\ud800"}': r"\b1\b", '\ufeff{"a": 1}': r"\b1\b", b'{"a": "\xff"}': r"\b1\b", b'{"\xc3": 1}': r"\b1\b",
+            '{"a": "\\ud800"}': r"\b1\b", '\ufeff{"a": 1}': r"\b1\b", b'{"a": "\xff"}': r"\b1\b",
+            b'{"\xc3": 1}': r"\b1\b",
         }
         for number, (content, place) in enumerate(contents.items()):
             with self.subTest(content=content):

@@ -82,7 +82,8 @@ class OneClient(Case):
     def test_client_that_does_not_read(self):
         """Its answers fill no memory: podop stops to ask for it. Others are served meanwhile, and then it gets all."""
         value = "x" * 90_000
-        backend = self.backend(default=lambda request: http('"%s"' % value) if request.target.startswith(b"/big") else echo(request))
+        backend = self.backend(default=lambda request: (
+            http('"%s"' % value) if request.target.startswith(b"/big") else echo(request)))
         podop = self.serve(url_table(backend), env=small_quarantine())
         lazy, busy = self.client(), self.client()
         rss = podop.rss_kb()
@@ -135,6 +136,7 @@ class ManyClients(Case):
         """As Postfix's short-lived processes do it; neither descriptors nor memory stay behind."""
         backend = self.backend(default=echo)
         podop = self.serve(url_table(backend), env=small_quarantine())
+        sockets = podop.unix_sockets()
 
         def visit(times):
             for number in range(times):
@@ -146,7 +148,7 @@ class ManyClients(Case):
         rss = podop.rss_kb()
         visit(2_000)
         self.assertLess(podop.rss_kb(), rss + 2048, "podop grew with its visitors")
-        harness.wait_until(lambda: podop.unix_sockets() == 1, "only the listener is left")
+        harness.wait_until(lambda: podop.unix_sockets() == sockets, "the visitors' descriptors are closed")
         self.assertLessEqual(backend.connections, 2)
 
     def test_out_of_descriptors(self):

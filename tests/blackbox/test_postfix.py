@@ -7,6 +7,7 @@ import signal
 import smtplib
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import harness
 from harness import CLOSE, Case, http, url_table
@@ -104,11 +105,13 @@ class Postfix:
             return None
 
     def stop(self):
-        """Ends the master, and with it all of its daemons; removes the directory."""
+        """Ends the master, and with it all of its daemons."""
         pid = self.master_pid()
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
             harness.wait_until(lambda: has_ended(pid), "Postfix ends")
+
+    def remove(self):
         shutil.rmtree(self.dir)
 
     def log(self):
@@ -129,36 +132,32 @@ def has_ended(pid):
 
 
 class WithPostfix(Case):
-    """A Postfix for the whole class; podop's socket is one that user postfix may use, as it should be."""
-
-    needs_daemons = False
-
-    @classmethod
-    def setUpClass(cls):
-        harness.need(shutil.which("postmap") and shutil.which("postfix"), "Postfix")
-        harness.need(os.geteuid() == 0, "root, to run Postfix")
-        cls.socket_dir = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
-        cls.addClassCleanup(shutil.rmtree, cls.socket_dir)
-        os.chmod(cls.socket_dir, 0o755)
-        cls.shared_socket = os.path.join(cls.socket_dir, "s")
-        cls.postfix = Postfix(cls.shared_socket)
-        cls.addClassCleanup(cls.postfix.stop)
-        if cls.needs_daemons:
-            cls.postfix.start()
+    """A Postfix, not yet started; podop's socket is one that user postfix may use, as it should be."""
 
     def setUp(self):
         super().setUp()
-        self.socket = self.shared_socket
+        harness.need(shutil.which("postmap") and shutil.which("postfix"), "Postfix")
+        harness.need(os.geteuid() == 0, "root, to run Postfix")
+        os.chmod(self.dir, 0o755)
+        self.postfix = Postfix(self.socket)
+        self.addCleanup(self.postfix.remove)
         self.http = self.backend()
 
     def serve_postfix(self, *tables, **settings):
-        return self.serve(*tables, listen=[{"socket": self.socket, "permissions": "0660", "owner": "postfix"}], **settings)
+        return self.serve(*tables, listen=[{"socket": self.socket, "permissions": "0660", "owner": "postfix"}],
+                          **settings)
 
 
 class Postmap(WithPostfix):
+    def postmap(self, table, key, address=None):
+        return self.postfix.run("postmap", "-q", key, f"socketmap:{address or 'unix:' + self.socket}:{table}")
+
     def check_postmap(self, table, key, value=None, warning="", address=None):
-        """The value, or nothing and the warning; a miss has none."""
-        done = self.postfix.run("postmap", "-q", key, f"socketmap:{address or 'unix:' + self.socket}:{table}")
+        """One lookup and its outcome."""
+        self.check_outcome(self.postmap(table, key, address), value, warning)
+
+    def check_outcome(self, done, value, warning):
+        """postmap printed the value, or nothing and the warning; a miss has none."""
         self.assertEqual(done.stdout, "" if value is None else value + "\n", done.stderr)
         self.assertEqual(done.returncode, 1 if value is None else 0, done.stderr)
         if warning:
@@ -209,10 +208,14 @@ class Postmap(WithPostfix):
             (http('"%s"' % ("x" * 99_998)), None, permanent),
         ]
         self.serve_postfix(url_table(self.http, "alias"))
-        for number, (answer, value, warning) in enumerate(cases):
+        for number, (answer, _, _) in enumerate(cases):
+            self.http.on(f"/k{number}", answer)
+        keys = [f"k{number}" for number in range(len(cases))]
+        with ThreadPoolExecutor(8) as pool:  # as postmap waits a second before it fails
+            outcomes = list(pool.map(lambda key: self.postmap("alias", key), keys))
+        for (answer, value, warning), outcome in zip(cases, outcomes):
             with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
-                self.http.on(f"/k{number}", answer)
-                self.check_postmap("alias", f"k{number}", value, warning)
+                self.check_outcome(outcome, value, warning)
 
     def test_failures_around_the_backend(self):
         with harness.deaf_port() as deaf:
@@ -225,7 +228,8 @@ class Postmap(WithPostfix):
 
     def test_keys(self):
         self.serve_postfix(url_table(self.http, "alias", "/x/§"))
-        for key in ("bob+folder@example.com", "BOB@Example.COM", "a b  c", " lead trail ", "a\tb", '50%:"x"', "*", '""', "a/b",
+        for key in ("bob+folder@example.com", "BOB@Example.COM", "a b  c", " lead trail ", "a\tb", '50%:"x"', "*", '""',
+                    "a/b",
                     "jörg@example.com", '"bo b"@example.com', "bob@[127.0.0.1]", "x" * 3000, "a\x01b\r", "a\nb", ""):
             with self.subTest(key=key[:40]):
                 self.http.on("/x/" + harness.percent(key, b"/"), http('"found"'))
@@ -238,7 +242,8 @@ class Postmap(WithPostfix):
         self.check_postmap("alias", "k", "x", address=f"inet:127.0.0.1:{port}")
 
     def test_json_table(self):
-        self.serve_postfix({"name": "local", "type": "json", "param": self.write("t.json", '{"bob@example.com": "box", "n": 1.10}')})
+        self.serve_postfix({"name": "local", "type": "json",
+                            "param": self.write("t.json", '{"bob@example.com": "box", "n": 1.10}')})
         self.check_postmap("local", "bob@example.com", "box")
         self.check_postmap("local", "n", "1.10")
         self.check_postmap("local", "al@example.com")
@@ -254,15 +259,15 @@ class Postmap(WithPostfix):
 
 
 class Smtpd(WithPostfix):
-    """A mail server whose recipients podop knows."""
-
-    needs_daemons = True
+    """A mail server whose recipients podop knows. Each test starts its own: smtpd remembers failures for a while."""
 
     def setUp(self):
         super().setUp()
+        self.addCleanup(self.postfix.stop)
+        self.postfix.start()
         self.port = self.http.port
         self.script(self.http)
-        self.podop = self.start_podop()
+        self.server = self.start_podop()
 
     def script(self, backend):
         """Two mailboxes and an alias for both in example.com."""
@@ -272,7 +277,8 @@ class Smtpd(WithPostfix):
         backend.on("/alias/team%40example.com", http('["bob@example.com", "al@example.com"]'))
 
     def start_podop(self):
-        return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§") for name in ("alias", "domain", "mailbox")))
+        return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§") for name in ("alias", "domain",
+                                                                                          "mailbox")))
 
     def session(self):
         """An SMTP session that has said hello."""
@@ -316,8 +322,8 @@ class Smtpd(WithPostfix):
     def test_podop_restarts_within_a_session(self):
         session = self.session()
         self.check_recipient(session, "bob@example.com", 250)
-        self.podop.stop()
-        self.podop = self.start_podop()
+        self.server.stop()
+        self.server = self.start_podop()
         self.check_recipient(session, "al@example.com", 250)
         self.check_recipient(session, "nobody@example.com", 550)
 

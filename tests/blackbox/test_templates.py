@@ -99,9 +99,11 @@ class Encoding(Templates):
     def test_odd_keys(self):
         self.serve(url_table(self.http, template="/x/§"))
         client = self.client()
-        keys = [b"", b" ", b"  a  b  ", b"/", b"//", b"/a//b/", b"a/", b"%2e%2e/x", b"%2E%2e", b"%", b"%00", b"\0", b"\xff",
+        keys = [b"", b" ", b"  a  b  ", b"/", b"//", b"/a//b/", b"a/", b"%2e%2e/x", b"%2E%2e", b"%", b"%00", b"\0",
+                b"\xff",
                 b"?a=b", b"#f", b"a?b#c", b";", b"jo\xcc\x88rg", b"\xf0\x9f\x98\x80", b"http://evil.example/", b"@evil",
-                b"a\r\nHost: evil\r\n\r\nGET /evil HTTP/1.1", b"\\..\\x", b"+", b"a&b=c", bytes(range(256)), b"x" * 10_000,
+                b"a\r\nHost: evil\r\n\r\nGET /evil HTTP/1.1", b"\\..\\x", b"+", b"a&b=c", bytes(range(256)),
+                b"x" * 10_000,
                 b"\xff" * 10_000]
         for key in keys:
             with self.subTest(key=harness.shown(key)):
@@ -111,7 +113,8 @@ class Encoding(Templates):
         self.serve(url_table(self.http, template="/x/§"), url_table(self.http, "twice", "/{}/x/{}"),
                    url_table(self.http, "component", "/x/§", encode="component"))
         client = self.client()
-        for key in (".", "..", "../", "./", "/.", "/..", "/../", "a/..", "a/.", "../a", "./a", "a/../b", "a/./b", "a//../b",
+        for key in (".", "..", "../", "./", "/.", "/..", "/../", "a/..", "a/.", "../a", "./a", "a/../b", "a/./b",
+                    "a//../b",
                     "../../etc/passwd", "a/b/..", "a/../../b"):
             for table in ("t", "twice"):
                 with self.subTest(table=table, key=key):
@@ -123,7 +126,8 @@ class Encoding(Templates):
     def test_other_dots_are_plain(self):
         self.serve(url_table(self.http, template="/x/§"))
         client = self.client()
-        for key in ("...", ".a", "a.", "a..", "..a", "a..b", ".../b", "a/.b", "a/b.", "a/...", "a.b/c.d", ". ", " ..", ". ./a"):
+        for key in ("...", ".a", "a.", "a..", "..a", "a..b", ".../b", "a/.b", "a/b.", "a/...", "a.b/c.d", ". ", " ..",
+                    ". ./a"):
             with self.subTest(key=key):
                 self.check_target(client, key, "/x/" + percent(key, b"/"))
 
@@ -163,8 +167,10 @@ class Headers(Templates):
 
 class UnixSocket(Templates):
     def test_backend_on_a_unix_socket(self):
-        backend = self.backend(unix_path=self.path("http"), default=lambda request: http('"%s"' % request.target.decode()))
-        self.serve({"name": "t", "type": "url", "param": "http://backend.example/x/§", "unix_socket": self.path("http")},
+        backend = self.backend(unix_path=self.path("http"),
+                               default=lambda request: http('"%s"' % request.target.decode()))
+        self.serve({"name": "t", "type": "url", "param": "http://backend.example/x/§",
+                    "unix_socket": self.path("http")},
                    {"name": "u", "type": "url", "param": "http://localhost:8080/y/§", "unix_socket": self.path("http")},
                    url_table(self.http, "tcp"))
         client = self.client()
@@ -192,7 +198,8 @@ class Select(Templates):
 
     def test_part_of_the_answer(self):
         self.ask_pointer({
-            "/a/b": "OK value", "/a": 'OK {"b":"value"}', "/list/0": "OK x", "/list/1/y": "OK 1.10", "/list/1": 'OK {"y":1.10}',
+            "/a/b": "OK value", "/a": 'OK {"b":"value"}', "/list/0": "OK x", "/list/1/y": "OK 1.10",
+            "/list/1": 'OK {"y":1.10}',
             "/list/2": "OK z", "/list/2/0": "OK z", "/a~1b": "OK slash", "/m~0n": "OK tilde", "/": "OK empty",
             "/big": "OK 12345678901234567890123", "/bool": "OK false", "/ ": "OK blank", "/ö": "OK umlaut",
             '/e\u0301"': "OK escaped", "/0": "OK zero", "/~01": "OK tilde one",
@@ -200,7 +207,8 @@ class Select(Templates):
 
     def test_not_found_is_a_miss(self):
         self.ask_pointer(dict.fromkeys(
-            ["/x", "/a/x", "/a/b/c", "/list/3", "/list/-", "/list/01", "/list/-1", "/list/x", "/list/1/z", "/null", "/null/x",
+            ["/x", "/a/x", "/a/b/c", "/list/3", "/list/-", "/list/01", "/list/-1", "/list/x", "/list/1/z", "/null",
+             "/null/x",
              "/none", "/nothing", "/A", "/a/", "/big/0", "/list/99999999999999999999999", "/list/0x0", "/list/ 0"],
             "NOTFOUND "))
 
@@ -231,10 +239,12 @@ class Skip(Templates):
     def test_patterns(self):
         self.serve(url_table(self.http, skip=["\\*", "*@\\[*", "postmaster@?", "[xy]z", "*.invalid"]))
         client = self.client()
-        for key in ("*", "bob@[127.0.0.1]", "@[", "postmaster@a", "xz", "yz", "a.invalid", "bob@example.invalid", ".invalid"):
+        for key in ("*", "bob@[127.0.0.1]", "@[", "postmaster@a", "xz", "yz", "a.invalid", "bob@example.invalid",
+                    ".invalid"):
             with self.subTest(key=key, skipped=True):
                 self.check_not_asked(client, key)
-        for key in ("**", "a*", "bob@127.0.0.1", "[127.0.0.1]", "postmaster@", "postmaster@ab", "zz", "invalid", "a.invalid.",
+        for key in ("**", "a*", "bob@127.0.0.1", "[127.0.0.1]", "postmaster@", "postmaster@ab", "zz", "invalid",
+                    "a.invalid.",
                     "Xz", "xz ", "\\*"):
             with self.subTest(key=key, skipped=False):
                 self.check_target(client, key, "/" + percent(key, b"/"))

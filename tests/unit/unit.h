@@ -16,4 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A struct span in a static table, where SPAN() cannot stand. */
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
 #endif

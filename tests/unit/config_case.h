@@ -1,0 +1,110 @@
+/* config_case.h - what the tests of config_load() share: a directory, podop.conf in it, and what is
+ * told about it. */
+#ifndef PODOP_TESTS_CONFIG_CASE_H
+#define PODOP_TESTS_CONFIG_CASE_H
+
+#include "unit.h"
+
+#include "podop/config.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEARD_BYTES_MAX = 8192 };
+
+/* Every fault, a line each. */
+struct heard {
+    char text[HEARD_BYTES_MAX];
+};
+
+static inline void hear(void *arg, const char *text)
+{
+    struct heard *heard = arg;
+    size_t len = strlen(heard->text);
+
+    assert_true(len + strlen(text) + 2 < sizeof(heard->text));
+    snprintf(heard->text + len, sizeof(heard->text) - len, "%s\n", text);
+}
+
+/* The tests run in a directory of their own, so that messages begin with a plain podop.conf. */
+static inline void write_bytes(const char *file, const void *bytes, size_t len)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(write(fd, bytes, len), len);
+    close(fd);
+}
+
+static inline void write_text(const char *file, const char *text)
+{
+    write_bytes(file, text, strlen(text));
+}
+
+static inline struct config *load(const struct config_source *source, struct heard *heard)
+{
+    heard->text[0] = '\0';
+    return config_load(source, hear, heard);
+}
+
+/* The source with podop.conf holding text (NULL: no file) is good. */
+static inline struct config *load_good(const char *text, struct config_source source)
+{
+    struct heard heard;
+    struct config *config;
+
+    if (text != NULL) {
+        write_text("podop.conf", text);
+        source.file = "podop.conf";
+    }
+    config = load(&source, &heard);
+    assert_string_equal(heard.text, "");
+    assert_non_null(config);
+    return config;
+}
+
+static inline void assert_faults(const char *text, struct config_source source,
+                                 const char *expected)
+{
+    struct heard heard;
+
+    if (text != NULL) {
+        write_text("podop.conf", text);
+        source.file = "podop.conf";
+    }
+    assert_null(load(&source, &heard));
+    assert_string_equal(heard.text, expected);
+}
+
+#define LISTEN "listen = ( { socket = \"/s\"; } );\n"
+#define TABLE(more)                                                                                \
+    "tables = ( { name = \"a\"; type = \"url\"; param = \"http://h/\"; " more " } );\n"
+
+static inline int enter_directory(void **state)
+{
+    char name[] = "/tmp/podop-test-config-XXXXXX";
+
+    if (mkdtemp(name) == NULL || chdir(name) == -1)
+        return -1;
+    *state = xstrdup(name);
+    return 0;
+}
+
+static inline int leave_directory(void **state)
+{
+    static const char *const files[] = {
+        "podop.conf",    "nul.conf",      "inc.conf",    "d/podop.conf",
+        "d/listen.conf", "d/tables.conf", "d/pool.conf",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        unlink(files[i]);
+    rmdir("d");
+    if (chdir("/") == -1 || rmdir(*state) == -1)
+        return -1;
+    free(*state);
+    return 0;
+}
+
+#endif

@@ -1,0 +1,346 @@
+#include "config_case.h"
+
+static const struct config_source file_only = {0};
+
+static void test_config_everything(void **state)
+{
+    struct config *config = load_good(
+        "user = \"podop\";  group = \"mail\";\n"
+        "log = { level = \"info\"; format = \"json\"; target = \"syslog\"; };\n"
+        "shutdown_timeout = \"3s\";\n"
+        "listen = (\n"
+        "  { socket = \"/run/podop.sock\"; mode = \"auto\"; permissions = \"0600\";\n"
+        "    owner = \"postfix\"; group = \"dovecot\"; },\n"
+        "  { socket = \"127.0.0.1:9100\"; mode = \"postfix\"; tables = [ \"alias\", \"local\" ];\n"
+        "    max_clients = 1000; request_timeout = 2.5; max_request = \"128K\";\n"
+        "    max_reply = 200000; }\n"
+        ");\n"
+        "tables = (\n"
+        "  { name = \"alias\"; type = \"url\"; param = \"http://admin/\xc2\xa7\"; timeout = "
+        "\"5s\";\n"
+        "    cache = { ttl = \"60s\"; negative_ttl = \"10s\"; stale = \"1h\"; max_entries = 5;\n"
+        "              max_bytes = 8589934592; }; skip = [ \"\\\\*\", \"*@\\\\[*\" ];\n"
+        "    connect_timeout = \"500ms\"; retries = 3; headers = ( \"A: b\" );\n"
+        "    unix_socket = \"/run/h\"; max_response = \"2M\"; select = \"/v\";\n"
+        "    encode = \"component\"; },\n"
+        "  { name = \"local\"; type = \"json\"; param = \"/etc/local.json\"; }\n"
+        ");\n"
+        "pool = { max_connections = 8; idle_timeout = \"5m\"; };\n",
+        file_only);
+    const struct listen_config *listen = config->listen;
+    const struct table_config *alias = &config->tables[0];
+
+    (void)state;
+    assert_string_equal(config->user, "podop");
+    assert_string_equal(config->group, "mail");
+    assert_int_equal(config->log_level, LOG_LEVEL_INFO);
+    assert_int_equal(config->log_format, LOG_FORMAT_JSON);
+    assert_int_equal(config->log_target, LOG_TARGET_SYSLOG);
+    assert_int_equal(config->shutdown_timeout_ms, 3000);
+    assert_int_equal(config->pool.max_connections, 8);
+    assert_int_equal(config->pool.idle_timeout_ms, 300000);
+    assert_int_equal(config->listen_count, 2);
+    assert_string_equal(listen[0].origin, "podop.conf:5");
+    assert_string_equal(listen[0].socket, "/run/podop.sock");
+    assert_int_equal(listen[0].permissions, 0600);
+    assert_string_equal(listen[0].owner, "postfix");
+    assert_string_equal(listen[0].group, "dovecot");
+    assert_int_equal(listen[0].tables.count, 0);
+    assert_int_equal(listen[1].mode, MODE_POSTFIX);
+    assert_int_equal(listen[1].tables.count, 2);
+    assert_string_equal(listen[1].tables.items[1], "local");
+    assert_int_equal(listen[1].max_clients, 1000);
+    assert_int_equal(listen[1].request_timeout_ms, 2500);
+    assert_int_equal(listen[1].max_request, 128 * 1024);
+    assert_int_equal(listen[1].max_reply, 200000);
+    assert_null(listen[1].owner);
+    assert_int_equal(config->table_count, 2);
+    assert_string_equal(alias->origin, "podop.conf:12");
+    assert_string_equal(alias->name, "alias");
+    assert_string_equal(alias->type, "url");
+    assert_string_equal(alias->param, "http://admin/\xc2\xa7");
+    assert_int_equal(alias->timeout_ms, 5000);
+    assert_int_equal(alias->cache.ttl_ms, 60000);
+    assert_int_equal(alias->cache.negative_ttl_ms, 10000);
+    assert_int_equal(alias->cache.stale_ms, 3600000);
+    assert_int_equal(alias->cache.max_entries, 5);
+    assert_true(alias->cache.max_bytes == UINT64_C(8589934592)); /* not its low 32 bits */
+    assert_int_equal(alias->skip.count, 2);
+    assert_string_equal(alias->skip.items[1], "*@\\[*");
+    assert_int_equal(alias->connect_timeout_ms, 500);
+    assert_int_equal(alias->retries, 3);
+    assert_int_equal(alias->headers.count, 1);
+    assert_string_equal(alias->unix_socket, "/run/h");
+    assert_int_equal(alias->max_response, 2 << 20);
+    assert_string_equal(alias->select, "/v");
+    assert_int_equal(alias->encode, ENCODE_COMPONENT);
+    assert_string_equal(config->tables[1].type, "json");
+    config_free(&config);
+    assert_null(config);
+    config_free(&config);
+}
+
+static void test_config_all_faults_in_one_go(void **state)
+{
+    (void)state;
+    assert_faults(
+        "usr = \"podop\";\n"
+        "log = { level = \"debgu\"; format = 5; };\n"
+        "level = \"x\";\n"
+        "shutdown_timeout = \"5x\";\n"
+        "listen = (\n"
+        "  { socket = \"/s\"; permissions = 0660; tables = [ \"alias\", \"aliass\", \"zz\" ]; },\n"
+        "  { mode = \"dovecot\"; max_clients = 0; },\n"
+        "  { socket = \"unix:/s\"; max_request = 99999999999; },\n"
+        "  \"/t\"\n"
+        ");\n"
+        "defaults = { timeout = 0; retries = 11; name = \"x\"; cache = { tll = 5; }; };\n"
+        "tables = (\n"
+        "  { name = \"alias\"; tiemout = 5; ttl = 5; type = \"urll\"; param = \"\"; },\n"
+        "  { name = \"alias\"; type = \"json\"; param = \"/x\"; retries = 2;\n"
+        "    timeout = ( 1 ); },\n"
+        "  { type = \"url\"; param = \"http://x/\"; headers = [ \"foo\", \"Host: x\" ];\n"
+        "    select = \"foo\"; cache = 5; auth = { type = \"basic\"; }; },\n"
+        "  5\n"
+        ");\n"
+        "pool = ( );\n",
+        file_only,
+        "podop.conf:1: unknown setting 'usr' (did you mean 'user'?)\n"
+        "podop.conf:2: 'level' in 'log' must be \"error\", \"warning\", \"info\" or \"debug\", got "
+        "\"debgu\" (did you mean \"debug\"?)\n"
+        "podop.conf:2: 'format' in 'log' expects \"text\" or \"json\", got 5\n"
+        "podop.conf:3: unknown setting 'level' (it belongs in 'log')\n"
+        "podop.conf:4: 'shutdown_timeout' expects a duration such as \"30s\", got \"5x\"\n"
+        "podop.conf:20: 'pool' expects a group, { ... }, got a list\n"
+        "podop.conf:6: 'permissions' in socket '/s' expects octal permissions such as \"0660\", "
+        "got 660\n"
+        "podop.conf:6: no table 'aliass', named by 'tables' in socket '/s' (did you mean "
+        "'alias'?)\n"
+        "podop.conf:6: no table 'zz', named by 'tables' in socket '/s'\n"
+        "podop.conf:7: 'max_clients' in listen.[1] must be from 1 to 1000000, got 0\n"
+        "podop.conf:7: 'socket' is missing in listen.[1]\n"
+        "podop.conf:8: 'max_request' in socket 'unix:/s' must be from 1 to 64M, got 99999999999\n"
+        "podop.conf:10: 'listen' expects groups, ( { ... } ), got \"/t\"\n"
+        "podop.conf:8: socket 'unix:/s' is already listened on (podop.conf:6)\n"
+        "podop.conf:11: 'timeout' in 'defaults' must be from 1ms to 1h, got 0\n"
+        "podop.conf:11: 'retries' in 'defaults' must be from 0 to 10, got 11\n"
+        "podop.conf:11: 'name' is a table's own, and cannot stand in 'defaults'\n"
+        "podop.conf:11: unknown setting 'tll' in 'cache' of 'defaults' (did you mean 'ttl'?)\n"
+        "podop.conf:13: unknown setting 'tiemout' in table 'alias' (did you mean 'timeout'?)\n"
+        "podop.conf:13: unknown setting 'ttl' in table 'alias' (it belongs in 'cache')\n"
+        "podop.conf:13: 'type' in table 'alias' must be \"url\" or \"json\", got \"urll\" (did you "
+        "mean \"url\"?)\n"
+        "podop.conf:13: 'param' in table 'alias' must not be empty\n"
+        "podop.conf:14: 'retries' in table 'alias' is for type \"url\" only, and this is \"json\"\n"
+        "podop.conf:15: 'timeout' in table 'alias' expects a duration such as \"30s\", got a list\n"
+        "podop.conf:16: 'headers' in tables.[2] must be of the form \"Name: value\", got \"foo\"\n"
+        "podop.conf:16: 'headers' in tables.[2] must leave this header to podop, got \"Host: x\"\n"
+        "podop.conf:17: 'select' in tables.[2] must be empty or begin with '/', got \"foo\"\n"
+        "podop.conf:17: 'cache' in tables.[2] expects a group, { ... }, got 5\n"
+        "podop.conf:17: unknown setting 'auth' in tables.[2]\n"
+        "podop.conf:16: 'name' is missing in tables.[2]\n"
+        "podop.conf:18: 'tables' expects groups, ( { ... } ), got 5\n"
+        "podop.conf:14: table 'alias' is already defined (podop.conf:13)\n");
+}
+
+static void test_config_nothing_to_do(void **state)
+{
+    (void)state;
+    assert_faults("", file_only, "podop.conf: no sockets to listen on\npodop.conf: no tables\n");
+    assert_faults("\n# nothing\nlisten = ( );\ntables = [ ];\n", file_only,
+                  "podop.conf:3: no sockets to listen on\npodop.conf:4: no tables\n");
+    assert_faults("listen = \"/s\";\ntables = { };\n", file_only,
+                  "podop.conf:1: 'listen' expects a list, ( { ... }, { ... } ), got \"/s\"\n"
+                  "podop.conf:2: 'tables' expects a list, ( { ... }, { ... } ), got a group\n");
+    assert_faults(NULL, file_only,
+                  "command line: no sockets to listen on\ncommand line: no tables\n");
+    assert_faults(LISTEN TABLE("") "defaults = 5;", file_only,
+                  "podop.conf:3: 'defaults' expects a group, { ... }, got 5\n");
+}
+
+/* address.h knows what an address is; its complaint comes with the line. */
+static void test_config_bad_address(void **state)
+{
+    struct heard heard;
+
+    (void)state;
+    write_text("podop.conf",
+               "listen = ( { mode = \"auto\";\n socket = \"nowhere\"; } );\n" TABLE(""));
+    assert_null(load(&(struct config_source){.file = "podop.conf"}, &heard));
+    assert_true(strncmp(heard.text, "podop.conf:2: 'nowhere'", 23) == 0);
+    assert_ptr_equal(strchr(heard.text, '\n'), heard.text + strlen(heard.text) - 1); /* once */
+}
+
+static void test_config_files_that_cannot_be_read(void **state)
+{
+    static const char with_nul[] = LISTEN "\0" TABLE("");
+    struct heard heard;
+
+    (void)state;
+    assert_null(load(&(struct config_source){.file = "none.conf"}, &heard));
+    assert_string_equal(heard.text, "none.conf: No such file or directory\n");
+    assert_null(load(&(struct config_source){.file = "."}, &heard));
+    assert_string_equal(heard.text, ".: Is a directory\n");
+    assert_null(load(&(struct config_source){.file = "/dev/zero"}, &heard));
+    assert_string_equal(heard.text, "/dev/zero: File too large\n");
+    write_bytes("nul.conf", with_nul, sizeof(with_nul) - 1);
+    assert_null(load(&(struct config_source){.file = "nul.conf"}, &heard));
+    assert_string_equal(heard.text, "nul.conf:2: a NUL byte\n");
+}
+
+static void test_config_syntax_errors(void **state)
+{
+    static const struct {
+        const char *text, *fault;
+    } cases[] = {
+        {"a = 1;\nb = = 2;\n", "podop.conf:2: syntax error\n"},
+        {"a = {\n\n", "podop.conf:3: syntax error\n"},
+        {"a = 1;\nb = 1;\na = 2;\n", "podop.conf:3: duplicate setting name\n"},
+        {"a = 1;\nb = \"x;\nc = 1;\n", "podop.conf:2: the string that begins here has no end\n"},
+        {"a = \"x\\\"", "podop.conf:1: the string that begins here has no end\n"},
+        {"\n/* a\n", "podop.conf:2: the comment that begins here has no end\n"},
+        {"a = [ 1, \"x\" ];\n", "podop.conf:1: mismatched element type in array\n"},
+        {"@include \"x\n", "podop.conf:1: @include: the name has no closing quote\n"},
+        {"\n @include \"none.conf\"\n",
+         "podop.conf:2: cannot include 'none.conf': No such file or directory\n"},
+        {"@include \".\"\n", "podop.conf:1: cannot include '.': Is a directory\n"},
+        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_faults(cases[i].text, file_only, cases[i].fault);
+}
+
+static void test_config_include(void **state)
+{
+    struct heard heard;
+    struct config *config;
+
+    (void)state;
+    mkdir("d", 0700);
+    write_text("d/podop.conf", "/* @include \"none\" */ # \"\n"
+                               "@include \"listen.conf\" // \"\n");
+    write_text("d/listen.conf", LISTEN "@include \"tables.conf\" @include \"pool.conf\"\n");
+    write_text("d/tables.conf", "\n" TABLE("")); /* relative to d, not to here */
+    write_text("d/pool.conf", "pool = { max_connections = 5; };");
+    config = load(&(struct config_source){.file = "d/podop.conf"}, &heard);
+    assert_string_equal(heard.text, "");
+    assert_string_equal(config->listen[0].origin, "d/listen.conf:1");
+    assert_string_equal(config->tables[0].origin, "d/tables.conf:2");
+    assert_int_equal(config->pool.max_connections, 5);
+    config_free(&config);
+}
+
+/* Faults and syntax errors in and behind what is included have their own file and line. */
+static void test_config_include_faults(void **state)
+{
+    (void)state;
+    write_text("inc.conf", "\nlistn = 1;\n\nusr = 2;");
+    assert_faults("\n  @include \"inc.conf\"\nfoo = 1;\n" LISTEN TABLE("bar = 1;"), file_only,
+                  "inc.conf:2: unknown setting 'listn' (did you mean 'listen'?)\n"
+                  "inc.conf:4: unknown setting 'usr' (did you mean 'user'?)\n"
+                  "podop.conf:3: unknown setting 'foo'\n"
+                  "podop.conf:5: unknown setting 'bar' in table 'a'\n");
+    write_text("inc.conf", "user = \"a\";\ngroup = ;\n");
+    assert_faults("@include \"inc.conf\"\n", file_only, "inc.conf:2: syntax error\n");
+    write_text("inc.conf", "\nuser = \"a\n");
+    assert_faults("@include \"inc.conf\"\n\"", file_only,
+                  "inc.conf:2: the string that begins here has no end\n");
+    assert_faults("\n@include \"podop.conf\"\n", file_only,
+                  "podop.conf:2: @include: too many files that include each other\n");
+}
+
+static void test_config_defaults(void **state)
+{
+    struct config *config = load_good(
+        LISTEN
+        "defaults = { timeout = \"7s\"; retries = 4; headers = [ \"A: b\" ]; skip = [ \"x\" ];\n"
+        "  unix_socket = \"/u\"; select = \"/s\"; max_response = 5;\n"
+        "  cache = { ttl = 5; stale = 6; }; };\n"
+        "tables = ( { name = \"a\"; type = \"url\"; param = \"p\"; },\n"
+        "  { name = \"b\"; type = \"url\"; param = \"p\"; timeout = 1; skip = [ ];\n"
+        "    headers = [ \"C: d\", \"E: f\" ]; cache = { ttl = 9; }; unix_socket = \"\";\n"
+        "    select = \"\"; retries = 0; },\n"
+        "  { name = \"c\"; type = \"json\"; param = \"p\"; } );\n",
+        file_only);
+    const struct table_config *a = &config->tables[0], *b = &config->tables[1];
+    const struct table_config *c = &config->tables[2];
+
+    (void)state;
+    assert_int_equal(a->timeout_ms, 7000);
+    assert_int_equal(a->retries, 4);
+    assert_string_equal(a->headers.items[0], "A: b");
+    assert_string_equal(a->unix_socket, "/u");
+    assert_string_equal(a->select, "/s");
+    assert_int_equal(a->cache.ttl_ms, 5000);
+    assert_int_equal(a->cache.stale_ms, 6000);
+    assert_int_equal(a->cache.max_entries, 100000); /* neither says: the schema does */
+    assert_int_equal(b->timeout_ms, 1000);
+    assert_int_equal(b->retries, 0);
+    assert_int_equal(b->headers.count, 2);
+    assert_int_equal(b->skip.count, 0);
+    assert_null(b->unix_socket);
+    assert_null(b->select);
+    assert_int_equal(b->cache.ttl_ms, 9000);
+    assert_int_equal(b->cache.stale_ms, 6000);
+    assert_int_equal(c->timeout_ms, 7000); /* for every type */
+    assert_int_equal(c->skip.count, 1);
+    assert_int_equal(c->retries, 1); /* for url only: as if defaults had none */
+    assert_int_equal(c->headers.count, 0);
+    assert_int_equal(c->max_response, 1 << 20);
+    assert_null(c->unix_socket);
+    config_free(&config);
+}
+
+static void test_config_negative_ttl(void **state)
+{
+    static const struct {
+        const char *defaults, *cache;
+        uint32_t negative_ttl_ms;
+    } cases[] = {
+        {"", "", 0},
+        {"", "cache = { ttl = 5; };", 5000},
+        {"", "cache = { ttl = 60; };", 60000},
+        {"", "cache = { ttl = \"1h\"; };", 60000},
+        {"", "cache = { ttl = \"1h\"; negative_ttl = \"2h\"; };", 7200000},
+        {"", "cache = { ttl = \"1h\"; negative_ttl = 0; };", 0},
+        {"", "cache = { negative_ttl = 3; };", 3000},
+        {"cache = { ttl = 7; };", "", 7000},
+        {"cache = { ttl = 7; };", "cache = { ttl = 8; };", 8000},
+        {"cache = { negative_ttl = 1; };", "cache = { ttl = 8; };", 1000},
+        {"cache = { negative_ttl = 1; };", "cache = { negative_ttl = 2; };", 2000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        struct config *config;
+
+        snprintf(text, sizeof(text),
+                 LISTEN "defaults = { %s };\n"
+                        "tables = ( { name = \"a\"; type = \"url\"; param = \"p\"; %s } );\n",
+                 cases[i].defaults, cases[i].cache);
+        config = load_good(text, file_only);
+        assert_int_equal(config->tables[0].cache.negative_ttl_ms, cases[i].negative_ttl_ms);
+        config_free(&config);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config_everything),
+        cmocka_unit_test(test_config_all_faults_in_one_go),
+        cmocka_unit_test(test_config_nothing_to_do),
+        cmocka_unit_test(test_config_bad_address),
+        cmocka_unit_test(test_config_files_that_cannot_be_read),
+        cmocka_unit_test(test_config_syntax_errors),
+        cmocka_unit_test(test_config_include),
+        cmocka_unit_test(test_config_include_faults),
+        cmocka_unit_test(test_config_defaults),
+        cmocka_unit_test(test_config_negative_ttl),
+    };
+
+    return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}

@@ -1,0 +1,532 @@
+#include "unit.h"
+
+#include "podop/json_value.h"
+
+static bool is_json(struct span text)
+{
+    struct error err = {0};
+    int status = json_check(text, &err);
+
+    assert_int_equal(err.kind, status == 0 ? ERR_NONE : ERR_INPUT);
+    return status == 0;
+}
+
+/* What a text becomes: compact, for maps, for dicts (NULL: a miss). */
+static const struct {
+    struct span text;
+    struct span compact, map, dict;
+} good[] = {
+    {TEXT("null"), TEXT("null"), {NULL, 0}, {NULL, 0}},
+    {TEXT("true"), TEXT("true"), TEXT("true"), TEXT("true")},
+    {TEXT("false"), TEXT("false"), TEXT("false"), TEXT("false")},
+    {TEXT("0"), TEXT("0"), TEXT("0"), TEXT("0")},
+    {TEXT("-0"), TEXT("-0"), TEXT("-0"), TEXT("-0")},
+    {TEXT("1.10"), TEXT("1.10"), TEXT("1.10"), TEXT("1.10")},
+    {TEXT("-1.5e+10"), TEXT("-1.5e+10"), TEXT("-1.5e+10"), TEXT("-1.5e+10")},
+    {TEXT("1E5"), TEXT("1E5"), TEXT("1E5"), TEXT("1E5")},
+    {TEXT("0e0"), TEXT("0e0"), TEXT("0e0"), TEXT("0e0")},
+    {TEXT("1e-400"), TEXT("1e-400"), TEXT("1e-400"), TEXT("1e-400")},
+    {TEXT("1e400"), TEXT("1e400"), TEXT("1e400"), TEXT("1e400")},
+    {TEXT("12345678901234567890"), TEXT("12345678901234567890"), TEXT("12345678901234567890"),
+     TEXT("12345678901234567890")},
+    {TEXT("-123456789012345678901234567890"), TEXT("-123456789012345678901234567890"),
+     TEXT("-123456789012345678901234567890"), TEXT("-123456789012345678901234567890")},
+    {TEXT(" \t\r\n1\n "), TEXT("1"), TEXT("1"), TEXT("1")},
+    {TEXT("\"\""), TEXT("\"\""), TEXT(""), TEXT("")},
+    {TEXT("\"a b\""), TEXT("\"a b\""), TEXT("a b"), TEXT("a b")},
+    {TEXT("\"j\xc3\xb6rg\""), TEXT("\"j\xc3\xb6rg\""), TEXT("j\xc3\xb6rg"), TEXT("j\xc3\xb6rg")},
+    {TEXT("\"\x7f\""), TEXT("\"\x7f\""), TEXT("\x7f"), TEXT("\x7f")},
+    {TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+     TEXT("\"\\/\b\f\n\r\t"), TEXT("\"\\/\b\f\n\r\t")},
+    {TEXT("\"\\u0061\\u00e4\\u20AC\""), TEXT("\"\\u0061\\u00e4\\u20AC\""),
+     TEXT("a\xc3\xa4\xe2\x82\xac"), TEXT("a\xc3\xa4\xe2\x82\xac")},
+    {TEXT("\"\\ud83d\\udce7\""), TEXT("\"\\ud83d\\udce7\""), TEXT("\xf0\x9f\x93\xa7"),
+     TEXT("\xf0\x9f\x93\xa7")},
+    {TEXT("\"\\uDBFF\\uDFFF\""), TEXT("\"\\uDBFF\\uDFFF\""), TEXT("\xf4\x8f\xbf\xbf"),
+     TEXT("\xf4\x8f\xbf\xbf")},
+    {TEXT("\"a\\u0000b\""), TEXT("\"a\\u0000b\""), TEXT("a\0b"), TEXT("a\0b")},
+    {TEXT("\"\\\\ud800\""), TEXT("\"\\\\ud800\""), TEXT("\\ud800"),
+     TEXT("\\ud800")}, /* no escape */
+    {TEXT("[]"), TEXT("[]"), TEXT(""), TEXT("[]")},
+    {TEXT(" [ ] "), TEXT("[]"), TEXT(""), TEXT("[]")},
+    {TEXT("[1]"), TEXT("[1]"), TEXT("1"), TEXT("[1]")},
+    {TEXT("[ \"a\" , \"b, c\" ]"), TEXT("[\"a\",\"b, c\"]"), TEXT("a,b, c"),
+     TEXT("[\"a\",\"b, c\"]")},
+    {TEXT("[\"a\",null,1.10,true]"), TEXT("[\"a\",null,1.10,true]"), TEXT("a,1.10,true"),
+     TEXT("[\"a\",null,1.10,true]")},
+    {TEXT("[null,\"a\"]"), TEXT("[null,\"a\"]"), TEXT("a"), TEXT("[null,\"a\"]")},
+    {TEXT("[null]"), TEXT("[null]"), TEXT(""), TEXT("[null]")},
+    {TEXT("[\"\\u0061\"]"), TEXT("[\"\\u0061\"]"), TEXT("a"), TEXT("[\"\\u0061\"]")},
+    {TEXT("[1, [2]]"), TEXT("[1,[2]]"), TEXT("[1,[2]]"), TEXT("[1,[2]]")},
+    {TEXT("[[]]"), TEXT("[[]]"), TEXT("[[]]"), TEXT("[[]]")},
+    {TEXT("[1,{}]"), TEXT("[1,{}]"), TEXT("[1,{}]"), TEXT("[1,{}]")},
+    {TEXT("{}"), TEXT("{}"), TEXT("{}"), TEXT("{}")},
+    {TEXT("{ \"a\" : 1 ,\n\"b\": [ 1, \"x y\" ] }"), TEXT("{\"a\":1,\"b\":[1,\"x y\"]}"),
+     TEXT("{\"a\":1,\"b\":[1,\"x y\"]}"), TEXT("{\"a\":1,\"b\":[1,\"x y\"]}")},
+    {TEXT("{\"{[,:\\\"\":\"]}\"}"), TEXT("{\"{[,:\\\"\":\"]}\"}"), TEXT("{\"{[,:\\\"\":\"]}\"}"),
+     TEXT("{\"{[,:\\\"\":\"]}\"}")},
+};
+
+static void assert_reply(const struct reply *reply, struct span map, struct span dict)
+{
+    if (dict.ptr == NULL) {
+        assert_int_equal(reply->status, REPLY_MISS);
+        return;
+    }
+    assert_int_equal(reply->status, REPLY_FOUND);
+    assert_true(span_equal(reply->map_value, map));
+    assert_true(span_equal(reply->dict_value, dict));
+}
+
+static void test_json_good(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        char *text = xmemdup0(good[i].text.ptr, good[i].text.len);
+        struct span exact = {xmalloc(good[i].text.len), good[i].text.len}; /* no NUL behind it */
+        struct buf compact, scratch;
+        struct reply reply, plain;
+        struct error err = {0};
+
+        memcpy((char *)(uintptr_t)exact.ptr, text, exact.len);
+        buf_init(&compact, SIZE_MAX);
+        buf_init(&scratch, SIZE_MAX);
+        if (json_check(exact, &err) == -1)
+            fail_msg("%s: %s", text, err.text);
+        json_add_compact(&compact, exact);
+        assert_true(span_equal(buf_span(&compact), good[i].compact));
+        json_reply(exact, &scratch, &reply);
+        assert_reply(&reply, good[i].map, good[i].dict);
+        if (json_reply_plain(exact, &plain))
+            assert_reply(&plain, good[i].map, good[i].dict);
+        buf_deinit(&compact);
+        buf_deinit(&scratch);
+        free((char *)(uintptr_t)exact.ptr);
+        free(text);
+    }
+}
+
+/* Cut off anywhere, it is no JSON; but a shorter number is one, and what ends in blanks. */
+static void test_json_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        char first = *good[i].compact.ptr;
+
+        if (strchr("\"[{tfn", first) == NULL)
+            continue;
+        for (size_t len = 0; len < good[i].compact.len; len++) {
+            char *exact = xmalloc(len);
+
+            memcpy(exact, good[i].compact.ptr, len);
+            if (is_json((struct span){exact, len}))
+                fail_msg("%.*s was taken", (int)len, exact);
+            free(exact);
+        }
+    }
+}
+
+static void test_json_bad(void **state)
+{
+    static const struct span cases[] = {
+        TEXT(""),
+        TEXT(" "),
+        TEXT("\n\t"),
+        TEXT("\0"),
+        TEXT("1\0"),
+        TEXT("\"a\"\0"),
+        TEXT("{}\0"),
+        /* words and numbers */
+        TEXT("nul"),
+        TEXT("nulll"),
+        TEXT("Null"),
+        TEXT("NULL"),
+        TEXT("True"),
+        TEXT("TRUE"),
+        TEXT("nan"),
+        TEXT("NaN"),
+        TEXT("Infinity"),
+        TEXT("-Infinity"),
+        TEXT("inf"),
+        TEXT("-"),
+        TEXT("+1"),
+        TEXT("01"),
+        TEXT("-01"),
+        TEXT("00"),
+        TEXT("1."),
+        TEXT(".5"),
+        TEXT("-.5"),
+        TEXT("1.e5"),
+        TEXT("1e"),
+        TEXT("1e+"),
+        TEXT("1e5.5"),
+        TEXT("0x10"),
+        TEXT("1_000"),
+        TEXT("1a"),
+        TEXT("--1"),
+        TEXT("1-"),
+        TEXT("1,"),
+        TEXT("1 2"),
+        TEXT("true false"),
+        TEXT("nulltrue"),
+        TEXT("1\"a\""),
+        TEXT("undefined"),
+        TEXT("\xef\xbb\xbf"
+             "1"), /* a byte order mark */
+        TEXT("\xc2\xa0"
+             "1"),
+        TEXT("1\v"),
+        TEXT("1\f"),
+        /* strings */
+        TEXT("\""),
+        TEXT("\"a"),
+        TEXT("\"\\\""),
+        TEXT("'a'"),
+        TEXT("a"),
+        TEXT("\"a\"b"),
+        TEXT("\"a\"\"b\""),
+        TEXT("\"\n\""),
+        TEXT("\"\t\""),
+        TEXT("\"\0\""),
+        TEXT("\"\x1f\""),
+        TEXT("\"\\a\""),
+        TEXT("\"\\'\""),
+        TEXT("\"\\0\""),
+        TEXT("\"\\x41\""),
+        TEXT("\"\\U0041\""),
+        TEXT("\"\\u\""),
+        TEXT("\"\\u004\""),
+        TEXT("\"\\u004g\""),
+        TEXT("\"\\u 041\""),
+        TEXT("\"\\\n\""),
+        TEXT("\"\\ud800\""),
+        TEXT("\"\\udc00\""),
+        TEXT("\"\\ud800x\""),
+        TEXT("\"\\ud800\\n\""),
+        TEXT("\"\\ud800\\u0041\""),
+        TEXT("\"\\ud800\\ud800\""),
+        TEXT("\"\\udc00\\ud800\""),
+        TEXT("\"\\ud800\\\\udc00\""),
+        TEXT("\"\\uD83D\\uDCE\""),
+        TEXT("\"\xff\""),
+        TEXT("\"\xc3\""),
+        TEXT("\"\xc0\x80\""),
+        TEXT("\"\xed\xa0\x80\""),
+        TEXT("\"\xf4\x90\x80\x80\""),
+        TEXT("\"\x80\""),
+        /* structure */
+        TEXT("["),
+        TEXT("]"),
+        TEXT("{"),
+        TEXT("}"),
+        TEXT("[1"),
+        TEXT("[1,"),
+        TEXT("[1,]"),
+        TEXT("[,]"),
+        TEXT("[,1]"),
+        TEXT("[1,,2]"),
+        TEXT("[1 2]"),
+        TEXT("[1:2]"),
+        TEXT("[1}"),
+        TEXT("[]]"),
+        TEXT("[][]"),
+        TEXT("[] 1"),
+        TEXT("{]"),
+        TEXT("{\"a\"}"),
+        TEXT("{\"a\":}"),
+        TEXT("{\"a\":1,}"),
+        TEXT("{,}"),
+        TEXT("{\"a\" 1}"),
+        TEXT("{\"a\"::1}"),
+        TEXT("{\"a\":1 \"b\":2}"),
+        TEXT("{\"a\":1,,\"b\":2}"),
+        TEXT("{a:1}"),
+        TEXT("{'a':1}"),
+        TEXT("{1:1}"),
+        TEXT("{null:1}"),
+        TEXT("{[]:1}"),
+        TEXT("{\"a\",1}"),
+        TEXT("{:1}"),
+        TEXT("{\"a\":1]"),
+        TEXT(","),
+        TEXT(":"),
+        TEXT("[1]x"),
+        TEXT("{}x"),
+        TEXT("{} {}"),
+        TEXT("/**/1"),
+        TEXT("1//x"),
+        TEXT("[1,/**/2]"),
+        TEXT("[1,#\n2]"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *exact = xmalloc(cases[i].len);
+
+        if (cases[i].len > 0)
+            memcpy(exact, cases[i].ptr, cases[i].len);
+        if (is_json((struct span){exact, cases[i].len}))
+            fail_msg("%zu: %.*s was taken", i, (int)cases[i].len, cases[i].ptr);
+        free(exact);
+    }
+}
+
+/* Brackets without end cost no stack: refused, and never a crash. */
+static void test_json_depth(void **state)
+{
+    static char text[200000];
+
+    (void)state;
+    for (size_t depth = 1; depth < 300; depth++) {
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        if (depth <= 32)
+            assert_true(is_json((struct span){text, 2 * depth}));
+        if (depth > 64)
+            assert_false(is_json((struct span){text, 2 * depth}));
+    }
+    memset(text, '[', sizeof(text));
+    assert_false(is_json((struct span){text, sizeof(text)}));
+    memset(text, ']', sizeof(text));
+    assert_false(is_json((struct span){text, sizeof(text)}));
+    for (size_t i = 0; i + 5 <= sizeof(text); i += 5)
+        memcpy(text + i, "{\"\":[", 5);
+    assert_false(is_json((struct span){text, sizeof(text)}));
+}
+
+static void test_json_faults_have_a_place(void **state)
+{
+    static const struct {
+        struct span text;
+        const char *place;
+    } cases[] = {
+        {TEXT(""), "line 1, column 1"},
+        {TEXT("nope"), "line 1, column 1"},
+        {TEXT("{\n  \"a\": nope\n}"), "line 2, column 8"},
+        {TEXT("{\n  \"a\": \"x\ny\"\n}"), "line 2, column 10"},
+        {TEXT("[1,\n\"\\ud800\"]"), "line 2, column 2"},
+        {TEXT("[1,\n\"abc"), "line 2, column 1"}, /* where the string begins that does not end */
+        {TEXT("[1,\n2,]"), "line 2, column 3"},
+        {TEXT("[1,\n 2 3]"), "line 2, column 4"},
+        {TEXT("{\"a\":1\n,\"b\"\n 2}"), "line 3, column 2"},
+        {TEXT("[1,\n2"), "line 2, column 2"}, /* where something is missing */
+        {TEXT("{\"a\":1"), "line 1, column 7"},
+        {TEXT("{\"a\":\n"), "line 2, column 1"},
+        {TEXT("[\n\"\xff\"]"), "line 2, column 2"},
+        {TEXT("1\n2"), "line 2, column 1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+
+        assert_int_equal(json_check(cases[i].text, &err), -1);
+        if (strstr(err.text, cases[i].place) == NULL)
+            fail_msg("%zu: '%s' without '%s'", i, err.text, cases[i].place);
+    }
+}
+
+static void test_json_kinds(void **state)
+{
+    static const struct {
+        const char *text;
+        enum json_kind kind;
+    } cases[] = {
+        {"null", JSON_NULL},      {" null ", JSON_NULL},  {"\"null\"", JSON_STRING},
+        {"\n\"x\"", JSON_STRING}, {"0", JSON_SCALAR},     {"-1", JSON_SCALAR},
+        {"true", JSON_SCALAR},    {"false", JSON_SCALAR}, {"[]", JSON_ARRAY},
+        {" [1]", JSON_ARRAY},     {"{}", JSON_OBJECT},    {"\t{\"a\":[]}", JSON_OBJECT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(json_kind(span_of(cases[i].text)), cases[i].kind);
+}
+
+static void test_json_walk(void **state)
+{
+    static const char text[] =
+        " { \"a\" : 1 , \"b\":[ 1 , {\"c\":2} ],\n\"\\u0063\": \"x,}\" ,\"\":null} ";
+    static const struct {
+        const char *name, *value;
+    } members[] = {
+        {"\"a\"", "1"},
+        {"\"b\"", "[ 1 , {\"c\":2} ]"},
+        {"\"\\u0063\"", "\"x,}\""},
+        {"\"\"", "null"},
+    };
+    static const char *const items[] = {"1", "{\"c\":2}"};
+    struct json_cursor cursor = json_walk(span_of(text));
+    struct span name, value, array = {NULL, 0};
+
+    (void)state;
+    assert_true(is_json(span_of(text)));
+    assert_true(cursor.is_object);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        assert_true(json_next(&cursor, &name, &value));
+        assert_true(span_equal(name, span_of(members[i].name)));
+        assert_true(span_equal(value, span_of(members[i].value)));
+        if (i == 1)
+            array = value;
+    }
+    assert_false(json_next(&cursor, &name, &value));
+    assert_false(json_next(&cursor, &name, &value)); /* the end stays the end */
+
+    cursor = json_walk(array); /* a part of it */
+    assert_false(cursor.is_object);
+    for (size_t i = 0; i < ARRAY_LEN(items); i++) {
+        assert_true(json_next(&cursor, &name, &value));
+        assert_true(span_equal(value, span_of(items[i])));
+    }
+    assert_false(json_next(&cursor, &name, &value));
+
+    cursor = json_walk(SPAN(" { } "));
+    assert_false(json_next(&cursor, &name, &value));
+    cursor = json_walk(SPAN("[]"));
+    assert_false(json_next(&cursor, &name, &value));
+}
+
+static void test_json_select(void **state)
+{
+    /* RFC 6901 section 5, and what lies beside it */
+    static const char text[] =
+        "{ \"foo\": [\"bar\", \"baz\"], \"\": 0, \"a/b\": 1, \"c%d\": 2, \"e^f\": 3, \"g|h\": 4,"
+        " \"i\\\\j\": 5, \"k\\\"l\": 6, \" \": 7, \"m~n\": 8, \"\\u00e4\": 9, \"o\": {\"p\": "
+        "[[10]]},"
+        " \"s\": \"text\", \"n\": null, \"0\": 11, \"~1\": 12 }";
+    static const struct {
+        const char *pointer, *value; /* NULL: leads nowhere */
+    } cases[] = {
+        {"", text},
+        {"/foo", "[\"bar\", \"baz\"]"},
+        {"/foo/0", "\"bar\""},
+        {"/foo/1", "\"baz\""},
+        {"/", "0"},
+        {"/a~1b", "1"},
+        {"/c%d", "2"},
+        {"/e^f", "3"},
+        {"/g|h", "4"},
+        {"/i\\j", "5"},
+        {"/k\"l", "6"},
+        {"/ ", "7"},
+        {"/m~0n", "8"},
+        {"/\xc3\xa4", "9"},
+        {"/o/p/0/0", "10"},
+        {"/n", "null"},
+        {"/0", "11"},
+        {"/~01", "12"},
+        {"/foo/2", NULL},
+        {"/foo/-", NULL},
+        {"/foo/00", NULL},
+        {"/foo/01", NULL},
+        {"/foo/+1", NULL},
+        {"/foo/ 1", NULL},
+        {"/foo/1 ", NULL},
+        {"/foo/", NULL},
+        {"/foo/0/", NULL},
+        {"/foo/0/0", NULL},
+        {"/s/0", NULL},
+        {"/n/0", NULL},
+        {"/Foo", NULL},
+        {"/fo", NULL},
+        {"/fooo", NULL},
+        {"//", NULL},
+        {"/a/b", NULL},
+        {"/m~n/x", NULL},
+        {"/o/p/0/0/0", NULL},
+        {"/foo/18446744073709551616", NULL},
+    };
+
+    (void)state;
+    assert_true(is_json(span_of(text)));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span value = span_of(text);
+        bool is_there = json_select(&value, span_of(cases[i].pointer));
+
+        if (is_there != (cases[i].value != NULL))
+            fail_msg("%s", cases[i].pointer);
+        if (is_there)
+            assert_true(span_equal(value, span_of(cases[i].value)));
+    }
+}
+
+/* What is quick must not be wrong: it takes only what json_check() takes, and answers the same. */
+static void test_json_plain_is_never_wrong(void **state)
+{
+    char text[8] = "\"";
+
+    (void)state;
+    for (unsigned first = 0; first < 256; first++) {
+        for (unsigned second = 0; second < 256; second++) {
+            struct span s = {text, 4};
+            struct reply plain, full;
+            struct error err = {0};
+            struct buf scratch;
+
+            text[1] = (char)first;
+            text[2] = (char)second;
+            text[3] = '"';
+            if (!json_reply_plain(s, &plain))
+                continue;
+            assert_int_equal(json_check(s, &err), 0);
+            buf_init(&scratch, SIZE_MAX);
+            json_reply(s, &scratch, &full);
+            assert_reply(&plain, full.map_value, full.dict_value);
+            buf_deinit(&scratch);
+        }
+    }
+}
+
+static void test_json_plain(void **state)
+{
+    static const struct {
+        struct span text, value; /* NULL: not plain */
+    } cases[] = {
+        {TEXT("\"abc\""), TEXT("abc")},
+        {TEXT(" \"abc\"\r\n"), TEXT("abc")},
+        {TEXT("\"\""), TEXT("")},
+        {TEXT("\"\xc3\xb6\""), TEXT("\xc3\xb6")},
+        {TEXT(""), {NULL, 0}},
+        {TEXT("\""), {NULL, 0}},
+        {TEXT(" \" "), {NULL, 0}},
+        {TEXT("\"a\\n\""), {NULL, 0}},
+        {TEXT("\"a\"b\""), {NULL, 0}},
+        {TEXT("\"a\",\"b\""), {NULL, 0}},
+        {TEXT("\"a\nb\""), {NULL, 0}},
+        {TEXT("\"a\0b\""), {NULL, 0}},
+        {TEXT("\"\xff\""), {NULL, 0}},
+        {TEXT("[\"a\"]"), {NULL, 0}},
+        {TEXT("'a'"), {NULL, 0}},
+        {TEXT("\"a\"\0"), {NULL, 0}},
+        {TEXT("\"a\"\xc2\xa0"), {NULL, 0}},
+        {TEXT("1"), {NULL, 0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct reply reply = {.status = REPLY_PERMANENT};
+        bool is_plain = json_reply_plain(cases[i].text, &reply);
+
+        assert_int_equal(is_plain, cases[i].value.ptr != NULL);
+        if (is_plain)
+            assert_reply(&reply, cases[i].value, cases[i].value);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_good),
+        cmocka_unit_test(test_json_cut_anywhere),
+        cmocka_unit_test(test_json_bad),
+        cmocka_unit_test(test_json_depth),
+        cmocka_unit_test(test_json_faults_have_a_place),
+        cmocka_unit_test(test_json_kinds),
+        cmocka_unit_test(test_json_walk),
+        cmocka_unit_test(test_json_select),
+        cmocka_unit_test(test_json_plain_is_never_wrong),
+        cmocka_unit_test(test_json_plain),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,577 @@
+#include "unit.h"
+
+#include "../../src/config/nearest.h"
+#include "../../src/config/schema.h"
+
+#include <limits.h>
+
+/* The last fault, and how many there were. */
+struct heard {
+    char text[512];
+    size_t count;
+};
+
+static void hear(void *arg, const char *text)
+{
+    struct heard *heard = arg;
+
+    snprintf(heard->text, sizeof(heard->text), "%s", text);
+    heard->count++;
+}
+
+/* A value as tests write it: text is a string, otherwise kind tells which member counts. */
+struct value {
+    enum node_kind kind;
+    const char *text;
+    long long integer;
+    double real;
+};
+#define STRING(s)                                                                                  \
+    {                                                                                              \
+        NODE_STRING, (s), 0, 0.0                                                                   \
+    }
+#define INTEGER(n)                                                                                 \
+    {                                                                                              \
+        NODE_INTEGER, NULL, (n), 0.0                                                               \
+    }
+#define FLOAT(f)                                                                                   \
+    {                                                                                              \
+        NODE_FLOAT, NULL, 0, (f)                                                                   \
+    }
+#define KIND(k)                                                                                    \
+    {                                                                                              \
+        (k), NULL, 0, 0.0                                                                          \
+    }
+
+static struct node *node_of(const struct value *value)
+{
+    struct node *node = node_new(value->kind, NULL, "f:1");
+
+    if (value->text != NULL)
+        node->text = xstrdup(value->text);
+    node->integer = value->integer;
+    node->real = value->real;
+    return node;
+}
+
+static int store(const struct setting *setting, const struct value *value, void *base,
+                 struct heard *heard)
+{
+    struct faults faults = {hear, heard, 0};
+    struct node *node = node_of(value);
+    int result = setting_store(setting, node, base, " in table 'a'", &faults);
+
+    node_free(&node);
+    assert_int_equal(heard->count, faults.count);
+    return result;
+}
+
+static size_t size_of_kind(enum setting_kind kind)
+{
+    switch (kind) {
+    case SETTING_STRING: return sizeof(char *);
+    case SETTING_BOOL: return sizeof(bool);
+    case SETTING_INTEGER:
+    case SETTING_DURATION: return sizeof(uint32_t);
+    case SETTING_SIZE: return sizeof(size_t);
+    case SETTING_PERMISSIONS: return sizeof(unsigned);
+    case SETTING_ENUM: return sizeof(enum listen_mode);
+    case SETTING_STRINGS: return sizeof(struct string_list);
+    case SETTING_STATUSES: return sizeof(struct status_set);
+    case SETTING_GROUP:
+    case SETTING_SECTION: break;
+    }
+    return 0;
+}
+
+static bool is_number(enum setting_kind kind)
+{
+    return kind == SETTING_INTEGER || kind == SETTING_DURATION || kind == SETTING_SIZE ||
+           kind == SETTING_PERMISSIONS;
+}
+
+static void check_setting(const struct setting_group *group, const struct setting *s)
+{
+    assert_ptr_equal(schema_find(group, s->name), s); /* no second of the name */
+    assert_non_null(s->doc);
+    assert_non_null(setting_kind_name(s->kind));
+    assert_true(s->kind != SETTING_ENUM || s->names != NULL);
+    assert_false(s->default_text != NULL && s->default_note != NULL);
+    assert_false(s->is_mandatory && (s->default_text != NULL || s->default_note != NULL));
+    if (s->kind == SETTING_GROUP || s->kind == SETTING_SECTION) {
+        assert_non_null(s->group);
+        return;
+    }
+    assert_int_equal(s->size, size_of_kind(s->kind));
+    assert_true(s->is_mandatory || s->default_text != NULL || s->default_note != NULL);
+    if (is_number(s->kind)) {
+        assert_true(s->min < s->max);
+        assert_true(s->max < UINT32_MAX || s->kind == SETTING_SIZE);
+    }
+}
+
+static void test_schema_every_setting_is_whole(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (const struct setting_group *const *group = schema_groups; *group != NULL; group++) {
+        for (size_t i = 0; i < (*group)->count; i++, count++)
+            check_setting(*group, &(*group)->settings[i]);
+    }
+    assert_int_equal(count, 8 + 3 + 10 + 13 + 5 + 2);
+}
+
+static void test_schema_defaults(void **state)
+{
+    struct config config = {0};
+    struct listen_config listener = {0};
+    struct table_config table = {0};
+
+    (void)state;
+    schema_set_defaults(&schema_root, &config);
+    assert_int_equal(config.log_level, LOG_LEVEL_WARNING);
+    assert_int_equal(config.log_format, LOG_FORMAT_TEXT);
+    assert_int_equal(config.log_target, LOG_TARGET_STDERR);
+    assert_int_equal(config.shutdown_timeout_ms, 10000);
+    assert_int_equal(config.pool.max_connections, 64);
+    assert_int_equal(config.pool.idle_timeout_ms, 60000);
+    schema_set_defaults(&schema_listen, &listener);
+    assert_int_equal(listener.mode, MODE_AUTO);
+    assert_int_equal(listener.permissions, 0660);
+    assert_int_equal(listener.max_clients, 4096);
+    assert_int_equal(listener.request_timeout_ms, 10000);
+    assert_int_equal(listener.max_request, 0);
+    assert_int_equal(listener.max_reply, 100000);
+    schema_set_defaults(&schema_table, &table);
+    assert_int_equal(table.timeout_ms, 10000);
+    assert_int_equal(table.cache.ttl_ms, 0);
+    assert_int_equal(table.cache.stale_ms, 0);
+    assert_int_equal(table.cache.max_entries, 100000);
+    assert_int_equal(table.cache.max_bytes, 64 * 1024 * 1024);
+    assert_int_equal(table.connect_timeout_ms, 2000);
+    assert_int_equal(table.retries, 1);
+    assert_int_equal(table.max_response, 1024 * 1024);
+    assert_int_equal(table.encode, ENCODE_PATH);
+}
+
+static void test_schema_durations(void **state)
+{
+    static const struct setting any = {
+        .name = "d", .kind = SETTING_DURATION, .min = 0, .max = UINT32_MAX - 1};
+    static const struct {
+        struct value value;
+        uint32_t ms;
+    } good[] = {
+        {INTEGER(0), 0},           {INTEGER(30), 30000},
+        {FLOAT(1.5), 1500},        {FLOAT(0.25), 250},
+        {FLOAT(0.1), 100},         {FLOAT(0.0000001), 1},
+        {STRING("250ms"), 250},    {STRING("30s"), 30000},
+        {STRING("5m"), 300000},    {STRING("2h"), 7200000},
+        {STRING("1d"), 86400000},  {STRING("7"), 7000},
+        {STRING("0"), 0},          {STRING("1.5"), 1500},
+        {STRING("0.5h"), 1800000}, {STRING("1.25s"), 1250},
+        {STRING("0.4ms"), 1},      {STRING("0s"), 0},
+        {STRING("00030s"), 30000}, {STRING("0.0000000s"), 0},
+        {STRING("1.2346s"), 1235}, {STRING("4294967294ms"), UINT32_MAX - 1},
+    };
+    static const struct value wrong[] = {
+        STRING(""),       STRING("5x"),       STRING("5 s"),    STRING(" 5s"),  STRING("5s "),
+        STRING("+5s"),    STRING("s"),        STRING(".5s"),    STRING("5.s"),  STRING("5S"),
+        STRING("1h30m"),  STRING("1e3"),      STRING("0x10"),   STRING("--5"),  STRING("-"),
+        STRING("5ss"),    STRING("infinity"), STRING("nan"),    STRING("1,5s"), KIND(NODE_LIST),
+        KIND(NODE_GROUP), KIND(NODE_BOOL),    KIND(NODE_ARRAY),
+    };
+    static const struct value out[] = {
+        INTEGER(-1),
+        INTEGER(4294968),
+        INTEGER(LLONG_MAX),
+        INTEGER(LLONG_MIN),
+        FLOAT(-0.001),
+        FLOAT(1e300),
+        STRING("-5s"),
+        STRING("50d"),
+        STRING("4294967295ms"),
+        STRING("99999999999999999999999999999999999999999999999999d"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct heard heard = {0};
+        uint32_t ms = 77;
+
+        assert_int_equal(store(&any, &good[i].value, &ms, &heard), 0);
+        assert_int_equal(ms, good[i].ms);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct heard heard = {0};
+        uint32_t ms = 77;
+
+        assert_int_equal(store(&any, &wrong[i], &ms, &heard), -1);
+        assert_non_null(strstr(heard.text, "'d' in table 'a' expects a duration such as \"30s\""));
+        assert_int_equal(ms, 77);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        struct heard heard = {0};
+        uint32_t ms = 77;
+
+        assert_int_equal(store(&any, &out[i], &ms, &heard), -1);
+        assert_non_null(strstr(heard.text, "'d' in table 'a' must be from 0 to 4294967294ms, got"));
+        assert_int_equal(ms, 77);
+    }
+}
+
+static void test_schema_duration_range_ends(void **state)
+{
+    static const struct setting any = {
+        .name = "d", .kind = SETTING_DURATION, .min = 1, .max = 3600000};
+    static const struct value inside[] = {STRING("1ms"), STRING("1h"), INTEGER(3600), FLOAT(1e-9)};
+    static const struct value outside[] = {STRING("0"), STRING("3600001ms"), INTEGER(0), FLOAT(0)};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
+        struct heard heard = {0};
+        uint32_t ms;
+
+        assert_int_equal(store(&any, &inside[i], &ms, &heard), 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
+        struct heard heard = {0};
+        uint32_t ms;
+
+        assert_int_equal(store(&any, &outside[i], &ms, &heard), -1);
+        assert_non_null(strstr(heard.text, "must be from 1ms to 1h, got "));
+    }
+}
+
+static void test_schema_sizes(void **state)
+{
+    static const struct setting any = {
+        .name = "s", .kind = SETTING_SIZE, .min = 1, .max = UINT64_C(64) << 30};
+    static const struct {
+        struct value value;
+        uint64_t bytes;
+    } good[] = {
+        {INTEGER(1), 1},
+        {INTEGER(100000), 100000},
+        {INTEGER(INT64_C(4294967296)), UINT64_C(1) << 32},
+        {STRING("64K"), 65536},
+        {STRING("64k"), 65536},
+        {STRING("16M"), 16 << 20},
+        {STRING("16m"), 16 << 20},
+        {STRING("1G"), 1 << 30},
+        {STRING("64g"), UINT64_C(64) << 30},
+        {STRING("512"), 512},
+    };
+    static const struct value wrong[] = {
+        STRING(""), STRING("K"),  STRING("64KB"), STRING("64 K"), STRING("1.5M"),  STRING("64T"),
+        FLOAT(1.0), STRING("+1"), STRING("0x10"), STRING("64KK"), KIND(NODE_BOOL), KIND(NODE_LIST),
+    };
+    static const struct value out[] = {
+        INTEGER(0),
+        INTEGER(-1),
+        STRING("0"),
+        STRING("-1K"),
+        STRING("65G"),
+        STRING("18446744073709551616"),
+        STRING("17179869185G"), /* 2^64 + 1G: 1G if it wrapped */
+        STRING("99999999999999999999999999999G"),
+        INTEGER(LLONG_MAX),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct heard heard = {0};
+        size_t bytes = 0;
+
+        assert_int_equal(store(&any, &good[i].value, &bytes, &heard), 0);
+        assert_int_equal(bytes, good[i].bytes);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        struct heard heard = {0};
+        size_t bytes = 0;
+
+        assert_int_equal(store(&any, &wrong[i], &bytes, &heard), -1);
+        if (wrong[i].kind != NODE_FLOAT && wrong[i].kind != NODE_BOOL)
+            assert_non_null(strstr(heard.text, "'s' in table 'a' expects a size such as \"64K\""));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        struct heard heard = {0};
+        size_t bytes = 0;
+
+        assert_int_equal(store(&any, &out[i], &bytes, &heard), -1);
+        assert_non_null(strstr(heard.text, "'s' in table 'a' must be from 1 to 64G, got "));
+    }
+}
+
+/* Of settings as they are, each with the whole message; NULL: it is good. */
+static void test_schema_messages(void **state)
+{
+    static const struct {
+        const struct setting_group *group;
+        const char *name;
+        struct value value;
+        const char *message;
+    } cases[] = {
+        {&schema_listen, "permissions", STRING("0660"), NULL},
+        {&schema_listen, "permissions", STRING("660"), NULL},
+        {&schema_listen, "permissions", STRING("0000"), NULL},
+        {&schema_listen, "permissions", STRING("0668"),
+         "expects octal permissions such as \"0660\", got \"0668\""},
+        {&schema_listen, "permissions", STRING("66"),
+         "expects octal permissions such as \"0660\", got \"66\""},
+        {&schema_listen, "permissions", STRING("00660"),
+         "expects octal permissions such as \"0660\", got \"00660\""},
+        {&schema_listen, "permissions", STRING("1777"),
+         "must be from \"0000\" to \"0777\", got \"1777\""},
+        {&schema_listen, "permissions", INTEGER(660),
+         "expects octal permissions such as \"0660\", got 660"},
+        {&schema_listen, "mode", STRING("dovecot"), NULL},
+        {&schema_listen, "mode", STRING("posfix"),
+         "must be \"auto\", \"postfix\" or \"dovecot\", got \"posfix\""
+         " (did you mean \"postfix\"?)"},
+        {&schema_listen, "mode", STRING(""),
+         "must be \"auto\", \"postfix\" or \"dovecot\", got \"\""},
+        {&schema_listen, "mode", KIND(NODE_GROUP),
+         "expects \"auto\", \"postfix\" or \"dovecot\", got a group"},
+        {&schema_listen, "max_clients", INTEGER(1), NULL},
+        {&schema_listen, "max_clients", INTEGER(0), "must be from 1 to 1000000, got 0"},
+        {&schema_listen, "max_clients", INTEGER(INT64_C(4294967297)),
+         "must be from 1 to 1000000, got 4294967297"},
+        {&schema_listen, "max_clients", STRING("5"), "expects a whole number, got \"5\""},
+        {&schema_listen, "max_clients", FLOAT(1.5), "expects a whole number, got 1.5"},
+        {&schema_listen, "socket", STRING(""), "must not be empty"},
+        {&schema_listen, "socket", INTEGER(9100), "expects a string, got 9100"},
+        {&schema_listen, "tables", KIND(NODE_LIST), NULL},
+        {&schema_listen, "tables", STRING("a"),
+         "expects a list of strings such as [ \"a\", \"b\" ], got \"a\""},
+        {&schema_table, "type", STRING("url"), NULL},
+        {&schema_table, "type", STRING("json"), NULL},
+        {&schema_table, "type", STRING("urls"),
+         "must be \"url\" or \"json\", got \"urls\" (did you mean \"url\"?)"},
+        {&schema_table, "type", STRING("mysql"), "must be \"url\" or \"json\", got \"mysql\""},
+        {&schema_table, "name", STRING("a.b/c=d"), NULL},
+        {&schema_table, "name", STRING("\xc3\xa9"), NULL},
+        {&schema_table, "name", STRING("a b"),
+         "must be without white space and control bytes, got \"a b\""},
+        {&schema_table, "name", STRING("a\nb"),
+         "must be without white space and control bytes, got \"a\\x0ab\""},
+        {&schema_table, "retries", INTEGER(0), NULL},
+        {&schema_table, "retries", INTEGER(10), NULL},
+        {&schema_table, "retries", INTEGER(11), "must be from 0 to 10, got 11"},
+        {&schema_table, "retries", INTEGER(-1), "must be from 0 to 10, got -1"},
+        {&schema_table, "retries", {NODE_BOOL, NULL, 1, 0.0}, "expects a whole number, got true"},
+        {&schema_table, "timeout", KIND(NODE_LIST),
+         "expects a duration such as \"30s\", got a list"},
+        {&schema_table, "select", STRING(""), NULL},
+        {&schema_table, "select", STRING("/a~0b/~1/0"), NULL},
+        {&schema_table, "select", STRING("a"), "must be empty or begin with '/', got \"a\""},
+        {&schema_table, "select", STRING("/a~"),
+         "must have each '~' written as '~0' (and '/' in a name as '~1'), got \"/a~\""},
+        {&schema_table, "unix_socket", STRING("/run/x"), NULL},
+        {&schema_table, "unix_socket", STRING("run/x"), "must be an absolute path, got \"run/x\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct setting *setting = schema_find(cases[i].group, cases[i].name);
+        struct listen_config listener = {0};
+        struct table_config table = {0};
+        void *base = cases[i].group == &schema_listen ? (void *)&listener : (void *)&table;
+        struct heard heard = {0};
+        char expected[256];
+
+        assert_non_null(setting);
+        store(setting, &cases[i].value, base, &heard);
+        snprintf(expected, sizeof(expected), "f:1: '%s' in table 'a' %s", cases[i].name,
+                 cases[i].message == NULL ? "" : cases[i].message);
+        assert_string_equal(heard.text, cases[i].message == NULL ? "" : expected);
+        schema_clear(cases[i].group, base);
+    }
+}
+
+static void test_schema_name_length(void **state)
+{
+    const struct setting *setting = schema_find(&schema_table, "name");
+    char name[257] = {0};
+    struct table_config table = {0};
+    struct heard heard = {0};
+
+    (void)state;
+    memset(name, 'n', 255);
+    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &heard), 0);
+    assert_string_equal(table.name, name);
+    name[255] = 'n';
+    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &heard), -1);
+    assert_non_null(strstr(heard.text, "must have at most 255 bytes, got \"nnnn"));
+    assert_non_null(strstr(heard.text, "nnn...\""));
+    assert_int_equal(strlen(table.name), 255); /* a bad value leaves the good one */
+    schema_clear(&schema_table, &table);
+    assert_null(table.name);
+}
+
+static void test_schema_bool(void **state)
+{
+    static const struct setting any = {.name = "b", .kind = SETTING_BOOL};
+    static const struct setting defaulted = {
+        .name = "b", .kind = SETTING_BOOL, .default_text = "true"};
+    const struct setting_group group = {"g", &defaulted, 1};
+    struct heard heard = {0};
+    bool is_on = false;
+
+    (void)state;
+    assert_int_equal(store(&any, &(const struct value){NODE_BOOL, NULL, 1, 0}, &is_on, &heard), 0);
+    assert_true(is_on);
+    assert_int_equal(store(&any, &(const struct value)INTEGER(0), &is_on, &heard), -1);
+    assert_string_equal(heard.text, "f:1: 'b' in table 'a' expects true or false, got 0");
+    is_on = false;
+    schema_set_defaults(&group, &is_on);
+    assert_true(is_on);
+}
+
+static void test_schema_headers(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"X-Api-Key: secret", NULL},
+        {"Authorization:Bearer x", NULL},
+        {"a!#$%&'*+-.^_`|~9: x", NULL},
+        {"X: \xc3\xa9", NULL},
+        {"Hostess: x", NULL},
+        {"foo", "must be of the form \"Name: value\""},
+        {": x", "must begin with a valid header name and a colon"},
+        {"a b: x", "must begin with a valid header name and a colon"},
+        {"X : y", "must begin with a valid header name and a colon"},
+        {"X\xc3\xa9: y", "must begin with a valid header name and a colon"},
+        {"X: a\r\nHost: b", "must be without control bytes"},
+        {"X: a\tb", "must be without control bytes"},
+        {"X:", "must have a value behind the colon"},
+        {"X:  ", "must have a value behind the colon"},
+        {"Host: x", "must leave this header to podop"},
+        {"hOST: x", "must leave this header to podop"},
+        {"Content-Length: 5", "must leave this header to podop"},
+        {"Transfer-Encoding: chunked", "must leave this header to podop"},
+        {"Connection: close", "must leave this header to podop"},
+        {"Expect: 100-continue", "must leave this header to podop"},
+        {"Podop-User: root", "must leave this header to podop"},
+    };
+    const struct setting *setting = schema_find(&schema_table, "headers");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct heard heard = {0};
+        struct faults faults = {hear, &heard, 0};
+        struct table_config table = {0};
+        struct node *list = node_new(NODE_ARRAY, "headers", "f:1");
+
+        node_add(list, node_new_string(NULL, "A: b", "f:2"));
+        node_add(list, node_new_string(NULL, cases[i].text, "f:3"));
+        if (cases[i].message == NULL) {
+            assert_int_equal(setting_store(setting, list, &table, "", &faults), 0);
+            assert_int_equal(table.headers.count, 2);
+            assert_string_equal(table.headers.items[1], cases[i].text);
+        } else {
+            assert_int_equal(setting_store(setting, list, &table, "", &faults), -1);
+            assert_true(strncmp(heard.text, "f:3: 'headers' must ", 20) == 0);
+            assert_non_null(strstr(heard.text, cases[i].message));
+            assert_int_equal(table.headers.count, 0);
+        }
+        node_free(&list);
+        schema_clear(&schema_table, &table);
+    }
+}
+
+static void test_schema_hints(void **state)
+{
+    static const struct {
+        const struct setting_group *group;
+        const char *word, *hint;
+    } cases[] = {
+        {&schema_root, "usr", " (did you mean 'user'?)"},
+        {&schema_root, "tabels", " (did you mean 'tables'?)"},
+        {&schema_root, "LISTEN", " (did you mean 'listen'?)"},
+        {&schema_root, "level", " (it belongs in 'log')"},
+        {&schema_root, "frobnicate", ""},
+        {&schema_root, "x", ""},
+        {&schema_table, "tiemout", " (did you mean 'timeout'?)"},
+        {&schema_table, "connect-timeout", " (did you mean 'connect_timeout'?)"},
+        {&schema_table, "ttl", " (it belongs in 'cache')"},
+        {&schema_table, "header", " (did you mean 'headers'?)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char hint[128];
+
+        schema_hint(cases[i].group, cases[i].word, hint, sizeof(hint));
+        assert_string_equal(hint, cases[i].hint);
+    }
+}
+
+static void test_schema_distances(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } cases[] = {
+        {"", "", 0},
+        {"abc", "abc", 0},
+        {"abc", "ABC", 0},
+        {"abc", "abd", 1},
+        {"abc", "ab", 1},
+        {"abc", "xabc", 1},
+        {"abc", "acb", 1},
+        {"abc", "cab", 2},
+        {"ca", "abc", 3},
+        {"ab", "", 2},
+        {"", "ab", 2},
+        {"kitten", "sitting", 3},
+        {"abcdef", "badcfe", 3},
+        {"abcd", "wxyz", 4},
+    };
+    char long_word[100];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(nearest_distance(cases[i].a, cases[i].b, 9), cases[i].distance);
+        assert_int_equal(nearest_distance(cases[i].b, cases[i].a, 9), cases[i].distance);
+    }
+    assert_int_equal(nearest_distance("abcd", "wxyz", 2), 3);
+    memset(long_word, 'x', 99);
+    long_word[99] = '\0';
+    assert_int_equal(nearest_distance(long_word, "x", 2), 3);
+    long_word[64] = '\0';
+    assert_int_equal(nearest_distance(long_word, long_word, 2), 0);
+}
+
+static void test_schema_types(void **state)
+{
+    (void)state;
+    assert_string_equal(config_table_types[0], "url");
+    assert_string_equal(config_table_types[1], "json");
+    assert_true(setting_belongs_to(schema_find(&schema_table, "timeout"), "json"));
+    assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), "url"));
+    assert_false(setting_belongs_to(schema_find(&schema_table, "retries"), "json"));
+    assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_schema_every_setting_is_whole),
+        cmocka_unit_test(test_schema_defaults),
+        cmocka_unit_test(test_schema_durations),
+        cmocka_unit_test(test_schema_duration_range_ends),
+        cmocka_unit_test(test_schema_sizes),
+        cmocka_unit_test(test_schema_messages),
+        cmocka_unit_test(test_schema_name_length),
+        cmocka_unit_test(test_schema_bool),
+        cmocka_unit_test(test_schema_headers),
+        cmocka_unit_test(test_schema_hints),
+        cmocka_unit_test(test_schema_distances),
+        cmocka_unit_test(test_schema_types),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,278 @@
+#include "unit.h"
+
+#include "podop/url_template.h"
+
+enum { KEEP_SLASH = 1, NO_SLASH = 2, EITHER = 3 };
+
+static void test_url_template_targets(void **state)
+{
+    static const struct {
+        const char *text, *base;
+        struct table_key key;
+        unsigned slash; /* for which of both this holds */
+        const char *target;
+    } cases[] = {
+        {"http://h/a/\xc2\xa7", "http://h", {.key = TEXT("k")}, EITHER, "/a/k"},
+        {"http://h/a/{}", "http://h", {.key = TEXT("k")}, EITHER, "/a/k"},
+        {"http://h/a/{key}", "http://h", {.key = TEXT("k")}, EITHER, "/a/k"},
+        {"https://h:8443/\xc2\xa7/x", "https://h:8443", {.key = TEXT("k")}, EITHER, "/k/x"},
+        {"HTTPS://[::1]:80/{}", "HTTPS://[::1]:80", {.key = TEXT("k")}, EITHER, "/k"},
+        {"http://h", "http://h", {.key = TEXT("k")}, EITHER, "/"},
+        {"http://h/", "http://h", {.key = TEXT("k")}, EITHER, "/"},
+        {"http://h?q={}", "http://h", {.key = TEXT("k")}, EITHER, "/?q=k"},
+        {"http://h/p?q={}&r={key}", "http://h", {.key = TEXT("k")}, EITHER, "/p?q=k&r=k"},
+        {"http://h/{}{}\xc2\xa7{key}", "http://h", {.key = TEXT("ab")}, EITHER, "/abababab"},
+        {"http://h/a%20b/{}", "http://h", {.key = TEXT("k")}, EITHER, "/a%20b/k"},
+        {"http://h/{}", "http://h", {.key = TEXT("")}, EITHER, "/"},
+        {"http://h/{}", "http://h", {.key = {NULL, 0}}, EITHER, "/"},
+        {"http://h/{}", "http://h", {.key = TEXT("a b@c")}, EITHER, "/a%20b%40c"},
+        {"http://h/{}", "http://h", {.key = TEXT("j\xc3\xb6rg")}, EITHER, "/j%C3%B6rg"},
+        {"http://h/{}", "http://h", {.key = TEXT("a\0b\xff")}, EITHER, "/a%00b%FF"},
+        {"http://h/{}",
+         "http://h",
+         {.key = TEXT("{}{key}{user}")},
+         EITHER,
+         "/%7B%7D%7Bkey%7D%7Buser%7D"}, /* a key is never a format */
+        {"http://h/{}", "http://h", {.key = TEXT("?x=1&y#z;")}, EITHER, "/%3Fx%3D1%26y%23z%3B"},
+        {"http://h/{}", "http://h", {.key = TEXT("%2e%2E")}, EITHER, "/%252e%252E"},
+        {"http://h/{}", "http://h", {.key = TEXT("a/b")}, KEEP_SLASH, "/a/b"},
+        {"http://h/{}", "http://h", {.key = TEXT("a/b")}, NO_SLASH, "/a%2Fb"},
+        {"http://h/{}", "http://h", {.key = TEXT("/")}, KEEP_SLASH, "//"},
+        {"http://h/{}", "http://h", {.key = TEXT("/")}, NO_SLASH, "/%2F"},
+        {"http://h/{}", "http://h", {.key = TEXT("*")}, EITHER, "/%2A"},
+        {"http://h/{}", "http://h", {.key = TEXT("...")}, EITHER, "/..."},
+        {"http://h/{}", "http://h", {.key = TEXT(".a/b./..c")}, KEEP_SLASH, "/.a/b./..c"},
+        {"http://h/{}", "http://h", {.key = TEXT("..?x")}, EITHER, "/..%3Fx"},
+        {"http://h/x.{}", "http://h", {.key = TEXT("")}, EITHER, "/x."},
+        {"http://h/{}?v=..", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=.."},
+        {"http://h/{}?v=/../.", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=/../."},
+        /* priv/KEY by a user */
+        {"http://h/{}", "http://h", {TEXT("k"), TEXT("u"), true}, KEEP_SLASH, "/k/u"},
+        {"http://h/{}", "http://h", {TEXT("k"), TEXT("u"), true}, NO_SLASH, "/k%2Fu"},
+        {"http://h/{}/{key}", "http://h", {TEXT("k"), TEXT("u"), true}, KEEP_SLASH, "/k/u/k/u"},
+        {"http://h/{user}/{}", "http://h", {TEXT("k"), TEXT("u@d"), true}, EITHER, "/u%40d/k"},
+        {"http://h/{}?u={user}", "http://h", {TEXT("k"), TEXT("a&b"), true}, EITHER, "/k?u=a%26b"},
+        {"http://h/{user}/{}", "http://h", {.key = TEXT("k")}, EITHER, "//k"},
+        {"http://h/{}", "http://h", {TEXT("k"), TEXT("u/v"), true}, KEEP_SLASH, "/k/u/v"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        struct url_template *t = url_template_new(cases[i].text, &err);
+
+        if (t == NULL)
+            fail_msg("%s: %s", cases[i].text, err.text);
+        assert_string_equal(url_template_base(t), cases[i].base);
+        for (unsigned slash = KEEP_SLASH; slash <= NO_SLASH; slash++) {
+            struct buf out;
+
+            if ((cases[i].slash & slash) == 0)
+                continue;
+            buf_init(&out, 1000);
+            buf_add(&out, SPAN("GET ")); /* it appends */
+            assert_int_equal(url_template_expand(t, &cases[i].key, slash == KEEP_SLASH, &out),
+                             URL_TARGET_OK);
+            assert_string_equal(buf_string(&out) + 4, cases[i].target);
+            buf_deinit(&out);
+        }
+        url_template_free(&t);
+        assert_null(t);
+    }
+}
+
+static void test_url_template_climbs(void **state)
+{
+    static const struct {
+        const char *text;
+        struct table_key key;
+    } cases[] = {
+        {"http://h/a/{}", {.key = TEXT(".")}},
+        {"http://h/a/{}", {.key = TEXT("..")}},
+        {"http://h/a/{}", {.key = TEXT("../b")}},
+        {"http://h/a/{}", {.key = TEXT("b/..")}},
+        {"http://h/a/{}", {.key = TEXT("b/../c")}},
+        {"http://h/a/{}", {.key = TEXT("b/./c")}},
+        {"http://h/a/{}", {.key = TEXT("/..")}},
+        {"http://h/a/{}", {.key = TEXT("../")}},
+        {"http://h/a/{}/x", {.key = TEXT("..")}},
+        {"http://h/{}", {TEXT(".."), TEXT("u"), true}},
+        {"http://h/{}", {TEXT("k"), TEXT(".."), true}},
+        {"http://h/{}", {TEXT("k"), TEXT("u/../v"), true}},
+        {"http://h/{user}/{}", {TEXT("k"), TEXT("."), true}},
+        {"http://h/a/{}{key}", {.key = TEXT(".")}},
+        {"http://h/a/.{}", {.key = TEXT("")}}, /* only together with the template's text */
+        {"http://h/a/.{}/b", {.key = TEXT("")}},
+        {"http://h/a/{}./b", {.key = TEXT("")}},
+        {"http://h/a/{}.?q", {.key = TEXT("")}},
+        {"http://h/a/{user}{}", {TEXT("."), TEXT(""), true}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        struct url_template *t = url_template_new(cases[i].text, &err);
+
+        assert_non_null(t);
+        for (int keep_slash = 0; keep_slash < 2; keep_slash++) {
+            enum url_target got;
+            struct buf out;
+
+            buf_init(&out, 1000);
+            got = url_template_expand(t, &cases[i].key, keep_slash, &out);
+            if (got != URL_TARGET_CLIMBS)
+                fail_msg("%s with '%.*s': %s", cases[i].text, (int)cases[i].key.key.len,
+                         cases[i].key.key.ptr, buf_string(&out));
+            buf_deinit(&out);
+        }
+        url_template_free(&t);
+    }
+}
+
+static void test_url_template_long(void **state)
+{
+    const struct table_key key = {.key = SPAN("a b")};
+    struct error err = {0};
+    struct url_template *t = url_template_new("http://h/x/{}/y", &err);
+    size_t whole = strlen("/x/a%20b/y");
+
+    (void)state;
+    for (size_t max = 0; max <= whole; max++) {
+        struct buf out;
+
+        buf_init(&out, max);
+        assert_int_equal(url_template_expand(t, &key, true, &out),
+                         max < whole ? URL_TARGET_LONG : URL_TARGET_OK);
+        buf_deinit(&out);
+    }
+    url_template_free(&t);
+}
+
+static void test_url_template_bad(void **state)
+{
+    static const char *const cases[] = {
+        "",
+        "h",
+        "/path/{}",
+        "://h/{}",
+        "http:/h/{}",
+        "http//h/{}",
+        "ftp://h/{}",
+        "httpx://h/{}",
+        "htt://h/{}",
+        "file:///etc/passwd",
+        " http://h/{}",
+        "http://",
+        "http:///{}",
+        "http://?{}",
+        "http://:80/{}",
+        "http://user@h/{}",
+        "http://user:secret@h/{}",
+        "http://@h/{}",
+        "http://h{}/x",
+        "http://{key}/x",
+        "http://\xc2\xa7/x",
+        "http://{user}.h/x",
+        "http://h:{}/x",
+        "http{}://h/x",
+        "\xc2\xa7://h/x",
+        "http://h/#x",
+        "http://h#x",
+        "http://h/{}#",
+        "http://h/{name}",
+        "http://h/{Key}",
+        "http://h/{KEY}",
+        "http://h/{ }",
+        "http://h/{",
+        "http://h/}",
+        "http://h/{}}",
+        "http://h/{{}}",
+        "http://h/{key",
+        "http://h/a b",
+        "http://h/a\tb",
+        "http://h/a\nb",
+        "http://h/a\x7f",
+        "http://h/\"",
+        "http://h/<x>",
+        "http://h/\\",
+        "http://h/^",
+        "http://h/`",
+        "http://h/|",
+        "http://h/\xc3\xb6",
+        "http://h/\xc2",
+        "http://h/\xa7",
+        "http://h\n/x", /* bytes that no URL has, in the authority */
+        "http://a b/x",
+        "http://h{x}/x",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        struct url_template *t = url_template_new(cases[i], &err);
+
+        if (t != NULL)
+            fail_msg("'%s' was taken", cases[i]);
+        assert_int_equal(err.kind, ERR_CONFIG);
+        assert_true(err.text[0] != '\0');
+    }
+}
+
+/* Whatever is wrong besides, a password is in no message. */
+static void test_url_template_error_without_secret(void **state)
+{
+    static const char *const cases[] = {
+        "http://user:hunter2@h/{}", "http://user:hunter2@h/{name}", "http://user:hunter2@h{}/x",
+        "htps://user:hunter2@h/{}", "http://user:hunter2@/{}",      "http://:hunter2@h/{}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+
+        assert_null(url_template_new(cases[i], &err));
+        if (strstr(err.text, "hunter2") != NULL)
+            fail_msg("%s", err.text);
+    }
+}
+
+/* A template that climbs by itself would make every key a miss, and Postfix reject mail. */
+static void test_url_template_must_not_climb_by_itself(void **state)
+{
+    static const char *const cases[] = {"http://h/../{}", "http://h/./{}", "http://h/a/../b?q={}",
+                                        "http://h/{}/..", "http://h/.?q={}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        struct url_template *t = url_template_new(cases[i], &err);
+
+        if (t != NULL)
+            fail_msg("'%s' was taken", cases[i]);
+        assert_int_equal(err.kind, ERR_CONFIG);
+    }
+}
+
+static void test_url_template_free_null(void **state)
+{
+    struct url_template *t = NULL;
+
+    (void)state;
+    url_template_free(&t);
+    assert_null(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_url_template_targets),
+        cmocka_unit_test(test_url_template_climbs),
+        cmocka_unit_test(test_url_template_long),
+        cmocka_unit_test(test_url_template_bad),
+        cmocka_unit_test(test_url_template_error_without_secret),
+        cmocka_unit_test(test_url_template_must_not_climb_by_itself),
+        cmocka_unit_test(test_url_template_free_null),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
