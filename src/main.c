@@ -61,13 +61,20 @@ static void run(struct ev_loop *loop, struct server *server)
     ev_signal_stop(loop, &interrupt);
 }
 
+/* What is not told yet, and what to exit with. */
+static int fail(const struct error *err)
+{
+    if (err->text[0] != '\0')
+        fprintf(stderr, "podop: %s\n", err->text);
+    return exit_status(err);
+}
+
 static int check(struct ev_loop *loop, const struct config_source *source)
 {
     struct error err = {0};
 
     if (server_check(loop, source, print_fault, NULL, &err) == -1) {
-        fprintf(stderr, "podop: %s\n", err.text);
-        return exit_status(&err);
+        return fail(&err);
     }
     printf("configuration OK\n");
     return 0;
@@ -79,8 +86,7 @@ static int serve(struct ev_loop *loop, const struct config_source *source)
     struct server *server = server_new(loop, source, print_fault, NULL, &err);
 
     if (server == NULL) {
-        fprintf(stderr, "podop: %s\n", err.text);
-        return exit_status(&err);
+        return fail(&err);
     }
     run(loop, server);
     server_free(&server);

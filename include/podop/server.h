@@ -10,8 +10,8 @@ struct ev_loop;
 struct server;
 
 /* Reads the configuration, opens tables and sockets and drops privileges; clients wait until
- * server_run(). NULL with the kind of failure in err; each fault of the configuration goes to
- * report. source is borrowed for the server's life. */
+ * server_run(). NULL with the failure in err; each fault of the configuration goes to report, and
+ * err has no text then. source is borrowed for the server's life. */
 struct server *server_new(struct ev_loop *loop, const struct config_source *source,
                           config_report_fn *report, void *arg, struct error *err);
 void server_free(struct server **server);

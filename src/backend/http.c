@@ -179,7 +179,8 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     return call->discarded > DISCARD_BYTES_MAX ? 0 : len;
 }
 
-/* Called for each line, of trailers as well. libcurl 7.88 takes a head that is cut off for an answer; we must not. */
+/* Called for each line, of trailers as well. libcurl 7.88 takes a head that is cut off for an
+ * answer; we must not. */
 static size_t on_header(char *line, size_t one, size_t len, void *arg)
 {
     struct http_call *call = arg;

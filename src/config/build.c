@@ -1,7 +1,6 @@
 #include "build.h"
 
 #include "nearest.h"
-#include "podop/address.h"
 #include "podop/mem.h"
 #include "schema.h"
 
@@ -189,7 +188,6 @@ static void build_listener(const struct node *node, size_t index, struct listen_
 {
     char where[WHERE_BYTES_MAX];
     const struct scope scope = {where, NULL, false};
-    struct error err = {0};
 
     listener->origin = xstrdup(node->origin);
     if (node->kind != NODE_GROUP) {
@@ -200,8 +198,6 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     schema_set_defaults(&schema_listen, listener);
     walk(&schema_listen, node, listener, &scope, faults);
     check_mandatory(&schema_listen, node, &scope, faults);
-    if (listener->socket != NULL && address_check(listener->socket, &err) == -1)
-        fault_add(faults, node_find(node, "socket")->origin, "%s", err.text);
 }
 
 /* A section that is no list, or an empty one, leaves podop nothing to do. */
@@ -292,23 +288,25 @@ static void check_served(const struct node *listener, const struct node *tables,
     }
 }
 
+/* What only the layers above can judge, told with the line of the setting itself. */
 static void check_beyond(const struct config *config, const struct config_checks *checks,
+                         const struct node *listen, const struct node *tables,
                          struct faults *faults)
 {
     struct error err = {0};
 
     for (size_t i = 0; i < config->listen_count; i++) {
-        const struct listen_config *listen = &config->listen[i];
+        const struct listen_config *l = &config->listen[i];
 
-        if (listen->socket != NULL && checks->listen(listen, &err) == -1)
-            fault_add(faults, listen->origin, "%s", err.text);
+        if (l->socket != NULL && checks->listen(l, &err) == -1)
+            fault_add(faults, node_find(listen->children[i], "socket")->origin, "%s", err.text);
     }
     for (size_t i = 0; i < config->table_count; i++) {
-        const struct table_config *table = &config->tables[i];
+        const struct table_config *t = &config->tables[i];
 
-        if (table->name != NULL && table->type != NULL && table->param != NULL &&
-            checks->table(table, &err) == -1)
-            fault_add(faults, table->origin, "table '%s': %s", table->name, err.text);
+        if (t->name != NULL && t->type != NULL && t->param != NULL && checks->table(t, &err) == -1)
+            fault_add(faults, node_find(tables->children[i], "param")->origin, "table '%s': %s",
+                      t->name, err.text);
     }
 }
 
@@ -341,6 +339,6 @@ struct config *config_build(const struct node *root, const struct config_checks 
         build_table(tables->children[i], defaults, i, &config->tables[i], faults);
     check_table_doubles(config, faults);
     if (checks != NULL)
-        check_beyond(config, checks, faults);
+        check_beyond(config, checks, listen, tables, faults);
     return config;
 }

@@ -175,7 +175,7 @@ static const struct setting listen_settings[] = {
     {"max_request", SETTING_SIZE, FIELD(listen_config, max_request), 1, 64 * MIB,
      .default_note = "64K for a socketmap request, 1M for a dict line",
      .doc = "the longest request that is read"},
-    {"max_reply", SETTING_SIZE, FIELD(listen_config, max_reply), 1, 64 * MIB,
+    {"max_reply", SETTING_SIZE, FIELD(listen_config, max_reply), 3, 64 * MIB,
      .default_text = "100000", .doc = "of a socketmap reply; Postfix refuses more than 100000"},
 };
 const struct setting_group schema_listen = {.name = "listen", GROUP_OF(listen_settings)};

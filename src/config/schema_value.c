@@ -357,17 +357,19 @@ static int store_statuses(const struct setting *setting, const struct node *valu
                           struct status_set *to, const char *where, struct faults *faults)
 {
     struct status_set set = {0};
+    int result = 0;
 
     if (value->kind != NODE_LIST && value->kind != NODE_ARRAY)
         return fault_verdict(setting, value, where, faults, VALUE_WRONG_KIND);
     for (size_t i = 0; i < value->count; i++) {
         if (!add_status(&set, value->children[i]))
-            return fault_value(
-                setting, value->children[i], where, faults,
-                "must hold codes from 201 to 599, \"3xx\", \"4xx\" and \"5xx\" only");
+            result =
+                fault_value(setting, value->children[i], where, faults,
+                            "must hold codes from 201 to 599, \"3xx\", \"4xx\" and \"5xx\" only");
     }
-    *to = set;
-    return 0;
+    if (result == 0)
+        *to = set;
+    return result;
 }
 
 static enum verdict parse_number(const struct setting *setting, const struct node *value,

@@ -3,6 +3,7 @@
 #include "podop/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -163,6 +164,15 @@ static void feed_new(struct client *c, struct span bytes)
     }
 }
 
+/* Nobody is there to read answers: a unix socket tells that from a peer that only stopped sending.
+ */
+static bool is_hung_up(int fd)
+{
+    struct pollfd state = {.fd = fd};
+
+    return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
+}
+
 /* Reads what is there and the session has room for. false: the connection is broken. */
 static bool read_requests(struct client *c)
 {
@@ -171,7 +181,9 @@ static bool read_requests(struct client *c)
 
         if (n == -1)
             return errno == EAGAIN || errno == EINTR;
-        if (n == 0) { /* it may have shut down only its sending side */
+        if (n == 0 && is_hung_up(c->io.fd))
+            return false;
+        if (n == 0) { /* only its sending side is shut down, as far as we know */
             c->phase = PHASE_DRAINING;
             buf_deinit(&c->in);
             set_timer(c, 0);

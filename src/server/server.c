@@ -85,7 +85,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     client_world_init(&s->clients, loop, &s->log);
     s->config = config_load(&checked, report, arg);
     if (s->config == NULL) {
-        error_set(err, ERR_CONFIG, "the configuration has errors");
+        err->kind = ERR_CONFIG;
         goto fail;
     }
     log_as_configured(&s->log, s->config);
@@ -94,7 +94,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
         goto fail;
     s->router = open_tables(s, report, arg);
     if (s->router == NULL) {
-        error_set(err, ERR_CONFIG, "the configuration has errors");
+        err->kind = ERR_CONFIG;
         goto fail;
     }
     return s;
@@ -180,6 +180,10 @@ void server_stop(struct server *s)
         return;
     }
     s->is_stopping = true;
+    if (s->config->shutdown_timeout_ms == 0) {
+        ev_break(s->loop, EVBREAK_ALL);
+        return;
+    }
     log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
     close_listeners(s);
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;

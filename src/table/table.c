@@ -257,14 +257,18 @@ static void fetch_unlink(struct fetch *fetch)
     *link = fetch->next_shared;
 }
 
+static bool is_outage(enum reply_status status)
+{
+    return status == REPLY_TEMPORARY || status == REPLY_TIMEOUT;
+}
+
 /* An answer from before the outage is better than none. */
 static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
 {
     struct reply stale;
 
-    if (reply->status != REPLY_TEMPORARY && reply->status != REPLY_TIMEOUT)
-        return;
-    if (cache_get(fetch->table->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
+    if (is_outage(reply->status) &&
+        cache_get(fetch->table->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
         *reply = stale;
 }
 
@@ -272,10 +276,13 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
     struct reply reply = *answer;
+    uint64_t now_ms = clock_now_ms();
 
+    if (is_outage(answer->status))
+        outage_failed(&t->outage, t->env.log, t->name, answer->reason, now_ms);
+    else
+        outage_worked(&t->outage, t->env.log, t->name, now_ms);
     if (t->cache != NULL) {
-        uint64_t now_ms = clock_now_ms();
-
         cache_put(t->cache, fetch->identity, &reply, now_ms);
         prefer_stale(fetch, &reply, now_ms);
     }

@@ -4,6 +4,7 @@
 
 #include "podop/buf.h"
 #include "podop/hash.h"
+#include "podop/outage.h"
 #include "podop/table.h"
 
 struct table_ops;
@@ -16,6 +17,7 @@ struct table {
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
+    struct outage outage; /* of what is behind it */
     struct cache *cache; /* NULL: none */
     bool shares;         /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;

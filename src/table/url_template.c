@@ -125,7 +125,7 @@ static int parse_target(struct url_template *t, struct error *err)
 struct url_template *url_template_new(const char *text, struct error *err)
 {
     struct url_template *t = xcalloc(1, sizeof(*t));
-    const char *target;
+    const char *target = NULL;
     struct buf path;
 
     if (parse_base(t, text, &target, err) == -1)

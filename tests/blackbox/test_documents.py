@@ -79,8 +79,9 @@ class Pages(Case):
 
 class Example(Case):
     def check(self, path, cwd):
-        done = subprocess.run([harness.binary("PODOP"), "-t", "-c", path], cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=harness.GUARD, env=harness.clean_environment(), check=False)
+        done = subprocess.run([harness.binary("PODOP"), "-t", "-c", path], cwd=cwd, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=harness.GUARD, env=harness.clean_environment(),
+                              check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "configuration OK\n", ""))
 
     def test_as_it_is(self):

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import harness
 from harness import CLOSE, Case, http, url_table
 
+PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
+
 MAIN_CF = """
 compatibility_level = 3.6
 queue_directory = {dir}/queue
@@ -88,7 +90,8 @@ class Postfix:
     def run(self, *command, stdin=None):
         """A Postfix command with this configuration."""
         return subprocess.run([command[0], "-c", self.path("etc"), *command[1:]], input=stdin, encoding="utf-8",
-                              errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False)
+                              errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False,
+                              env={**os.environ, "PATH": PATH})
 
     def start(self):
         done = self.run("postfix", "start")
@@ -136,7 +139,7 @@ class WithPostfix(Case):
 
     def setUp(self):
         super().setUp()
-        harness.need(shutil.which("postmap") and shutil.which("postfix"), "Postfix")
+        harness.need(shutil.which("postmap", path=PATH) and shutil.which("postfix", path=PATH), "Postfix")
         harness.need(os.geteuid() == 0, "root, to run Postfix")
         os.chmod(self.dir, 0o755)
         self.postfix = Postfix(self.socket)

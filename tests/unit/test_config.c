@@ -122,7 +122,7 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:8: 'max_request' in socket 'unix:/s' must be from 1 to 64M, got 99999999999\n"
         "podop.conf:10: 'listen' expects groups, ( { ... } ), got \"/t\"\n"
         "podop.conf:8: socket 'unix:/s' is already listened on (podop.conf:6)\n"
-        "podop.conf:11: 'timeout' in 'defaults' must be from 1ms to 1h, got 0\n"
+        "podop.conf:11: 'timeout' in 'defaults' must be from 1ms to 1d, got 0\n"
         "podop.conf:11: 'retries' in 'defaults' must be from 0 to 10, got 11\n"
         "podop.conf:11: 'name' is a table's own, and cannot stand in 'defaults'\n"
         "podop.conf:11: unknown setting 'tll' in 'cache' of 'defaults' (did you mean 'ttl'?)\n"
@@ -158,17 +158,64 @@ static void test_config_nothing_to_do(void **state)
                   "podop.conf:3: 'defaults' expects a group, { ... }, got 5\n");
 }
 
-/* address.h knows what an address is; its complaint comes with the line. */
-static void test_config_bad_address(void **state)
+static int refuse_socket(const struct listen_config *listen, struct error *err)
 {
-    struct heard heard;
+    return error_set(err, ERR_CONFIG, "no address: %s", listen->socket);
+}
+
+static int refuse_table(const struct table_config *table, struct error *err)
+{
+    return error_set(err, ERR_CONFIG, "no %s: %s", table->type, table->param);
+}
+
+/* What the layers above say is told with file and line, each once; what is incomplete they never
+ * see. */
+static void test_config_checks_from_above(void **state)
+{
+    static const struct config_checks checks = {.listen = refuse_socket, .table = refuse_table};
 
     (void)state;
-    write_text("podop.conf",
-               "listen = ( { mode = \"auto\";\n socket = \"nowhere\"; } );\n" TABLE(""));
-    assert_null(load(&(struct config_source){.file = "podop.conf"}, &heard));
-    assert_true(strncmp(heard.text, "podop.conf:2: 'nowhere'", 23) == 0);
-    assert_ptr_equal(strchr(heard.text, '\n'), heard.text + strlen(heard.text) - 1); /* once */
+    assert_faults("listen = ( { socket = \"/s\"; }, { mode = \"auto\"; } );\n"
+                  "tables = (\n"
+                  "  { name = \"a\"; type = \"json\"; param = \"/p\"; },\n"
+                  "  { name = \"b\"; type = \"nosuch\"; param = \"/p\"; } );\n",
+                  (struct config_source){.checks = &checks},
+                  "podop.conf:1: 'socket' is missing in listen.[1]\n"
+                  "podop.conf:4: 'type' in table 'b' must be \"url\" or \"json\", got \"nosuch\"\n"
+                  "podop.conf:1: no address: /s\n"
+                  "podop.conf:3: table 'a': no json: /p\n");
+}
+
+static void test_config_share(void **state)
+{
+    static const struct {
+        const char *defaults, *table;
+        bool share;
+    } cases[] = {
+        {"", "", false},
+        {"", "cache = { ttl = 5; };", true},
+        {"", "cache = { ttl = 5; }; share = false;", false},
+        {"", "share = true;", true},
+        {"share = true;", "", true},
+        {"share = true;", "share = false;", false},
+        {"share = false;", "cache = { ttl = 5; };", false},
+        {"cache = { ttl = 5; };", "", true},
+        {"cache = { ttl = 5; };", "cache = { ttl = 0; };", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[512];
+        struct config *config;
+
+        snprintf(text, sizeof(text),
+                 LISTEN "defaults = { %s };\n"
+                        "tables = ( { name = \"a\"; type = \"url\"; param = \"p\"; %s } );\n",
+                 cases[i].defaults, cases[i].table);
+        config = load_good(text, file_only);
+        assert_int_equal(config->tables[0].share, cases[i].share);
+        config_free(&config);
+    }
 }
 
 static void test_config_files_that_cannot_be_read(void **state)
@@ -333,7 +380,8 @@ int main(void)
         cmocka_unit_test(test_config_everything),
         cmocka_unit_test(test_config_all_faults_in_one_go),
         cmocka_unit_test(test_config_nothing_to_do),
-        cmocka_unit_test(test_config_bad_address),
+        cmocka_unit_test(test_config_checks_from_above),
+        cmocka_unit_test(test_config_share),
         cmocka_unit_test(test_config_files_that_cannot_be_read),
         cmocka_unit_test(test_config_syntax_errors),
         cmocka_unit_test(test_config_include),

@@ -57,7 +57,7 @@ static struct node *node_of(const struct value *value)
 static int store(const struct setting *setting, const struct value *value, void *base,
                  struct heard *heard)
 {
-    struct faults faults = {hear, heard, 0};
+    struct faults faults = {hear, heard, heard->count};
     struct node *node = node_of(value);
     int result = setting_store(setting, node, base, " in table 'a'", &faults);
 
@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 13 + 5 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 16 + 5 + 2);
 }
 
 static void test_schema_defaults(void **state)
@@ -482,6 +482,42 @@ static void test_schema_headers(void **state)
     }
 }
 
+static void test_schema_statuses(void **state)
+{
+    static const struct value good[] = {INTEGER(201), INTEGER(404), INTEGER(599), STRING("3xx"),
+                                        STRING("5XX")};
+    static const struct value bad[] = {INTEGER(200),  INTEGER(600),  INTEGER(0),   INTEGER(-404),
+                                       STRING("2xx"), STRING("6xx"), STRING("4x"), STRING("4xxx"),
+                                       STRING(""),    STRING("404"), FLOAT(404),   KIND(NODE_LIST)};
+    const struct setting *setting = schema_find(&schema_table, "miss");
+    struct table_config table = {0};
+    struct heard heard = {0};
+    struct faults faults = {hear, &heard, 0};
+    struct node *list = node_new(NODE_LIST, "miss", "f:1");
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        node_add(list, node_of(&good[i]));
+    assert_int_equal(setting_store(setting, list, &table, "", &faults), 0);
+    for (unsigned code = 0; code < 1200; code++) {
+        bool is_code = code == 201 || code == 404 || code == 599;
+        bool is_class = (code >= 300 && code < 400) || (code >= 500 && code < 600);
+
+        assert_int_equal(status_set_has_code(&table.miss, code), is_code);
+        assert_int_equal(status_set_has_class(&table.miss, code), is_class);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        node_add(list, node_of(&bad[i]));
+    assert_int_equal(setting_store(setting, list, &table, "", &faults), -1);
+    assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is told */
+    assert_string_equal(heard.text, "f:1: 'miss' must hold codes from 201 to 599, \"3xx\", \"4xx\" "
+                                    "and \"5xx\" only, got a list");
+    assert_true(status_set_has_code(&table.miss, 404));
+    node_free(&list);
+    assert_int_equal(store(setting, &(const struct value)INTEGER(404), &table, &heard), -1);
+    assert_non_null(strstr(heard.text, "expects a list of HTTP statuses such as ( 404, \"5xx\" )"));
+}
+
 static void test_schema_hints(void **state)
 {
     static const struct {
@@ -568,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_schema_name_length),
         cmocka_unit_test(test_schema_bool),
         cmocka_unit_test(test_schema_headers),
+        cmocka_unit_test(test_schema_statuses),
         cmocka_unit_test(test_schema_hints),
         cmocka_unit_test(test_schema_distances),
         cmocka_unit_test(test_schema_types),

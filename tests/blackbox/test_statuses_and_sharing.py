@@ -1,11 +1,11 @@
-"""Parts of the contract that the first stage of podop leaves out: not registered with ctest before they are built."""
+"""What a table may say against the rule: miss and temporary statuses, shared requests."""
 
 import harness
 from harness import Case, echo, http, netstring, url_table
 
 
 class SharedRequests(Case):
-    """interface.md section 5: in a table with a cache, lookups of one key that wait at the same time share a request."""
+    """In a table with a cache, lookups of one key that wait at the same time share a request (section 5)."""
 
     def setUp(self):
         super().setUp()
@@ -35,7 +35,7 @@ class SharedRequests(Case):
 
 
 class Codes(Case):
-    """interface.md section 4: miss and temporary override the answer table."""
+    """miss and temporary override the answer table (section 4)."""
 
     def test_miss_and_temporary_move_codes(self):
         cases = [

@@ -1,0 +1,21 @@
+/* outage.h - something that others depend on fails, for a while: one warning at the start, one a
+ * minute with a count while it lasts, one at the end. */
+#ifndef PODOP_OUTAGE_H
+#define PODOP_OUTAGE_H
+
+#include "podop/log.h"
+
+struct outage {
+    uint64_t since_ms; /* 0: all is well */
+    uint64_t failed_at_ms, told_at_ms;
+    uint64_t failures;
+};
+
+/* One more failure of what is called name, such as a table. */
+void outage_failed(struct outage *outage, struct log *log, const char *name, struct span reason,
+                   uint64_t now_ms);
+/* It works. That is the end of the outage when the last failure is a second ago, so that what fails
+ * every other time does not write two lines a time. */
+void outage_worked(struct outage *outage, struct log *log, const char *name, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,63 @@
+#include "fake_peer.h"
+
+#include <stdlib.h>
+
+static void on_wake(void *arg)
+{
+    struct fake_peer *peer = arg;
+
+    peer->wakes++;
+}
+
+void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
+                    const struct router *router)
+{
+    *peer = (struct fake_peer){.protocol = protocol};
+    peer->listen.max_reply = 100000;
+    peer->service = (struct service){router, &peer->listen, &peer->log};
+    buf_init(&peer->in, SIZE_MAX);
+    buf_init(&peer->out, SIZE_MAX);
+    peer->session = protocol->open(&(struct session_io){
+        .service = &peer->service,
+        .out = &peer->out,
+        .wake = on_wake,
+        .wake_arg = peer,
+        .conn = 17,
+    });
+}
+
+void fake_peer_close(struct fake_peer *peer)
+{
+    peer->protocol->close(&peer->session);
+    if (peer->session != NULL)
+        abort();
+    buf_deinit(&peer->in);
+    buf_deinit(&peer->out);
+}
+
+/* The session gets a copy without a byte behind it: a sanitizer sees who reads too far, or later.
+ */
+void fake_peer_feed(struct fake_peer *peer)
+{
+    size_t used = 0;
+    char *copy;
+
+    if (peer->is_bad || peer->in.len == 0)
+        return;
+    copy = malloc(peer->in.len);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, peer->in.ptr, peer->in.len);
+    peer->is_bad =
+        peer->protocol->feed(peer->session, (struct span){copy, peer->in.len}, &used) == FEED_BAD;
+    free(copy);
+    if (used > peer->in.len)
+        abort();
+    buf_drop(&peer->in, used);
+}
+
+void fake_peer_send(struct fake_peer *peer, struct span bytes)
+{
+    buf_add(&peer->in, bytes);
+    fake_peer_feed(peer);
+}

@@ -1,0 +1,296 @@
+#include "unit.h"
+
+#include "podop/table.h"
+
+#include "fake_table.h"
+
+#include <ev.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct ev_loop *loop;
+
+static int setup(void **state)
+{
+    (void)state;
+    loop = ev_loop_new(EVFLAG_AUTO);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    ev_loop_destroy(loop);
+    return 0;
+}
+
+static struct table *open_path(char *path, struct error *err)
+{
+    char name[] = "local", type[] = "json";
+    const struct table_config config = {
+        .name = name, .type = type, .param = path, .timeout_ms = 1000};
+    const struct table_env env = {.loop = loop};
+
+    return table_open(&config, &env, err);
+}
+
+static struct table *open_content(struct span content, struct error *err)
+{
+    struct fake_file file;
+    struct table *t;
+
+    fake_file_open(&file, content);
+    t = open_path(file.path, err);
+    fake_file_close(&file); /* it was read, and is not needed any more */
+    return t;
+}
+
+struct answer {
+    unsigned count;
+    enum reply_status status;
+    struct buf map, dict;
+};
+
+static void on_reply(void *arg, const struct reply *reply)
+{
+    struct answer *a = arg;
+
+    a->count++;
+    a->status = reply->status;
+    buf_add(&a->map, reply->map_value);
+    buf_add(&a->dict, reply->dict_value);
+}
+
+/* dict.ptr NULL: a miss. */
+static void assert_answer(struct table *t, const struct table_key *key, struct span map,
+                          struct span dict)
+{
+    struct answer a = {0};
+
+    buf_init(&a.map, SIZE_MAX);
+    buf_init(&a.dict, SIZE_MAX);
+    table_lookup(t, key, on_reply, &a);
+    assert_int_equal(a.count, 0);
+    ev_run(loop, EVRUN_NOWAIT);
+    assert_int_equal(a.count, 1);
+    assert_int_equal(a.status, dict.ptr == NULL ? REPLY_MISS : REPLY_FOUND);
+    assert_true(span_equal(buf_span(&a.map), map));
+    assert_true(span_equal(buf_span(&a.dict), dict));
+    buf_deinit(&a.map);
+    buf_deinit(&a.dict);
+}
+
+static void test_json_table_answers(void **state)
+{
+    static const struct span content =
+        TEXT("\n{ \"bob@example.com\" : \"al@example.com\",\n"
+             "\"\": \"empty\", \" a \\\"b\\\" \": \"blanks\", \"j\\u00f6rg\": \"J\", "
+             "\"nul\\u0000\": 0,\n"
+             "\"list\": [ \"a\", 1.10, null ], \"none\": [], \"void\": \"\", \"null\": null,\n"
+             "\"object\": { \"x\": [1, 2] }, \"big\": 12345678901234567890123, \"yes\": true,\n"
+             "\"text\": \"\\u00e4\\n\", \"quota/al\": 5, \"quota/\": 6 }\n");
+    static const struct {
+        struct table_key key;
+        struct span map, dict;
+    } cases[] = {
+        {{.key = TEXT("bob@example.com")}, TEXT("al@example.com"), TEXT("al@example.com")},
+        {{.key = TEXT("")}, TEXT("empty"), TEXT("empty")},
+        {{.key = {NULL, 0}}, TEXT("empty"), TEXT("empty")},
+        {{.key = TEXT(" a \"b\" ")}, TEXT("blanks"), TEXT("blanks")},
+        {{.key = TEXT("j\xc3\xb6rg")}, TEXT("J"), TEXT("J")},
+        {{.key = TEXT("nul\0")}, TEXT("0"), TEXT("0")},
+        {{.key = TEXT("list")}, TEXT("a,1.10"), TEXT("[\"a\",1.10,null]")},
+        {{.key = TEXT("none")}, TEXT(""), TEXT("[]")},
+        {{.key = TEXT("void")}, TEXT(""), TEXT("")},
+        {{.key = TEXT("null")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("object")}, TEXT("{\"x\":[1,2]}"), TEXT("{\"x\":[1,2]}")},
+        {{.key = TEXT("big")}, TEXT("12345678901234567890123"), TEXT("12345678901234567890123")},
+        {{.key = TEXT("yes")}, TEXT("true"), TEXT("true")},
+        {{.key = TEXT("text")}, TEXT("\xc3\xa4\n"), TEXT("\xc3\xa4\n")},
+        {{.key = TEXT("quota"), .user = TEXT("al"), .is_private = true}, TEXT("5"), TEXT("5")},
+        {{.key = TEXT("quota"), .user = TEXT(""), .is_private = true}, TEXT("6"), TEXT("6")},
+        {{.key = TEXT("quota/al")}, TEXT("5"), TEXT("5")},
+        {{.key = TEXT("quota"), .user = TEXT("bo"), .is_private = true}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("quota")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("Bob@example.com")}, {NULL, 0}, {NULL, 0}}, /* keys are bytes */
+        {{.key = TEXT("bob@example.co")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("bob@example.com ")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("nul")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("j\\u00f6rg")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("\xff")}, {NULL, 0}, {NULL, 0}},
+        {{.key = TEXT("x")}, {NULL, 0}, {NULL, 0}}, /* a member of a member is no key */
+    };
+    struct error err = {0};
+    struct table *t = open_content(content, &err);
+
+    (void)state;
+    if (t == NULL)
+        fail_msg("%s", err.text);
+    assert_string_equal(table_name(t), "local");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_answer(t, &cases[i].key, cases[i].map, cases[i].dict);
+    table_unref(&t);
+}
+
+static void test_json_table_small(void **state)
+{
+    static const char *const contents[] = {"{}", " { } ", "{\"\":\"\"}", "{\"\":null}",
+                                           "{\"k\":1}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        struct error err = {0};
+        struct table *t = open_content(span_of(contents[i]), &err);
+
+        if (t == NULL)
+            fail_msg("%s: %s", contents[i], err.text);
+        assert_answer(t, &(struct table_key){.key = SPAN("a")}, (struct span){NULL, 0},
+                      (struct span){NULL, 0});
+        assert_answer(t, &(struct table_key){.key = SPAN("z")}, (struct span){NULL, 0},
+                      (struct span){NULL, 0});
+        if (i == 2)
+            assert_answer(t, &(struct table_key){.key = SPAN("")}, SPAN(""), SPAN(""));
+        table_unref(&t);
+    }
+}
+
+/* Every key of a large file is found, and none between them. */
+static void test_json_table_many(void **state)
+{
+    enum { COUNT = 2000 };
+    char text[32];
+    struct buf content;
+    struct error err = {0};
+    struct table *t;
+
+    (void)state;
+    buf_init(&content, SIZE_MAX);
+    for (unsigned i = 0; i < COUNT; i++) { /* 7919 is prime: in no order */
+        snprintf(text, sizeof(text), "%s\"key%u\":%u", i == 0 ? "{" : ",", i * 7919 % COUNT,
+                 i * 7919 % COUNT);
+        buf_add(&content, span_of(text));
+    }
+    buf_add(&content, SPAN("}"));
+    t = open_content(buf_span(&content), &err);
+    assert_non_null(t);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct table_key key;
+
+        snprintf(text, sizeof(text), "key%u", i);
+        key = (struct table_key){.key = span_of(text)};
+        assert_answer(t, &key, span_of(text + 3), span_of(text + 3));
+        text[strlen(text) + 1] = '\0';
+        text[strlen(text)] = 'x';
+        key = (struct table_key){.key = span_of(text)};
+        assert_answer(t, &key, (struct span){NULL, 0}, (struct span){NULL, 0});
+    }
+    table_unref(&t);
+    buf_deinit(&content);
+}
+
+static void test_json_table_broken_files(void **state)
+{
+    static const struct {
+        struct span content;
+        const char *says; /* besides the path */
+    } cases[] = {
+        {TEXT(""), "line 1, column 1"},
+        {TEXT("\n\n"), "line"},
+        {TEXT("{"), "line 1, column 2"},
+        {TEXT("{\"a\":1"), "line 1, column 7"},
+        {TEXT("{\"a\":1,\n\"b\":}"), "line 2, column 5"},
+        {TEXT("{\"a\":1,\n\"b\":nope}"), "line 2, column 5"},
+        {TEXT("{\"a\":1}\n{}"), "line 2, column 1"},
+        {TEXT("[]"), "line 1, column 1"},
+        {TEXT("\"text\""), "line 1, column 1"},
+        {TEXT("null"), "line 1, column 1"},
+        {TEXT("{\"a\":1,\n \"\xff\":2}"), "line 2, column 3"},
+        {TEXT("{\"a\":1,\"b\":2,\"a\":3}"), "\"a\" is there twice"},
+        {TEXT("{\"a\":1,\"\\u0061\":1}"), "\"a\" is there twice"},
+        {TEXT("{\"\":1,\"\":1}"), "\"\" is there twice"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+
+        if (open_content(cases[i].content, &err) != NULL)
+            fail_msg("%s was taken", cases[i].content.ptr);
+        assert_int_not_equal(err.kind, ERR_NONE);
+        if (strstr(err.text, cases[i].says) == NULL)
+            fail_msg("%zu: '%s' without '%s'", i, err.text, cases[i].says);
+        assert_true(span_starts_with(span_of(err.text), SPAN("/proc/self/fd/")));
+    }
+}
+
+/* Cut off anywhere, it is refused: half a file of aliases must not be in use. */
+static void test_json_table_cut_anywhere(void **state)
+{
+    const struct span whole = SPAN("{ \"a\": \"x\", \"b\": [1, {\"c\": null}] }");
+
+    (void)state;
+    for (size_t len = 0; len < whole.len; len++) {
+        struct error err = {0};
+
+        if (open_content((struct span){whole.ptr, len}, &err) != NULL)
+            fail_msg("%.*s was taken", (int)len, whole.ptr);
+    }
+}
+
+static void test_json_table_unreadable(void **state)
+{
+    char dir[] = "/tmp/podop-unit-XXXXXX";
+    char path[64];
+    struct error err = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_null(open_path(dir, &err));
+    assert_non_null(strstr(err.text, dir));
+    snprintf(path, sizeof(path), "%s/none.json", dir);
+    assert_null(open_path(path, &err));
+    assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, "No such file"));
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: opening must not wait */
+    assert_null(open_path(path, &err));
+    assert_non_null(strstr(err.text, path));
+    unlink(path);
+    rmdir(dir);
+}
+
+static void test_json_table_cancel(void **state)
+{
+    struct error err = {0};
+    struct table *t = open_content(SPAN("{\"a\":1}"), &err);
+    struct answer a = {0}, b = {0};
+    struct table_op *op;
+
+    (void)state;
+    buf_init(&b.map, SIZE_MAX);
+    buf_init(&b.dict, SIZE_MAX);
+    op = table_lookup(t, &(struct table_key){.key = SPAN("a")}, on_reply, &a);
+    table_lookup(t, &(struct table_key){.key = SPAN("a")}, on_reply, &b);
+    table_op_cancel(&op);
+    assert_null(op);
+    table_unref(&t);
+    ev_run(loop, EVRUN_NOWAIT);
+    assert_int_equal(a.count, 0);
+    assert_int_equal(b.count, 1);
+    buf_deinit(&b.map);
+    buf_deinit(&b.dict);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_table_answers),
+        cmocka_unit_test(test_json_table_small),
+        cmocka_unit_test(test_json_table_many),
+        cmocka_unit_test(test_json_table_broken_files),
+        cmocka_unit_test(test_json_table_cut_anywhere),
+        cmocka_unit_test(test_json_table_unreadable),
+        cmocka_unit_test(test_json_table_cancel),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
