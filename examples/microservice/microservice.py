@@ -6,7 +6,10 @@
                                     an object of names and values for everything else
     POST   /meta/some/key           stores the body, any JSON: 204
     DELETE /meta/some/key           204, whether it was there or not
-    PATCH  /quota/messages/bob      {"inc": 5} adds 5: 204; 404 without a value, 409 if it is none
+    PATCH  /quota/messages          {"inc": 5} adds 5: 204; 404 without a value, 409 if it is none
+
+A key of one user's comes as PATH/USER with the header "Podop-User: USER", and what lies below a path of
+theirs is asked for as PATH/ with that header. So each user has entries apart from those that all share.
 """
 import argparse
 import json
@@ -34,42 +37,43 @@ FIRST_ENTRIES = {
 def open_database(file):
     db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'entry'").fetchone():
-        db.execute("CREATE TABLE entry (path TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        db.execute("CREATE TABLE entry (user TEXT, path TEXT, value TEXT, PRIMARY KEY (user, path))")
         for path, value in FIRST_ENTRIES.items():
-            store(db, path, json.dumps(value))
+            store(db, "", path, json.dumps(value))
     return db
 
 
-def lookup(db, path, _body=""):
+def lookup(db, user, path, _body=""):
+    entries = "SELECT path, value FROM entry WHERE user = ? AND path "
     if not path.endswith("/"):
-        row = db.execute("SELECT value FROM entry WHERE path = ?", [path]).fetchone()
-        return (200, row[0]) if row else (404, "")
+        row = db.execute(entries + "= ?", [user, path]).fetchone()
+        return (200, row[1]) if row else (404, "")
     end = path[:-1] + "0"  # "0" comes after "/", so this comes after all that lies below
-    rows = db.execute("SELECT path, value FROM entry WHERE path > ? AND path < ?", [path, end])
+    rows = db.execute(entries + "> ? AND path < ?", [user, path, end])
     below = {json.dumps(name.removeprefix(path)): value for name, value in rows}
     if path.endswith("/userdb/"):
         return 200, "[" + ", ".join(below) + "]"
     return 200, "{" + ", ".join(f"{name}: {value}" for name, value in below.items()) + "}"
 
 
-def store(db, path, body):
+def store(db, user, path, body):
     json.loads(body, parse_constant=int)  # raises for what is no JSON, NaN and Infinity included
-    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?)", [path, body])  # kept as it came
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", [user, path, body])  # kept as it came
     return 204, ""
 
 
-def remove(db, path, _body):
-    db.execute("DELETE FROM entry WHERE path = ?", [path])
+def remove(db, user, path, _body):
+    db.execute("DELETE FROM entry WHERE user = ? AND path = ?", [user, path])
     return 204, ""
 
 
-def increment(db, path, body):
-    status, value = lookup(db, path)
+def increment(db, user, path, body):
+    status, value = lookup(db, user, path)
     if status == 404:
         return 404, ""
     if type(json.loads(value)) not in (int, float):
         return 409, ""
-    return store(db, path, json.dumps(json.loads(value) + json.loads(body)["inc"]))
+    return store(db, user, path, json.dumps(json.loads(value) + json.loads(body)["inc"]))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -85,9 +89,11 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             return  # the client is gone, and half a value is none
         path = unquote(self.path.partition("?")[0], errors="surrogateescape").removeprefix("/")
+        user = self.headers.get("Podop-User", "").encode("latin-1").decode(errors="surrogateescape")
+        path = path.removesuffix("/" + user) if user else path
         try:
             with self.lock:
-                status, text = operation(self.db, path, body.decode())
+                status, text = operation(self.db, user, path, body.decode())
         except UnicodeEncodeError:  # a path that is not UTF-8: nothing can be stored there
             status, text = 404, ""
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):

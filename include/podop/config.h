@@ -43,6 +43,7 @@ struct cache_config {
 };
 
 enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
+enum value_form { VALUE_AUTO, VALUE_STRING };
 
 /* HTTP status codes and classes, as "miss" and "temporary" list them. A code outweighs a class. */
 struct status_set {
@@ -78,6 +79,8 @@ struct table_config {
     size_t max_response;        /* bytes */
     char *select;               /* a JSON pointer; NULL: the whole answer */
     enum url_encode encode;
+    enum value_form value;
+    char *commit_url;                  /* NULL: each change is a request of its own */
     struct status_set miss, temporary; /* against what the table of answers says */
 };
 

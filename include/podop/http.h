@@ -41,7 +41,8 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
 void http_site_close(struct http_site **site); /* none of its calls may be under way */
 
 enum http_outcome {
-    HTTP_ANSWERED,  /* status is what the server said; body is complete, and kept for a 200 only */
+    HTTP_ANSWERED,  /* status is what the server said; body is complete, and kept for a lookup's 200
+                       only */
     HTTP_FAILED,    /* no whole answer came: refused, reset, cut off, not HTTP, no such name, TLS */
     HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
@@ -51,22 +52,37 @@ struct http_answer {
     enum http_outcome outcome;
     unsigned status;
     struct span body;
-    const char *reason; /* for HTTP_FAILED; without a secret, a path or a query */
+    const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
+    bool may_have_arrived; /* when there is no answer: some of the request was sent */
 };
 
 /* The answer is borrowed and ends when done returns. */
 typedef void http_done_fn(void *arg, const struct http_answer *answer);
 
+/* A part of a 200's body, of what is there and not used yet. Returns how many bytes were used; the
+ * others come again with more. With *is_blocked set nothing more is read before http_go_on(). Runs
+ * from the loop; must not cancel the call. */
+typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
+
+enum { HTTP_EXTRA_HEADERS_MAX = 4 };
+
 struct http_request {
-    const char *method; /* NULL: GET */
+    const char *method; /* NULL: GET. Anything else is a write: sent once at most, so always on a
+                         * connection of its own, for a kept one might fail without a word */
     const char *target; /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms;
+    struct span body;                            /* of a write, JSON; copied */
+    const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
+    http_data_fn *data; /* NULL: the whole body comes with done. Else it streams: the deadline is
+                         * for the first part, and as long again for each further one; a body has no
+                         * limit, only what is not used; done gets the rest that was not used */
 };
 
 /* Sends now, or when a connection of the pool is free. done runs once, from the loop, never before
  * this returns; after http_cancel() it never runs. */
 struct http_call *http_start(struct http_site *site, const struct http_request *request,
                              http_done_fn *done, void *arg);
+void http_go_on(struct http_call *call);   /* a stream that was blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
 #endif

@@ -11,6 +11,13 @@
  * at most; else -1 with ERR_INPUT: what is wrong, in which line and column. */
 int json_check(struct span text, struct error *err);
 
+/* How many bytes the value is long that s begins with; 0 when its end is not there yet. What is no
+ * JSON has some length, too: json_check() judges. */
+size_t json_extent(struct span s);
+
+/* text as a JSON string, in quotes; text is valid UTF-8. */
+void json_add_string(struct buf *out, struct span text);
+
 /* All that follows expects text that json_check() passed, or a part of it. Parts point into it. */
 
 enum json_kind { JSON_NULL, JSON_STRING, JSON_SCALAR, JSON_ARRAY, JSON_OBJECT };

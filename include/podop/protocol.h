@@ -28,6 +28,11 @@ struct session_io {
     uint64_t conn; /* the connection's number, for logs */
 };
 
+enum {
+    SESSION_OWED_MAX = 64,              /* requests under way for one client */
+    SESSION_OUT_BYTES_MAX = 256 * 1024, /* answers that it has not read yet */
+};
+
 struct session; /* each protocol has its own */
 
 enum feed {
@@ -43,7 +48,8 @@ struct protocol_ops {
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
     size_t (*owed)(const struct session *session);  /* requests not answered yet */
     bool (*is_full)(const struct session *session); /* takes no more before some are answered */
-    void (*close)(struct session **session); /* cancels what is under way; NULLs the pointer */
+    void (*drained)(struct session *session); /* the client has read its answers; may be NULL */
+    void (*close)(struct session **session);  /* cancels what is under way; NULLs the pointer */
 };
 
 /* The protocol that speaks on a listener of this mode to a client whose first byte is given, or
@@ -51,6 +57,7 @@ struct protocol_ops {
 const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
 
 extern const struct protocol_ops protocol_socketmap;
+extern const struct protocol_ops protocol_dict;
 
 /* The table of that name, if this listener serves it; NULL otherwise. */
 struct table *service_find_table(const struct service *service, struct span name);

@@ -9,6 +9,7 @@ enum reply_status {
     REPLY_MISS,      /* there is no such key; the only status that lets Postfix reject mail */
     REPLY_TEMPORARY, /* try again later */
     REPLY_TIMEOUT,   /* temporary, for want of time */
+    REPLY_UNCERTAIN, /* of a write: it was sent, and whether it was made is not known */
     REPLY_PERMANENT, /* can never be answered: the request or the value is at fault */
 };
 
@@ -20,7 +21,7 @@ struct reply {
     struct span reason;     /* otherwise: for the client and its log; never a secret */
 };
 
-/* "found", "miss", "temporary", "timeout", "permanent": for logs. */
+/* "found", "miss", "temporary", "timeout", "uncertain", "permanent": for logs. */
 const char *reply_status_name(enum reply_status status);
 
 #endif

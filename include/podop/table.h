@@ -13,6 +13,7 @@ struct http;
 struct table_env {
     struct ev_loop *loop;
     struct http *http;
+    struct commits *commits; /* those under way, of all tables: transaction.h */
     struct log *log;
 };
 
@@ -39,6 +40,7 @@ struct table *table_ref(struct table *table);
 void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
 
 const char *table_name(const struct table *table);
+uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 
 /* Looks key up; key is copied. done runs once, from the loop, never before this returns; after
  * table_op_cancel() it never runs. The reply is borrowed and ends when done returns. */
@@ -46,5 +48,26 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
                               void *arg);
 const char *table_op_table(const struct table_op *op); /* the table's name */
 void table_op_cancel(struct table_op **op);            /* *op becomes NULL; a NULL *op is fine */
+
+/* What is below a path: names, each with its value unless nobody wants it. */
+struct table_iteration;
+struct iterate_options {
+    bool recurse;      /* also names with a '/' in them */
+    bool no_values;    /* the rows' values are empty */
+    uint64_t max_rows; /* 0: no limit */
+};
+struct iterate_events {
+    /* name is what stands behind the path, and is not empty. May pause, must not cancel. */
+    void (*row)(void *arg, struct span name, struct span value);
+    void (*done)(void *arg, const struct reply *reply); /* FOUND, or why there are no more rows */
+};
+
+/* path is copied. Rows come from the loop, never before this returns, and end with one done. */
+struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
+                                      const struct iterate_options *options,
+                                      const struct iterate_events *events, void *arg);
+void table_iteration_pause(struct table_iteration *it); /* no more rows, but for a few on the way */
+void table_iteration_resume(struct table_iteration *it);
+void table_iteration_cancel(struct table_iteration **it); /* *it becomes NULL; NULL is fine */
 
 #endif

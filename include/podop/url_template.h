@@ -18,6 +18,8 @@ void url_template_free(struct url_template **t);
 /* "http://admin:8080", without a trailing slash. Borrowed. */
 const char *url_template_base(const struct url_template *t);
 
+bool url_template_has_user(const struct url_template *t);
+
 enum url_target {
     URL_TARGET_OK,
     URL_TARGET_CLIMBS, /* a path segment would be "." or "..": never to be sent */

@@ -23,13 +23,19 @@ enum {
     DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
 };
 
+/* So many of pool.max_connections are in use; who comes then has to wait. */
+struct http_lane {
+    uint32_t in_flight;
+    struct http_call *waiting, **waiting_last; /* oldest first */
+};
+
 /* All calls to one host, whichever site they come from. */
 struct http_host {
     struct http_host *next;
     char *name; /* base URL, blank, unix socket */
     unsigned sites;
-    uint32_t in_flight;
-    struct http_call *waiting, **waiting_last; /* oldest first */
+    struct http_lane calls;
+    struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
 };
 
 struct http {
@@ -59,6 +65,7 @@ struct http_site {
 
 struct http_call {
     struct http_site *site;
+    struct http_lane *lane;
     struct http_call *next, **prev_next; /* in the host's queue; prev_next is NULL outside of it */
     CURL *easy;                          /* NULL while it waits in the queue */
     http_done_fn *done;
@@ -68,7 +75,15 @@ struct http_call {
     size_t discarded;
     bool has_whole_head; /* the line that ends the headers came */
     char reason[CURL_ERROR_SIZE];
-    char method[8];
+    const char *method;         /* NULL: GET */
+    struct curl_slist *headers; /* NULL: the site's are all */
+    struct buf upload;
+    http_data_fn *data; /* NULL: no stream */
+    ev_prepare offer;   /* never started, only fed: what has come is offered to data */
+    ev_tstamp patience; /* of a stream, for each part */
+    bool is_streaming;  /* a 200's body has begun */
+    bool is_blocked;    /* by data */
+    bool is_paused;     /* libcurl keeps what it reads, until it is told to go on */
     char target[];
 };
 
@@ -171,8 +186,16 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     (void)one; /* always 1, says libcurl */
     if (call->body.len == 0)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (call->body.len > 0 || status == 200) {
+    if (call->body.len > 0 || (status == 200 && call->method == NULL) || call->is_streaming) {
+        if (call->data != NULL && call->is_blocked && call->body.len > 0) {
+            call->is_paused = true;
+            return CURL_WRITEFUNC_PAUSE;
+        }
         buf_add(&call->body, (struct span){bytes, len});
+        if (call->data != NULL) {
+            call->is_streaming = true;
+            ev_feed_event(call->site->http->loop, &call->offer, EV_CUSTOM);
+        }
         return call->body.is_over ? 0 : len; /* less than len ends the transfer */
     }
     call->discarded += len;
@@ -233,24 +256,42 @@ static void easy_give_back(struct http_site *site, CURL *easy)
 
 static void dequeue(struct http_call *call)
 {
-    struct http_host *host = call->site->host;
-
     *call->prev_next = call->next;
     if (call->next != NULL)
         call->next->prev_next = call->prev_next;
     else
-        host->waiting_last = call->prev_next;
+        call->lane->waiting_last = call->prev_next;
     call->prev_next = NULL;
 }
 
 static void enqueue(struct http_call *call)
 {
-    struct http_host *host = call->site->host;
-
     call->next = NULL;
-    call->prev_next = host->waiting_last;
-    *host->waiting_last = call;
-    host->waiting_last = &call->next;
+    call->prev_next = call->lane->waiting_last;
+    *call->lane->waiting_last = call;
+    call->lane->waiting_last = &call->next;
+}
+
+/* A handle keeps its options from call to call: what differs is set each time, and set back. */
+static void set_write(struct http_call *call)
+{
+    curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
+    curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+    if (call->upload.len == 0)
+        return;
+    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long)call->upload.len);
+    curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->upload.ptr); /* makes it a POST */
+}
+
+static void unset_write(struct http_call *call, CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    if (call->upload.len > 0) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, -1L);
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
 }
 
 static void send_now(struct http_call *call)
@@ -266,46 +307,85 @@ static void send_now(struct http_call *call)
     curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
                      (long)(http->pool.idle_timeout_ms + 999) / 1000);
-    site->host->in_flight++;
+    if (call->headers != NULL)
+        curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+    if (call->method != NULL)
+        set_write(call);
+    call->lane->in_flight++;
     http->in_flight++;
     ev_timer_stop(http->loop, &http->idle);
     curl_multi_add_handle(http->multi, call->easy); /* fails only for a handle misused */
 }
 
-static void send_waiting(struct http *http, struct http_host *host)
+static void send_waiting(struct http *http, struct http_lane *lane)
 {
-    while (host->waiting != NULL && host->in_flight < http->pool.max_connections) {
-        struct http_call *call = host->waiting;
+    while (lane->waiting != NULL && lane->in_flight < http->pool.max_connections) {
+        struct http_call *call = lane->waiting;
 
         dequeue(call);
         send_now(call);
     }
 }
 
+/* The handle is as it was before the call. */
+static void take_back(struct http_call *call)
+{
+    struct http_site *site = call->site;
+
+    curl_multi_remove_handle(site->http->multi, call->easy); /* closes what is not at its end */
+    if (call->method != NULL)
+        unset_write(call, call->easy);
+    if (call->headers != NULL)
+        curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, site->headers);
+    easy_give_back(site, call->easy);
+    call->easy = NULL;
+}
+
 /* Takes call off the wire or out of the queue: then nothing leads to it but its owner. */
 static void detach(struct http_call *call)
 {
-    struct http_site *site = call->site;
-    struct http *http = site->http;
+    struct http *http = call->site->http;
 
     ev_timer_stop(http->loop, &call->deadline);
+    ev_clear_pending(http->loop, &call->offer);
     if (call->easy == NULL) {
         if (call->prev_next != NULL)
             dequeue(call);
         return;
     }
-    curl_multi_remove_handle(http->multi, call->easy); /* closes what is not at its end */
-    easy_give_back(site, call->easy);
-    call->easy = NULL;
-    site->host->in_flight--;
+    take_back(call);
+    call->lane->in_flight--;
     if (--http->in_flight == 0)
         ev_timer_again(http->loop, &http->idle);
-    send_waiting(http, site->host);
+    send_waiting(http, call->lane);
+}
+
+/* Those in front are the call's own, the site's follow in the same list. */
+static void free_extra_headers(struct http_call *call)
+{
+    while (call->headers != NULL && call->headers != call->site->headers) {
+        struct curl_slist *first = call->headers;
+
+        call->headers = first->next;
+        free(first->data);
+        free(first);
+    }
+}
+
+static void add_extra_header(struct http_call *call, const char *text)
+{
+    struct curl_slist *first = xmalloc(sizeof(*first));
+
+    first->data = xstrdup(text);
+    first->next = call->headers == NULL ? call->site->headers : call->headers;
+    call->headers = first;
 }
 
 static void call_free(struct http_call *call)
 {
     buf_deinit(&call->body);
+    buf_deinit(&call->upload);
+    free_extra_headers(call);
     free(call);
 }
 
@@ -316,13 +396,25 @@ static void finish(struct http_call *call, struct http_answer *answer)
     call_free(call);
 }
 
+static bool was_sent(struct http_call *call)
+{
+    long bytes = 0;
+
+    if (call->easy != NULL)
+        curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+}
+
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct http_call *call = w->data;
 
     (void)loop;
     (void)revents;
-    finish(call, &(struct http_answer){.outcome = HTTP_TIMED_OUT});
+    finish(call, &(struct http_answer){
+                     .outcome = HTTP_TIMED_OUT,
+                     .may_have_arrived = was_sent(call),
+                 });
 }
 
 static struct http_answer judge(struct http_call *call, CURLcode code)
@@ -332,6 +424,7 @@ static struct http_answer judge(struct http_call *call, CURLcode code)
 
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     answer.status = (unsigned)status;
+    answer.may_have_arrived = was_sent(call);
     if (call->body.is_over) {
         answer.outcome = HTTP_TOO_LARGE;
     } else if (code != CURLE_OK && call->discarded <= DISCARD_BYTES_MAX) {
@@ -364,6 +457,33 @@ static void harvest(struct http *http)
     }
 }
 
+/* Hands what has come to the stream's reader, outside of libcurl's callbacks. */
+static void on_offer(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct http_call *call = w->data;
+    size_t used;
+
+    (void)revents;
+    call->is_blocked = false;
+    used = call->data(call->arg, buf_span(&call->body), &call->is_blocked);
+    buf_drop(&call->body, used);
+    if (call->is_blocked) {
+        ev_timer_stop(loop, &call->deadline); /* it is not the server that we wait for */
+        return;
+    }
+    call->deadline.repeat = call->patience;
+    ev_timer_again(loop, &call->deadline);
+    if (call->is_paused) {
+        call->is_paused = false;
+        curl_easy_pause(call->easy, CURLPAUSE_CONT); /* may call on_body() */
+    }
+}
+
+void http_go_on(struct http_call *call)
+{
+    ev_feed_event(call->site->http->loop, &call->offer, EV_CUSTOM);
+}
+
 struct http_call *http_start(struct http_site *site, const struct http_request *request,
                              http_done_fn *done, void *arg)
 {
@@ -373,14 +493,31 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     uint64_t now_ms = clock_now_ms();
     uint64_t left_ms = request->deadline_at_ms > now_ms ? request->deadline_at_ms - now_ms : 0;
 
-    *call = (struct http_call){.site = site, .done = done, .arg = arg};
+    *call = (struct http_call){
+        .site = site,
+        .lane = request->data == NULL ? &site->host->calls : &site->host->streams,
+        .done = done,
+        .arg = arg,
+        .method = request->method,
+        .data = request->data,
+        .patience = (double)left_ms / 1000.0,
+    };
     memcpy(call->target, request->target, target_bytes);
     buf_init(&call->body, site->max_response);
     ev_timer_init(&call->deadline, on_deadline, (double)left_ms / 1000.0, 0.0);
-    call->deadline.data = call;
+    ev_prepare_init(&call->offer, on_offer);
+    call->deadline.data = call->offer.data = call;
+    buf_init(&call->upload, SIZE_MAX);
+    buf_add(&call->upload, request->body);
+    if (request->method != NULL) {
+        add_extra_header(call, "Content-Type: application/json");
+        add_extra_header(call, "Expect:"); /* no waiting for a 100 before large bodies */
+    }
+    for (int i = 0; i < HTTP_EXTRA_HEADERS_MAX && request->headers[i] != NULL; i++)
+        add_extra_header(call, request->headers[i]);
     ev_timer_start(http->loop, &call->deadline);
     enqueue(call);
-    send_waiting(http, site->host);
+    send_waiting(http, call->lane);
     return call;
 }
 
@@ -403,7 +540,7 @@ static void allow_connections(struct http *http)
     long connections = 0;
 
     for (struct http_host *host = http->hosts; host != NULL; host = host->next)
-        connections += (long)http->pool.max_connections;
+        connections += 2 * (long)http->pool.max_connections; /* calls and streams */
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
 }
 
@@ -424,7 +561,8 @@ static struct http_host *host_ref(struct http *http, const struct http_site_conf
     if (host == NULL) {
         host = xcalloc(1, sizeof(*host));
         host->name = xstrdup(buf_string(&name));
-        host->waiting_last = &host->waiting;
+        host->calls.waiting_last = &host->calls.waiting;
+        host->streams.waiting_last = &host->streams.waiting;
         host->next = http->hosts;
         http->hosts = host;
         allow_connections(http);
@@ -567,8 +705,10 @@ void http_set_pool(struct http *http, const struct pool_config *pool)
     if (http->multi == NULL)
         return;
     allow_connections(http);
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
-        send_waiting(http, host);
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        send_waiting(http, &host->calls);
+        send_waiting(http, &host->streams);
+    }
 }
 
 void http_free(struct http **phttp)

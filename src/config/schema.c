@@ -27,6 +27,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_targets[] = {"stderr", "syslog", NULL};
 static const char *const listen_modes[] = {"auto", "postfix", "dovecot", NULL};
+static const char *const value_forms[] = {"auto", "string", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
 
 static const char *const url_only[] = {"url", NULL};
@@ -223,6 +224,13 @@ static const struct setting table_settings[] = {
     {"select", SETTING_STRING, FIELD(table_config, select), .check = check_pointer,
      .default_note = "the whole answer", .may_be_empty = true, .types = url_only,
      .doc = "JSON pointer to the part of the answer that is the value; not found is a miss"},
+    {"value", SETTING_ENUM, FIELD(table_config, value), .names = value_forms,
+     .default_text = "\"auto\"", .types = url_only,
+     .doc =
+         "what is written: auto keeps what is JSON as it is, string makes a string of everything"},
+    {"commit_url", SETTING_STRING, FIELD(table_config, commit_url),
+     .default_note = "each change is a request of its own", .may_be_empty = true, .types = url_only,
+     .doc = "template of the URL that whole transactions are posted to"},
     {"miss", SETTING_STATUSES, FIELD(table_config, miss), .default_note = "none", .types = url_only,
      .doc = "HTTP statuses that say, against the rule, that there is no such key"},
     {"temporary", SETTING_STATUSES, FIELD(table_config, temporary), .default_note = "none",

@@ -2,11 +2,12 @@
 
 #include "podop/mem.h"
 
-static const struct protocol_ops *const protocols[] = {&protocol_socketmap};
+static const struct protocol_ops *const protocols[] = {&protocol_socketmap, &protocol_dict};
 
 const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte)
 {
-    const struct protocol_ops *only = mode == MODE_POSTFIX ? &protocol_socketmap : NULL;
+    const struct protocol_ops *only =
+        mode == MODE_POSTFIX ? &protocol_socketmap : &protocol_dict; /* unless mode is auto */
 
     for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
         if ((mode == MODE_AUTO || only == protocols[i]) && protocols[i]->claims(first_byte))

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 
 enum {
-    OWED_MAX = 64,              /* requests under way for one client */
-    OUT_BYTES_MAX = 256 * 1024, /* answers that it has not read yet */
     REQUEST_BYTES_DEFAULT = 64 * 1024,
     /* Postfix shows 200 bytes of a reason (src/util/dict_sockmap.c); more are for a human's eyes
      * elsewhere, and must leave room in max_reply. */
@@ -84,7 +82,8 @@ static bool socketmap_is_full(const struct session *session)
 {
     const struct socketmap_session *s = const_session_of(session);
 
-    return s->owed.count >= OWED_MAX || s->io.out->len + s->owed.early_bytes >= OUT_BYTES_MAX;
+    return s->owed.count >= SESSION_OWED_MAX ||
+           s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
 }
 
 /* What the table found, or why that cannot be told. */
@@ -117,6 +116,7 @@ static void encode(struct buf *out, const struct reply *reply, const char *table
     switch (reply->status) {
     case REPLY_FOUND: encode_value(out, reply->map_value, table, max_reply); return;
     case REPLY_MISS: netstring_add(out, SPAN("NOTFOUND "), SPAN("")); return;
+    case REPLY_UNCERTAIN: /* of writes only */
     case REPLY_TEMPORARY: netstring_add(out, SPAN("TEMP "), reason); return;
     case REPLY_TIMEOUT: netstring_add(out, SPAN("TIMEOUT "), reason); return;
     case REPLY_PERMANENT: netstring_add(out, SPAN("PERM "), reason); return;

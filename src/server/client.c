@@ -227,6 +227,8 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
         client_free(&c);
         return;
     }
+    if (c->session != NULL && c->out.len == 0 && c->protocol->drained != NULL)
+        c->protocol->drained(c->session);
     feed_kept(c);
     if (c->phase == PHASE_DRAINING && is_all_said(c)) {
         if (!c->lingers) {

@@ -6,6 +6,7 @@
 
 #include "podop/http.h"
 #include "podop/mem.h"
+#include "podop/transaction.h"
 
 #include <ev.h>
 
@@ -21,6 +22,7 @@ struct server {
     struct router *router;
     struct listener *listeners;
     struct client_world clients;
+    struct commits commits;
     ev_timer stop_deadline;
     bool is_stopping;
 };
@@ -60,7 +62,8 @@ static void close_listeners(struct server *s)
 
 static struct router *open_tables(struct server *s, config_report_fn *report, void *arg)
 {
-    const struct table_env env = {.loop = s->loop, .http = s->http, .log = &s->log};
+    const struct table_env env = {
+        .loop = s->loop, .http = s->http, .commits = &s->commits, .log = &s->log};
 
     return router_new(s->config, &env, report, arg);
 }
@@ -114,11 +117,12 @@ int server_check(struct ev_loop *loop, const struct config_source *source, confi
     return 0;
 }
 
-static void on_client_gone(void *arg)
+/* A client has gone, or a write has ended: was it the last that a stop waits for? */
+static void on_less_to_do(void *arg)
 {
     struct server *s = arg;
 
-    if (s->is_stopping && s->clients.first == NULL)
+    if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL)
         ev_break(s->loop, EVBREAK_ALL);
 }
 
@@ -140,8 +144,10 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     ev_init(&s->stop_deadline, on_stop_deadline);
     s->stop_deadline.data = s;
-    s->clients.on_gone = on_client_gone;
+    s->clients.on_gone = on_less_to_do;
     s->clients.on_gone_arg = s;
+    s->commits.on_idle = on_less_to_do;
+    s->commits.arg = s;
     for (size_t i = 0; i < s->config->listen_count; i++) {
         if (open_listeners(s, &s->config->listen[i], err) == -1)
             goto fail;
@@ -189,8 +195,7 @@ void server_stop(struct server *s)
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
     ev_timer_again(s->loop, &s->stop_deadline);
     clients_stop(&s->clients);
-    if (s->clients.first == NULL)
-        ev_break(s->loop, EVBREAK_ALL);
+    on_less_to_do(s);
 }
 
 void server_free(struct server **pserver)
@@ -203,6 +208,7 @@ void server_free(struct server **pserver)
     ev_timer_stop(s->loop, &s->stop_deadline);
     close_listeners(s);
     client_world_deinit(&s->clients);
+    commits_abort(&s->commits);
     while (s->listeners != NULL) {
         struct listener *l = s->listeners;
 

@@ -25,6 +25,12 @@ struct json_table {
     size_t count;
 };
 
+struct json_iteration {
+    struct table_iteration base;
+    bool is_started;
+    size_t at; /* the entry that is next */
+};
+
 static struct json_table *json_table_of(struct table *table)
 {
     return CONTAINER_OF(table, struct json_table, base);
@@ -149,23 +155,28 @@ static struct table *json_table_open(const struct table_config *config, const st
     return &t->base;
 }
 
-static const struct entry *find(const struct json_table *t, struct span key)
+/* The first entry whose key is not below this one. */
+static size_t find_first(const struct json_table *t, struct span key)
 {
     size_t low = 0;
     size_t high = t->count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_spans(key, entry_key(t, &t->entries[middle]));
 
-        if (order == 0)
-            return &t->entries[middle];
-        if (order < 0)
+        if (compare_spans(key, entry_key(t, &t->entries[middle])) <= 0)
             high = middle;
         else
             low = middle + 1;
     }
-    return NULL;
+    return low;
+}
+
+static const struct entry *find(const struct json_table *t, struct span key)
+{
+    size_t at = find_first(t, key);
+
+    return at < t->count && span_equal(entry_key(t, &t->entries[at]), key) ? &t->entries[at] : NULL;
 }
 
 static void json_table_start(struct fetch *fetch)
@@ -190,10 +201,58 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
+/* What stands between path and, for a private one, "/USER"; false: key is not below path. */
+static bool name_below(const struct table_key *path, struct span key, struct span *name)
+{
+    size_t tail = path->is_private ? path->user.len + 1 : 0;
+    size_t end = key.len;
+
+    if (key.len <= path->key.len + tail)
+        return false;
+    if (path->is_private) {
+        end -= tail;
+        if (key.ptr[end] != '/' || !span_equal(span_skip(key, end + 1), path->user))
+            return false;
+    }
+    *name = (struct span){key.ptr + path->key.len, end - path->key.len};
+    return true;
+}
+
+static void json_table_go_on(struct table_iteration *base)
+{
+    struct json_iteration *it = CONTAINER_OF(base, struct json_iteration, base);
+    const struct json_table *t = json_table_of(base->table);
+    bool is_wanted = true;
+
+    if (!it->is_started) {
+        it->is_started = true;
+        it->at = find_first(t, base->path.key);
+    }
+    while (is_wanted && it->at < t->count &&
+           span_starts_with(entry_key(t, &t->entries[it->at]), base->path.key)) {
+        const struct entry *e = &t->entries[it->at];
+        struct reply reply;
+        struct buf scratch;
+        struct span name;
+
+        if (base->is_paused)
+            return;
+        it->at++;
+        buf_init(&scratch, SIZE_MAX);
+        json_reply(e->value, &scratch, &reply);
+        if (reply.status == REPLY_FOUND && name_below(&base->path, entry_key(t, e), &name))
+            is_wanted = iteration_row(base, name, reply.dict_value);
+        buf_deinit(&scratch);
+    }
+    iteration_finish(base, &(struct reply){.status = REPLY_FOUND});
+}
+
 const struct table_ops table_json = {
     .type = "json",
     .fetch_bytes = sizeof(struct fetch),
     .open = json_table_open,
     .close = json_table_close,
     .start = json_table_start,
+    .iteration_bytes = sizeof(struct json_iteration),
+    .go_on = json_table_go_on,
 };

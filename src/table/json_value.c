@@ -212,33 +212,46 @@ int json_check(struct span text, struct error *err)
     return check_tokens(text, err) == -1 ? -1 : check_structure(text, err);
 }
 
-/* The value that s begins with: its end is where the brackets balance. */
-static size_t value_len(struct span s)
+size_t json_extent(struct span s)
 {
     size_t depth = 0;
     size_t i = 0;
 
-    do {
+    do { /* the end is where the brackets balance */
         struct span rest = span_skip(s, i);
+        size_t len = 1;
 
-        switch (*rest.ptr) {
-        case '"': i += string_len(rest); break;
-        case '{':
-        case '[':
+        if (rest.len == 0)
+            return 0;
+        if (*rest.ptr == '"') {
+            len = string_len(rest);
+        } else if (*rest.ptr == '{' || *rest.ptr == '[') {
             depth++;
-            i++;
-            break;
-        case '}':
-        case ']':
+        } else if (*rest.ptr == '}' || *rest.ptr == ']') {
+            if (depth == 0)
+                return 1; /* no value begins so */
             depth--;
-            i++;
-            break;
-        case ',':
-        case ':': i++; break;
-        default: i += is_space(*rest.ptr) ? 1 : word_len(rest); break;
+        } else if (*rest.ptr != ',' && *rest.ptr != ':' && !is_space(*rest.ptr)) {
+            len = word_len(rest);
+            if (depth == 0 && len == rest.len)
+                return 0; /* there may be more of the word to come */
         }
-    } while (depth > 0 && i < s.len);
+        if (len == 0)
+            return 0;
+        i += len;
+    } while (depth > 0);
     return i;
+}
+
+void json_add_string(struct buf *out, struct span text)
+{
+    struct json_object *string = json_object_new_string_len(text.ptr, (int)text.len);
+    size_t len;
+    const char *json = json_object_to_json_string_length(
+        string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+
+    buf_add(out, (struct span){json, len});
+    json_object_put(string);
 }
 
 enum json_kind json_kind(struct span text)
@@ -261,8 +274,10 @@ struct json_cursor json_walk(struct span container)
 
 static struct span take(struct span *rest)
 {
-    struct span value = {rest->ptr, value_len(*rest)};
+    struct span value = {rest->ptr, json_extent(*rest)};
 
+    if (value.len == 0) /* a word at the very end */
+        value.len = rest->len;
     *rest = skip_space(span_skip(*rest, value.len));
     return value;
 }

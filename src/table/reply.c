@@ -7,6 +7,7 @@ const char *reply_status_name(enum reply_status status)
     case REPLY_MISS: return "miss";
     case REPLY_TEMPORARY: return "temporary";
     case REPLY_TIMEOUT: return "timeout";
+    case REPLY_UNCERTAIN: return "uncertain";
     case REPLY_PERMANENT: return "permanent";
     }
     return "unknown";

@@ -7,9 +7,9 @@
 #include "podop/hash.h"
 #include "podop/mem.h"
 
-#include <ev.h>
-
 #include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { SHARED_SLOTS = 1024 }; /* a chain each: lookups under way are some thousands at most */
@@ -125,13 +125,34 @@ const char *table_op_table(const struct table_op *op)
     return op->table->name;
 }
 
+uint32_t table_timeout_ms(const struct table *table)
+{
+    return table->timeout_ms;
+}
+
 const char *table_name(const struct table *table)
 {
     return table->name;
 }
 
+struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES],
+                         const char *format, ...)
+{
+    int begin = snprintf(text, TABLE_REASON_BYTES, "table %s: ", table->name);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + begin, TABLE_REASON_BYTES - (size_t)begin, format, args);
+    va_end(args);
+    for (char *c = text + begin; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+            *c = '?';
+    }
+    return span_of(text);
+}
+
 /* Keys are compared as C strings: one with a NUL byte matches no pattern. */
-static bool is_skipped(const struct table *t, struct span key)
+bool table_skips(const struct table *t, struct span key)
 {
     bool matches = false;
     char *text;
@@ -207,6 +228,21 @@ static struct span identify(char *to, const struct table_key *key)
     return identity;
 }
 
+static void forget(struct table *t, const struct table_key *key)
+{
+    char *bytes = xmalloc(identity_len(key));
+
+    cache_drop(t->cache, identify(bytes, key));
+    free(bytes);
+}
+
+void table_forget(struct table *t, const struct transaction *transaction)
+{
+    t->generation++;
+    for (size_t i = 0; t->cache != NULL && i < transaction->count; i++)
+        forget(t, &transaction->changes[i].key);
+}
+
 static void op_wait(struct table_op *op, struct fetch *fetch)
 {
     op->fetch = fetch;
@@ -234,7 +270,8 @@ static struct fetch *find_shared(struct table *t, struct span identity)
 {
     struct fetch *fetch = t->shares ? *shared_slot(t, identity) : NULL;
 
-    while (fetch != NULL && !span_equal(fetch->identity, identity))
+    while (fetch != NULL &&
+           (fetch->generation != t->generation || !span_equal(fetch->identity, identity)))
         fetch = fetch->next_shared;
     return fetch;
 }
@@ -283,7 +320,8 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     else
         outage_worked(&t->outage, t->env.log, t->name, now_ms);
     if (t->cache != NULL) {
-        cache_put(t->cache, fetch->identity, &reply, now_ms);
+        if (fetch->generation == t->generation)
+            cache_put(t->cache, fetch->identity, &reply, now_ms);
         prefer_stale(fetch, &reply, now_ms);
     }
     fetch_unlink(fetch);
@@ -317,6 +355,7 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
         .table = table_ref(t),
         .identity = append(&memory, identity),
         .deadline_at_ms = clock_now_ms() + t->timeout_ms,
+        .generation = t->generation,
         .is_starting = true,
     };
     fetch->key.is_private = key->is_private;
@@ -357,7 +396,7 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
     *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
     ev_prepare_init(&op->ready, op_ready);
     op->ready.data = op;
-    if (is_skipped(table, key->key) ||
+    if (table_skips(table, key->key) ||
         (table->cache != NULL &&
          cache_get(table->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
         deliver_later(op, &reply);

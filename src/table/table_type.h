@@ -6,6 +6,9 @@
 #include "podop/hash.h"
 #include "podop/outage.h"
 #include "podop/table.h"
+#include "podop/transaction.h"
+
+#include <ev.h>
 
 struct table_ops;
 
@@ -18,10 +21,11 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     struct outage outage; /* of what is behind it */
-    struct cache *cache; /* NULL: none */
-    bool shares;         /* lookups of one key that wait at the same time are one fetch */
+    struct cache *cache;  /* NULL: none */
+    bool shares;          /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
+    uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
 };
 
 /* One question to a type: who waits for its answer is table.c's business. A type's struct begins
@@ -33,8 +37,35 @@ struct fetch {
     uint64_t deadline_at_ms;
     struct table_op *waiting;
     struct fetch *next_shared;
+    uint64_t generation;
     bool is_starting; /* start() has not returned yet */
     bool is_finished; /* the answer is being told: nothing left to cancel */
+};
+
+/* One transaction on its way to a type. A type's struct begins with this one. */
+struct commit {
+    struct commit *next, **prev_next; /* in the server's list */
+    struct table *table;
+    const struct transaction *transaction;
+    commit_done_fn *done;
+    void *arg;
+    ev_prepare ready; /* never started, only fed */
+    bool is_starting, is_ended;
+    enum reply_status status; /* once it has ended */
+    char *reason;
+};
+
+/* One walk below a path. A type's struct begins with this one. */
+struct table_iteration {
+    struct table *table;
+    struct table_key path; /* copied */
+    char *path_bytes;
+    struct iterate_options options;
+    struct iterate_events events;
+    void *arg;
+    uint64_t rows;
+    bool is_paused;
+    ev_prepare ready; /* never started, only fed: then the type goes on */
 };
 
 struct table_ops {
@@ -49,10 +80,41 @@ struct table_ops {
     /* Ends in one fetch_finish(), now or later. */
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
+
+    /* Writing; commit is NULL where a type cannot. Ends in one commit_finish(), now or later. */
+    size_t commit_bytes;
+    void (*commit)(struct commit *commit);
+    void (*abort_commit)(struct commit *commit); /* gives up what commit() began */
+
+    /* Iterating; NULL where a type cannot. go_on() is called from the loop at first, and again
+     * after a pause: it hands out rows until it has to wait or is paused, and ends with
+     * iteration_finish().
+     */
+    size_t iteration_bytes;
+    void (*go_on)(struct table_iteration *it);
+    void (*stop)(struct table_iteration *it); /* frees what go_on() began, at its end as well */
 };
 
 /* The answer is there: everybody who waits gets it, and fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
+
+/* It is done, or has failed; commit is gone when this returns, or is later when it still starts. */
+void commit_finish(struct commit *commit, const struct reply *reply);
+
+/* One row, unless the options or the rules for names leave it out. false: enough, so finish. */
+bool iteration_row(struct table_iteration *it, struct span name, struct span value);
+void iteration_finish(struct table_iteration *it, const struct reply *reply); /* it is gone */
+
+/* "table NAME: " and why, in text, which keeps it; every byte printable, for it travels on to logs.
+ */
+enum { TABLE_REASON_BYTES = 600 };
+struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES],
+                         const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+bool table_skips(const struct table *table, struct span key); /* by its patterns */
+
+/* What is known of the keys of transaction is no longer true. */
+void table_forget(struct table *table, const struct transaction *transaction);
 
 extern const struct table_ops table_url;
 extern const struct table_ops table_json;

@@ -1,29 +1,12 @@
 /* url_table.c - tables behind an HTTP service: a key becomes a URL, an answer becomes a reply. */
-#include "table_type.h"
+#include "url_table.h"
 
-#include "podop/http.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
-#include "podop/url_template.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum {
-    /* Keys of 64 KiB, three bytes each on the wire, and then some; servers stop long before. */
-    TARGET_BYTES_MAX = 256 * 1024,
-};
-
-struct url_table {
-    struct table base;
-    struct url_template *template;
-    struct http_site *site;
-    char *select; /* NULL: the whole answer is the value */
-    bool keep_slash;
-    struct status_set miss, temporary; /* the administrator's word against the usual */
-    uint32_t retries;
-};
 
 struct url_fetch {
     struct fetch base;
@@ -31,11 +14,6 @@ struct url_fetch {
     uint32_t retries_left;
     char *target;
 };
-
-static struct url_table *url_table_of(struct table *table)
-{
-    return CONTAINER_OF(table, struct url_table, base);
-}
 
 static struct url_fetch *url_fetch_of(struct fetch *fetch)
 {
@@ -70,20 +48,39 @@ static void url_table_close(struct table *table)
 {
     struct url_table *t = url_table_of(table);
 
+    http_site_close(&t->commit_site);
     http_site_close(&t->site);
+    url_template_free(&t->commit_template);
     url_template_free(&t->template);
     free(t->select);
     free(t);
 }
 
-static int url_table_check(const struct table_config *config, struct error *err)
+static int check_url(const char *url, struct error *err)
 {
-    struct url_template *template = url_template_new(config->param, err);
+    struct url_template *template = url_template_new(url, err);
 
     if (template == NULL)
         return -1;
     url_template_free(&template);
     return 0;
+}
+
+static int url_table_check(const struct table_config *config, struct error *err)
+{
+    if (check_url(config->param, err) == -1)
+        return -1;
+    return config->commit_url == NULL ? 0 : check_url(config->commit_url, err);
+}
+
+static int open_url(const char *url, const struct table_config *config, struct http *http,
+                    struct url_template **template, struct http_site **site, struct error *err)
+{
+    *template = url_template_new(url, err);
+    if (*template == NULL)
+        return -1;
+    *site = site_open(config, url_template_base(*template), http, err);
+    return *site == NULL ? -1 : 0;
 }
 
 static struct table *url_table_open(const struct table_config *config, const struct table_env *env,
@@ -96,14 +93,44 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->temporary = config->temporary;
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
-    t->template = url_template_new(config->param, err);
-    if (t->template != NULL)
-        t->site = site_open(config, url_template_base(t->template), env->http, err);
-    if (t->site == NULL) {
+    t->value = config->value;
+    if (open_url(config->param, config, env->http, &t->template, &t->site, err) == -1 ||
+        (config->commit_url != NULL && open_url(config->commit_url, config, env->http,
+                                                &t->commit_template, &t->commit_site, err) == -1)) {
         url_table_close(&t->base);
         return NULL;
     }
     return &t->base;
+}
+
+enum url_target url_table_target(const struct url_table *t, const struct table_key *key,
+                                 char **target)
+{
+    struct buf text;
+    enum url_target result;
+
+    buf_init(&text, TARGET_BYTES_MAX);
+    result = url_template_expand(t->template, key, t->keep_slash, &text);
+    *target = result == URL_TARGET_OK ? xmemdup0(text.ptr, text.len) : NULL;
+    buf_deinit(&text);
+    return result;
+}
+
+const char *url_table_user_header(const struct table_key *key, struct buf *text)
+{
+    buf_init(text, SIZE_MAX);
+    if (!key->is_private)
+        return NULL;
+    buf_add(text, SPAN("Podop-User: "));
+    for (size_t i = 0; i < key->user.len; i++) {
+        struct span byte = {key->user.ptr + i, 1};
+
+        if (*byte.ptr > ' ' && *byte.ptr < 0x7f && *byte.ptr != '%')
+            buf_add(text, byte);
+        else
+            buf_add_percent(text, byte, false);
+    }
+    return buf_string(text);
 }
 
 static void finish(struct url_fetch *f, struct reply *reply)
@@ -113,25 +140,17 @@ static void finish(struct url_fetch *f, struct reply *reply)
     fetch_finish(&f->base, reply);
 }
 
-/* A reply without a value: the table's name, then why. What others wrote into it is made printable,
- * for it travels on to mail logs. */
 static void __attribute__((format(printf, 3, 4)))
 fail(struct url_fetch *f, enum reply_status status, const char *format, ...)
 {
-    char why[300], text[600];
+    char why[300], text[TABLE_REASON_BYTES];
     struct reply reply = {.status = status};
     va_list args;
-    int len;
 
     va_start(args, format);
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
-    for (char *c = why; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
-            *c = '?';
-    }
-    len = snprintf(text, sizeof(text), "table %s: %s", table_name(f->base.table), why);
-    reply.reason = (struct span){text, (size_t)len};
+    reply.reason = table_reason(f->base.table, text, "%s", why);
     finish(f, &reply);
 }
 
@@ -159,7 +178,7 @@ static void answer_value(struct url_fetch *f, struct span body)
 
 /* 408, 425 and 429 speak of the moment, every other 4XX of the key; unless the table says
  * otherwise, where in doubt temporary is the answer that loses no mail. */
-static bool is_miss(const struct url_table *t, unsigned status)
+bool url_table_is_miss(const struct url_table *t, unsigned status)
 {
     if (status_set_has_code(&t->temporary, status))
         return false;
@@ -177,7 +196,7 @@ static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 
     if (answer->status == 200) {
         answer_value(f, answer->body);
-    } else if (is_miss(url_table_of(t), answer->status)) {
+    } else if (url_table_is_miss(url_table_of(t), answer->status)) {
         if (answer->status == 401 || answer->status == 403 || answer->status == 407)
             log_warning(t->env.log, "backend_denied", LOG_STR("table", t->name),
                         LOG_UINT("http_status", answer->status));
@@ -191,12 +210,15 @@ static void on_answer(void *arg, const struct http_answer *answer);
 
 static void attempt(struct url_fetch *f)
 {
+    struct buf user;
     const struct http_request request = {
         .target = f->target,
         .deadline_at_ms = f->base.deadline_at_ms,
+        .headers = {url_table_user_header(&f->base.key, &user)},
     };
 
     f->call = http_start(url_table_of(f->base.table)->site, &request, on_answer, f);
+    buf_deinit(&user);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -222,19 +244,13 @@ static void url_table_start(struct fetch *fetch)
 {
     struct url_table *t = url_table_of(fetch->table);
     struct url_fetch *f = url_fetch_of(fetch);
-    struct buf target;
 
-    buf_init(&target, TARGET_BYTES_MAX);
     f->retries_left = t->retries;
-    switch (url_template_expand(t->template, &fetch->key, t->keep_slash, &target)) {
-    case URL_TARGET_OK:
-        f->target = xmemdup0(target.ptr, target.len);
-        attempt(f);
-        break;
-    case URL_TARGET_CLIMBS: finish(f, &(struct reply){.status = REPLY_MISS}); break;
-    case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); break;
+    switch (url_table_target(t, &fetch->key, &f->target)) {
+    case URL_TARGET_OK: attempt(f); return;
+    case URL_TARGET_CLIMBS: finish(f, &(struct reply){.status = REPLY_MISS}); return;
+    case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
     }
-    buf_deinit(&target);
 }
 
 static void url_table_cancel(struct fetch *fetch)
@@ -253,4 +269,10 @@ const struct table_ops table_url = {
     .close = url_table_close,
     .start = url_table_start,
     .cancel = url_table_cancel,
+    .commit_bytes = sizeof(struct url_commit),
+    .commit = url_table_commit,
+    .abort_commit = url_table_abort_commit,
+    .iteration_bytes = sizeof(struct url_iteration),
+    .go_on = url_table_go_on,
+    .stop = url_table_stop,
 };

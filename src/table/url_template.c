@@ -162,6 +162,11 @@ const char *url_template_base(const struct url_template *t)
     return t->base;
 }
 
+bool url_template_has_user(const struct url_template *t)
+{
+    return t->has_user;
+}
+
 /* Whether a segment is "." or "..": of a path up to '?', or of a key. */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {

@@ -305,7 +305,8 @@ class Request:
 class Backend:
     """A threaded HTTP server on a loopback port or a unix socket that does what the test says, byte by byte.
 
-    An answer is bytes, or a tuple of steps: bytes to send, an event to wait for, CLOSE or RESET.
+    An answer is bytes, or a tuple of steps: bytes to send, an event to wait for, a function to call (it may return
+    bytes to send), CLOSE or RESET.
     """
 
     def __init__(self, unix_path=None, host="127.0.0.1", port=0, default=None):
@@ -453,6 +454,8 @@ class Backend:
             elif step is RESET:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 raise ConnectionError(RESET)
+            elif callable(step):
+                sock.sendall(step() or b"")
             else:
                 sock.sendall(step)
 

@@ -46,6 +46,6 @@ void backend_close(struct backend *b);
 
 bool backend_holds(const struct backend *b, const char *target);
 void backend_release(struct backend *b, const char *target); /* answers it */
-void backend_drop_connections(struct backend *b);            /* closes all, whatever they wait for */
+void backend_drop_connections(struct backend *b); /* closes all, whatever they wait for */
 
 #endif

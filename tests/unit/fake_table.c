@@ -78,7 +78,7 @@ void fake_table_open(struct fake_table *fake, const char *name, const struct tab
                      struct ev_loop *loop)
 {
     static char type[] = "json";
-    const struct table_env env = {.loop = loop};
+    const struct table_env env = {.loop = loop, .log = &fake->log};
     struct table_config wanted = *config;
     struct error err = {0};
     struct fake_file file;

@@ -12,7 +12,8 @@ enum { FAKE_FETCHES_MAX = 256, FAKE_TABLES_MAX = 4 };
 
 struct fake_table {
     struct table_ops ops;
-    struct table *table;                     /* a reference */
+    struct table *table; /* a reference */
+    struct log log;
     struct fetch *waiting[FAKE_FETCHES_MAX]; /* oldest first */
     size_t waiting_count;
     unsigned started, cancelled;

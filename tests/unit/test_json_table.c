@@ -29,7 +29,8 @@ static struct table *open_path(char *path, struct error *err)
     char name[] = "local", type[] = "json";
     const struct table_config config = {
         .name = name, .type = type, .param = path, .timeout_ms = 1000};
-    const struct table_env env = {.loop = loop};
+    static struct log log;
+    const struct table_env env = {.loop = loop, .log = &log};
 
     return table_open(&config, &env, err);
 }
@@ -254,6 +255,7 @@ static void test_json_table_unreadable(void **state)
     assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: opening must not wait */
     assert_null(open_path(path, &err));
     assert_non_null(strstr(err.text, path));
+    assert_non_null(strstr(err.text, "not a regular file"));
     unlink(path);
     rmdir(dir);
 }

@@ -205,6 +205,8 @@ static void test_json_bad(void **state)
         TEXT("\"\\ud800\\n\""),
         TEXT("\"\\ud800\\u0041\""),
         TEXT("\"\\ud800\\ud800\""),
+        TEXT("\"\\ud800\\ue000\""),
+        TEXT("\"\\udbff\\uffff\""),
         TEXT("\"\\udc00\\ud800\""),
         TEXT("\"\\ud800\\\\udc00\""),
         TEXT("\"\\uD83D\\uDCE\""),
@@ -450,6 +452,30 @@ static void test_json_select(void **state)
     }
 }
 
+static void test_json_select_in_a_long_array(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, SIZE_MAX);
+    buf_add(&text, SPAN("[0"));
+    for (uint64_t i = 1; i <= 1000; i++) {
+        buf_add_char(&text, ',');
+        buf_add_uint(&text, i);
+    }
+    buf_add_char(&text, ']');
+    for (unsigned i = 0; i <= 1001; i += 7) { /* 1001 is behind the end */
+        char pointer[16];
+        struct span value = buf_span(&text);
+
+        snprintf(pointer, sizeof(pointer), "/%u", i);
+        assert_int_equal(json_select(&value, span_of(pointer)), i <= 1000);
+        if (i <= 1000)
+            assert_true(span_equal(value, span_of(pointer + 1)));
+    }
+    buf_deinit(&text);
+}
+
 /* What is quick must not be wrong: it takes only what json_check() takes, and answers the same. */
 static void test_json_plain_is_never_wrong(void **state)
 {
@@ -524,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_json_kinds),
         cmocka_unit_test(test_json_walk),
         cmocka_unit_test(test_json_select),
+        cmocka_unit_test(test_json_select_in_a_long_array),
         cmocka_unit_test(test_json_plain_is_never_wrong),
         cmocka_unit_test(test_json_plain),
     };

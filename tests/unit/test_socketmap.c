@@ -359,6 +359,7 @@ static void test_socketmap_reasons_are_bounded(void **state)
     send_request(&peer, text);
     assert_int_equal(netstring_parse(buf_span(&peer.out), 500, &payload, &used), PARSE_DONE);
     assert_true(span_starts_with(payload, SPAN("TEMP no such table: yyy")));
+    assert_false(span_has_byte(payload, '\0'));
     fake_peer_close(&peer);
     free(text);
 }

@@ -1,0 +1,59 @@
+/* transaction.h - changes to the keys of one table that belong together, in their order. */
+#ifndef PODOP_TRANSACTION_H
+#define PODOP_TRANSACTION_H
+
+#include "podop/table.h"
+
+enum change_kind { CHANGE_SET, CHANGE_UNSET, CHANGE_INCREMENT };
+
+struct change {
+    enum change_kind kind;
+    struct table_key key;
+    struct span value; /* SET */
+    int64_t increment; /* INCREMENT */
+    char *bytes;       /* what key and value point to */
+};
+
+struct transaction {
+    char *user;        /* who it is for; may be empty */
+    uint64_t expire_s; /* 0: never */
+    bool has_timestamp;
+    int64_t timestamp_s;
+    uint32_t timestamp_ns;
+    struct change *changes;
+    size_t count;
+    size_t bytes; /* of all keys and values */
+};
+
+struct transaction *transaction_new(struct span user); /* copied; never NULL */
+void transaction_free(struct transaction **transaction);
+/* Everything in change is copied. */
+void transaction_add(struct transaction *transaction, const struct change *change);
+
+/* Whether both change the same key. */
+bool transaction_overlaps(const struct transaction *a, const struct transaction *b);
+bool transaction_touches(const struct transaction *t, const struct table_key *key);
+/* Whether it changes a key that begins with path. */
+bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
+
+/* The commits of one server, whichever table they go to. */
+struct commit;
+struct commits {
+    struct commit *first;
+    void (*on_idle)(void *arg); /* after the last one has ended; may be NULL */
+    void *arg;
+};
+
+/* What the reply says: FOUND is done; MISS: done, but an increment met no such key; UNCERTAIN:
+ * sent, and never confirmed; anything else is a failure with its reason. */
+typedef void commit_done_fn(void *arg, const struct reply *reply);
+
+/* Makes the changes, one after the other; the first failure ends it. transaction is borrowed and
+ * must stay until done has run: once, from the loop, never before this returns. There is no way to
+ * cancel it: who is no longer interested ignores the reply. */
+void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
+                  void *arg);
+/* Ends all of them at once, as failed or uncertain, when the server goes. */
+void commits_abort(struct commits *commits);
+
+#endif

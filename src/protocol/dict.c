@@ -1,0 +1,664 @@
+/* dict.c - Dovecot's dict protocol, majors 2, 3 and 4: lookups, iterations and transactions.
+ *
+ * Requests of one connection run side by side, with one exception: what asks for or changes a key
+ * that an earlier, unfinished commit changes is parked until that has ended. Answers leave in
+ * order, or overtake under an id where the client knows ids. A commit goes on when its client has
+ * gone. */
+#include "podop/protocol.h"
+
+#include "dict_line.h"
+#include "owed.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+#include "podop/tabline.h"
+#include "podop/transaction.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    LINE_BYTES_DEFAULT = 1024 * 1024,
+    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async has one for each user */
+    OPEN_BYTES_MAX = 64 * 1024 * 1024, /* of the changes in them */
+};
+
+/* dict.h of Dovecot 2.3.19 and 2.4.1. Sorting is asked for by nobody, and rows come in any order.
+ */
+enum { FLAG_RECURSE = 1, FLAG_NO_VALUE = 8, FLAG_EXACT_KEY = 16 };
+
+enum phase { WANT_HELLO, READY };
+
+enum request_kind { REQUEST_LOOKUP, REQUEST_ITERATE, REQUEST_COMMIT };
+
+/* A transaction that is not committed yet. */
+struct open_transaction {
+    struct open_transaction *next;
+    uint32_t id;
+    struct transaction *changes;
+    char *fault; /* why it cannot be committed; NULL: it can */
+};
+
+struct dict_session {
+    struct session_io io;
+    struct owed_queue owed;
+    enum phase phase;
+    uint64_t major, minor;
+    char *user;       /* major 2 has it in its hello */
+    struct span name; /* of the dict, which is the table; in name_bytes */
+    char *name_bytes;
+    struct open_transaction *open;
+    size_t open_count, open_bytes;
+    struct dict_request *first, **last; /* all that are not finished, oldest first */
+    size_t parked, count;
+    bool is_orphan; /* the client has gone, some commits have not ended */
+};
+
+struct dict_request {
+    struct owed owed;
+    struct dict_session *session;
+    struct dict_request *next, **prev_next;
+    enum request_kind kind;
+    bool is_owed; /* an answer in its turn; not those of an async commit */
+    bool is_parked;
+    bool is_finished; /* answered, but its answer waits for its turn */
+    uint64_t arrived_at_ms;
+    struct table_key key; /* of a lookup or iteration, in name */
+    struct span name;     /* as the client wrote it, in bytes */
+    struct iterate_options options;
+    bool is_exact;
+    struct table_op *op;
+    struct table_iteration *iteration;
+    uint32_t id; /* of the transaction */
+    struct transaction *changes;
+    char bytes[];
+};
+
+static struct dict_session *session_of(struct session *session)
+{
+    return (struct dict_session *)session;
+}
+
+static const struct dict_session *const_session_of(const struct session *session)
+{
+    return (const struct dict_session *)session;
+}
+
+static bool dict_claims(char first_byte)
+{
+    return first_byte == 'H';
+}
+
+static void request_free(struct dict_request *r)
+{
+    struct dict_session *s = r->session;
+
+    *r->prev_next = r->next;
+    if (r->next != NULL)
+        r->next->prev_next = r->prev_next;
+    else
+        s->last = r->prev_next;
+    s->count--;
+    s->parked -= r->is_parked;
+    table_op_cancel(&r->op);
+    table_iteration_cancel(&r->iteration);
+    transaction_free(&r->changes);
+    free(r);
+}
+
+/* Its answer has left, or is owed to nobody any more. */
+static void on_owed_free(struct owed *owed)
+{
+    struct dict_request *r = CONTAINER_OF(owed, struct dict_request, owed);
+
+    r->is_owed = false;
+    if (!r->session->is_orphan || r->kind != REQUEST_COMMIT || r->is_finished)
+        request_free(r);
+}
+
+static struct session *dict_open(const struct session_io *io)
+{
+    struct dict_session *s = xcalloc(1, sizeof(*s));
+
+    s->io = *io;
+    s->last = &s->first;
+    owed_init(&s->owed, s->io.out, on_owed_free);
+    return (struct session *)s;
+}
+
+static void session_free(struct dict_session *s)
+{
+    free(s->user);
+    free(s->name_bytes);
+    free(s);
+}
+
+static void open_free(struct dict_session *s, struct open_transaction **link)
+{
+    struct open_transaction *o = *link;
+
+    *link = o->next;
+    s->open_count--;
+    s->open_bytes -= o->changes == NULL ? 0 : o->changes->bytes;
+    transaction_free(&o->changes);
+    free(o->fault);
+    free(o);
+}
+
+static void dict_close(struct session **psession)
+{
+    struct dict_session *s = session_of(*psession);
+
+    if (s == NULL)
+        return;
+    *psession = NULL;
+    s->is_orphan = true;
+    while (s->open != NULL)
+        open_free(s, &s->open);
+    owed_deinit(&s->owed);
+    if (s->first == NULL)
+        session_free(s);
+}
+
+static size_t dict_owed(const struct session *session)
+{
+    return const_session_of(session)->count + const_session_of(session)->owed.count;
+}
+
+static bool dict_is_full(const struct session *session)
+{
+    const struct dict_session *s = const_session_of(session);
+
+    return s->count >= SESSION_OWED_MAX || s->owed.count >= SESSION_OWED_MAX ||
+           s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
+}
+
+/* Whether r must not begin before something older has ended. */
+static bool has_to_wait(const struct dict_session *s, const struct dict_request *r)
+{
+    if (r->kind == REQUEST_ITERATE && s->owed.announce == NULL && s->owed.first != &r->owed)
+        return true; /* its rows cannot wait elsewhere for their turn */
+    for (const struct dict_request *older = s->first; older != r; older = older->next) {
+        if (older->kind != REQUEST_COMMIT || older->is_finished)
+            continue;
+        switch (r->kind) {
+        case REQUEST_LOOKUP:
+            if (transaction_touches(older->changes, &r->key))
+                return true;
+            break;
+        case REQUEST_ITERATE:
+            if (transaction_touches_below(older->changes, &r->key))
+                return true;
+            break;
+        case REQUEST_COMMIT:
+            if (transaction_overlaps(older->changes, r->changes))
+                return true;
+            break;
+        }
+    }
+    return false;
+}
+
+static void run(struct dict_request *r);
+
+/* Begins what had to wait and has not any longer. */
+static void run_parked(struct dict_session *s)
+{
+    struct dict_request *next;
+
+    for (struct dict_request *r = s->first; r != NULL && s->parked > 0; r = next) {
+        next = r->next;
+        if (!r->is_parked || has_to_wait(s, r))
+            continue;
+        r->is_parked = false;
+        s->parked--;
+        run(r);
+        next = s->first; /* it may have ended at once, and others with it */
+    }
+}
+
+static void log_answer(const struct dict_request *r, const struct reply *reply)
+{
+    static const char *const events[] = {
+        [REQUEST_LOOKUP] = "lookup", [REQUEST_ITERATE] = "iterate", [REQUEST_COMMIT] = "commit"};
+    const struct dict_session *s = r->session;
+
+    log_debug(s->io.service->log, events[r->kind], LOG_UINT("conn", s->io.conn),
+              LOG_STR("proto", "dict"), LOG_SPAN("table", s->name), LOG_SPAN("key", r->name),
+              LOG_STR("status", reply_status_name(reply->status)),
+              LOG_SPAN("reason", reply->reason), LOG_UINT("ms", clock_now_ms() - r->arrived_at_ms));
+}
+
+/* Writes the answer, or its last line, and r is gone. */
+static void answer(struct dict_request *r, const struct reply *reply)
+{
+    struct dict_session *s = r->session;
+    struct buf *out;
+
+    log_answer(r, reply);
+    r->is_finished = true;
+    if (s->is_orphan) {
+        request_free(r);
+        return;
+    }
+    if (!r->is_owed) { /* an async commit: Dovecot up to 2.2.24 */
+        buf_add_char(s->io.out, 'A');
+        dict_add_commit(s->io.out, r->id, reply);
+        request_free(r);
+        return;
+    }
+    out = owed_begin(&s->owed, &r->owed);
+    dict_begin_reply(out, r->owed.id);
+    switch (r->kind) {
+    case REQUEST_LOOKUP: dict_add_lookup(out, reply); break;
+    case REQUEST_ITERATE: dict_add_finish(out, reply); break;
+    case REQUEST_COMMIT: dict_add_commit(out, r->id, reply); break;
+    }
+    owed_end(&s->owed, &r->owed);
+}
+
+static void answer_reason(struct dict_request *r, enum reply_status status, const char *format,
+                          struct span name)
+{
+    char text[400];
+    int len = snprintf(text, sizeof(text), "%s%.*s", format, name.len < 255 ? (int)name.len : 255,
+                       name.ptr);
+
+    answer(r, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+}
+
+/* The end of r in the loop: answers, begins what waited for it, and lets the client know. */
+static void finish(struct dict_request *r, const struct reply *reply)
+{
+    struct dict_session *s = r->session;
+
+    answer(r, reply);
+    run_parked(s);
+    s->io.wake(s->io.wake_arg);
+}
+
+static void add_row(void *arg, struct span name, struct span value)
+{
+    struct dict_request *r = arg;
+    struct dict_session *s = r->session;
+
+    dict_begin_reply(s->io.out, r->owed.id);
+    dict_add_row(s->io.out, r->name, name, value);
+    if (s->io.out->len >= SESSION_OUT_BYTES_MAX && r->iteration != NULL)
+        table_iteration_pause(r->iteration);
+    s->io.wake(s->io.wake_arg);
+}
+
+static void lookup_done(void *arg, const struct reply *reply)
+{
+    struct dict_request *r = arg;
+
+    r->op = NULL; /* it ends by itself: nothing left to cancel */
+    if (r->is_exact && reply->status == REPLY_FOUND)
+        add_row(r, SPAN(""), r->options.no_values ? SPAN("") : reply->dict_value);
+    finish(r, reply);
+}
+
+static void iteration_done(void *arg, const struct reply *reply)
+{
+    struct dict_request *r = arg;
+
+    r->iteration = NULL;
+    finish(r, reply);
+}
+
+static void commit_done(void *arg, const struct reply *reply)
+{
+    struct dict_request *r = arg;
+    struct dict_session *s = r->session;
+
+    if (!s->is_orphan) {
+        finish(r, reply);
+        return;
+    }
+    answer(r, reply); /* to nobody: it is only logged */
+    run_parked(s);
+    if (s->first == NULL)
+        session_free(s);
+}
+
+/* r has been waiting for too long to begin: its client will not wait as long again. */
+static bool is_late(const struct dict_request *r, const struct table *table)
+{
+    return clock_now_ms() - r->arrived_at_ms > table_timeout_ms(table);
+}
+
+static void run_on(struct dict_request *r, struct table *table)
+{
+    static const struct iterate_events events = {.row = add_row, .done = iteration_done};
+    struct dict_session *s = r->session;
+
+    switch (r->kind) {
+    case REQUEST_LOOKUP: r->op = table_lookup(table, &r->key, lookup_done, r); return;
+    case REQUEST_ITERATE:
+        if (s->owed.announce != NULL)
+            owed_announce(&s->owed, &r->owed);
+        if (r->is_exact)
+            r->op = table_lookup(table, &r->key, lookup_done, r);
+        else
+            r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
+        return;
+    case REQUEST_COMMIT: table_commit(table, r->changes, commit_done, r); return;
+    }
+}
+
+static void run(struct dict_request *r)
+{
+    struct dict_session *s = r->session;
+    struct table *table = service_find_table(s->io.service, s->name);
+
+    if (table == NULL)
+        answer_reason(r, REPLY_TEMPORARY, "no such table: ", s->name);
+    else if (is_late(r, table))
+        answer_reason(r, REPLY_TIMEOUT, "an earlier write took too long", SPAN(""));
+    else
+        run_on(r, table);
+}
+
+/* name and user are copied; r is the last in the order of requests. */
+static struct dict_request *request_new(struct dict_session *s, enum request_kind kind,
+                                        bool is_owed, struct span name, struct span user)
+{
+    struct dict_request *r = xcalloc(1, sizeof(*r) + name.len + user.len);
+
+    r->session = s;
+    r->kind = kind;
+    r->arrived_at_ms = clock_now_ms();
+    if (name.len > 0)
+        memcpy(r->bytes, name.ptr, name.len);
+    if (user.len > 0)
+        memcpy(r->bytes + name.len, user.ptr, user.len);
+    r->name = (struct span){r->bytes, name.len};
+    r->prev_next = s->last;
+    *s->last = r;
+    s->last = &r->next;
+    s->count++;
+    r->is_owed = is_owed;
+    if (is_owed)
+        owed_add(&s->owed, &r->owed);
+    return r;
+}
+
+static void run_or_park(struct dict_request *r)
+{
+    struct dict_session *s = r->session;
+
+    if (!has_to_wait(s, r)) {
+        run(r);
+        return;
+    }
+    r->is_parked = true;
+    s->parked++;
+}
+
+/* Lookups and iterations: the key is looked at, then r runs. */
+static void ask(struct dict_request *r, struct span user)
+{
+    struct span copy = {r->bytes + r->name.len, user.len};
+    const char *fault = dict_key(r->name, copy, &r->key);
+
+    if (fault != NULL)
+        answer_reason(r, REPLY_PERMANENT, fault, SPAN(""));
+    else
+        run_or_park(r);
+}
+
+static struct span user_of(const struct dict_session *s, const struct dict_line *line, size_t field)
+{
+    return s->major == 2 ? span_of(s->user) : line->field[field];
+}
+
+static bool on_hello(struct dict_session *s, const struct dict_line *line)
+{
+    uint64_t value_type;
+
+    if (s->phase != WANT_HELLO || line->count < 5 || span_has_byte(line->field[3], '\0') ||
+        !dict_number(line->field[0], UINT32_MAX, &s->major) ||
+        !dict_number(line->field[1], UINT32_MAX, &s->minor) ||
+        !dict_number(line->field[2], 1, &value_type) || s->major < DICT_MAJOR_MIN ||
+        s->major > DICT_MAJOR_MAX)
+        return false;
+    s->user = xmemdup0(line->field[3].ptr, line->field[3].len);
+    s->name_bytes = xmemdup0(line->field[4].ptr, line->field[4].len);
+    s->name = (struct span){s->name_bytes, line->field[4].len};
+    s->owed.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
+    s->phase = READY;
+    return true;
+}
+
+static bool on_lookup(struct dict_session *s, const struct dict_line *line)
+{
+    struct span user = user_of(s, line, 1);
+
+    ask(request_new(s, REQUEST_LOOKUP, true, line->field[0], user), user);
+    return true;
+}
+
+/* "I<flags> <max rows> <path> <user>"; 2.0 knows no max rows, and 2.x has more paths instead of a
+ * user: only the first is walked, as no known client ever sent two. */
+static bool on_iterate(struct dict_session *s, const struct dict_line *line)
+{
+    size_t path = s->major == 2 && s->minor == 0 ? 1 : 2;
+    struct span user = user_of(s, line, path + 1);
+    struct dict_request *r;
+    uint64_t flags, max_rows = 0;
+
+    if (!dict_number(line->field[0], UINT32_MAX, &flags) ||
+        (path == 2 && !dict_number(line->field[1], UINT64_MAX, &max_rows)))
+        return false;
+    r = request_new(s, REQUEST_ITERATE, true, line->field[path], user);
+    r->options = (struct iterate_options){
+        .recurse = (flags & FLAG_RECURSE) != 0,
+        .no_values = (flags & FLAG_NO_VALUE) != 0,
+        .max_rows = max_rows,
+    };
+    r->is_exact = (flags & FLAG_EXACT_KEY) != 0;
+    ask(r, user);
+    return true;
+}
+
+static struct open_transaction **find_open(struct dict_session *s, uint64_t id)
+{
+    struct open_transaction **link = &s->open;
+
+    while (*link != NULL && (*link)->id != id)
+        link = &(*link)->next;
+    return link;
+}
+
+static bool on_begin(struct dict_session *s, const struct dict_line *line, uint32_t id)
+{
+    struct open_transaction *o;
+    uint64_t expire_s = 0;
+
+    if (*find_open(s, id) != NULL || s->open_count == OPEN_TRANSACTIONS_MAX ||
+        span_has_byte(user_of(s, line, 1), '\0'))
+        return false;
+    if (s->major >= 4 && line->field[2].len > 0 &&
+        !dict_number(line->field[2], UINT64_MAX, &expire_s))
+        return false;
+    o = xcalloc(1, sizeof(*o));
+    o->id = id;
+    o->changes = transaction_new(user_of(s, line, 1));
+    o->changes->expire_s = expire_s;
+    o->next = s->open;
+    s->open = o;
+    s->open_count++;
+    return true;
+}
+
+static void spoil(struct open_transaction *o, const char *fault)
+{
+    if (o->fault == NULL)
+        o->fault = xstrdup(fault);
+}
+
+static void add_change(struct dict_session *s, const struct dict_line *line,
+                       struct open_transaction *o, struct change *change)
+{
+    const char *fault = dict_key(line->field[1], span_of(o->changes->user), &change->key);
+
+    if (fault == NULL && line->field[1].len + line->field[2].len > OPEN_BYTES_MAX - s->open_bytes)
+        fault = "the open transactions of this connection are too large";
+    if (fault == NULL && change->kind == CHANGE_INCREMENT &&
+        !dict_signed_number(line->field[2], &change->increment))
+        fault = "an increment that is no number";
+    if (fault != NULL) {
+        spoil(o, fault);
+        return;
+    }
+    s->open_bytes -= o->changes->bytes;
+    transaction_add(o->changes, change);
+    s->open_bytes += o->changes->bytes;
+}
+
+static void set_timestamp(struct open_transaction *o, const struct dict_line *line)
+{
+    struct transaction *t = o->changes;
+    uint64_t ns = 0;
+
+    t->has_timestamp = dict_signed_number(line->field[1], &t->timestamp_s) &&
+                       dict_number(line->field[2], 999999999, &ns);
+    t->timestamp_ns = (uint32_t)ns;
+}
+
+/* The reply names the id, so that what is answered without a transaction has one, too. */
+static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
+{
+    struct open_transaction **link = find_open(s, id);
+    struct open_transaction *o = *link;
+    struct dict_request *r = request_new(s, REQUEST_COMMIT, !is_async, SPAN(""), SPAN(""));
+    char *fault = o == NULL ? xstrdup("unknown transaction") : o->fault;
+
+    r->id = id;
+    if (o == NULL) {
+        r->changes = transaction_new(SPAN(""));
+    } else {
+        r->changes = o->changes;
+        s->open_bytes -= o->changes->bytes;
+        o->changes = NULL;
+        o->fault = NULL;
+        open_free(s, link);
+    }
+    if (fault != NULL)
+        answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
+    else
+        run_or_park(r);
+    free(fault);
+}
+
+/* The commands within a transaction. Those of an unknown one are as good as ignored: its commit
+ * fails. */
+static bool on_change(struct dict_session *s, const struct dict_line *line, uint32_t id)
+{
+    struct open_transaction **link = find_open(s, id);
+    struct change change = {.value = line->field[2]};
+
+    if (*link == NULL)
+        return true;
+    switch (line->letter) {
+    case 'S':
+        change.kind = CHANGE_SET;
+        add_change(s, line, *link, &change);
+        return true;
+    case 'U':
+        change.kind = CHANGE_UNSET;
+        change.value = SPAN("");
+        add_change(s, line, *link, &change);
+        return true;
+    case 'A':
+        change.kind = CHANGE_INCREMENT;
+        change.value = SPAN("");
+        add_change(s, line, *link, &change);
+        return true;
+    case 'T': set_timestamp(*link, line); return true;
+    case 'R': open_free(s, link); return true;
+    default: return true; /* V: whether values may be logged; podop logs none */
+    }
+}
+
+/* false: this is no Dovecot. */
+static bool on_line(struct dict_session *s, const struct dict_line *line)
+{
+    uint64_t id;
+
+    if (line->letter == 'H')
+        return on_hello(s, line);
+    if (s->phase != READY)
+        return false;
+    switch (line->letter) {
+    case 'L': return on_lookup(s, line);
+    case 'I': return on_iterate(s, line);
+    case 'B':
+    case 'S':
+    case 'U':
+    case 'A':
+    case 'T':
+    case 'V':
+    case 'R':
+    case 'C':
+    case 'D': break;
+    default: return false;
+    }
+    if (!dict_number(line->field[0], UINT32_MAX, &id))
+        return false;
+    if (line->letter == 'B')
+        return on_begin(s, line, (uint32_t)id);
+    if (line->letter != 'C' && line->letter != 'D')
+        return on_change(s, line, (uint32_t)id);
+    on_commit(s, (uint32_t)id, line->letter == 'D');
+    return true;
+}
+
+static enum feed dict_feed(struct session *session, struct span in, size_t *used)
+{
+    struct dict_session *s = session_of(session);
+    size_t max = s->io.service->listen->max_request;
+    enum feed result = FEED_OK;
+    struct buf text;
+
+    *used = 0;
+    buf_init(&text, SIZE_MAX);
+    while (result == FEED_OK && !dict_is_full(session)) {
+        struct span line;
+        struct dict_line parsed;
+        size_t taken;
+        enum parse found =
+            tabline_parse(span_skip(in, *used), max != 0 ? max : LINE_BYTES_DEFAULT, &line, &taken);
+
+        if (found == PARSE_MORE)
+            break;
+        if (found == PARSE_BAD || !dict_line_parse(line, &parsed, &text) || !on_line(s, &parsed)) {
+            result = FEED_BAD;
+            break;
+        }
+        *used += taken;
+        run_parked(s);
+    }
+    buf_deinit(&text);
+    return result;
+}
+
+static void dict_drained(struct session *session)
+{
+    for (struct dict_request *r = session_of(session)->first; r != NULL; r = r->next) {
+        if (r->iteration != NULL)
+            table_iteration_resume(r->iteration);
+    }
+}
+
+const struct protocol_ops protocol_dict = {
+    .name = "dict",
+    .claims = dict_claims,
+    .open = dict_open,
+    .feed = dict_feed,
+    .owed = dict_owed,
+    .is_full = dict_is_full,
+    .drained = dict_drained,
+    .close = dict_close,
+};

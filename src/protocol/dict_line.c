@@ -1,0 +1,157 @@
+#include "dict_line.h"
+
+#include "podop/tabline.h"
+
+bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+{
+    struct span rest, field;
+
+    *out = (struct dict_line){0};
+    for (size_t i = 0; i < DICT_FIELDS_MAX; i++)
+        out->field[i] = SPAN("");
+    if (line.len == 0)
+        return false;
+    out->letter = *line.ptr;
+    rest = span_skip(line, 1);
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* raw: one in a field is escaped */
+        rest.len--;
+    buf_clear(text);
+    buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
+    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field)) {
+        size_t begin = text->len;
+
+        tabline_unescape(text, field);
+        out->field[out->count++] = (struct span){text->ptr + begin, text->len - begin};
+    }
+    return true;
+}
+
+bool dict_number(struct span field, uint64_t max, uint64_t *number)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < field.len; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)field.ptr[i] - '0';
+
+        if (digit > 9 || digit > max || n > (max - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    *number = n;
+    return field.len > 0;
+}
+
+bool dict_signed_number(struct span field, int64_t *number)
+{
+    bool is_negative = field.len > 0 && *field.ptr == '-';
+    bool is_signed = is_negative || (field.len > 0 && *field.ptr == '+');
+    uint64_t n;
+
+    if (!dict_number(span_skip(field, is_signed ? 1 : 0), (uint64_t)INT64_MAX + is_negative, &n))
+        return false;
+    *number = is_negative ? (int64_t)-n : (int64_t)n;
+    return true;
+}
+
+const char *dict_key(struct span name, struct span user, struct table_key *key)
+{
+    *key = (struct table_key){.key = name};
+    if (span_starts_with(name, SPAN("shared/"))) {
+        key->key = span_skip(name, SPAN("shared/").len);
+        return NULL;
+    }
+    if (!span_starts_with(name, SPAN("priv/")))
+        return "a key begins with priv/ or shared/";
+    if (user.len == 0)
+        return "a priv/ key without a user";
+    if (span_has_byte(user, '\0'))
+        return "a user with a NUL byte";
+    key->key = span_skip(name, SPAN("priv/").len);
+    key->user = user;
+    key->is_private = true;
+    return NULL;
+}
+
+bool dict_knows_async(uint64_t major, uint64_t minor)
+{
+    return major > 2 || minor >= 1;
+}
+
+void dict_announce(struct buf *out, uint32_t id)
+{
+    buf_add_char(out, '*');
+    buf_add_uint(out, id);
+    buf_add_char(out, '\n');
+}
+
+void dict_begin_reply(struct buf *out, uint32_t id)
+{
+    if (id == 0)
+        return;
+    buf_add_char(out, '+');
+    buf_add_uint(out, id);
+    buf_add_char(out, '\t');
+}
+
+static void add_text(struct buf *out, struct span text)
+{
+    tabline_escape(out, text);
+    buf_add_char(out, '\n');
+}
+
+void dict_add_lookup(struct buf *out, const struct reply *reply)
+{
+    switch (reply->status) {
+    case REPLY_FOUND:
+        if (span_has_byte(reply->dict_value, '\0')) {
+            buf_add(out, SPAN("Fthe value has a NUL byte\n")); /* Dovecot would cut it there */
+            return;
+        }
+        buf_add_char(out, 'O');
+        add_text(out, reply->dict_value);
+        return;
+    case REPLY_MISS: buf_add(out, SPAN("N\n")); return;
+    case REPLY_TEMPORARY:
+    case REPLY_TIMEOUT:
+    case REPLY_UNCERTAIN:
+    case REPLY_PERMANENT:
+        buf_add_char(out, 'F');
+        add_text(out, reply->reason);
+        return;
+    }
+}
+
+void dict_add_row(struct buf *out, struct span path, struct span name, struct span value)
+{
+    buf_add_char(out, 'O');
+    tabline_escape(out, path);
+    tabline_escape(out, name);
+    buf_add_char(out, '\t');
+    add_text(out, value);
+}
+
+void dict_add_finish(struct buf *out, const struct reply *reply)
+{
+    if (reply->status != REPLY_FOUND && reply->status != REPLY_MISS) {
+        buf_add_char(out, 'F');
+        tabline_escape(out, reply->reason);
+    }
+    buf_add_char(out, '\n');
+}
+
+void dict_add_commit(struct buf *out, uint32_t id, const struct reply *reply)
+{
+    static const char letters[] = {
+        [REPLY_FOUND] = 'O',   [REPLY_MISS] = 'N',      [REPLY_TEMPORARY] = 'F',
+        [REPLY_TIMEOUT] = 'F', [REPLY_UNCERTAIN] = 'W', [REPLY_PERMANENT] = 'F',
+    };
+    char letter = letters[reply->status];
+
+    buf_add_char(out, letter);
+    buf_add_uint(out, id);
+    if (letter == 'F' || letter == 'W') {
+        buf_add_char(out, '\t');
+        tabline_escape(out, reply->reason);
+    }
+    buf_add_char(out, '\n');
+}

@@ -1,0 +1,87 @@
+#include "podop/tabline.h"
+
+/* What stands behind "\1" for a byte, or 0 for a byte that stands for itself. */
+static char code_of(char byte)
+{
+    switch (byte) {
+    case '\0': return '0';
+    case '\1': return '1';
+    case '\t': return 't';
+    case '\r': return 'r';
+    case '\n': return 'n';
+    default: return '\0';
+    }
+}
+
+static char byte_of(char code)
+{
+    switch (code) {
+    case '0': return '\0';
+    case '1': return '\1';
+    case 't': return '\t';
+    case 'r': return '\r';
+    case 'n': return '\n';
+    default: return code;
+    }
+}
+
+enum parse tabline_parse(struct span in, size_t max, struct span *line, size_t *used)
+{
+    const char *end = in.len == 0 ? NULL : memchr(in.ptr, '\n', in.len);
+    size_t len = end == NULL ? in.len : (size_t)(end - in.ptr);
+
+    if (len > max)
+        return PARSE_BAD;
+    if (end == NULL)
+        return PARSE_MORE;
+    *line = (struct span){in.ptr, len};
+    *used = len + 1;
+    return PARSE_DONE;
+}
+
+bool tabline_next(struct span *rest, struct span *field)
+{
+    const char *tab;
+
+    if (rest->ptr == NULL)
+        return false;
+    tab = rest->len == 0 ? NULL : memchr(rest->ptr, '\t', rest->len);
+    if (tab == NULL) {
+        *field = *rest;
+        *rest = (struct span){NULL, 0};
+        return true;
+    }
+    *field = (struct span){rest->ptr, (size_t)(tab - rest->ptr)};
+    *rest = span_skip(*rest, field->len + 1);
+    return true;
+}
+
+void tabline_unescape(struct buf *out, struct span field)
+{
+    while (field.len > 0) {
+        const char *escape = memchr(field.ptr, '\1', field.len);
+        size_t len = escape == NULL ? field.len : (size_t)(escape - field.ptr);
+
+        buf_add(out, (struct span){field.ptr, len});
+        field = span_skip(field, len);
+        if (field.len > 1)
+            buf_add_char(out, byte_of(field.ptr[1]));
+        field = span_skip(field, field.len > 1 ? 2 : field.len); /* one at the end is dropped */
+    }
+}
+
+void tabline_escape(struct buf *out, struct span bytes)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        char code = code_of(bytes.ptr[i]);
+
+        if (code == '\0')
+            continue;
+        buf_add(out, (struct span){bytes.ptr + done, i - done});
+        buf_add(out, (struct span){(const char[]){'\1', code}, 2});
+        done = i + 1;
+    }
+    buf_add(out, span_skip(bytes, done));
+}

@@ -1,0 +1,105 @@
+/* iterate.c - what all types of tables have in common when they are walked through. */
+#include "table_type.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+static void iteration_free(struct table_iteration *it)
+{
+    ev_clear_pending(it->table->env.loop, &it->ready);
+    if (it->table->ops->stop != NULL)
+        it->table->ops->stop(it);
+    table_unref(&it->table);
+    free(it->path_bytes);
+    free(it);
+}
+
+void iteration_finish(struct table_iteration *it, const struct reply *reply)
+{
+    it->events.done(it->arg, reply);
+    iteration_free(it);
+}
+
+bool iteration_row(struct table_iteration *it, struct span name, struct span value)
+{
+    struct log *log = it->table->env.log;
+
+    if (it->options.max_rows != 0 && it->rows >= it->options.max_rows)
+        return false;
+    if (name.len == 0 || span_has_byte(name, '\0') || span_has_byte(value, '\0')) {
+        /* Dovecot's processes abort on a key that is no longer than its path (2.3.19, 2.4.5). */
+        log_warning(log, "row_dropped", LOG_STR("table", it->table->name), LOG_SPAN("name", name));
+        return true;
+    }
+    if (!it->options.recurse && span_has_byte(name, '/'))
+        return true;
+    it->rows++;
+    it->events.row(it->arg, name, it->options.no_values ? SPAN("") : value);
+    return true;
+}
+
+static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct table_iteration *it = w->data;
+
+    (void)loop;
+    (void)revents;
+    if (it->table->ops->go_on != NULL) {
+        it->table->ops->go_on(it);
+    } else {
+        char text[TABLE_REASON_BYTES];
+        const char *why = "this type of table cannot be iterated";
+
+        iteration_finish(it, &(struct reply){.status = REPLY_PERMANENT,
+                                             .reason = table_reason(it->table, text, "%s", why)});
+    }
+}
+
+struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
+                                      const struct iterate_options *options,
+                                      const struct iterate_events *events, void *arg)
+{
+    size_t bytes = table->ops->iteration_bytes;
+    struct table_iteration *it = xcalloc(1, bytes > sizeof(*it) ? bytes : sizeof(*it));
+
+    it->table = table_ref(table);
+    it->path_bytes = xmalloc(path->key.len + path->user.len);
+    if (path->key.len > 0)
+        memcpy(it->path_bytes, path->key.ptr, path->key.len);
+    if (path->user.len > 0)
+        memcpy(it->path_bytes + path->key.len, path->user.ptr, path->user.len);
+    it->path.key = (struct span){it->path_bytes, path->key.len};
+    it->path.user = (struct span){it->path_bytes + path->key.len, path->user.len};
+    it->path.is_private = path->is_private;
+    it->options = *options;
+    it->events = *events;
+    it->arg = arg;
+    ev_prepare_init(&it->ready, on_ready);
+    it->ready.data = it;
+    ev_feed_event(table->env.loop, &it->ready, EV_CUSTOM);
+    return it;
+}
+
+void table_iteration_pause(struct table_iteration *it)
+{
+    it->is_paused = true;
+}
+
+void table_iteration_resume(struct table_iteration *it)
+{
+    if (!it->is_paused)
+        return;
+    it->is_paused = false;
+    ev_feed_event(it->table->env.loop, &it->ready, EV_CUSTOM);
+}
+
+void table_iteration_cancel(struct table_iteration **pit)
+{
+    struct table_iteration *it = *pit;
+
+    if (it == NULL)
+        return;
+    *pit = NULL;
+    iteration_free(it);
+}

@@ -1,0 +1,88 @@
+#include "podop/transaction.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+struct transaction *transaction_new(struct span user)
+{
+    struct transaction *t = xcalloc(1, sizeof(*t));
+
+    t->user = xmemdup0(user.ptr, user.len);
+    return t;
+}
+
+void transaction_free(struct transaction **pt)
+{
+    struct transaction *t = *pt;
+
+    if (t == NULL)
+        return;
+    *pt = NULL;
+    for (size_t i = 0; i < t->count; i++)
+        free(t->changes[i].bytes);
+    free(t->changes);
+    free(t->user);
+    free(t);
+}
+
+static struct span append(char **to, struct span bytes)
+{
+    struct span copy = {*to, bytes.len};
+
+    if (bytes.len > 0)
+        memcpy(*to, bytes.ptr, bytes.len);
+    *to += bytes.len;
+    return copy;
+}
+
+void transaction_add(struct transaction *t, const struct change *change)
+{
+    size_t bytes = change->key.key.len + change->key.user.len + change->value.len;
+    struct change *copy;
+    char *at = xmalloc(bytes);
+
+    if ((t->count & (t->count - 1)) == 0) /* doubles the room at each power of two */
+        t->changes =
+            xreallocarray(t->changes, t->count == 0 ? 1 : t->count * 2, sizeof(*t->changes));
+    copy = &t->changes[t->count++];
+    *copy = *change;
+    copy->bytes = at;
+    copy->key.key = append(&at, change->key.key);
+    copy->key.user = append(&at, change->key.user);
+    copy->value = append(&at, change->value);
+    t->bytes += bytes;
+}
+
+static bool is_same_space(const struct table_key *a, const struct table_key *b)
+{
+    return a->is_private == b->is_private && (!a->is_private || span_equal(a->user, b->user));
+}
+
+bool transaction_touches(const struct transaction *t, const struct table_key *key)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (is_same_space(&t->changes[i].key, key) && span_equal(t->changes[i].key.key, key->key))
+            return true;
+    }
+    return false;
+}
+
+bool transaction_touches_below(const struct transaction *t, const struct table_key *path)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (is_same_space(&t->changes[i].key, path) &&
+            span_starts_with(t->changes[i].key.key, path->key))
+            return true;
+    }
+    return false;
+}
+
+bool transaction_overlaps(const struct transaction *a, const struct transaction *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (transaction_touches(a, &b->changes[i].key))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,246 @@
+/* url_commit.c - writes to an HTTP service: each change a request, one after the other, or the
+ * whole transaction as one. */
+#include "url_table.h"
+
+#include "podop/clock.h"
+#include "podop/json_value.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct url_commit *url_commit_of(struct commit *commit)
+{
+    return CONTAINER_OF(commit, struct url_commit, base);
+}
+
+static void fail(struct url_commit *c, enum reply_status status, const char *why)
+{
+    char text[TABLE_REASON_BYTES];
+
+    commit_finish(
+        &c->base,
+        &(struct reply){.status = status, .reason = table_reason(c->base.table, text, "%s", why)});
+}
+
+static void add_value(struct buf *out, enum value_form form, struct span value)
+{
+    struct error ignored;
+
+    if (form == VALUE_AUTO && json_check(value, &ignored) == 0)
+        buf_add(out, value);
+    else
+        json_add_string(out, value);
+}
+
+static void add_number(struct buf *out, int64_t n)
+{
+    char digits[24];
+
+    buf_add(out, (struct span){digits, (size_t)snprintf(digits, sizeof(digits), "%" PRId64, n)});
+}
+
+static void on_answer(void *arg, const struct http_answer *answer);
+
+static void send(struct url_commit *c, struct http_site *site, const char *method,
+                 const char *target, struct span body, const struct table_key *key)
+{
+    const struct transaction *t = c->base.transaction;
+    char expire[64], timestamp[64];
+    struct buf user;
+    struct http_request request = {
+        .method = method,
+        .target = target,
+        .deadline_at_ms = c->deadline_at_ms,
+        .body = body,
+    };
+    const char **header = request.headers;
+
+    *header = url_table_user_header(key, &user);
+    if (*header != NULL)
+        header++;
+    if (t->expire_s != 0) {
+        snprintf(expire, sizeof(expire), "Podop-Expire: %" PRIu64, t->expire_s);
+        *header++ = expire;
+    }
+    if (t->has_timestamp) {
+        snprintf(timestamp, sizeof(timestamp), "Podop-Timestamp: %" PRId64 ".%09" PRIu32,
+                 t->timestamp_s, t->timestamp_ns);
+        *header++ = timestamp;
+    }
+    c->call = http_start(site, &request, on_answer, c);
+    buf_deinit(&user);
+}
+
+static void send_change(struct url_commit *c, const struct change *change)
+{
+    static const char *const methods[] = {
+        [CHANGE_SET] = "POST", [CHANGE_UNSET] = "DELETE", [CHANGE_INCREMENT] = "PATCH"};
+    struct url_table *t = url_table_of(c->base.table);
+    struct buf body;
+    char *target;
+
+    if (url_table_target(t, &change->key, &target) != URL_TARGET_OK) {
+        fail(c, REPLY_PERMANENT, "a key that no URL can hold cannot be written");
+        return;
+    }
+    buf_init(&body, SIZE_MAX);
+    if (change->kind == CHANGE_SET) {
+        add_value(&body, t->value, change->value);
+    } else if (change->kind == CHANGE_INCREMENT) {
+        buf_add(&body, SPAN("{\"inc\": "));
+        add_number(&body, change->increment);
+        buf_add_char(&body, '}');
+    }
+    send(c, t->site, methods[change->kind], target, buf_span(&body), &change->key);
+    buf_deinit(&body);
+    free(target);
+}
+
+/* As a lookup would spell it: KEY, or KEY/USER. false: it is no text. */
+static bool add_key(struct buf *out, const struct table_key *key)
+{
+    struct buf text;
+    bool is_text;
+
+    buf_init(&text, SIZE_MAX);
+    buf_add(&text, key->key);
+    if (key->is_private) {
+        buf_add_char(&text, '/');
+        buf_add(&text, key->user);
+    }
+    is_text = span_is_utf8(buf_span(&text));
+    if (is_text)
+        json_add_string(out, buf_span(&text));
+    buf_deinit(&text);
+    return is_text;
+}
+
+static bool add_operation(struct buf *out, enum value_form form, const struct change *change)
+{
+    static const char *const names[] = {
+        [CHANGE_SET] = "set", [CHANGE_UNSET] = "unset", [CHANGE_INCREMENT] = "inc"};
+
+    buf_add(out, SPAN("{\"op\": \""));
+    buf_add(out, span_of(names[change->kind]));
+    buf_add(out, SPAN("\", \"key\": "));
+    if (!add_key(out, &change->key))
+        return false;
+    if (change->kind != CHANGE_UNSET)
+        buf_add(out, SPAN(", \"value\": "));
+    if (change->kind == CHANGE_SET)
+        add_value(out, form, change->value);
+    else if (change->kind == CHANGE_INCREMENT)
+        add_number(out, change->increment);
+    buf_add_char(out, '}');
+    return true;
+}
+
+static bool add_transaction(struct buf *out, enum value_form form, const struct transaction *t)
+{
+    buf_add(out, SPAN("{\"user\": "));
+    if (!span_is_utf8(span_of(t->user)))
+        return false;
+    json_add_string(out, span_of(t->user));
+    buf_add(out, SPAN(", \"ops\": ["));
+    for (size_t i = 0; i < t->count; i++) {
+        if (i > 0)
+            buf_add(out, SPAN(", "));
+        if (!add_operation(out, form, &t->changes[i]))
+            return false;
+    }
+    buf_add(out, SPAN("]}"));
+    return true;
+}
+
+static void send_whole(struct url_commit *c)
+{
+    struct url_table *t = url_table_of(c->base.table);
+    const struct table_key key = {.user = span_of(c->base.transaction->user)};
+    struct buf body, target;
+
+    buf_init(&body, SIZE_MAX);
+    buf_init(&target, TARGET_BYTES_MAX);
+    if (!add_transaction(&body, t->value, c->base.transaction))
+        fail(c, REPLY_PERMANENT, "a key or user that is not valid UTF-8 cannot be written");
+    else if (url_template_expand(t->commit_template, &key, t->keep_slash, &target) != URL_TARGET_OK)
+        fail(c, REPLY_PERMANENT, "a user that no URL can hold cannot write");
+    else
+        send(c, t->commit_site, "POST", buf_string(&target), buf_span(&body), &key);
+    buf_deinit(&body);
+    buf_deinit(&target);
+}
+
+static void make_next(struct url_commit *c)
+{
+    const struct transaction *t = c->base.transaction;
+
+    if (c->next == t->count) {
+        commit_finish(&c->base,
+                      &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND});
+    } else if (url_table_of(c->base.table)->commit_template != NULL) {
+        c->next = t->count;
+        send_whole(c);
+    } else {
+        send_change(c, &t->changes[c->next++]);
+    }
+}
+
+static bool has_kind(const struct url_commit *c, enum change_kind kind)
+{
+    const struct transaction *t = c->base.transaction;
+
+    if (url_table_of(c->base.table)->commit_template == NULL)
+        return t->changes[c->next - 1].kind == kind;
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->changes[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+static void judge(struct url_commit *c, unsigned status)
+{
+    char why[80];
+
+    if (status >= 200 && status < 300) {
+        make_next(c);
+    } else if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
+        c->has_missed = true;
+        make_next(c);
+    } else if (status == 404 && has_kind(c, CHANGE_UNSET) &&
+               url_table_of(c->base.table)->commit_template == NULL) {
+        make_next(c); /* what is not there need not be removed */
+    } else {
+        snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
+        fail(c, REPLY_TEMPORARY, why);
+    }
+}
+
+static void on_answer(void *arg, const struct http_answer *answer)
+{
+    struct url_commit *c = arg;
+
+    c->call = NULL;
+    if (answer->outcome == HTTP_ANSWERED)
+        judge(c, answer->status);
+    else if (answer->may_have_arrived)
+        fail(c, REPLY_UNCERTAIN, "the backend did not confirm a write");
+    else if (answer->outcome == HTTP_TIMED_OUT)
+        fail(c, REPLY_TIMEOUT, "a write could not be sent within the table's timeout");
+    else
+        fail(c, REPLY_TEMPORARY, answer->reason);
+}
+
+void url_table_commit(struct commit *commit)
+{
+    struct url_commit *c = url_commit_of(commit);
+
+    c->deadline_at_ms = clock_now_ms() + commit->table->timeout_ms;
+    make_next(c);
+}
+
+void url_table_abort_commit(struct commit *commit)
+{
+    http_cancel(&url_commit_of(commit)->call);
+}

@@ -1,0 +1,270 @@
+/* url_iterate.c - what is below a path of an HTTP service. The answer is read as it comes, and no
+ * faster than the rows leave; a name's value is asked for only when somebody wants it. */
+#include "url_table.h"
+
+#include "podop/clock.h"
+#include "podop/json_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct url_iteration *url_iteration_of(struct table_iteration *it)
+{
+    return CONTAINER_OF(it, struct url_iteration, base);
+}
+
+static void fail(struct url_iteration *it, enum reply_status status, const char *why)
+{
+    char text[TABLE_REASON_BYTES];
+
+    if (it->failure != NULL)
+        return;
+    table_reason(it->base.table, text, "%s", why);
+    it->failure = xstrdup(text);
+    it->failure_status = status;
+}
+
+/* The end, when it has come. Not from within the call's own callback: it may be cancelled here. */
+static void finish_if_over(struct url_iteration *it)
+{
+    struct reply reply = {.status = REPLY_FOUND};
+
+    if (it->failure != NULL) {
+        reply.status = it->failure_status;
+        reply.reason = span_of(it->failure);
+    } else if (!it->is_enough && (!it->is_read || it->rest.len > 0 || it->asked > 0)) {
+        return;
+    }
+    iteration_finish(&it->base, &reply);
+}
+
+static void wake(struct url_iteration *it)
+{
+    ev_feed_event(it->base.table->env.loop, &it->base.ready, EV_CUSTOM);
+}
+
+static void add_row(struct url_iteration *it, struct span name, struct span value)
+{
+    if (!iteration_row(&it->base, name, value))
+        it->is_enough = true;
+}
+
+static void row_done(void *arg, const struct reply *reply)
+{
+    struct url_row *row = arg;
+    struct url_iteration *it = row->it;
+    char *key = row->key;
+
+    row->op = NULL;
+    row->key = NULL;
+    it->asked--;
+    if (reply->status == REPLY_FOUND) {
+        add_row(it, row->name, reply->dict_value);
+    } else if (reply->status != REPLY_MISS) { /* one that vanished meanwhile is left out */
+        char why[400];
+
+        snprintf(why, sizeof(why), "a value could not be had: %.*s",
+                 reply->reason.len < 300 ? (int)reply->reason.len : 300, reply->reason.ptr);
+        fail(it, reply->status, why);
+    }
+    free(key);
+    wake(it);
+}
+
+static void ask_value(struct url_iteration *it, struct span name)
+{
+    struct url_row *row = it->rows;
+    struct span path = it->base.path.key;
+    struct table_key key = it->base.path;
+
+    while (row->op != NULL)
+        row++;
+    row->it = it;
+    row->key = xmalloc(path.len + name.len + 1);
+    if (path.len > 0)
+        memcpy(row->key, path.ptr, path.len);
+    memcpy(row->key + path.len, name.ptr, name.len);
+    row->name = (struct span){row->key + path.len, name.len};
+    key.key = (struct span){row->key, path.len + name.len};
+    it->asked++;
+    row->op = table_lookup(it->base.table, &key, row_done, row);
+}
+
+/* A name that iteration_row() would leave out is not worth a question. */
+static bool is_wanted(const struct url_iteration *it, struct span name)
+{
+    return name.len > 0 && (it->base.options.recurse || !span_has_byte(name, '/'));
+}
+
+static void take_item(struct url_iteration *it, struct span name, struct span value)
+{
+    struct buf text, scratch;
+    struct reply reply;
+
+    buf_init(&text, SIZE_MAX);
+    buf_init(&scratch, SIZE_MAX);
+    json_add_text(&text, name);
+    if (it->items.is_object) {
+        json_reply(value, &scratch, &reply);
+        if (reply.status == REPLY_FOUND)
+            add_row(it, buf_span(&text), reply.dict_value);
+    } else if (it->base.options.no_values || !is_wanted(it, buf_span(&text))) {
+        add_row(it, buf_span(&text), SPAN(""));
+    } else {
+        ask_value(it, buf_span(&text));
+    }
+    buf_deinit(&text);
+    buf_deinit(&scratch);
+}
+
+/* Takes items off the front of bytes while rows are wanted; returns how many bytes it used. */
+static size_t read_items(struct url_iteration *it, struct span bytes, bool *is_blocked)
+{
+    size_t all = 0;
+
+    while (it->failure == NULL && !it->is_enough) {
+        struct error err = {0};
+        struct span name, value;
+        enum parse parsed;
+        size_t used;
+
+        if (it->base.is_paused || it->asked == ITERATION_LOOKUPS_MAX) {
+            *is_blocked = true;
+            break;
+        }
+        parsed = json_items_next(&it->items, span_skip(bytes, all), &name, &value, &used, &err);
+        if (parsed == PARSE_DONE)
+            take_item(it, name, value);
+        else if (parsed == PARSE_BAD)
+            fail(it, REPLY_TEMPORARY, err.text);
+        all += used;
+        if (parsed != PARSE_DONE)
+            break;
+    }
+    if (it->failure != NULL || it->is_enough) {
+        *is_blocked = true;
+        wake(it);
+    }
+    return all;
+}
+
+static bool is_null(struct span body)
+{
+    struct error ignored;
+
+    return json_check(body, &ignored) == 0 && json_kind(body) == JSON_NULL;
+}
+
+static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
+{
+    struct url_iteration *it = arg;
+
+    if (it->items.phase == JSON_ITEMS_START && bytes.len < sizeof("null"))
+        return 0; /* null is no list, and short: it is looked at when it is whole */
+    return read_items(it, bytes, is_blocked);
+}
+
+/* What had been read when the answer ended, and was not wanted at that moment. */
+static void read_rest(struct url_iteration *it)
+{
+    bool is_blocked = false;
+    size_t used;
+
+    if (it->items.phase == JSON_ITEMS_START && is_null(buf_span(&it->rest))) {
+        buf_clear(&it->rest);
+        return;
+    }
+    used = read_items(it, buf_span(&it->rest), &is_blocked);
+    buf_drop(&it->rest, used);
+    if (!is_blocked && it->items.phase != JSON_ITEMS_END)
+        fail(it, REPLY_TEMPORARY, "the answer is neither an array of names nor an object");
+}
+
+static void start(struct url_iteration *it);
+
+static void on_answer(void *arg, const struct http_answer *answer)
+{
+    struct url_iteration *it = arg;
+    const struct url_table *t = url_table_of(it->base.table);
+    char why[80];
+
+    it->call = NULL;
+    it->is_read = true;
+    switch (answer->outcome) {
+    case HTTP_TOO_LARGE: fail(it, REPLY_TEMPORARY, "one entry is larger than max_response"); break;
+    case HTTP_TIMED_OUT: fail(it, REPLY_TIMEOUT, "no answer within the table's timeout"); break;
+    case HTTP_FAILED:
+        if (it->retries_left > 0 && it->items.phase == JSON_ITEMS_START) {
+            it->retries_left--;
+            it->is_read = false;
+            start(it);
+            return;
+        }
+        fail(it, REPLY_TEMPORARY, answer->reason);
+        break;
+    case HTTP_ANSWERED:
+        if (answer->status == 200) {
+            buf_add(&it->rest, answer->body);
+            read_rest(it);
+        } else if (!url_table_is_miss(t, answer->status)) {
+            snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
+            fail(it, REPLY_TEMPORARY, why);
+        }
+        break;
+    }
+    finish_if_over(it);
+}
+
+static void start(struct url_iteration *it)
+{
+    struct url_table *t = url_table_of(it->base.table);
+    struct buf user;
+    struct http_request request = {
+        .deadline_at_ms = clock_now_ms() + t->base.timeout_ms,
+        .headers = {url_table_user_header(&it->base.path, &user)},
+        .data = on_data,
+    };
+    struct table_key path = it->base.path;
+    char *target = NULL;
+
+    path.is_private = false; /* the user is in the header, and in {user}, but not behind the path */
+    if (url_table_target(t, &path, &target) != URL_TARGET_OK) {
+        it->is_read = true; /* nothing is there */
+    } else {
+        request.target = target;
+        it->call = http_start(t->site, &request, on_answer, it);
+    }
+    free(target);
+    buf_deinit(&user);
+}
+
+void url_table_go_on(struct table_iteration *base)
+{
+    struct url_iteration *it = url_iteration_of(base);
+
+    if (!it->is_started) {
+        it->is_started = true;
+        it->retries_left = url_table_of(base->table)->retries;
+        buf_init(&it->rest, SIZE_MAX);
+        start(it);
+    } else if (it->is_read && it->failure == NULL && it->rest.len > 0) {
+        read_rest(it);
+    } else if (it->call != NULL && it->failure == NULL && !it->is_enough) {
+        http_go_on(it->call);
+        return;
+    }
+    finish_if_over(it);
+}
+
+void url_table_stop(struct table_iteration *base)
+{
+    struct url_iteration *it = url_iteration_of(base);
+
+    http_cancel(&it->call);
+    for (size_t i = 0; i < ITERATION_LOOKUPS_MAX; i++) {
+        table_op_cancel(&it->rows[i].op);
+        free(it->rows[i].key);
+    }
+    buf_deinit(&it->rest);
+    free(it->failure);
+}

@@ -1,0 +1,81 @@
+/* url_table.h - tables behind an HTTP service, in three parts: url_table.c looks keys up,
+ * url_commit.c writes, url_iterate.c walks. */
+#ifndef PODOP_TABLE_URL_TABLE_H
+#define PODOP_TABLE_URL_TABLE_H
+
+#include "table_type.h"
+
+#include "podop/http.h"
+#include "podop/json_items.h"
+#include "podop/mem.h"
+#include "podop/url_template.h"
+
+enum {
+    /* Keys of 64 KiB, three bytes each on the wire, and then some; servers stop long before. */
+    TARGET_BYTES_MAX = 256 * 1024,
+    ITERATION_LOOKUPS_MAX = 16, /* values of one iteration that are asked for at the same time */
+};
+
+struct url_table {
+    struct table base;
+    struct url_template *template;
+    struct http_site *site;
+    struct url_template *commit_template; /* NULL: each change is a request of its own */
+    struct http_site *commit_site;
+    char *select; /* NULL: the whole answer is the value */
+    bool keep_slash;
+    enum value_form value;
+    struct status_set miss, temporary; /* the administrator's word against the usual */
+    uint32_t retries;
+};
+
+static inline struct url_table *url_table_of(struct table *table)
+{
+    return CONTAINER_OF(table, struct url_table, base);
+}
+
+struct url_commit {
+    struct commit base;
+    size_t next; /* the change to be made after this one */
+    uint64_t deadline_at_ms;
+    bool has_missed; /* an increment met no such key */
+    struct http_call *call;
+};
+
+/* A name whose value is asked for. */
+struct url_row {
+    struct url_iteration *it;
+    struct table_op *op; /* NULL: free */
+    char *key;           /* the path and the name */
+    struct span name;    /* in key */
+};
+
+struct url_iteration {
+    struct table_iteration base;
+    struct http_call *call;
+    struct json_items items;
+    struct url_row rows[ITERATION_LOOKUPS_MAX];
+    unsigned asked; /* rows that wait for their value */
+    uint32_t retries_left;
+    bool is_started;
+    bool is_read;   /* the call has ended: what is left of its body is in rest */
+    bool is_enough; /* no more rows are wanted */
+    struct buf rest;
+    char *failure; /* NULL: none so far */
+    enum reply_status failure_status;
+};
+
+/* The path and query that key is asked at, to be freed; NULL unless it is URL_TARGET_OK. */
+enum url_target url_table_target(const struct url_table *t, const struct table_key *key,
+                                 char **target);
+/* "Podop-User: U" for a private key, else NULL. Bytes that no header may have, and "%", are
+ * percent-encoded. text is initialised here, keeps the line, and is the caller's to deinit. */
+const char *url_table_user_header(const struct table_key *key, struct buf *text);
+bool url_table_is_miss(const struct url_table *t, unsigned status);
+
+void url_table_commit(struct commit *commit);
+void url_table_abort_commit(struct commit *commit);
+void url_table_go_on(struct table_iteration *it);
+void url_table_stop(struct table_iteration *it);
+
+#endif

@@ -1,0 +1,421 @@
+"""Private Dovecots for the tests: the installed one, or one of another Debian release in a chroot that is kept.
+
+A Dovecot has a directory of its own for everything, loopback ports that were free, and ends with its test. What it
+wants of podop is configured by examples/dovecot-VERSION, as it stands there but for the paths.
+"""
+
+import base64
+import contextlib
+import fcntl
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.error
+import urllib.request
+
+import harness
+from harness import Case
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EXAMPLES = os.path.join(SOURCE, "examples")
+PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+BOB, ALICE = "bob@example.com", "alice@example.com"  # with their passwords secret and wonderland
+
+# --- where a Dovecot comes from ---------------------------------------------------------------------------------------
+
+PACKAGES = ("dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve", "dovecot-managesieved")
+RELEASES = {"2.3": ("bookworm", PACKAGES), "2.4": ("trixie", (*PACKAGES, "dovecot-auth-lua", "lua-socket"))}
+CACHE = os.environ.get("PODOP_TEST_CACHE", "/var/cache/podop-tests")
+
+
+def installed_version():
+    """The version of this system's Dovecot with all that the tests want of it, or ""."""
+    library = "/usr/lib/dovecot"
+    if not shutil.which("dovecot", path=PATH) or not all(
+            os.path.exists(os.path.join(library, name)) for name in ("imap", "lmtp", "managesieve")):
+        return ""
+    return subprocess.run(["dovecot", "--version"], capture_output=True, text=True, env={**os.environ, "PATH": PATH},
+                          timeout=harness.GUARD, check=True).stdout
+
+
+def mirror():
+    """Where this machine gets its Debian packages from; "" if it has no such place."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", open("/etc/os-release", encoding="utf-8").read())
+        lines = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)",
+                                "Created-By: Packages"], capture_output=True, text=True, check=True).stdout
+        return next((uri for name, component, uri in map(str.split, lines.splitlines())
+                     if release and (name, component) == (release[1], "main")), "")
+    return ""
+
+
+def build_chroot(suite, packages, place):
+    """Installs a Debian release with its Dovecot into a new directory; an AssertionError says why it did not work.
+
+    In a mount namespace of its own, so that no mount can stay behind.
+    """
+    uri = mirror()
+    if not uri:
+        raise AssertionError("apt names no Debian mirror")
+    half = place + ".half"
+    shutil.rmtree(half, ignore_errors=True)
+    print(f"making a Debian {suite} in {place}, once; this takes a minute or two", file=sys.stderr, flush=True)
+    done = subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase",
+                           "--include=" + ",".join(packages), suite, half, uri],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
+    if done.returncode != 0:
+        shutil.rmtree(half)
+        raise AssertionError(f"debootstrap {suite} failed:\n" + "\n".join(done.stdout.splitlines()[-20:]))
+    shutil.rmtree(os.path.join(half, "var/cache/apt/archives"))
+    os.rename(half, place)
+
+
+def chroot(suite, packages):
+    """The directory of a Debian release with its Dovecot, made if it is not there yet."""
+    harness.need(os.geteuid() == 0, f"root, to run the Dovecot of Debian {suite} in a chroot")
+    harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
+    os.makedirs(CACHE, mode=0o755, exist_ok=True)
+    place = os.path.join(CACHE, suite)
+    with open(place + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(place):
+            try:
+                build_chroot(suite, packages, place)
+            except AssertionError as failure:
+                harness.need(False, str(failure))
+    return place
+
+
+def root_of(version):
+    """The root directory of a Dovecot of this version: "" for this system's own, else a chroot."""
+    return "" if installed_version().startswith(version + ".") else chroot(*RELEASES[version])
+
+
+# --- a Dovecot --------------------------------------------------------------------------------------------------------
+
+COMMON = """
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/dovecot.log
+protocols = imap lmtp sieve
+listen = 127.0.0.1
+ssl = no
+auth_failure_delay = 0
+auth_username_chars =
+default_internal_user = {internal_user}
+default_internal_group = {internal_group}
+default_login_user = {login_user}
+first_valid_uid = 1
+first_valid_gid = 1
+mail_uid = {mail_user}
+mail_gid = {mail_group}
+recipient_delimiter = +
+
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap_port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+  {chroot}
+}}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {sieve_port}
+  }}
+  {chroot}
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+service dict-async {{
+  unix_listener dict-async {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  {chroot}
+}}
+service stats {{
+  {chroot}
+}}
+"""
+
+BASE = {
+    "2.3": COMMON + """
+disable_plaintext_auth = no
+mail_home = {dir}/mail/%u
+mail_location = maildir:{dir}/mail/%u
+namespace shared {{
+  type = shared
+  separator = /
+  prefix = shared/%%u/
+  location = maildir:{dir}/mail/%%u
+  list = children
+  subscriptions = no
+}}
+plugin {{
+  acl_anyone = allow
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+}}
+dict {{
+{tables}
+}}
+!include {dir}/90-podop.conf
+""",
+    "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n" + COMMON + """
+auth_allow_cleartext = yes
+mail_driver = maildir
+mail_home = {dir}/mail/%{{user}}
+mail_path = {dir}/mail/%{{user}}
+namespace shared {{
+  type = shared
+  separator = /
+  prefix = shared/$user/
+  mail_driver = maildir
+  mail_path = {dir}/mail/%{{owner_user}}
+  list = children
+  subscriptions = no
+}}
+imap_acl_allow_anyone = yes
+sieve_script personal {{
+  driver = file
+  path = ~/sieve
+  active_path = ~/.dovecot.sieve
+}}
+dict_server {{
+{tables}
+}}
+!include {dir}/90-podop.conf
+""",
+}
+
+# A table of podop's in the configuration of Dovecot's own dict server.
+SERVED = {
+    "2.3": "  {name} = proxy:{dir}/podop.sock:{name}",
+    "2.4": """
+  dict {name} {{
+    driver = proxy
+    proxy_name = {name}
+    proxy_socket_path = {dir}/podop.sock
+  }}""",
+}
+TABLES = ("auth", "meta", "quota", "lastlogin", "acl", "sieve", "chain")
+
+CRASH = re.compile(r"Panic:|Fatal:|Raw backtrace|killed with signal|Received reply without pending|Protocol error")
+
+
+class Dovecot:
+    """A Dovecot of this version below a directory of its own, which is `dir` for itself and `outside` for the test."""
+
+    def __init__(self, version, root, through_dict_server=False):
+        self.version, self.root = version, root
+        self.outside = tempfile.mkdtemp(prefix="dovecot-", dir=root + "/tmp")
+        self.dir = self.outside.removeprefix(root)
+        self.imap_port, self.sieve_port = harness.free_port(), harness.free_port()
+        self.process = None
+        os.chmod(self.outside, 0o755)
+        os.mkdir(self.path("mail"))
+        if os.geteuid() == 0:
+            users = {"internal_user": "dovecot", "internal_group": "dovecot", "login_user": "dovenull",
+                     "mail_user": "mail", "mail_group": "mail", "chroot": ""}
+            shutil.chown(self.path("mail"), pwd.getpwnam("mail").pw_uid, grp.getgrnam("mail").gr_gid)
+        else:
+            user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+            users = {"internal_user": user, "internal_group": group, "login_user": user,
+                     "mail_user": user, "mail_group": group, "chroot": "chroot ="}
+        tables = "\n".join(SERVED[version].format(name=name, dir=self.dir) for name in TABLES)
+        self.write("dovecot.conf", BASE[version].format(dir=self.dir, imap_port=self.imap_port, tables=tables,
+                                                        sieve_port=self.sieve_port, **users))
+        self.dict_socket = self.dir + ("/run/dict-async" if through_dict_server else "/podop.sock")
+        self.copy_example()
+
+    def path(self, name):
+        return os.path.join(self.outside, name)
+
+    @property
+    def socket(self):
+        """Where podop has to listen, for the test."""
+        return self.path("podop.sock")
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def copy_example(self):
+        """Everything but the README, with the paths of this test."""
+        folder = os.path.join(EXAMPLES, "dovecot-" + self.version)
+        for name in set(os.listdir(folder)) - {"README.md"}:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                text = file.read()
+            for setting in ("proxy:", "socket_path = "):
+                text = text.replace(setting + "/run/podop/podop.sock", setting + self.dict_socket)
+            self.write(name, text.replace("/run/podop/podop.sock", self.dir + "/podop.sock")
+                       .replace("/etc/dovecot/", self.dir + "/"))
+
+    def command(self, *words):
+        """A command line that runs in Dovecot's root directory."""
+        return ["chroot", self.root, *words] if self.root else list(words)
+
+    def doveadm(self, *words, config="dovecot.conf"):
+        """Runs doveadm to its end."""
+        with self.doveadm_started(*words, config=config) as process:
+            stdout, stderr = process.communicate(timeout=harness.GUARD)
+        return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+
+    def doveadm_started(self, *words, config="dovecot.conf"):
+        return subprocess.Popen(self.command("doveadm", "-c", f"{self.dir}/{config}", *words), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                                errors="surrogateescape", env={**os.environ, "PATH": PATH})
+
+    def start(self):
+        self.process = subprocess.Popen(self.command("dovecot", "-F", "-c", self.dir + "/dovecot.conf"),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        env={**os.environ, "PATH": PATH}, text=True)
+        harness.wait_until(self.has_started_or_ended, "Dovecot listens")
+        if self.process.poll() is not None:
+            raise AssertionError(f"Dovecot did not start: {self.process.stderr.read()}\n{self.log()}")
+
+    def has_started_or_ended(self):
+        return self.process.poll() is not None or not harness.refuses(("127.0.0.1", self.imap_port))
+
+    def stop(self):
+        """Ends Dovecot, its directory, and the test if a process of it crashed."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(harness.GUARD)
+            self.process.stderr.close()
+        log = self.log()
+        shutil.rmtree(self.outside)
+        if CRASH.search(log):
+            raise AssertionError("Dovecot could not stand an answer:\n" + log)
+
+    def log(self):
+        with contextlib.suppress(FileNotFoundError), \
+                open(self.path("dovecot.log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+        return ""
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+
+class Lines:
+    """A client of a protocol with lines and literals."""
+
+    def __init__(self, port):
+        self.socket = harness.connect(("127.0.0.1", port))
+        self.file = self.socket.makefile("rb")
+
+    def read(self):
+        """The next line of the server, with its literals in it."""
+        line = self.file.readline()
+        while literal := re.search(rb"\{(\d+)\}\r\n$", line):
+            line += self.file.read(int(literal[1])) + self.file.readline()
+        if not line:
+            raise AssertionError("the connection ended")
+        return line.decode().removesuffix("\r\n")
+
+    def send(self, line):
+        self.socket.sendall(line.encode() + b"\r\n")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def literal(text):
+    """A text as it can be sent in a command, whatever it holds."""
+    return f"{{{len(text.encode())}+}}\r\n{text}"
+
+
+class Imap(Lines):
+    """An IMAP client."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.greeting = self.read()
+
+    def command(self, line):
+        """The answer to a command and the lines before it, both without what every line has."""
+        self.send("t " + line)
+        lines = []
+        while not (answer := self.read()).startswith("t "):
+            lines.append(answer.removeprefix("* "))
+        return answer.removeprefix("t "), lines
+
+
+class Sieve(Lines):
+    """A ManageSieve client."""
+
+    def __init__(self, port, user, password):
+        super().__init__(port)
+        self.answer()
+        secret = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+        self.command(f'AUTHENTICATE "PLAIN" "{secret}"')
+
+    def answer(self):
+        while not (line := self.read()).startswith(("OK", "NO", "BYE")):
+            pass
+        if not line.startswith("OK"):
+            raise AssertionError(line)
+
+    def command(self, line):
+        self.send(line)
+        self.answer()
+
+
+# --- the service behind podop -----------------------------------------------------------------------------------------
+
+
+class Microservice:
+    """The example microservice, with a database that outlives it."""
+
+    def __init__(self, database):
+        self.database, self.port = database, 0
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.join(EXAMPLES, "microservice", "microservice.py"), "--database", self.database,
+             "--listen", f"127.0.0.1:{self.port}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.port = int(self.process.stdout.readline().rpartition(":")[2])
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(harness.GUARD)
+        self.process.stdout.close()
+
+    def ask(self, path, user="", value=None):
+        """The value of a path, one user's or everybody's, or None; or a new value for it."""
+        if user and not path.endswith("/"):
+            path += "/" + user
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{harness.percent(path, b'/')}",
+                                         headers={"Podop-User": user} if user else {},
+                                         data=None if value is None else json.dumps(value).encode())
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=harness.GUARD) as answer:
+                return json.loads(answer.read() or "null")
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 404:
+                return None
+            raise

@@ -1,0 +1,44 @@
+/* The first two bytes are the maximum, the rest is the wire. */
+#include "fuzz.h"
+
+#include "podop/netstring.h"
+
+static void check(struct span wire, size_t max)
+{
+    struct span payload = {NULL, 0}, again, prefix = wire;
+    size_t used = 0, used_again;
+    enum parse got = netstring_parse(wire, max, &payload, &used);
+    enum parse before = PARSE_MORE;
+    struct buf out;
+
+    for (prefix.len = 0; prefix.len <= wire.len; prefix.len++) {
+        enum parse now = netstring_parse(prefix, max, &again, &used_again);
+
+        /* More bytes never change what is known: MORE until DONE or BAD, and then that. */
+        PROMISE(before == PARSE_MORE || now == before);
+        PROMISE(now != PARSE_DONE || (got == PARSE_DONE && used_again == used));
+        before = now;
+    }
+    PROMISE(before == got);
+    if (got != PARSE_DONE)
+        return;
+    PROMISE(used <= wire.len && used >= payload.len + 3 && payload.len <= max);
+    PROMISE(payload.ptr + payload.len + 1 == wire.ptr + used);
+    PROMISE(netstring_parse((struct span){wire.ptr, used - 1}, max, &again, &used_again) ==
+            PARSE_MORE);
+    buf_init(&out, SIZE_MAX);
+    netstring_add(&out, payload, SPAN(""));
+    PROMISE(netstring_parse(buf_span(&out), max, &again, &used_again) == PARSE_DONE);
+    PROMISE(used_again == out.len && span_equal(again, payload));
+    buf_deinit(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct span wire = {(const char *)data, size};
+
+    if (size < 2)
+        return 0;
+    check(span_skip(wire, 2), (size_t)data[0] << 8 | data[1]);
+    return 0;
+}

@@ -1,0 +1,168 @@
+/* The first byte is the beginning of chance: where the wire, all that follows, is cut, and who is
+ * answered first. Whatever it is, the answers are those to the wire in one piece. */
+#include "fuzz.h"
+
+#include "fake_peer.h"
+#include "fake_table.h"
+
+#include "podop/netstring.h"
+
+#include <ev.h>
+
+struct world {
+    struct ev_loop *loop;
+    struct fake_table alias, other;
+    struct router router;
+    unsigned chance;
+};
+
+static unsigned choose(struct world *w, size_t below)
+{
+    w->chance = w->chance * 1103515245 + 12345;
+    return below == 0 ? 0 : (unsigned)((w->chance >> 16) % below);
+}
+
+static struct reply reply_of(struct span key)
+{
+    static const char reason[] = "why not";
+
+    switch (key.len == 0 ? 0 : key.ptr[key.len - 1] & 7) {
+    case 1: return (struct reply){.status = REPLY_MISS};
+    case 2: return (struct reply){.status = REPLY_TEMPORARY, .reason = span_of(reason)};
+    case 3: return (struct reply){.status = REPLY_TIMEOUT, .reason = key};
+    case 4: return (struct reply){.status = REPLY_PERMANENT, .reason = {NULL, 0}};
+    default: return fake_found(key);
+    }
+}
+
+static bool at_once(struct span key, struct reply *reply)
+{
+    *reply = reply_of(key);
+    return key.len > 0 && (key.ptr[0] & 1) != 0;
+}
+
+static void answer_one(struct world *w, struct fake_table *fake)
+{
+    size_t n = choose(w, fake->waiting_count);
+    struct reply reply;
+
+    if (fake->waiting_count == 0)
+        return;
+    reply = reply_of(fake->waiting[n]->key.key);
+    fake_table_answer(fake, n, &reply);
+}
+
+/* Until nobody waits and nothing is left that could be taken. */
+static void settle(struct world *w, struct fake_peer *peer)
+{
+    size_t before;
+
+    do {
+        before = peer->in.len;
+        ev_run(w->loop, EVRUN_NOWAIT);
+        while (w->alias.waiting_count + w->other.waiting_count > 0) {
+            answer_one(w, &w->alias);
+            answer_one(w, &w->other);
+        }
+        PROMISE(protocol_socketmap.owed(peer->session) == 0);
+        fake_peer_feed(peer);
+    } while (peer->in.len < before || protocol_socketmap.owed(peer->session) > 0);
+}
+
+static void peer_open(struct world *w, struct fake_peer *peer)
+{
+    fake_peer_open(peer, &protocol_socketmap, &w->router);
+    peer->listen.max_request = 1000;
+    peer->listen.max_reply = 500;
+}
+
+static unsigned count_replies(struct span out)
+{
+    struct span payload;
+    unsigned count = 0;
+    size_t used;
+
+    for (; out.len > 0; out = span_skip(out, used)) {
+        PROMISE(netstring_parse(out, 500, &payload, &used) == PARSE_DONE);
+        PROMISE(span_starts_with(payload, SPAN("OK ")) ||
+                span_starts_with(payload, SPAN("NOTFOUND ")) ||
+                span_starts_with(payload, SPAN("TEMP ")) ||
+                span_starts_with(payload, SPAN("TIMEOUT ")) ||
+                span_starts_with(payload, SPAN("PERM ")));
+        count++;
+    }
+    return count;
+}
+
+static unsigned count_requests(struct span wire, bool *is_bad)
+{
+    struct span payload;
+    unsigned count = 0;
+    size_t used;
+
+    for (;;) {
+        enum parse got = netstring_parse(wire, 1000, &payload, &used);
+
+        *is_bad = got == PARSE_BAD;
+        if (got != PARSE_DONE)
+            return count;
+        count++;
+        wire = span_skip(wire, used);
+    }
+}
+
+static void run(struct world *w, struct span wire)
+{
+    struct fake_peer whole, cut, gone;
+    bool is_bad;
+    unsigned requests = count_requests(wire, &is_bad);
+
+    peer_open(w, &whole);
+    fake_peer_send(&whole, wire);
+    settle(w, &whole);
+    PROMISE(whole.is_bad == is_bad);
+    PROMISE(count_replies(buf_span(&whole.out)) == requests);
+
+    peer_open(w, &cut);
+    for (struct span rest = wire; rest.len > 0;) {
+        size_t len = 1 + choose(w, rest.len);
+
+        fake_peer_send(&cut, (struct span){rest.ptr, len});
+        rest = span_skip(rest, len);
+        if (choose(w, 2) == 0)
+            ev_run(w->loop, EVRUN_NOWAIT);
+        while (choose(w, 3) == 0)
+            answer_one(w, choose(w, 2) == 0 ? &w->alias : &w->other);
+    }
+    settle(w, &cut);
+    PROMISE(cut.is_bad == is_bad);
+    PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));
+
+    peer_open(w, &gone); /* and one that goes away without its answers */
+    fake_peer_send(&gone, wire);
+    answer_one(w, &w->alias);
+    fake_peer_close(&gone);
+    PROMISE(w->alias.waiting_count + w->other.waiting_count == 0);
+    ev_run(w->loop, EVRUN_NOWAIT);
+    fake_peer_close(&whole);
+    fake_peer_close(&cut);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct table_config config = {.timeout_ms = 1000};
+    static struct world w; /* a loop for each input would be most of the work */
+
+    if (size == 0)
+        return 0;
+    if (w.loop == NULL) {
+        w.loop = ev_default_loop(EVFLAG_AUTO);
+        fake_table_open(&w.alias, "alias", &config, w.loop);
+        fake_table_open(&w.other, "o", &config, w.loop);
+        w.alias.answers_at_once = w.other.answers_at_once = at_once;
+        w.router = (struct router){{&w.alias, &w.other}, 2};
+    }
+    w.chance = data[0];
+    run(&w, (struct span){(const char *)data + 1, size - 1});
+    return 0;
+}
