@@ -69,6 +69,8 @@ static int parse_base(struct url_template *t, const char *text, const char **tar
     size_t host_len = strcspn(host, "/?#");
     struct span base = {text, (size_t)(host - text) + host_len};
 
+    if (span_has_byte(base, '@')) /* and no text of it: there is a secret in it */
+        return error_set(err, ERR_CONFIG, "a user or password cannot stand in the URL");
     if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
         !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
         return error_set(err, ERR_CONFIG,
@@ -76,8 +78,11 @@ static int parse_base(struct url_template *t, const char *text, const char **tar
     if (has_place(base))
         return error_set(err, ERR_CONFIG,
                          "the key or user can only stand in the path or query of '%s'", text);
-    if (span_has_byte(base, '@')) /* and no text of it: there is a secret in it */
-        return error_set(err, ERR_CONFIG, "a user or password cannot stand in the URL");
+    for (size_t i = 0; i < base.len; i++) {
+        if (!is_url_byte(base.ptr[i]))
+            return error_set(err, ERR_CONFIG, "byte 0x%02x cannot stand in the host of '%s'",
+                             (unsigned char)base.ptr[i], text);
+    }
     if (host_len == 0 || host[0] == ':')
         return error_set(err, ERR_CONFIG, "'%s' names no host", text);
     t->base = xmemdup0(base.ptr, base.len);
@@ -122,6 +127,41 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
+/* Whether a segment is "." or "..": of a path up to '?', or of a key. */
+static bool has_dot_segment(struct span path, bool ends_at_query)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i <= path.len; i++) {
+        bool ends = i == path.len || path.ptr[i] == '/' || (ends_at_query && path.ptr[i] == '?');
+
+        if (!ends)
+            continue;
+        if ((i - start == 1 && path.ptr[start] == '.') ||
+            (i - start == 2 && path.ptr[start] == '.' && path.ptr[start + 1] == '.'))
+            return true;
+        if (i < path.len && path.ptr[i] == '?')
+            return false;
+        start = i + 1;
+    }
+    return false;
+}
+
+/* A template that climbs by itself would make a miss of every key. */
+static int check_climb(const struct url_template *t, struct error *err)
+{
+    const struct table_key harmless = {.key = SPAN("key"), .user = SPAN("user")};
+    struct buf ignored;
+    enum url_target result;
+
+    buf_init(&ignored, SIZE_MAX);
+    result = url_template_expand(t, &harmless, true, &ignored);
+    buf_deinit(&ignored);
+    return result == URL_TARGET_OK
+               ? 0
+               : error_set(err, ERR_CONFIG, "'%s' has a path segment . or ..", t->target);
+}
+
 struct url_template *url_template_new(const char *text, struct error *err)
 {
     struct url_template *t = xcalloc(1, sizeof(*t));
@@ -136,7 +176,7 @@ struct url_template *url_template_new(const char *text, struct error *err)
     buf_add(&path, span_of(target));
     t->target = xmemdup0(path.ptr, path.len);
     buf_deinit(&path);
-    if (parse_target(t, err) == -1)
+    if (parse_target(t, err) == -1 || check_climb(t, err) == -1)
         goto fail;
     return t;
 fail:
@@ -165,26 +205,6 @@ const char *url_template_base(const struct url_template *t)
 bool url_template_has_user(const struct url_template *t)
 {
     return t->has_user;
-}
-
-/* Whether a segment is "." or "..": of a path up to '?', or of a key. */
-static bool has_dot_segment(struct span path, bool ends_at_query)
-{
-    size_t start = 0;
-
-    for (size_t i = 0; i <= path.len; i++) {
-        bool ends = i == path.len || path.ptr[i] == '/' || (ends_at_query && path.ptr[i] == '?');
-
-        if (!ends)
-            continue;
-        if ((i - start == 1 && path.ptr[start] == '.') ||
-            (i - start == 2 && path.ptr[start] == '.' && path.ptr[start + 1] == '.'))
-            return true;
-        if (i < path.len && path.ptr[i] == '?')
-            return false;
-        start = i + 1;
-    }
-    return false;
 }
 
 static void add_key(struct buf *out, const struct table_key *key, bool with_user, bool keep_slash)

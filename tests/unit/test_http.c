@@ -197,7 +197,7 @@ static void test_http_method(void **state)
 
         start_request(&c, site, &request);
         WAIT_UNTIL(c.answers > 0);
-        assert_body(&c, "/x");
+        assert_int_equal(c.status, 200); /* of a write, nobody wants the body */
         assert_true(span_starts_with(buf_span(&backend.last), span_of(methods[i])));
     }
     ask("/y");
