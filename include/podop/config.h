@@ -81,6 +81,7 @@ struct table_config {
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */
+    uint32_t write_behind_ms;          /* 0: writes are made at once */
     struct status_set miss, temporary; /* against what the table of answers says */
 };
 

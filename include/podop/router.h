@@ -11,6 +11,8 @@ struct router;
  * config_load() do. */
 struct router *router_new(const struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
+/* What its tables hold back is written now. */
+void router_flush(struct router *router);
 void router_free(struct router **router); /* tables live on while lookups use them */
 
 struct table *router_find_table(const struct router *router, struct span name); /* or NULL */

@@ -39,6 +39,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
 struct table *table_ref(struct table *table);
 void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
 
+void table_flush(struct table *table); /* what is held back is written now, and nothing more held */
 const char *table_name(const struct table *table);
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 

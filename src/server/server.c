@@ -195,6 +195,7 @@ void server_stop(struct server *s)
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
     ev_timer_again(s->loop, &s->stop_deadline);
     clients_stop(&s->clients);
+    router_flush(s->router);
     on_less_to_do(s);
 }
 

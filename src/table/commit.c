@@ -1,4 +1,5 @@
 /* commit.c - what all types of tables have in common when they are written to. */
+#include "hold.h"
 #include "table_type.h"
 
 #include "podop/mem.h"
@@ -74,8 +75,8 @@ static bool is_allowed(struct commit *c)
     return why == NULL;
 }
 
-void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
-                  void *arg)
+static struct commit *commit_new(struct table *table, const struct transaction *transaction,
+                                 commit_done_fn *done, void *arg)
 {
     struct commits *commits = table->env.commits;
     size_t bytes = table->ops->commit_bytes;
@@ -93,8 +94,29 @@ void table_commit(struct table *table, const struct transaction *transaction, co
     ev_prepare_init(&c->ready, on_ready);
     c->ready.data = c;
     c->is_starting = true;
-    if (is_allowed(c))
-        table->ops->commit(c);
+    return c;
+}
+
+void commit_through(struct table *table, const struct transaction *transaction,
+                    commit_done_fn *done, void *arg)
+{
+    struct commit *c = commit_new(table, transaction, done, arg);
+
+    table->ops->commit(c);
+    c->is_starting = false;
+}
+
+void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
+                  void *arg)
+{
+    struct commit *c = commit_new(table, transaction, done, arg);
+
+    if (is_allowed(c)) {
+        if (table->hold != NULL && hold_take(table->hold, transaction))
+            commit_finish(c, &(struct reply){.status = REPLY_FOUND});
+        else if (table->hold == NULL || !hold_delays(table->hold, c))
+            table->ops->commit(c);
+    }
     c->is_starting = false;
 }
 
@@ -105,7 +127,9 @@ void commits_abort(struct commits *commits)
         struct commit *c = commits->first;
         bool is_ended = c->is_ended;
 
-        if (!is_ended && c->table->ops->abort_commit != NULL)
+        if (c->is_delayed)
+            hold_forget_commit(c->table->hold, c);
+        else if (!is_ended && c->table->ops->abort_commit != NULL)
             c->table->ops->abort_commit(c);
         commit_end(c, &(struct reply){.status = is_ended ? c->status : REPLY_UNCERTAIN,
                                       .reason = SPAN("podop stopped")});

@@ -56,6 +56,12 @@ struct router *router_new(const struct config *config, const struct table_env *e
     return r;
 }
 
+void router_flush(struct router *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        table_flush(r->tables[i]);
+}
+
 void router_free(struct router **prouter)
 {
     struct router *r = *prouter;

@@ -1,5 +1,6 @@
 /* table.c - what all types of tables have in common: who waits, what is remembered, what is not
  * even asked. */
+#include "hold.h"
 #include "table_type.h"
 
 #include "podop/cache.h"
@@ -93,11 +94,19 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    if (config->write_behind_ms > 0)
+        t->hold = hold_new(t, config->write_behind_ms);
     if (t->shares) {
         t->shared = xcalloc(SHARED_SLOTS, sizeof(*t->shared));
         hash_key_init_random(&t->shared_key);
     }
     return t;
+}
+
+void table_flush(struct table *table)
+{
+    if (table->hold != NULL)
+        hold_flush(table->hold);
 }
 
 struct table *table_ref(struct table *table)
@@ -113,6 +122,7 @@ void table_unref(struct table **ptable)
     *ptable = NULL;
     if (t == NULL || --t->refs > 0)
         return;
+    hold_free(&t->hold);
     cache_free(&t->cache);
     free(t->shared);
     free_strings(&t->skip);
@@ -386,6 +396,24 @@ static void ask(struct table_op *op, const struct table_key *key, struct span id
         fetch->is_starting = false;
 }
 
+/* What was written and is held back is true before the backend knows it. */
+static bool answer_held(struct table_op *op, const struct table_key *key)
+{
+    struct table *t = op->table;
+    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
+    struct reply reply = {.status = REPLY_MISS};
+    struct buf scratch;
+
+    if (held == NULL)
+        return false;
+    buf_init(&scratch, SIZE_MAX);
+    if (held->kind == CHANGE_SET)
+        t->ops->read_back(t, held->value, &scratch, &reply);
+    deliver_later(op, &reply);
+    buf_deinit(&scratch);
+    return true;
+}
+
 struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
                               void *arg)
 {
@@ -396,6 +424,8 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
     *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
     ev_prepare_init(&op->ready, op_ready);
     op->ready.data = op;
+    if (answer_held(op, key))
+        return op;
     if (table_skips(table, key->key) ||
         (table->cache != NULL &&
          cache_get(table->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))

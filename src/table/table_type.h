@@ -22,6 +22,7 @@ struct table {
     struct table_env env;
     struct outage outage; /* of what is behind it */
     struct cache *cache;  /* NULL: none */
+    struct hold *hold;    /* NULL: writes are not held back */
     bool shares;          /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
@@ -49,8 +50,9 @@ struct commit {
     const struct transaction *transaction;
     commit_done_fn *done;
     void *arg;
-    ev_prepare ready; /* never started, only fed */
-    bool is_starting, is_ended;
+    ev_prepare ready;            /* never started, only fed */
+    struct commit *next_delayed; /* behind a write that is held back: hold.c */
+    bool is_starting, is_ended, is_delayed;
     enum reply_status status; /* once it has ended */
     char *reason;
 };
@@ -85,6 +87,9 @@ struct table_ops {
     size_t commit_bytes;
     void (*commit)(struct commit *commit);
     void (*abort_commit)(struct commit *commit); /* gives up what commit() began */
+    /* What a lookup would find after value was set. The reply may point into value and scratch. */
+    void (*read_back)(struct table *table, struct span value, struct buf *scratch,
+                      struct reply *reply);
 
     /* Iterating; NULL where a type cannot. go_on() is called from the loop at first, and again
      * after a pause: it hands out rows until it has to wait or is paused, and ends with
@@ -97,6 +102,10 @@ struct table_ops {
 
 /* The answer is there: everybody who waits gets it, and fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
+
+/* The same as table_commit(), but nothing is checked or held back. */
+void commit_through(struct table *table, const struct transaction *transaction,
+                    commit_done_fn *done, void *arg);
 
 /* It is done, or has failed; commit is gone when this returns, or is later when it still starts. */
 void commit_finish(struct commit *commit, const struct reply *reply);

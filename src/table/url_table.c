@@ -261,6 +261,16 @@ static void url_table_cancel(struct fetch *fetch)
     free(f->target);
 }
 
+static void url_table_read_back(struct table *table, struct span value, struct buf *scratch,
+                                struct reply *reply)
+{
+    struct error ignored;
+
+    *reply = (struct reply){.status = REPLY_FOUND, .map_value = value, .dict_value = value};
+    if (url_table_of(table)->value == VALUE_AUTO && json_check(value, &ignored) == 0)
+        json_reply(value, scratch, reply);
+}
+
 const struct table_ops table_url = {
     .type = "url",
     .fetch_bytes = sizeof(struct url_fetch),
@@ -272,6 +282,7 @@ const struct table_ops table_url = {
     .commit_bytes = sizeof(struct url_commit),
     .commit = url_table_commit,
     .abort_commit = url_table_abort_commit,
+    .read_back = url_table_read_back,
     .iteration_bytes = sizeof(struct url_iteration),
     .go_on = url_table_go_on,
     .stop = url_table_stop,

@@ -151,6 +151,9 @@ service dict-async {{
   }}
 }}
 service anvil {{
+  unix_listener {penalty} {{
+    mode = 0
+  }}
   {chroot}
 }}
 service stats {{
@@ -217,6 +220,8 @@ SERVED = {
     proxy_socket_path = {dir}/podop.sock
   }}""",
 }
+# The socket by which failed logins make the next ones slow.
+PENALTY = {"2.3": "auth-penalty", "2.4": "anvil-auth-penalty"}
 TABLES = ("auth", "meta", "quota", "lastlogin", "acl", "sieve", "chain")
 
 CRASH = re.compile(r"Panic:|Fatal:|Raw backtrace|killed with signal|Received reply without pending|Protocol error")
@@ -243,7 +248,7 @@ class Dovecot:
                      "mail_user": user, "mail_group": group, "chroot": "chroot ="}
         tables = "\n".join(SERVED[version].format(name=name, dir=self.dir) for name in TABLES)
         self.write("dovecot.conf", BASE[version].format(dir=self.dir, imap_port=self.imap_port, tables=tables,
-                                                        sieve_port=self.sieve_port, **users))
+                                                        sieve_port=self.sieve_port, penalty=PENALTY[version], **users))
         self.dict_socket = self.dir + ("/run/dict-async" if through_dict_server else "/podop.sock")
         self.copy_example()
 

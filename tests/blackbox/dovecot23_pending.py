@@ -242,7 +242,7 @@ class Users(WithDovecot):
     def test_passdb_values(self):
         cases = [
             ({"password": "x"}, "x", "good"),
-            ({"password": "{PLAIN}x\\\"y\n€"}, "x\\\"y\n€", "good"),
+            ({"password": "{PLAIN}x\\\"y/€🎉"}, "x\\\"y/€🎉", "good"),
             ({"password": "{SHA256}LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE="}, "x", "good"),
             ({"password": None, "nopassword": "Y"}, "anything", "good"),
             ({"password": None, "nopassword": "Y", "allow_real_nets": "127.0.0.1/8"}, "anything", "good"),
@@ -301,8 +301,9 @@ class Users(WithDovecot):
         self.server.stop()
         self.check_all_temporary()
         self.serve_dovecot(*map(self.table, TABLES))
-        self.assertEqual(self.auth_test(BOB, "secret")[0], 0)
-        self.assertEqual(self.user(BOB)[0], 0)
+        # A Dovecot process that could not connect does not try again within the same second.
+        harness.wait_until(lambda: self.auth_test(BOB, "secret")[0] == 0, "bob logs in")
+        harness.wait_until(lambda: self.user(BOB)[0] == 0, "bob is known")
 
     def check_all_temporary(self):
         """Nobody is told that a user or a password is wrong."""
@@ -344,7 +345,11 @@ class Mail(WithDovecot):
         return client
 
     def deliver(self, user, subject="test"):
-        self.lmtp().sendmail("", [user], f"Subject: {subject}\r\n\r\nHello\r\n".encode())
+        try:
+            self.lmtp().sendmail("", [user], f"Subject: {subject}\r\n\r\nHello\r\n".encode())
+        except smtplib.SMTPException:
+            print(self.dovecot.log())
+            raise
 
     def test_metadata(self):
         client = self.bob()
@@ -379,7 +384,7 @@ class Mail(WithDovecot):
         self.ok(client, 'SETMETADATA INBOX (/private/comment "bob")')
         guid = next(iter(self.service.ask("meta/", BOB))).partition("/")[0]
         self.assertEqual(self.service.ask(f"meta/{guid}/comment", BOB), "bob")
-        self.assertEqual(self.ok(client, "GETMETADATA (DEPTH infinity) INBOX (/shared)"), [])
+        self.assertNotIn("comment", "\n".join(self.ok(client, "GETMETADATA (DEPTH infinity) INBOX (/shared)")))
         self.check_metadata(self.alice(), "/private/comment", None)
 
     def test_metadata_of_a_deleted_mailbox(self):

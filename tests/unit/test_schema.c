@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 18 + 5 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 19 + 5 + 2);
 }
 
 static void test_schema_defaults(void **state)

@@ -133,7 +133,7 @@ static int setup_stale(void **state)
         .cache = {.ttl_ms = 1,
                   .negative_ttl_ms = 1,
                   .stale_ms = LONG_MS,
-                  .max_entries = 100,
+                  .max_entries = 1,
                   .max_bytes = 100000},
     });
 }
@@ -611,7 +611,7 @@ static void test_table_stale(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct caller first = {0}, again = {0};
-        struct caller callers[3] = {{0}, {.then = then_ask_again, .then_arg = &again}, {0}};
+        struct caller callers[3] = {{0}, {.then = then_ask, .then_arg = &again}, {0}};
 
         wait_until_stale(); /* what the case before left */
         ask(&first, fake.table, "key");
@@ -620,7 +620,7 @@ static void test_table_stale(void **state)
         for (size_t j = 0; j < ARRAY_LEN(callers); j++)
             ask(&callers[j], fake.table, "key"); /* stale is not fresh: it is fetched */
         assert_int_equal(fake.waiting_count, 1);
-        fake_table_answer(&fake, 0, &cases[i].reply);
+        fake_table_answer(&fake, 0, &cases[i].reply); /* the question in between needs the room */
         run();
         for (size_t j = 0; j < ARRAY_LEN(callers); j++) {
             if (cases[i].is_hidden)
@@ -629,10 +629,7 @@ static void test_table_stale(void **state)
             assert_int_equal(callers[j].status,
                              cases[i].is_hidden ? REPLY_FOUND : cases[i].reply.status);
         }
-        if (fake.waiting_count > 0) /* else what was put a moment ago was still fresh */
-            fake_table_answer(&fake, 0, &old);
-        run();
-        assert_int_equal(again.answers, 1);
+        assert_found(&again, "now");
     }
 }
 
