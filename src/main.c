@@ -19,6 +19,7 @@ static int exit_status(const struct error *err)
     case ERR_NONE: return 0;
     case ERR_USAGE: return EXIT_USAGE;
     case ERR_CONFIG: return EXIT_CONFIG;
+    case ERR_NO_ADDRESS:
     case ERR_BIND: return EXIT_OSERR;
     case ERR_LIMIT:
     case ERR_INPUT:
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* a terminal that hangs up is no reason to stop answering */
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
         fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);
         return EXIT_USAGE;

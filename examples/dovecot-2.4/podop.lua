@@ -1,16 +1,16 @@
--- podop.lua - passdb and userdb of Dovecot 2.4 from a table of podop's, as the driver "dict" did it in 2.3.
+-- podop.lua - passdb and userdb of Dovecot 2.4 in a table of podop's, as the driver "dict" did it in 2.3.
 --
--- Needs the Debian packages dovecot-auth-lua and lua-socket. It asks for passdb/USER and userdb/USER, and for userdb/
--- to list all users. The table answers with one flat JSON object; each of its members becomes a field of Dovecot's.
+-- Needs the Debian packages dovecot-auth-lua and lua-socket. It asks for passdb/USER and userdb/USER, and for the
+-- names below userdb/ to list all users. A value is one flat JSON object; its members become Dovecot's fields.
 --
--- It speaks version 2.0 of Dovecot's dict protocol, the simplest: one request, one answer. error() is how a script
--- tells Dovecot of a temporary failure, so that nothing but podop's own "not found" is ever an unknown user.
+-- It speaks Dovecot's dict protocol in its version 2.0, the simplest: one request, one answer. Whatever goes wrong is
+-- a temporary failure. Only podop's own "not found" is an unknown user.
 
 local unix = require "socket.unix"
 
 local settings = {socket = "/run/podop/podop.sock", table = "auth"}
 local PATIENCE = 25 -- seconds; podop answers sooner, if only to say that its backend does not
-local connection    -- each auth worker keeps its own
+local connection    -- is kept; each auth worker has its own
 
 function script_init(given)
     for name, value in pairs(given or {}) do
@@ -19,7 +19,7 @@ function script_init(given)
     return 0
 end
 
--- the dict protocol --------------------------------------------------------------------------------------------------
+-- The dict protocol --------------------------------------------------------------------------------------------------
 
 local ESCAPES = {["\0"] = "\0010", ["\1"] = "\0011", ["\t"] = "\1t", ["\r"] = "\1r", ["\n"] = "\1n"}
 local UNESCAPES = {["0"] = "\0", ["1"] = "\1", t = "\t", r = "\r", n = "\n"}
@@ -39,119 +39,119 @@ local function connect()
     if done then
         done, why = socket:send("H2\t0\t0\t\t" .. escape(settings.table) .. "\n")
     end
-    if not done then
-        socket:close()
-        error("podop at " .. settings.socket .. ": " .. why, 0)
+    if done then
+        return socket
     end
-    return socket
+    socket:close()
+    error("podop at " .. settings.socket .. ": " .. why, 0)
 end
 
--- The letter and the text of each line of the answer, up to one with a letter of `last`.
-local function ask(request, last)
-    local is_kept, lines = connection ~= nil, {}
+-- The lines of the answer: one, or for a list all up to the empty one.
+local function ask(request, is_list)
+    local is_old, lines = connection ~= nil, {}
     connection = connection or connect()
     local done, why = connection:send(request .. "\n")
     while done do
         done, why = connection:receive("*l")
-        if done then
-            local letter, text = done:match("^(.?)([^\t]*)")
-            lines[#lines + 1] = {letter = letter, text = unescape(text)}
-            if letter == "F" then
-                error("podop: " .. unescape(text), 0)
-            elseif last:find(letter, 1, true) and (letter ~= "" or last == "") then
-                return lines
-            end
+        lines[#lines + 1] = done
+        if done and (not is_list or done == "" or done:sub(1, 1) == "F") then
+            return lines
         end
     end
     connection:close()
     connection = nil
-    if is_kept and why ~= "timeout" then
-        return ask(request, last) -- podop was started anew meanwhile
+    if is_old and why ~= "timeout" then
+        return ask(request, is_list) -- podop was started anew since the last request
     end
     error("podop at " .. settings.socket .. ": " .. why, 0)
 end
 
--- the values ---------------------------------------------------------------------------------------------------------
+-- The letter and the text of a line.
+local function read(line)
+    local letter, text = line:match("^(.?)([^\t]*)")
+    if letter == "F" then
+        error("podop: " .. unescape(text), 0)
+    end
+    return letter, unescape(text)
+end
 
-local LETTERS = {b = "\b", f = "\f", n = "\n", r = "\r", t = "\t"} -- the others stand for themselves
+-- The values ---------------------------------------------------------------------------------------------------------
+
+local LETTERS = {b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ["/"] = "/"}
 
 local function surrogates(high, low)
     return utf8.char(0x10000 + (tonumber(high, 16) - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00)
 end
 
--- A JSON object as a table of strings.
+local function decode(text)
+    text = text:gsub("\\([^u])", LETTERS)
+    text = text:gsub("\\u([dD][89abAB]%x%x)\\u([dD][c-fC-F]%x%x)", surrogates)
+    return (text:gsub("\\u(%x%x%x%x)", function(digits) return utf8.char(tonumber(digits, 16)) end))
+end
+
+-- A JSON object, which podop has checked, as a table of strings.
 local function fields(json)
     local at, result = 1, {}
+    json = json:gsub("\\\\", "\\u005c"):gsub('\\"', "\\u0022") -- so that a quote is the end of a string
 
     local function take(pattern)
-        local _, stop, text = json:find("^%s*" .. pattern, at)
+        local _, stop, found = json:find("^%s*" .. pattern .. "%s*", at)
         at = stop and stop + 1 or at
-        return stop and (text or true)
-    end
-    local function need(value)
-        return value or error("podop: not a flat JSON object, at byte " .. at .. " of the value", 0)
-    end
-    local function text()
-        if not take('"') then
-            return nil
-        end
-        local start = at
-        while json:sub(at, at) ~= '"' do
-            at = need(json:find('["\\]', at))
-            at = json:sub(at, at) == "\\" and at + 2 or at
-        end
-        at = at + 1
-        local found = json:sub(start, at - 2):gsub("\\\\", "\\u005c"):gsub("\\([^u])", function(letter)
-            return LETTERS[letter] or letter
-        end)
-        found = found:gsub("\\u([dD][89abAB]%x%x)\\u([dD][c-fC-F]%x%x)", surrogates)
-        found = found:gsub("\\u(%x%x%x%x)", function(digits) return utf8.char(tonumber(digits, 16)) end)
-        need(not found:find("\0", 1, true))
         return found
     end
-
-    need(take("{"))
-    if not take("}") then
-        repeat
-            local name = need(text())
-            need(name ~= "" and take(":"))
-            result[name] = not take("null") and need(text() or take("(true)") or take("(false)") or take("(-?%d[%d.eE+-]*)"))
-                or nil
-        until not take(",")
-        need(take("}"))
+    local function need(value)
+        return value or error("podop: the value is no flat JSON object", 0)
     end
-    need(take("$"))
+
+    need(take("({)"))
+    local is_more = not take("(})")
+    while is_more do
+        local name = decode(need(take('"([^"]+)"')))
+        need(take("(:)"))
+        local text = take('"([^"]*)"')
+        if text then
+            result[name] = decode(text)
+            need(not result[name]:find("\0", 1, true))
+        elseif not take("(null)") then
+            result[name] = need(take("(-?%d[%deE.+-]*)") or take("(true)") or take("(false)"))
+        end
+        is_more = need(take("([,}])")) == ","
+    end
+    need(at > #json)
     return result
 end
 
+-- What Dovecot calls -------------------------------------------------------------------------------------------------
+
 local function lookup(key)
-    local answer = ask("L" .. escape("shared/" .. key), "ON")[1]
-    return answer.letter == "O" and fields(answer.text) or nil
+    local letter, value = read(ask("L" .. escape("shared/" .. key))[1])
+    return letter == "O" and fields(value)
 end
 
--- what Dovecot calls -------------------------------------------------------------------------------------------------
+local function look_up(kind, key)
+    local done, found = pcall(lookup, key)
+    if not done then
+        return dovecot.auth[kind .. "_RESULT_INTERNAL_FAILURE"], found
+    elseif not found then
+        return dovecot.auth[kind .. "_RESULT_USER_UNKNOWN"], "no such user"
+    end
+    return dovecot.auth[kind .. "_RESULT_OK"], found
+end
 
 function auth_passdb_lookup(request)
-    local found = lookup("passdb/" .. request.user)
-    if not found then
-        return dovecot.auth.PASSDB_RESULT_USER_UNKNOWN, "no such user"
-    end
-    return dovecot.auth.PASSDB_RESULT_OK, found
+    return look_up("PASSDB", "passdb/" .. request.user)
 end
 
 function auth_userdb_lookup(request)
-    local found = lookup("userdb/" .. request.user)
-    if not found then
-        return dovecot.auth.USERDB_RESULT_USER_UNKNOWN, "no such user"
-    end
-    return dovecot.auth.USERDB_RESULT_OK, found
+    return look_up("USERDB", "userdb/" .. request.user)
 end
 
 function auth_userdb_iterate()
     local path, users = "shared/userdb/", {}
-    for _, line in ipairs(ask("I0\t" .. path, "")) do
-        if line.letter == "O" then
-            users[#users + 1] = line.text:sub(#path + 1)
+    for _, line in ipairs(ask("I0\t" .. path, true)) do
+        local letter, key = read(line)
+        if letter == "O" then
+            users[#users + 1] = key:sub(#path + 1)
         end
     end
     return users

@@ -19,7 +19,7 @@ from functools import partialmethod
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Lock
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 FIRST_ENTRIES = {
     "domain/example.com": "example.com",
@@ -89,7 +89,8 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < length:
             return  # the client is gone, and half a value is none
         path = unquote(self.path.partition("?")[0], errors="surrogateescape").removeprefix("/")
-        user = self.headers.get("Podop-User", "").encode("latin-1").decode(errors="surrogateescape")
+        user = unquote_to_bytes(self.headers.get("Podop-User", "").encode("latin-1"))
+        user = user.decode(errors="surrogateescape")
         path = path.removesuffix("/" + user) if user else path
         try:
             with self.lock:

@@ -5,12 +5,13 @@
 
 enum error_kind {
     ERR_NONE,
-    ERR_USAGE,  /* the command line makes no sense */
-    ERR_CONFIG, /* the configuration is at fault */
-    ERR_LIMIT,  /* larger or more than a limit allows */
-    ERR_INPUT,  /* bytes from a peer or a file that do not follow their format */
-    ERR_SYSTEM, /* the operating system or a library refused */
-    ERR_BIND,   /* a socket cannot be had, or privileges not be dropped */
+    ERR_USAGE,      /* the command line makes no sense */
+    ERR_CONFIG,     /* the configuration is at fault */
+    ERR_LIMIT,      /* larger or more than a limit allows */
+    ERR_INPUT,      /* bytes from a peer or a file that do not follow their format */
+    ERR_SYSTEM,     /* the operating system or a library refused */
+    ERR_NO_ADDRESS, /* to listen on: this machine does not have it */
+    ERR_BIND,       /* a socket cannot be had, or privileges not be dropped */
 };
 
 struct error {

@@ -16,8 +16,10 @@
 
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 enum {
+    KEPT_FDS = 65536,
     SPARE_HANDLES_MAX = 64,    /* of a site, kept for the next calls until the pool falls idle */
     RECEIVE_BYTES = 16384,     /* libcurl's buffer for one read */
     DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
@@ -48,6 +50,7 @@ struct http {
     struct http_site *sites;
     struct pool_config pool;
     uint32_t in_flight;
+    int kept_fd[KEPT_FDS]; /* of the connection between two ports, by its last call; 0: none */
 };
 
 struct http_site {
@@ -73,6 +76,7 @@ struct http_call {
     ev_timer deadline;
     struct buf body;
     size_t discarded;
+    bool is_desynced;    /* its connection held bytes that nobody asked for: it goes out again */
     bool has_whole_head; /* the line that ends the headers came */
     char reason[CURL_ERROR_SIZE];
     const char *method;         /* NULL: GET */
@@ -216,6 +220,42 @@ static size_t on_header(char *line, size_t one, size_t len, void *arg)
     return len;
 }
 
+static int *kept_fd(struct http *http, long remote_port, long local_port)
+{
+    return &http->kept_fd[(size_t)(remote_port * 31 + local_port) % KEPT_FDS];
+}
+
+/* libcurl before 8.0 asks on a kept connection even where unasked bytes wait to be read, and takes
+ * them for the answer. Such a connection is given up before anything is sent, and the call sent
+ * again. We know its descriptor from the last call on it, and only peek. */
+static int on_connected(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+    struct http_call *call = arg;
+    int fd = *kept_fd(call->site->http, remote_port, local_port);
+    long connects = 1;
+    char byte;
+
+    (void)remote_ip;
+    (void)local_ip;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects > 0 || fd <= 0 || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1)
+        return CURL_PREREQFUNC_OK;
+    call->is_desynced = true;
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static void remember_fd(struct http *http, CURL *easy)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    long remote_port = 0;
+    long local_port = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
+    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &remote_port);
+    curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
+    *kept_fd(http, remote_port, local_port) = fd;
+}
+
 static CURL *easy_new(struct http_site *site)
 {
     CURL *easy = curl_easy_init();
@@ -229,6 +269,8 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "podop/" PODOP_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never waits for a resolver's thread */
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
@@ -303,6 +345,7 @@ static void send_now(struct http_call *call)
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
@@ -337,6 +380,7 @@ static void take_back(struct http_call *call)
         unset_write(call, call->easy);
     if (call->headers != NULL)
         curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, site->headers);
+    curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL); /* the call's, and it may end here */
     easy_give_back(site, call->easy);
     call->easy = NULL;
 }
@@ -439,6 +483,16 @@ static struct http_answer judge(struct http_call *call, CURLcode code)
     return answer;
 }
 
+static void send_again(struct http_call *call)
+{
+    call->is_desynced = false;
+    call->has_whole_head = false;
+    take_back(call);
+    call->lane->in_flight--;
+    call->site->http->in_flight--;
+    send_now(call);
+}
+
 /* Ends every call whose transfer is over. done may start calls or cancel any other, so the list of
  * libcurl is asked anew each time. */
 static void harvest(struct http *http)
@@ -452,6 +506,12 @@ static void harvest(struct http *http)
         struct http_answer answer;
 
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        if (call->is_desynced) {
+            send_again(call);
+            continue;
+        }
+        if (code == CURLE_OK)
+            remember_fd(http, call->easy);
         answer = judge(call, code);
         finish(call, &answer); /* msg is gone from here on */
     }
@@ -504,7 +564,9 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     };
     memcpy(call->target, request->target, target_bytes);
     buf_init(&call->body, site->max_response);
-    ev_timer_init(&call->deadline, on_deadline, (double)left_ms / 1000.0, 0.0);
+    /* libev counts from when the loop woke up, which may be a while ago. */
+    ev_timer_init(&call->deadline, on_deadline,
+                  (double)left_ms / 1000.0 + (ev_time() - ev_now(http->loop)), 0.0);
     ev_prepare_init(&call->offer, on_offer);
     call->deadline.data = call->offer.data = call;
     buf_init(&call->upload, SIZE_MAX);

@@ -32,7 +32,7 @@ char *buf_reserve(struct buf *b, size_t n)
         b->cap = cap < b->max ? cap : b->max;
         b->ptr = xrealloc(b->ptr, b->cap);
     }
-    return b->ptr + b->len;
+    return b->ptr == NULL ? NULL : b->ptr + b->len; /* NULL: no room was asked for, none given */
 }
 
 void buf_add(struct buf *b, struct span bytes)

@@ -65,6 +65,8 @@ struct dict_request {
     uint64_t arrived_at_ms;
     struct table_key key; /* of a lookup or iteration, in name */
     struct span name;     /* as the client wrote it, in bytes */
+    struct span more;     /* further paths to iterate, each with a NUL before it */
+    struct span user;
     struct iterate_options options;
     bool is_exact;
     struct table_op *op;
@@ -250,7 +252,7 @@ static void answer(struct dict_request *r, const struct reply *reply)
     out = owed_begin(&s->owed, &r->owed);
     dict_begin_reply(out, r->owed.id);
     switch (r->kind) {
-    case REQUEST_LOOKUP: dict_add_lookup(out, reply); break;
+    case REQUEST_LOOKUP: dict_add_lookup(out, s->name, reply); break;
     case REQUEST_ITERATE: dict_add_finish(out, reply); break;
     case REQUEST_COMMIT: dict_add_commit(out, r->id, reply); break;
     }
@@ -299,12 +301,33 @@ static void lookup_done(void *arg, const struct reply *reply)
     finish(r, reply);
 }
 
+static void next_path(struct dict_request *r)
+{
+    const char *end;
+
+    r->name = span_skip(r->more, 1);
+    end = r->name.len == 0 ? NULL : memchr(r->name.ptr, '\0', r->name.len);
+    if (end != NULL)
+        r->name.len = (size_t)(end - r->name.ptr);
+    r->more = span_skip(r->more, 1 + r->name.len);
+}
+
+static void ask(struct dict_request *r);
+
 static void iteration_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
+    struct dict_session *s = r->session;
 
     r->iteration = NULL;
-    finish(r, reply);
+    if (reply->status != REPLY_FOUND || r->more.len == 0) {
+        finish(r, reply);
+        return;
+    }
+    next_path(r);
+    ask(r); /* which may be its end */
+    run_parked(s);
+    s->io.wake(s->io.wake_arg);
 }
 
 static void commit_done(void *arg, const struct reply *reply)
@@ -374,6 +397,7 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
     if (user.len > 0)
         memcpy(r->bytes + name.len, user.ptr, user.len);
     r->name = (struct span){r->bytes, name.len};
+    r->user = (struct span){r->bytes + name.len, user.len};
     r->prev_next = s->last;
     *s->last = r;
     s->last = &r->next;
@@ -397,10 +421,9 @@ static void run_or_park(struct dict_request *r)
 }
 
 /* Lookups and iterations: the key is looked at, then r runs. */
-static void ask(struct dict_request *r, struct span user)
+static void ask(struct dict_request *r)
 {
-    struct span copy = {r->bytes + r->name.len, user.len};
-    const char *fault = dict_key(r->name, copy, &r->key);
+    const char *fault = dict_key(r->name, r->user, &r->key);
 
     if (fault != NULL)
         answer_reason(r, REPLY_PERMANENT, fault, SPAN(""));
@@ -435,30 +458,55 @@ static bool on_lookup(struct dict_session *s, const struct dict_line *line)
 {
     struct span user = user_of(s, line, 1);
 
-    ask(request_new(s, REQUEST_LOOKUP, true, line->field[0], user), user);
+    ask(request_new(s, REQUEST_LOOKUP, true, line->field[0], user));
     return true;
 }
 
+/* A field that is missing is empty, and none. */
+static bool number_or_none(struct span field, uint64_t max, uint64_t *number)
+{
+    return field.len == 0 || dict_number(field, max, number);
+}
+
+/* One path, or in 2.x all there are; none of them can have a NUL in it. */
+static void add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many)
+{
+    for (size_t i = first; i == first || (are_many && i < line->count); i++) {
+        struct span path = line->field[i];
+
+        if (span_has_byte(path, '\0'))
+            path.len = strlen(path.ptr);
+        buf_add_char(paths, '\0');
+        buf_add(paths, path);
+    }
+}
+
 /* "I<flags> <max rows> <path> <user>"; 2.0 knows no max rows, and 2.x has more paths instead of a
- * user: only the first is walked, as no known client ever sent two. */
+ * user, whose rows follow each other. */
 static bool on_iterate(struct dict_session *s, const struct dict_line *line)
 {
     size_t path = s->major == 2 && s->minor == 0 ? 1 : 2;
     struct span user = user_of(s, line, path + 1);
     struct dict_request *r;
-    uint64_t flags, max_rows = 0;
+    struct buf paths;
+    uint64_t flags = 0, max_rows = 0;
 
-    if (!dict_number(line->field[0], UINT32_MAX, &flags) ||
-        (path == 2 && !dict_number(line->field[1], UINT64_MAX, &max_rows)))
+    if (!number_or_none(line->field[0], UINT32_MAX, &flags) ||
+        (path == 2 && !number_or_none(line->field[1], UINT64_MAX, &max_rows)))
         return false;
-    r = request_new(s, REQUEST_ITERATE, true, line->field[path], user);
+    buf_init(&paths, SIZE_MAX);
+    add_paths(&paths, line, path, s->major == 2);
+    r = request_new(s, REQUEST_ITERATE, true, buf_span(&paths), user);
+    buf_deinit(&paths);
+    r->more = r->name;
+    next_path(r);
     r->options = (struct iterate_options){
         .recurse = (flags & FLAG_RECURSE) != 0,
         .no_values = (flags & FLAG_NO_VALUE) != 0,
         .max_rows = max_rows,
     };
     r->is_exact = (flags & FLAG_EXACT_KEY) != 0;
-    ask(r, user);
+    ask(r);
     return true;
 }
 
@@ -479,8 +527,7 @@ static bool on_begin(struct dict_session *s, const struct dict_line *line, uint3
     if (*find_open(s, id) != NULL || s->open_count == OPEN_TRANSACTIONS_MAX ||
         span_has_byte(user_of(s, line, 1), '\0'))
         return false;
-    if (s->major >= 4 && line->field[2].len > 0 &&
-        !dict_number(line->field[2], UINT64_MAX, &expire_s))
+    if (s->major >= 4 && !number_or_none(line->field[2], UINT64_MAX, &expire_s))
         return false;
     o = xcalloc(1, sizeof(*o));
     o->id = id;
@@ -545,10 +592,10 @@ static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
         o->fault = NULL;
         open_free(s, link);
     }
-    if (fault != NULL)
+    if (fault != NULL && service_find_table(s->io.service, s->name) != NULL)
         answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
     else
-        run_or_park(r);
+        run_or_park(r); /* an unknown table is a better reason than any other */
     free(fault);
 }
 

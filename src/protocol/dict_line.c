@@ -99,12 +99,14 @@ static void add_text(struct buf *out, struct span text)
     buf_add_char(out, '\n');
 }
 
-void dict_add_lookup(struct buf *out, const struct reply *reply)
+void dict_add_lookup(struct buf *out, struct span table, const struct reply *reply)
 {
     switch (reply->status) {
     case REPLY_FOUND:
         if (span_has_byte(reply->dict_value, '\0')) {
-            buf_add(out, SPAN("Fthe value has a NUL byte\n")); /* Dovecot would cut it there */
+            buf_add(out, SPAN("Ftable "));
+            tabline_escape(out, table);
+            add_text(out, SPAN(": the value has a NUL byte")); /* Dovecot would cut it there */
             return;
         }
         buf_add_char(out, 'O');

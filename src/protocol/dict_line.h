@@ -35,7 +35,7 @@ void dict_announce(struct buf *out, uint32_t id);    /* "*ID" */
 void dict_begin_reply(struct buf *out, uint32_t id); /* "+ID\t", or nothing for id 0 */
 
 /* Each is one whole line, but for dict_begin_reply(). */
-void dict_add_lookup(struct buf *out, const struct reply *reply);
+void dict_add_lookup(struct buf *out, struct span table, const struct reply *reply);
 void dict_add_row(struct buf *out, struct span path, struct span name, struct span value);
 void dict_add_finish(struct buf *out, const struct reply *reply); /* of an iteration */
 void dict_add_commit(struct buf *out, uint32_t id, const struct reply *reply);

@@ -110,6 +110,7 @@ static void refuse(struct client *c, const char *why)
              LOG_STR("socket", c->listener->address.text), LOG_STR("reason", why));
     c->phase = PHASE_DRAINING;
     c->lingers = true;
+    set_timer(c, 0);
     buf_deinit(&c->in);
 }
 
@@ -279,7 +280,6 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
         return;
     }
     refuse(c, "a request was not complete within request_timeout");
-    set_timer(c, 0);
     wake(c);
 }
 

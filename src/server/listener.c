@@ -2,6 +2,7 @@
 
 #include "privileges.h"
 
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <errno.h>
@@ -18,8 +19,10 @@ static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for agai
 
 static int bind_errno(struct error *err, const char *what, const struct address *at)
 {
+    bool is_absent = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
+
     error_errno(err, "%s %s", what, at->text);
-    err->kind = ERR_BIND;
+    err->kind = is_absent ? ERR_NO_ADDRESS : ERR_BIND;
     return -1;
 }
 
@@ -48,8 +51,8 @@ static int check_path_free(const struct address *at, struct error *err)
     return status;
 }
 
-static int set_rights(const char *path, const struct address *at,
-                      const struct listen_config *config, struct error *err)
+static int set_owner(const char *path, const struct address *at, const struct listen_config *config,
+                     struct error *err)
 {
     uid_t uid = (uid_t)-1;
     gid_t gid = (gid_t)-1, ignored;
@@ -58,10 +61,9 @@ static int set_rights(const char *path, const struct address *at,
         return error_prefix(err, "owner of %s", at->text);
     if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
         return error_prefix(err, "group of %s", at->text);
-    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) == -1)
+    /* Whoever may write to the directory may have put a link there meanwhile. */
+    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid) == -1)
         return bind_errno(err, "cannot set owner and group of", at);
-    if (chmod(path, config->permissions) == -1)
-        return bind_errno(err, "cannot set the permissions of", at);
     return 0;
 }
 
@@ -93,13 +95,15 @@ static int bind_hidden(struct listener *l, const struct address *hidden, struct 
     mode_t mask;
     int status;
 
-    unlink(path);       /* what a killed process of this number may have left */
-    mask = umask(0777); /* nobody connects before the rights are set */
+    unlink(path); /* what a killed process of this number may have left */
+    if (fchmod(l->fd, l->service.listen->permissions) == -1) /* what bind() will give the file */
+        return bind_errno(err, "cannot set the permissions of", at);
+    mask = umask(0);
     status = bind(l->fd, &hidden->u.sa, hidden->len);
     umask(mask);
     if (status == -1)
         return bind_errno(err, "cannot bind", at);
-    if (set_rights(path, at, l->service.listen, err) == -1)
+    if (set_owner(path, at, l->service.listen, err) == -1)
         goto fail;
     if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1 ||
         rename(path, at->text) == -1) {
@@ -137,7 +141,8 @@ static int open_inet(struct listener *l, struct error *err)
     const int on = 1;
 
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherited by each client */
+    setsockopt(l->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)); /* these two each client */
+    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherits */
     if (at->u.sa.sa_family == AF_INET6) /* [::] leaves 0.0.0.0 to whoever asks for it */
         setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(l->fd, &at->u.sa, at->len) == -1)
@@ -157,6 +162,20 @@ static void stop_accepting(struct listener *l)
     ev_io_stop(l->loop, &l->io);
 }
 
+/* Clients wait in the backlog meanwhile; told once a minute at most. */
+static void pause_accepting(struct listener *l, const char *why)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    if (l->pause_told_at_ms == 0 || now_ms - l->pause_told_at_ms >= 60 * 1000) {
+        l->pause_told_at_ms = now_ms;
+        log_warning(l->service.log, "accept_paused", LOG_STR("socket", l->address.text),
+                    LOG_STR("reason", why));
+    }
+    stop_accepting(l);
+    ev_timer_again(l->loop, &l->pause);
+}
+
 /* false: nobody is waiting, or nobody can be taken now. */
 static bool accept_one(struct listener *l)
 {
@@ -165,15 +184,15 @@ static bool accept_one(struct listener *l)
     if (fd != -1) {
         l->clients++;
         l->accept(l->accept_arg, l, fd);
-        return true;
+        if (fd < l->fd_max)
+            return true;
+        pause_accepting(l, "what descriptors are left are for backends");
+        return false;
     }
     if (errno == EAGAIN)
         return false;
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_warning(l->service.log, "accept_paused", LOG_STR("socket", l->address.text),
-                    LOG_STR("reason", strerror(errno)));
-        stop_accepting(l);
-        ev_timer_again(l->loop, &l->pause);
+        pause_accepting(l, strerror(errno));
         return false;
     }
     return true; /* that client has gone: the next */
@@ -222,8 +241,9 @@ int listener_open(struct listener *l, struct ev_loop *loop, const struct address
     return 0;
 }
 
-void listener_start(struct listener *l, listener_accept_fn *accept, void *arg)
+void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg)
 {
+    l->fd_max = fd_max;
     l->accept = accept;
     l->accept_arg = arg;
     ev_io_start(l->loop, &l->io);
@@ -234,6 +254,12 @@ void listener_client_gone(struct listener *l)
     l->clients--;
     if (l->fd != -1 && !ev_is_active(&l->pause) && has_room(l))
         ev_io_start(l->loop, &l->io);
+}
+
+void listener_drain(struct listener *l)
+{
+    while (l->fd != -1 && has_room(l) && accept_one(l))
+        ;
 }
 
 void listener_close(struct listener *l)

@@ -24,7 +24,9 @@ struct listener {
     ino_t inode;
     ev_io io;
     ev_timer pause; /* runs while descriptors are out */
+    uint64_t pause_told_at_ms;
     uint32_t clients;
+    int fd_max;
     listener_accept_fn *accept;
     void *accept_arg;
 };
@@ -34,9 +36,11 @@ struct listener {
  * there already is replaced when nobody answers on it. -1 with ERR_BIND. */
 int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
                   const struct listen_config *config, struct error *err);
-/* Clients that come are handed to accept; at most max_clients at a time, the others wait in the
- * backlog. */
-void listener_start(struct listener *l, listener_accept_fn *accept, void *arg);
+/* Clients that come are handed to accept; at most max_clients at a time, and with descriptors below
+ * fd_max; the others wait in the backlog. */
+void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg);
+void listener_drain(
+    struct listener *l); /* takes who waits in the backlog, as far as there is room */
 void listener_client_gone(struct listener *l); /* one of them has left: there is room again */
 /* No more clients; those there are stay. The socket file is removed if it is still ours. */
 void listener_close(struct listener *l);

@@ -10,9 +10,14 @@
 
 #include <ev.h>
 
+#include <limits.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
-enum { ADDRESSES_MAX = 16 }; /* of one host name */
+enum {
+    ADDRESSES_MAX = 16,        /* of one host name */
+    RESERVED_DESCRIPTORS = 64, /* for files, the loop, name resolution */
+};
 
 struct server {
     struct ev_loop *loop;
@@ -39,13 +44,18 @@ static int open_listeners(struct server *s, const struct listen_config *config, 
     struct address at[ADDRESSES_MAX];
     int count = address_resolve(config->socket, at, ADDRESSES_MAX, err);
 
+    int opened = 0;
+
     for (int i = 0; i < count; i++) {
         struct listener *l = xmalloc(sizeof(*l));
 
         if (listener_open(l, s->loop, &at[i], config, err) == -1) {
             free(l);
+            if (err->kind == ERR_NO_ADDRESS && (opened > 0 || i + 1 < count))
+                continue; /* localhost is [::1] too, even where there is no IPv6 */
             return error_prefix(err, "%s", config->origin);
         }
+        opened++;
         l->service.router = s->router;
         l->service.log = &s->log;
         l->next = s->listeners;
@@ -167,10 +177,28 @@ static void on_accept(void *arg, struct listener *listener, int fd)
     client_new(&s->clients, listener, fd);
 }
 
+/* As many descriptors as we may have; clients get those below the number returned. */
+static int raise_descriptors(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return INT_MAX;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return (int)(backends < limit.rlim_cur / 2 ? limit.rlim_cur - backends : limit.rlim_cur / 2);
+}
+
 void server_run(struct server *s)
 {
+    int fd_max = raise_descriptors(s->config);
+
     for (struct listener *l = s->listeners; l != NULL; l = l->next) {
-        listener_start(l, on_accept, s);
+        listener_start(l, fd_max, on_accept, s);
         log_info(&s->log, "listening", LOG_STR("socket", l->address.text));
     }
     log_info(&s->log, "ready", LOG_UINT("sockets", s->config->listen_count),
@@ -191,6 +219,8 @@ void server_stop(struct server *s)
         return;
     }
     log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
+    for (struct listener *l = s->listeners; l != NULL; l = l->next)
+        listener_drain(l);
     close_listeners(s);
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
     ev_timer_again(s->loop, &s->stop_deadline);

@@ -17,6 +17,13 @@ static void iteration_free(struct table_iteration *it)
 
 void iteration_finish(struct table_iteration *it, const struct reply *reply)
 {
+    char text[TABLE_REASON_BYTES];
+    struct reply fault = {.status = REPLY_PERMANENT};
+
+    if (it->has_nul) {
+        fault.reason = table_reason(it->table, text, "a value has a NUL byte");
+        reply = &fault;
+    }
     it->events.done(it->arg, reply);
     iteration_free(it);
 }
@@ -27,13 +34,17 @@ bool iteration_row(struct table_iteration *it, struct span name, struct span val
 
     if (it->options.max_rows != 0 && it->rows >= it->options.max_rows)
         return false;
-    if (name.len == 0 || span_has_byte(name, '\0') || span_has_byte(value, '\0')) {
+    if (name.len == 0 || span_has_byte(name, '\0')) {
         /* Dovecot's processes abort on a key that is no longer than its path (2.3.19, 2.4.5). */
         log_warning(log, "row_dropped", LOG_STR("table", it->table->name), LOG_SPAN("name", name));
         return true;
     }
     if (!it->options.recurse && span_has_byte(name, '/'))
         return true;
+    if (!it->options.no_values && span_has_byte(value, '\0')) {
+        it->has_nul = true; /* it cannot travel, and must not be lost without a word */
+        return false;
+    }
     it->rows++;
     it->events.row(it->arg, name, it->options.no_values ? SPAN("") : value);
     return true;

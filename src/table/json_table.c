@@ -74,7 +74,7 @@ static int read_file(struct buf *text, const char *path, struct error *err)
 
 static struct span entry_key(const struct json_table *t, const struct entry *e)
 {
-    return (struct span){t->keys.ptr + e->key_at, e->key_len};
+    return e->key_len == 0 ? SPAN("") : (struct span){t->keys.ptr + e->key_at, e->key_len};
 }
 
 static int compare_spans(struct span a, struct span b)

@@ -195,12 +195,13 @@ static void op_ready(struct ev_loop *loop, ev_prepare *w, int revents)
 
 static struct span append(char **to, struct span bytes)
 {
-    char *at = *to;
+    struct span copy = {*to, bytes.len};
 
-    if (bytes.len > 0)
-        memcpy(at, bytes.ptr, bytes.len);
-    *to += bytes.len;
-    return (struct span){at, bytes.len};
+    if (bytes.len > 0) {
+        memcpy(*to, bytes.ptr, bytes.len);
+        *to += bytes.len;
+    }
+    return copy;
 }
 
 /* Keeps a copy of reply and has the loop deliver it, right after the callback now running. */
@@ -276,12 +277,21 @@ static struct fetch **shared_slot(struct table *t, struct span identity)
     return &t->shared[hash_span(&t->shared_key, identity) % SHARED_SLOTS];
 }
 
+/* Not when it began before a write, nor when most of its time is over: who joins is owed a whole
+ * timeout, or nearly. */
+static bool is_joinable(const struct fetch *fetch)
+{
+    const struct table *t = fetch->table;
+
+    return fetch->generation == t->generation &&
+           fetch->deadline_at_ms >= clock_now_ms() + t->timeout_ms / 2;
+}
+
 static struct fetch *find_shared(struct table *t, struct span identity)
 {
     struct fetch *fetch = t->shares ? *shared_slot(t, identity) : NULL;
 
-    while (fetch != NULL &&
-           (fetch->generation != t->generation || !span_equal(fetch->identity, identity)))
+    while (fetch != NULL && !(span_equal(fetch->identity, identity) && is_joinable(fetch)))
         fetch = fetch->next_shared;
     return fetch;
 }
@@ -319,16 +329,22 @@ static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_
         *reply = stale;
 }
 
+static void tell_health(struct table *t, const struct reply *answer, uint64_t now_ms)
+{
+    if (is_outage(answer->status))
+        outage_failed(&t->outage, t->env.log, t->name, answer->reason, now_ms);
+    else
+        outage_worked(&t->outage, t->env.log, t->name, now_ms);
+}
+
 void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
     struct reply reply = *answer;
     uint64_t now_ms = clock_now_ms();
 
-    if (is_outage(answer->status))
-        outage_failed(&t->outage, t->env.log, t->name, answer->reason, now_ms);
-    else
-        outage_worked(&t->outage, t->env.log, t->name, now_ms);
+    if (!fetch->is_starting) /* else no backend was asked, and it says nothing of one */
+        tell_health(t, answer, now_ms);
     if (t->cache != NULL) {
         if (fetch->generation == t->generation)
             cache_put(t->cache, fetch->identity, &reply, now_ms);

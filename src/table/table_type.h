@@ -66,6 +66,7 @@ struct table_iteration {
     struct iterate_events events;
     void *arg;
     uint64_t rows;
+    bool has_nul; /* in a value: it fails */
     bool is_paused;
     ev_prepare ready; /* never started, only fed: then the type goes on */
 };

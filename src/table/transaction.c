@@ -30,9 +30,10 @@ static struct span append(char **to, struct span bytes)
 {
     struct span copy = {*to, bytes.len};
 
-    if (bytes.len > 0)
+    if (bytes.len > 0) {
         memcpy(*to, bytes.ptr, bytes.len);
-    *to += bytes.len;
+        *to += bytes.len;
+    }
     return copy;
 }
 

@@ -1,12 +1,15 @@
 /* url_table.c - tables behind an HTTP service: a key becomes a URL, an answer becomes a reply. */
 #include "url_table.h"
 
+#include "podop/clock.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { DENIED_TELL_EVERY_MS = 60 * 1000 };
 
 struct url_fetch {
     struct fetch base;
@@ -190,6 +193,21 @@ bool url_table_is_miss(const struct url_table *t, unsigned status)
            (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429);
 }
 
+/* A miss by the rules, and most likely not what the administrator means: told once a minute, each.
+ */
+static void tell_denied(struct url_table *t, unsigned status)
+{
+    uint64_t *told_at_ms = &t->denied_told_at_ms[status % 8];
+    uint64_t now_ms = clock_now_ms();
+
+    t->denied++;
+    if (*told_at_ms != 0 && now_ms - *told_at_ms < DENIED_TELL_EVERY_MS)
+        return;
+    *told_at_ms = now_ms;
+    log_warning(t->base.env.log, "backend_denied", LOG_STR("table", t->base.name),
+                LOG_UINT("http_status", status), LOG_UINT("count", t->denied));
+}
+
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 {
     struct table *t = f->base.table;
@@ -198,8 +216,7 @@ static void answer_status(struct url_fetch *f, const struct http_answer *answer)
         answer_value(f, answer->body);
     } else if (url_table_is_miss(url_table_of(t), answer->status)) {
         if (answer->status == 401 || answer->status == 403 || answer->status == 407)
-            log_warning(t->env.log, "backend_denied", LOG_STR("table", t->name),
-                        LOG_UINT("http_status", answer->status));
+            tell_denied(url_table_of(t), answer->status);
         finish(f, &(struct reply){.status = REPLY_MISS});
     } else {
         fail(f, REPLY_TEMPORARY, "the backend answered with status %u", answer->status);

@@ -27,6 +27,7 @@ struct url_table {
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
+    uint64_t denied, denied_told_at_ms[8]; /* answers with 401, 403 and 407 */
 };
 
 static inline struct url_table *url_table_of(struct table *table)

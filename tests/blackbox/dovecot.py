@@ -50,7 +50,8 @@ def installed_version():
 def mirror():
     """Where this machine gets its Debian packages from; "" if it has no such place."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", open("/etc/os-release", encoding="utf-8").read())
+        with open("/etc/os-release", encoding="utf-8") as file:
+            release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
         lines = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)",
                                 "Created-By: Packages"], capture_output=True, text=True, check=True).stdout
         return next((uri for name, component, uri in map(str.split, lines.splitlines())
@@ -151,7 +152,7 @@ service dict-async {{
   }}
 }}
 service anvil {{
-  unix_listener {penalty} {{
+  unix_listener anvil-auth-penalty {{ # failed logins do not make the next ones slow
     mode = 0
   }}
   {chroot}
@@ -165,12 +166,12 @@ BASE = {
     "2.3": COMMON + """
 disable_plaintext_auth = no
 mail_home = {dir}/mail/%u
-mail_location = maildir:{dir}/mail/%u
+mail_location = maildir:{dir}/mail/%u/Maildir
 namespace shared {{
   type = shared
   separator = /
   prefix = shared/%%u/
-  location = maildir:{dir}/mail/%%u
+  location = maildir:{dir}/mail/%%u/Maildir
   list = children
   subscriptions = no
 }}
@@ -185,15 +186,16 @@ dict {{
 """,
     "2.4": "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n" + COMMON + """
 auth_allow_cleartext = yes
+auth_internal_failure_delay = 0
 mail_driver = maildir
 mail_home = {dir}/mail/%{{user}}
-mail_path = {dir}/mail/%{{user}}
+mail_path = {dir}/mail/%{{user}}/Maildir
 namespace shared {{
   type = shared
   separator = /
   prefix = shared/$user/
   mail_driver = maildir
-  mail_path = {dir}/mail/%{{owner_user}}
+  mail_path = {dir}/mail/%{{owner_user}}/Maildir
   list = children
   subscriptions = no
 }}
@@ -220,8 +222,6 @@ SERVED = {
     proxy_socket_path = {dir}/podop.sock
   }}""",
 }
-# The socket by which failed logins make the next ones slow.
-PENALTY = {"2.3": "auth-penalty", "2.4": "anvil-auth-penalty"}
 TABLES = ("auth", "meta", "quota", "lastlogin", "acl", "sieve", "chain")
 
 CRASH = re.compile(r"Panic:|Fatal:|Raw backtrace|killed with signal|Received reply without pending|Protocol error")
@@ -248,7 +248,7 @@ class Dovecot:
                      "mail_user": user, "mail_group": group, "chroot": "chroot ="}
         tables = "\n".join(SERVED[version].format(name=name, dir=self.dir) for name in TABLES)
         self.write("dovecot.conf", BASE[version].format(dir=self.dir, imap_port=self.imap_port, tables=tables,
-                                                        sieve_port=self.sieve_port, penalty=PENALTY[version], **users))
+                                                        sieve_port=self.sieve_port, **users))
         self.dict_socket = self.dir + ("/run/dict-async" if through_dict_server else "/podop.sock")
         self.copy_example()
 
@@ -305,12 +305,23 @@ class Dovecot:
         """Ends Dovecot, its directory, and the test if a process of it crashed."""
         if self.process is not None:
             self.process.terminate()
+            harness.wait_until(self.is_alone, "Dovecot's processes end")
+            self.process.kill()  # the master of 2.3 sleeps for a second now, and does no more
             self.process.wait(harness.GUARD)
             self.process.stderr.close()
         log = self.log()
         shutil.rmtree(self.outside)
         if CRASH.search(log):
             raise AssertionError("Dovecot could not stand an answer:\n" + log)
+
+    def is_alone(self):
+        """True once every process of this Dovecot but the master has ended."""
+        pid = self.process.pid
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return all(map(harness.has_ended, map(int, file.read().split())))
+        except (FileNotFoundError, ProcessLookupError):
+            return True
 
     def log(self):
         with contextlib.suppress(FileNotFoundError), \

@@ -1,5 +1,6 @@
 """The documents say what podop does: man pages, etc/podop.conf.example, README.md."""
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ from harness import Case
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ("podop.8", "podop.conf.5", "podopctl.1")
 SETTING = re.compile(r"^\s*#?([a-z_]+) = ", re.MULTILINE)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r'\bname = "(\w+)"')
 
 
 def read(*path):
@@ -22,6 +25,17 @@ def read(*path):
 def section(page, name):
     """The source of one section of a man page."""
     return read("man", page).partition(f"\n.Sh {name}\n")[2].partition("\n.Sh ")[0]
+
+
+def logged_events(source):
+    """The level and name of each event that a C file logs: a literal, or an element of an array of them."""
+    found = set(re.findall(r'\blog_(error|warning|info|debug)\([^"();]*"([a-z_]+)"', source))
+    found |= {(level.lower(), event) for level, event in
+              re.findall(r'\blog_write\([^"();]*\bLOG_LEVEL_([A-Z]+), "([a-z_]+)"', source)}
+    for level, array in re.findall(r'\blog_(error|warning|info|debug)\([^"();]*\b(\w+)\[', source):
+        items = re.search(rf"\b{array}\[\] = \{{(.*?)\}};", source, re.DOTALL)[1]
+        found |= {(level, event) for event in re.findall(r'"([a-z_]+)"', items)}
+    return found
 
 
 class Pages(Case):
@@ -65,16 +79,15 @@ class Pages(Case):
         logged = set()
         for folder, _, files in os.walk(os.path.join(SOURCE, "src")):
             for file in files:
-                logged |= set(re.findall(r'\blog_(error|warning|info|debug)\([^"();]*"([a-z_]+)"', read(folder, file)))
-                logged |= {(level.lower(), event) for level, event in
-                           re.findall(r'\blog_write\([^"();]*\bLOG_LEVEL_([A-Z]+), "([a-z_]+)"', read(folder, file))}
+                logged |= logged_events(read(folder, file))
         listed = re.findall(r"(?m)^\.It ([a-z_]+) Ta (error|warning|info|debug) Ta ", read("man", "podop.8"))
         self.assertEqual({(level, event) for event, level in listed}, logged)
 
     def test_settings(self):
-        """podop.conf(5) has the settings of the example, which a unit test compares with the schema."""
-        documented = set(re.findall(r"(?m)^\.It Ic ([a-z_]+) No = ", read("man", "podop.conf.5")))
-        self.assertEqual(documented, set(SETTING.findall(read("etc", "podop.conf.example"))))
+        """podop.conf(5) and the example have the settings that the code knows."""
+        known = set(re.findall(r'(?m)^    \{"([a-z_]+)", SETTING_', read("src", "config", "schema.c")))
+        self.assertEqual(set(re.findall(r"(?m)^\.It Ic ([a-z_]+) No = ", read("man", "podop.conf.5"))), known)
+        self.assertEqual(set(SETTING.findall(read("etc", "podop.conf.example"))), known)
 
 
 class Example(Case):
@@ -97,22 +110,36 @@ class Example(Case):
 
 
 class Readme(Case):
-    def configuration(self):
-        """The example of a configuration file, without the user that may be missing here."""
-        text = re.search(r"(?ms)^(    user = .*?^    \);\n)\n[A-Z]", read("README.md"))[1]
-        return text.replace("/etc/podop/local.json", self.write("local.json", "{}"))
+    """README.md: what is to be pasted stands in fenced blocks, and works."""
+
+    def block(self, begin):
+        """The fenced block that begins like this."""
+        return next(text for _, text in FENCED.findall(read("README.md")) if text.startswith(begin))
 
     def test_configuration(self):
-        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", self.configuration()))
+        local = self.block("{\n")
+        self.assertIsInstance(json.loads(local), dict)
+        text = self.block("user = ").replace("/etc/podop/local.json", self.write("local.json", local))
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
+
+    def test_tables_that_are_asked_are_served(self):
+        served = set(TABLE.findall(self.block("user = ")))
+        asked = set(re.findall(r"\$\{podop\}(\w+)", self.block("podop = ")))
+        self.assertTrue(asked)
+        over_tcp = re.search(r"9100.*tables = \[(.*?)\]", self.block("user = "))[1]
+        self.assertLessEqual(asked, set(re.findall(r"\w+", over_tcp)) & served)
+        dicts = set(re.findall(r"proxy:[\w/.]+:(\w+)", read("examples", "dovecot-2.3", "90-podop.conf")))
+        self.assertTrue(dicts)
+        self.assertLessEqual(dicts | {"auth"}, served)
 
     def test_options(self):
         """No option but those that the programs know."""
         known = set()
         for variable in ("PODOP", "PODOPCTL"):
             known |= set(re.findall(r"--[a-z]+", harness.run(variable, "--help").stdout))
-        cmake = {"--preset", "--build", "--install"}
-        self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z]+", read("README.md"))), known | cmake)
+        others = {"--preset", "--build", "--install", "--system"}  # of cmake and useradd
+        self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z]+", read("README.md"))), known | others)
 
     def test_links_lead_somewhere(self):
         for target in re.findall(r"\]\(([^)#:]+)\)", read("README.md")):

@@ -69,18 +69,44 @@ static void conn_answer(struct backend_conn *c, struct span target)
     }
 }
 
+/* How long the first request is, with its body, and where that begins; 0: it is not whole. */
+static size_t request_len(const struct backend_conn *c, size_t *body_at)
+{
+    static const char field[] = "\r\nContent-Length: ";
+    const char *end = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, "\r\n\r\n", 4);
+    const char *length;
+    size_t body_len = 0;
+
+    if (end == NULL)
+        return 0;
+    *body_at = (size_t)(end - c->in.ptr) + 4;
+    length = memmem(c->in.ptr, *body_at, field, sizeof(field) - 1);
+    if (length != NULL)
+        body_len = strtoul(length + sizeof(field) - 1, NULL, 10);
+    return c->in.len - *body_at < body_len ? 0 : *body_at + body_len;
+}
+
+static void add_call(struct backend *b, const char *blank, size_t body_at)
+{
+    buf_add(&b->calls, (struct span){b->last.ptr, (size_t)(blank - b->last.ptr)});
+    if (body_at < b->last.len)
+        buf_add_char(&b->calls, ' ');
+    buf_add(&b->calls, span_skip(buf_span(&b->last), body_at));
+    buf_add_char(&b->calls, '\n');
+}
+
 /* Takes one request off the front of what came; false: there is none. */
 static bool conn_take(struct backend_conn *c)
 {
     struct backend *b = c->backend;
-    const char *end = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, "\r\n\r\n", 4);
+    size_t body_at = 0, len = request_len(c, &body_at);
     const char *target, *blank;
     struct buf copy;
 
-    if (end == NULL)
+    if (len == 0)
         return false;
     buf_clear(&b->last);
-    buf_add(&b->last, (struct span){c->in.ptr, (size_t)(end - c->in.ptr) + 4});
+    buf_add(&b->last, (struct span){c->in.ptr, len});
     buf_drop(&c->in, b->last.len);
     target = memchr(b->last.ptr, ' ', b->last.len);
     if (target == NULL)
@@ -92,6 +118,7 @@ static bool conn_take(struct backend_conn *c)
     buf_init(&copy, SIZE_MAX);
     buf_add(&copy, (struct span){target, (size_t)(blank - target)});
     b->requests++;
+    add_call(b, blank, body_at);
     buf_add(&b->targets, buf_span(&copy));
     buf_add_char(&b->targets, '\n');
     conn_answer(c, buf_span(&copy));
@@ -176,6 +203,7 @@ void backend_open(struct backend *b, struct ev_loop *loop, bool is_unix)
     for (size_t i = 0; i < BACKEND_CONNECTIONS_MAX; i++)
         b->conns[i].io.fd = -1;
     buf_init(&b->targets, SIZE_MAX);
+    buf_init(&b->calls, SIZE_MAX);
     buf_init(&b->last, SIZE_MAX);
     ev_io_init(&b->io, on_connection, is_unix ? listen_unix(b) : listen_inet(b), EV_READ);
     b->io.data = b;
@@ -198,7 +226,27 @@ void backend_close(struct backend *b)
     if (b->path[0] != '\0')
         unlink(b->path);
     buf_deinit(&b->targets);
+    buf_deinit(&b->calls);
     buf_deinit(&b->last);
+}
+
+struct backend_conn *backend_held(struct backend *b, const char *target)
+{
+    for (size_t i = 0; i < BACKEND_CONNECTIONS_MAX; i++) {
+        if (b->conns[i].is_held && strcmp(b->conns[i].held, target) == 0)
+            return &b->conns[i];
+    }
+    return NULL;
+}
+
+void backend_say(struct backend_conn *c, struct span bytes)
+{
+    conn_send(c, bytes);
+}
+
+void backend_end(struct backend_conn *c)
+{
+    conn_close(c);
 }
 
 bool backend_holds(const struct backend *b, const char *target)

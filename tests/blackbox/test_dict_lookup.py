@@ -4,7 +4,7 @@ import json
 import socket
 
 import harness
-from dict import ASYNC_VERSIONS, VERSIONS, DictCase, escape, hello, line
+from dict import VERSIONS, DictCase, hello
 from harness import CLOSE, RESET, chunked, echo, http, netstring, percent, url_table
 
 MAX_LINE = 1 << 20
@@ -474,7 +474,7 @@ class Lines(DictCase):
                 client = self.dict(version, user="")
                 client.send(b"Lshared/k\n")
                 self.check_payload(client.wait(client.expect("L", "")), "O/k")
-                for wire in (b"Lpriv/k\n", b"L\n", b"I0\n", b"I0\t0\n"):
+                for wire in (b"Lpriv/k\n", b"L\n", b"I0\n" if version == (2, 0) else b"I0\t0\n"):
                     client.send(wire)
                     self.check_failure(client.wait(client.expect(wire[:1].decode(), "")), None)
                 self.http.on("/p/", http('{"a": "1"}'))

@@ -22,6 +22,7 @@ class WithDovecot(Case):
     """A Dovecot, not yet started, and podop in front of the microservice."""
 
     version = "2.3"
+    auth_test_temporary = NO_PERMISSION  # the exit status of `doveadm auth test` after a temporary failure
     through_dict_server = False  # True: by way of Dovecot's own dict server, which keeps one connection for all
 
     def setUp(self):
@@ -224,7 +225,7 @@ class Users(WithDovecot):
 
     def check_failure(self, user, password, is_temporary=False):
         status, text = self.auth_test(user, password)
-        self.assertEqual(status, NO_PERMISSION)
+        self.assertEqual(status, self.auth_test_temporary if is_temporary else NO_PERMISSION, text)
         self.assertEqual("temp_fail" in text, is_temporary, text)
 
     def user(self, name):
@@ -338,6 +339,7 @@ class Mail(WithDovecot):
     def setUp(self):
         super().setUp()
         self.dovecot.start()
+        self.script("")  # without any, 2.4.1 keeps mail back
 
     def lmtp(self):
         client = smtplib.LMTP(self.dovecot.path("run/lmtp"), timeout=harness.GUARD)
@@ -345,11 +347,7 @@ class Mail(WithDovecot):
         return client
 
     def deliver(self, user, subject="test"):
-        try:
-            self.lmtp().sendmail("", [user], f"Subject: {subject}\r\n\r\nHello\r\n".encode())
-        except smtplib.SMTPException:
-            print(self.dovecot.log())
-            raise
+        self.lmtp().sendmail("", [user], f"Subject: {subject}\r\n\r\nHello\r\n".encode())
 
     def test_metadata(self):
         client = self.bob()
@@ -421,14 +419,14 @@ class Mail(WithDovecot):
         self.assertGreater(self.service.ask(f"lastlogin/last-login/{BOB}"), 1_600_000_000)
         self.assertIsNone(self.service.ask(f"lastlogin/last-login/{ALICE}"))
 
-    def script(self, text, data_id="1", user=BOB):
-        """Gives a user a Sieve script that runs before their own."""
-        self.service.ask("sieve/sieve/name/first", user, data_id)
-        self.service.ask("sieve/sieve/data/" + data_id, user, text)
+    def script(self, text, data_id="1"):
+        """Gives bob a Sieve script that runs before his own."""
+        self.service.ask("sieve/sieve/name/first", BOB, data_id)
+        self.service.ask("sieve/sieve/data/" + data_id.replace("/", "\\|"), BOB, text)
 
     def test_sieve_script(self):
-        self.script('require ["fileinto", "mailbox"];\r\nif header :is "subject" "a" {\r\n'
-                    '  fileinto :create "First";\r\n}\r\n')
+        self.script('require ["fileinto", "mailbox", "copy"];\r\nif header :is "subject" "a" {\r\n'
+                    '  fileinto :copy :create "First";\r\n}\r\n')
         own = dovecot.Sieve(self.dovecot.sieve_port, BOB, "secret")
         self.addCleanup(own.close)
         own.command('PUTSCRIPT "own" ' + literal('require ["fileinto", "mailbox"];\r\nfileinto :create "Own";\r\n'))
@@ -448,7 +446,6 @@ class Mail(WithDovecot):
         self.script('redirect "x";')  # an error: it is told in the log, and the mail is kept
         self.deliver(BOB)
         self.script('require ["fileinto", "mailbox"]; fileinto :create "New";', "a/b c")
-        self.service.ask("sieve/sieve/data/a|b c", BOB, 'require ["fileinto", "mailbox"]; fileinto :create "New";')
         self.deliver(BOB)
         client = self.bob()
         self.assertEqual((self.messages(client, "INBOX"), self.messages(client, "New")), (1, 1))

@@ -1,0 +1,99 @@
+"""write_behind: repeated writes of a key are held back, and then the last one is written."""
+
+import harness
+from dict import VERSIONS, DictCase, Store
+from harness import url_table
+
+
+class Write(DictCase):
+    def setUp(self):
+        super().setUp()
+        self.store = Store()
+        self.http = self.backend(default=self.store)
+
+    def start(self, **settings):
+        podop = self.serve(url_table(self.http, **settings))
+        self.dovecot = self.dict()
+        return podop
+
+    def writes(self):
+        """What was written so far: method, target, body."""
+        return [(request.method, request.target.decode(), request.body) for request in list(self.http.requests)
+                if request.method != "GET"]
+
+    def pass_through(self):
+        """Whatever podop has read before this, it has had its chance to do."""
+        witness = self.dict()
+        for _ in range(20):
+            witness.get("shared/pass-through")
+        witness.close()
+
+
+class WriteBehind(Write):
+    def test_answered_at_once_and_written_at_the_stop(self):
+        podop = self.start(write_behind="1h")
+        for value in ("1", "2", "3"):
+            self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value), ("set", "priv/quota/messages", value)),
+                               "O")
+        self.pass_through()
+        self.assertEqual(self.writes(), [])
+        podop.stop()
+        self.assertEqual(sorted(self.writes()), [("POST", "/quota/messages/bob%40example.com", b"3"),
+                                                 ("POST", "/quota/storage/bob%40example.com", b"3")])
+
+    def test_written_when_the_time_is_over(self):
+        self.start(write_behind="200ms")
+        with self.dovecot.packet():
+            commits = [self.dovecot.write(("set", "shared/k", value)) for value in ("1", "2")]
+        for commit in commits:
+            self.check_payload(self.dovecot.wait(commit), "O")
+        self.http.wait_target("/k")
+        self.assertEqual(self.writes(), [("POST", "/k", b"2")])
+        self.check_payload(self.dovecot.change(("set", "shared/k", "3")), "O")
+        self.http.wait_target("/k", 2)
+        self.assertEqual(self.writes(), [("POST", "/k", b"2"), ("POST", "/k", b"3")])
+
+    def test_each_key_and_user_for_itself(self):
+        podop = self.start(write_behind="1h")
+        for user in ("al", "bob"):
+            client = self.dict(user=user)
+            self.check_payload(client.change(("set", "priv/k", f'"{user}"')), "O")
+            client.close()
+        self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
+        podop.stop()
+        self.assertEqual(sorted(self.writes()), [("POST", "/k", b"1"), ("POST", "/k/al", b'"al"'),
+                                                 ("POST", "/k/bob", b'"bob"')])
+
+    def test_lookup_sees_what_is_held(self):
+        self.start(write_behind="1h")
+        self.store.values[b"/k"] = b'"old"'
+        for version in VERSIONS:
+            with self.subTest(version=version):
+                client = self.dict(version)
+                with client.packet():
+                    commit, lookup = client.write(("set", "shared/k", "new")), client.lookup("shared/k")
+                self.check_payload(client.wait(lookup), "Onew")
+                self.check_payload(client.wait(commit), "O")
+
+    def test_bad_values_are_refused_at_once(self):
+        podop = self.start(write_behind="1h")
+        self.check_failure(self.dovecot.change(("set", "shared/k", b"\xff")))
+        self.check_failure(self.dovecot.change(("set", "shared/k", b"a\0")))
+        podop.stop()
+        self.assertEqual(self.writes(), [])
+
+    def test_unset_after_set(self):
+        """Whatever is held back, the end is right."""
+        podop = self.start(write_behind="1h")
+        self.store.values.update({b"/k": b"1", b"/l": b"1", b"/i": b"40"})
+        self.check_payload(self.dovecot.change(("set", "shared/k", "2")), "O")
+        self.check_payload(self.dovecot.change(("unset", "shared/k")), "O")
+        self.check_payload(self.dovecot.change(("unset", "shared/l"), ("set", "shared/l", "2")), "O")
+        self.check_payload(self.dovecot.change(("set", "shared/i", "41")), "O")
+        self.check_payload(self.dovecot.change(("increment", "shared/i", 1)), "O")
+        podop.stop()
+        self.assertEqual(self.store.values, {b"/l": b"2", b"/i": b"42"})
+
+
+if __name__ == "__main__":
+    harness.main()

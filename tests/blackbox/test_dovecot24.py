@@ -1,0 +1,50 @@
+"""podop under a real Dovecot 2.4: what examples/dovecot-2.4 promises.
+
+Dovecot 2.4 has no passdb and userdb of the driver "dict": there, podop.lua asks podop.
+"""
+
+import dovecot23_pending as dovecot23
+import harness
+
+
+class With24:
+    """What differs from Dovecot 2.3."""
+
+    version = "2.4"
+    auth_test_temporary = dovecot23.FAILED
+
+    def target(self, table):
+        """doveadm names a table by the block of the configuration that uses it."""
+        return {"quota": "quota_clone", "meta": "mail_attribute"}[table]
+
+
+class Doveadm(With24, dovecot23.Doveadm):
+    pass
+
+
+class DoveadmThroughDictServer(With24, dovecot23.DoveadmThroughDictServer):
+    pass
+
+
+class Multiplexed(With24, dovecot23.Multiplexed):
+    pass
+
+
+class Users(With24, dovecot23.Users):
+    def test_user_without_userdb(self):
+        self.service.ask("auth/passdb/half@example.com", value={"password": "x"})
+        client = self.imap()
+        client.send("t LOGIN half@example.com x")
+        self.assertNotIn(b"t OK", client.file.read())  # 2.4.1 may close the connection without an answer
+
+
+class Mail(With24, dovecot23.Mail):
+    pass
+
+
+class MailThroughDictServer(With24, dovecot23.MailThroughDictServer):
+    pass
+
+
+if __name__ == "__main__":
+    harness.main()
