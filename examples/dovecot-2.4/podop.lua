@@ -13,9 +13,7 @@ local PATIENCE = 25 -- seconds; podop answers sooner, if only to say that its ba
 local connection    -- is kept; each auth worker has its own
 
 function script_init(given)
-    for name, value in pairs(given or {}) do
-        settings[name] = value
-    end
+    settings = given or settings
     return 0
 end
 

@@ -3,7 +3,7 @@
 import signal
 
 import harness
-from dict import VERSIONS, DictCase, Store
+from dict import DictCase, Store
 from harness import CLOSE, http, url_table
 
 
@@ -81,25 +81,6 @@ class Limits(Write):
                 client.close()
                 self.check_payload(self.dict().get("shared/k"), "N")
         self.assertEqual(self.writes(), [])
-
-
-class Paths(Write):
-    def test_several_paths(self):
-        """Only major 2 has it."""
-        self.start()
-        self.http.on("/p/", http('{"a": "1"}'))
-        self.http.on("/q/", http('["b"]'))
-        self.http.on("/q/b", http('"2"'))
-        self.http.on("/r/", http(status=404))
-        self.http.on("/s/", http(status=500))
-        for version in VERSIONS[:3]:
-            with self.subTest(version=version):
-                client = self.dict(version)
-                self.assertEqual(client.rows(["shared/p/", "shared/r/", "shared/q/"]),
-                                 [(b"shared/p/a", b"1"), (b"shared/q/b", b"2")])
-                self.check_failure(client.wait(client.iterate(["shared/p/", "shared/s/", "shared/q/"])))
-                self.check_failure(client.wait(client.iterate(["shared/p/", "other/q/"])), None)
-                self.assertEqual(client.rows(["shared/p/"]), [(b"shared/p/a", b"1")])
 
 
 if __name__ == "__main__":

@@ -13,12 +13,9 @@ import os
 import pwd
 import re
 import shutil
-import smtplib
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.error
 import urllib.request
 
@@ -304,30 +301,49 @@ class Dovecot:
     def stop(self):
         """Ends Dovecot, its directory, and the test if a process of it crashed."""
         if self.process is not None:
+            # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
+            children = self.children()
             self.process.terminate()
-            harness.wait_until(self.is_alone, "Dovecot's processes end")
-            self.process.kill()  # the master of 2.3 sleeps for a second now, and does no more
+            harness.wait_until(lambda: all(has_ended(pid) or is_log(pid) for pid in self.children()), "Dovecot ends")
+            self.process.kill()
             self.process.wait(harness.GUARD)
+            harness.wait_until(lambda: all(map(has_ended, children)), "Dovecot's log ends")
             self.process.stderr.close()
         log = self.log()
         shutil.rmtree(self.outside)
         if CRASH.search(log):
             raise AssertionError("Dovecot could not stand an answer:\n" + log)
 
-    def is_alone(self):
-        """True once every process of this Dovecot but the master has ended."""
+    def children(self):
+        """The process ids of what the master has started and not yet waited for."""
         pid = self.process.pid
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                return all(map(harness.has_ended, map(int, file.read().split())))
-        except (FileNotFoundError, ProcessLookupError):
-            return True
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return file.read().split()
+        return []
 
     def log(self):
         with contextlib.suppress(FileNotFoundError), \
                 open(self.path("dovecot.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
         return ""
+
+
+def has_ended(pid):
+    """True if there is no such process any more, or only its exit status is left of it."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def is_log(pid):
+    """True if the process is Dovecot's log process."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+            open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+        return file.read() == "log\n"
+    return True
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

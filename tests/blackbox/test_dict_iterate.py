@@ -286,6 +286,23 @@ class Names(Iterate):
         self.values(a="a", b="b", c="c")
         self.assertEqual(len(self.dovecot.rows("shared/p/", 0, 2)), 2)
 
+    def test_several_paths(self):
+        """Only major 2 has it."""
+        self.start()
+        self.http.on("/p/", http('{"a": "1"}'))
+        self.http.on("/q/", http('["b"]'))
+        self.http.on("/q/b", http('"2"'))
+        self.http.on("/r/", http(status=404))
+        self.http.on("/s/", http(status=500))
+        for version in VERSIONS[:3]:
+            with self.subTest(version=version):
+                client = self.dict(version)
+                self.assertEqual(client.rows(["shared/p/", "shared/r/", "shared/q/"]),
+                                 [(b"shared/p/a", b"1"), (b"shared/q/b", b"2")])
+                self.check_failure(client.wait(client.iterate(["shared/p/", "shared/s/", "shared/q/"])))
+                self.check_failure(client.wait(client.iterate(["shared/p/", "other/q/"])), None)
+                self.assertEqual(client.rows(["shared/p/"]), [(b"shared/p/a", b"1")])
+
     def test_private_paths(self):
         """The user is not appended to the path, but to the keys whose values are fetched."""
         self.start()

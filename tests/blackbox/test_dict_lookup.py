@@ -646,7 +646,8 @@ class Answers(DictCase):
 
     def test_not_json(self):
         bodies = [b"", b" ", b"x", b"'x'", b"NaN", b"01", b"1.", b"TRUE", b'"x', b'"x" y', b"1 2", b"[1,]", b'{"a":1,}',
-                  b'// c\n"x"', b'"a\nb"', b'"a\tb"', b'"a\0b"', rb'"\x41"', b'\xef\xbb\xbf"x"', b'"\xff"', b'"j\xf6rg"',
+                  b'// c\n"x"', b'"a\nb"', b'"a\tb"', b'"a\0b"', rb'"\x41"', b'\xef\xbb\xbf"x"', b'"\xff"',
+                  b'"j\xf6rg"',
                   rb'"\ud800"', b"<html></html>"]
         self.start()
         self.ask_all([(http(body), "F") for body in bodies])
@@ -786,7 +787,8 @@ class JsonTables(DictCase):
                     self.check_dict(client.get(f"shared/k{number}"), expected)
 
     def test_keys(self):
-        self.start(json.dumps({"k": "shared", "k/bob": "bob's", "a/b": "c", "": "empty", "..": "dots", "a\tb\n": "tab"}))
+        self.start(json.dumps({"k": "shared", "k/bob": "bob's", "a/b": "c", "": "empty", "..": "dots",
+                               "a\tb\n": "tab"}))
         client = self.dict(user="bob")
         for key, expected in (("shared/k", "Oshared"), ("priv/k", "Obob's"), ("shared/k/bob", "Obob's"),
                               ("shared/a/b", "Oc"), ("shared/", "Oempty"), ("shared/a\tb\n", "Otab"),

@@ -107,7 +107,8 @@ class Lookups(DictCase):
                 self.check_payload(client.get("shared/k"), "Ok")
                 value.set()
                 self.check_payload(client.wait(rows), "")
-                self.assertEqual(sorted(rows.rows), [(b"shared/p%d/a" % number, b"1"), (b"shared/p%d/b" % number, b"b")])
+                self.assertEqual(sorted(rows.rows),
+                                 [(b"shared/p%d/a" % number, b"1"), (b"shared/p%d/b" % number, b"b")])
 
     def test_slow_iteration_in_order_for_2_0(self):
         gate = self.slow("/p/a", http('"1"'))
@@ -382,7 +383,8 @@ class Writes(DictCase):
                 gate.set()
                 self.check_payload(client.wait(rows), "")
                 self.check_payload(client.wait(commit), "O")
-                self.assertEqual(sorted(rows.rows), [(b"shared/p%d/%s" % (number, name), b"new") for name in (b"a", b"c")])
+                self.assertEqual(sorted(rows.rows),
+                                 [(b"shared/p%d/%s" % (number, name), b"new") for name in (b"a", b"c")])
 
     def test_two_transactions_on_one_key(self):
         for number, version in enumerate(VERSIONS):

@@ -93,8 +93,10 @@ class Requests(Write):
 
     def test_value_auto(self):
         as_it_is = ["12345", "0", "-1", "1.10", "1e3", "12345678901234567890123", "true", "false", "null", '"x"', '""',
-                    " 1", '{ "a" : 1.10 }', "[1, 2]", "[ ]\n", r'"a\u0000b"', r'"\u00f6"', '"ö"', '{"a":1,"a":2}', "\t5\r\n"]
-        strings = ["", " ", "hello", "01", "+1", "1.", ".5", "NaN", "Infinity", "TRUE", "nul", "'x'", '"x', 'x"', '"x" y',
+                    " 1", '{ "a" : 1.10 }', "[1, 2]", "[ ]\n", r'"a\u0000b"', r'"\u00f6"', '"ö"', '{"a":1,"a":2}',
+                    "\t5\r\n"]
+        strings = ["", " ", "hello", "01", "+1", "1.", ".5", "NaN", "Infinity", "TRUE", "nul", "'x'", '"x', 'x"',
+                   '"x" y',
                    "1 2", "[1,]", "{a:1}", r'"\ud800"', r'"\x41"', '"a\nb"', "0x10", "a,b", "\ufeff1", "jörg", "😀",
                    "// c\n1", "[" * 1000]
         self.start()
@@ -121,7 +123,8 @@ class Requests(Write):
         """Closed or refused, but nothing is written and nothing reported as done."""
         self.start()
         self.http.on("/k", http(status=204))
-        for number in ("", "x", "1.5", "1e3", "--1", "9223372036854775808", "-9223372036854775809", "99999999999999999999",
+        for number in ("", "x", "1.5", "1e3", "--1", "9223372036854775808", "-9223372036854775809",
+                       "99999999999999999999",
                        " 1", "1x"):
             with self.subTest(number=number):
                 client = self.dict()
@@ -224,15 +227,18 @@ class Requests(Write):
 
     def test_many_changes(self):
         self.start()
-        self.check_payload(self.dovecot.change(*[("set", f"shared/k{number}", str(number)) for number in range(200)]), "O")
+        changes = [("set", f"shared/k{number}", str(number)) for number in range(200)]
+        self.check_payload(self.dovecot.change(*changes), "O")
         self.assertEqual(self.writes(), [("POST", f"/k{number}", b"%d" % number) for number in range(200)])
 
 
 class RoundTrip(Write):
     """Texts come back as they went in."""
 
-    TEXTS = ["", " ", "a", "line1\r\nline2\n\ttab é€\x01x", "\r", "\n", "\t", "\x01", "\x01t", "\x011", "x\r", "\r\n",
-             "va l\tue\nx\x01y\r", "\x7f", "😀\uffff", '"quoted', "back\\slash", "\\n", "/", "<&>", "  padded  ", "O", "N",
+    TEXTS = ["", " ", "a", "line1\r\nline2\n\ttab é€\x01x", "\r", "\n", "\t", "\x01", "\x01t", "\x011", "x\r",
+             "\r\n",
+             "va l\tue\nx\x01y\r", "\x7f", "😀\uffff", '"quoted', "back\\slash", "\\n", "/", "<&>", "  padded  ",
+             "O", "N",
              "".join(chr(code) for code in range(1, 0x250)), "x" * 70_000, "\x01" * 1000]
     JSON_LIKE = ["12345", "1.10", "true", "null", '"x"', "{}", "[1, 2]", " 1 ", '""', r'"a\u0000b"', "1e400"]
 
@@ -483,7 +489,8 @@ class Transactions(Write):
     def test_increment_of_a_missing_key_among_others(self):
         self.start()
         self.store.values[b"/i"] = b"1"
-        for changes in ((("increment", "shared/none", 1),), (("increment", "shared/none", 1), ("increment", "shared/none", 1)),
+        for changes in ((("increment", "shared/none", 1),),
+                        (("increment", "shared/none", 1), ("increment", "shared/none", 1)),
                         (("increment", "shared/i", 1), ("increment", "shared/none", 1)),
                         (("increment", "shared/none", 1), ("increment", "shared/i", 1))):
             with self.subTest(changes=changes):
@@ -649,8 +656,8 @@ class Transactions(Write):
         self.start()
         for version in VERSIONS:
             user = b"" if version[0] == 2 else b"\tb\x01tb"
-            wire = (hello(version, "t", "b\tb" if version[0] == 2 else "") + b"B7%s\nS7\tpriv/k\ta\x01nb\nU7\tshared/u\n"
-                    b"A7\tshared/i\t-1\nC7\n" % user)
+            wire = hello(version, "t", "b\tb" if version[0] == 2 else "")
+            wire += b"B7%s\nS7\tpriv/k\ta\x01nb\nU7\tshared/u\nA7\tshared/i\t-1\nC7\n" % user
             for cut in range(1, len(wire)):
                 with self.subTest(version=version, cut=cut):
                     self.store.values = {b"/i": b"1"}
@@ -797,15 +804,16 @@ class CommitUrl(Write):
     def test_json_goes_out_as_it_came(self):
         self.start()
         self.http.forget()
-        self.check_payload(self.dovecot.change(("set", "shared/a", "12345678901234567890123"), ("set", "shared/b", "1.10")),
-                           "O")
+        self.check_payload(self.dovecot.change(("set", "shared/a", "12345678901234567890123"),
+                                               ("set", "shared/b", "1.10")), "O")
         self.assertRegex(self.http.requests[0].body, rb"12345678901234567890123\b")
         self.assertRegex(self.http.requests[0].body, rb"\b1\.10\b")
 
     def test_outcomes(self):
         self.start(timeout="300ms", retries=3)
-        for answer, expected in ((http(b"", 200), "O"), (http(b"", 204), "O"), (http(b"", 404), "F"), (http(b"", 409), "F"),
-                                 (http(b"", 500), "F"), ((CLOSE,), "W"), ((RESET,), "W"), ((self.http.gate(),), "W")):
+        for answer, expected in ((http(b"", 200), "O"), (http(b"", 204), "O"), (http(b"", 404), "F"),
+                                 (http(b"", 409), "F"), (http(b"", 500), "F"),
+                                 ((CLOSE,), "W"), ((RESET,), "W"), ((self.http.gate(),), "W")):
             with self.subTest(answer=answer):
                 self.http.on("/commit", answer)
                 self.ops(("set", "shared/a", "1"), ("set", "shared/b", "2"), expected=expected)

@@ -33,8 +33,8 @@ class WriteBehind(Write):
     def test_answered_at_once_and_written_at_the_stop(self):
         podop = self.start(write_behind="1h")
         for value in ("1", "2", "3"):
-            self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value), ("set", "priv/quota/messages", value)),
-                               "O")
+            self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value),
+                                                   ("set", "priv/quota/messages", value)), "O")
         self.pass_through()
         self.assertEqual(self.writes(), [])
         podop.stop()

@@ -3,14 +3,15 @@
 Dovecot 2.4 has no passdb and userdb of the driver "dict": there, podop.lua asks podop.
 """
 
-import dovecot23_pending as dovecot23
 import harness
+import test_dovecot23 as dovecot23
 
 
 class With24:
     """What differs from Dovecot 2.3."""
 
     version = "2.4"
+    quota_field = {"quota_storage_size": "2000k"}
     auth_test_temporary = dovecot23.FAILED
 
     def target(self, table):
@@ -31,11 +32,7 @@ class Multiplexed(With24, dovecot23.Multiplexed):
 
 
 class Users(With24, dovecot23.Users):
-    def test_user_without_userdb(self):
-        self.service.ask("auth/passdb/half@example.com", value={"password": "x"})
-        client = self.imap()
-        client.send("t LOGIN half@example.com x")
-        self.assertNotIn(b"t OK", client.file.read())  # 2.4.1 may close the connection without an answer
+    pass
 
 
 class Mail(With24, dovecot23.Mail):

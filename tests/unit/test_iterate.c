@@ -252,7 +252,7 @@ static void test_iterate_url_answers(void **state)
         {"200 OK", TEXT("1"), REPLY_TEMPORARY, ""},
         {"200 OK", TEXT("[1]"), REPLY_TEMPORARY, ""},
         {"200 OK", TEXT("["), REPLY_TEMPORARY, ""},
-        {"200 OK", TEXT("{\"b\": 1"), REPLY_TEMPORARY, "b=1;"},
+        {"200 OK", TEXT("{\"b\": 1"), REPLY_TEMPORARY, ""},
         {"200 OK", TEXT("{\"b\": 1,"), REPLY_TEMPORARY, "b=1;"},
         {"200 OK", TEXT("{\"b\": 1, \"c\": }"), REPLY_TEMPORARY, "b=1;"},
         {"200 OK", TEXT("{\"b\": 1} x"), REPLY_TEMPORARY, "b=1;"},
@@ -304,16 +304,21 @@ static void test_iterate_url_broken_off(void **state)
 
     (void)state;
     for (uint64_t count = 1; count <= 40; count++) {
-        struct backend_script script;
+        struct backend_script script[41];
+        char targets[40][20];
         struct buf body, wire;
         struct walker w = {0};
 
         buf_init(&body, SIZE_MAX);
         add_names(&body, count);
-        script_answer(&script, &wire, "200 OK", buf_span(&body));
-        script.target = "/a/";
-        backend.script = &script;
-        backend.script_count = 1;
+        script_answer(&script[40], &wire, "200 OK", buf_span(&body));
+        for (unsigned i = 0; i < 40; i++) {
+            snprintf(targets[i], sizeof(targets[i]), "/a/%u", i);
+            script[i] = (struct backend_script){
+                targets[i], SPAN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"), false};
+        }
+        backend.script = script;
+        backend.script_count = ARRAY_LEN(script);
         walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
         WAIT_UNTIL(w.answers > 0);
         backend.script_count = 0;
@@ -324,6 +329,60 @@ static void test_iterate_url_broken_off(void **state)
             fail_msg("%u names: %s", (unsigned)count, reply_status_name(w.status));
     }
     table_unref(&t);
+}
+
+/* The body is read before its end is known: cut at every byte, the rows are the same. */
+static void test_iterate_url_in_pieces(void **state)
+{
+    static const struct {
+        const char *body;
+        enum reply_status status;
+        const char *rows;
+    } cases[] = {
+        {"{\"b\": 1, \"c\": [1, 2], \"d\": null}", REPLY_FOUND, "b=1;c=[1,2];"},
+        {"[]", REPLY_FOUND, ""},
+        {"null\n", REPLY_FOUND, ""}, /* as Flask writes it */
+        {"  null", REPLY_FOUND, ""},
+        {"      null      ", REPLY_FOUND, ""},
+        {"nulll", REPLY_TEMPORARY, ""},
+        {"{\"b\": 1}}", REPLY_TEMPORARY, "b=1;"},
+    };
+    struct table *t = open_url();
+    unsigned faults = 0;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (size_t cut = 0; cut <= strlen(cases[i].body); cut++) {
+            struct backend_conn *conn;
+            struct walker w = {0};
+            char head[100];
+
+            walk(&w, t, &(struct table_key){.key = SPAN("hold/")}, &(struct iterate_options){0});
+            WAIT_UNTIL(backend_holds(&backend, "/hold/"));
+            conn = backend_held(&backend, "/hold/");
+            conn->is_held = false;
+            snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%.*s",
+                     (int)cut, cases[i].body);
+            backend_say(conn, span_of(head));
+            for (int n = 0; n < 10; n++)
+                ev_run(loop, EVRUN_NOWAIT);
+            backend_say(conn, span_of(cases[i].body + cut));
+            for (int n = 0; n < 10; n++)
+                ev_run(loop, EVRUN_NOWAIT);
+            if (conn->io.fd != -1)
+                backend_end(conn);
+            WAIT_UNTIL(w.answers > 0);
+            if (w.status != cases[i].status ||
+                !span_equal(buf_span(&w.rows), span_of(cases[i].rows))) {
+                print_error("'%s' cut at %zu: %s, rows '%.*s', %s\n", cases[i].body, cut,
+                            reply_status_name(w.status), (int)w.rows.len, w.rows.ptr, w.reason);
+                faults++;
+            }
+            buf_deinit(&w.rows);
+        }
+    }
+    table_unref(&t);
+    assert_int_equal(faults, 0);
 }
 
 static void test_iterate_url_no_values(void **state)
@@ -403,8 +462,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BACKEND(test_iterate_json),           WITH_BACKEND(test_iterate_json_paused),
         WITH_BACKEND(test_iterate_cancel),         WITH_BACKEND(test_iterate_url_answers),
-        WITH_BACKEND(test_iterate_url_broken_off), WITH_BACKEND(test_iterate_url_no_values),
-        WITH_BACKEND(test_iterate_url_values),     WITH_BACKEND(test_iterate_url_paused),
+        WITH_BACKEND(test_iterate_url_broken_off), WITH_BACKEND(test_iterate_url_in_pieces),
+        WITH_BACKEND(test_iterate_url_no_values),  WITH_BACKEND(test_iterate_url_values),
+        WITH_BACKEND(test_iterate_url_paused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,126 @@
+/* The first byte is the beginning of chance: where the wire, all that follows, is cut. A json table
+ * answers, in the loop, and writes fail. The session is fed whole, cut, and by a client that goes.
+ */
+#include "fuzz.h"
+
+#include "fake_peer.h"
+#include "fake_table.h"
+
+#include "podop/transaction.h"
+
+#include <ev.h>
+
+struct world {
+    struct ev_loop *loop;
+    struct commits commits;
+    struct fake_table meta; /* its table's own ops: a json table's */
+    struct router router;
+    unsigned chance;
+};
+
+static size_t choose(struct world *w, size_t below)
+{
+    w->chance = w->chance * 1103515245 + 12345;
+    return (w->chance >> 16) % below;
+}
+
+static void settle(struct world *w, struct fake_peer *peer)
+{
+    size_t before;
+
+    do {
+        before = peer->in.len;
+        for (int i = 0; i < 4 || protocol_dict.owed(peer->session) > 0; i++) {
+            PROMISE(i < 1000); /* everything is answered, and soon */
+            ev_run(w->loop, EVRUN_NOWAIT);
+            protocol_dict.drained(peer->session);
+        }
+        fake_peer_feed(peer);
+    } while (peer->in.len < before || protocol_dict.owed(peer->session) > 0);
+    PROMISE(w->commits.first == NULL);
+}
+
+static void peer_open(struct world *w, struct fake_peer *peer)
+{
+    fake_peer_open(peer, &protocol_dict, &w->router);
+    peer->listen.max_request = 1000;
+}
+
+/* Whole lines, of the letters that there are. */
+static void check_out(struct span out)
+{
+    while (out.len > 0) {
+        const char *end = memchr(out.ptr, '\n', out.len);
+
+        PROMISE(end != NULL);
+        PROMISE(memchr("OFNWA*+\n", *out.ptr, 8) != NULL);
+        PROMISE(memchr(out.ptr, '\0', (size_t)(end - out.ptr)) == NULL);
+        out = span_skip(out, (size_t)(end - out.ptr) + 1);
+    }
+}
+
+static void run(struct world *w, struct span wire)
+{
+    struct fake_peer whole, cut, gone;
+
+    peer_open(w, &whole);
+    fake_peer_send(&whole, wire);
+    settle(w, &whole);
+    check_out(buf_span(&whole.out));
+
+    peer_open(w, &cut);
+    peer_open(w, &gone); /* it goes without its answers */
+    for (struct span rest = wire; rest.len > 0;) {
+        size_t len = 1 + choose(w, rest.len);
+
+        fake_peer_send(&cut, (struct span){rest.ptr, len});
+        fake_peer_send(&gone, (struct span){rest.ptr, len});
+        rest = span_skip(rest, len);
+        if (choose(w, 2) == 0)
+            ev_run(w->loop, EVRUN_NOWAIT);
+    }
+    fake_peer_close(&gone);
+    settle(w, &cut);
+    PROMISE(cut.is_bad == whole.is_bad);
+    check_out(buf_span(&cut.out));
+    /* With ids, who overtakes whom depends on the loop; without, nobody does. */
+    if (wire.len > 5 && memcmp(wire.ptr, "H2\t0\t", 5) == 0 &&
+        memchr(wire.ptr, 'D', wire.len) == NULL)
+        PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));
+    fake_peer_close(&whole);
+    fake_peer_close(&cut);
+}
+
+static struct table *open_table(struct world *w)
+{
+    static char name[] = "meta", type[] = "json";
+    const struct table_env env = {.loop = w->loop, .commits = &w->commits, .log = &w->meta.log};
+    struct table_config config = {.name = name, .type = type, .timeout_ms = 1000000};
+    struct error err = {0};
+    struct fake_file file;
+    struct table *t;
+
+    fake_file_open(&file, SPAN("{\"a\": 1, \"a/b\": \"x\\ty\", \"a/c/bob\": [1, 2], \"a/n\": null, "
+                               "\"z\": \"\\u0000\", \"a/d/e\": \"\"}"));
+    config.param = file.path;
+    t = table_open(&config, &env, &err);
+    PROMISE(t != NULL);
+    fake_file_close(&file);
+    return t;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct world w; /* a loop for each input would be most of the work */
+
+    if (size == 0)
+        return 0;
+    if (w.loop == NULL) {
+        w.loop = ev_default_loop(EVFLAG_AUTO);
+        w.meta.table = open_table(&w);
+        w.router = (struct router){{&w.meta}, 1};
+    }
+    w.chance = data[0];
+    run(&w, (struct span){(const char *)data + 1, size - 1});
+    return 0;
+}
