@@ -22,11 +22,12 @@ struct transaction {
     uint32_t timestamp_ns;
     struct change *changes;
     size_t count;
-    size_t bytes; /* of all keys and values */
+    size_t bytes; /* of memory: keys, values and what a change costs besides */
 };
 
 struct transaction *transaction_new(struct span user); /* copied; never NULL */
 void transaction_free(struct transaction **transaction);
+void transaction_clear(struct transaction *transaction); /* drops its changes */
 /* Everything in change is copied. */
 void transaction_add(struct transaction *transaction, const struct change *change);
 

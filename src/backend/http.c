@@ -414,6 +414,7 @@ static void free_extra_headers(struct http_call *call)
         free(first->data);
         free(first);
     }
+    call->headers = NULL;
 }
 
 static void add_extra_header(struct http_call *call, const char *text)
@@ -436,7 +437,8 @@ static void call_free(struct http_call *call)
 static void finish(struct http_call *call, struct http_answer *answer)
 {
     detach(call);
-    call->done(call->arg, answer);
+    free_extra_headers(call);
+    call->done(call->arg, answer); /* the site may be gone from here on */
     call_free(call);
 }
 

@@ -20,7 +20,7 @@
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
     OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async has one for each user */
-    OPEN_BYTES_MAX = 64 * 1024 * 1024, /* of the changes in them */
+    OPEN_BYTES_MAX = 16 * 1024 * 1024, /* of the changes in them */
 };
 
 /* dict.h of Dovecot 2.3.19 and 2.4.1. Sorting is asked for by nobody, and rows come in any order.
@@ -296,8 +296,16 @@ static void lookup_done(void *arg, const struct reply *reply)
     struct dict_request *r = arg;
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    if (r->is_exact && reply->status == REPLY_FOUND)
-        add_row(r, SPAN(""), r->options.no_values ? SPAN("") : reply->dict_value);
+    if (r->is_exact && reply->status == REPLY_FOUND) {
+        struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
+
+        if (span_has_byte(value, '\0')) {
+            finish(r, &(struct reply){.status = REPLY_PERMANENT,
+                                      .reason = SPAN("the value has a NUL byte")});
+            return;
+        }
+        add_row(r, SPAN(""), value);
+    }
     finish(r, reply);
 }
 
@@ -539,10 +547,12 @@ static bool on_begin(struct dict_session *s, const struct dict_line *line, uint3
     return true;
 }
 
-static void spoil(struct open_transaction *o, const char *fault)
+static void spoil(struct dict_session *s, struct open_transaction *o, const char *fault)
 {
     if (o->fault == NULL)
         o->fault = xstrdup(fault);
+    s->open_bytes -= o->changes->bytes;
+    transaction_clear(o->changes);
 }
 
 static void add_change(struct dict_session *s, const struct dict_line *line,
@@ -550,13 +560,13 @@ static void add_change(struct dict_session *s, const struct dict_line *line,
 {
     const char *fault = dict_key(line->field[1], span_of(o->changes->user), &change->key);
 
-    if (fault == NULL && line->field[1].len + line->field[2].len > OPEN_BYTES_MAX - s->open_bytes)
+    if (fault == NULL && line->field[1].len + line->field[2].len + s->open_bytes > OPEN_BYTES_MAX)
         fault = "the open transactions of this connection are too large";
     if (fault == NULL && change->kind == CHANGE_INCREMENT &&
         !dict_signed_number(line->field[2], &change->increment))
         fault = "an increment that is no number";
-    if (fault != NULL) {
-        spoil(o, fault);
+    if (fault != NULL || o->fault != NULL) { /* nothing of it will be made */
+        spoil(s, o, fault);
         return;
     }
     s->open_bytes -= o->changes->bytes;

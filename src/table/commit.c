@@ -132,6 +132,8 @@ void commits_abort(struct commits *commits)
         else if (!is_ended && c->table->ops->abort_commit != NULL)
             c->table->ops->abort_commit(c);
         commit_end(c, &(struct reply){.status = is_ended ? c->status : REPLY_UNCERTAIN,
-                                      .reason = SPAN("podop stopped")});
+                                      .reason = is_ended && c->reason != NULL
+                                                    ? span_of(c->reason)
+                                                    : SPAN("podop stopped")});
     }
 }

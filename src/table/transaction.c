@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* Besides its key and value: the struct, twice where the array has just grown, and malloc's own. */
+enum { CHANGE_OVERHEAD_BYTES = 2 * sizeof(struct change) + 32 };
+
 struct transaction *transaction_new(struct span user)
 {
     struct transaction *t = xcalloc(1, sizeof(*t));
@@ -19,11 +22,19 @@ void transaction_free(struct transaction **pt)
     if (t == NULL)
         return;
     *pt = NULL;
+    transaction_clear(t);
+    free(t->user);
+    free(t);
+}
+
+void transaction_clear(struct transaction *t)
+{
     for (size_t i = 0; i < t->count; i++)
         free(t->changes[i].bytes);
     free(t->changes);
-    free(t->user);
-    free(t);
+    t->changes = NULL;
+    t->count = 0;
+    t->bytes = 0;
 }
 
 static struct span append(char **to, struct span bytes)
@@ -52,7 +63,7 @@ void transaction_add(struct transaction *t, const struct change *change)
     copy->key.key = append(&at, change->key.key);
     copy->key.user = append(&at, change->key.user);
     copy->value = append(&at, change->value);
-    t->bytes += bytes;
+    t->bytes += bytes + CHANGE_OVERHEAD_BYTES;
 }
 
 static bool is_same_space(const struct table_key *a, const struct table_key *b)

@@ -29,6 +29,9 @@ static void finish_if_over(struct url_iteration *it)
 {
     struct reply reply = {.status = REPLY_FOUND};
 
+    if (it->is_list && it->is_read && it->rest.len == 0 && !it->is_enough &&
+        it->items.phase != JSON_ITEMS_END)
+        fail(it, REPLY_TEMPORARY, "the answer is no whole array of names or object");
     if (it->failure != NULL) {
         reply.status = it->failure_status;
         reply.reason = span_of(it->failure);
@@ -155,12 +158,21 @@ static bool is_null(struct span body)
     return json_check(body, &ignored) == 0 && json_kind(body) == JSON_NULL;
 }
 
+static bool may_be_null(struct span bytes)
+{
+    size_t i = 0;
+
+    while (i < bytes.len && strchr(" \t\r\n", bytes.ptr[i]) != NULL && bytes.ptr[i] != '\0')
+        i++;
+    return i == bytes.len || bytes.ptr[i] == 'n';
+}
+
 static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 {
     struct url_iteration *it = arg;
 
-    if (it->items.phase == JSON_ITEMS_START && bytes.len < sizeof("null"))
-        return 0; /* null is no list, and short: it is looked at when it is whole */
+    if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
+        return 0; /* it is looked at when it is whole */
     return read_items(it, bytes, is_blocked);
 }
 
@@ -171,13 +183,14 @@ static void read_rest(struct url_iteration *it)
     size_t used;
 
     if (it->items.phase == JSON_ITEMS_START && is_null(buf_span(&it->rest))) {
+        it->is_list = false;
         buf_clear(&it->rest);
         return;
     }
     used = read_items(it, buf_span(&it->rest), &is_blocked);
     buf_drop(&it->rest, used);
-    if (!is_blocked && it->items.phase != JSON_ITEMS_END)
-        fail(it, REPLY_TEMPORARY, "the answer is neither an array of names nor an object");
+    if (!is_blocked) /* what is left is the beginning of an item */
+        buf_clear(&it->rest);
 }
 
 static void start(struct url_iteration *it);
@@ -204,6 +217,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
         break;
     case HTTP_ANSWERED:
         if (answer->status == 200) {
+            it->is_list = true;
             buf_add(&it->rest, answer->body);
             read_rest(it);
         } else if (!url_table_is_miss(t, answer->status)) {

@@ -60,6 +60,7 @@ struct url_iteration {
     uint32_t retries_left;
     bool is_started;
     bool is_read;   /* the call has ended: what is left of its body is in rest */
+    bool is_list;   /* it was a 200 with something in it */
     bool is_enough; /* no more rows are wanted */
     struct buf rest;
     char *failure; /* NULL: none so far */

@@ -7,10 +7,8 @@ wants of podop is configured by examples/dovecot-VERSION, as it stands there but
 import base64
 import contextlib
 import fcntl
-import grp
 import json
 import os
-import pwd
 import re
 import shutil
 import subprocess
@@ -20,7 +18,6 @@ import urllib.error
 import urllib.request
 
 import harness
-from harness import Case
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLES = os.path.join(SOURCE, "examples")
@@ -80,7 +77,6 @@ def build_chroot(suite, packages, place):
 
 def chroot(suite, packages):
     """The directory of a Debian release with its Dovecot, made if it is not there yet."""
-    harness.need(os.geteuid() == 0, f"root, to run the Dovecot of Debian {suite} in a chroot")
     harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
     os.makedirs(CACHE, mode=0o755, exist_ok=True)
     place = os.path.join(CACHE, suite)
@@ -96,7 +92,11 @@ def chroot(suite, packages):
 
 def root_of(version):
     """The root directory of a Dovecot of this version: "" for this system's own, else a chroot."""
-    return "" if installed_version().startswith(version + ".") else chroot(*RELEASES[version])
+    harness.need(os.geteuid() == 0, "root, to run Dovecot")
+    has_lua = os.path.exists("/usr/lib/dovecot/modules/auth/libauthdb_lua.so")
+    if installed_version().startswith(version + ".") and (version == "2.3" or has_lua):
+        return ""
+    return chroot(*RELEASES[version])
 
 
 # --- a Dovecot --------------------------------------------------------------------------------------------------------
@@ -110,13 +110,10 @@ listen = 127.0.0.1
 ssl = no
 auth_failure_delay = 0
 auth_username_chars =
-default_internal_user = {internal_user}
-default_internal_group = {internal_group}
-default_login_user = {login_user}
 first_valid_uid = 1
 first_valid_gid = 1
-mail_uid = {mail_user}
-mail_gid = {mail_group}
+mail_uid = mail
+mail_gid = mail
 recipient_delimiter = +
 
 namespace inbox {{
@@ -130,13 +127,11 @@ service imap-login {{
   inet_listener imaps {{
     port = 0
   }}
-  {chroot}
 }}
 service managesieve-login {{
   inet_listener sieve {{
     port = {sieve_port}
   }}
-  {chroot}
 }}
 service lmtp {{
   unix_listener lmtp {{
@@ -152,10 +147,6 @@ service anvil {{
   unix_listener anvil-auth-penalty {{ # failed logins do not make the next ones slow
     mode = 0
   }}
-  {chroot}
-}}
-service stats {{
-  {chroot}
 }}
 """
 
@@ -235,17 +226,10 @@ class Dovecot:
         self.process = None
         os.chmod(self.outside, 0o755)
         os.mkdir(self.path("mail"))
-        if os.geteuid() == 0:
-            users = {"internal_user": "dovecot", "internal_group": "dovecot", "login_user": "dovenull",
-                     "mail_user": "mail", "mail_group": "mail", "chroot": ""}
-            shutil.chown(self.path("mail"), pwd.getpwnam("mail").pw_uid, grp.getgrnam("mail").gr_gid)
-        else:
-            user, group = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
-            users = {"internal_user": user, "internal_group": group, "login_user": user,
-                     "mail_user": user, "mail_group": group, "chroot": "chroot ="}
+        shutil.chown(self.path("mail"), "mail", "mail")
         tables = "\n".join(SERVED[version].format(name=name, dir=self.dir) for name in TABLES)
-        self.write("dovecot.conf", BASE[version].format(dir=self.dir, imap_port=self.imap_port, tables=tables,
-                                                        sieve_port=self.sieve_port, **users))
+        self.write("dovecot.conf", BASE[version].format(dir=self.dir, tables=tables, imap_port=self.imap_port,
+                                                        sieve_port=self.sieve_port))
         self.dict_socket = self.dir + ("/run/dict-async" if through_dict_server else "/podop.sock")
         self.copy_example()
 

@@ -3,9 +3,7 @@
 The tests for other versions are these with another `version`, and what differs.
 """
 
-import contextlib
 import json
-import os
 import re
 import smtplib
 
@@ -41,8 +39,8 @@ class WithDovecot(Case):
 
     def serve_dovecot(self, *tables):
         """podop with a socket for auth workers, for mail processes and for Dovecot's dict server."""
-        rights = {"permissions": "0666"} if self.dovecot.root else \
-            {"permissions": "0660", "owner": "mail", "group": "dovecot"} if os.geteuid() == 0 else {}
+        # A chroot may have other user ids than this system.
+        rights = {"permissions": "0666"} if self.dovecot.root else {"owner": "mail", "group": "dovecot"}
         return self.serve(*tables, listen=[{"socket": self.socket, "mode": "dovecot", **rights}])
 
     def imap(self, user=None, password=None):
@@ -101,8 +99,8 @@ class Doveadm(WithDovecot):
             self.dovecot.start()
 
     def test_texts_come_back(self):
-        texts = ["one", "", " blanks ", "two\nlines\n", "tab\t, CR\r, CRLF\r\n, \x01 and \\", "Grüße, 你好, 🎉", '"quoted"',
-                 "12", "1.10", "null", "true", "[1]", '{"a": 1 }', "x" * 65_000]
+        texts = ["one", "", " blanks ", "two\nlines\n", "tab\t, CR\r, CRLF\r\n, \x01 and \\", "Grüße, 你好, 🎉",
+                 '"quoted"', "12", "1.10", "null", "true", "[1]", '{"a": 1 }', "x" * 65_000]
         for number, text in enumerate(texts):
             with self.subTest(text=text[:20]):
                 self.dict("set", f"priv/{number}", text, table="meta", user=BOB)
