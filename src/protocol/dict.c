@@ -313,6 +313,8 @@ static void next_path(struct dict_request *r)
 {
     const char *end;
 
+    if (r->more.len == 0) /* there is a NUL before each */
+        return;
     r->name = span_skip(r->more, 1);
     end = r->name.len == 0 ? NULL : memchr(r->name.ptr, '\0', r->name.len);
     if (end != NULL)

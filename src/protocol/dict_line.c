@@ -21,7 +21,9 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
         size_t begin = text->len;
 
         tabline_unescape(text, field);
-        out->field[out->count++] = (struct span){text->ptr + begin, text->len - begin};
+        if (text->len > begin) /* else it is empty as it is */
+            out->field[out->count] = (struct span){text->ptr + begin, text->len - begin};
+        out->count++;
     }
     return true;
 }
