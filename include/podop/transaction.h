@@ -22,7 +22,8 @@ struct transaction {
     uint32_t timestamp_ns;
     struct change *changes;
     size_t count;
-    size_t bytes; /* of memory: keys, values and what a change costs besides */
+    uint64_t *hashes; /* of the keys, sorted, once it is sealed */
+    size_t bytes;     /* of memory: keys, values and what a change costs besides */
 };
 
 struct transaction *transaction_new(struct span user); /* copied; never NULL */
@@ -30,6 +31,12 @@ void transaction_free(struct transaction **transaction);
 void transaction_clear(struct transaction *transaction); /* drops its changes */
 /* Everything in change is copied. */
 void transaction_add(struct transaction *transaction, const struct change *change);
+
+/* No more changes come: now the questions below with "may" can be asked. They are quick, and say
+ * yes once in a very long while where no is true. */
+void transaction_seal(struct transaction *transaction);
+bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
+bool transaction_may_touch(const struct transaction *t, const struct table_key *key);
 
 /* Whether both change the same key. */
 bool transaction_overlaps(const struct transaction *a, const struct transaction *b);

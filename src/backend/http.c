@@ -191,7 +191,8 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
     if (call->body.len == 0)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     if (call->body.len > 0 || (status == 200 && call->method == NULL) || call->is_streaming) {
-        if (call->data != NULL && call->is_blocked && call->body.len > 0) {
+        if (call->data != NULL && call->body.len > 0 &&
+            (call->is_blocked || ev_is_pending(&call->offer))) {
             call->is_paused = true;
             return CURL_WRITEFUNC_PAUSE;
         }
@@ -319,6 +320,7 @@ static void set_write(struct http_call *call)
 {
     curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, call->method);
     curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L); /* or they would fill the pool */
     if (call->upload.len == 0)
         return;
     curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE, (long)call->upload.len);
@@ -328,6 +330,7 @@ static void set_write(struct http_call *call)
 static void unset_write(struct http_call *call, CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 0L);
     if (call->upload.len > 0) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, -1L);

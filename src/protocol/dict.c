@@ -20,6 +20,7 @@
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
     OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async has one for each user */
+    CHANGES_MAX = 4096,                /* of one transaction */
     OPEN_BYTES_MAX = 16 * 1024 * 1024, /* of the changes in them */
 };
 
@@ -49,8 +50,10 @@ struct dict_session {
     char *name_bytes;
     struct open_transaction *open;
     size_t open_count, open_bytes;
+    size_t commit_bytes;                /* of transactions that are under way or parked */
     struct dict_request *first, **last; /* all that are not finished, oldest first */
     size_t parked, count;
+    bool has_ended; /* a request, since run_parked() looked */
     bool is_orphan; /* the client has gone, some commits have not ended */
 };
 
@@ -61,6 +64,7 @@ struct dict_request {
     enum request_kind kind;
     bool is_owed; /* an answer in its turn; not those of an async commit */
     bool is_parked;
+    bool was_behind_write;
     bool is_finished; /* answered, but its answer waits for its turn */
     uint64_t arrived_at_ms;
     struct table_key key; /* of a lookup or iteration, in name */
@@ -102,6 +106,7 @@ static void request_free(struct dict_request *r)
         s->last = r->prev_next;
     s->count--;
     s->parked -= r->is_parked;
+    s->commit_bytes -= r->changes == NULL ? 0 : r->changes->bytes;
     table_op_cancel(&r->op);
     table_iteration_cancel(&r->iteration);
     transaction_free(&r->changes);
@@ -171,21 +176,20 @@ static bool dict_is_full(const struct session *session)
 {
     const struct dict_session *s = const_session_of(session);
 
-    return s->count >= SESSION_OWED_MAX || s->owed.count >= SESSION_OWED_MAX ||
+    return s->count >= SESSION_OWED_MAX || s->commit_bytes >= OPEN_BYTES_MAX ||
+           s->owed.count >= SESSION_OWED_MAX ||
            s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
 }
 
-/* Whether r must not begin before something older has ended. */
-static bool has_to_wait(const struct dict_session *s, const struct dict_request *r)
+/* Whether something older changes what r asks for or changes. */
+static bool waits_for_write(const struct dict_session *s, const struct dict_request *r)
 {
-    if (r->kind == REQUEST_ITERATE && s->owed.announce == NULL && s->owed.first != &r->owed)
-        return true; /* its rows cannot wait elsewhere for their turn */
     for (const struct dict_request *older = s->first; older != r; older = older->next) {
         if (older->kind != REQUEST_COMMIT || older->is_finished)
             continue;
         switch (r->kind) {
         case REQUEST_LOOKUP:
-            if (transaction_touches(older->changes, &r->key))
+            if (transaction_may_touch(older->changes, &r->key))
                 return true;
             break;
         case REQUEST_ITERATE:
@@ -193,12 +197,23 @@ static bool has_to_wait(const struct dict_session *s, const struct dict_request 
                 return true;
             break;
         case REQUEST_COMMIT:
-            if (transaction_overlaps(older->changes, r->changes))
+            if (transaction_may_overlap(older->changes, r->changes))
                 return true;
             break;
         }
     }
     return false;
+}
+
+/* Whether r must not begin yet. */
+static bool has_to_wait(const struct dict_session *s, struct dict_request *r)
+{
+    if (waits_for_write(s, r)) {
+        r->was_behind_write = true;
+        return true;
+    }
+    /* The rows of an iteration cannot wait elsewhere for their turn. */
+    return r->kind == REQUEST_ITERATE && s->owed.announce == NULL && s->owed.first != &r->owed;
 }
 
 static void run(struct dict_request *r);
@@ -208,6 +223,7 @@ static void run_parked(struct dict_session *s)
 {
     struct dict_request *next;
 
+    s->has_ended = false;
     for (struct dict_request *r = s->first; r != NULL && s->parked > 0; r = next) {
         next = r->next;
         if (!r->is_parked || has_to_wait(s, r))
@@ -239,6 +255,7 @@ static void answer(struct dict_request *r, const struct reply *reply)
 
     log_answer(r, reply);
     r->is_finished = true;
+    s->has_ended = true;
     if (s->is_orphan) {
         request_free(r);
         return;
@@ -291,24 +308,6 @@ static void add_row(void *arg, struct span name, struct span value)
     s->io.wake(s->io.wake_arg);
 }
 
-static void lookup_done(void *arg, const struct reply *reply)
-{
-    struct dict_request *r = arg;
-
-    r->op = NULL; /* it ends by itself: nothing left to cancel */
-    if (r->is_exact && reply->status == REPLY_FOUND) {
-        struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
-
-        if (span_has_byte(value, '\0')) {
-            finish(r, &(struct reply){.status = REPLY_PERMANENT,
-                                      .reason = SPAN("the value has a NUL byte")});
-            return;
-        }
-        add_row(r, SPAN(""), value);
-    }
-    finish(r, reply);
-}
-
 static void next_path(struct dict_request *r)
 {
     const char *end;
@@ -324,20 +323,49 @@ static void next_path(struct dict_request *r)
 
 static void ask(struct dict_request *r);
 
+static void go_to_next_path(struct dict_request *r)
+{
+    struct dict_session *s = r->session;
+
+    next_path(r);
+    r->arrived_at_ms = clock_now_ms();
+    r->was_behind_write = false;
+    ask(r); /* which may be its end */
+    run_parked(s);
+    s->io.wake(s->io.wake_arg);
+}
+
+static void lookup_done(void *arg, const struct reply *reply)
+{
+    struct dict_request *r = arg;
+
+    r->op = NULL; /* it ends by itself: nothing left to cancel */
+    if (r->is_exact && reply->status == REPLY_FOUND) {
+        struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
+
+        if (span_has_byte(value, '\0')) {
+            finish(r, &(struct reply){.status = REPLY_PERMANENT,
+                                      .reason = SPAN("the value has a NUL byte")});
+            return;
+        }
+        add_row(r, SPAN(""), value);
+    }
+    if (r->more.len > 0 && (reply->status == REPLY_FOUND || reply->status == REPLY_MISS))
+        go_to_next_path(r);
+    else
+        finish(r, reply);
+}
+
 static void iteration_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
-    struct dict_session *s = r->session;
 
     r->iteration = NULL;
     if (reply->status != REPLY_FOUND || r->more.len == 0) {
         finish(r, reply);
         return;
     }
-    next_path(r);
-    ask(r); /* which may be its end */
-    run_parked(s);
-    s->io.wake(s->io.wake_arg);
+    go_to_next_path(r);
 }
 
 static void commit_done(void *arg, const struct reply *reply)
@@ -358,7 +386,7 @@ static void commit_done(void *arg, const struct reply *reply)
 /* r has been waiting for too long to begin: its client will not wait as long again. */
 static bool is_late(const struct dict_request *r, const struct table *table)
 {
-    return clock_now_ms() - r->arrived_at_ms > table_timeout_ms(table);
+    return r->was_behind_write && clock_now_ms() - r->arrived_at_ms > table_timeout_ms(table);
 }
 
 static void run_on(struct dict_request *r, struct table *table)
@@ -564,6 +592,8 @@ static void add_change(struct dict_session *s, const struct dict_line *line,
 
     if (fault == NULL && line->field[1].len + line->field[2].len + s->open_bytes > OPEN_BYTES_MAX)
         fault = "the open transactions of this connection are too large";
+    if (fault == NULL && o->changes->count == CHANGES_MAX)
+        fault = "a transaction of too many changes";
     if (fault == NULL && change->kind == CHANGE_INCREMENT &&
         !dict_signed_number(line->field[2], &change->increment))
         fault = "an increment that is no number";
@@ -603,7 +633,9 @@ static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
         o->changes = NULL;
         o->fault = NULL;
         open_free(s, link);
+        s->commit_bytes += r->changes->bytes;
     }
+    transaction_seal(r->changes);
     if (fault != NULL && service_find_table(s->io.service, s->name) != NULL)
         answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
     else
@@ -697,7 +729,8 @@ static enum feed dict_feed(struct session *session, struct span in, size_t *used
             break;
         }
         *used += taken;
-        run_parked(s);
+        if (s->has_ended)
+            run_parked(s);
     }
     buf_deinit(&text);
     return result;

@@ -49,7 +49,7 @@ void commit_finish(struct commit *c, const struct reply *reply)
 }
 
 /* Whether a change could be made at all; all are looked at before the first is made. */
-static const char *fault_of(const struct table *t, const struct change *change)
+static const char *fault_of(struct table *t, const struct change *change)
 {
     if (table_skips(t, change->key.key))
         return "the key is one of those that are skipped";
@@ -57,13 +57,13 @@ static const char *fault_of(const struct table *t, const struct change *change)
         return "a value with a NUL byte cannot be written";
     if (change->kind == CHANGE_SET && !span_is_utf8(change->value))
         return "a value that is not valid UTF-8 cannot be written";
-    return NULL;
+    return t->ops->change_fault == NULL ? NULL : t->ops->change_fault(t, change);
 }
 
 /* false: the commit has ended with the reason why not. */
 static bool is_allowed(struct commit *c)
 {
-    const struct table *t = c->table;
+    struct table *t = c->table;
     const char *why = t->ops->commit == NULL ? "this type of table cannot be written to" : NULL;
     char text[TABLE_REASON_BYTES];
 

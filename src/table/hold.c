@@ -152,7 +152,8 @@ void hold_free(struct hold **phold)
 
 static uint64_t retry_ms(const struct held *held)
 {
-    uint64_t ms = (uint64_t)held->hold->delay_ms << held->attempts;
+    unsigned doublings = held->attempts < ATTEMPTS_MAX ? held->attempts : ATTEMPTS_MAX;
+    uint64_t ms = (uint64_t)held->hold->delay_ms << doublings;
 
     return ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX;
 }
@@ -161,7 +162,7 @@ static uint64_t retry_ms(const struct held *held)
 static void on_failed(struct held *held, const struct reply *reply)
 {
     struct hold *h = held->hold;
-    bool is_hopeless = reply->status == REPLY_PERMANENT || held->attempts == ATTEMPTS_MAX;
+    bool is_hopeless = reply->status == REPLY_PERMANENT || held->attempts >= ATTEMPTS_MAX;
 
     if (held->waiting != NULL)
         return;
@@ -185,27 +186,36 @@ static bool overlaps(const struct hold *h, const struct transaction *t)
     return false;
 }
 
-/* Commits that waited for a key go on when it is written, and fail when it cannot be. */
-static void go_on(struct hold *h, const struct transaction *written, const struct reply *reply)
+/* The first commit that has not to wait any longer, taken off the list; NULL: none. */
+static struct commit *take_ready(struct hold *h)
 {
     struct commit **link = &h->delayed;
-    bool has_failed = reply->status != REPLY_FOUND && reply->status != REPLY_MISS;
+    struct commit *c;
 
-    while (*link != NULL) {
-        struct commit *c = *link;
-        bool fails = has_failed && transaction_overlaps(written, c->transaction);
-
-        if (!fails && overlaps(h, c->transaction)) {
-            link = &c->next_delayed;
-            continue;
-        }
+    while (*link != NULL && !(*link)->is_failing && overlaps(h, (*link)->transaction))
+        link = &(*link)->next_delayed;
+    c = *link;
+    if (c != NULL) {
         *link = c->next_delayed;
         c->is_delayed = false;
-        if (fails)
+    }
+    return c;
+}
+
+/* Commits that waited for a key go on when it is written, and fail when it cannot be. Which ones is
+ * decided first: whoever is told may write again, and change what is held. */
+static void go_on(struct hold *h, const struct transaction *written, const struct reply *reply)
+{
+    bool has_failed = reply->status != REPLY_FOUND && reply->status != REPLY_MISS;
+    struct commit *c;
+
+    for (c = h->delayed; c != NULL; c = c->next_delayed)
+        c->is_failing = has_failed && transaction_overlaps(written, c->transaction);
+    while ((c = take_ready(h)) != NULL) {
+        if (c->is_failing)
             commit_finish(c, reply);
         else
             c->table->ops->commit(c);
-        link = &h->delayed; /* it may have changed */
     }
 }
 
@@ -270,6 +280,15 @@ static void on_due(struct ev_loop *loop, ev_timer *w, int revents)
     set_timer(h);
 }
 
+static bool overlaps_delayed(const struct hold *h, const struct transaction *t)
+{
+    for (const struct commit *c = h->delayed; c != NULL; c = c->next_delayed) {
+        if (transaction_overlaps(c->transaction, t))
+            return true;
+    }
+    return false;
+}
+
 static bool can_wait(const struct hold *h, const struct transaction *t)
 {
     if (h->is_flushing || h->keys + t->count > KEYS_MAX || h->bytes + t->bytes > BYTES_MAX)
@@ -280,7 +299,7 @@ static bool can_wait(const struct hold *h, const struct transaction *t)
         if (c->kind == CHANGE_INCREMENT || c->value.len > CHANGE_BYTES_MAX)
             return false;
     }
-    return true;
+    return !overlaps_delayed(h, t); /* what waits for a key must not wait for ever */
 }
 
 static void take_change(struct hold *h, const struct transaction *t, const struct change *change)
@@ -306,6 +325,7 @@ static void take_change(struct hold *h, const struct transaction *t, const struc
     h->bytes += one->bytes - (held->waiting == NULL ? 0 : held->waiting->bytes);
     transaction_free(&held->waiting);
     held->waiting = one;
+    held->attempts = 0;                     /* of this value */
     if (held->prev_due == NULL && !is_late) /* the time runs from the first write on */
         add_due(held, clock_now_ms() + h->delay_ms);
 }
@@ -330,7 +350,8 @@ const struct change *hold_find(const struct hold *h, const struct table_key *key
 bool hold_delays(struct hold *h, struct commit *commit)
 {
     const struct transaction *t = commit->transaction;
-    bool is_delayed = false;
+    bool is_delayed = overlaps_delayed(h, t);
+    struct commit **last = &h->delayed;
 
     for (size_t i = 0; i < t->count; i++) {
         struct held *held = find(h, &t->changes[i].key);
@@ -343,9 +364,12 @@ bool hold_delays(struct hold *h, struct commit *commit)
     }
     if (!is_delayed)
         return false;
+    while (*last != NULL)
+        last = &(*last)->next_delayed;
     commit->is_delayed = true;
-    commit->next_delayed = h->delayed;
-    h->delayed = commit;
+    commit->is_failing = false;
+    commit->next_delayed = NULL;
+    *last = commit;
     return true;
 }
 

@@ -52,7 +52,7 @@ struct commit {
     void *arg;
     ev_prepare ready;            /* never started, only fed */
     struct commit *next_delayed; /* behind a write that is held back: hold.c */
-    bool is_starting, is_ended, is_delayed;
+    bool is_starting, is_ended, is_delayed, is_failing;
     enum reply_status status; /* once it has ended */
     char *reason;
 };
@@ -84,6 +84,8 @@ struct table_ops {
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
 
+    /* Why a change can never be made, or NULL; the slot is NULL where every one can. */
+    const char *(*change_fault)(struct table *table, const struct change *change);
     /* Writing; commit is NULL where a type cannot. Ends in one commit_finish(), now or later. */
     size_t commit_bytes;
     void (*commit)(struct commit *commit);

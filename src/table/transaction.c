@@ -32,6 +32,8 @@ void transaction_clear(struct transaction *t)
     for (size_t i = 0; i < t->count; i++)
         free(t->changes[i].bytes);
     free(t->changes);
+    free(t->hashes);
+    t->hashes = NULL;
     t->changes = NULL;
     t->count = 0;
     t->bytes = 0;
@@ -85,6 +87,56 @@ bool transaction_touches_below(const struct transaction *t, const struct table_k
     for (size_t i = 0; i < t->count; i++) {
         if (is_same_space(&t->changes[i].key, path) &&
             span_starts_with(t->changes[i].key.key, path->key))
+            return true;
+    }
+    return false;
+}
+
+/* FNV-1a. Who makes keys collide makes its own requests wait, and no others. */
+static uint64_t add_hash(uint64_t hash, struct span bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ (unsigned char)bytes.ptr[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_of(const struct table_key *key)
+{
+    uint64_t hash = add_hash(UINT64_C(0xcbf29ce484222325), key->key);
+
+    return key->is_private ? add_hash(hash * 31, key->user) : hash;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    const uint64_t *left = a, *right = b;
+
+    return (*left > *right) - (*left < *right);
+}
+
+void transaction_seal(struct transaction *t)
+{
+    t->hashes = xreallocarray(t->hashes, t->count, sizeof(*t->hashes));
+    for (size_t i = 0; i < t->count; i++)
+        t->hashes[i] = hash_of(&t->changes[i].key);
+    qsort(t->hashes, t->count, sizeof(*t->hashes), compare_hashes);
+}
+
+static bool has_hash(const struct transaction *t, uint64_t hash)
+{
+    return t->count > 0 &&
+           bsearch(&hash, t->hashes, t->count, sizeof(hash), compare_hashes) != NULL;
+}
+
+bool transaction_may_touch(const struct transaction *t, const struct table_key *key)
+{
+    return has_hash(t, hash_of(key));
+}
+
+bool transaction_may_overlap(const struct transaction *a, const struct transaction *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (has_hash(a, b->hashes[i]))
             return true;
     }
     return false;

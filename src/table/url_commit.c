@@ -72,6 +72,21 @@ static void send(struct url_commit *c, struct http_site *site, const char *metho
     buf_deinit(&user);
 }
 
+const char *url_table_change_fault(struct table *table, const struct change *change)
+{
+    const struct url_table *t = url_table_of(table);
+    char *target;
+    bool is_good = url_table_target(t, &change->key, &target) == URL_TARGET_OK;
+
+    free(target);
+    if (!is_good)
+        return "a key that no URL can hold cannot be written";
+    if (t->commit_template != NULL &&
+        !(span_is_utf8(change->key.key) && span_is_utf8(change->key.user)))
+        return "a key that is not valid UTF-8 cannot be written";
+    return NULL;
+}
+
 static void send_change(struct url_commit *c, const struct change *change)
 {
     static const char *const methods[] = {

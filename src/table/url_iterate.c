@@ -32,7 +32,7 @@ static void finish_if_over(struct url_iteration *it)
     if (it->is_list && it->is_read && it->rest.len == 0 && !it->is_enough &&
         it->items.phase != JSON_ITEMS_END)
         fail(it, REPLY_TEMPORARY, "the answer is no whole array of names or object");
-    if (it->failure != NULL) {
+    if (it->failure != NULL && !it->is_enough) {
         reply.status = it->failure_status;
         reply.reason = span_of(it->failure);
     } else if (!it->is_enough && (!it->is_read || it->rest.len > 0 || it->asked > 0)) {

@@ -296,6 +296,7 @@ const struct table_ops table_url = {
     .close = url_table_close,
     .start = url_table_start,
     .cancel = url_table_cancel,
+    .change_fault = url_table_change_fault,
     .commit_bytes = sizeof(struct url_commit),
     .commit = url_table_commit,
     .abort_commit = url_table_abort_commit,

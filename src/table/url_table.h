@@ -75,6 +75,7 @@ enum url_target url_table_target(const struct url_table *t, const struct table_k
 const char *url_table_user_header(const struct table_key *key, struct buf *text);
 bool url_table_is_miss(const struct url_table *t, unsigned status);
 
+const char *url_table_change_fault(struct table *table, const struct change *change);
 void url_table_commit(struct commit *commit);
 void url_table_abort_commit(struct commit *commit);
 void url_table_go_on(struct table_iteration *it);
