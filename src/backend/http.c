@@ -14,6 +14,7 @@
 #include <curl/curl.h>
 #include <ev.h>
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -737,6 +738,7 @@ static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
         free_spare(site);
     multi_close(http);
     multi_open(http);
+    malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
 }
 
 struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err)

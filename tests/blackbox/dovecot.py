@@ -53,6 +53,15 @@ def mirror():
     return ""
 
 
+def private_mounts():
+    """The command before a command that mounts: nothing of it stays behind. In a chroot that is no mount point only
+    the debootstrap's own unmounting sees to that, as no propagation can be set there."""
+    alone = ["unshare", "--mount"]
+    if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        return alone
+    return [*alone, "--propagation", "unchanged"]
+
+
 def build_chroot(suite, packages, place):
     """Installs a Debian release with its Dovecot into a new directory; an AssertionError says why it did not work.
 
@@ -64,12 +73,12 @@ def build_chroot(suite, packages, place):
     half = place + ".half"
     shutil.rmtree(half, ignore_errors=True)
     print(f"making a Debian {suite} in {place}, once; this takes a minute or two", file=sys.stderr, flush=True)
-    done = subprocess.run(["unshare", "--mount", "debootstrap", "--variant=minbase",
+    done = subprocess.run([*private_mounts(), "debootstrap", "--variant=minbase",
                            "--include=" + ",".join(packages), suite, half, uri],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env={**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
     if done.returncode != 0:
-        shutil.rmtree(half)
+        shutil.rmtree(half, ignore_errors=True)
         raise AssertionError(f"debootstrap {suite} failed:\n" + "\n".join(done.stdout.splitlines()[-20:]))
     shutil.rmtree(os.path.join(half, "var/cache/apt/archives"))
     os.rename(half, place)

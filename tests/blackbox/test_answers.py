@@ -3,7 +3,7 @@
 import json
 
 import harness
-from harness import CLOSE, RESET, Case, chunked, http, url_table
+from harness import CLOSE, RESET, Case, chunked, echo, http, url_table
 
 MAX_REPLY = 100_000  # payload bytes, "OK " included
 MAX_RESPONSE = 1 << 20
@@ -508,6 +508,25 @@ class Requests(Answers):
                 self.postfix.send(harness.netstring(payload))
                 self.check_payload(self.postfix.read(), "PERM bad request")
                 self.check_payload(self.postfix.ask("t", "k"), "OK k")
+
+
+
+class UnaskedAnswers(Case):
+    """A kept connection on which a server said something that nobody asked for is not used any more."""
+
+    def test_late_answer_is_nobody_elses(self):
+        self.http = self.backend(default=echo)
+        self.serve(url_table(self.http))
+        postfix = self.client()
+        for number, late in enumerate((http(status=404), http('"wrong"'), http(status=408))):
+            with self.subTest(late=late):
+                gate, sent = self.http.gate(), self.http.gate()
+                self.http.on(f"/a{number}", (http('"a"'), gate, late, lambda sent=sent: sent.set()))
+                self.check_payload(postfix.ask("t", f"a{number}"), "OK a")
+                gate.set()
+                self.assertTrue(sent.wait(20))
+                for key in ("b", "c"):
+                    self.check_payload(postfix.ask("t", f"{key}{number}"), f"OK {key}{number}")
 
 
 if __name__ == "__main__":

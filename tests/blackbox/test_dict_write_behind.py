@@ -2,7 +2,7 @@
 
 import harness
 from dict import VERSIONS, DictCase, Store
-from harness import url_table
+from harness import http, url_table
 
 
 class Write(DictCase):
@@ -93,6 +93,38 @@ class WriteBehind(Write):
         self.check_payload(self.dovecot.change(("increment", "shared/i", 1)), "O")
         podop.stop()
         self.assertEqual(self.store.values, {b"/l": b"2", b"/i": b"42"})
+
+
+    def test_increment_is_not_starved_by_writers(self):
+        """What has to be written first is written at once, and then nobody may hold that key anew."""
+        self.start(write_behind="1h")
+        self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
+        gate = self.http.gate()
+        self.http.on("/k", (gate, http(status=204)))
+        increment = self.dovecot.write(("increment", "shared/k", 5))
+        self.http.wait_target("/k")
+        writer = self.dict()
+        commit = writer.write(("set", "shared/k", "7"))
+        gate.set()
+        self.check_payload(self.dovecot.wait(increment), "O")
+        self.check_payload(writer.wait(commit), "O")
+        self.assertEqual([method for method, _, _ in self.writes()][:2], ["POST", "PATCH"])
+
+    def test_who_waits_for_a_write_that_fails_is_told(self):
+        """Whoever is told may write again at once, also to that key."""
+        self.start(write_behind="1h")
+        self.http.on("/k", http(status=500))
+        self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
+        clients = [self.dict() for _ in range(3)]
+        requests = []
+        for client in clients:
+            with client.packet():
+                requests.append((client, client.write(("increment", "shared/k", 5)), client.write(("set", "shared/k", "2"))))
+        for client, increment, _ in requests:
+            client.wait(increment)
+        for client, _, second in requests:
+            client.wait(second)
+        self.http.on("/k", http(status=204))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,10 @@
+/* connect.h - a connection to the server that is measured. */
+#ifndef PODOP_BENCH_CONNECT_H
+#define PODOP_BENCH_CONNECT_H
+
+#include "podop/address.h"
+
+/* A non-blocking connection, or -1 with errno. */
+int bench_connect(const struct address *at);
+
+#endif
