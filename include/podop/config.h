@@ -1,6 +1,6 @@
 /* config.h - what the administrator wants: the file and the command line, read, checked and laid
  * out as plain structs. All strings, arrays and numbers are owned by struct config and stay as they
- * are until config_free(). */
+ * are until the last config_unref(). */
 #ifndef PODOP_CONFIG_H
 #define PODOP_CONFIG_H
 
@@ -91,6 +91,7 @@ struct pool_config {
 };
 
 struct config {
+    unsigned refs;
     char *user, *group; /* NULL: privileges are kept */
     enum log_level log_level;
     enum log_format log_format;
@@ -144,6 +145,10 @@ extern const char *const config_table_types[];
 /* Reads and checks everything. Every fault there is goes to report (a syntax error ends the
  * reading, as nothing behind it can be trusted). NULL when there was one. */
 struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg);
-void config_free(struct config **config); /* *config becomes NULL; a NULL *config is fine */
+struct config *config_ref(struct config *config);
+void config_unref(struct config **config); /* *config becomes NULL; a NULL *config is fine */
+
+/* Whether both say the same of a table, wherever they stand. */
+bool table_config_equal(const struct table_config *a, const struct table_config *b);
 
 #endif

@@ -318,6 +318,7 @@ struct config *config_build(const struct node *root, const struct config_checks 
     const struct node *listen = node_find(root, "listen"), *tables = node_find(root, "tables");
     const struct node *defaults = node_find(root, "defaults");
 
+    config->refs = 1;
     schema_set_defaults(&schema_root, config);
     walk(&schema_root, root, config, &scope, faults);
     check_section(root, "listen", "no sockets to listen on", faults);

@@ -148,17 +148,28 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     node_free(&root);
     raise_level(config, source->verbose);
     if (faults.count > 0)
-        config_free(&config);
+        config_unref(&config);
     return config;
 }
 
-void config_free(struct config **pconfig)
+bool table_config_equal(const struct table_config *a, const struct table_config *b)
+{
+    return schema_equal(&schema_table, a, b);
+}
+
+struct config *config_ref(struct config *config)
+{
+    config->refs++;
+    return config;
+}
+
+void config_unref(struct config **pconfig)
 {
     struct config *config = *pconfig;
 
-    if (config == NULL)
-        return;
     *pconfig = NULL;
+    if (config == NULL || --config->refs > 0)
+        return;
     for (size_t i = 0; i < config->table_count; i++) {
         schema_clear(&schema_table, &config->tables[i]);
         free(config->tables[i].origin);

@@ -77,6 +77,7 @@ bool setting_belongs_to(const struct setting *setting, const char *table_type);
 /* Fields without default_text are left alone; base is zeroed or was set before. */
 void schema_set_defaults(const struct setting_group *group, void *base);
 void schema_clear(const struct setting_group *group, void *base); /* frees strings and lists */
+bool schema_equal(const struct setting_group *group, const void *a, const void *b);
 
 /* Checks one value (of a kind below GROUP) and puts it into its field, replacing what was there.
  * 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field untouched;

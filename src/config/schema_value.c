@@ -474,3 +474,54 @@ void schema_clear(const struct setting_group *group, void *base)
         }
     }
 }
+
+static bool string_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool list_equal(const struct string_list *a, const struct string_list *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool statuses_equal(const struct status_set *a, const struct status_set *b)
+{
+    return memcmp(a->codes, b->codes, sizeof(a->codes)) == 0 && a->classes == b->classes;
+}
+
+static bool setting_equal(const struct setting *setting, const void *a, const void *b)
+{
+    const void *left = (const char *)a + setting->offset,
+               *right = (const char *)b + setting->offset;
+
+    switch (setting->kind) {
+    case SETTING_STRING: return string_equal(*(char *const *)left, *(char *const *)right);
+    case SETTING_STRINGS: return list_equal(left, right);
+    case SETTING_STATUSES: return statuses_equal(left, right);
+    case SETTING_GROUP: return schema_equal(setting->group, left, right);
+    case SETTING_SECTION: return true; /* has no field of its own */
+    case SETTING_BOOL:
+    case SETTING_INTEGER:
+    case SETTING_DURATION:
+    case SETTING_SIZE:
+    case SETTING_PERMISSIONS:
+    case SETTING_ENUM: break;
+    }
+    return memcmp(left, right, setting->size) == 0;
+}
+
+bool schema_equal(const struct setting_group *group, const void *a, const void *b)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        if (!setting_equal(&group->settings[i], a, b))
+            return false;
+    }
+    return true;
+}

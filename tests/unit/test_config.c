@@ -75,9 +75,9 @@ static void test_config_everything(void **state)
     assert_string_equal(alias->select, "/v");
     assert_int_equal(alias->encode, ENCODE_COMPONENT);
     assert_string_equal(config->tables[1].type, "json");
-    config_free(&config);
+    config_unref(&config);
     assert_null(config);
-    config_free(&config);
+    config_unref(&config);
 }
 
 static void test_config_all_faults_in_one_go(void **state)
@@ -214,7 +214,7 @@ static void test_config_share(void **state)
                  cases[i].defaults, cases[i].table);
         config = load_good(text, file_only);
         assert_int_equal(config->tables[0].share, cases[i].share);
-        config_free(&config);
+        config_unref(&config);
     }
 }
 
@@ -276,7 +276,7 @@ static void test_config_include(void **state)
     assert_string_equal(config->listen[0].origin, "d/listen.conf:1");
     assert_string_equal(config->tables[0].origin, "d/tables.conf:2");
     assert_int_equal(config->pool.max_connections, 5);
-    config_free(&config);
+    config_unref(&config);
 }
 
 /* Faults and syntax errors in and behind what is included have their own file and line. */
@@ -337,7 +337,7 @@ static void test_config_defaults(void **state)
     assert_int_equal(c->headers.count, 0);
     assert_int_equal(c->max_response, 1 << 20);
     assert_null(c->unix_socket);
-    config_free(&config);
+    config_unref(&config);
 }
 
 static void test_config_negative_ttl(void **state)
@@ -370,8 +370,49 @@ static void test_config_negative_ttl(void **state)
                  cases[i].defaults, cases[i].cache);
         config = load_good(text, file_only);
         assert_int_equal(config->tables[0].cache.negative_ttl_ms, cases[i].negative_ttl_ms);
-        config_free(&config);
+        config_unref(&config);
     }
+}
+
+/* What a reload takes for an unchanged table: the same settings, wherever it stands. */
+static void test_config_equal_tables(void **state)
+{
+    static const char *const others[] = {
+        "name = \"a\"; type = \"url\"; param = \"q\";",
+        "name = \"a\"; type = \"json\"; param = \"p\";",
+        "name = \"a\"; type = \"url\"; param = \"p\"; timeout = 1;",
+        "name = \"a\"; type = \"url\"; param = \"p\"; max_response = 1;",
+        "name = \"a\"; type = \"url\"; param = \"p\"; share = true;",
+        "name = \"a\"; type = \"url\"; param = \"p\"; encode = \"component\";",
+        "name = \"a\"; type = \"url\"; param = \"p\"; select = \"/v\";",
+        "name = \"a\"; type = \"url\"; param = \"p\"; skip = [ \"x\" ];",
+        "name = \"a\"; type = \"url\"; param = \"p\"; miss = [ 403 ];",
+        "name = \"a\"; type = \"url\"; param = \"p\"; miss = [ \"5xx\" ];",
+        "name = \"a\"; type = \"url\"; param = \"p\"; cache = { ttl = 1; };",
+    };
+    static const char format[] =
+        LISTEN "defaults = { retries = 1; };\n tables = ( { name = \"x\"; type = \"url\"; "
+               "param = \"x\"; }, { %s } );\n";
+    struct config *a = load_good(LISTEN "tables = ( { param = \"p\"; name = \"a\"; type = \"url\"; "
+                                        "cache = { ttl = 0; }; } );\n",
+                                 file_only);
+    char text[512];
+    struct config *b;
+
+    (void)state;
+    snprintf(text, sizeof(text), format,
+             "name = \"a\"; type = \"url\"; param = \"p\"; skip = [ ];");
+    b = load_good(text, file_only);
+    assert_true(table_config_equal(&a->tables[0], &b->tables[1]));
+    config_unref(&b);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        snprintf(text, sizeof(text), format, others[i]);
+        b = load_good(text, file_only);
+        assert_false(table_config_equal(&a->tables[0], &b->tables[1]));
+        assert_true(table_config_equal(&b->tables[1], &b->tables[1]));
+        config_unref(&b);
+    }
+    config_unref(&a);
 }
 
 int main(void)
@@ -388,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_config_include_faults),
         cmocka_unit_test(test_config_defaults),
         cmocka_unit_test(test_config_negative_ttl),
+        cmocka_unit_test(test_config_equal_tables),
     };
 
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

@@ -29,7 +29,7 @@ static void test_overlay_alone(void **state)
     assert_string_equal(config->tables[0].param, "http://h/\xc2\xa7");
     assert_int_equal(config->tables[0].timeout_ms, 10000);
     assert_int_equal(config->log_level, LOG_LEVEL_WARNING);
-    config_free(&config);
+    config_unref(&config);
 }
 
 static void test_overlay_over_file(void **state)
@@ -59,7 +59,7 @@ static void test_overlay_over_file(void **state)
     assert_int_equal(config->tables[1].cache.ttl_ms, 5000);
     assert_string_equal(config->tables[2].name, "n");
     assert_int_equal(config->tables[2].timeout_ms, 3000);
-    config_free(&config);
+    config_unref(&config);
 }
 
 static void test_overlay_faults(void **state)
@@ -144,7 +144,7 @@ static void test_overlay_sets(void **state)
     assert_string_equal(a->param, "http://h/#{};x=1");
     assert_int_equal(a->connect_timeout_ms, 100);
     assert_string_equal(c->name, "z");
-    config_free(&config);
+    config_unref(&config);
 }
 
 static void test_overlay_set_faults(void **state)
@@ -215,7 +215,7 @@ static void test_overlay_set_faults(void **state)
             struct config *config = load_good(text, source);
 
             assert_string_equal(config->user, cases[i].set.value);
-            config_free(&config);
+            config_unref(&config);
         }
     }
 }
@@ -241,7 +241,7 @@ static void test_overlay_verbose(void **state)
             (struct config_source){.sets = &set, .set_count = 1, .verbose = cases[i].verbose});
 
         assert_int_equal(config->log_level, cases[i].expected);
-        config_free(&config);
+        config_unref(&config);
     }
 }
 
