@@ -48,16 +48,26 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)
     server_stop(w->data);
 }
 
+static void on_reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    server_reload_logged(w->data);
+}
+
 static void run(struct ev_loop *loop, struct server *server)
 {
-    ev_signal term, interrupt;
+    ev_signal term, interrupt, hangup;
 
     ev_signal_init(&term, on_stop_signal, SIGTERM);
     ev_signal_init(&interrupt, on_stop_signal, SIGINT);
-    term.data = interrupt.data = server;
+    ev_signal_init(&hangup, on_reload_signal, SIGHUP);
+    term.data = interrupt.data = hangup.data = server;
     ev_signal_start(loop, &term);
     ev_signal_start(loop, &interrupt);
+    ev_signal_start(loop, &hangup);
     server_run(server);
+    ev_signal_stop(loop, &hangup);
     ev_signal_stop(loop, &term);
     ev_signal_stop(loop, &interrupt);
 }
@@ -102,7 +112,7 @@ int main(int argc, char **argv)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* a terminal that hangs up is no reason to stop answering */
+    signal(SIGHUP, SIG_IGN); /* until podop runs: there is nothing to be loaded again */
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
         fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);
         return EXIT_USAGE;

@@ -10,17 +10,28 @@
 
 #include <stdint.h>
 
-/* What all sessions of one listener share. The server changes it on reload, between callbacks, so
- * a session reads it anew for each request and keeps nothing of it. */
+/* What all sessions of one listener share; each holds a reference. A reload changes it between
+ * callbacks, so a session reads it anew for each request and keeps nothing of it. */
 struct service {
-    const struct router *router;
-    const struct listen_config *listen;
+    unsigned refs;
+    const struct router *router;        /* NULL: podop serves nobody there any longer */
+    struct config *config;              /* a reference */
+    const struct listen_config *listen; /* in config */
     struct log *log;
 };
 
+/* The first reference is the caller's. */
+struct service *service_new(struct config *config, const struct listen_config *listen,
+                            struct log *log);
+struct service *service_ref(struct service *service);
+void service_unref(struct service **service); /* *service becomes NULL; a NULL *service is fine */
+/* Another configuration, from the next request on. */
+void service_configure(struct service *service, struct config *config,
+                       const struct listen_config *listen);
+
 /* What a session has of its client; the client outlives the session. */
 struct session_io {
-    const struct service *service;
+    struct service *service;
     struct buf *out;         /* answers go here */
     void (*wake)(void *arg); /* answers were added, or room for requests came free; never frees the
                               * session before it returns */

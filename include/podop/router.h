@@ -1,4 +1,5 @@
-/* router.h - the tables of one configuration, by name. */
+/* router.h - a configuration and the tables made of it, by name. It never changes: a reload makes
+ * another one. */
 #ifndef PODOP_ROUTER_H
 #define PODOP_ROUTER_H
 
@@ -7,10 +8,13 @@
 
 struct router;
 
-/* Opens every table of config. NULL when any cannot be: each fault goes to report, as those of
- * config_load() do. */
-struct router *router_new(const struct config *config, const struct table_env *env,
+/* Opens every table of config, of which it keeps a reference. NULL when any cannot be: each fault
+ * goes to report, as those of config_load() do. */
+struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
+/* router takes the place of previous: a table whose configuration did not change keeps what it
+ * remembers. */
+void router_succeed(struct router *router, const struct router *previous);
 /* What its tables hold back is written now. */
 void router_flush(struct router *router);
 void router_free(struct router **router); /* tables live on while lookups use them */

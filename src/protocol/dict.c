@@ -61,6 +61,7 @@ struct dict_request {
     struct owed owed;
     struct dict_session *session;
     struct dict_request *next, **prev_next;
+    struct table *table; /* a reference, from its arrival on; NULL: there is none of that name */
     enum request_kind kind;
     bool is_owed; /* an answer in its turn; not those of an async commit */
     bool is_parked;
@@ -110,6 +111,7 @@ static void request_free(struct dict_request *r)
     table_op_cancel(&r->op);
     table_iteration_cancel(&r->iteration);
     transaction_free(&r->changes);
+    table_unref(&r->table);
     free(r);
 }
 
@@ -128,6 +130,7 @@ static struct session *dict_open(const struct session_io *io)
     struct dict_session *s = xcalloc(1, sizeof(*s));
 
     s->io = *io;
+    service_ref(s->io.service);
     s->last = &s->first;
     owed_init(&s->owed, s->io.out, on_owed_free);
     return (struct session *)s;
@@ -135,6 +138,7 @@ static struct session *dict_open(const struct session_io *io)
 
 static void session_free(struct dict_session *s)
 {
+    service_unref(&s->io.service);
     free(s->user);
     free(s->name_bytes);
     free(s);
@@ -384,9 +388,9 @@ static void commit_done(void *arg, const struct reply *reply)
 }
 
 /* r has been waiting for too long to begin: its client will not wait as long again. */
-static bool is_late(const struct dict_request *r, const struct table *table)
+static bool is_late(const struct dict_request *r)
 {
-    return r->was_behind_write && clock_now_ms() - r->arrived_at_ms > table_timeout_ms(table);
+    return r->was_behind_write && clock_now_ms() - r->arrived_at_ms > table_timeout_ms(r->table);
 }
 
 static void run_on(struct dict_request *r, struct table *table)
@@ -410,15 +414,12 @@ static void run_on(struct dict_request *r, struct table *table)
 
 static void run(struct dict_request *r)
 {
-    struct dict_session *s = r->session;
-    struct table *table = service_find_table(s->io.service, s->name);
-
-    if (table == NULL)
-        answer_reason(r, REPLY_TEMPORARY, "no such table: ", s->name);
-    else if (is_late(r, table))
+    if (r->table == NULL)
+        answer_reason(r, REPLY_TEMPORARY, "no such table: ", r->session->name);
+    else if (is_late(r))
         answer_reason(r, REPLY_TIMEOUT, "an earlier write took too long", SPAN(""));
     else
-        run_on(r, table);
+        run_on(r, r->table);
 }
 
 /* name and user are copied; r is the last in the order of requests. */
@@ -426,8 +427,10 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
                                         bool is_owed, struct span name, struct span user)
 {
     struct dict_request *r = xcalloc(1, sizeof(*r) + name.len + user.len);
+    struct table *table = service_find_table(s->io.service, s->name);
 
     r->session = s;
+    r->table = table == NULL ? NULL : table_ref(table);
     r->kind = kind;
     r->arrived_at_ms = clock_now_ms();
     if (name.len > 0)
@@ -636,7 +639,7 @@ static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
         s->commit_bytes += r->changes->bytes;
     }
     transaction_seal(r->changes);
-    if (fault != NULL && service_find_table(s->io.service, s->name) != NULL)
+    if (fault != NULL && r->table != NULL)
         answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
     else
         run_or_park(r); /* an unknown table is a better reason than any other */

@@ -58,6 +58,7 @@ static struct session *socketmap_open(const struct session_io *io)
     struct socketmap_session *s = xcalloc(1, sizeof(*s));
 
     s->io = *io;
+    service_ref(s->io.service);
     owed_init(&s->owed, s->io.out, request_free);
     return (struct session *)s;
 }
@@ -70,6 +71,7 @@ static void socketmap_close(struct session **psession)
         return;
     *psession = NULL;
     owed_deinit(&s->owed);
+    service_unref(&s->io.service);
     free(s);
 }
 

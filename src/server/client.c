@@ -90,14 +90,14 @@ static void wake(void *arg)
 static bool open_session(struct client *c, char first_byte)
 {
     const struct session_io io = {
-        .service = &c->listener->service,
+        .service = c->listener->service,
         .out = &c->out,
         .wake = wake,
         .wake_arg = c,
         .conn = c->conn,
     };
 
-    c->protocol = protocol_find(c->listener->service.listen->mode, first_byte);
+    c->protocol = protocol_find(c->listener->service->listen->mode, first_byte);
     if (c->protocol == NULL)
         return false;
     c->session = c->protocol->open(&io);
@@ -137,7 +137,7 @@ static void time_request(struct client *c, bool made_progress)
     if (c->phase != PHASE_OPEN || !is_waiting)
         set_timer(c, 0);
     else if (made_progress || !ev_is_active(&c->timer))
-        set_timer(c, c->listener->service.listen->request_timeout_ms / 1000.0);
+        set_timer(c, c->listener->service->listen->request_timeout_ms / 1000.0);
 }
 
 static void feed_kept(struct client *c)

@@ -26,6 +26,14 @@ static int bind_errno(struct error *err, const char *what, const struct address 
     return -1;
 }
 
+static bool has_file(const struct listener *l)
+{
+    struct stat info;
+
+    return l->is_unix && !l->is_hidden && lstat(l->address.text, &info) == 0 &&
+           info.st_dev == l->device && info.st_ino == l->inode;
+}
+
 /* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
 static int check_path_free(const struct address *at, struct error *err)
 {
@@ -68,45 +76,56 @@ static int set_owner(const char *path, const struct address *at, const struct li
 }
 
 /* A name to bind under before the rename, beside path: short, and through the directory's
- * descriptor where the whole of it would not fit into an address. *dir is to be closed, or -1. */
-static int hide(struct address *hidden, const char *path, int *dir, struct error *err)
+ * descriptor where the whole of it would not fit into an address. */
+static int hide(struct listener *l, struct error *err)
 {
-    size_t dir_len = (size_t)(strrchr(path, '/') - path);
-    size_t room = sizeof(hidden->u.un.sun_path);
-    char *name = hidden->u.un.sun_path;
-    char parent[sizeof(hidden->u.un.sun_path)];
+    const char *path = l->address.text;
+    char *name = l->hidden.u.un.sun_path;
+    size_t room = sizeof(l->hidden.u.un.sun_path);
+    char parent[sizeof(l->hidden.u.un.sun_path)];
 
-    *dir = -1;
-    snprintf(parent, sizeof(parent), "%.*s/", (int)dir_len, path);
-    if (snprintf(name, room, "%s.podop.%d", parent, (int)getpid()) < (int)room)
+    l->hidden = l->address;
+    l->hidden_dir = -1;
+    snprintf(parent, sizeof(parent), "%.*s/", (int)(strrchr(path, '/') - path), path);
+    if (snprintf(name, room, "%s.podop.%d.%d", parent, (int)getpid(), l->fd) < (int)room)
         return 0;
-    *dir = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*dir == -1)
-        return error_errno(err, "cannot open the directory %s", parent);
-    snprintf(name, room, "/proc/self/fd/%d/.podop.%d", *dir, (int)getpid());
+    l->hidden_dir = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (l->hidden_dir == -1) {
+        error_errno(err, "cannot open the directory %s", parent);
+        err->kind = ERR_BIND;
+        return -1;
+    }
+    snprintf(name, room, "/proc/self/fd/%d/.podop.%d.%d", l->hidden_dir, (int)getpid(), l->fd);
     return 0;
 }
 
-static int bind_hidden(struct listener *l, const struct address *hidden, struct error *err)
+static void unhide(struct listener *l)
+{
+    l->is_hidden = false;
+    if (l->hidden_dir != -1)
+        close(l->hidden_dir);
+    l->hidden_dir = -1;
+}
+
+static int bind_hidden(struct listener *l, struct error *err)
 {
     const struct address *at = &l->address;
-    const char *path = hidden->u.un.sun_path;
+    const char *path = l->hidden.u.un.sun_path;
     struct stat info;
     mode_t mask;
     int status;
 
     unlink(path); /* what a killed process of this number may have left */
-    if (fchmod(l->fd, l->service.listen->permissions) == -1) /* what bind() will give the file */
+    if (fchmod(l->fd, l->service->listen->permissions) == -1) /* what bind() will give the file */
         return bind_errno(err, "cannot set the permissions of", at);
     mask = umask(0);
-    status = bind(l->fd, &hidden->u.sa, hidden->len);
+    status = bind(l->fd, &l->hidden.u.sa, l->hidden.len);
     umask(mask);
     if (status == -1)
         return bind_errno(err, "cannot bind", at);
-    if (set_owner(path, at, l->service.listen, err) == -1)
+    if (set_owner(path, at, l->service->listen, err) == -1)
         goto fail;
-    if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1 ||
-        rename(path, at->text) == -1) {
+    if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1) {
         bind_errno(err, "cannot listen on", at);
         goto fail;
     }
@@ -118,21 +137,17 @@ fail:
     return -1;
 }
 
-static int open_unix(struct listener *l, struct error *err)
+static int open_unix(struct listener *l, const struct listener *replaced, struct error *err)
 {
-    struct address hidden = l->address;
-    int dir, status;
-
-    if (check_path_free(&l->address, err) == -1)
+    if ((replaced == NULL || !has_file(replaced)) && check_path_free(&l->address, err) == -1)
         return -1;
-    if (hide(&hidden, l->address.text, &dir, err) == -1) {
-        err->kind = ERR_BIND;
+    if (hide(l, err) == -1)
         return -1;
-    }
-    status = bind_hidden(l, &hidden, err);
-    if (dir != -1)
-        close(dir);
-    return status;
+    l->is_hidden = true;
+    if (bind_hidden(l, err) == 0)
+        return 0;
+    unhide(l);
+    return -1;
 }
 
 static int open_inet(struct listener *l, struct error *err)
@@ -154,7 +169,7 @@ static int open_inet(struct listener *l, struct error *err)
 
 static bool has_room(const struct listener *l)
 {
-    return l->clients < l->service.listen->max_clients;
+    return l->clients < l->service->listen->max_clients;
 }
 
 static void stop_accepting(struct listener *l)
@@ -169,7 +184,7 @@ static void pause_accepting(struct listener *l, const char *why)
 
     if (l->pause_told_at_ms == 0 || now_ms - l->pause_told_at_ms >= 60 * 1000) {
         l->pause_told_at_ms = now_ms;
-        log_warning(l->service.log, "accept_paused", LOG_STR("socket", l->address.text),
+        log_warning(l->service->log, "accept_paused", LOG_STR("socket", l->address.text),
                     LOG_STR("reason", why));
     }
     stop_accepting(l);
@@ -223,15 +238,19 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
-                  const struct listen_config *config, struct error *err)
+                  struct service *service, const struct listener *replaced, struct error *err)
 {
-    *l = (struct listener){.loop = loop, .address = *address, .service.listen = config};
+    *l = (struct listener){.loop = loop, .address = *address, .service = service, .hidden_dir = -1};
     l->is_unix = address->u.sa.sa_family == AF_UNIX;
     l->fd = socket(address->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd == -1)
-        return bind_errno(err, "socket for", address);
-    if ((l->is_unix ? open_unix(l, err) : open_inet(l, err)) == -1) {
+    if (l->fd == -1) {
+        bind_errno(err, "socket for", address);
+        service_unref(&l->service);
+        return -1;
+    }
+    if ((l->is_unix ? open_unix(l, replaced, err) : open_inet(l, err)) == -1) {
         close(l->fd);
+        service_unref(&l->service);
         return -1;
     }
     ev_io_init(&l->io, on_readable, l->fd, EV_READ);
@@ -241,19 +260,51 @@ int listener_open(struct listener *l, struct ev_loop *loop, const struct address
     return 0;
 }
 
+int listener_publish(struct listener *l, struct error *err)
+{
+    if (!l->is_hidden)
+        return 0;
+    if (rename(l->hidden.u.un.sun_path, l->address.text) == -1)
+        return bind_errno(err, "cannot listen on", &l->address);
+    unhide(l);
+    return 0;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool listener_fits(const struct listener *l, const struct listen_config *config)
+{
+    const struct listen_config *now = l->service->listen;
+
+    if (l->fd == -1)
+        return false;
+    return !l->is_unix ||
+           (now->permissions == config->permissions && is_same_text(now->owner, config->owner) &&
+            is_same_text(now->group, config->group) && has_file(l));
+}
+
+/* Unless it rests for want of descriptors. */
+static void accept_again(struct listener *l)
+{
+    if (l->fd != -1 && !ev_is_active(&l->pause) && has_room(l))
+        ev_io_start(l->loop, &l->io);
+}
+
 void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg)
 {
     l->fd_max = fd_max;
     l->accept = accept;
     l->accept_arg = arg;
-    ev_io_start(l->loop, &l->io);
+    accept_again(l);
 }
 
 void listener_client_gone(struct listener *l)
 {
     l->clients--;
-    if (l->fd != -1 && !ev_is_active(&l->pause) && has_room(l))
-        ev_io_start(l->loop, &l->io);
+    accept_again(l);
 }
 
 void listener_drain(struct listener *l)
@@ -264,15 +315,25 @@ void listener_drain(struct listener *l)
 
 void listener_close(struct listener *l)
 {
-    struct stat info;
-
     if (l->fd == -1)
         return;
     stop_accepting(l);
     ev_timer_stop(l->loop, &l->pause);
-    if (l->is_unix && lstat(l->address.text, &info) == 0 && info.st_dev == l->device &&
-        info.st_ino == l->inode)
+    if (l->is_hidden)
+        unlink(l->hidden.u.un.sun_path);
+    else if (has_file(l))
         unlink(l->address.text);
+    unhide(l);
     close(l->fd);
     l->fd = -1;
+}
+
+void listener_free(struct listener **plistener)
+{
+    struct listener *l = *plistener;
+
+    *plistener = NULL;
+    l->service->router = NULL; /* a commit of a client that has gone may still hold the service */
+    service_unref(&l->service);
+    free(l);
 }

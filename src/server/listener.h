@@ -1,4 +1,4 @@
-/* listener.h - sockets that clients connect to. */
+/* listener.h - a socket that clients connect to. */
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
@@ -17,10 +17,14 @@ struct listener {
     struct listener *next;
     struct ev_loop *loop;
     struct address address;
-    struct service service; /* what its clients are served; service.listen is its configuration */
-    int fd;
+    struct service *service;             /* what its clients are served, and its configuration */
+    const struct listen_config *planned; /* what a reload that is being prepared makes of it */
+    int fd;                              /* -1: closed, and only there for its clients */
     bool is_unix;
-    dev_t device; /* of the socket file that is ours */
+    bool is_hidden; /* bound under a name that nobody knows, until listener_publish() */
+    struct address hidden;
+    int hidden_dir; /* that name's directory, or -1 */
+    dev_t device;   /* of the socket file that is ours */
     ino_t inode;
     ev_io io;
     ev_timer pause; /* runs while descriptors are out */
@@ -32,17 +36,23 @@ struct listener {
 };
 
 /* Binds and listens, and accepts nobody before listener_start(). A unix socket is bound under
- * another name, given its rights and renamed, so nobody ever meets it without them. A file that is
- * there already is replaced when nobody answers on it. -1 with ERR_BIND. */
+ * another name and given its rights; listener_publish() renames it, so nobody ever meets it without
+ * them. service is taken. replaced is one of ours that has this path now, or NULL; any other file
+ * there may only be a socket on which nobody answers. -1 with ERR_BIND, and no listener. */
 int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
-                  const struct listen_config *config, struct error *err);
+                  struct service *service, const struct listener *replaced, struct error *err);
+int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */
+/* Whether it is open as config wants it; a file of another at its path is not it. */
+bool listener_fits(const struct listener *l, const struct listen_config *config);
 /* Clients that come are handed to accept; at most max_clients at a time, and with descriptors below
- * fd_max; the others wait in the backlog. */
+ * fd_max; the others wait in the backlog. Again after each change of these limits. */
 void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg);
 void listener_drain(
     struct listener *l); /* takes who waits in the backlog, as far as there is room */
 void listener_client_gone(struct listener *l); /* one of them has left: there is room again */
-/* No more clients; those there are stay. The socket file is removed if it is still ours. */
+/* No more clients; those there are stay, and l with them. The socket file is removed if it is still
+ * ours. */
 void listener_close(struct listener *l);
+void listener_free(struct listener **listener); /* closed, and without clients */
 
 #endif

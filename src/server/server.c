@@ -1,7 +1,7 @@
 #include "podop/server.h"
 
 #include "client.h"
-#include "listener.h"
+#include "listeners.h"
 #include "privileges.h"
 
 #include "podop/http.h"
@@ -14,18 +14,16 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum {
-    ADDRESSES_MAX = 16,        /* of one host name */
-    RESERVED_DESCRIPTORS = 64, /* for files, the loop, name resolution */
-};
+enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the loop, name resolution */
 
 struct server {
     struct ev_loop *loop;
+    struct config_source source;
     struct log log;
-    struct config *config;
+    struct config *config; /* a reference */
     struct http *http;
     struct router *router;
-    struct listener *listeners;
+    struct listeners listeners;
     struct client_world clients;
     struct commits commits;
     ev_timer stop_deadline;
@@ -39,43 +37,13 @@ static void log_as_configured(struct log *log, const struct config *config)
     log->target = config->log_target;
 }
 
-static int open_listeners(struct server *s, const struct listen_config *config, struct error *err)
-{
-    struct address at[ADDRESSES_MAX];
-    int count = address_resolve(config->socket, at, ADDRESSES_MAX, err);
-
-    int opened = 0;
-
-    for (int i = 0; i < count; i++) {
-        struct listener *l = xmalloc(sizeof(*l));
-
-        if (listener_open(l, s->loop, &at[i], config, err) == -1) {
-            free(l);
-            if (err->kind == ERR_NO_ADDRESS && (opened > 0 || i + 1 < count))
-                continue; /* localhost is [::1] too, even where there is no IPv6 */
-            return error_prefix(err, "%s", config->origin);
-        }
-        opened++;
-        l->service.router = s->router;
-        l->service.log = &s->log;
-        l->next = s->listeners;
-        s->listeners = l;
-    }
-    return count == -1 ? error_prefix(err, "%s", config->origin) : 0;
-}
-
-static void close_listeners(struct server *s)
-{
-    for (struct listener *l = s->listeners; l != NULL; l = l->next)
-        listener_close(l);
-}
-
-static struct router *open_tables(struct server *s, config_report_fn *report, void *arg)
+static struct router *open_tables(struct server *s, struct config *config, config_report_fn *report,
+                                  void *arg)
 {
     const struct table_env env = {
         .loop = s->loop, .http = s->http, .commits = &s->commits, .log = &s->log};
 
-    return router_new(s->config, &env, report, arg);
+    return router_new(config, &env, report, arg);
 }
 
 static int check_listen(const struct listen_config *listen, struct error *err)
@@ -90,13 +58,14 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
                            config_report_fn *report, void *arg, struct error *err)
 {
     struct server *s = xcalloc(1, sizeof(*s));
-    struct config_source checked = *source;
 
-    checked.checks = &checks;
+    s->source = *source;
+    s->source.checks = &checks;
     s->loop = loop;
     log_init(&s->log);
+    s->listeners = (struct listeners){.loop = loop, .log = &s->log};
     client_world_init(&s->clients, loop, &s->log);
-    s->config = config_load(&checked, report, arg);
+    s->config = config_load(&s->source, report, arg);
     if (s->config == NULL) {
         err->kind = ERR_CONFIG;
         goto fail;
@@ -105,7 +74,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->http = http_new(loop, &s->config->pool, err);
     if (s->http == NULL)
         goto fail;
-    s->router = open_tables(s, report, arg);
+    s->router = open_tables(s, s->config, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
         goto fail;
@@ -132,6 +101,7 @@ static void on_less_to_do(void *arg)
 {
     struct server *s = arg;
 
+    listeners_forget_closed(&s->listeners);
     if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL)
         ev_break(s->loop, EVBREAK_ALL);
 }
@@ -158,16 +128,14 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     s->clients.on_gone_arg = s;
     s->commits.on_idle = on_less_to_do;
     s->commits.arg = s;
-    for (size_t i = 0; i < s->config->listen_count; i++) {
-        if (open_listeners(s, &s->config->listen[i], err) == -1)
-            goto fail;
+    if (listeners_plan(&s->listeners, s->config, err) == -1 ||
+        listeners_switch(&s->listeners, s->config, err) == -1 ||
+        privileges_drop(s->config->user, s->config->group, err) == -1) {
+        server_free(&s);
+        return NULL;
     }
-    if (privileges_drop(s->config->user, s->config->group, err) == -1)
-        goto fail;
+    listeners_serve(&s->listeners, s->router);
     return s;
-fail:
-    server_free(&s);
-    return NULL;
 }
 
 static void on_accept(void *arg, struct listener *listener, int fd)
@@ -193,18 +161,96 @@ static int raise_descriptors(const struct config *config)
     return (int)(backends < limit.rlim_cur / 2 ? limit.rlim_cur - backends : limit.rlim_cur / 2);
 }
 
+static void accept_clients(struct server *s)
+{
+    listeners_start(&s->listeners, raise_descriptors(s->config), on_accept, s);
+}
+
 void server_run(struct server *s)
 {
-    int fd_max = raise_descriptors(s->config);
-
-    for (struct listener *l = s->listeners; l != NULL; l = l->next) {
-        listener_start(l, fd_max, on_accept, s);
+    accept_clients(s);
+    for (const struct listener *l = s->listeners.first; l != NULL; l = l->next)
         log_info(&s->log, "listening", LOG_STR("socket", l->address.text));
-    }
     log_info(&s->log, "ready", LOG_UINT("sockets", s->config->listen_count),
              LOG_UINT("tables", s->config->table_count));
     ev_run(s->loop, 0);
     log_info(&s->log, "stopped", LOG_UINT("connections", s->clients.connections));
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* What podop became at its start it stays. */
+static int check_identity(const struct server *s, const struct config *next, struct error *err)
+{
+    if (is_same_text(s->config->user, next->user) && is_same_text(s->config->group, next->group))
+        return 0;
+    return error_set(err, ERR_CONFIG,
+                     "%s: 'user' and 'group' cannot change at a reload: restart podop",
+                     s->source.file == NULL ? "command line" : s->source.file);
+}
+
+/* From here on the next configuration is what podop lives by. Requests under way hold references to
+ * what they use of the last one. */
+static void take_over(struct server *s, struct config *config, struct router *router)
+{
+    struct router *previous = s->router;
+
+    router_succeed(router, previous);
+    s->router = router;
+    listeners_serve(&s->listeners, router);
+    router_flush(previous);
+    router_free(&previous);
+    config_unref(&s->config);
+    s->config = config;
+    http_set_pool(s->http, &config->pool);
+    log_as_configured(&s->log, config);
+    accept_clients(s);
+}
+
+int server_reload(struct server *s, config_report_fn *report, void *arg)
+{
+    struct error err = {0};
+    struct config *config;
+    struct router *router = NULL;
+
+    if (s->is_stopping) {
+        report(arg, "podop is stopping");
+        return -1;
+    }
+    config = config_load(&s->source, report, arg);
+    if (config == NULL)
+        return -1;
+    if (check_identity(s, config, &err) == -1)
+        goto fail;
+    router = open_tables(s, config, report, arg);
+    if (router == NULL || listeners_plan(&s->listeners, config, &err) == -1 ||
+        listeners_switch(&s->listeners, config, &err) == -1)
+        goto fail;
+    take_over(s, config, router);
+    log_info(&s->log, "reload", LOG_UINT("sockets", config->listen_count),
+             LOG_UINT("tables", config->table_count));
+    return 0;
+fail:
+    if (err.text[0] != '\0')
+        report(arg, err.text);
+    router_free(&router);
+    config_unref(&config);
+    return -1;
+}
+
+static void log_fault(void *arg, const char *text)
+{
+    struct server *s = arg;
+
+    log_error(&s->log, "reload_failed", LOG_STR("reason", text));
+}
+
+void server_reload_logged(struct server *s)
+{
+    server_reload(s, log_fault, s);
 }
 
 void server_stop(struct server *s)
@@ -219,9 +265,8 @@ void server_stop(struct server *s)
         return;
     }
     log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
-    for (struct listener *l = s->listeners; l != NULL; l = l->next)
-        listener_drain(l);
-    close_listeners(s);
+    listeners_drain(&s->listeners);
+    listeners_close(&s->listeners);
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
     ev_timer_again(s->loop, &s->stop_deadline);
     clients_stop(&s->clients);
@@ -237,17 +282,12 @@ void server_free(struct server **pserver)
         return;
     *pserver = NULL;
     ev_timer_stop(s->loop, &s->stop_deadline);
-    close_listeners(s);
+    listeners_close(&s->listeners);
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
-    while (s->listeners != NULL) {
-        struct listener *l = s->listeners;
-
-        s->listeners = l->next;
-        free(l);
-    }
+    listeners_free(&s->listeners);
     router_free(&s->router);
     http_free(&s->http);
-    config_free(&s->config);
+    config_unref(&s->config);
     free(s);
 }

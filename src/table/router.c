@@ -5,34 +5,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct router {
-    size_t count;
-    struct table *tables[]; /* sorted by name */
+struct route {
+    struct table *table;
+    const struct table_config *config;
 };
 
-static int compare_tables(const void *a, const void *b)
-{
-    const struct table *const *left = a, *const *right = b;
+struct router {
+    struct config *config; /* a reference */
+    size_t count;
+    struct route routes[]; /* sorted by name */
+};
 
-    return strcmp(table_name(*left), table_name(*right));
+static int compare_routes(const void *a, const void *b)
+{
+    const struct route *left = a, *right = b;
+
+    return strcmp(left->config->name, right->config->name);
 }
 
 static int compare_name(const void *key, const void *element)
 {
     const struct span *name = key;
-    const struct table *const *table = element;
-    const char *other = table_name(*table);
+    const struct route *route = element;
+    const char *other = route->config->name;
     int order = strncmp(name->ptr, other, name->len);
 
     return order != 0 ? order : other[name->len] == '\0' ? 0 : -1;
 }
 
-struct router *router_new(const struct config *config, const struct table_env *env,
+struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg)
 {
-    struct router *r = xmalloc(sizeof(*r) + config->table_count * sizeof(struct table *));
+    struct router *r = xmalloc(sizeof(*r) + config->table_count * sizeof(struct route));
     bool is_good = true;
 
+    r->config = config_ref(config);
     r->count = 0;
     for (size_t i = 0; i < config->table_count; i++) {
         const struct table_config *wanted = &config->tables[i];
@@ -47,19 +54,41 @@ struct router *router_new(const struct config *config, const struct table_env *e
             report(arg, text);
             is_good = false;
         } else {
-            r->tables[r->count++] = t;
+            r->routes[r->count++] = (struct route){t, wanted};
         }
     }
-    qsort(r->tables, r->count, sizeof(struct table *), compare_tables);
+    qsort(r->routes, r->count, sizeof(struct route), compare_routes);
     if (!is_good)
         router_free(&r);
     return r;
 }
 
+static const struct route *find(const struct router *r, struct span name)
+{
+    if (name.len == 0 || span_has_byte(name, '\0')) /* no table is called so */
+        return NULL;
+    return bsearch(&name, r->routes, r->count, sizeof(struct route), compare_name);
+}
+
+void router_succeed(struct router *r, const struct router *previous)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const struct route *next = &r->routes[i];
+        const struct route *old = find(previous, span_of(next->config->name));
+
+        if (old == NULL)
+            continue;
+        if (table_config_equal(next->config, old->config))
+            table_inherit(next->table, old->table);
+        else
+            table_follow(next->table, old->table);
+    }
+}
+
 void router_flush(struct router *r)
 {
     for (size_t i = 0; i < r->count; i++)
-        table_flush(r->tables[i]);
+        table_flush(r->routes[i].table);
 }
 
 void router_free(struct router **prouter)
@@ -70,16 +99,14 @@ void router_free(struct router **prouter)
         return;
     *prouter = NULL;
     for (size_t i = 0; i < r->count; i++)
-        table_unref(&r->tables[i]);
+        table_unref(&r->routes[i].table);
+    config_unref(&r->config);
     free(r);
 }
 
 struct table *router_find_table(const struct router *router, struct span name)
 {
-    struct table *const *found;
+    const struct route *route = find(router, name);
 
-    if (name.len == 0 || span_has_byte(name, '\0')) /* no table is called so */
-        return NULL;
-    found = bsearch(&name, router->tables, router->count, sizeof(struct table *), compare_name);
-    return found == NULL ? NULL : *found;
+    return route == NULL ? NULL : route->table;
 }

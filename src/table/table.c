@@ -57,6 +57,25 @@ static struct cache *cache_open(const struct cache_config *config)
     return config->ttl_ms == 0 && config->negative_ttl_ms == 0 ? NULL : cache_new(&limits);
 }
 
+static struct table_memory *memory_new(const struct cache_config *config)
+{
+    struct table_memory *memory = xmalloc(sizeof(*memory));
+
+    *memory = (struct table_memory){.refs = 1, .cache = cache_open(config)};
+    return memory;
+}
+
+static void memory_unref(struct table_memory *memory)
+{
+    while (memory != NULL && --memory->refs == 0) {
+        struct table_memory *next = memory->next;
+
+        cache_free(&memory->cache);
+        free(memory);
+        memory = next;
+    }
+}
+
 static const struct table_ops *find_type(const char *type, struct error *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(table_types); i++) {
@@ -90,7 +109,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .name = xstrdup(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
-        .cache = cache_open(&config->cache),
+        .memory = memory_new(&config->cache),
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
@@ -101,6 +120,20 @@ struct table *table_open(const struct table_config *config, const struct table_e
         hash_key_init_random(&t->shared_key);
     }
     return t;
+}
+
+void table_inherit(struct table *table, const struct table *previous)
+{
+    memory_unref(table->memory);
+    table->memory = previous->memory;
+    table->memory->refs++;
+    table->outage = previous->outage;
+}
+
+void table_follow(struct table *table, const struct table *previous)
+{
+    previous->memory->next = table->memory;
+    table->memory->refs++;
 }
 
 void table_flush(struct table *table)
@@ -123,7 +156,7 @@ void table_unref(struct table **ptable)
     if (t == NULL || --t->refs > 0)
         return;
     hold_free(&t->hold);
-    cache_free(&t->cache);
+    memory_unref(t->memory);
     free(t->shared);
     free_strings(&t->skip);
     free(t->name);
@@ -239,19 +272,21 @@ static struct span identify(char *to, const struct table_key *key)
     return identity;
 }
 
-static void forget(struct table *t, const struct table_key *key)
+static void forget(struct cache *cache, const struct table_key *key)
 {
     char *bytes = xmalloc(identity_len(key));
 
-    cache_drop(t->cache, identify(bytes, key));
+    cache_drop(cache, identify(bytes, key));
     free(bytes);
 }
 
 void table_forget(struct table *t, const struct transaction *transaction)
 {
-    t->generation++;
-    for (size_t i = 0; t->cache != NULL && i < transaction->count; i++)
-        forget(t, &transaction->changes[i].key);
+    for (struct table_memory *m = t->memory; m != NULL; m = m->next) {
+        m->generation++;
+        for (size_t i = 0; m->cache != NULL && i < transaction->count; i++)
+            forget(m->cache, &transaction->changes[i].key);
+    }
 }
 
 static void op_wait(struct table_op *op, struct fetch *fetch)
@@ -283,7 +318,7 @@ static bool is_joinable(const struct fetch *fetch)
 {
     const struct table *t = fetch->table;
 
-    return fetch->generation == t->generation &&
+    return fetch->generation == t->memory->generation &&
            fetch->deadline_at_ms >= clock_now_ms() + t->timeout_ms / 2;
 }
 
@@ -325,7 +360,7 @@ static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_
     struct reply stale;
 
     if (is_outage(reply->status) &&
-        cache_get(fetch->table->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
+        cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
         *reply = stale;
 }
 
@@ -345,9 +380,9 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
 
     if (!fetch->is_starting) /* else no backend was asked, and it says nothing of one */
         tell_health(t, answer, now_ms);
-    if (t->cache != NULL) {
-        if (fetch->generation == t->generation)
-            cache_put(t->cache, fetch->identity, &reply, now_ms);
+    if (t->memory->cache != NULL) {
+        if (fetch->generation == t->memory->generation)
+            cache_put(t->memory->cache, fetch->identity, &reply, now_ms);
         prefer_stale(fetch, &reply, now_ms);
     }
     fetch_unlink(fetch);
@@ -381,7 +416,7 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
         .table = table_ref(t),
         .identity = append(&memory, identity),
         .deadline_at_ms = clock_now_ms() + t->timeout_ms,
-        .generation = t->generation,
+        .generation = t->memory->generation,
         .is_starting = true,
     };
     fetch->key.is_private = key->is_private;
@@ -443,8 +478,8 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
     if (answer_held(op, key))
         return op;
     if (table_skips(table, key->key) ||
-        (table->cache != NULL &&
-         cache_get(table->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
+        (table->memory->cache != NULL &&
+         cache_get(table->memory->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
         deliver_later(op, &reply);
     else
         ask(op, key, identity);

@@ -12,6 +12,14 @@
 
 struct table_ops;
 
+/* What a table knows of its keys, shared with the one that takes its place at a reload. */
+struct table_memory {
+    unsigned refs;
+    struct table_memory *next; /* a reference: what is written here is forgotten there, too */
+    struct cache *cache; /* NULL: none */
+    uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
+};
+
 /* Every type's struct begins with this one; table.c fills it. */
 struct table {
     const struct table_ops *ops;
@@ -21,12 +29,11 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     struct outage outage; /* of what is behind it */
-    struct cache *cache;  /* NULL: none */
-    struct hold *hold;    /* NULL: writes are not held back */
-    bool shares;          /* lookups of one key that wait at the same time are one fetch */
+    struct table_memory *memory;
+    struct hold *hold; /* NULL: writes are not held back */
+    bool shares;       /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
-    uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
 };
 
 /* One question to a type: who waits for its answer is table.c's business. A type's struct begins

@@ -14,7 +14,8 @@ void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
 {
     *peer = (struct fake_peer){.protocol = protocol};
     peer->listen.max_reply = 100000;
-    peer->service = (struct service){router, &peer->listen, &peer->log};
+    peer->service =
+        (struct service){.refs = 1, .router = router, .listen = &peer->listen, .log = &peer->log};
     buf_init(&peer->in, SIZE_MAX);
     buf_init(&peer->out, SIZE_MAX);
     peer->session = protocol->open(&(struct session_io){

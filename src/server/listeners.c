@@ -1,0 +1,195 @@
+#include "listeners.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+enum { ADDRESSES_MAX = 16 }; /* of one host name */
+
+static bool is_same_address(const struct address *a, const struct address *b)
+{
+    return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
+}
+
+/* The same spelling needs no second look at what it stands for, which may take a while. */
+static bool plan_same_spelling(struct listeners *all, const struct listen_config *config)
+{
+    bool is_found = false;
+
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->planned == NULL && strcmp(l->service->listen->socket, config->socket) == 0 &&
+            listener_fits(l, config)) {
+            l->planned = config;
+            is_found = true;
+        }
+    }
+    return is_found;
+}
+
+static struct listener *find_open(struct listeners *all, const struct address *at)
+{
+    struct listener *l = all->first;
+
+    while (l != NULL && (l->fd == -1 || !is_same_address(&l->address, at)))
+        l = l->next;
+    return l;
+}
+
+static int plan_address(struct listeners *all, const struct address *at, struct config *config,
+                        const struct listen_config *listen, struct error *err)
+{
+    struct listener *l = find_open(all, at);
+    struct listener *added;
+
+    if (l != NULL && l->planned == listen)
+        return 0; /* a host's file may name an address twice */
+    if (l != NULL && l->planned != NULL)
+        return error_set(err, ERR_BIND, "%s is listened on already, for %s", at->text,
+                         l->planned->socket);
+    if (l != NULL && listener_fits(l, listen)) {
+        l->planned = listen;
+        return 0;
+    }
+    added = xmalloc(sizeof(*added));
+    if (listener_open(added, all->loop, at, service_new(config, listen, all->log), l, err) == -1) {
+        free(added);
+        return -1;
+    }
+    added->planned = listen;
+    added->next = all->first;
+    all->first = added;
+    return 0;
+}
+
+static int plan_socket(struct listeners *all, struct config *config,
+                       const struct listen_config *listen, struct error *err)
+{
+    struct address at[ADDRESSES_MAX];
+    int count, planned = 0;
+
+    if (plan_same_spelling(all, listen))
+        return 0;
+    count = address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+    for (int i = 0; i < count; i++) {
+        if (plan_address(all, &at[i], config, listen, err) == 0)
+            planned++;
+        else if (err->kind != ERR_NO_ADDRESS || (planned == 0 && i + 1 == count))
+            return -1; /* but localhost is [::1] too, even where there is no IPv6 */
+    }
+    return count == -1 ? -1 : 0;
+}
+
+static bool is_new(const struct listener *l)
+{
+    return l->planned != NULL && l->service->listen == l->planned;
+}
+
+/* Closes and frees what was opened for the plan, and forgets it. */
+static void give_up(struct listeners *all)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (is_new(l))
+            listener_close(l);
+        l->planned = NULL;
+    }
+    listeners_forget_closed(all);
+}
+
+int listeners_plan(struct listeners *all, struct config *config, struct error *err)
+{
+    for (size_t i = 0; i < config->listen_count; i++) {
+        if (plan_socket(all, config, &config->listen[i], err) == -1) {
+            give_up(all);
+            return error_prefix(err, "%s", config->listen[i].origin);
+        }
+    }
+    return 0;
+}
+
+/* Whether l takes the place of one that is open now. */
+static bool replaces(struct listeners *all, const struct listener *l)
+{
+    for (const struct listener *other = all->first; other != NULL; other = other->next) {
+        if (other != l && other->fd != -1 && is_same_address(&other->address, &l->address))
+            return true;
+    }
+    return false;
+}
+
+static int publish(struct listeners *all, bool is_replacing, struct error *err)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (is_new(l) && replaces(all, l) == is_replacing && listener_publish(l, err) == -1)
+            return error_prefix(err, "%s", l->planned->origin);
+    }
+    return 0;
+}
+
+int listeners_switch(struct listeners *all, struct config *config, struct error *err)
+{
+    /* Replacing cannot be undone, and comes last: that a name can be given in this directory is
+     * known by then. */
+    if (publish(all, false, err) == -1 || publish(all, true, err) == -1) {
+        give_up(all);
+        return -1;
+    }
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->planned != NULL) {
+            service_configure(l->service, config, l->planned);
+        } else {
+            listener_drain(l);
+            listener_close(l);
+        }
+        l->planned = NULL;
+    }
+    listeners_forget_closed(all);
+    return 0;
+}
+
+void listeners_serve(struct listeners *all, const struct router *router)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next)
+        l->service->router = router;
+}
+
+void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *accept, void *arg)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->fd != -1)
+            listener_start(l, fd_max, accept, arg);
+    }
+}
+
+void listeners_forget_closed(struct listeners *all)
+{
+    struct listener **link = &all->first;
+
+    while (*link != NULL) {
+        struct listener *l = *link;
+
+        if (l->fd == -1 && l->clients == 0) {
+            *link = l->next;
+            listener_free(&l);
+        } else {
+            link = &l->next;
+        }
+    }
+}
+
+void listeners_drain(struct listeners *all)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next)
+        listener_drain(l);
+}
+
+void listeners_close(struct listeners *all)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next)
+        listener_close(l);
+}
+
+void listeners_free(struct listeners *all)
+{
+    listeners_close(all);
+    listeners_forget_closed(all);
+}
