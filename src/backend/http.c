@@ -10,6 +10,7 @@
 #include "podop/buf.h"
 #include "podop/clock.h"
 #include "podop/mem.h"
+#include "podop/priority.h"
 
 #include <curl/curl.h>
 #include <ev.h>
@@ -759,7 +760,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     http->loop = loop;
     ev_init(&http->timer, on_timer_ready);
     ev_init(&http->kick, on_kick);
-    ev_set_priority(&http->kick, -1); /* after all that this wake-up brought: one call for all */
+    ev_set_priority(&http->kick, PRIORITY_HTTP);
     ev_init(&http->idle, on_idle);
     http->timer.data = http->kick.data = http->idle.data = http;
     http_set_pool(http, pool);

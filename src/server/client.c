@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include "podop/mem.h"
+#include "podop/priority.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -294,7 +295,7 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     buf_init(&c->out, SIZE_MAX);
     ev_io_init(&c->io, on_io, fd, EV_READ);
     ev_prepare_init(&c->work, on_work);
-    ev_set_priority(&c->work, -2); /* after every answer of this wake-up, to write them at once */
+    ev_set_priority(&c->work, PRIORITY_CLIENTS);
     ev_init(&c->timer, on_timer);
     c->io.data = c->work.data = c->timer.data = c;
     c->next = world->first;

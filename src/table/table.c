@@ -7,28 +7,84 @@
 #include "podop/clock.h"
 #include "podop/hash.h"
 #include "podop/mem.h"
+#include "podop/priority.h"
 
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHARED_SLOTS = 1024 }; /* a chain each: lookups under way are some thousands at most */
+enum {
+    SHARED_SLOTS = 1024,        /* a chain each: lookups under way are some thousands at most */
+    USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
+};
 
 static const struct table_ops *const table_types[] = {&table_url, &table_json};
 
-/* A caller's wait; the identity of its key is behind it, in the same piece of memory. An answer
- * that is known at once is kept here until the loop delivers it. */
+/* A caller's wait. An answer that is known at once is kept here until the loop delivers it. */
 struct table_op {
     struct table *table;                /* a reference */
-    struct fetch *fetch;                /* NULL: the answer is known, and ready is pending */
-    struct table_op *next, **prev_next; /* who waits for the same fetch */
+    struct fetch *fetch;                /* NULL: the answer is known */
+    struct table_op *next, **prev_next; /* in the fetch's list or among those that are ready */
     table_done_fn *done;
     void *arg;
-    ev_prepare ready; /* never started, only fed */
     struct reply reply;
-    char *reply_bytes; /* what reply points to */
+    char *reply_bytes; /* what reply points to, unless that is behind this struct */
 };
+
+static void list_init(struct op_list *list)
+{
+    *list = (struct op_list){.last = &list->first};
+}
+
+static void list_add(struct op_list *list, struct table_op *op)
+{
+    op->next = NULL;
+    op->prev_next = list->last;
+    *list->last = op;
+    list->last = &op->next;
+}
+
+static void list_remove(struct op_list *list, struct table_op *op)
+{
+    *op->prev_next = op->next;
+    if (op->next != NULL)
+        op->next->prev_next = op->prev_next;
+    else
+        list->last = op->prev_next;
+}
+
+static struct table_op *op_new(struct table *table, table_done_fn *done, void *arg, size_t more)
+{
+    struct table_op *op = xmalloc(sizeof(*op) + more);
+
+    *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
+    return op;
+}
+
+static void op_free(struct table_op *op)
+{
+    table_unref(&op->table);
+    free(op->reply_bytes);
+    free(op);
+}
+
+/* One watcher for all, not one each: libev calls what was fed to it newest first, and answers that
+ * are out of order have to wait for each other. done may cancel any other, or ask for more. */
+static void deliver(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct table *t = table_ref(w->data); /* the last op may have the last reference */
+    struct table_op *op;
+
+    (void)loop;
+    (void)revents;
+    while ((op = t->ready.first) != NULL) {
+        list_remove(&t->ready, op);
+        op->done(op->arg, &op->reply);
+        op_free(op);
+    }
+    table_unref(&t);
+}
 
 static void copy_strings(struct string_list *to, const struct string_list *from)
 {
@@ -112,6 +168,10 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .memory = memory_new(&config->cache),
         .shares = config->share,
     };
+    list_init(&t->ready);
+    ev_prepare_init(&t->deliver, deliver);
+    ev_set_priority(&t->deliver, PRIORITY_ANSWERS);
+    t->deliver.data = t;
     copy_strings(&t->skip, &config->skip);
     if (config->write_behind_ms > 0)
         t->hold = hold_new(t, config->write_behind_ms);
@@ -155,6 +215,7 @@ void table_unref(struct table **ptable)
     *ptable = NULL;
     if (t == NULL || --t->refs > 0)
         return;
+    ev_clear_pending(t->env.loop, &t->deliver);
     hold_free(&t->hold);
     memory_unref(t->memory);
     free(t->shared);
@@ -209,23 +270,6 @@ bool table_skips(const struct table *t, struct span key)
     return matches;
 }
 
-static void op_free(struct table_op *op)
-{
-    table_unref(&op->table);
-    free(op->reply_bytes);
-    free(op);
-}
-
-static void op_ready(struct ev_loop *loop, ev_prepare *w, int revents)
-{
-    struct table_op *op = w->data;
-
-    (void)loop;
-    (void)revents;
-    op->done(op->arg, &op->reply);
-    op_free(op);
-}
-
 static struct span append(char **to, struct span bytes)
 {
     struct span copy = {*to, bytes.len};
@@ -237,20 +281,50 @@ static struct span append(char **to, struct span bytes)
     return copy;
 }
 
-/* Keeps a copy of reply and has the loop deliver it, right after the callback now running. */
+/* Most often both values are the same bytes, which are copied once. */
+static bool is_one_value(const struct reply *reply)
+{
+    return reply->map_value.ptr == reply->dict_value.ptr &&
+           reply->map_value.len == reply->dict_value.len;
+}
+
+static size_t reply_bytes(const struct reply *reply)
+{
+    return reply->map_value.len + (is_one_value(reply) ? 0 : reply->dict_value.len) +
+           reply->reason.len;
+}
+
+/* Keeps a copy of reply, its bytes in memory, and has the loop deliver it, right after the callback
+ * now running. */
+static void op_answer(struct table_op *op, const struct reply *reply, char *memory)
+{
+    struct table *t = op->table;
+
+    op->reply.status = reply->status;
+    op->reply.map_value = append(&memory, reply->map_value);
+    op->reply.dict_value =
+        is_one_value(reply) ? op->reply.map_value : append(&memory, reply->dict_value);
+    op->reply.reason = append(&memory, reply->reason);
+    list_add(&t->ready, op);
+    ev_feed_event(t->env.loop, &t->deliver, EV_CUSTOM);
+}
+
+/* For an op that has waited; op_new_answered() spares the second piece of memory. */
 static void deliver_later(struct table_op *op, const struct reply *reply)
 {
-    bool is_one = reply->map_value.ptr == reply->dict_value.ptr &&
-                  reply->map_value.len == reply->dict_value.len;
-    size_t bytes = reply->map_value.len + (is_one ? 0 : reply->dict_value.len) + reply->reason.len;
-    char *at = bytes == 0 ? NULL : xmalloc(bytes);
+    size_t bytes = reply_bytes(reply);
 
-    op->reply_bytes = at;
-    op->reply.status = reply->status;
-    op->reply.map_value = append(&at, reply->map_value);
-    op->reply.dict_value = is_one ? op->reply.map_value : append(&at, reply->dict_value);
-    op->reply.reason = append(&at, reply->reason);
-    ev_feed_event(op->table->env.loop, &op->ready, EV_CUSTOM);
+    op->reply_bytes = bytes == 0 ? NULL : xmalloc(bytes);
+    op_answer(op, reply, op->reply_bytes);
+}
+
+static struct table_op *op_new_answered(struct table *table, table_done_fn *done, void *arg,
+                                        const struct reply *reply)
+{
+    struct table_op *op = op_new(table, done, arg, reply_bytes(reply));
+
+    op_answer(op, reply, (char *)(op + 1));
+    return op;
 }
 
 /* What tells one key from another, whoever asks: the same bytes mean the same answer. */
@@ -292,18 +366,12 @@ void table_forget(struct table *t, const struct transaction *transaction)
 static void op_wait(struct table_op *op, struct fetch *fetch)
 {
     op->fetch = fetch;
-    op->next = fetch->waiting;
-    op->prev_next = &fetch->waiting;
-    if (op->next != NULL)
-        op->next->prev_next = &op->next;
-    fetch->waiting = op;
+    list_add(&fetch->waiting, op);
 }
 
 static void op_leave(struct table_op *op)
 {
-    *op->prev_next = op->next;
-    if (op->next != NULL)
-        op->next->prev_next = op->prev_next;
+    list_remove(&op->fetch->waiting, op);
     op->fetch = NULL;
 }
 
@@ -387,8 +455,8 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     }
     fetch_unlink(fetch);
     fetch->is_finished = true;
-    while (fetch->waiting != NULL) {
-        struct table_op *op = fetch->waiting;
+    while (fetch->waiting.first != NULL) {
+        struct table_op *op = fetch->waiting.first;
 
         op_leave(op);
         /* Later, when the caller has not been given op yet, or when the reply is the cache's own,
@@ -419,6 +487,7 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
         .generation = t->memory->generation,
         .is_starting = true,
     };
+    list_init(&fetch->waiting);
     fetch->key.is_private = key->is_private;
     fetch->key.user = (struct span){fetch->identity.ptr + 1, key->is_private ? key->user.len : 0};
     fetch->key.key = span_skip(fetch->identity, identity.len - key->key.len);
@@ -448,41 +517,48 @@ static void ask(struct table_op *op, const struct table_key *key, struct span id
 }
 
 /* What was written and is held back is true before the backend knows it. */
-static bool answer_held(struct table_op *op, const struct table_key *key)
+static struct table_op *answer_held(struct table *t, const struct change *held, table_done_fn *done,
+                                    void *arg)
 {
-    struct table *t = op->table;
-    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
     struct reply reply = {.status = REPLY_MISS};
+    struct table_op *op;
     struct buf scratch;
 
-    if (held == NULL)
-        return false;
     buf_init(&scratch, SIZE_MAX);
     if (held->kind == CHANGE_SET)
         t->ops->read_back(t, held->value, &scratch, &reply);
-    deliver_later(op, &reply);
+    op = op_new_answered(t, done, arg, &reply);
     buf_deinit(&scratch);
-    return true;
+    return op;
+}
+
+static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
+                                table_done_fn *done, void *arg)
+{
+    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
+    struct reply reply = {.status = REPLY_MISS};
+    struct table_op *op;
+
+    if (held != NULL)
+        return answer_held(t, held, done, arg);
+    if (table_skips(t, key->key) ||
+        (t->memory->cache != NULL && cache_get(t->memory->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
+        return op_new_answered(t, done, arg, &reply);
+    op = op_new(t, done, arg, 0);
+    ask(op, key, identity);
+    return op;
 }
 
 struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
                               void *arg)
 {
-    struct table_op *op = xmalloc(sizeof(*op) + identity_len(key));
-    struct span identity = identify((char *)(op + 1), key);
-    struct reply reply = {.status = REPLY_MISS};
+    char usual[USUAL_IDENTITY_BYTES];
+    size_t len = identity_len(key);
+    char *bytes = len <= sizeof(usual) ? usual : xmalloc(len);
+    struct table_op *op = look_up(table, key, identify(bytes, key), done, arg);
 
-    *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
-    ev_prepare_init(&op->ready, op_ready);
-    op->ready.data = op;
-    if (answer_held(op, key))
-        return op;
-    if (table_skips(table, key->key) ||
-        (table->memory->cache != NULL &&
-         cache_get(table->memory->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
-        deliver_later(op, &reply);
-    else
-        ask(op, key, identity);
+    if (bytes != usual)
+        free(bytes);
     return op;
 }
 
@@ -496,10 +572,10 @@ void table_op_cancel(struct table_op **pop)
     *pop = NULL;
     fetch = op->fetch;
     if (fetch == NULL) {
-        ev_clear_pending(op->table->env.loop, &op->ready);
+        list_remove(&op->table->ready, op);
     } else {
         op_leave(op);
-        if (fetch->waiting == NULL &&
+        if (fetch->waiting.first == NULL &&
             !fetch->is_finished) { /* it was the last who wanted to know */
             fetch_unlink(fetch);
             fetch->table->ops->cancel(fetch);

@@ -20,6 +20,11 @@ struct table_memory {
     uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
 };
 
+/* Lookups that wait for the same event, oldest first. */
+struct op_list {
+    struct table_op *first, **last;
+};
+
 /* Every type's struct begins with this one; table.c fills it. */
 struct table {
     const struct table_ops *ops;
@@ -34,6 +39,8 @@ struct table {
     bool shares;       /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
+    struct op_list ready; /* their answers are known; the loop delivers them */
+    ev_prepare deliver;   /* never started, only fed, once for all that are ready */
 };
 
 /* One question to a type: who waits for its answer is table.c's business. A type's struct begins
@@ -43,7 +50,7 @@ struct fetch {
     struct span identity; /* what the cache knows the key by */
     struct table_key key;
     uint64_t deadline_at_ms;
-    struct table_op *waiting;
+    struct op_list waiting;
     struct fetch *next_shared;
     uint64_t generation;
     bool is_starting; /* start() has not returned yet */

@@ -10,6 +10,7 @@ enum { LONG_MS = 1000000 };
 
 static struct ev_loop *loop;
 static struct fake_table fake;
+static unsigned answered; /* callers */
 
 #define WITH(test, setup) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
@@ -17,6 +18,7 @@ static struct fake_table fake;
 struct caller {
     struct table_op *op;
     unsigned answers;
+    unsigned turn; /* how many had been answered by then, of all callers */
     enum reply_status status;
     char map[64], dict[64], reason[64];
     void (*then)(struct caller *caller); /* called in done; may be NULL */
@@ -38,6 +40,7 @@ static void on_reply(void *arg, const struct reply *reply)
     assert_non_null(c->op); /* the caller has it before it is called */
     c->op = NULL;
     c->answers++;
+    c->turn = answered++;
     c->status = reply->status;
     if (c->then != NULL)
         c->then(c);
@@ -95,6 +98,7 @@ static bool at_once(struct span key, struct reply *reply)
 static int setup_with(const struct table_config *config)
 {
     loop = ev_loop_new(EVFLAG_AUTO);
+    answered = 0;
     fake_table_open(&fake, "fake", config, loop);
     fake.answers_at_once = at_once;
     return 0;
@@ -284,6 +288,87 @@ static void test_table_cancel_another_from_done(void **state)
     assert_int_equal(fake.cancelled, 1);
 }
 
+/* Out of order they would have to wait for each other before they can be sent. */
+static void test_table_oldest_first(void **state)
+{
+    static const char *const keys[] = {"now", "hit", "now1", "now", "hit", "hit", "now2"};
+    struct caller first = {0}, callers[ARRAY_LEN(keys)] = {{0}};
+
+    (void)state;
+    ask(&first, fake.table, "hit");
+    fake_table_answer(&fake, 0, &(struct reply){.status = REPLY_MISS});
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        ask(&callers[i], fake.table, keys[i]);
+    table_op_cancel(&callers[0].op); /* the oldest, one between and the newest */
+    table_op_cancel(&callers[3].op);
+    table_op_cancel(&callers[6].op);
+    ask(&callers[6], fake.table, "hit");
+    run();
+    assert_int_equal(callers[1].turn, 1); /* behind first */
+    assert_int_equal(callers[2].turn, 2);
+    assert_int_equal(callers[4].turn, 3);
+    assert_int_equal(callers[5].turn, 4);
+    assert_int_equal(callers[6].turn, 5);
+    assert_int_equal(answered, 6);
+}
+
+static void test_table_shared_oldest_first(void **state)
+{
+    struct caller callers[4] = {{0}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(callers); i++)
+        ask(&callers[i], fake.table, "key");
+    table_op_cancel(&callers[3].op);
+    ask(&callers[3], fake.table, "key");
+    table_op_cancel(&callers[1].op);
+    fake_table_answer(&fake, 0, &(struct reply){.status = REPLY_MISS});
+    assert_int_equal(callers[0].turn, 0);
+    assert_int_equal(callers[2].turn, 1);
+    assert_int_equal(callers[3].turn, 2);
+    assert_int_equal(answered, 3);
+}
+
+/* While answers that are ready are handed out: the next, the last, and one between them go. */
+static void test_table_cancel_neighbours_from_done(void **state)
+{
+    (void)state;
+    for (size_t gone = 1; gone < 4; gone++) {
+        struct caller callers[4] = {{0}}, late = {0};
+
+        callers[0].then = then_cancel;
+        callers[0].then_arg = &callers[gone];
+        for (size_t i = 0; i < ARRAY_LEN(callers); i++)
+            ask(&callers[i], fake.table, "now");
+        run();
+        for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
+            if (i == gone)
+                assert_int_equal(callers[i].answers, 0);
+            else
+                assert_found(&callers[i], "now");
+        }
+        ask(&late, fake.table, "now"); /* the list is whole */
+        run();
+        assert_found(&late, "now");
+    }
+}
+
+static void test_table_all_cancelled_before_the_loop(void **state)
+{
+    struct caller callers[2] = {{0}}, late = {0};
+
+    (void)state;
+    ask(&callers[0], fake.table, "now");
+    ask(&callers[1], fake.table, "now");
+    table_op_cancel(&callers[1].op);
+    table_op_cancel(&callers[0].op);
+    run();
+    assert_int_equal(answered, 0);
+    ask(&late, fake.table, "now");
+    run();
+    assert_found(&late, "now");
+}
+
 static void then_ask(struct caller *c)
 {
     struct caller *next = c->then_arg;
@@ -304,6 +389,31 @@ static void test_table_ask_from_done(void **state)
     assert_found(&first, "now");
     assert_found(&second, "now");
     assert_found(&third, "now");
+}
+
+/* The last answer takes the last reference with it, while the loop hands answers out; or who waited
+ * gives up before that. */
+static void test_table_ends_with_its_last_answer(void **state)
+{
+    (void)state;
+    for (int is_cancelled = 0; is_cancelled <= 1; is_cancelled++) {
+        struct caller c = {0};
+        bool is_closed = false;
+
+        loop = ev_loop_new(EVFLAG_AUTO);
+        fake_table_open(&fake, "old", &(struct table_config){0}, loop);
+        fake.answers_at_once = at_once;
+        fake.is_closed = &is_closed;
+        ask(&c, fake.table, "now");
+        fake_table_close(&fake);
+        assert_false(is_closed);
+        if (is_cancelled)
+            table_op_cancel(&c.op);
+        run();
+        assert_int_equal(c.answers, !is_cancelled);
+        assert_true(is_closed);
+        ev_loop_destroy(loop);
+    }
 }
 
 /* The configuration was replaced: who waits gets an answer from the old table all the same. */
@@ -669,7 +779,11 @@ int main(void)
         WITH(test_table_cancel_before_the_answer, setup_plain),
         WITH(test_table_cancel_between_answer_and_loop, setup_plain),
         WITH(test_table_cancel_another_from_done, setup_plain),
+        WITH(test_table_oldest_first, setup_cached),
+        WITH(test_table_cancel_neighbours_from_done, setup_plain),
+        WITH(test_table_all_cancelled_before_the_loop, setup_plain),
         WITH(test_table_ask_from_done, setup_plain),
+        cmocka_unit_test(test_table_ends_with_its_last_answer),
         cmocka_unit_test(test_table_lives_while_somebody_waits),
         cmocka_unit_test(test_table_skip),
         WITH(test_table_cache, setup_cached),
@@ -677,6 +791,7 @@ int main(void)
         WITH(test_table_cache_keeps_keys_apart, setup_cached),
         WITH(test_table_shared_keeps_keys_apart, setup_shared),
         WITH(test_table_shared_answers_all, setup_shared),
+        WITH(test_table_shared_oldest_first, setup_shared),
         WITH(test_table_shared_all_cancelled, setup_shared),
         WITH(test_table_shared_cancel_from_done, setup_shared),
         WITH(test_table_shared_ask_from_done, setup_shared),

@@ -1,0 +1,12 @@
+/* priority.h - in which order the loop calls back what became pending in one wake-up: the highest
+ * first, and what is not named here has libev's usual 0. */
+#ifndef PODOP_PRIORITY_H
+#define PODOP_PRIORITY_H
+
+enum {
+    PRIORITY_ANSWERS = 0,  /* of tables: with the descriptors, as they become known */
+    PRIORITY_HTTP = -1,    /* libcurl, once for all requests that those led to */
+    PRIORITY_CLIENTS = -2, /* writing to a client, at once all that the others brought for it */
+};
+
+#endif

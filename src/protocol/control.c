@@ -1,0 +1,338 @@
+/* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one JSON
+ * object a line, and one for each answer, in order. podop(8) has the commands. */
+#include "podop/protocol.h"
+
+#include "owed.h"
+
+#include "podop/json_value.h"
+#include "podop/mem.h"
+#include "podop/tabline.h"
+
+#include <stdlib.h>
+
+enum {
+    LINE_BYTES_MAX = 256 * 1024,
+    NOTES_BYTES_MAX = 256 * 1024, /* of one explanation */
+};
+
+struct control_session {
+    struct session_io io;
+    struct owed_queue owed;
+};
+
+struct control_request {
+    struct owed owed;
+    struct control_session *session;
+    struct table_op *op; /* of an explanation */
+    struct buf notes;
+};
+
+/* What a request may hold; absent members are NULL. */
+struct order {
+    struct buf command, table, key, user;
+    bool has_key, has_user;
+};
+
+static struct control_session *session_of(struct session *session)
+{
+    return (struct control_session *)session;
+}
+
+static const struct control_session *const_session_of(const struct session *session)
+{
+    return (const struct control_session *)session;
+}
+
+static void request_free(struct owed *owed)
+{
+    struct control_request *r = CONTAINER_OF(owed, struct control_request, owed);
+
+    table_op_cancel(&r->op);
+    buf_deinit(&r->notes);
+    free(r);
+}
+
+static bool control_claims(char first_byte)
+{
+    return first_byte == '{';
+}
+
+static struct session *control_open(const struct session_io *io)
+{
+    struct control_session *s = xcalloc(1, sizeof(*s));
+
+    s->io = *io;
+    service_ref(s->io.service);
+    owed_init(&s->owed, s->io.out, request_free);
+    return (struct session *)s;
+}
+
+static void control_close(struct session **psession)
+{
+    struct control_session *s = session_of(*psession);
+
+    if (s == NULL)
+        return;
+    *psession = NULL;
+    owed_deinit(&s->owed);
+    service_unref(&s->io.service);
+    free(s);
+}
+
+static size_t control_owed(const struct session *session)
+{
+    return const_session_of(session)->owed.count;
+}
+
+static bool control_is_full(const struct session *session)
+{
+    const struct control_session *s = const_session_of(session);
+
+    return s->owed.count >= SESSION_OWED_MAX || s->io.out->len >= SESSION_OUT_BYTES_MAX;
+}
+
+/* Reading a request */
+
+static void order_init(struct order *order)
+{
+    *order = (struct order){.has_key = false};
+    buf_init(&order->command, LINE_BYTES_MAX);
+    buf_init(&order->table, LINE_BYTES_MAX);
+    buf_init(&order->key, LINE_BYTES_MAX);
+    buf_init(&order->user, LINE_BYTES_MAX);
+}
+
+static void order_deinit(struct order *order)
+{
+    buf_deinit(&order->command);
+    buf_deinit(&order->table);
+    buf_deinit(&order->key);
+    buf_deinit(&order->user);
+}
+
+static bool take_text(struct span line, const char *pointer, struct buf *to)
+{
+    if (!json_select(&line, span_of(pointer)) || json_kind(line) != JSON_STRING)
+        return false;
+    json_add_text(to, line);
+    return true;
+}
+
+static bool order_parse(struct order *order, struct span line)
+{
+    struct error ignored;
+
+    if (json_check(line, &ignored) == -1 || json_kind(line) != JSON_OBJECT ||
+        !take_text(line, "/command", &order->command))
+        return false;
+    take_text(line, "/table", &order->table);
+    order->has_key = take_text(line, "/key", &order->key);
+    order->has_user = take_text(line, "/user", &order->user);
+    return true;
+}
+
+static bool is_command(const struct order *order, struct span name)
+{
+    return span_equal(buf_span(&order->command), name);
+}
+
+static struct table_key key_of(const struct order *order)
+{
+    return (struct table_key){
+        .key = buf_span(&order->key), .user = buf_span(&order->user), .is_private = order->has_user};
+}
+
+/* Writing an answer */
+
+static struct buf *begin(struct control_request *r, bool is_ok)
+{
+    struct buf *out = owed_begin(&r->session->owed, &r->owed);
+
+    buf_add(out, is_ok ? SPAN("{\"ok\":true") : SPAN("{\"ok\":false"));
+    return out;
+}
+
+static void end(struct control_request *r)
+{
+    struct owed_queue *queue = &r->session->owed;
+
+    buf_add(owed_begin(queue, &r->owed), SPAN("}\n"));
+    owed_end(queue, &r->owed);
+}
+
+static void add_member(struct buf *out, struct span name, struct span text)
+{
+    buf_add_char(out, ',');
+    json_add_string(out, name);
+    buf_add_char(out, ':');
+    json_add_bytes(out, text);
+}
+
+static void refuse(struct control_request *r, const char *why, struct span name)
+{
+    struct buf *out = begin(r, false);
+    struct buf text;
+
+    buf_init(&text, SIZE_MAX);
+    buf_add(&text, span_of(why));
+    buf_add(&text, name);
+    add_member(out, SPAN("error"), buf_span(&text));
+    buf_deinit(&text);
+    end(r);
+}
+
+/* The commands */
+
+static void add_fault(void *arg, const char *text)
+{
+    struct buf *faults = arg;
+
+    if (faults->len > 0)
+        buf_add_char(faults, ',');
+    json_add_bytes(faults, span_of(text));
+}
+
+static void reload(struct control_request *r)
+{
+    const struct admin *admin = r->session->io.service->admin;
+    struct buf faults;
+    struct buf *out;
+    int status;
+
+    buf_init(&faults, SIZE_MAX);
+    status = admin->reload(admin->arg, add_fault, &faults);
+    out = begin(r, status == 0);
+    if (status == -1) {
+        add_member(out, SPAN("error"), SPAN("nothing has changed"));
+        buf_add(out, SPAN(",\"faults\":["));
+        buf_add(out, buf_span(&faults));
+        buf_add_char(out, ']');
+    }
+    buf_deinit(&faults);
+    end(r);
+}
+
+static void stats(struct control_request *r)
+{
+    const struct admin *admin = r->session->io.service->admin;
+    struct buf *out = begin(r, true);
+
+    buf_add_char(out, ',');
+    admin->stats(admin->arg, out);
+    end(r);
+}
+
+static void flush(struct control_request *r, const struct order *order, struct table *table)
+{
+    const struct table_key key = key_of(order);
+
+    if (order->has_key)
+        table_drop(table, &key);
+    else
+        table_clear(table);
+    begin(r, true);
+    end(r);
+}
+
+static void explained(void *arg, const struct reply *reply)
+{
+    struct control_request *r = arg;
+    struct control_session *s = r->session;
+    struct buf *out = begin(r, true);
+
+    r->op = NULL;
+    add_member(out, SPAN("status"), span_of(reply_status_name(reply->status)));
+    if (reply->status == REPLY_FOUND) {
+        add_member(out, SPAN("postfix"), reply->map_value);
+        add_member(out, SPAN("dovecot"), reply->dict_value);
+    } else if (reply->reason.len > 0) {
+        add_member(out, SPAN("reason"), reply->reason);
+    }
+    buf_add(out, SPAN(",\"notes\":["));
+    buf_add(out, buf_span(&r->notes));
+    buf_add_char(out, ']');
+    end(r);
+    s->io.wake(s->io.wake_arg);
+}
+
+static void explain(struct control_request *r, const struct order *order, struct table *table)
+{
+    const struct table_key key = key_of(order);
+
+    if (!order->has_key)
+        refuse(r, "'key' is missing", SPAN(""));
+    else
+        r->op = table_explain(table, &key, &r->notes, explained, r);
+}
+
+static void run(struct control_request *r, const struct order *order)
+{
+    bool is_explain = is_command(order, SPAN("explain"));
+    struct table *table;
+
+    if (is_command(order, SPAN("stats"))) {
+        stats(r);
+        return;
+    }
+    if (is_command(order, SPAN("reload"))) {
+        reload(r);
+        return;
+    }
+    if (!is_explain && !is_command(order, SPAN("flush"))) {
+        refuse(r, "no such command: ", buf_span(&order->command));
+        return;
+    }
+    table = service_find_table(r->session->io.service, buf_span(&order->table));
+    if (table == NULL)
+        refuse(r, "no such table: ", buf_span(&order->table));
+    else if (is_explain)
+        explain(r, order, table);
+    else
+        flush(r, order, table);
+}
+
+static void on_line(struct control_session *s, struct span line)
+{
+    struct control_request *r = xcalloc(1, sizeof(*r));
+    struct order order;
+
+    r->session = s;
+    buf_init(&r->notes, NOTES_BYTES_MAX);
+    owed_add(&s->owed, &r->owed);
+    order_init(&order);
+    if (order_parse(&order, line))
+        run(r, &order);
+    else
+        refuse(r, "a request is a JSON object with a 'command'", SPAN(""));
+    order_deinit(&order);
+}
+
+static enum feed control_feed(struct session *session, struct span in, size_t *used)
+{
+    struct control_session *s = session_of(session);
+
+    *used = 0;
+    while (!control_is_full(session)) {
+        struct span line;
+        size_t taken;
+
+        switch (tabline_parse(span_skip(in, *used), LINE_BYTES_MAX, &line, &taken)) {
+        case PARSE_MORE: return FEED_OK;
+        case PARSE_BAD: return FEED_BAD;
+        case PARSE_DONE: break;
+        }
+        *used += taken;
+        on_line(s, line);
+    }
+    return FEED_OK;
+}
+
+const struct protocol_ops protocol_control = {
+    .name = "control",
+    .claims = control_claims,
+    .open = control_open,
+    .feed = control_feed,
+    .owed = control_owed,
+    .is_full = control_is_full,
+    .close = control_close,
+};
