@@ -17,7 +17,7 @@ void buf_deinit(struct buf *b)
     buf_init(b, b->max);
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+char *buf_grow(struct buf *b, size_t n)
 {
     if (b->is_over || n > b->max - b->len) {
         b->is_over = true;
@@ -33,21 +33,6 @@ char *buf_reserve(struct buf *b, size_t n)
         b->ptr = xrealloc(b->ptr, b->cap);
     }
     return b->ptr == NULL ? NULL : b->ptr + b->len; /* NULL: no room was asked for, none given */
-}
-
-void buf_add(struct buf *b, struct span bytes)
-{
-    char *to = buf_reserve(b, bytes.len);
-
-    if (to == NULL || bytes.len == 0)
-        return;
-    memcpy(to, bytes.ptr, bytes.len);
-    b->len += bytes.len;
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    buf_add(b, (struct span){&c, 1});
 }
 
 void buf_add_uint(struct buf *b, uint64_t n)
