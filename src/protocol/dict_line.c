@@ -5,8 +5,9 @@
 bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
 {
     struct span rest, field;
+    bool has_escapes;
 
-    *out = (struct dict_line){0};
+    out->count = 0;
     for (size_t i = 0; i < DICT_FIELDS_MAX; i++)
         out->field[i] = SPAN("");
     if (line.len == 0)
@@ -15,14 +16,20 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
     rest = span_skip(line, 1);
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* raw: one in a field is escaped */
         rest.len--;
-    buf_clear(text);
-    buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
+    has_escapes = span_has_byte(rest, '\1');
+    if (has_escapes) {
+        buf_clear(text);
+        buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
+    }
     while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field)) {
-        size_t begin = text->len;
+        if (has_escapes) {
+            size_t begin = text->len;
 
-        tabline_unescape(text, field);
-        if (text->len > begin) /* else it is empty as it is */
-            out->field[out->count] = (struct span){text->ptr + begin, text->len - begin};
+            tabline_unescape(text, field);
+            field = (struct span){text->ptr + begin, text->len - begin};
+        }
+        if (field.len > 0) /* else it is empty as it is */
+            out->field[out->count] = field;
         out->count++;
     }
     return true;

@@ -17,7 +17,8 @@ struct dict_line {
     size_t count;
 };
 
-/* text keeps the bytes that the fields point to. false: an empty line. */
+/* The fields point into line, or into text where something in it is escaped. false: an empty line.
+ */
 bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text);
 
 /* Decimal, 0 to max; false for anything else. */

@@ -1,5 +1,8 @@
 #include "podop/tabline.h"
 
+/* All bytes that are escaped are up to here: what is above needs no closer look. */
+static const char ESCAPED_MAX = '\r';
+
 /* What stands behind "\1" for a byte, or 0 for a byte that stands for itself. */
 static char code_of(char byte)
 {
@@ -75,7 +78,7 @@ void tabline_escape(struct buf *out, struct span bytes)
     size_t done = 0;
 
     for (size_t i = 0; i < bytes.len; i++) {
-        char code = code_of(bytes.ptr[i]);
+        char code = (unsigned char)bytes.ptr[i] > ESCAPED_MAX ? '\0' : code_of(bytes.ptr[i]);
 
         if (code == '\0')
             continue;
