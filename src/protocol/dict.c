@@ -426,24 +426,26 @@ static void run(struct dict_request *r)
 static struct dict_request *request_new(struct dict_session *s, enum request_kind kind,
                                         bool is_owed, struct span name, struct span user)
 {
-    struct dict_request *r = xcalloc(1, sizeof(*r) + name.len + user.len);
+    struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
     struct table *table = service_find_table(s->io.service, s->name);
 
-    r->session = s;
-    r->table = table == NULL ? NULL : table_ref(table);
-    r->kind = kind;
-    r->arrived_at_ms = clock_now_ms();
+    *r = (struct dict_request){
+        .session = s,
+        .table = table == NULL ? NULL : table_ref(table),
+        .kind = kind,
+        .is_owed = is_owed,
+        .arrived_at_ms = clock_now_ms(),
+        .name = {r->bytes, name.len},
+        .user = {r->bytes + name.len, user.len},
+        .prev_next = s->last,
+    };
     if (name.len > 0)
         memcpy(r->bytes, name.ptr, name.len);
     if (user.len > 0)
         memcpy(r->bytes + name.len, user.ptr, user.len);
-    r->name = (struct span){r->bytes, name.len};
-    r->user = (struct span){r->bytes + name.len, user.len};
-    r->prev_next = s->last;
     *s->last = r;
     s->last = &r->next;
     s->count++;
-    r->is_owed = is_owed;
     if (is_owed)
         owed_add(&s->owed, &r->owed);
     return r;
