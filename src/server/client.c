@@ -10,7 +10,8 @@
 
 enum {
     SCRATCH_BYTES = 64 * 1024,
-    READS_PER_WAKEUP = 4, /* then others have their turn */
+    READS_PER_WAKEUP = 4,        /* then others have their turn */
+    SPARE_OUT_BYTES_MAX = 16384, /* a larger buffer is given back at once */
 };
 
 static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words and hang up */
@@ -58,6 +59,27 @@ static void client_free(struct client **pclient)
     free(c);
     if (world->on_gone != NULL)
         world->on_gone(world->on_gone_arg);
+}
+
+/* An idle client owns no buffer: its output borrows one until it is written. */
+static void out_take(struct client *c)
+{
+    struct client_world *world = c->world;
+
+    if (c->out.ptr == NULL && world->spare_out_count > 0)
+        c->out = world->spare_out[--world->spare_out_count];
+}
+
+static void out_give_back(struct client *c)
+{
+    struct client_world *world = c->world;
+
+    if (c->out.cap > SPARE_OUT_BYTES_MAX || world->spare_out_count == SPARE_OUTS_MAX) {
+        buf_deinit(&c->out);
+    } else if (c->out.ptr != NULL) {
+        world->spare_out[world->spare_out_count++] = c->out;
+        buf_init(&c->out, SIZE_MAX);
+    }
 }
 
 static bool is_full(const struct client *c)
@@ -178,6 +200,7 @@ static bool is_hung_up(int fd)
 /* Reads what is there and the session has room for. false: the connection is broken. */
 static bool read_requests(struct client *c)
 {
+    out_take(c);
     for (int i = 0; i < READS_PER_WAKEUP && c->phase == PHASE_OPEN && !is_full(c); i++) {
         ssize_t n = read(c->io.fd, c->world->scratch, SCRATCH_BYTES);
 
@@ -203,14 +226,16 @@ static bool flush(struct client *c)
 {
     ssize_t n;
 
-    if (c->out.len == 0)
+    if (c->out.len == 0) {
+        out_give_back(c);
         return true;
+    }
     n = send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
     if (n == -1)
         return errno == EAGAIN || errno == EINTR;
     buf_drop(&c->out, (size_t)n);
     if (c->out.len == 0)
-        buf_deinit(&c->out);
+        out_give_back(c);
     return true;
 }
 
@@ -319,6 +344,8 @@ void client_world_deinit(struct client_world *world)
 
         client_free(&c);
     }
+    while (world->spare_out_count > 0)
+        buf_deinit(&world->spare_out[--world->spare_out_count]);
     free(world->scratch);
 }
 

@@ -5,7 +5,13 @@
 
 #include "listener.h"
 
+#include "podop/buf.h"
+
 struct client;
+
+enum {
+    SPARE_OUTS_MAX = 16
+}; /* more clients are seldom answered before one of them is written to */
 
 /* What all clients of one server share. */
 struct client_world {
@@ -16,6 +22,8 @@ struct client_world {
     void (*on_gone)(void *arg); /* after each client that left; may be NULL */
     void *on_gone_arg;
     char *scratch; /* what is read goes here first: idle clients own no buffer */
+    struct buf spare_out[SPARE_OUTS_MAX]; /* empty, for answers that go out in the same wake-up */
+    unsigned spare_out_count;
 };
 
 void client_world_init(struct client_world *world, struct ev_loop *loop, struct log *log);
