@@ -1,8 +1,5 @@
 #include "podop/tabline.h"
 
-/* All bytes that are escaped are up to here: what is above needs no closer look. */
-static const char ESCAPED_MAX = '\r';
-
 /* What stands behind "\1" for a byte, or 0 for a byte that stands for itself. */
 static char code_of(char byte)
 {
@@ -73,18 +70,40 @@ void tabline_unescape(struct buf *out, struct span field)
     }
 }
 
+/* How many bytes at the front stand for themselves, as all above '\r' do. Not each that ends the
+ * run has to be escaped. */
+static size_t plain_prefix(struct span bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t i = 0;
+
+    for (; bytes.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) { /* eight at a time */
+        uint64_t word;
+
+        memcpy(&word, bytes.ptr + i, sizeof(word));
+        if (((word - ones * ('\r' + 1)) & ~word & ones * 0x80) != 0) /* some byte is below */
+            break;
+    }
+    while (i < bytes.len && (unsigned char)bytes.ptr[i] > '\r')
+        i++;
+    return i;
+}
+
 void tabline_escape(struct buf *out, struct span bytes)
 {
-    size_t done = 0;
+    while (bytes.len > 0) {
+        size_t plain = plain_prefix(bytes);
+        char code;
 
-    for (size_t i = 0; i < bytes.len; i++) {
-        char code = (unsigned char)bytes.ptr[i] > ESCAPED_MAX ? '\0' : code_of(bytes.ptr[i]);
-
+        buf_add(out, (struct span){bytes.ptr, plain});
+        bytes = span_skip(bytes, plain);
+        if (bytes.len == 0)
+            return;
+        code = code_of(*bytes.ptr);
         if (code == '\0')
-            continue;
-        buf_add(out, (struct span){bytes.ptr + done, i - done});
-        buf_add(out, (struct span){(const char[]){'\1', code}, 2});
-        done = i + 1;
+            buf_add_char(out, *bytes.ptr);
+        else
+            buf_add(out, (struct span){(const char[]){'\1', code}, 2});
+        bytes = span_skip(bytes, 1);
     }
-    buf_add(out, span_skip(bytes, done));
 }

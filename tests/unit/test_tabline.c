@@ -96,6 +96,36 @@ static void test_tabline_every_byte_comes_back(void **state)
     buf_deinit(&back);
 }
 
+/* Wherever a byte stands in however long a text, it is escaped, and no other is. */
+static void test_tabline_escape_anywhere(void **state)
+{
+    static const char bytes[] = {'\0', '\1', '\t', '\n', '\v', '\r', 14, ' ', 127, -128, -1};
+    char text[20], expected[40];
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(text); len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (size_t i = 0; i < sizeof(bytes); i++) {
+                static const char escaped[] = "01tn\0r"; /* of the first six */
+                bool is_escaped = i < 6 && escaped[i] != '\0';
+                struct buf out;
+
+                memset(text, 'x', len);
+                text[at] = bytes[i];
+                memset(expected, 'x', sizeof(expected));
+                expected[at] = is_escaped ? '\1' : bytes[i];
+                if (is_escaped)
+                    expected[at + 1] = escaped[i];
+                buf_init(&out, SIZE_MAX);
+                tabline_escape(&out, (struct span){text, len});
+                assert_int_equal(out.len, len + is_escaped);
+                assert_memory_equal(out.ptr, expected, out.len);
+                buf_deinit(&out);
+            }
+        }
+    }
+}
+
 static void test_tabline_parse_cut_anywhere(void **state)
 {
     static const struct span lines[] = {TEXT("\n"), TEXT("L\n"), TEXT("Lshared/key\tuser\n"),
@@ -186,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_tabline_escape),
         cmocka_unit_test(test_tabline_unescape_of_others),
         cmocka_unit_test(test_tabline_every_byte_comes_back),
+        cmocka_unit_test(test_tabline_escape_anywhere),
         cmocka_unit_test(test_tabline_parse_cut_anywhere),
         cmocka_unit_test(test_tabline_parse_takes_one_line),
         cmocka_unit_test(test_tabline_parse_limit),
