@@ -100,14 +100,16 @@ static void watch(struct client *c, int events)
 static void set_timer(struct client *c, double seconds)
 {
     c->timer.repeat = seconds;
-    ev_timer_again(c->world->loop, &c->timer); /* 0 stops it */
+    if (seconds > 0 || ev_is_active(&c->timer))
+        ev_timer_again(c->world->loop, &c->timer); /* 0 stops it */
 }
 
 static void wake(void *arg)
 {
     struct client *c = arg;
 
-    ev_feed_event(c->world->loop, &c->work, EV_CUSTOM);
+    if (!ev_is_pending(&c->work))
+        ev_feed_event(c->world->loop, &c->work, EV_CUSTOM);
 }
 
 static bool open_session(struct client *c, char first_byte)

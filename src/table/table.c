@@ -306,7 +306,8 @@ static void op_answer(struct table_op *op, const struct reply *reply, char *memo
         is_one_value(reply) ? op->reply.map_value : append(&memory, reply->dict_value);
     op->reply.reason = append(&memory, reply->reason);
     list_add(&t->ready, op);
-    ev_feed_event(t->env.loop, &t->deliver, EV_CUSTOM);
+    if (!ev_is_pending(&t->deliver))
+        ev_feed_event(t->env.loop, &t->deliver, EV_CUSTOM);
 }
 
 /* For an op that has waited; op_new_answered() spares the second piece of memory. */
