@@ -6,4 +6,7 @@
 
 uint64_t clock_now_ms(void);
 
+/* The same clock as of its last tick: up to 10 ms late, never early, at an eighth of the cost. */
+uint64_t clock_coarse_ms(void);
+
 #endif

@@ -557,7 +557,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     struct http *http = site->http;
     size_t target_bytes = strlen(request->target) + 1;
     struct http_call *call = xmalloc(sizeof(*call) + target_bytes);
-    uint64_t now_ms = clock_now_ms();
+    uint64_t now_ms = clock_coarse_ms();
     uint64_t left_ms = request->deadline_at_ms > now_ms ? request->deadline_at_ms - now_ms : 0;
 
     *call = (struct http_call){

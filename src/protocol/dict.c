@@ -428,13 +428,14 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
 {
     struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
     struct table *table = service_find_table(s->io.service, s->name);
+    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG; /* with the time it took */
 
     *r = (struct dict_request){
         .session = s,
         .table = table == NULL ? NULL : table_ref(table),
         .kind = kind,
         .is_owed = is_owed,
-        .arrived_at_ms = clock_now_ms(),
+        .arrived_at_ms = is_logged ? clock_now_ms() : clock_coarse_ms(),
         .name = {r->bytes, name.len},
         .user = {r->bytes + name.len, user.len},
         .prev_next = s->last,

@@ -388,7 +388,7 @@ static bool is_joinable(const struct fetch *fetch)
     const struct table *t = fetch->table;
 
     return fetch->generation == t->memory->generation &&
-           fetch->deadline_at_ms >= clock_now_ms() + t->timeout_ms / 2;
+           fetch->deadline_at_ms >= clock_coarse_ms() + t->timeout_ms / 2;
 }
 
 static struct fetch *find_shared(struct table *t, struct span identity)
@@ -445,7 +445,7 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
     struct reply reply = *answer;
-    uint64_t now_ms = clock_now_ms();
+    uint64_t now_ms = clock_coarse_ms();
 
     if (!fetch->is_starting) /* else no backend was asked, and it says nothing of one */
         tell_health(t, answer, now_ms);
@@ -484,7 +484,7 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
     *fetch = (struct fetch){
         .table = table_ref(t),
         .identity = append(&memory, identity),
-        .deadline_at_ms = clock_now_ms() + t->timeout_ms,
+        .deadline_at_ms = clock_coarse_ms() + t->timeout_ms,
         .generation = t->memory->generation,
         .is_starting = true,
     };
@@ -543,7 +543,8 @@ static struct table_op *look_up(struct table *t, const struct table_key *key, st
     if (held != NULL)
         return answer_held(t, held, done, arg);
     if (table_skips(t, key->key) ||
-        (t->memory->cache != NULL && cache_get(t->memory->cache, identity, clock_now_ms(), &reply) == CACHE_FRESH))
+        (t->memory->cache != NULL &&
+         cache_get(t->memory->cache, identity, clock_coarse_ms(), &reply) == CACHE_FRESH))
         return op_new_answered(t, done, arg, &reply);
     op = op_new(t, done, arg, 0);
     ask(op, key, identity);
