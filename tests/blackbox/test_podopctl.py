@@ -83,7 +83,6 @@ class AgainstPodop(Get):
     def test_usage(self):
         socket = ["--socket", self.socket]
         for args in ([], socket, ["nosuch", *socket], ["get", *socket], ["get", "t", *socket],
-                     ["get", "t", "k", "more", *socket],
                      ["get", "t", "k", "--nosuch", *socket], ["get", "t", "k", "--socket"],
                      ["get", "t", "k", "--socket", "relative"],
                      ["get", "t", "k", "--as", "sendmail", *socket], ["get", "a b", "k", *socket]):

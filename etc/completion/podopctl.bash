@@ -1,0 +1,38 @@
+# Completion of podopctl(1) for bash.
+
+_podopctl()
+{
+    local word=$2 i command='' options='--socket --timeout --as --user --json --version --help'
+
+    case $3 in
+    -a | --as)
+        mapfile -t COMPREPLY < <(compgen -W 'postfix dovecot' -- "$word")
+        return
+        ;;
+    -s | --socket)
+        compopt -o filenames
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    -u | --user | -t | --timeout | --max)
+        return
+        ;;
+    esac
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        -a | --as | -s | --socket | -u | --user | -t | --timeout | --max) ((i++)) ;;
+        -*) ;;
+        *)
+            command=${COMP_WORDS[i]}
+            break
+            ;;
+        esac
+    done
+    [[ $command == iterate ]] && options+=' --recurse --no-values --max'
+    if [[ $word == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+    elif [[ -z $command ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'get set unset inc iterate' -- "$word")
+    fi
+}
+complete -F _podopctl podopctl

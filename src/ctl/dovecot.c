@@ -1,0 +1,193 @@
+/* dovecot.c - asks as Dovecot does: its dict protocol, in the words of 2.4. */
+#include "speaker.h"
+
+#include "channel.h"
+#include "dict_line.h"
+
+#include "podop/tabline.h"
+
+/* Of an iteration: dict.h of Dovecot 2.4.1. */
+enum { FLAG_RECURSE = 1, FLAG_NO_VALUE = 8 };
+
+static struct span prefix_of(const struct question *q)
+{
+    return q->user != NULL ? SPAN("priv/") : SPAN("shared/");
+}
+
+static void add_field(struct buf *out, struct span bytes)
+{
+    buf_add_char(out, '\t');
+    tabline_escape(out, bytes);
+}
+
+static void add_key(struct buf *out, const struct question *q)
+{
+    buf_add(out, prefix_of(q));
+    tabline_escape(out, q->key);
+}
+
+static void add_user(struct buf *out, const struct question *q)
+{
+    add_field(out, q->user != NULL ? span_of(q->user) : SPAN(""));
+}
+
+static void add_command(struct buf *out, char letter, uint64_t number)
+{
+    buf_add_char(out, letter);
+    buf_add_uint(out, number);
+}
+
+static void dovecot_greet(struct buf *out, struct span table)
+{
+    buf_add(out, SPAN("H4\t0\t0\t"));
+    add_field(out, table);
+    buf_add_char(out, '\n');
+}
+
+static void ask_change(struct buf *out, char letter, const struct question *q, uint32_t number)
+{
+    add_command(out, 'B', number);
+    add_user(out, q);
+    buf_add(out, SPAN("\t0\n")); /* never expires */
+    add_command(out, letter, number);
+    buf_add_char(out, '\t');
+    add_key(out, q);
+    if (letter == 'S')
+        add_field(out, q->value);
+    if (letter == 'A')
+        add_field(out, span_of(q->increment));
+    buf_add_char(out, '\n');
+    add_command(out, 'C', number);
+    buf_add_char(out, '\n');
+}
+
+static void ask_iterate(struct buf *out, const struct question *q)
+{
+    add_command(out, 'I', (q->recurse ? FLAG_RECURSE : 0u) | (q->no_values ? FLAG_NO_VALUE : 0u));
+    buf_add_char(out, '\t');
+    buf_add_uint(out, q->max_rows);
+    buf_add_char(out, '\t');
+    add_key(out, q);
+    add_user(out, q);
+    buf_add_char(out, '\n');
+}
+
+static void dovecot_ask(struct buf *out, const struct question *q, uint32_t number)
+{
+    switch (q->operation) {
+    case OPERATION_GET:
+        buf_add_char(out, 'L');
+        add_key(out, q);
+        add_user(out, q);
+        buf_add_char(out, '\n');
+        return;
+    case OPERATION_SET: ask_change(out, 'S', q, number); return;
+    case OPERATION_UNSET: ask_change(out, 'U', q, number); return;
+    case OPERATION_INC: ask_change(out, 'A', q, number); return;
+    case OPERATION_ITERATE: ask_iterate(out, q); return;
+    }
+}
+
+static bool take_id(struct span digits, uint32_t *id)
+{
+    uint64_t number;
+
+    if (!dict_number(digits, UINT32_MAX, &number) || number == 0)
+        return false;
+    *id = (uint32_t)number;
+    return true;
+}
+
+/* The first field of *rest, unescaped behind what scratch has: it must have the room. */
+static struct span next_field(struct span *rest, struct buf *scratch)
+{
+    size_t begin = scratch->len;
+    struct span field;
+
+    if (!tabline_next(rest, &field))
+        return SPAN("");
+    tabline_unescape(scratch, field);
+    return span_skip(buf_span(scratch), begin);
+}
+
+static bool read_row(struct span rest, struct buf *scratch, struct heard *heard)
+{
+    struct span name = next_field(&rest, scratch);
+    struct span prefix = span_starts_with(name, SPAN("priv/")) ? SPAN("priv/") : SPAN("shared/");
+
+    if (rest.ptr == NULL || !span_starts_with(name, prefix))
+        return false;
+    heard->kind = HEARD_ROW;
+    heard->status = REPLY_FOUND;
+    heard->key = span_skip(name, prefix.len);
+    heard->text = next_field(&rest, scratch);
+    return true;
+}
+
+/* "O<value>", "N", "F<reason>"; of a commit, the id comes first in each: "O<id>", "N<id>",
+ * "F<id>\t<reason>", and also "W<id>\t<reason>". */
+static bool read_answer(struct span line, enum operation operation, struct buf *scratch,
+                        struct heard *heard)
+{
+    struct span rest = line.len > 0 ? span_skip(line, 1) : SPAN("");
+    bool is_commit = operation != OPERATION_GET && operation != OPERATION_ITERATE;
+
+    heard->kind = HEARD_ANSWER;
+    if (line.len == 0 || *line.ptr == '\t') { /* the end of the rows */
+        heard->status = REPLY_FOUND;
+        return operation == OPERATION_ITERATE;
+    }
+    if (is_commit)
+        next_field(&rest, scratch);
+    switch (*line.ptr) {
+    case 'O':
+        if (operation == OPERATION_ITERATE)
+            return read_row(rest, scratch, heard);
+        heard->status = REPLY_FOUND;
+        if (!is_commit)
+            heard->text = next_field(&rest, scratch);
+        return true;
+    case 'N': heard->status = REPLY_MISS; return operation != OPERATION_ITERATE;
+    case 'F': heard->status = REPLY_TEMPORARY; break;
+    case 'W': heard->status = REPLY_UNCERTAIN; break;
+    default: return false;
+    }
+    heard->text = next_field(&rest, scratch);
+    return heard->status != REPLY_UNCERTAIN || is_commit;
+}
+
+static bool read_line(struct span line, enum operation operation, struct buf *scratch,
+                      struct heard *heard)
+{
+    struct span rest = line, field;
+
+    if (line.len == 0 || (*line.ptr != '*' && *line.ptr != '+'))
+        return read_answer(line, operation, scratch, heard);
+    tabline_next(&rest, &field);
+    if (!take_id(span_skip(field, 1), &heard->id))
+        return false;
+    if (*line.ptr == '+')
+        return read_answer(rest, operation, scratch, heard);
+    heard->kind = HEARD_ID;
+    return true;
+}
+
+static enum parse dovecot_hear(struct span in, enum operation operation, struct buf *scratch,
+                               struct heard *heard, size_t *used)
+{
+    struct span line;
+    enum parse parsed = tabline_parse(in, CHANNEL_REPLY_BYTES_MAX, &line, used);
+
+    if (parsed != PARSE_DONE)
+        return parsed;
+    *heard = (struct heard){0};
+    buf_clear(scratch);
+    buf_reserve(scratch, line.len); /* unescaping never makes longer, so nothing moves */
+    return read_line(line, operation, scratch, heard) ? PARSE_DONE : PARSE_BAD;
+}
+
+const struct speaker speaker_dovecot = {
+    .greet = dovecot_greet,
+    .ask = dovecot_ask,
+    .hear = dovecot_hear,
+};

@@ -1,0 +1,199 @@
+#include "options.h"
+
+#include "podop/mem.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TIMEOUT_SECONDS_DEFAULT =
+        30, /* as long as Dovecot waits, and a table's own limit is below it */
+    TIMEOUT_SECONDS_MAX = 24 * 60 * 60,
+};
+
+/* Letters of options that have no short form. */
+enum { OPTION_NO_VALUES = 'N', OPTION_MAX = 'M' };
+
+static const struct option longs[] = {
+    {"as", required_argument, NULL, 'a'},
+    {"json", no_argument, NULL, 'j'},
+    {"max", required_argument, NULL, OPTION_MAX},
+    {"no-values", no_argument, NULL, OPTION_NO_VALUES},
+    {"recurse", no_argument, NULL, 'R'},
+    {"socket", required_argument, NULL, 's'},
+    {"timeout", required_argument, NULL, 't'},
+    {"user", required_argument, NULL, 'u'},
+    {"version", no_argument, NULL, 'V'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* '-': all in its order; ':': a missing argument is told apart from an unknown option. */
+static const char shorts[] = "-:a:jRs:t:u:Vh";
+
+const char options_help[] =
+    "Usage: podopctl COMMAND TABLE [ARGUMENT]... [OPTION]...\n"
+    "Ask a running podop over its own sockets, as Postfix or Dovecot would.\n"
+    "\n"
+    "  get TABLE KEY...        print what is found; a single - reads keys from\n"
+    "                          standard input, one a line\n"
+    "  set TABLE KEY VALUE     write a value; - reads it from standard input\n"
+    "  unset TABLE KEY...      remove keys; a single - as with get\n"
+    "  inc TABLE KEY [NUMBER]  add a number (default: 1, may be negative)\n"
+    "  iterate TABLE [PATH]    print all keys that begin with PATH, and their values\n"
+    "\n"
+    "  -s, --socket ADDR       ask there: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
+    "                          (default: /run/podop/podop.sock)\n"
+    "  -a, --as CLIENT         ask as postfix (default of get) or as dovecot (of all\n"
+    "                          others, and with --user)\n"
+    "  -u, --user USER         the key is USER's own: priv/KEY, otherwise shared/KEY\n"
+    "  -j, --json              print one JSON object a line\n"
+    "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
+    "  -R, --recurse           iterate: also what has a / behind PATH\n"
+    "      --no-values         iterate: print keys only\n"
+    "      --max NUMBER        iterate: print at most so many\n"
+    "  -V, --version           print the version\n"
+    "  -h, --help              print this\n"
+    "\n"
+    "Exit status: 0 found or done, 1 no such key, 64 wrong usage, 75 a failure. Of\n"
+    "several keys, the worst counts.\n"
+    "\n"
+    "See podopctl(1).\n";
+
+static int parse_number(const char *text, const char *option, uint64_t max, uint64_t *number,
+                        struct error *err)
+{
+    uint64_t n = 0;
+
+    for (const char *c = text; *c != '\0' && n <= max; c++) {
+        if (*c < '0' || *c > '9')
+            n = max;
+        n = n > max / 10 ? max + 1 : n * 10 + (uint64_t)(*c - '0');
+    }
+    if (n == 0 || n > max)
+        return error_set(err, ERR_USAGE, "%s takes a number from 1 to %llu, not '%s'", option,
+                         (unsigned long long)max, text);
+    *number = n;
+    return 0;
+}
+
+static int parse_as(struct options *o, const char *client, struct error *err)
+{
+    if (strcmp(client, "postfix") == 0)
+        o->as = AS_POSTFIX;
+    else if (strcmp(client, "dovecot") == 0)
+        o->as = AS_DOVECOT;
+    else
+        return error_set(err, ERR_USAGE, "--as takes postfix or dovecot, not '%s'", client);
+    return 0;
+}
+
+static int parse_timeout(struct options *o, const char *text, struct error *err)
+{
+    uint64_t seconds = 0;
+
+    if (parse_number(text, "--timeout", TIMEOUT_SECONDS_MAX, &seconds, err) == -1)
+        return -1;
+    o->timeout_ms = (uint32_t)seconds * 1000;
+    return 0;
+}
+
+static void note_given(struct options *o, int letter)
+{
+    size_t len = strlen(o->given);
+
+    if (strchr(o->given, letter) == NULL)
+        o->given[len] = (char)letter; /* there are fewer letters than room */
+}
+
+static int fault_of_option(int why, char **argv, struct error *err)
+{
+    const char *word = argv[optind - 1];
+
+    if (why == ':')
+        return error_set(err, ERR_USAGE, "'%s' needs an argument", word);
+    if (strncmp(word, "--", 2) == 0)
+        return error_set(err, ERR_USAGE, "there is no option '%s'", word);
+    return error_set(err, ERR_USAGE, "there is no option '-%c'", optopt);
+}
+
+static int take_option(struct options *o, int letter, char **argv, struct error *err)
+{
+    switch (letter) {
+    case 1: o->args[o->count++] = optarg; return 0;
+    case 'V': o->action = OPTIONS_VERSION; return 0;
+    case 'h': o->action = OPTIONS_HELP; return 0;
+    case ':':
+    case '?': return fault_of_option(letter, argv, err);
+    default: break;
+    }
+    note_given(o, letter);
+    switch (letter) {
+    case 'a': return parse_as(o, optarg, err);
+    case 't': return parse_timeout(o, optarg, err);
+    case OPTION_MAX: return parse_number(optarg, "--max", UINT32_MAX, &o->max_rows, err);
+    case 'j': o->is_json = true; return 0;
+    case 'R': o->recurse = true; return 0;
+    case OPTION_NO_VALUES: o->no_values = true; return 0;
+    case 's': o->where = optarg; return 0;
+    default: o->user = optarg; return 0; /* 'u', the last one */
+    }
+}
+
+static bool is_negative_number(const char *word)
+{
+    return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct error *err)
+{
+    *o = (struct options){
+        .where = "/run/podop/podop.sock",
+        .timeout_ms = TIMEOUT_SECONDS_DEFAULT * 1000,
+        .args = xcalloc((size_t)argc + 1, sizeof(o->args[0])),
+    };
+    opterr = 0;
+    while (o->action == OPTIONS_RUN && optind < argc) {
+        int letter = 1;
+
+        if (is_negative_number(argv[optind]))
+            optarg = argv[optind++];
+        else
+            letter = getopt_long(argc, argv, shorts, longs, NULL);
+        if (letter == -1)
+            break;
+        if (take_option(o, letter, argv, err) == -1) {
+            options_deinit(o);
+            return -1;
+        }
+    }
+    while (o->action == OPTIONS_RUN && optind < argc)
+        o->args[o->count++] = argv[optind++];
+    return 0;
+}
+
+void options_deinit(struct options *o)
+{
+    free(o->args);
+    *o = (struct options){0};
+}
+
+static const char *name_of(char letter)
+{
+    const struct option *option = longs;
+
+    while (option->name != NULL && option->val != letter)
+        option++;
+    return option->name;
+}
+
+int options_check(const struct options *o, const char *command, const char *known,
+                  struct error *err)
+{
+    for (const char *letter = o->given; *letter != '\0'; letter++) {
+        if (strchr(known, *letter) == NULL)
+            return error_set(err, ERR_USAGE, "%s has no option --%s", command, name_of(*letter));
+    }
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* status.h - what podopctl exits with. Private to podopctl. */
+#ifndef PODOP_CTL_STATUS_H
+#define PODOP_CTL_STATUS_H
+
+enum exit_status { EXIT_FOUND = 0, EXIT_MISS = 1, EXIT_USAGE = 64, EXIT_FAILED = 75 };
+
+/* Of many keys the worst counts: wrong usage, then a failure, then a miss. */
+enum exit_status exit_worse(enum exit_status a, enum exit_status b);
+
+#endif

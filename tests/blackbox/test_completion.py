@@ -1,0 +1,74 @@
+"""bash completes the commands and options that podop and podopctl have, and no others."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "etc",
+                      "completion")
+# compopt works only while bash completes for somebody
+ASK = r"""
+source "$1"; shift; function=$1; shift
+compopt() { :; }
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+"$function" "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+printf '%s\n' "${COMPREPLY[@]}"
+"""
+VARIABLES = {"podop": "PODOP", "podopctl": "PODOPCTL"}
+
+
+class Completion(harness.Case):
+    def setUp(self):
+        super().setUp()
+        harness.need(shutil.which("bash"), "bash")
+
+    def bash(self, *args):
+        done = subprocess.run(["bash", *args], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=self.dir,
+                              timeout=harness.GUARD, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return set(done.stdout.split())
+
+    def offers(self, *words):
+        """What bash offers for the last of the words."""
+        program = words[0]
+        return self.bash("-c", ASK, "bash", os.path.join(FOLDER, program + ".bash"), "_" + program, *words)
+
+    def test_syntax(self):
+        for program in VARIABLES:
+            self.bash("-n", os.path.join(FOLDER, program + ".bash"))
+
+    def test_options(self):
+        """Those of --help: each option, and after each that takes an argument, no option."""
+        for program, command in (("podop", []), ("podopctl", ["iterate"])):
+            told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
+            self.assertTrue(told)
+            self.assertEqual(self.offers(program, *command, "-"), {name for _, name, _ in told})
+            for short, name, argument in told:
+                for option in filter(None, (name, short.rstrip(", "))):
+                    with self.subTest(program=program, option=option):
+                        self.assertEqual(bool(self.offers(program, *command, option, "--")), not argument)
+
+    def test_commands(self):
+        known = set(re.findall(r"(?m)^  ([a-z]+) TABLE", harness.run("PODOPCTL", "--help").stdout))
+        self.assertTrue(known)
+        for before in ([], ["--socket", "/s"], ["--json"], ["-u", "get"]):
+            with self.subTest(before=before):
+                self.assertEqual(self.offers("podopctl", *before, ""), known)
+        self.assertEqual(self.offers("podopctl", "get", ""), set())
+        self.assertNotIn("--recurse", self.offers("podopctl", "get", "--"))
+
+    def test_words(self):
+        self.write("file", "")
+        for words, expected in ((("podop", "--mode", ""), {"auto", "postfix", "dovecot"}),
+                                (("podopctl", "get", "--as", "d"), {"dovecot"}),
+                                (("podop", "-c", "f"), {"file"}),
+                                (("podopctl", "--socket", "f"), {"file"})):
+            with self.subTest(words=words):
+                self.assertEqual(self.offers(*words), expected)
+
+
+if __name__ == "__main__":
+    harness.main()
