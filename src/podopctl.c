@@ -5,8 +5,10 @@
 #include "podop/address.h"
 #include "podop/mem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Options: s socket, t timeout, a as, u user, j json; R N M are those of iterate. */
 static const struct command commands[] = {
@@ -65,12 +67,22 @@ static enum exit_status run(const struct options *o)
     return command->run(o);
 }
 
+/* A standard file that is closed must not become our socket: it is opened so that its use fails. */
+static void keep_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest: it is fd */
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {0};
     struct options options;
     enum exit_status status = EXIT_FOUND;
 
+    keep_standard_files();
     if (options_parse(&options, argc, argv, &err) == -1)
         return command_usage(err.text);
     switch (options.action) {

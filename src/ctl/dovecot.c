@@ -180,6 +180,8 @@ static enum parse dovecot_hear(struct span in, enum operation operation, struct 
 
     if (parsed != PARSE_DONE)
         return parsed;
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') /* raw: one in a field is escaped */
+        line.len--;
     *heard = (struct heard){0};
     buf_clear(scratch);
     buf_reserve(scratch, line.len); /* unescaping never makes longer, so nothing moves */

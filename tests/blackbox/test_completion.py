@@ -62,6 +62,8 @@ class Completion(harness.Case):
 
     def test_words(self):
         self.write("file", "")
+        types = re.search(r"--type TYPE +the table's type: ([a-z, \n]+)\n", harness.run("PODOP", "--help").stdout)[1]
+        self.assertEqual(self.offers("podop", "--type", ""), set(re.findall("[a-z]+", types)))
         for words, expected in ((("podop", "--mode", ""), {"auto", "postfix", "dovecot"}),
                                 (("podopctl", "get", "--as", "d"), {"dovecot"}),
                                 (("podop", "-c", "f"), {"file"}),
