@@ -84,12 +84,12 @@ int main(int argc, char **argv)
 
     keep_standard_files();
     if (options_parse(&options, argc, argv, &err) == -1)
-        return command_usage(err.text);
+        return (int)command_usage(err.text);
     switch (options.action) {
     case OPTIONS_HELP: fputs(options_help, stdout); break;
     case OPTIONS_VERSION: printf("podopctl %s\n", PODOP_VERSION); break;
     case OPTIONS_RUN: status = run(&options); break;
     }
     options_deinit(&options);
-    return status;
+    return (int)status;
 }
