@@ -62,6 +62,21 @@ static inline bool status_set_has_class(const struct status_set *set, unsigned c
     return code < 1000 && (set->classes >> code / 100 & 1) != 0;
 }
 
+enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
+
+/* What podop shows to a backend that asks who it is. */
+struct auth_config {
+    enum auth_type type;
+    char *user, *password_file; /* basic */
+    char *token_file;           /* bearer */
+};
+
+/* Of https; NULL: none. A certificate and its key come together. */
+struct tls_config {
+    char *ca_file; /* instead of the system's authorities */
+    char *cert_file, *key_file;
+};
+
 struct table_config {
     char *origin;
     char *name;
@@ -75,9 +90,11 @@ struct table_config {
     uint32_t connect_timeout_ms;
     uint32_t retries;
     struct string_list headers; /* "Name: value", checked */
-    char *unix_socket;          /* NULL: none */
-    size_t max_response;        /* bytes */
-    char *select;               /* a JSON pointer; NULL: the whole answer */
+    struct auth_config auth;
+    struct tls_config tls;
+    char *unix_socket;   /* NULL: none */
+    size_t max_response; /* bytes */
+    char *select;        /* a JSON pointer; NULL: the whole answer */
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */

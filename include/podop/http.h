@@ -26,16 +26,28 @@ void http_set_pool(struct http *http, const struct pool_config *pool);
 /* "libcurl/7.88.1 ...": for the version line. */
 const char *http_library(void);
 
+/* PEM, borrowed; what is empty is not there. */
+struct http_tls {
+    struct span ca;        /* who may vouch for a server, instead of the system's authorities */
+    struct span cert, key; /* podop's own, with its chain: shown to a server that asks */
+};
+
+/* Whether all of it can be used, told without a network; an http must exist. ERR_CONFIG with a
+ * reason that has nothing of the bytes in it. */
+int http_check_tls(const struct http_tls *tls, struct error *err);
+
 struct http_site_config {
     const char *base;           /* "http://host:port" */
     const char *unix_socket;    /* NULL: base's host is asked over TCP */
     const char *const *headers; /* "Name: value" of every request */
     size_t header_count;
+    struct http_tls tls; /* its bytes must outlive the site */
     uint32_t connect_timeout_ms;
     size_t max_response; /* bytes of a body that is kept */
 };
 
-/* config is copied. NULL with ERR_CONFIG when base is no usable URL. */
+/* config is copied, but for the bytes of tls. Headers are wiped when the site is closed. NULL with
+ * ERR_CONFIG when base is no usable URL. */
 struct http_site *http_site_open(struct http *http, const struct http_site_config *config,
                                  struct error *err);
 void http_site_close(struct http_site **site); /* none of its calls may be under way */

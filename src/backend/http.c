@@ -7,8 +7,10 @@
  * throughput with 7.88 and nine tenths with 8.14. */
 #include "podop/http.h"
 
+#include "http_tls.h"
 #include "podop/buf.h"
 #include "podop/clock.h"
+#include "podop/hash.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
@@ -36,7 +38,7 @@ struct http_lane {
 /* All calls to one host, whichever site they come from. */
 struct http_host {
     struct http_host *next;
-    char *name; /* base URL, blank, unix socket */
+    char *name; /* base URL, unix socket, and what tells TLS settings apart */
     unsigned sites;
     struct http_lane calls;
     struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
@@ -51,6 +53,7 @@ struct http {
     struct http_host *hosts;
     struct http_site *sites;
     struct pool_config pool;
+    struct hash_key tls_key; /* of the names of hosts */
     uint32_t in_flight;
     int kept_fd[KEPT_FDS]; /* of the connection between two ports, by its last call; 0: none */
 };
@@ -61,6 +64,7 @@ struct http_site {
     CURLU *url;
     char *unix_socket;
     struct curl_slist *headers;
+    struct http_tls tls;
     uint32_t connect_timeout_ms;
     size_t max_response;
     CURL *spare[SPARE_HANDLES_MAX];
@@ -281,6 +285,7 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     if (site->unix_socket != NULL)
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, site->unix_socket);
+    http_tls_set(easy, &site->tls); /* libcurl shares no connection between certificates */
     return easy;
 }
 
@@ -623,6 +628,10 @@ static struct http_host *host_ref(struct http *http, const struct http_site_conf
     buf_add(&name, span_of(config->base));
     buf_add_char(&name, ' ');
     buf_add(&name, span_of(unix_socket));
+    buf_add_char(&name, ' ');
+    buf_add_uint(&name, hash_span(&http->tls_key, config->tls.ca));
+    buf_add_char(&name, ' ');
+    buf_add_uint(&name, hash_span(&http->tls_key, config->tls.cert));
     for (host = http->hosts; host != NULL; host = host->next) {
         if (strcasecmp(host->name, buf_string(&name)) == 0)
             break;
@@ -674,10 +683,19 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
     site->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
     site->connect_timeout_ms = config->connect_timeout_ms;
     site->max_response = config->max_response;
+    site->tls = config->tls;
     site->host = host_ref(http, config);
     site->next = http->sites;
     http->sites = site;
     return site;
+}
+
+/* Any of them may be a secret. */
+static void free_headers(struct curl_slist *headers)
+{
+    for (struct curl_slist *h = headers; h != NULL; h = h->next)
+        explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(headers);
 }
 
 static void free_spare(struct http_site *site)
@@ -699,7 +717,7 @@ void http_site_close(struct http_site **psite)
     *link = site->next;
     free_spare(site);
     host_unref(site->http, site->host);
-    curl_slist_free_all(site->headers);
+    free_headers(site->headers);
     curl_url_cleanup(site->url);
     free(site->unix_socket);
     free(site);
@@ -758,6 +776,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     }
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
+    hash_key_init_random(&http->tls_key);
     ev_init(&http->timer, on_timer_ready);
     ev_init(&http->kick, on_kick);
     ev_set_priority(&http->kick, PRIORITY_HTTP);

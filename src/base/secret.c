@@ -70,7 +70,9 @@ struct secret *secret_concat(const struct span *parts, size_t count)
 
 struct secret *secret_base64(struct span in)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { PADDING = 64 };
     struct secret *s = secret_new((in.len + 2) / 3 * 4);
     char *to = s->bytes;
 
@@ -84,8 +86,8 @@ struct secret *secret_base64(struct span in)
             bits |= (unsigned char)in.ptr[i + 2];
         *to++ = digits[bits >> 18];
         *to++ = digits[bits >> 12 & 63];
-        *to++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? digits[bits & 63] : '=';
+        *to++ = digits[left > 1 ? bits >> 6 & 63 : PADDING];
+        *to++ = digits[left > 2 ? bits & 63 : PADDING];
     }
     return s;
 }

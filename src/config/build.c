@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include "combine.h"
 #include "nearest.h"
 #include "podop/mem.h"
 #include "schema.h"
@@ -151,10 +152,12 @@ static void check_defaults(const struct node *defaults, struct faults *faults)
 
     if (defaults == NULL)
         return;
-    if (defaults->kind == NODE_GROUP)
+    if (defaults->kind == NODE_GROUP) {
         walk(&schema_table, defaults, &unused, &scope, faults);
-    else
+        combine_check_defaults(defaults, &unused, faults);
+    } else {
         fault_wrong_kind(defaults, "defaults", "", "a group, { ... }", faults);
+    }
     schema_clear(&schema_table, &unused);
 }
 
@@ -176,6 +179,8 @@ static void build_table(const struct node *node, const struct node *defaults, si
     apply_defaults(defaults, scope.table_type, table);
     walk(&schema_table, node, table, &scope, faults);
     check_mandatory(&schema_table, node, &scope, faults);
+    if (setting_belongs_to(schema_find(&schema_table, "auth"), scope.table_type))
+        combine_check_table(node, table, where, faults);
     if (cache->negative_ttl_ms == TTL_UNSET)
         cache->negative_ttl_ms =
             cache->ttl_ms < NEGATIVE_TTL_MAX_MS ? cache->ttl_ms : NEGATIVE_TTL_MAX_MS;

@@ -29,6 +29,7 @@ static const char *const log_targets[] = {"stderr", "syslog", NULL};
 static const char *const listen_modes[] = {"auto", "postfix", "dovecot", NULL};
 static const char *const value_forms[] = {"auto", "string", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
+static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
 static const char *const url_only[] = {"url", NULL};
 
@@ -79,7 +80,9 @@ static bool is_own_header(struct span name)
         "expect",
         "host",
         "keep-alive",
+        "podop-expire",
         "podop-table",
+        "podop-timestamp",
         "podop-user",
         "proxy-connection",
         "range",
@@ -135,6 +138,19 @@ static const char *check_unix_path(const char *text)
     if (strlen(text) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
         return "must be shorter than 108 bytes";
     return NULL;
+}
+
+static const char *check_file(const char *text)
+{
+    return text[0] == '/' ? NULL : "must be the absolute path of a file";
+}
+
+/* RFC 7617 section 2 */
+static const char *check_auth_user(const char *text)
+{
+    return has_control(text) || strchr(text, ':') != NULL
+               ? "must be without colons and control bytes"
+               : NULL;
 }
 
 static const struct setting log_settings[] = {
@@ -195,6 +211,33 @@ static const struct setting cache_settings[] = {
 };
 static const struct setting_group schema_cache = {.name = "tables.cache", GROUP_OF(cache_settings)};
 
+static const struct setting auth_settings[] = {
+    {"type", SETTING_ENUM, FIELD(auth_config, type), .names = auth_types,
+     .default_text = "\"none\"", .doc = "what a request says of who podop is"},
+    {"user", SETTING_STRING, FIELD(auth_config, user), .check = check_auth_user,
+     .default_note = "none", .may_be_empty = true, .doc = "basic: the name"},
+    {"password_file", SETTING_STRING, FIELD(auth_config, password_file), .check = check_file,
+     .default_note = "none", .may_be_empty = true, .is_delicate = true,
+     .doc = "basic: the first line of this file is the password"},
+    {"token_file", SETTING_STRING, FIELD(auth_config, token_file), .check = check_file,
+     .default_note = "none", .may_be_empty = true, .is_delicate = true,
+     .doc = "bearer: the first line of this file is the token"},
+};
+static const struct setting_group schema_auth = {.name = "tables.auth", GROUP_OF(auth_settings)};
+
+static const struct setting tls_settings[] = {
+    {"ca_file", SETTING_STRING, FIELD(tls_config, ca_file), .check = check_file,
+     .default_note = "the system's authorities", .may_be_empty = true,
+     .doc = "certificates, in PEM, that may vouch for the backend's, and no others"},
+    {"cert_file", SETTING_STRING, FIELD(tls_config, cert_file), .check = check_file,
+     .default_note = "none", .may_be_empty = true,
+     .doc = "podop's own certificate and its chain, in PEM"},
+    {"key_file", SETTING_STRING, FIELD(tls_config, key_file), .check = check_file,
+     .default_note = "none", .may_be_empty = true, .is_delicate = true,
+     .doc = "the private key of podop's own certificate, in PEM and without a passphrase"},
+};
+static const struct setting_group schema_tls = {.name = "tables.tls", GROUP_OF(tls_settings)};
+
 static const struct setting table_settings[] = {
     {"name", SETTING_STRING, FIELD(table_config, name), .check = check_table_name,
      .is_mandatory = true, .is_own = true, .doc = "what Postfix and Dovecot ask for"},
@@ -216,6 +259,10 @@ static const struct setting table_settings[] = {
      .types = url_only, .doc = "of lookups, never of a write that may have arrived"},
     {"headers", SETTING_STRINGS, FIELD(table_config, headers), .check = check_header,
      .default_note = "none", .types = url_only, .doc = "\"Name: value\", added to each request"},
+    {"auth", SETTING_GROUP, FIELD(table_config, auth), .group = &schema_auth, .types = url_only,
+     .doc = "what podop shows to the backend; secrets stand in files of their own"},
+    {"tls", SETTING_GROUP, FIELD(table_config, tls), .group = &schema_tls, .types = url_only,
+     .doc = "of https; certificates and names are always verified"},
     {"unix_socket", SETTING_STRING, FIELD(table_config, unix_socket), .check = check_unix_path,
      .default_note = "none", .may_be_empty = true, .types = url_only,
      .doc = "HTTP over this socket, whatever host the URL names"},
@@ -263,7 +310,8 @@ static const struct setting root_settings[] = {
 const struct setting_group schema_root = {.name = "", GROUP_OF(root_settings)};
 
 const struct setting_group *const schema_groups[] = {
-    &schema_root, &schema_log, &schema_listen, &schema_table, &schema_cache, &schema_pool, NULL,
+    &schema_root, &schema_log, &schema_listen, &schema_table, &schema_cache,
+    &schema_auth, &schema_tls, &schema_pool,   NULL,
 };
 
 const char *setting_kind_name(enum setting_kind kind)

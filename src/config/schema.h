@@ -35,6 +35,10 @@ struct setting_group;
 struct setting {
     const char *name;
     enum setting_kind kind;
+    bool is_mandatory;
+    bool may_be_empty;
+    bool is_delicate;    /* what stands there by mistake may be a secret: no fault shows it */
+    bool is_own;         /* of one table, so not in defaults */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
     /* As podop.conf spells it: 5, "10s" with its quotes. NULL: none, the field stays zero, or
@@ -44,9 +48,6 @@ struct setting {
     const char *const *types; /* only in tables of these types; NULL: in every table */
     const char *(*check)(const char *text); /* of a text, or each in a list: NULL, or "must ..." */
     const struct setting_group *group;      /* GROUP, SECTION: what may stand in there */
-    bool is_mandatory;
-    bool may_be_empty;
-    bool is_own; /* of one table, so not in defaults */
     const char *doc;
 };
 

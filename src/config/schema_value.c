@@ -239,6 +239,10 @@ static int fault_value(const struct setting *setting, const struct node *value, 
 {
     char got[VALUE_BYTES_MAX];
 
+    if (setting->is_delicate) {
+        fault_add(faults, value->origin, "'%s'%s %s", setting->name, where, expected);
+        return -1;
+    }
     node_describe(value, got, sizeof(got));
     fault_add(faults, value->origin, "'%s'%s %s, got %s", setting->name, where, expected, got);
     return -1;

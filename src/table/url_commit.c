@@ -218,6 +218,7 @@ static void judge(struct url_commit *c, unsigned status)
 {
     char why[80];
 
+    url_table_tell_denied(url_table_of(c->base.table), status);
     if (status >= 200 && status < 300) {
         make_next(c);
     } else if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {

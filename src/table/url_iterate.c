@@ -198,7 +198,7 @@ static void start(struct url_iteration *it);
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     struct url_iteration *it = arg;
-    const struct url_table *t = url_table_of(it->base.table);
+    struct url_table *t = url_table_of(it->base.table);
     char why[80];
 
     it->call = NULL;
@@ -216,6 +216,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
         fail(it, REPLY_TEMPORARY, answer->reason);
         break;
     case HTTP_ANSWERED:
+        url_table_tell_denied(t, answer->status);
         if (answer->status == 200) {
             it->is_list = true;
             buf_add(&it->rest, answer->body);

@@ -23,14 +23,16 @@ static struct url_fetch *url_fetch_of(struct fetch *fetch)
     return CONTAINER_OF(fetch, struct url_fetch, base);
 }
 
-static struct http_site *site_open(const struct table_config *config, const char *base,
+static struct http_site *site_open(const struct url_access *access,
+                                   const struct table_config *config, const char *base,
                                    struct http *http, struct error *err)
 {
-    const char **headers = xreallocarray(NULL, config->headers.count + 2, sizeof(*headers));
+    const char **headers = xreallocarray(NULL, config->headers.count + 3, sizeof(*headers));
     struct http_site_config wanted = {
         .base = base,
         .unix_socket = config->unix_socket,
         .headers = headers,
+        .tls = url_access_tls(access),
         .connect_timeout_ms = config->connect_timeout_ms,
         .max_response = config->max_response,
     };
@@ -40,6 +42,8 @@ static struct http_site *site_open(const struct table_config *config, const char
     snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
     headers[wanted.header_count++] = "Accept: application/json";
     headers[wanted.header_count++] = table;
+    if (access->authorization != NULL)
+        headers[wanted.header_count++] = secret_text(access->authorization);
     for (size_t i = 0; i < config->headers.count; i++)
         headers[wanted.header_count++] = config->headers.items[i];
     site = http_site_open(http, &wanted, err);
@@ -55,6 +59,7 @@ static void url_table_close(struct table *table)
     http_site_close(&t->site);
     url_template_free(&t->commit_template);
     url_template_free(&t->template);
+    url_access_close(&t->access);
     free(t->select);
     free(t);
 }
@@ -73,16 +78,19 @@ static int url_table_check(const struct table_config *config, struct error *err)
 {
     if (check_url(config->param, err) == -1)
         return -1;
-    return config->commit_url == NULL ? 0 : check_url(config->commit_url, err);
+    if (config->commit_url != NULL && check_url(config->commit_url, err) == -1)
+        return -1;
+    return url_access_check(config, err);
 }
 
-static int open_url(const char *url, const struct table_config *config, struct http *http,
+static int open_url(const struct url_access *access, const char *url,
+                    const struct table_config *config, struct http *http,
                     struct url_template **template, struct http_site **site, struct error *err)
 {
     *template = url_template_new(url, err);
     if (*template == NULL)
         return -1;
-    *site = site_open(config, url_template_base(*template), http, err);
+    *site = site_open(access, config, url_template_base(*template), http, err);
     return *site == NULL ? -1 : 0;
 }
 
@@ -97,12 +105,15 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
     t->value = config->value;
-    if (open_url(config->param, config, env->http, &t->template, &t->site, err) == -1 ||
-        (config->commit_url != NULL && open_url(config->commit_url, config, env->http,
+    t->has_auth = config->auth.type != AUTH_NONE;
+    if (url_access_open(&t->access, config, env->log, err) == -1 ||
+        open_url(&t->access, config->param, config, env->http, &t->template, &t->site, err) == -1 ||
+        (config->commit_url != NULL && open_url(&t->access, config->commit_url, config, env->http,
                                                 &t->commit_template, &t->commit_site, err) == -1)) {
         url_table_close(&t->base);
         return NULL;
     }
+    secret_free(&t->access.authorization); /* the sites have it */
     return &t->base;
 }
 
@@ -179,8 +190,14 @@ static void answer_value(struct url_fetch *f, struct span body)
     buf_deinit(&scratch);
 }
 
+static bool is_denied(unsigned status)
+{
+    return status == 401 || status == 403 || status == 407;
+}
+
 /* 408, 425 and 429 speak of the moment, every other 4XX of the key; unless the table says
- * otherwise, where in doubt temporary is the answer that loses no mail. */
+ * otherwise, where in doubt temporary is the answer that loses no mail. Where podop shows who it
+ * is, a denial speaks of that: a wrong token must not bounce mail. */
 bool url_table_is_miss(const struct url_table *t, unsigned status)
 {
     if (status_set_has_code(&t->temporary, status))
@@ -190,16 +207,17 @@ bool url_table_is_miss(const struct url_table *t, unsigned status)
     if (status_set_has_class(&t->temporary, status))
         return false;
     return status == 204 || status_set_has_class(&t->miss, status) ||
-           (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429);
+           (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429 &&
+            !(t->has_auth && is_denied(status)));
 }
 
-/* A miss by the rules, and most likely not what the administrator means: told once a minute, each.
- */
-static void tell_denied(struct url_table *t, unsigned status)
+void url_table_tell_denied(struct url_table *t, unsigned status)
 {
     uint64_t *told_at_ms = &t->denied_told_at_ms[status % 8];
     uint64_t now_ms = clock_now_ms();
 
+    if (!is_denied(status))
+        return;
     t->denied++;
     if (*told_at_ms != 0 && now_ms - *told_at_ms < DENIED_TELL_EVERY_MS)
         return;
@@ -210,13 +228,12 @@ static void tell_denied(struct url_table *t, unsigned status)
 
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 {
-    struct table *t = f->base.table;
+    struct url_table *t = url_table_of(f->base.table);
 
+    url_table_tell_denied(t, answer->status);
     if (answer->status == 200) {
         answer_value(f, answer->body);
-    } else if (url_table_is_miss(url_table_of(t), answer->status)) {
-        if (answer->status == 401 || answer->status == 403 || answer->status == 407)
-            tell_denied(url_table_of(t), answer->status);
+    } else if (url_table_is_miss(t, answer->status)) {
         finish(f, &(struct reply){.status = REPLY_MISS});
     } else {
         fail(f, REPLY_TEMPORARY, "the backend answered with status %u", answer->status);

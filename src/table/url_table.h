@@ -4,6 +4,7 @@
 #define PODOP_TABLE_URL_TABLE_H
 
 #include "table_type.h"
+#include "url_access.h"
 
 #include "podop/http.h"
 #include "podop/json_items.h"
@@ -18,6 +19,8 @@ enum {
 
 struct url_table {
     struct table base;
+    struct url_access access; /* what the sites borrow */
+    bool has_auth;
     struct url_template *template;
     struct http_site *site;
     struct url_template *commit_template; /* NULL: each change is a request of its own */
@@ -74,6 +77,9 @@ enum url_target url_table_target(const struct url_table *t, const struct table_k
  * percent-encoded. text is initialised here, keeps the line, and is the caller's to deinit. */
 const char *url_table_user_header(const struct table_key *key, struct buf *text);
 bool url_table_is_miss(const struct url_table *t, unsigned status);
+/* 401, 403 and 407 are most likely not what the administrator wants: each is told in the log, once
+ * a minute. Any other status is not. */
+void url_table_tell_denied(struct url_table *t, unsigned status);
 
 const char *url_table_change_fault(struct table *table, const struct change *change);
 void url_table_commit(struct commit *commit);

@@ -309,7 +309,7 @@ class Backend:
     bytes to send), CLOSE or RESET.
     """
 
-    def __init__(self, unix_path=None, host="127.0.0.1", port=0, default=None):
+    def __init__(self, unix_path=None, host="127.0.0.1", port=0, default=None, tls=None):
         if unix_path:
             self._listener = socket.socket(socket.AF_UNIX)
             self._listener.bind(unix_path)
@@ -320,6 +320,10 @@ class Backend:
             self._listener.bind((host, port))
             self.port = self._listener.getsockname()[1]
             self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        self._tls = tls  # an ssl.SSLContext
+        if tls:
+            self.url = self.url.replace("http:", "https:")
+        self.peers = {}  # of each TLS connection: the names in the client's certificate, or None
         self._listener.listen(1024)
         self.requests = []  # every Request, in the order of arrival
         self.connections = 0  # accepted so far
@@ -402,8 +406,27 @@ class Backend:
                 self._sockets.add(sock)
             self._start(self._serve, sock, number)
 
+    def _wrap(self, sock, number):
+        with self._news:
+            self._sockets.discard(sock)
+            sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            self._sockets.add(sock)
+            if self._stopped:
+                sock.close()
+        try:
+            sock.do_handshake()
+            self.peers[number] = sock.getpeercert() and dict(pair[0] for pair in sock.getpeercert()["subject"])
+        except OSError:
+            with self._news:
+                self._sockets.discard(sock)
+            sock.close()
+            raise
+        return sock
+
     def _serve(self, sock, number):
         try:
+            if self._tls:
+                sock = self._wrap(sock, number)
             data = bytearray()
             while (request := self._read_request(sock, data, number)) is not None:
                 with self._news:
@@ -411,8 +434,8 @@ class Backend:
                     answer = self._answer_for(request)
                     self._news.notify_all()
                 self._send(sock, answer if isinstance(answer, tuple) else (answer,))
-        except OSError:
-            pass  # podop closed the connection, or an answer did
+        except (OSError, ValueError):
+            pass  # podop closed the connection, or an answer did; ssl calls a closed socket a wrong value
         finally:
             with self._news:
                 self._sockets.discard(sock)

@@ -137,8 +137,9 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:16: 'headers' in tables.[2] must leave this header to podop, got \"Host: x\"\n"
         "podop.conf:17: 'select' in tables.[2] must be empty or begin with '/', got \"foo\"\n"
         "podop.conf:17: 'cache' in tables.[2] expects a group, { ... }, got 5\n"
-        "podop.conf:17: unknown setting 'auth' in tables.[2]\n"
         "podop.conf:16: 'name' is missing in tables.[2]\n"
+        "podop.conf:17: 'user' is missing in 'auth' of tables.[2]\n"
+        "podop.conf:17: 'password_file' is missing in 'auth' of tables.[2]\n"
         "podop.conf:18: 'tables' expects groups, ( { ... } ), got 5\n"
         "podop.conf:14: table 'alias' is already defined (podop.conf:13)\n");
 }
@@ -415,9 +416,127 @@ static void test_config_equal_tables(void **state)
     config_unref(&a);
 }
 
+/* Lines 2 and 3 of the file, and its faults. */
+static void test_config_auth_and_tls_faults(void **state)
+{
+    static const struct {
+        const char *defaults, *table, *faults;
+    } cases[] = {
+        {"", "auth = { type = \"basic\"; };",
+         "podop.conf:3: 'user' is missing in 'auth' of table 'a'\n"
+         "podop.conf:3: 'password_file' is missing in 'auth' of table 'a'\n"},
+        {"", "auth = { type = \"basic\"; user = \"\"; password_file = \"/p\"; };",
+         "podop.conf:3: 'user' is missing in 'auth' of table 'a'\n"},
+        {"", "auth = { type = \"bearer\"; };",
+         "podop.conf:3: 'token_file' is missing in 'auth' of table 'a'\n"},
+        {"",
+         "auth = { type = \"basic\"; user = \"u\"; password_file = \"/p\"; token_file = \"/t\"; };",
+         "podop.conf:3: 'token_file' in 'auth' of table 'a' is for type \"bearer\" only, and this "
+         "is \"basic\"\n"},
+        {"", "auth = { type = \"bearer\"; token_file = \"/t\";\nuser = \"u\"; };",
+         "podop.conf:4: 'user' in 'auth' of table 'a' is for type \"basic\" only, and this is "
+         "\"bearer\"\n"},
+        {"", "auth = { token_file = \"/t\"; };",
+         "podop.conf:3: 'type' is missing in 'auth' of table 'a'\n"},
+        {"", "auth = { type = \"none\"; token_file = \"/t\"; };",
+         "podop.conf:3: 'token_file' in 'auth' of table 'a' is for type \"bearer\" only, and this "
+         "is \"none\"\n"},
+        {"", "auth = { type = \"baerer\"; token_file = \"/t\"; };",
+         "podop.conf:3: 'type' in 'auth' of table 'a' must be \"none\", \"basic\" or \"bearer\", "
+         "got \"baerer\" (did you mean \"bearer\"?)\n"},
+        {"", "auth = { type = \"basic\"; user = \"u:v\"; password_file = \"/p\"; };",
+         "podop.conf:3: 'user' in 'auth' of table 'a' must be without colons and control bytes, "
+         "got \"u:v\"\n"},
+        /* what stands there by mistake may be the secret itself */
+        {"", "auth = { type = \"bearer\"; token_file = \"s3cret\"; };",
+         "podop.conf:3: 'token_file' in 'auth' of table 'a' must be the absolute path of a file\n"},
+        {"", "auth = { type = \"bearer\"; token_file = 4711; };",
+         "podop.conf:3: 'token_file' in 'auth' of table 'a' expects a string\n"},
+        {"", "auth = { type = \"bearer\"; token = \"s3cret\"; };",
+         "podop.conf:3: unknown setting 'token' in 'auth' of table 'a'\n"
+         "podop.conf:3: 'token_file' is missing in 'auth' of table 'a'\n"},
+        {"",
+         "headers = [ \"A: b\",\n\"authorization: s3cret\" ]; auth = { type = \"bearer\"; "
+         "token_file = \"/t\"; };",
+         "podop.conf:4: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+        {"headers = [ \"Authorization: s3cret\" ];",
+         "auth = { type = \"bearer\"; token_file = \"/t\"; };",
+         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+        {"headers = [ \"Authorization: s3cret\" ];",
+         "headers = 5; auth = { type = \"bearer\"; token_file = \"/t\"; };",
+         "podop.conf:3: 'headers' in table 'a' expects a list of strings such as [ \"a\", \"b\" ], "
+         "got 5\n"
+         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+        {"auth = { type = \"basic\"; };", "",
+         "podop.conf:3: 'user' is missing in 'auth' of table 'a'\n"
+         "podop.conf:3: 'password_file' is missing in 'auth' of table 'a'\n"},
+        {"auth = { type = \"bearer\"; user = \"u\"; token_file = \"/t\"; };", "",
+         "podop.conf:2: 'user' in 'auth' of 'defaults' is for type \"basic\" only, and this is "
+         "\"bearer\"\n"},
+        {"", "tls = { cert_file = \"/c\"; };",
+         "podop.conf:3: 'key_file' is missing in 'tls' of table 'a': certificate and key belong "
+         "together\n"},
+        {"tls = { cert_file = \"/c\"; key_file = \"/k\"; };", "tls = { cert_file = \"\"; };",
+         "podop.conf:3: 'cert_file' is missing in 'tls' of table 'a': certificate and key belong "
+         "together\n"},
+        {"", "tls = { ca_file = \"ca.pem\"; };",
+         "podop.conf:3: 'ca_file' in 'tls' of table 'a' must be the absolute path of a file, got "
+         "\"ca.pem\"\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[1024];
+
+        snprintf(text, sizeof(text), LISTEN "defaults = { %s };\n" TABLE("%s"), cases[i].defaults,
+                 cases[i].table);
+        assert_faults(text, file_only, cases[i].faults);
+    }
+}
+
+static void test_config_auth_and_tls(void **state)
+{
+    struct config *config = load_good(
+        LISTEN
+        "defaults = { auth = { type = \"basic\"; user = \"u\"; password_file = \"/p\"; };\n"
+        "  tls = { ca_file = \"/ca\"; cert_file = \"/c\"; key_file = \"/k\"; }; };\n"
+        "tables = (\n"
+        "  { name = \"a\"; type = \"url\"; param = \"https://h/\"; },\n"
+        "  { name = \"b\"; type = \"url\"; param = \"https://h/\";\n"
+        "    auth = { type = \"bearer\"; token_file = \"/t\"; }; tls = { ca_file = \"\"; }; },\n"
+        "  { name = \"c\"; type = \"url\"; param = \"https://h/\";\n"
+        "    auth = { type = \"none\"; }; headers = [ \"Authorization: x\" ];\n"
+        "    tls = { cert_file = \"\"; key_file = \"\"; }; },\n"
+        "  { name = \"d\"; type = \"url\"; param = \"https://h/\"; auth = { user = \"v\"; }; },\n"
+        "  { name = \"e\"; type = \"json\"; param = \"/e\"; }\n"
+        ");\n",
+        file_only);
+    const struct table_config *t = config->tables;
+
+    (void)state;
+    assert_int_equal(t[0].auth.type, AUTH_BASIC);
+    assert_string_equal(t[0].auth.user, "u");
+    assert_string_equal(t[0].auth.password_file, "/p");
+    assert_string_equal(t[0].tls.key_file, "/k");
+    assert_int_equal(t[1].auth.type, AUTH_BEARER);
+    assert_string_equal(t[1].auth.token_file, "/t");
+    assert_null(t[1].tls.ca_file);
+    assert_string_equal(t[1].tls.cert_file, "/c");
+    assert_int_equal(t[2].auth.type, AUTH_NONE);
+    assert_null(t[2].tls.cert_file);
+    assert_string_equal(t[2].tls.ca_file, "/ca");
+    assert_int_equal(t[3].auth.type, AUTH_BASIC);
+    assert_string_equal(t[3].auth.user, "v");
+    assert_int_equal(t[4].auth.type, AUTH_NONE);
+    assert_null(t[4].tls.ca_file);
+    config_unref(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_config_auth_and_tls_faults),
+        cmocka_unit_test(test_config_auth_and_tls),
         cmocka_unit_test(test_config_everything),
         cmocka_unit_test(test_config_all_faults_in_one_go),
         cmocka_unit_test(test_config_nothing_to_do),

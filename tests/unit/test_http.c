@@ -16,6 +16,18 @@ static struct ev_loop *loop;
 static struct http *http;
 static struct http_site *site;
 static struct backend backend;
+static size_t wiped; /* bytes */
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
+void __real_explicit_bzero(void *bytes, size_t len);
+void __wrap_explicit_bzero(void *bytes, size_t len);
+
+void __wrap_explicit_bzero(void *bytes, size_t len)
+{
+    wiped += len;
+    __real_explicit_bzero(bytes, len);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* One caller of http_start(), and what it was told. */
 struct caller {
@@ -806,6 +818,47 @@ static void test_http_two_hosts_have_two_pools(void **state)
     backend_close(&another);
 }
 
+static void test_http_other_certificates_have_another_pool(void **state)
+{
+    const struct http_request request = {.target = "/other",
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS};
+    const struct http_tls others[] = {{.ca = SPAN("a")}, {.cert = SPAN("a"), .key = SPAN("b")}};
+
+    (void)state;
+    set_pool(1, 60000);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        const struct http_site_config config = {.base = backend.base,
+                                                .connect_timeout_ms = 5000,
+                                                .max_response = RESPONSE_MAX,
+                                                .tls = others[i]};
+        struct caller first = {0}, second = {0};
+        struct error err = {0};
+        struct http_site *other = http_site_open(http, &config, &err);
+
+        start(&first, "/hold");
+        start_request(&second, other, &request); /* waits for nothing */
+        WAIT_UNTIL(second.answers > 0);
+        assert_body(&second, "/other");
+        http_cancel(&first.call);
+        http_site_close(&other);
+    }
+}
+
+/* Of headers: they may hold what nobody is to see. */
+static void test_http_headers_are_wiped(void **state)
+{
+    static const char *const headers[] = {"Authorization: Bearer s3cret", "A: b"};
+    const struct http_site_config config = {
+        .base = backend.base, .headers = headers, .header_count = ARRAY_LEN(headers)};
+    struct error err = {0};
+    struct http_site *other = http_site_open(http, &config, &err);
+
+    (void)state;
+    wiped = 0;
+    http_site_close(&other);
+    assert_int_equal(wiped, strlen(headers[0]) + strlen(headers[1]));
+}
+
 static void test_http_never_more_connections_than_the_pool_has(void **state)
 {
     enum { CALLERS = 200, CONNECTIONS = 3 };
@@ -888,6 +941,8 @@ int main(void)
         WITH_BACKEND(test_http_start_from_done),
         WITH_BACKEND(test_http_sites_of_one_host_share_its_pool),
         WITH_BACKEND(test_http_two_hosts_have_two_pools),
+        WITH_BACKEND(test_http_other_certificates_have_another_pool),
+        WITH_BACKEND(test_http_headers_are_wiped),
         WITH_BACKEND(test_http_never_more_connections_than_the_pool_has),
         WITH_BACKEND(test_http_larger_pool_sends_what_waits),
         cmocka_unit_test(test_http_free_null),

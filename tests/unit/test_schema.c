@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 19 + 5 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 21 + 5 + 4 + 3 + 2);
 }
 
 static void test_schema_defaults(void **state)
@@ -455,6 +455,8 @@ static void test_schema_headers(void **state)
         {"Connection: close", "must leave this header to podop"},
         {"Expect: 100-continue", "must leave this header to podop"},
         {"Podop-User: root", "must leave this header to podop"},
+        {"podop-expire: 1", "must leave this header to podop"},
+        {"Podop-Timestamp: 1.000000000", "must leave this header to podop"},
     };
     const struct setting *setting = schema_find(&schema_table, "headers");
 
@@ -529,6 +531,8 @@ static void test_schema_hints(void **state)
         {&schema_root, "LISTEN", " (did you mean 'listen'?)"},
         {&schema_root, "level", " (it belongs in 'log')"},
         {&schema_root, "frobnicate", ""},
+        {&schema_table, "token_file", " (it belongs in 'auth')"},
+        {&schema_table, "ca_file", " (it belongs in 'tls')"},
         {&schema_root, "x", ""},
         {&schema_table, "tiemout", " (did you mean 'timeout'?)"},
         {&schema_table, "connect-timeout", " (did you mean 'connect_timeout'?)"},

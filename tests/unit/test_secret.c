@@ -9,6 +9,7 @@
 static size_t wiped; /* bytes, since the test began */
 static char last_wiped[64];
 
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 void __real_explicit_bzero(void *bytes, size_t len);
 void __wrap_explicit_bzero(void *bytes, size_t len);
 
@@ -18,6 +19,7 @@ void __wrap_explicit_bzero(void *bytes, size_t len)
     wiped += len;
     __real_explicit_bzero(bytes, len);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static int enter(void **state)
 {
@@ -109,9 +111,10 @@ static void test_secret_longest_line(void **state)
     (void)state;
     memset(text, 'x', sizeof(text));
     assert_line(longest, longest);
-    memcpy(text + SECRET_LINE_BYTES_MAX, "\r\n", 2);
+    text[SECRET_LINE_BYTES_MAX] = '\r';
+    text[SECRET_LINE_BYTES_MAX + 1] = '\n';
     assert_line((struct span){text, sizeof(text)}, longest);
-    memcpy(text + SECRET_LINE_BYTES_MAX, "x\n", 2);
+    text[SECRET_LINE_BYTES_MAX] = 'x';
     assert_no_line((struct span){text, sizeof(text)}, "f: its first line has more than 8192 bytes");
     memset(text, 'x', sizeof(text));
     assert_no_line((struct span){text, sizeof(text)}, "f: its first line has more than 8192 bytes");

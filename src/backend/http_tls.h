@@ -1,0 +1,12 @@
+/* http_tls.h - TLS settings on a handle of libcurl's. Private to src/backend. */
+#ifndef PODOP_BACKEND_HTTP_TLS_H
+#define PODOP_BACKEND_HTTP_TLS_H
+
+#include "podop/http.h"
+
+#include <curl/curl.h>
+
+/* The handle borrows the bytes of tls. */
+CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
+
+#endif
