@@ -10,7 +10,9 @@ struct secret;
 
 enum {
     SECRET_LINE_BYTES_MAX = 8192, /* more than this no server takes as a header */
-    SECRET_FILE_BYTES_MAX = 1024 * 1024,
+    /* Dozens of certificates. Each connection takes all of them apart, and the loop waits for that:
+     * a whole system's are worth 40 ms. */
+    SECRET_FILE_BYTES_MAX = 64 * 1024,
 };
 
 /* The first line of a regular file, without its line end. NULL with the path and the reason in err:

@@ -153,7 +153,7 @@ static void test_secret_whole_file(void **state)
     secret_free(&s);
     write_file((struct span){bytes, len}, 0600);
     assert_null(secret_read_file("f", &err));
-    assert_string_equal(err.text, "f: larger than 1048576 bytes");
+    assert_string_equal(err.text, "f: larger than 65536 bytes");
     write_file(SPAN(""), 0600);
     assert_null(secret_read_file("f", &err));
     assert_string_equal(err.text, "f: is empty");
