@@ -188,6 +188,23 @@ static void build_table(const struct node *node, const struct node *defaults, si
         table->share = cache->ttl_ms > 0 || cache->negative_ttl_ms > 0;
 }
 
+/* What only a socket has that podop makes itself. */
+static void check_handed_over(const struct node *node, const char *where, struct faults *faults)
+{
+    static const char *const names[] = {"permissions", "owner", "group"};
+    const char *socket = node_find_text(node, "socket");
+
+    if (socket == NULL || strncmp(socket, "systemd:", 8) != 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct node *setting = node_find(node, names[i]);
+
+        if (setting != NULL)
+            fault_add(faults, setting->origin, "'%s'%s is what the socket unit of systemd says",
+                      names[i], where);
+    }
+}
+
 static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
                            struct faults *faults)
 {
@@ -203,6 +220,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     schema_set_defaults(&schema_listen, listener);
     walk(&schema_listen, node, listener, &scope, faults);
     check_mandatory(&schema_listen, node, &scope, faults);
+    check_handed_over(node, where, faults);
 }
 
 /* A section that is no list, or an empty one, leaves podop nothing to do. */

@@ -1,6 +1,7 @@
 #include "podop/address.h"
 
 #include "podop/span.h"
+#include "podop/systemd.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -9,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
+enum {
+    PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
+    NAME_BYTES_MAX = 255, /* systemd.socket(5), FileDescriptorName= */
+};
 
 /* A host and a port, cut out of "HOST:PORT" or "[HOST]:PORT". */
 struct host_port {
@@ -65,11 +69,36 @@ static int split_host_port(const char *text, struct host_port *to, struct error 
     return 0;
 }
 
+const char *address_systemd_name(const char *text)
+{
+    return strncmp(text, "systemd:", 8) == 0 ? text + 8 : NULL;
+}
+
+/* systemd.socket(5): ASCII, no control bytes, no ':'. */
+static int check_systemd_name(const char *name, struct error *err)
+{
+    if (!systemd_is_built_in())
+        return error_set(err, ERR_CONFIG, "'systemd:%s': this podop was built without libsystemd",
+                         name);
+    if (name[0] == '\0' || strlen(name) > NAME_BYTES_MAX)
+        return error_set(err, ERR_CONFIG, "'systemd:%s': the name of a socket has 1 to %d bytes",
+                         name, NAME_BYTES_MAX);
+    for (const char *c = name; *c != '\0'; c++) {
+        if (*c < ' ' || *c > '~' || *c == ':')
+            return error_set(err, ERR_CONFIG,
+                             "'systemd:%s': the name of a socket is ASCII without a ':'", name);
+    }
+    return 0;
+}
+
 int address_check(const char *text, struct error *err)
 {
     const char *path = unix_path(text);
+    const char *name = address_systemd_name(text);
     struct host_port ignored;
 
+    if (name != NULL)
+        return check_systemd_name(name, err);
     return path != NULL ? check_path(path, err) : split_host_port(text, &ignored, err);
 }
 
@@ -82,6 +111,25 @@ static void describe(struct address *a)
                 NI_NUMERICHOST | NI_NUMERICSERV);
     snprintf(a->text, sizeof(a->text), a->u.sa.sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
              port);
+}
+
+int address_of_descriptor(struct address *address, int fd, const char *name)
+{
+    struct address at = {.len = sizeof(at.u)};
+
+    if (getsockname(fd, &at.u.sa, &at.len) == -1)
+        return -1;
+    if (at.u.sa.sa_family != AF_UNIX)
+        describe(&at);
+    else if (at.u.un.sun_path[0] != '\0')
+        snprintf(at.text, sizeof(at.text), "%.*s", PATH_BYTES_MAX, at.u.un.sun_path);
+    else /* not in the file system */
+        snprintf(at.text, sizeof(at.text), "@%.*s", PATH_BYTES_MAX - 1, at.u.un.sun_path + 1);
+    *address = at;
+    address->fd = fd;
+    snprintf(address->text, sizeof(address->text), "systemd:%.*s=%.*s", NAME_BYTES_MAX, name,
+             PATH_BYTES_MAX + 1, at.text);
+    return 0;
 }
 
 static int resolve_host(const char *text, struct address *addresses, int max, struct error *err)
@@ -103,6 +151,7 @@ static int resolve_host(const char *text, struct address *addresses, int max, st
         memset(a, 0, sizeof(*a));
         memcpy(&a->u, ai->ai_addr, ai->ai_addrlen);
         a->len = ai->ai_addrlen;
+        a->fd = -1;
         describe(a);
     }
     freeaddrinfo(found);
@@ -113,6 +162,9 @@ int address_resolve(const char *text, struct address *addresses, int max, struct
 {
     const char *path = unix_path(text);
 
+    if (address_systemd_name(text) != NULL)
+        return error_set(err, ERR_CONFIG, "'%s' stands for a socket that systemd hands to podop",
+                         text);
     if (path == NULL)
         return resolve_host(text, addresses, max, err);
     if (check_path(path, err) == -1)
@@ -121,6 +173,7 @@ int address_resolve(const char *text, struct address *addresses, int max, struct
     addresses->u.un.sun_family = AF_UNIX;
     memcpy(addresses->u.un.sun_path, path, strlen(path));
     addresses->len = sizeof(addresses->u.un);
+    addresses->fd = -1;
     snprintf(addresses->text, sizeof(addresses->text), "%s", path);
     return 1;
 }

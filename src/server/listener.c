@@ -30,7 +30,7 @@ static bool has_file(const struct listener *l)
 {
     struct stat info;
 
-    return l->is_unix && !l->is_hidden && lstat(l->address.text, &info) == 0 &&
+    return l->is_unix && !l->is_borrowed && !l->is_hidden && lstat(l->address.text, &info) == 0 &&
            info.st_dev == l->device && info.st_ino == l->inode;
 }
 
@@ -150,14 +150,21 @@ static int open_unix(struct listener *l, const struct listener *replaced, struct
     return -1;
 }
 
+static void set_inherited(int fd) /* by each client */
+{
+    const int on = 1;
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static int open_inet(struct listener *l, struct error *err)
 {
     const struct address *at = &l->address;
     const int on = 1;
 
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(l->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)); /* these two each client */
-    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* inherits */
+    set_inherited(l->fd);
     if (at->u.sa.sa_family == AF_INET6) /* [::] leaves 0.0.0.0 to whoever asks for it */
         setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(l->fd, &at->u.sa, at->len) == -1)
@@ -237,22 +244,30 @@ static void on_pause_over(struct ev_loop *loop, ev_timer *w, int revents)
         ev_io_start(loop, &l->io);
 }
 
+static int open_own(struct listener *l, const struct listener *replaced, struct error *err)
+{
+    l->fd = socket(l->address.u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (l->fd == -1)
+        return bind_errno(err, "socket for", &l->address);
+    if ((l->is_unix ? open_unix(l, replaced, err) : open_inet(l, err)) == 0)
+        return 0;
+    close(l->fd);
+    return -1;
+}
+
 int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
                   struct service *service, const struct listener *replaced, struct error *err)
 {
     *l = (struct listener){.loop = loop, .address = *address, .service = service, .hidden_dir = -1};
     l->is_unix = address->u.sa.sa_family == AF_UNIX;
-    l->fd = socket(address->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (l->fd == -1) {
-        bind_errno(err, "socket for", address);
+    l->is_borrowed = address->fd != -1;
+    l->fd = address->fd;
+    if (!l->is_borrowed && open_own(l, replaced, err) == -1) {
         service_unref(&l->service);
         return -1;
     }
-    if ((l->is_unix ? open_unix(l, replaced, err) : open_inet(l, err)) == -1) {
-        close(l->fd);
-        service_unref(&l->service);
-        return -1;
-    }
+    if (l->is_borrowed && !l->is_unix)
+        set_inherited(l->fd);
     ev_io_init(&l->io, on_readable, l->fd, EV_READ);
     ev_init(&l->pause, on_pause_over);
     l->pause.repeat = PAUSE_SECONDS;
@@ -281,7 +296,7 @@ bool listener_fits(const struct listener *l, const struct listen_config *config)
 
     if (l->fd == -1)
         return false;
-    return !l->is_unix ||
+    return l->is_borrowed || !l->is_unix ||
            (now->permissions == config->permissions && is_same_text(now->owner, config->owner) &&
             is_same_text(now->group, config->group) && has_file(l));
 }
@@ -309,7 +324,7 @@ void listener_client_gone(struct listener *l)
 
 void listener_drain(struct listener *l)
 {
-    while (l->fd != -1 && has_room(l) && accept_one(l))
+    while (!l->is_borrowed && l->fd != -1 && has_room(l) && accept_one(l))
         ;
 }
 
@@ -324,7 +339,8 @@ void listener_close(struct listener *l)
     else if (has_file(l))
         unlink(l->address.text);
     unhide(l);
-    close(l->fd);
+    if (!l->is_borrowed)
+        close(l->fd);
     l->fd = -1;
 }
 

@@ -30,7 +30,8 @@ static struct listener *find_open(struct listeners *all, const struct address *a
 {
     struct listener *l = all->first;
 
-    while (l != NULL && (l->fd == -1 || !is_same_address(&l->address, at)))
+    while (l != NULL &&
+           (l->fd == -1 || !is_same_address(&l->address, at) || l->address.fd != at->fd))
         l = l->next;
     return l;
 }
@@ -65,11 +66,14 @@ static int plan_socket(struct listeners *all, struct config *config,
                        const struct listen_config *listen, struct error *err)
 {
     struct address at[ADDRESSES_MAX];
+    const char *name;
     int count, planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    count = address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+    name = address_systemd_name(listen->socket);
+    count = name != NULL ? activation_resolve(all->activation, name, at, ADDRESSES_MAX, err)
+                         : address_resolve(listen->socket, at, ADDRESSES_MAX, err);
     for (int i = 0; i < count; i++) {
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;

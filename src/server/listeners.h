@@ -3,11 +3,13 @@
 #ifndef PODOP_SERVER_LISTENERS_H
 #define PODOP_SERVER_LISTENERS_H
 
+#include "activation.h"
 #include "listener.h"
 
 struct listeners {
     struct ev_loop *loop;
     struct log *log;
+    struct activation *activation; /* borrowed: the sockets that were handed over */
     struct listener *first;
 };
 

@@ -1,7 +1,9 @@
 #include "podop/server.h"
 
+#include "activation.h"
 #include "client.h"
 #include "listeners.h"
+#include "notify.h"
 #include "privileges.h"
 
 #include "podop/http.h"
@@ -11,6 +13,7 @@
 #include <ev.h>
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
@@ -23,9 +26,11 @@ struct server {
     struct config *config; /* a reference */
     struct http *http;
     struct router *router;
+    struct activation activation;
     struct listeners listeners;
     struct client_world clients;
     struct commits commits;
+    struct notify notify;
     ev_timer stop_deadline;
     bool is_stopping;
 };
@@ -63,7 +68,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->source.checks = &checks;
     s->loop = loop;
     log_init(&s->log);
-    s->listeners = (struct listeners){.loop = loop, .log = &s->log};
+    s->listeners = (struct listeners){.loop = loop, .log = &s->log, .activation = &s->activation};
     client_world_init(&s->clients, loop, &s->log);
     s->config = config_load(&s->source, report, arg);
     if (s->config == NULL) {
@@ -122,6 +127,8 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
 
     if (s == NULL)
         return NULL;
+    activation_init(&s->activation);
+    notify_init(&s->notify, loop);
     ev_init(&s->stop_deadline, on_stop_deadline);
     s->stop_deadline.data = s;
     s->clients.on_gone = on_less_to_do;
@@ -134,6 +141,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_free(&s);
         return NULL;
     }
+    activation_tell_unused(&s->activation, &s->log);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -166,6 +174,15 @@ static void accept_clients(struct server *s)
     listeners_start(&s->listeners, raise_descriptors(s->config), on_accept, s);
 }
 
+static void tell_ready(struct server *s, const char *note)
+{
+    char status[100];
+
+    snprintf(status, sizeof(status), "Serving; sockets: %zu, tables: %zu%s",
+             s->config->listen_count, s->config->table_count, note);
+    notify_ready(&s->notify, status);
+}
+
 void server_run(struct server *s)
 {
     accept_clients(s);
@@ -173,6 +190,7 @@ void server_run(struct server *s)
         log_info(&s->log, "listening", LOG_STR("socket", l->address.text));
     log_info(&s->log, "ready", LOG_UINT("sockets", s->config->listen_count),
              LOG_UINT("tables", s->config->table_count));
+    tell_ready(s, "");
     ev_run(s->loop, 0);
     log_info(&s->log, "stopped", LOG_UINT("connections", s->clients.connections));
 }
@@ -210,16 +228,12 @@ static void take_over(struct server *s, struct config *config, struct router *ro
     accept_clients(s);
 }
 
-int server_reload(struct server *s, config_report_fn *report, void *arg)
+static int reload(struct server *s, config_report_fn *report, void *arg)
 {
     struct error err = {0};
     struct config *config;
     struct router *router = NULL;
 
-    if (s->is_stopping) {
-        report(arg, "podop is stopping");
-        return -1;
-    }
     config = config_load(&s->source, report, arg);
     if (config == NULL)
         return -1;
@@ -241,6 +255,20 @@ fail:
     return -1;
 }
 
+int server_reload(struct server *s, config_report_fn *report, void *arg)
+{
+    int status;
+
+    if (s->is_stopping) {
+        report(arg, "podop is stopping");
+        return -1;
+    }
+    notify_reloading(&s->notify);
+    status = reload(s, report, arg);
+    tell_ready(s, status == 0 ? "" : "; the last reload failed");
+    return status;
+}
+
 static void log_fault(void *arg, const char *text)
 {
     struct server *s = arg;
@@ -260,6 +288,7 @@ void server_stop(struct server *s)
         return;
     }
     s->is_stopping = true;
+    notify_stopping(&s->notify);
     if (s->config->shutdown_timeout_ms == 0) {
         ev_break(s->loop, EVBREAK_ALL);
         return;
@@ -286,6 +315,8 @@ void server_free(struct server **pserver)
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
     listeners_free(&s->listeners);
+    activation_deinit(&s->activation);
+    notify_deinit(&s->notify);
     router_free(&s->router);
     http_free(&s->http);
     config_unref(&s->config);

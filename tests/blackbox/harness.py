@@ -167,11 +167,13 @@ def limit_descriptors(pid, number):
 class Podop:
     """A running podop; its stderr is collected line by line in `log`."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, through=(), pass_fds=()):
+        """`through` is a command that becomes podop, with podop's own behind it."""
         self.log = []
         self._news = threading.Condition()
         self._ended = False
-        self.process = subprocess.Popen([binary("PODOP"), *args], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*through, binary("PODOP"), *args], stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, pass_fds=pass_fds,
                                         env=clean_environment(env), encoding="utf-8", errors="surrogateescape")
         self.pid = self.process.pid
         self._reader = threading.Thread(target=self._read_log, daemon=True)

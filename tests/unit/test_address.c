@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "podop/address.h"
+#include "podop/systemd.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -22,6 +23,25 @@ static void test_address_good(void **state)
         if (address_check(cases[i], &err) == -1)
             fail_msg("%s: %s", cases[i], err.text);
     }
+}
+
+static void test_address_systemd(void **state)
+{
+    struct address at;
+    struct error err = {0};
+    bool is_known = address_check("systemd:podop", &err) == 0;
+
+    (void)state;
+    assert_int_equal(is_known, systemd_is_built_in());
+    if (!is_known) {
+        assert_int_equal(err.kind, ERR_CONFIG);
+        assert_non_null(strstr(err.text, "without libsystemd"));
+    }
+    assert_string_equal(address_systemd_name("systemd:podop"), "podop");
+    assert_null(address_systemd_name("inet:systemd:80"));
+    assert_int_equal(address_check("inet:systemd:80", &err), 0); /* a host of that name */
+    assert_int_equal(address_resolve("systemd:podop", &at, 1, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
 }
 
 static void test_address_bad(void **state)
@@ -194,10 +214,10 @@ static void test_address_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_address_good),        cmocka_unit_test(test_address_bad),
-        cmocka_unit_test(test_address_unix),        cmocka_unit_test(test_address_unix_length),
-        cmocka_unit_test(test_address_host_length), cmocka_unit_test(test_address_inet),
-        cmocka_unit_test(test_address_names),
+        cmocka_unit_test(test_address_good),        cmocka_unit_test(test_address_systemd),
+        cmocka_unit_test(test_address_bad),         cmocka_unit_test(test_address_unix),
+        cmocka_unit_test(test_address_unix_length), cmocka_unit_test(test_address_host_length),
+        cmocka_unit_test(test_address_inet),        cmocka_unit_test(test_address_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,42 @@
+# systemd: libsystemd for READY=1, the watchdog and socket activation; units, sysusers and tmpfiles.
+# The units are installed wherever PODOP_SYSTEMD is ON, or AUTO and libsystemd is there.
+string(TOUPPER "${PODOP_SYSTEMD}" wanted)
+if(wanted STREQUAL "AUTO")
+    pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd>=239)
+elseif(wanted)
+    pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=239)
+endif()
+if(NOT wanted OR NOT SYSTEMD_FOUND)
+    message(STATUS "podop is built without libsystemd")
+    return()
+endif()
+
+set_source_files_properties(src/base/systemd.c PROPERTIES COMPILE_DEFINITIONS PODOP_WITH_SYSTEMD)
+target_link_libraries(podop_core PRIVATE PkgConfig::SYSTEMD)
+
+# Where systemd.pc says, made to follow our prefix; without one, where systemd looks in any case.
+function(systemd_dir result variable fallback)
+    pkg_get_variable(dir systemd ${variable})
+    if(NOT dir OR NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+        set(dir ${CMAKE_INSTALL_PREFIX}/lib/${fallback})
+    endif()
+    set(${result} ${dir} PARENT_SCOPE)
+endfunction()
+systemd_dir(unit_dir systemdsystemunitdir systemd/system)
+systemd_dir(sysusers_dir sysusersdir sysusers.d)
+systemd_dir(tmpfiles_dir tmpfilesdir tmpfiles.d)
+
+# etc/systemd/podop.service is for systemd 253 and later, below /usr. Older versions know no
+# Type=notify-reload: there, the unit tells how to send the SIGHUP, and nobody waits for its effect.
+file(READ etc/systemd/podop.service unit)
+if(SYSTEMD_VERSION VERSION_LESS 253)
+    string(REPLACE "Type=notify-reload" "Type=notify\nExecReload=/bin/kill -HUP $MAINPID" unit "${unit}")
+endif()
+string(REPLACE "/usr/sbin/podop" "${CMAKE_INSTALL_FULL_SBINDIR}/podop" unit "${unit}")
+file(WRITE ${PROJECT_BINARY_DIR}/systemd/podop.service "${unit}")
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS etc/systemd/podop.service)
+
+install(FILES ${PROJECT_BINARY_DIR}/systemd/podop.service etc/systemd/podop.socket
+    DESTINATION ${unit_dir})
+install(FILES etc/sysusers.d/podop.conf DESTINATION ${sysusers_dir})
+install(FILES etc/tmpfiles.d/podop.conf DESTINATION ${tmpfiles_dir})
