@@ -30,7 +30,7 @@ const char cmdline_help[] =
     "\n"
     "What these add comes on top of FILE. The n-th of each belong together:\n"
     "  -s, --socket ADDR     listen on ADDR: /path, unix:/path, HOST:PORT,\n"
-    "                        [::1]:PORT, inet:HOST:PORT\n"
+    "                        [::1]:PORT, inet:HOST:PORT, systemd:NAME\n"
     "  -m, --mode MODE       who speaks there: auto (default), postfix, dovecot\n"
     "  -n, --name NAME       a table; it replaces one of that name in FILE\n"
     "  -T, --type TYPE       the table's type: url, json\n"

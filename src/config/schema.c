@@ -173,7 +173,7 @@ static const struct setting_group schema_pool = {.name = "pool", GROUP_OF(pool_s
 
 static const struct setting listen_settings[] = {
     {"socket", SETTING_STRING, FIELD(listen_config, socket), .is_mandatory = true,
-     .doc = "/path, unix:/path, HOST:PORT, [::1]:PORT or inet:HOST:PORT"},
+     .doc = "/path, unix:/path, HOST:PORT, [::1]:PORT, inet:HOST:PORT or systemd:NAME"},
     {"mode", SETTING_ENUM, FIELD(listen_config, mode), .names = listen_modes,
      .default_text = "\"auto\"", .doc = "who speaks there; auto: told apart by the first byte"},
     {"permissions", SETTING_PERMISSIONS, FIELD(listen_config, permissions), 0, 0777,

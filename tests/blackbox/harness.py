@@ -167,12 +167,12 @@ def limit_descriptors(pid, number):
 class Podop:
     """A running podop; its stderr is collected line by line in `log`."""
 
-    def __init__(self, *args, env=None, through=(), pass_fds=()):
-        """`through` is a command that becomes podop, with podop's own behind it."""
+    def __init__(self, *args, env=None, through=(), pass_fds=(), program=None):
+        """`through` is a command that becomes podop, with podop's own behind it; `program` is another podop."""
         self.log = []
         self._news = threading.Condition()
         self._ended = False
-        self.process = subprocess.Popen([*through, binary("PODOP"), *args], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*through, program or binary("PODOP"), *args], stdin=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, pass_fds=pass_fds,
                                         env=clean_environment(env), encoding="utf-8", errors="surrogateescape")
         self.pid = self.process.pid

@@ -138,7 +138,7 @@ class Readme(Case):
         known = set()
         for variable in ("PODOP", "PODOPCTL"):
             known |= set(re.findall(r"--[a-z]+", harness.run(variable, "--help").stdout))
-        others = {"--preset", "--build", "--install", "--system"}  # of cmake and useradd
+        others = {"--preset", "--build", "--install", "--system", "--now", "--create"}  # of cmake, useradd, systemd
         self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z]+", read("README.md"))), known | others)
 
     def test_links_lead_somewhere(self):

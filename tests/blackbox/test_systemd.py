@@ -191,6 +191,47 @@ class Activation(Manager):
         podop.wait_ready()
 
 
+class Reload(Manager):
+    def reload(self, podop, *listen):
+        self.config(*listen)
+        podop.signal(signal.SIGHUP)
+        podop.wait_log("event=reload ")
+        podop.log.clear()
+
+    def test_names_can_be_taken_up_and_let_go(self):
+        """All that was handed over at the start can be used by a later configuration, again and again."""
+        one, two = {"socket": "systemd:one"}, {"socket": "systemd:two"}
+        podop = self.ready([("one", self.unix("one")), ("two", self.unix("two"))], "-c", self.config(one))
+        stays = self.client(self.path("one"))
+        self.check_payload(stays.ask("t", "k"), "OK k")
+        for listen in ((one, two), (two,), (one,), (two, one)):
+            waiting = self.client(self.path("two"))
+            waiting.request("t", "k")
+            self.reload(podop, *listen)
+            if two in listen:
+                self.check_payload(waiting.read(), "OK k")
+            if one in listen:
+                self.check_serves(self.path("one"))
+            self.check_payload(stays.ask("t", "k"), "OK k")
+
+    def test_name_that_is_not_there(self):
+        podop = self.ready([("one", self.unix())], "-c", self.config({"socket": "systemd:one"}))
+        self.config({"socket": "systemd:two"})
+        podop.signal(signal.SIGHUP)
+        self.assertRegex(podop.wait_log("event=reload_failed"), "'two'.*one")
+        self.check_serves(self.socket)
+
+    def test_path_of_a_socket_that_was_handed_over(self):
+        """It is taken: systemd answers there."""
+        podop = self.ready([("one", self.unix())], "-c", self.config({"socket": "systemd:one"}))
+        inode = os.stat(self.socket).st_ino
+        self.config({"socket": self.socket})
+        podop.signal(signal.SIGHUP)
+        self.assertIn(self.socket, podop.wait_log("event=reload_failed"))
+        self.assertEqual(os.stat(self.socket).st_ino, inode)
+        self.check_serves(self.socket)
+
+
 class Restart(Manager):
     def ask(self, key, failures, retries):
         """One lookup as Postfix makes it: a connection that ends before the answer gets a second try."""
@@ -279,6 +320,24 @@ class Notify(Manager):
         self.assertEqual(told.pop("STOPPING"), "1")
         self.assertRegex(told.pop("STATUS"), r"\S")
         self.assertEqual(podop.wait(), 0)
+
+    def test_reload(self):
+        """What Type=notify-reload waits for, be the reload a success or not."""
+        podop = self.start_told()
+        self.assertIn("READY", self.next())
+        last_us = 0
+        for listen, status in (({"socket": self.socket}, r"tables: 1$"), ({"socket": "nonsense"}, "reload failed$"),
+                               ({"socket": self.socket}, r"tables: 1$")):
+            self.config(listen)
+            podop.signal(signal.SIGHUP)
+            told = self.next()
+            self.assertEqual(told["RELOADING"], "1")
+            self.assertGreater(int(told["MONOTONIC_USEC"]), last_us)
+            last_us = int(told["MONOTONIC_USEC"])
+            told = self.next()
+            self.assertEqual(told["READY"], "1")
+            self.assertRegex(told["STATUS"], status)
+            self.check_serves_at_once()
 
     def check_serves_at_once(self):
         self.check_payload(self.client().ask("t", "k"), "OK k")

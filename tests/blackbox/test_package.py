@@ -1,0 +1,240 @@
+"""The Debian package that cpack makes, in a fresh Debian; and what "cmake --install" does to a configuration.
+
+The package is built for the Debian that the tests run on, and installed into another root of the same release. That
+root is kept, under the names of what the package depends on.
+"""
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import dovecot
+import harness
+
+SOURCE = dovecot.SOURCE
+ENV = {**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}
+NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
+                      r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")  # podop's user stays after a purge
+
+
+def call(*command, fail=True, **options):
+    """Runs a command; its output is told when it fails."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env={**ENV, **options.pop("env", {})}, check=False, **options)
+    if fail and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
+    return done
+
+
+def release():
+    """The code name of this Debian, or ""."""
+    with contextlib.suppress(OSError):
+        with open("/etc/os-release", encoding="utf-8") as file:
+            found = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
+            return found[1] if found else ""
+    return ""
+
+
+class Built(unittest.TestCase):
+    """A release build for /usr, and the package of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        for program in ("cmake", "ninja"):
+            harness.need(shutil.which(program), program)
+        cls.top = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
+        cls.addClassCleanup(shutil.rmtree, cls.top)
+        os.chmod(cls.top, 0o755)
+        cls.build = os.path.join(cls.top, "build")
+        call("cmake", "-S", SOURCE, "-B", cls.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
+             "-DPODOP_HARDEN=ON", "-DBUILD_TESTING=OFF", "-DCMAKE_INSTALL_PREFIX=/usr")
+        call("cmake", "--build", cls.build)
+
+
+class Install(Built):
+    def install(self):
+        call("cmake", "--install", self.build, env={"DESTDIR": self.root})
+
+    def test_edited_configuration_stays(self):
+        self.root = os.path.join(self.top, "root")
+        conf, local = self.root + "/etc/podop.conf", self.root + "/etc/podop/local.json"
+        self.install()
+        for path in (conf, local, self.root + "/usr/sbin/podop"):
+            self.assertTrue(os.path.isfile(path), path)
+        with open(conf, "a", encoding="utf-8") as file:
+            file.write("# edited\n")
+        os.unlink(local)
+        os.unlink(self.root + "/usr/sbin/podop")
+        self.install()
+        with open(conf, encoding="utf-8") as file:
+            self.assertTrue(file.read().endswith("# edited\n"))
+        self.assertFalse(os.path.exists(local), "what was removed comes back")
+        self.assertTrue(os.path.exists(self.root + "/usr/sbin/podop"))
+
+
+class Root:
+    """A Debian in a directory, for one test."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def run(self, *command, **options):
+        """Runs a command in it, with /proc."""
+        return call(*self.into(), *command, **options)
+
+    def into(self):
+        return [*dovecot.private_mounts(), "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+                self.place]
+
+    def path(self, name):
+        return self.place + name
+
+    def files(self):
+        """Every path in it that a package could leave behind, with the content's hash."""
+        found = {}
+        for folder, folders, files in os.walk(self.place):
+            for name in folders + files:
+                path = os.path.join(folder, name)
+                if not NOT_OURS.search(path[len(self.place):]):
+                    info = os.lstat(path)
+                    found[path[len(self.place):]] = (info.st_mode, info.st_uid, info.st_gid,
+                                                     0 if stat.S_ISDIR(info.st_mode) else info.st_size)
+        return found
+
+
+class Package(Built):
+    @classmethod
+    def setUpClass(cls):
+        harness.need(os.geteuid() == 0, "root, to install a package into a root directory")
+        for program in ("cpack", "dpkg-deb", "dpkg-shlibdeps"):
+            harness.need(shutil.which(program), program)
+        super().setUpClass()
+        mask = os.umask(0o077)  # the package does not depend on it
+        try:
+            call("cpack", cwd=cls.build)
+        finally:
+            os.umask(mask)
+        cls.deb, = glob.glob(os.path.join(cls.build, "*.deb"))
+        cls.original = cls.chroot()
+
+    @classmethod
+    def chroot(cls):
+        """A fresh Debian with what the package depends on, made once."""
+        harness.need(shutil.which("debootstrap", path=dovecot.PATH), "debootstrap, for a fresh Debian")
+        harness.need(release(), "a Debian")
+        depends = call("dpkg-deb", "-f", cls.deb, "Depends").stdout
+        packages = sorted({re.split(r"[ (|:]", part.strip())[0] for part in depends.split(",")} | {"systemd", "procps"})
+        digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
+        os.makedirs(dovecot.CACHE, mode=0o755, exist_ok=True)
+        stem = os.path.join(dovecot.CACHE, release() + "-package")
+        place = f"{stem}-{digest}"
+        with open(stem + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(place):
+                for old in glob.glob(stem + "-*"):
+                    shutil.rmtree(old)
+                try:
+                    dovecot.build_chroot(release(), packages, place)
+                except AssertionError as failure:
+                    harness.need(False, str(failure))
+        return place
+
+    def fresh(self):
+        """A copy of that Debian for one test."""
+        place = tempfile.mkdtemp(prefix="root-", dir=self.top)
+        self.addCleanup(shutil.rmtree, place)
+        call("cp", "-a", "--reflink=auto", self.original + "/.", place)
+        shutil.copy(self.deb, place + "/podop.deb")
+        return Root(place)
+
+    def check_runs(self, root):
+        """podop runs there with the configuration it came with, as the user it came with."""
+        podop = Inside(root)
+        self.addCleanup(podop.stop)
+        podop.wait_ready()
+        done = root.run("podopctl", "get", "local", "postmaster@example.com")
+        self.assertEqual(done.stdout, "root@localhost\n")
+        uid = root.run("id", "-u", "podop").stdout.strip()
+        self.assertEqual(set(podop.status_field("Uid")), {uid})
+        podop.stop()
+        self.assertFalse(os.path.exists(root.path("/run/podop/podop.sock")))
+
+    def test_lintian(self):
+        harness.need(shutil.which("lintian"), "lintian")
+        done = call("lintian", "--fail-on", "error,warning", self.deb)
+        self.assertNotRegex(done.stdout, r"(?m)^[EW]: ")
+
+    def test_life_of_the_package(self):
+        """Installed, run, edited, installed again, removed, purged."""
+        root = self.fresh()
+        before = root.files()
+        root.run("dpkg", "-i", "/podop.deb")
+        for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
+                     "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
+                     "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
+                     "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):
+            self.assertTrue(os.path.isfile(root.path(path)), path)
+        self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
+        self.assertEqual(root.run("getent", "passwd", "podop").stdout.split(":")[5:],
+                         ["/nonexistent", "/usr/sbin/nologin\n"])
+        wanted = root.path("/etc/systemd/system/multi-user.target.wants/podop.service")
+        self.assertTrue(os.path.islink(wanted))
+        self.assertFalse(os.path.lexists(root.path("/etc/systemd/system/sockets.target.wants/podop.socket")))
+        self.check_runs(root)
+
+        with open(root.path("/etc/podop.conf"), "a", encoding="utf-8") as file:
+            file.write("# edited\n")
+        root.run("systemctl", "disable", "podop.service")
+        root.run("dpkg", "-i", "/podop.deb")
+        with open(root.path("/etc/podop.conf"), encoding="utf-8") as file:
+            self.assertTrue(file.read().endswith("# edited\n"))
+        self.assertFalse(os.path.lexists(wanted), "it is enabled again")
+
+        root.run("dpkg", "--remove", "podop")
+        self.assertTrue(os.path.exists(root.path("/etc/podop.conf")))
+        root.run("dpkg", "--purge", "podop")
+        after = root.files()
+        self.assertEqual(sorted(path for path in after if path not in before), [])
+        self.assertEqual(sorted(path for path in before if path not in after), [])
+
+    def test_without_systemd(self):
+        """Where there is no systemd, the user and the directory are made all the same."""
+        root = self.fresh()
+        root.run("dpkg", "--purge", "--force-depends", "systemd")
+        root.run("sh", "-c", "! command -v systemd-sysusers")
+        root.run("dpkg", "-i", "/podop.deb")
+        self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
+        self.check_runs(root)
+        root.run("dpkg", "--purge", "podop")
+        self.assertFalse(os.path.exists(root.path("/run/podop")))
+
+    def test_units(self):
+        """systemd understands them without a word, and rates what the service may do."""
+        root = self.fresh()
+        root.run("dpkg", "-i", "/podop.deb")
+        done = root.run("systemd-analyze", "verify", "--man=no", "podop.service", "podop.socket")
+        self.assertEqual([line for line in done.stdout.splitlines() if "podop" in line], [], done.stdout)
+        done = root.run("systemd-analyze", "security", "--offline=yes", "--threshold=15", "podop.service")
+        rating = re.search(r"exposure level for podop\.service: (\d+\.\d+)", done.stdout)
+        self.assertIsNotNone(rating, done.stdout)
+        self.assertLessEqual(float(rating[1]), 1.5)
+
+
+class Inside(harness.Podop):
+    """The podop of a package, in a root directory."""
+
+    def __init__(self, root):
+        super().__init__("-v", through=root.into(), program="/usr/sbin/podop")
+
+
+if __name__ == "__main__":
+    harness.main()
