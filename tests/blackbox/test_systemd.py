@@ -360,6 +360,7 @@ class Notify(Manager):
         self.assertIn("READY", self.next())
         podop.signal(signal.SIGTERM)
         self.assertIn("STOPPING", self.next())
+        self.assertEqual(podop.wait(), 0)
 
     def test_manager_that_has_gone(self):
         """Who is told nothing does not matter to who asks."""
@@ -384,6 +385,7 @@ class Notify(Manager):
         podop.signal(signal.SIGTERM)
         while "STOPPING" not in words:
             words += self.next()
+        self.assertEqual(podop.wait(), 0)
         self.assertEqual(set(words), {"FILLER", "READY", "STATUS", "WATCHDOG", "STOPPING"})
 
 
