@@ -369,6 +369,13 @@ class Notify(Manager):
         podop.wait_ready()
         self.check_serves_at_once()
 
+    def words_until(self, word):
+        words = []
+        while word not in words:
+            self.assertLess(len(words), 10000, f"{word} never comes")
+            words += self.next()
+        return words
+
     def test_manager_that_does_not_read(self):
         """Its queue is full: podop serves all the same, and tells as soon as it can, in order."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
@@ -379,12 +386,9 @@ class Notify(Manager):
             podop = self.start_told(WATCHDOG_USEC="1000")
             podop.wait_ready()
             self.check_serves_at_once()
-        words = []
-        while "READY" not in words:
-            words += self.next()
+        words = self.words_until("READY")
         podop.signal(signal.SIGTERM)
-        while "STOPPING" not in words:
-            words += self.next()
+        words += self.words_until("STOPPING")
         self.assertEqual(podop.wait(), 0)
         self.assertEqual(set(words), {"FILLER", "READY", "STATUS", "WATCHDOG", "STOPPING"})
 
