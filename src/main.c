@@ -1,6 +1,7 @@
 /* main.c - podop, the daemon: command line, signals, one server on one loop. */
 #include "podop/cmdline.h"
 #include "podop/http.h"
+#include "podop/mem.h"
 #include "podop/server.h"
 
 #include <ev.h>
@@ -57,19 +58,27 @@ static void on_reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
 
 static void run(struct ev_loop *loop, struct server *server)
 {
-    ev_signal term, interrupt, hangup;
+    static const struct {
+        int number;
+        void (*on_signal)(struct ev_loop *loop, ev_signal *w, int revents);
+    } kinds[] = {
+        {SIGTERM, on_stop_signal},
+        {SIGINT, on_stop_signal},
+        {SIGHUP, on_reload_signal},
+    };
+    ev_signal watchers[ARRAY_LEN(kinds)];
+    sigset_t all;
 
-    ev_signal_init(&term, on_stop_signal, SIGTERM);
-    ev_signal_init(&interrupt, on_stop_signal, SIGINT);
-    ev_signal_init(&hangup, on_reload_signal, SIGHUP);
-    term.data = interrupt.data = hangup.data = server;
-    ev_signal_start(loop, &term);
-    ev_signal_start(loop, &interrupt);
-    ev_signal_start(loop, &hangup);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        ev_signal_init(&watchers[i], kinds[i].on_signal, kinds[i].number);
+        watchers[i].data = server;
+        ev_signal_start(loop, &watchers[i]);
+    }
     server_run(server);
-    ev_signal_stop(loop, &hangup);
-    ev_signal_stop(loop, &term);
-    ev_signal_stop(loop, &interrupt);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL); /* what still comes must not spoil an end that is clean */
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        ev_signal_stop(loop, &watchers[i]);
 }
 
 /* What is not told yet, and what to exit with. */

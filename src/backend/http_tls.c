@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    PROBE_TIMEOUT_MS = 1000, /* it waits for nobody: so long only if libcurl misbehaves */
+    PROBE_TIMEOUT_MS = 60 * 1000, /* it waits for nobody, but the machine may be busy */
     PROBE_POLL_MS = 10,
 };
 
