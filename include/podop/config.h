@@ -81,7 +81,8 @@ struct table_config {
     char *origin;
     char *name;
     char *type;
-    char *param;
+    char *param;                  /* or the first of a list */
+    struct string_list fallbacks; /* url: the others of it, in their order */
     uint32_t timeout_ms;
     struct cache_config cache;
     struct string_list skip; /* shell patterns */

@@ -58,6 +58,7 @@ enum http_outcome {
     HTTP_FAILED,    /* no whole answer came: refused, reset, cut off, not HTTP, no such name, TLS */
     HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
+    HTTP_UNWANTED,  /* its turn in the queue came, and is_wanted said no */
 };
 
 struct http_answer {
@@ -66,6 +67,7 @@ struct http_answer {
     struct span body;
     const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* when there is no answer: some of the request was sent */
+    bool was_queued;       /* it ended in podop's own queue: says nothing of the server */
 };
 
 /* The answer is borrowed and ends when done returns. */
@@ -76,6 +78,10 @@ typedef void http_done_fn(void *arg, const struct http_answer *answer);
  * from the loop; must not cancel the call. */
 typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
 
+/* Whether a request that had to wait shall still be sent. Runs from anywhere that a connection
+ * falls free; must not call http. */
+typedef bool http_wanted_fn(void *arg);
+
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
 
 struct http_request {
@@ -85,9 +91,11 @@ struct http_request {
     uint64_t deadline_at_ms;
     struct span body;                            /* of a write, JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
-    http_data_fn *data; /* NULL: the whole body comes with done. Else it streams: the deadline is
-                         * for the first part, and as long again for each further one; a body has no
-                         * limit, only what is not used; done gets the rest that was not used */
+    http_data_fn *data;   /* NULL: the whole body comes with done. Else it streams: the deadline is
+                           * for the first part; a body has no limit, only what is not used; done gets
+                           * the rest that was not used */
+    uint32_t patience_ms; /* of a stream, for each further part */
+    http_wanted_fn *is_wanted; /* asked when it has waited in the queue; NULL: always */
 };
 
 /* Sends now, or when a connection of the pool is free. done runs once, from the loop, never before

@@ -1,4 +1,4 @@
-/* outage.h - something that others depend on fails, for a while: one warning at the start, one a
+/* outage.h - a backend that others depend on fails, for a while: one warning at the start, one a
  * minute with a count while it lasts, one at the end. */
 #ifndef PODOP_OUTAGE_H
 #define PODOP_OUTAGE_H
@@ -11,11 +11,12 @@ struct outage {
     uint64_t failures;
 };
 
-/* One more failure of what is called name, such as a table. */
-void outage_failed(struct outage *outage, struct log *log, const char *name, struct span reason,
-                   uint64_t now_ms);
+/* One more request of table failed for backend, which is named without path, query or secret. */
+void outage_failed(struct outage *outage, struct log *log, const char *table, const char *backend,
+                   struct span reason, uint64_t now_ms);
 /* It works. That is the end of the outage when the last failure is a second ago, so that what fails
  * every other time does not write two lines a time. */
-void outage_worked(struct outage *outage, struct log *log, const char *name, uint64_t now_ms);
+void outage_worked(struct outage *outage, struct log *log, const char *table, const char *backend,
+                   uint64_t now_ms);
 
 #endif

@@ -41,7 +41,7 @@ void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is
 
 /* table takes the place of previous, which has the same configuration: what that one remembers
  * belongs to both, as long as lookups and writes use them. */
-void table_inherit(struct table *table, const struct table *previous);
+void table_inherit(struct table *table, struct table *previous);
 /* The same with another configuration: only what is written through previous concerns table. At
  * most once for each previous. */
 void table_follow(struct table *table, const struct table *previous);

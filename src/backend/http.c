@@ -88,12 +88,14 @@ struct http_call {
     const char *method;         /* NULL: GET */
     struct curl_slist *headers; /* NULL: the site's are all */
     struct buf upload;
-    http_data_fn *data; /* NULL: no stream */
-    ev_prepare offer;   /* never started, only fed: what has come is offered to data */
-    ev_tstamp patience; /* of a stream, for each part */
-    bool is_streaming;  /* a 200's body has begun */
-    bool is_blocked;    /* by data */
-    bool is_paused;     /* libcurl keeps what it reads, until it is told to go on */
+    http_data_fn *data;        /* NULL: no stream */
+    ev_prepare offer;          /* never started, only fed: what has come is offered to data */
+    ev_tstamp patience;        /* of a stream, for each further part */
+    http_wanted_fn *is_wanted; /* NULL: always */
+    bool is_unwanted;          /* it has left the queue for that */
+    bool is_streaming;         /* a 200's body has begun */
+    bool is_blocked;           /* by data */
+    bool is_paused;            /* libcurl keeps what it reads, until it is told to go on */
     char target[];
 };
 
@@ -376,7 +378,12 @@ static void send_waiting(struct http *http, struct http_lane *lane)
         struct http_call *call = lane->waiting;
 
         dequeue(call);
-        send_now(call);
+        if (call->is_wanted == NULL || call->is_wanted(call->arg)) {
+            send_now(call);
+        } else {
+            call->is_unwanted = true;
+            ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+        }
     }
 }
 
@@ -468,8 +475,9 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     finish(call, &(struct http_answer){
-                     .outcome = HTTP_TIMED_OUT,
+                     .outcome = call->is_unwanted ? HTTP_UNWANTED : HTTP_TIMED_OUT,
                      .may_have_arrived = was_sent(call),
+                     .was_queued = call->easy == NULL,
                  });
 }
 
@@ -572,7 +580,8 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .arg = arg,
         .method = request->method,
         .data = request->data,
-        .patience = (double)left_ms / 1000.0,
+        .patience = request->patience_ms / 1000.0,
+        .is_wanted = request->is_wanted,
     };
     memcpy(call->target, request->target, target_bytes);
     buf_init(&call->body, site->max_response);

@@ -66,6 +66,13 @@ static bool is_in_place(const struct setting *setting, const struct node *node,
                   node->name, scope->where, setting->types[0], scope->table_type);
         return false;
     }
+    if (setting->others != 0 && (node->kind == NODE_LIST || node->kind == NODE_ARRAY) &&
+        !setting_may_be_list(setting, scope->table_type)) {
+        fault_add(faults, node->origin,
+                  "'%s'%s can be a list for type \"%s\" only, and this is \"%s\"", node->name,
+                  scope->where, setting->list_types[0], scope->table_type);
+        return false;
+    }
     return true;
 }
 
@@ -311,6 +318,27 @@ static void check_served(const struct node *listener, const struct node *tables,
     }
 }
 
+/* Of a list each is judged for itself, so that its own line is told. */
+static void check_table_beyond(const struct table_config *table, const struct config_checks *checks,
+                               const struct node *param, struct faults *faults)
+{
+    struct table_config one = *table;
+    struct error err = {0};
+
+    one.fallbacks = (struct string_list){0};
+    for (size_t i = 0; i <= table->fallbacks.count; i++) {
+        bool is_list = param->kind == NODE_LIST || param->kind == NODE_ARRAY;
+
+        if (i > 0) {
+            one.param = table->fallbacks.items[i - 1];
+            one.commit_url = NULL; /* has been judged with the first */
+        }
+        if (checks->table(&one, &err) == -1)
+            fault_add(faults, (is_list ? param->children[i] : param)->origin, "table '%s': %s",
+                      table->name, err.text);
+    }
+}
+
 /* What only the layers above can judge, told with the line of the setting itself. */
 static void check_beyond(const struct config *config, const struct config_checks *checks,
                          const struct node *listen, const struct node *tables,
@@ -327,9 +355,8 @@ static void check_beyond(const struct config *config, const struct config_checks
     for (size_t i = 0; i < config->table_count; i++) {
         const struct table_config *t = &config->tables[i];
 
-        if (t->name != NULL && t->type != NULL && t->param != NULL && checks->table(t, &err) == -1)
-            fault_add(faults, node_find(tables->children[i], "param")->origin, "table '%s': %s",
-                      t->name, err.text);
+        if (t->name != NULL && t->type != NULL && t->param != NULL)
+            check_table_beyond(t, checks, node_find(tables->children[i], "param"), faults);
     }
 }
 

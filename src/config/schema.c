@@ -243,8 +243,10 @@ static const struct setting table_settings[] = {
      .is_mandatory = true, .is_own = true, .doc = "what Postfix and Dovecot ask for"},
     {"type", SETTING_STRING, FIELD(table_config, type), .names = config_table_types,
      .is_mandatory = true, .is_own = true, .doc = "who answers"},
-    {"param", SETTING_STRING, FIELD(table_config, param), .is_mandatory = true, .is_own = true,
-     .doc = "url: the template of the URL; json: the file"},
+    {"param", SETTING_STRING, FIELD(table_config, param),
+     .others = offsetof(struct table_config, fallbacks), .list_types = url_only,
+     .is_mandatory = true, .is_own = true,
+     .doc = "url: the template of the URL, or a list of them; json: the file"},
     {"timeout", SETTING_DURATION, FIELD(table_config, timeout_ms), 1, DAY,
      .default_text = "\"10s\"", .doc = "of the whole lookup, queueing and retries included"},
     {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
@@ -360,13 +362,23 @@ void schema_hint(const struct setting_group *group, const char *name, char *out,
         snprintf(out, size, " (did you mean '%s'?)", nearest.best);
 }
 
-bool setting_belongs_to(const struct setting *setting, const char *table_type)
+static bool has_type(const char *const *types, const char *table_type)
 {
-    if (setting->types == NULL || table_type == NULL)
+    if (types == NULL || table_type == NULL)
         return true;
-    for (const char *const *type = setting->types; *type != NULL; type++) {
-        if (strcmp(*type, table_type) == 0)
+    for (; *types != NULL; types++) {
+        if (strcmp(*types, table_type) == 0)
             return true;
     }
     return false;
+}
+
+bool setting_belongs_to(const struct setting *setting, const char *table_type)
+{
+    return has_type(setting->types, table_type);
+}
+
+bool setting_may_be_list(const struct setting *setting, const char *table_type)
+{
+    return has_type(setting->list_types, table_type);
 }

@@ -12,7 +12,8 @@
 
 /* How a value is written, and the field that it becomes. */
 enum setting_kind {
-    SETTING_STRING,   /* char *; an empty string is a fault, or with may_be_empty NULL */
+    SETTING_STRING,   /* char *; an empty string is a fault, or with may_be_empty NULL. With others
+                       * set also a list: the first is this one, the rest go there */
     SETTING_BOOL,     /* bool */
     SETTING_INTEGER,  /* uint32_t */
     SETTING_DURATION, /* uint32_t, milliseconds. A number of seconds, whole or with decimals, or a
@@ -44,8 +45,10 @@ struct setting {
     /* As podop.conf spells it: 5, "10s" with its quotes. NULL: none, the field stays zero, or
      * default_note says in words what it becomes. */
     const char *default_text, *default_note;
-    const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
-    const char *const *types; /* only in tables of these types; NULL: in every table */
+    const char *const *names;      /* ENUM, or the only texts of a STRING; NULL at the end */
+    const char *const *types;      /* only in tables of these types; NULL: in every table */
+    size_t others;                 /* of a struct string_list in it; 0: there is none */
+    const char *const *list_types; /* with others: a list is for these only */
     const char *(*check)(const char *text); /* of a text, or each in a list: NULL, or "must ..." */
     const struct setting_group *group;      /* GROUP, SECTION: what may stand in there */
     const char *doc;
@@ -72,6 +75,7 @@ const struct setting *schema_find(const struct setting_group *group, const char 
 void schema_hint(const struct setting_group *group, const char *name, char *out, size_t size);
 /* NULL as type stands for every type. */
 bool setting_belongs_to(const struct setting *setting, const char *table_type);
+bool setting_may_be_list(const struct setting *setting, const char *table_type); /* with others */
 
 /* Everything below works on the struct that group describes. */
 

@@ -218,7 +218,9 @@ static void format_names(const char *const *names, char *out, size_t size)
 static void format_kind(const struct setting *setting, char *out, size_t size)
 {
     switch (setting->kind) {
-    case SETTING_STRING: snprintf(out, size, "a string"); return;
+    case SETTING_STRING:
+        snprintf(out, size, setting->others == 0 ? "a string" : "a string or a list of strings");
+        return;
     case SETTING_BOOL: snprintf(out, size, "true or false"); return;
     case SETTING_INTEGER: snprintf(out, size, "a whole number"); return;
     case SETTING_DURATION: snprintf(out, size, "a duration such as \"30s\""); return;
@@ -307,6 +309,38 @@ static void list_clear(struct string_list *list)
         free(list->items[i]);
     free(list->items);
     *list = (struct string_list){0};
+}
+
+/* The first string of a list, and the others behind it. */
+static int store_string_list(const struct setting *setting, const struct node *value, void *base,
+                             const char *where, struct faults *faults)
+{
+    struct string_list *others = (void *)((char *)base + setting->others);
+    char *first = NULL;
+    struct string_list rest = {0};
+    int result = 0;
+
+    if (value->count == 0)
+        return fault_value(setting, value, where, faults, "must not be empty");
+    rest.items = xcalloc(value->count, sizeof(rest.items[0]));
+    for (size_t i = 0; i < value->count; i++) {
+        char **to = i == 0 ? &first : &rest.items[rest.count++];
+
+        if (store_string(setting, value->children[i], to, where, faults) == -1)
+            result = -1;
+    }
+    if (result == 0) {
+        char **to = field(setting, base);
+
+        free(*to);
+        *to = first;
+        list_clear(others);
+        *others = rest;
+    } else {
+        free(first);
+        list_clear(&rest);
+    }
+    return result;
 }
 
 static int store_strings(const struct setting *setting, const struct node *value,
@@ -414,6 +448,8 @@ int setting_store(const struct setting *setting, const struct node *value, void 
     enum verdict verdict;
     uint64_t n = 0;
 
+    if (setting->others != 0 && (value->kind == NODE_LIST || value->kind == NODE_ARRAY))
+        return store_string_list(setting, value, base, where, faults);
     if (setting->kind == SETTING_STRING)
         return store_string(setting, value, field(setting, base), where, faults);
     if (setting->kind == SETTING_STRINGS)
@@ -473,6 +509,8 @@ void schema_clear(const struct setting_group *group, void *base)
 
             free(*text);
             *text = NULL;
+            if (setting->others != 0)
+                list_clear((struct string_list *)(void *)((char *)base + setting->others));
         } else if (setting->kind == SETTING_STRINGS) {
             list_clear(field(setting, base));
         }
@@ -506,7 +544,11 @@ static bool setting_equal(const struct setting *setting, const void *a, const vo
                *right = (const char *)b + setting->offset;
 
     switch (setting->kind) {
-    case SETTING_STRING: return string_equal(*(char *const *)left, *(char *const *)right);
+    case SETTING_STRING:
+        return string_equal(*(char *const *)left, *(char *const *)right) &&
+               (setting->others == 0 ||
+                list_equal((const void *)((const char *)a + setting->others),
+                           (const void *)((const char *)b + setting->others)));
     case SETTING_STRINGS: return list_equal(left, right);
     case SETTING_STATUSES: return statuses_equal(left, right);
     case SETTING_GROUP: return schema_equal(setting->group, left, right);

@@ -182,12 +182,13 @@ struct table *table_open(const struct table_config *config, const struct table_e
     return t;
 }
 
-void table_inherit(struct table *table, const struct table *previous)
+void table_inherit(struct table *table, struct table *previous)
 {
     memory_unref(table->memory);
     table->memory = previous->memory;
     table->memory->refs++;
-    table->outage = previous->outage;
+    if (table->ops->inherit != NULL)
+        table->ops->inherit(table, previous);
 }
 
 void table_follow(struct table *table, const struct table *previous)
@@ -433,22 +434,12 @@ static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_
         *reply = stale;
 }
 
-static void tell_health(struct table *t, const struct reply *answer, uint64_t now_ms)
-{
-    if (is_outage(answer->status))
-        outage_failed(&t->outage, t->env.log, t->name, answer->reason, now_ms);
-    else
-        outage_worked(&t->outage, t->env.log, t->name, now_ms);
-}
-
 void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
     struct reply reply = *answer;
     uint64_t now_ms = clock_coarse_ms();
 
-    if (!fetch->is_starting) /* else no backend was asked, and it says nothing of one */
-        tell_health(t, answer, now_ms);
     if (t->memory->cache != NULL) {
         if (fetch->generation == t->memory->generation)
             cache_put(t->memory->cache, fetch->identity, &reply, now_ms);

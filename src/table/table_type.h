@@ -4,7 +4,6 @@
 
 #include "podop/buf.h"
 #include "podop/hash.h"
-#include "podop/outage.h"
 #include "podop/table.h"
 #include "podop/transaction.h"
 
@@ -16,7 +15,7 @@ struct table_ops;
 struct table_memory {
     unsigned refs;
     struct table_memory *next; /* a reference: what is written here is forgotten there, too */
-    struct cache *cache; /* NULL: none */
+    struct cache *cache;       /* NULL: none */
     uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
 };
 
@@ -33,7 +32,6 @@ struct table {
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
-    struct outage outage; /* of what is behind it */
     struct table_memory *memory;
     struct hold *hold; /* NULL: writes are not held back */
     bool shares;       /* lookups of one key that wait at the same time are one fetch */
@@ -94,6 +92,10 @@ struct table_ops {
     struct table *(*open)(const struct table_config *config, const struct table_env *env,
                           struct error *err);
     void (*close)(struct table *table); /* frees it; nothing is under way */
+    /* next, which nobody has asked yet, is to follow previous in an equal configuration: it takes
+     * over what previous knows of its backends, while previous may still be at work. NULL: nothing.
+     */
+    void (*inherit)(struct table *next, struct table *previous);
     /* Ends in one fetch_finish(), now or later. */
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */

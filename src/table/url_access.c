@@ -13,9 +13,11 @@ static bool is_https(const char *url)
 int url_access_check(const struct table_config *config, struct error *err)
 {
     const struct tls_config *tls = &config->tls;
+    bool has_https = is_https(config->param) || is_https(config->commit_url);
 
-    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !is_https(config->param) &&
-        !is_https(config->commit_url))
+    for (size_t i = 0; i < config->fallbacks.count; i++)
+        has_https = has_https || is_https(config->fallbacks.items[i]);
+    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
         return error_set(err, ERR_CONFIG, "'tls' is of no use without an https URL");
     return 0;
 }

@@ -18,6 +18,7 @@ static void fail(struct url_commit *c, enum reply_status status, const char *why
 {
     char text[TABLE_REASON_BYTES];
 
+    url_route_drop(&c->route);
     commit_finish(
         &c->base,
         &(struct reply){.status = status, .reason = table_reason(c->base.table, text, "%s", why)});
@@ -42,8 +43,15 @@ static void add_number(struct buf *out, int64_t n)
 
 static void on_answer(void *arg, const struct http_answer *answer);
 
-static void send(struct url_commit *c, struct http_site *site, const char *method,
-                 const char *target, struct span body, const struct table_key *key)
+static bool is_wanted(void *arg)
+{
+    const struct url_commit *c = arg;
+
+    return url_route_is_open(&c->route);
+}
+
+static void send(struct url_commit *c, const char *method, const char *target, struct span body,
+                 const struct table_key *key)
 {
     const struct transaction *t = c->base.transaction;
     char expire[64], timestamp[64];
@@ -53,6 +61,7 @@ static void send(struct url_commit *c, struct http_site *site, const char *metho
         .target = target,
         .deadline_at_ms = c->deadline_at_ms,
         .body = body,
+        .is_wanted = is_wanted,
     };
     const char **header = request.headers;
 
@@ -68,20 +77,24 @@ static void send(struct url_commit *c, struct http_site *site, const char *metho
                  t->timestamp_s, t->timestamp_ns);
         *header++ = timestamp;
     }
-    c->call = http_start(site, &request, on_answer, c);
+    c->call = http_start(url_route_backend(&c->route)->site, &request, on_answer, c);
     buf_deinit(&user);
 }
 
 const char *url_table_change_fault(struct table *table, const struct change *change)
 {
     const struct url_table *t = url_table_of(table);
-    char *target;
-    bool is_good = url_table_target(t, &change->key, &target) == URL_TARGET_OK;
 
-    free(target);
-    if (!is_good)
-        return "a key that no URL can hold cannot be written";
-    if (t->commit_template != NULL &&
+    for (size_t i = 0; i < t->backends.count; i++) {
+        char *target;
+        bool is_good =
+            url_table_target(t, &t->backends.items[i], &change->key, &target) == URL_TARGET_OK;
+
+        free(target);
+        if (!is_good)
+            return "a key that no URL can hold cannot be written";
+    }
+    if (t->backends.has_commit &&
         !(span_is_utf8(change->key.key) && span_is_utf8(change->key.user)))
         return "a key that is not valid UTF-8 cannot be written";
     return NULL;
@@ -95,7 +108,7 @@ static void send_change(struct url_commit *c, const struct change *change)
     struct buf body;
     char *target;
 
-    if (url_table_target(t, &change->key, &target) != URL_TARGET_OK) {
+    if (url_table_target(t, url_route_backend(&c->route), &change->key, &target) != URL_TARGET_OK) {
         fail(c, REPLY_PERMANENT, "a key that no URL can hold cannot be written");
         return;
     }
@@ -107,7 +120,7 @@ static void send_change(struct url_commit *c, const struct change *change)
         add_number(&body, change->increment);
         buf_add_char(&body, '}');
     }
-    send(c, t->site, methods[change->kind], target, buf_span(&body), &change->key);
+    send(c, methods[change->kind], target, buf_span(&body), &change->key);
     buf_deinit(&body);
     free(target);
 }
@@ -178,22 +191,20 @@ static void send_whole(struct url_commit *c)
     buf_init(&target, TARGET_BYTES_MAX);
     if (!add_transaction(&body, t->value, c->base.transaction))
         fail(c, REPLY_PERMANENT, "a key or user that is not valid UTF-8 cannot be written");
-    else if (url_template_expand(t->commit_template, &key, t->keep_slash, &target) != URL_TARGET_OK)
+    else if (url_template_expand(url_route_backend(&c->route)->template, &key, t->keep_slash,
+                                 &target) != URL_TARGET_OK)
         fail(c, REPLY_PERMANENT, "a user that no URL can hold cannot write");
     else
-        send(c, t->commit_site, "POST", buf_string(&target), buf_span(&body), &key);
+        send(c, "POST", buf_string(&target), buf_span(&body), &key);
     buf_deinit(&body);
     buf_deinit(&target);
 }
 
-static void make_next(struct url_commit *c)
+static void send_next(struct url_commit *c)
 {
     const struct transaction *t = c->base.transaction;
 
-    if (c->next == t->count) {
-        commit_finish(&c->base,
-                      &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND});
-    } else if (url_table_of(c->base.table)->commit_template != NULL) {
+    if (url_table_of(c->base.table)->backends.has_commit) {
         c->next = t->count;
         send_whole(c);
     } else {
@@ -201,11 +212,27 @@ static void make_next(struct url_commit *c)
     }
 }
 
+/* On the URL that it began with, unless that is left alone meanwhile. */
+static void make_next(struct url_commit *c)
+{
+    const struct transaction *t = c->base.transaction;
+
+    if (c->next == t->count) {
+        commit_finish(&c->base,
+                      &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND});
+    } else if (!url_route_is_open(&c->route) && !url_route_take(&c->route, c->route.begin)) {
+        url_route_found_none(&c->route);
+        fail(c, REPLY_TEMPORARY, URL_LEFT_ALONE);
+    } else {
+        send_next(c);
+    }
+}
+
 static bool has_kind(const struct url_commit *c, enum change_kind kind)
 {
     const struct transaction *t = c->base.transaction;
 
-    if (url_table_of(c->base.table)->commit_template == NULL)
+    if (!url_table_of(c->base.table)->backends.has_commit)
         return t->changes[c->next - 1].kind == kind;
     for (size_t i = 0; i < t->count; i++) {
         if (t->changes[i].kind == kind)
@@ -216,47 +243,90 @@ static bool has_kind(const struct url_commit *c, enum change_kind kind)
 
 static void judge(struct url_commit *c, unsigned status)
 {
+    const struct url_table *t = url_table_of(c->base.table);
+    bool is_done = status >= 200 && status < 300;
     char why[80];
 
     url_table_tell_denied(url_table_of(c->base.table), status);
-    if (status >= 200 && status < 300) {
-        make_next(c);
-    } else if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
+    snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
+    if (url_table_is_failure(t, status))
+        url_route_failed(&c->route, why);
+    else if (is_done || url_table_is_miss(t, status))
+        url_route_worked(&c->route);
+    else
+        url_route_erred(&c->route, why);
+    if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
         c->has_missed = true;
+        is_done = true;
+    } else if (status == 404 && has_kind(c, CHANGE_UNSET) && !t->backends.has_commit) {
+        is_done = true; /* what is not there need not be removed */
+    }
+    if (is_done)
         make_next(c);
-    } else if (status == 404 && has_kind(c, CHANGE_UNSET) &&
-               url_table_of(c->base.table)->commit_template == NULL) {
-        make_next(c); /* what is not there need not be removed */
-    } else {
-        snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
+    else
         fail(c, REPLY_TEMPORARY, why);
+}
+
+/* Nothing of the change was sent: another URL may have it, or it fails with why. */
+static void send_elsewhere(struct url_commit *c, const char *why)
+{
+    if (clock_now_ms() >= c->deadline_at_ms || !url_route_take(&c->route, c->route.at + 1)) {
+        fail(c, REPLY_TEMPORARY, why);
+        return;
+    }
+    c->next = url_table_of(c->base.table)->backends.has_commit ? 0 : c->next - 1;
+    send_next(c);
+}
+
+static void on_unsent(struct url_commit *c, const struct http_answer *answer)
+{
+    static const char late[] = "a write could not be sent within the table's timeout";
+
+    if (answer->outcome == HTTP_UNWANTED) {
+        send_elsewhere(c, URL_LEFT_ALONE);
+    } else if (answer->outcome != HTTP_TIMED_OUT) {
+        url_route_failed(&c->route, answer->reason);
+        send_elsewhere(c, answer->reason);
+    } else {
+        if (answer->was_queued)
+            url_route_overdue(&c->route, late);
+        else
+            url_route_failed(&c->route, late);
+        fail(c, REPLY_TIMEOUT, late);
     }
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
 {
+    static const char unconfirmed[] = "the backend did not confirm a write";
     struct url_commit *c = arg;
 
     c->call = NULL;
-    if (answer->outcome == HTTP_ANSWERED)
+    if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
-    else if (answer->may_have_arrived)
-        fail(c, REPLY_UNCERTAIN, "the backend did not confirm a write");
-    else if (answer->outcome == HTTP_TIMED_OUT)
-        fail(c, REPLY_TIMEOUT, "a write could not be sent within the table's timeout");
-    else
-        fail(c, REPLY_TEMPORARY, answer->reason);
+    } else if (answer->may_have_arrived) {
+        url_route_failed(&c->route, unconfirmed);
+        fail(c, REPLY_UNCERTAIN, unconfirmed);
+    } else {
+        on_unsent(c, answer);
+    }
 }
 
 void url_table_commit(struct commit *commit)
 {
     struct url_commit *c = url_commit_of(commit);
+    struct url_backends *backends = &url_table_of(commit->table)->backends;
 
     c->deadline_at_ms = clock_now_ms() + commit->table->timeout_ms;
+    if (backends->has_commit)
+        url_route_init_commit(&c->route, backends);
+    else
+        url_route_init(&c->route, backends, false);
     make_next(c);
 }
 
 void url_table_abort_commit(struct commit *commit)
 {
     http_cancel(&url_commit_of(commit)->call);
+    url_route_drop(&url_commit_of(commit)->route);
 }

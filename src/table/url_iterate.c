@@ -171,6 +171,8 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 {
     struct url_iteration *it = arg;
 
+    if (it->route.is_trial)
+        url_route_worked(&it->route); /* the rest may take as long as the rows do */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* it is looked at when it is whole */
     return read_items(it, bytes, is_blocked);
@@ -195,62 +197,142 @@ static void read_rest(struct url_iteration *it)
 
 static void start(struct url_iteration *it);
 
-static void on_answer(void *arg, const struct http_answer *answer)
+static void start_again(struct url_iteration *it)
 {
-    struct url_iteration *it = arg;
+    it->is_read = false;
+    start(it);
+}
+
+/* Nothing that another URL could not tell as well has been read. */
+static bool is_untouched(const struct url_iteration *it)
+{
+    return it->items.phase == JSON_ITEMS_START && clock_now_ms() < it->deadline_at_ms;
+}
+
+/* The URL that was asked failed: the next one is asked, or it fails with why. */
+static void fail_over(struct url_iteration *it, enum reply_status status, const char *why)
+{
+    if (is_untouched(it) && url_route_take(&it->route, it->route.at + 1))
+        start_again(it);
+    else
+        fail(it, status, why);
+}
+
+static void on_status(struct url_iteration *it, const struct http_answer *answer)
+{
     struct url_table *t = url_table_of(it->base.table);
     char why[80];
+
+    url_table_tell_denied(t, answer->status);
+    snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
+    if (answer->status == 200) {
+        url_route_worked(&it->route);
+        it->is_list = true;
+        buf_add(&it->rest, answer->body);
+        read_rest(it);
+    } else if (url_table_is_miss(t, answer->status)) {
+        url_route_worked(&it->route);
+    } else if (url_table_is_failure(t, answer->status)) {
+        url_route_failed(&it->route, why);
+        fail_over(it, REPLY_TEMPORARY, why);
+    } else {
+        url_route_erred(&it->route, why);
+        fail(it, REPLY_TEMPORARY, why);
+    }
+}
+
+static void on_failed(struct url_iteration *it, const char *why)
+{
+    if (it->retries_left > 0 && is_untouched(it) && url_route_is_open(&it->route)) {
+        it->retries_left--;
+        start_again(it);
+        return;
+    }
+    url_route_failed(&it->route, why);
+    fail_over(it, REPLY_TEMPORARY, why);
+}
+
+static void on_timed_out(struct url_iteration *it, bool was_queued)
+{
+    static const char why[] = "no answer within the table's timeout";
+
+    if (was_queued)
+        url_route_overdue(&it->route, why);
+    else
+        url_route_failed(&it->route, why);
+    fail(it, REPLY_TIMEOUT, why);
+}
+
+static void on_answer(void *arg, const struct http_answer *answer)
+{
+    static const char too_large[] = "one entry is larger than max_response";
+    struct url_iteration *it = arg;
 
     it->call = NULL;
     it->is_read = true;
     switch (answer->outcome) {
-    case HTTP_TOO_LARGE: fail(it, REPLY_TEMPORARY, "one entry is larger than max_response"); break;
-    case HTTP_TIMED_OUT: fail(it, REPLY_TIMEOUT, "no answer within the table's timeout"); break;
-    case HTTP_FAILED:
-        if (it->retries_left > 0 && it->items.phase == JSON_ITEMS_START) {
-            it->retries_left--;
-            it->is_read = false;
-            start(it);
-            return;
-        }
-        fail(it, REPLY_TEMPORARY, answer->reason);
+    case HTTP_TOO_LARGE:
+        url_route_erred(&it->route, too_large);
+        fail(it, REPLY_TEMPORARY, too_large);
         break;
-    case HTTP_ANSWERED:
-        url_table_tell_denied(t, answer->status);
-        if (answer->status == 200) {
-            it->is_list = true;
-            buf_add(&it->rest, answer->body);
-            read_rest(it);
-        } else if (!url_table_is_miss(t, answer->status)) {
-            snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
-            fail(it, REPLY_TEMPORARY, why);
-        }
-        break;
+    case HTTP_TIMED_OUT: on_timed_out(it, answer->was_queued); break;
+    case HTTP_UNWANTED: fail_over(it, REPLY_TEMPORARY, URL_LEFT_ALONE); break;
+    case HTTP_FAILED: on_failed(it, answer->reason); break;
+    case HTTP_ANSWERED: on_status(it, answer); break;
     }
-    finish_if_over(it);
+    if (it->is_read)
+        finish_if_over(it);
+}
+
+static bool is_still_wanted(void *arg)
+{
+    const struct url_iteration *it = arg;
+
+    return url_route_is_open(&it->route);
 }
 
 static void start(struct url_iteration *it)
 {
     struct url_table *t = url_table_of(it->base.table);
+    const struct url_backend *backend = url_route_backend(&it->route);
     struct buf user;
     struct http_request request = {
-        .deadline_at_ms = clock_now_ms() + t->base.timeout_ms,
+        .deadline_at_ms = it->deadline_at_ms,
         .headers = {url_table_user_header(&it->base.path, &user)},
         .data = on_data,
+        .patience_ms = t->base.timeout_ms,
+        .is_wanted = is_still_wanted,
     };
     struct table_key path = it->base.path;
     char *target = NULL;
 
     path.is_private = false; /* the user is in the header, and in {user}, but not behind the path */
-    if (url_table_target(t, &path, &target) != URL_TARGET_OK) {
+    if (url_table_target(t, backend, &path, &target) != URL_TARGET_OK) {
         it->is_read = true; /* nothing is there */
     } else {
         request.target = target;
-        it->call = http_start(t->site, &request, on_answer, it);
+        it->call = http_start(backend->site, &request, on_answer, it);
     }
     free(target);
     buf_deinit(&user);
+}
+
+static void start_first(struct url_iteration *it)
+{
+    struct url_table *t = url_table_of(it->base.table);
+
+    it->is_started = true;
+    it->retries_left = t->retries;
+    it->deadline_at_ms = clock_now_ms() + t->base.timeout_ms;
+    buf_init(&it->rest, SIZE_MAX);
+    url_route_init(&it->route, &t->backends, false);
+    if (url_route_take(&it->route, it->route.begin)) {
+        start(it);
+    } else {
+        url_route_found_none(&it->route);
+        it->is_read = true;
+        fail(it, REPLY_TEMPORARY, URL_LEFT_ALONE);
+    }
 }
 
 void url_table_go_on(struct table_iteration *base)
@@ -258,10 +340,7 @@ void url_table_go_on(struct table_iteration *base)
     struct url_iteration *it = url_iteration_of(base);
 
     if (!it->is_started) {
-        it->is_started = true;
-        it->retries_left = url_table_of(base->table)->retries;
-        buf_init(&it->rest, SIZE_MAX);
-        start(it);
+        start_first(it);
     } else if (it->is_read && it->failure == NULL && it->rest.len > 0) {
         read_rest(it);
     } else if (it->call != NULL && it->failure == NULL && !it->is_enough) {
@@ -276,6 +355,7 @@ void url_table_stop(struct table_iteration *base)
     struct url_iteration *it = url_iteration_of(base);
 
     http_cancel(&it->call);
+    url_route_drop(&it->route);
     for (size_t i = 0; i < ITERATION_LOOKUPS_MAX; i++) {
         table_op_cancel(&it->rows[i].op);
         free(it->rows[i].key);

@@ -5,7 +5,6 @@
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +13,7 @@ enum { DENIED_TELL_EVERY_MS = 60 * 1000 };
 struct url_fetch {
     struct fetch base;
     struct http_call *call;
+    struct url_route route;
     uint32_t retries_left;
     char *target;
 };
@@ -23,75 +23,19 @@ static struct url_fetch *url_fetch_of(struct fetch *fetch)
     return CONTAINER_OF(fetch, struct url_fetch, base);
 }
 
-static struct http_site *site_open(const struct url_access *access,
-                                   const struct table_config *config, const char *base,
-                                   struct http *http, struct error *err)
-{
-    const char **headers = xreallocarray(NULL, config->headers.count + 3, sizeof(*headers));
-    struct http_site_config wanted = {
-        .base = base,
-        .unix_socket = config->unix_socket,
-        .headers = headers,
-        .tls = url_access_tls(access),
-        .connect_timeout_ms = config->connect_timeout_ms,
-        .max_response = config->max_response,
-    };
-    struct http_site *site;
-    char table[300]; /* a name has at most 255 bytes */
-
-    snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
-    headers[wanted.header_count++] = "Accept: application/json";
-    headers[wanted.header_count++] = table;
-    if (access->authorization != NULL)
-        headers[wanted.header_count++] = secret_text(access->authorization);
-    for (size_t i = 0; i < config->headers.count; i++)
-        headers[wanted.header_count++] = config->headers.items[i];
-    site = http_site_open(http, &wanted, err);
-    free(headers);
-    return site;
-}
-
 static void url_table_close(struct table *table)
 {
     struct url_table *t = url_table_of(table);
 
-    http_site_close(&t->commit_site);
-    http_site_close(&t->site);
-    url_template_free(&t->commit_template);
-    url_template_free(&t->template);
+    url_backends_close(&t->backends);
     url_access_close(&t->access);
     free(t->select);
     free(t);
 }
 
-static int check_url(const char *url, struct error *err)
-{
-    struct url_template *template = url_template_new(url, err);
-
-    if (template == NULL)
-        return -1;
-    url_template_free(&template);
-    return 0;
-}
-
 static int url_table_check(const struct table_config *config, struct error *err)
 {
-    if (check_url(config->param, err) == -1)
-        return -1;
-    if (config->commit_url != NULL && check_url(config->commit_url, err) == -1)
-        return -1;
-    return url_access_check(config, err);
-}
-
-static int open_url(const struct url_access *access, const char *url,
-                    const struct table_config *config, struct http *http,
-                    struct url_template **template, struct http_site **site, struct error *err)
-{
-    *template = url_template_new(url, err);
-    if (*template == NULL)
-        return -1;
-    *site = site_open(access, config, url_template_base(*template), http, err);
-    return *site == NULL ? -1 : 0;
+    return url_backends_check(config, err) == -1 ? -1 : url_access_check(config, err);
 }
 
 static struct table *url_table_open(const struct table_config *config, const struct table_env *env,
@@ -107,9 +51,7 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->value = config->value;
     t->has_auth = config->auth.type != AUTH_NONE;
     if (url_access_open(&t->access, config, env->log, err) == -1 ||
-        open_url(&t->access, config->param, config, env->http, &t->template, &t->site, err) == -1 ||
-        (config->commit_url != NULL && open_url(&t->access, config->commit_url, config, env->http,
-                                                &t->commit_template, &t->commit_site, err) == -1)) {
+        url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
         url_table_close(&t->base);
         return NULL;
     }
@@ -117,14 +59,19 @@ static struct table *url_table_open(const struct table_config *config, const str
     return &t->base;
 }
 
-enum url_target url_table_target(const struct url_table *t, const struct table_key *key,
-                                 char **target)
+static void url_table_inherit(struct table *next, struct table *previous)
+{
+    url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
+}
+
+enum url_target url_table_target(const struct url_table *t, const struct url_backend *backend,
+                                 const struct table_key *key, char **target)
 {
     struct buf text;
     enum url_target result;
 
     buf_init(&text, TARGET_BYTES_MAX);
-    result = url_template_expand(t->template, key, t->keep_slash, &text);
+    result = url_template_expand(backend->template, key, t->keep_slash, &text);
     *target = result == URL_TARGET_OK ? xmemdup0(text.ptr, text.len) : NULL;
     buf_deinit(&text);
     return result;
@@ -147,25 +94,33 @@ const char *url_table_user_header(const struct table_key *key, struct buf *text)
     return buf_string(text);
 }
 
-static void finish(struct url_fetch *f, struct reply *reply)
+static void finish(struct url_fetch *f, const struct reply *reply)
 {
+    url_route_drop(&f->route); /* where nothing was told of it, nothing was learnt */
     free(f->target);
     f->target = NULL;
     fetch_finish(&f->base, reply);
 }
 
-static void __attribute__((format(printf, 3, 4)))
-fail(struct url_fetch *f, enum reply_status status, const char *format, ...)
+static void fail(struct url_fetch *f, enum reply_status status, const char *why)
 {
-    char why[300], text[TABLE_REASON_BYTES];
-    struct reply reply = {.status = status};
-    va_list args;
+    char text[TABLE_REASON_BYTES];
 
-    va_start(args, format);
-    vsnprintf(why, sizeof(why), format, args);
-    va_end(args);
-    reply.reason = table_reason(f->base.table, text, "%s", why);
-    finish(f, &reply);
+    finish(f, &(struct reply){.status = status,
+                              .reason = table_reason(f->base.table, text, "%s", why)});
+}
+
+/* It lives, but its answer is of no use. The others are for when it is down. */
+static void fail_of_answer(struct url_fetch *f, const char *why)
+{
+    url_route_erred(&f->route, why);
+    fail(f, REPLY_TEMPORARY, why);
+}
+
+static void succeed(struct url_fetch *f, const struct reply *reply)
+{
+    url_route_worked(&f->route);
+    finish(f, reply);
 }
 
 static void answer_value(struct url_fetch *f, struct span body)
@@ -174,19 +129,21 @@ static void answer_value(struct url_fetch *f, struct span body)
     struct reply reply = {.status = REPLY_MISS};
     struct error err = {0};
     struct buf scratch;
+    char why[sizeof(err.text) + 40];
 
     if (t->select == NULL && json_reply_plain(body, &reply)) {
-        finish(f, &reply);
+        succeed(f, &reply);
         return;
     }
     if (json_check(body, &err) == -1) {
-        fail(f, REPLY_TEMPORARY, "the answer is no JSON: %s", err.text);
+        snprintf(why, sizeof(why), "the answer is no JSON: %s", err.text);
+        fail_of_answer(f, why);
         return;
     }
     buf_init(&scratch, SIZE_MAX);
     if (t->select == NULL || json_select(&body, span_of(t->select)))
         json_reply(body, &scratch, &reply);
-    finish(f, &reply);
+    succeed(f, &reply);
     buf_deinit(&scratch);
 }
 
@@ -211,6 +168,11 @@ bool url_table_is_miss(const struct url_table *t, unsigned status)
             !(t->has_auth && is_denied(status)));
 }
 
+bool url_table_is_failure(const struct url_table *t, unsigned status)
+{
+    return status >= 500 && !url_table_is_miss(t, status);
+}
+
 void url_table_tell_denied(struct url_table *t, unsigned status)
 {
     uint64_t *told_at_ms = &t->denied_told_at_ms[status % 8];
@@ -229,18 +191,27 @@ void url_table_tell_denied(struct url_table *t, unsigned status)
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 {
     struct url_table *t = url_table_of(f->base.table);
+    char why[80];
 
     url_table_tell_denied(t, answer->status);
     if (answer->status == 200) {
         answer_value(f, answer->body);
     } else if (url_table_is_miss(t, answer->status)) {
-        finish(f, &(struct reply){.status = REPLY_MISS});
+        succeed(f, &(struct reply){.status = REPLY_MISS});
     } else {
-        fail(f, REPLY_TEMPORARY, "the backend answered with status %u", answer->status);
+        snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
+        fail_of_answer(f, why);
     }
 }
 
 static void on_answer(void *arg, const struct http_answer *answer);
+
+static bool is_wanted(void *arg)
+{
+    const struct url_fetch *f = arg;
+
+    return url_route_is_open(&f->route);
+}
 
 static void attempt(struct url_fetch *f)
 {
@@ -249,29 +220,93 @@ static void attempt(struct url_fetch *f)
         .target = f->target,
         .deadline_at_ms = f->base.deadline_at_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
+        .is_wanted = is_wanted,
     };
 
-    f->call = http_start(url_table_of(f->base.table)->site, &request, on_answer, f);
+    f->call = http_start(url_route_backend(&f->route)->site, &request, on_answer, f);
     buf_deinit(&user);
+}
+
+/* Asks the URL that the route has come to. */
+static void ask(struct url_fetch *f)
+{
+    struct url_table *t = url_table_of(f->base.table);
+
+    free(f->target);
+    switch (url_table_target(t, url_route_backend(&f->route), &f->base.key, &f->target)) {
+    case URL_TARGET_OK: attempt(f); return;
+    case URL_TARGET_CLIMBS: finish(f, &(struct reply){.status = REPLY_MISS}); return;
+    case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
+    }
+}
+
+static void fail_at_once(struct url_fetch *f)
+{
+    url_route_found_none(&f->route);
+    fail(f, REPLY_TEMPORARY, URL_LEFT_ALONE);
+}
+
+/* The URL that was asked failed, and the next one is asked with what is left of the time. */
+static void fail_over(struct url_fetch *f, const char *why)
+{
+    url_route_failed(&f->route, why);
+    if (clock_now_ms() < f->base.deadline_at_ms && url_route_take(&f->route, f->route.at + 1))
+        ask(f);
+    else
+        fail(f, REPLY_TEMPORARY, why);
+}
+
+/* Its turn in the queue came when the URL was left alone already. */
+static void go_elsewhere(struct url_fetch *f)
+{
+    if (url_route_take(&f->route, f->route.at + 1))
+        ask(f);
+    else
+        fail_at_once(f);
+}
+
+static void on_failed(struct url_fetch *f, const char *why)
+{
+    if (f->retries_left == 0 || !url_route_is_open(&f->route)) {
+        fail_over(f, why);
+        return;
+    }
+    f->retries_left--;
+    attempt(f);
+}
+
+/* Its time was all of the lookup's. */
+static void on_timed_out(struct url_fetch *f, bool was_queued)
+{
+    static const char why[] = "no answer within the table's timeout";
+
+    if (!was_queued)
+        url_route_failed(&f->route, why);
+    else
+        url_route_overdue(&f->route, why);
+    fail(f, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     struct url_fetch *f = arg;
+    char why[80];
 
     f->call = NULL;
     switch (answer->outcome) {
-    case HTTP_ANSWERED: answer_status(f, answer); return;
-    case HTTP_TOO_LARGE: fail(f, REPLY_TEMPORARY, "the answer is larger than max_response"); return;
-    case HTTP_TIMED_OUT: fail(f, REPLY_TIMEOUT, "no answer within the table's timeout"); return;
-    case HTTP_FAILED: break;
-    }
-    if (f->retries_left == 0) {
-        fail(f, REPLY_TEMPORARY, "%s", answer->reason);
+    case HTTP_ANSWERED:
+        if (!url_table_is_failure(url_table_of(f->base.table), answer->status)) {
+            answer_status(f, answer);
+            return;
+        }
+        snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
+        fail_over(f, why);
         return;
+    case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
+    case HTTP_TIMED_OUT: on_timed_out(f, answer->was_queued); return;
+    case HTTP_UNWANTED: go_elsewhere(f); return;
+    case HTTP_FAILED: on_failed(f, answer->reason); return;
     }
-    f->retries_left--;
-    attempt(f);
 }
 
 static void url_table_start(struct fetch *fetch)
@@ -280,11 +315,11 @@ static void url_table_start(struct fetch *fetch)
     struct url_fetch *f = url_fetch_of(fetch);
 
     f->retries_left = t->retries;
-    switch (url_table_target(t, &fetch->key, &f->target)) {
-    case URL_TARGET_OK: attempt(f); return;
-    case URL_TARGET_CLIMBS: finish(f, &(struct reply){.status = REPLY_MISS}); return;
-    case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
-    }
+    url_route_init(&f->route, &t->backends, true);
+    if (url_route_take(&f->route, 0))
+        ask(f);
+    else
+        fail_at_once(f);
 }
 
 static void url_table_cancel(struct fetch *fetch)
@@ -292,6 +327,7 @@ static void url_table_cancel(struct fetch *fetch)
     struct url_fetch *f = url_fetch_of(fetch);
 
     http_cancel(&f->call);
+    url_route_drop(&f->route);
     free(f->target);
 }
 
@@ -311,6 +347,7 @@ const struct table_ops table_url = {
     .check = url_table_check,
     .open = url_table_open,
     .close = url_table_close,
+    .inherit = url_table_inherit,
     .start = url_table_start,
     .cancel = url_table_cancel,
     .change_fault = url_table_change_fault,

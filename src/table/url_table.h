@@ -5,11 +5,10 @@
 
 #include "table_type.h"
 #include "url_access.h"
+#include "url_backend.h"
 
-#include "podop/http.h"
 #include "podop/json_items.h"
 #include "podop/mem.h"
-#include "podop/url_template.h"
 
 enum {
     /* Keys of 64 KiB, three bytes each on the wire, and then some; servers stop long before. */
@@ -21,10 +20,7 @@ struct url_table {
     struct table base;
     struct url_access access; /* what the sites borrow */
     bool has_auth;
-    struct url_template *template;
-    struct http_site *site;
-    struct url_template *commit_template; /* NULL: each change is a request of its own */
-    struct http_site *commit_site;
+    struct url_backends backends;
     char *select; /* NULL: the whole answer is the value */
     bool keep_slash;
     enum value_form value;
@@ -41,6 +37,7 @@ static inline struct url_table *url_table_of(struct table *table)
 struct url_commit {
     struct commit base;
     size_t next; /* the change to be made after this one */
+    struct url_route route;
     uint64_t deadline_at_ms;
     bool has_missed; /* an increment met no such key */
     struct http_call *call;
@@ -57,9 +54,11 @@ struct url_row {
 struct url_iteration {
     struct table_iteration base;
     struct http_call *call;
+    struct url_route route;
     struct json_items items;
     struct url_row rows[ITERATION_LOOKUPS_MAX];
-    unsigned asked; /* rows that wait for their value */
+    unsigned asked;          /* rows that wait for their value */
+    uint64_t deadline_at_ms; /* of the first part of the answer */
     uint32_t retries_left;
     bool is_started;
     bool is_read;   /* the call has ended: what is left of its body is in rest */
@@ -71,8 +70,8 @@ struct url_iteration {
 };
 
 /* The path and query that key is asked at, to be freed; NULL unless it is URL_TARGET_OK. */
-enum url_target url_table_target(const struct url_table *t, const struct table_key *key,
-                                 char **target);
+enum url_target url_table_target(const struct url_table *t, const struct url_backend *backend,
+                                 const struct table_key *key, char **target);
 /* "Podop-User: U" for a private key, else NULL. Bytes that no header may have, and "%", are
  * percent-encoded. text is initialised here, keeps the line, and is the caller's to deinit. */
 const char *url_table_user_header(const struct table_key *key, struct buf *text);
@@ -80,6 +79,7 @@ bool url_table_is_miss(const struct url_table *t, unsigned status);
 /* 401, 403 and 407 are most likely not what the administrator wants: each is told in the log, once
  * a minute. Any other status is not. */
 void url_table_tell_denied(struct url_table *t, unsigned status);
+bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
 
 const char *url_table_change_fault(struct table *table, const struct change *change);
 void url_table_commit(struct commit *commit);

@@ -20,10 +20,17 @@ class Answers(Case):
         self.serve(url_table(self.http, **settings))
         self.postfix = self.client()
 
+    def keep_trust(self):
+        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        self.http.on("/trust", http('"x"', 200, "Connection: close"))
+        self.check_payload(self.postfix.ask("t", "trust"), "OK x")
+
     def ask_all(self, cases):
         """Asks once for each (answer of the backend, expected answer), and wants one request each."""
         for number, (answer, expected) in enumerate(cases):
             with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
+                if expected == "TEMP":
+                    self.keep_trust()
                 self.http.forget()
                 self.http.on(f"/k{number}", answer)
                 self.check_answer(self.postfix.ask("t", f"k{number}"), expected)
@@ -331,6 +338,7 @@ class Transport(Answers):
                    b"HTTP/1.1 abc OK\r\nContent-Length: 3\r\n\r\n\"x\"", b"HTTP/1.1\r\n\r\n\"x\""]
         for number, answer in enumerate(answers):
             with self.subTest(answer=answer):
+                self.keep_trust()
                 self.http.on(f"/k{number}", (answer, CLOSE))
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
 
@@ -370,6 +378,7 @@ class Transport(Answers):
         self.start()
         for number, (name, steps) in enumerate(self.BROKEN.items()):
             with self.subTest(name):
+                self.keep_trust()
                 self.http.on(f"/k{number}", steps)
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
                 self.assertEqual(self.http.count(f"/k{number}"), 2, "requests to the backend")
@@ -429,6 +438,7 @@ class Times(Answers):
         }
         for number, (name, steps) in enumerate(late.items()):
             with self.subTest(name):
+                self.keep_trust()
                 self.http.on(f"/k{number}", (*steps, self.http.gate()))
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TIMEOUT")
         self.http.on("/ok", http('"x"'))

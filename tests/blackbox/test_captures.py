@@ -598,7 +598,7 @@ class Replay:
         asked.where = [("GET", asked.key[0])] if asked.key else []
         letter = asked.answer[:1]
         if asked.kind == "P":
-            self._prepare_lookup(asked, {b"TEMP": http(status=500), b"PERM": http(r'"a\u0000b"')}.get(asked.answer))
+            self._prepare_lookup(asked, {b"TEMP": http(status=429), b"PERM": http(r'"a\u0000b"')}.get(asked.answer))
         elif asked.kind == "L":
             self._prepare_lookup(asked, http(status=500) if letter == b"F" else None)
         elif asked.kind == "I":

@@ -584,9 +584,16 @@ class Answers(DictCase):
         self.serve(url_table(self.http, **settings))
         self.dovecot = self.dict()
 
+    def keep_trust(self):
+        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        self.http.on("/trust", http('"x"', 200, "Connection: close"))
+        self.check_payload(self.dovecot.get("shared/trust"), "Ox")
+
     def ask_all(self, cases, requests=1):
         for number, (answer, expected) in enumerate(cases):
             with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
+                if expected == "F":
+                    self.keep_trust()
                 self.http.forget()
                 self.http.on(f"/k{number}", answer)
                 self.check_dict(self.dovecot.get(f"shared/k{number}"), expected)
@@ -630,6 +637,7 @@ class Answers(DictCase):
             self.http.on(f"/k{number}", answer)
             for version in VERSIONS:
                 with self.subTest(version=version, answer=answer):
+                    self.keep_trust()
                     self.check_dict(self.dict(version).get(f"shared/k{number}"), expected)
 
     def test_statuses(self):

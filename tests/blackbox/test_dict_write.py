@@ -293,7 +293,13 @@ def dict_of(rows):
 class Outcomes(Write):
     """O, N, F and W tell the truth."""
 
+    def keep_trust(self):
+        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        self.http.on("/trust", http(status=204))
+        self.check_payload(self.dovecot.change(("set", "shared/trust", "1")), "O")
+
     def outcome(self, change, *answers, expected, table="t"):
+        self.keep_trust()
         key = change[1].split("/", 1)[1]
         self.http.on("/" + key, *answers)
         self.http.forget()
@@ -339,6 +345,7 @@ class Outcomes(Write):
             self.http.on(f"/k{number}", answer)
             for version in VERSIONS:
                 with self.subTest(version=version, expected=expected):
+                    self.keep_trust()
                     self.check_dict(self.dict(version).change(("increment", f"shared/k{number}", 1)), expected)
 
     def test_refused(self):

@@ -381,6 +381,7 @@ static void test_config_equal_tables(void **state)
     static const char *const others[] = {
         "name = \"a\"; type = \"url\"; param = \"q\";",
         "name = \"a\"; type = \"json\"; param = \"p\";",
+        "name = \"a\"; type = \"url\"; param = [ \"p\", \"q\" ];",
         "name = \"a\"; type = \"url\"; param = \"p\"; timeout = 1;",
         "name = \"a\"; type = \"url\"; param = \"p\"; max_response = 1;",
         "name = \"a\"; type = \"url\"; param = \"p\"; share = true;",

@@ -28,18 +28,21 @@ static void test_outage_is_told_at_start_each_minute_and_end(void **state)
     assert_non_null(captured);
     log_init(&log);
     dup2(fileno(captured), STDERR_FILENO);
-    outage_worked(&outage, &log, "t", now_ms);    /* nothing was wrong */
-    for (int i = 0; i < 1500; i++, now_ms += 100) /* two and a half minutes */
-        outage_failed(&outage, &log, "t", SPAN("refused"), now_ms);
-    outage_worked(&outage, &log, "t", now_ms); /* too early to be sure */
-    outage_worked(&outage, &log, "t", now_ms + 1000);
-    outage_worked(&outage, &log, "t", now_ms + 1100);
+    outage_worked(&outage, &log, "t", "http://h:1", now_ms); /* nothing was wrong */
+    for (int i = 0; i < 1500; i++, now_ms += 100)            /* two and a half minutes */
+        outage_failed(&outage, &log, "t", "http://h:1", SPAN("refused"), now_ms);
+    outage_worked(&outage, &log, "t", "http://h:1", now_ms); /* too early to be sure */
+    outage_worked(&outage, &log, "t", "http://h:1", now_ms + 1000);
+    outage_worked(&outage, &log, "t", "http://h:1", now_ms + 1100);
     dup2(saved, STDERR_FILENO);
     close(saved);
-    assert_int_equal(lines_of(captured, "event=lookups_fail "), 1);
-    assert_int_equal(lines_of(captured, "event=lookups_still_fail "), 2);
-    assert_int_equal(lines_of(captured, "event=lookups_work_again table=t failed=1500 seconds=151"),
-                     1);
+    assert_int_equal(
+        lines_of(captured, "event=backend_failed table=t backend=http://h:1 reason=refused"), 1);
+    assert_int_equal(lines_of(captured, "event=backend_still_fails "), 2);
+    assert_int_equal(
+        lines_of(captured,
+                 "event=backend_recovered table=t backend=http://h:1 failed=1500 seconds=151"),
+        1);
     assert_int_equal(lines_of(captured, "event="), 4);
     fclose(captured);
 }

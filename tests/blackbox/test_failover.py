@@ -1,0 +1,349 @@
+"""Several URLs of a table, and what becomes of one that keeps failing: interface.md, section 4."""
+
+import re
+import signal
+
+import harness
+from dict import DictCase
+from harness import CLOSE, RESET, Backend, conf_file, echo, http, netstring, url_table
+
+FAILURES = 5  # in a row, until a URL is left alone
+DOWN = http(status=503)
+
+
+def tables(*backends, name="t", **settings):
+    """A table with a URL at each of the backends."""
+    return {"name": name, "type": "url", "param": [backend.url + "/§" for backend in backends], **settings}
+
+
+class Case(DictCase):
+    def setUp(self):
+        super().setUp()
+        self.first, self.second = self.backend(default=echo), self.backend(default=echo)
+
+    def start(self, *backends, **settings):
+        podop = self.serve(tables(*(backends or (self.first, self.second)), **settings))
+        self.postfix = self.client()
+        return podop
+
+    def fail_until_left_alone(self, backend, failure=DOWN, requests=FAILURES, word="TEMP"):
+        """So many failures that the only backend of the table is left alone, which the last lookup shows."""
+        backend.default = lambda request: failure
+        backend.forget()
+        for number in range(FAILURES):
+            self.check_reason(self.postfix.ask("t", f"f{number}"), word)
+        self.check_reason(self.postfix.ask("t", "more"), "TEMP")
+        self.assertEqual(len(backend.requests), requests)
+
+    def ask_until(self, key, expected):
+        """Asks until the answer is the expected one."""
+        def is_there():
+            return self.postfix.ask("t", key) == expected
+        harness.wait_until(is_there, expected)
+
+
+class Failover(Case):
+    """The next URL is tried when one fails, in their order."""
+
+    def test_first_is_asked_while_it_works(self):
+        self.start()
+        for number in range(20):
+            self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+        self.assertEqual((len(self.first.requests), len(self.second.requests)), (20, 0))
+
+    def test_failures_lead_to_the_next(self):
+        cases = {"status 500": (DOWN, 1), "closed": ((CLOSE,), 2), "reset": ((RESET,), 2),
+                 "half an answer": ((http('"x', length=3), CLOSE), 2)}
+        for number, (name, (answer, requests)) in enumerate(cases.items()):
+            with self.subTest(name):
+                self.socket = self.path(f"s{number}")
+                self.start()
+                self.first.on(f"/k{number}", answer)
+                self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+                self.assertEqual(self.first.count(f"/k{number}"), requests, "the one retry is the first's")
+                self.assertEqual(self.second.count(f"/k{number}"), 1)
+
+    def test_refused(self):
+        deaf = self.enterContext(harness.deaf_port())
+        self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", f"http://{'x' * 64}.invalid/§",
+                                                          self.second.url + "/§"]})
+        client = self.client()
+        for number in range(2 * FAILURES):
+            self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
+
+    def test_answers_lead_nowhere_else(self):
+        """A miss is no failure, and neither is what only this key meets."""
+        self.start(miss=[503])
+        answers = ((http(status=404), "NOTFOUND "), (http("null"), "NOTFOUND "), (http(status=503), "NOTFOUND "),
+                   (http("no json"), "TEMP"), (http(status=429), "TEMP"), (http(status=302), "TEMP"),
+                   (http('"' + "x" * 2_000_000 + '"'), "TEMP"))
+        for answer, expected in answers:
+            self.first.on("/k", answer)
+            for _ in range(2 * FAILURES):
+                self.check_answer(self.postfix.ask("t", "k"), expected)
+        self.assertEqual(len(self.first.requests), 2 * FAILURES * len(answers))
+        self.assertEqual(self.second.requests, [])
+
+    def test_last_failure_is_told(self):
+        self.start()
+        self.first.default = lambda request: (CLOSE,)
+        self.second.default = lambda request: http(status=599)
+        self.assertIn(b"599", self.postfix.ask("t", "k"))
+
+    def test_timeout_bounds_all_of_it(self):
+        """The first takes all the time there is: nothing is left for the second, until it is left alone."""
+        self.start(timeout="200ms")
+        self.first.default = lambda request: (self.first.gate(),)
+        for number in range(FAILURES):
+            self.check_reason(self.postfix.ask("t", f"k{number}"), "TIMEOUT")
+        self.assertEqual(self.second.requests, [])
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+
+    def test_iteration(self):
+        self.first.on("/d/", DOWN)
+        self.second.on("/d/", http('{"a": "1", "b": "2"}'))
+        self.start()
+        rows = self.dict().rows("shared/d/")
+        self.assertEqual(sorted(rows), [(b"shared/d/a", b"1"), (b"shared/d/b", b"2")])
+        self.assertEqual((self.first.count("/d/"), self.second.count("/d/")), (1, 1))
+
+
+class Writes(Case):
+    """A write goes elsewhere only when nothing of it was sent."""
+
+    def test_refused_write_goes_to_the_next(self):
+        deaf = self.enterContext(harness.deaf_port())
+        self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", self.second.url + "/§"]})
+        self.second.default = lambda request: http(status=204)
+        self.check_payload(self.dict().change(("set", "shared/a", "1"), ("unset", "shared/b"),
+                                              ("increment", "shared/c", 1)), "O")
+        self.assertEqual([(r.method, r.target) for r in self.second.requests],
+                         [("POST", b"/a"), ("DELETE", b"/b"), ("PATCH", b"/c")])
+
+    def test_never_twice(self):
+        for number, (steps, letter) in enumerate((((DOWN,), "F"), ((http(status=404),), "F"), ((CLOSE,), "W"),
+                                                  ((RESET,), "W"), ((self.first.gate(),), "W"))):
+            with self.subTest(steps=steps):
+                self.socket = self.path(f"s{number}")
+                self.first.forget()
+                self.first.default = lambda request, steps=steps: steps
+                self.start(timeout="300ms")
+                self.check_failure(self.dict().change(("set", "shared/k", "1")), "t", letter)
+                self.assertEqual((len(self.first.requests), len(self.second.requests)), (1, 0))
+
+    def test_left_alone(self):
+        """Failed writes count, and what is left alone is not written to either."""
+        self.start()
+        self.first.default, self.second.default = lambda request: DOWN, lambda request: http(status=204)
+        client = self.dict()
+        for _ in range(FAILURES):
+            self.check_failure(client.change(("set", "shared/k", "1")))
+        self.check_payload(client.change(("set", "shared/a", "1"), ("set", "shared/b", "1")), "O")
+        self.assertEqual((len(self.first.requests), len(self.second.requests)), (FAILURES, 2))
+
+    def test_table_that_is_only_written_to_comes_back(self):
+        for number, settings in enumerate(({}, {"commit_url": self.first.url + "/commit"})):
+            with self.subTest(**settings):
+                self.socket = self.path(f"s{number}")
+                self.first.default = lambda request: DOWN
+                self.first.forget()
+                self.start(self.first, **settings)
+                client = self.dict()
+                for _ in range(FAILURES + 1):
+                    self.check_failure(client.change(("set", "shared/k", "1")))
+                self.assertEqual(len(self.first.requests), FAILURES, "all are left alone: it fails at once")
+                self.first.default = lambda request: http(status=204)
+                harness.wait_until(lambda: client.change(("set", "shared/k", "1")) == b"O", "it is written to again")
+
+
+class LeftAlone(Case):
+    """A URL that failed five times in a row is left alone for a while, then one lookup tries it."""
+
+    def test_refusals_resets_and_timeouts(self):
+        for number, (failure, requests, word) in enumerate(((DOWN, 1, "TEMP"), ((RESET,), 2, "TEMP"),
+                                                            ((CLOSE,), 2, "TEMP"),
+                                                            ((self.first.gate(),), 1, "TIMEOUT"))):
+            with self.subTest(failure=failure):
+                self.socket = self.path(f"s{number}")
+                self.start(self.first, timeout="400ms")
+                self.fail_until_left_alone(self.first, failure, requests * FAILURES, word)
+
+    def test_others_go_on(self):
+        """Only the URL that failed; and another table with the same URL finds out for itself."""
+        self.serve(tables(self.first, self.second), tables(self.first, name="u"))
+        self.postfix = self.client()
+        self.first.default = lambda request: DOWN
+        for number in range(2 * FAILURES):
+            self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+        self.assertEqual(len(self.first.requests), FAILURES)
+        self.assertEqual(len(self.second.requests), 2 * FAILURES)
+        self.check_reason(self.postfix.ask("u", "k"), "TEMP", "u")
+        self.assertEqual(len(self.first.requests), FAILURES + 1)
+
+    def test_a_good_answer_in_between(self):
+        self.start(self.first)
+        self.first.on("/bad", DOWN)
+        for _ in range(3):
+            for _ in range(FAILURES - 1):
+                self.check_reason(self.postfix.ask("t", "bad"), "TEMP")
+            self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        self.assertEqual(self.first.count("/bad"), 3 * (FAILURES - 1))
+
+    def start_trial(self, backend):
+        """A client whose lookup is the one that tries the backend, and is under way."""
+        client, asked = self.client(), len(backend.requests)
+
+        def is_tried():
+            client.request("t", "trial")
+            harness.wait_until(lambda: client.has_news() or len(backend.requests) > asked, "an answer or a request")
+            if len(backend.requests) > asked:
+                return True
+            self.check_reason(client.read(), "TEMP")
+            return False
+
+        harness.wait_until(is_tried, "a lookup that tries the backend")
+        return client
+
+    def test_one_of_a_thousand_tries_it(self):
+        self.start(self.first)
+        self.fail_until_left_alone(self.first)
+        gate = self.first.gate()
+        self.first.default = lambda request: (gate, http('"x"'))
+        self.first.forget()
+        trial = self.start_trial(self.first)
+        self.postfix.send(b"".join(netstring(f"t k{number}") for number in range(1000)))
+        for _ in range(1000):
+            self.check_reason(self.postfix.read(), "TEMP")
+        self.assertEqual(len(self.first.requests), 1, "one lookup tries it")
+        gate.set()
+        self.check_payload(trial.read(), "OK x")
+        self.check_payload(self.postfix.ask("t", "k"), "OK x")
+
+    def test_trial_that_is_given_up(self):
+        """Its client goes: another lookup may try."""
+        self.start(self.first)
+        self.fail_until_left_alone(self.first)
+        gate = self.first.gate()
+        self.first.default = lambda request: (gate, http('"late"')) if request.target == b"/trial" else http('"x"')
+        self.start_trial(self.first).close()
+        self.ask_until("k", b"OK x")
+
+    def test_trial_that_fails(self):
+        """It is left alone again, and tried again."""
+        self.start(self.first)
+        self.fail_until_left_alone(self.first)
+        self.first.forget()
+        for number in (1, 2):
+            self.check_reason(self.start_trial(self.first).read(), "TEMP")
+            for _ in range(10):
+                self.check_reason(self.postfix.ask("t", "k"), "TEMP")
+            self.assertEqual(len(self.first.requests), number)
+        self.first.default = echo
+        self.ask_until("k", b"OK k")
+
+    def test_restart_on_the_same_port(self):
+        port = harness.free_port()
+        backend = Backend(port=port, default=echo)
+        podop = self.start(backend)
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        backend.stop()
+        for number in range(2 * FAILURES):
+            self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
+        again = self.backend(port=port, default=echo)
+        self.ask_until("k", b"OK k")
+        self.assertEqual(again.count("/k"), 1)
+
+        def is_told():
+            self.check_payload(self.postfix.ask("t", "k"), "OK k")
+            return any("event=backend_recovered" in line for line in podop.log)
+
+        harness.wait_until(is_told, "the recovery is told")
+        where = f"table=t backend={re.escape(backend.url)} "
+        self.assertRegex(podop.wait_log("event=backend_failed "), where + "reason=")
+        self.assertRegex(podop.wait_log("event=backend_recovered "), where + f"failed={2 * FAILURES}\\d* seconds=\\d+")
+        self.assertEqual(sum("event=backend_failed" in line for line in podop.log), 1)
+
+    def test_reload(self):
+        """A table with the same settings is not asked anew; one with other settings is."""
+        for settings, requests in (({}, 0), ({"retries": 2}, 1)):
+            with self.subTest(**settings):
+                self.socket = self.path(f"s{requests}")
+                podop = self.start(self.first)
+                self.fail_until_left_alone(self.first)
+                gate = self.first.gate()
+                self.first.default = lambda request: (gate, DOWN)
+                trial = self.start_trial(self.first)  # while it runs, no other can be the trial
+                self.first.default = echo
+                self.first.forget()
+                text = conf_file(listen=[{"socket": self.socket}], tables=[tables(self.first, **settings)])
+                self.write("podop.conf", text)
+                podop.signal(signal.SIGHUP)
+                podop.wait_log("event=reload ")
+                answer = self.postfix.ask("t", "k")
+                self.check_answer(answer, "OK k" if requests else "TEMP")
+                self.assertEqual(len(self.first.requests), requests)
+                gate.set()
+                self.check_reason(trial.read(), "TEMP")
+
+    def test_queue_goes_elsewhere(self):
+        """What waits for a connection when a URL is given up is not sent to it any more."""
+        gate = self.first.gate()
+        self.first.default = lambda request: (gate, DOWN)
+        self.serve(tables(self.first, self.second), pool={"max_connections": FAILURES})
+        self.postfix = self.client()
+        clients = [self.client() for _ in range(50)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        self.first.wait_requests(FAILURES)
+        gate.set()
+        for number, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{number}")
+        # each of those under way made room for one more before its failure was known
+        self.assertLessEqual(len(self.first.requests), 2 * FAILURES)
+
+    def test_all_down_and_stale(self):
+        self.start(cache={"ttl": "1ms", "stale": "1h"})
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        for backend in (self.first, self.second):
+            backend.default = lambda request: DOWN
+            backend.forget()
+        for _ in range(4 * FAILURES):
+            self.check_payload(self.postfix.ask("t", "k"), "OK k")
+            self.check_reason(self.postfix.ask("t", "new"), "TEMP")
+        self.assertEqual((len(self.first.requests), len(self.second.requests)), (FAILURES, FAILURES))
+
+
+class Configuration(Case):
+    def check_faults(self, table, *expected):
+        text = f'listen = ( {{ socket = "{self.socket}"; }} );\ntables = ( {table} );\n'
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
+        lines = done.stderr.splitlines()
+        self.assertEqual((done.returncode, len(lines)), (78, len(expected)), done.stderr)
+        for line, pattern in zip(lines, expected):
+            self.assertRegex(line, pattern)
+
+    def test_each_template_is_checked_with_its_line(self):
+        self.check_faults('{ name = "t"; type = "url"; param = [\n"http://a/§",\n"http://b{key}/",\n"ftp://c/§" ]; }',
+                          r"podop.conf:4: table 't': .*http://b\{key\}/", r"podop.conf:5: table 't': .*ftp://c/")
+
+    def test_lists_that_are_none(self):
+        self.check_faults('{ name = "t"; type = "url"; param = [ ]; }', ":2: 'param' in table 't' must not be empty")
+        self.check_faults('{ name = "t"; type = "url"; param = [ "http://a/§", "" ]; }',
+                          ":2: 'param' in table 't' must not be empty")
+        self.check_faults('{ name = "t"; type = "url"; param = ( "http://a/§", 5 ); }',
+                          ":2: 'param' in table 't' expects a string or a list of strings, got 5")
+
+    def test_other_types_have_no_list(self):
+        self.check_faults('{ name = "t"; type = "json"; param = [ "/a", "/b" ]; }',
+                          r""":2: 'param' in table 't' can be a list for type "url" only, and this is "json\"""")
+
+    def test_set(self):
+        self.first.default = lambda request: DOWN
+        text = conf_file(listen=[{"socket": self.socket}], tables=[url_table(self.first)])
+        self.podop("-c", self.write("podop.conf", text), "--set",
+                   f'tables.t.param=["{self.first.url}/§", "{self.second.url}/§"]')
+        self.check_payload(self.client().ask("t", "k"), "OK k")
+
+
+if __name__ == "__main__":
+    harness.main()

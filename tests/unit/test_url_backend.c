@@ -1,0 +1,139 @@
+#include "unit.h"
+
+#include "podop/breaker.h"
+#include "podop/http.h"
+#include "podop/transaction.h"
+
+#include "fake_backend.h"
+#include "table_type.h"
+
+#include <ev.h>
+
+static struct ev_loop *loop;
+static struct http *http;
+static struct backend backend;
+static struct commits commits;
+static struct log quiet;
+
+static const struct backend_script script[] = {
+    {"/bad", TEXT("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), false},
+};
+
+struct asker {
+    unsigned answers;
+    enum reply_status status;
+};
+
+#define WAIT_UNTIL(condition)                                                                      \
+    do {                                                                                           \
+        for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
+            ev_run(loop, flags);                                                                   \
+    } while (0)
+
+static int setup(void **state)
+{
+    const struct pool_config pool = {8, 60000};
+    struct error err = {0};
+
+    (void)state;
+    log_init(&quiet);
+    quiet.level = LOG_LEVEL_ERROR;
+    loop = ev_loop_new(EVFLAG_AUTO);
+    backend_open(&backend, loop, false);
+    backend.script = script;
+    backend.script_count = ARRAY_LEN(script);
+    http = http_new(loop, &pool, &err);
+    return http == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    http_free(&http);
+    backend_close(&backend);
+    ev_loop_destroy(loop);
+    return 0;
+}
+
+static struct table *open_table(void)
+{
+    const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
+    static char name[] = "t", url[] = "url";
+    char param[200];
+    struct table_config wanted = {.name = name,
+                                  .type = url,
+                                  .param = param,
+                                  .timeout_ms = 600000,
+                                  .connect_timeout_ms = 5000,
+                                  .max_response = 1000};
+    struct error err = {0};
+    struct table *t;
+
+    snprintf(param, sizeof(param), "%s/§", backend.base);
+    t = table_open(&wanted, &env, &err);
+    if (t == NULL)
+        fail_msg("%s", err.text);
+    return t;
+}
+
+static void on_done(void *arg, const struct reply *reply)
+{
+    struct asker *asker = arg;
+
+    asker->answers++;
+    asker->status = reply->status;
+}
+
+static struct table_op *begin(struct table *t, const char *key, struct asker *asker)
+{
+    const struct table_key wanted = {.key = span_of(key)};
+
+    *asker = (struct asker){0};
+    return table_lookup(t, &wanted, on_done, asker);
+}
+
+static void assert_asked(struct table *t, const char *key, unsigned requests)
+{
+    unsigned before = backend.requests;
+    struct asker asker;
+
+    begin(t, key, &asker);
+    WAIT_UNTIL(asker.answers > 0);
+    assert_int_equal(asker.status, REPLY_TEMPORARY); /* of "/..." no answer is JSON */
+    assert_int_equal(backend.requests - before, requests);
+}
+
+/* What the table before knew goes on, and a request of it that still runs counts for both. */
+static void test_health_is_inherited(void **state)
+{
+    struct table *previous = open_table(), *next = open_table(), *other = open_table();
+    struct asker late;
+
+    (void)state;
+    begin(previous, "hold", &late);
+    WAIT_UNTIL(backend_holds(&backend, "/hold"));
+    for (unsigned i = 0; i + 1 < BREAKER_FAILURES_MAX; i++)
+        assert_asked(previous, "bad", 1);
+    table_inherit(next, previous);
+    assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
+    for (unsigned i = 0; i + 1 < BREAKER_FAILURES_MAX; i++)
+        assert_asked(next, "bad", 1);
+    backend_end(backend_held(&backend, "/hold"));
+    WAIT_UNTIL(late.answers > 0);
+    assert_asked(next, "k", 0);
+    assert_asked(previous, "k", 0);
+    assert_asked(other, "k", 1);
+    table_unref(&previous);
+    assert_asked(next, "k", 0);
+    table_unref(&next);
+    table_unref(&other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_health_is_inherited, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
