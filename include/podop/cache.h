@@ -28,10 +28,11 @@ enum cache_state { CACHE_ABSENT, CACHE_FRESH, CACHE_STALE };
  * Postfix is told as a miss (MISS, or an empty map_value) is never STALE, for it rejects mail. */
 enum cache_state cache_get(struct cache *cache, struct span key, uint64_t now_ms,
                            struct reply *reply);
-/* Copies key and reply. Only FOUND and MISS are kept, failures never; what is larger than the whole
- * cache is not kept either, and what was there for key is gone in any case but a failure. key and
- * reply may point into what cache_get() lent. One call costs no more in a large cache than in a
- * small one, but for the entries that a large value pushes out. */
+/* Copies key and reply. Only FOUND and MISS are kept, fresh for no longer than reply's ttl_max_ms
+ * says, and failures never; what is larger than the whole cache is not kept either, and what was
+ * there for key is gone in any case but a failure. key and reply may point into what cache_get()
+ * lent. One call costs no more in a large cache than in a small one, but for the entries that a
+ * large value pushes out. */
 void cache_put(struct cache *cache, struct span key, const struct reply *reply, uint64_t now_ms);
 void cache_drop(struct cache *cache, struct span key);
 void cache_clear(struct cache *cache); /* 0.1 us an entry, as cache_free() */

@@ -4,6 +4,8 @@
 
 #include "podop/span.h"
 
+#include <stdint.h>
+
 enum reply_status {
     REPLY_FOUND,
     REPLY_MISS,      /* there is no such key; the only status that lets Postfix reject mail */
@@ -19,6 +21,8 @@ struct reply {
                              * empty is what Postfix has to be told as a miss */
     struct span dict_value; /* FOUND: as a Dovecot dict gets it, a list in compact JSON */
     struct span reason;     /* otherwise: for the client and its log; never a secret */
+    bool has_ttl_max;       /* FOUND, MISS: it holds for ttl_max_ms and no longer; 0: not at all */
+    uint32_t ttl_max_ms;
 };
 
 /* "found", "miss", "temporary", "timeout", "uncertain", "permanent": for logs. */

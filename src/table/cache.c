@@ -263,12 +263,18 @@ static size_t bytes_within(size_t max, const struct span *parts, size_t count)
     return sum;
 }
 
+static uint64_t bound(uint64_t ttl_ms, const struct reply *reply)
+{
+    return reply->has_ttl_max && reply->ttl_max_ms < ttl_ms ? reply->ttl_max_ms : ttl_ms;
+}
+
 /* Copies of key and reply, linked nowhere yet; NULL where the limits keep no such thing. */
 static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
                                const struct reply *reply, uint64_t now_ms)
 {
     const bool is_found = reply->status == REPLY_FOUND;
-    const uint32_t ttl_ms = is_found ? c->limits.ttl_ms : c->limits.negative_ttl_ms;
+    const uint32_t kind_ms = is_found ? c->limits.ttl_ms : c->limits.negative_ttl_ms;
+    const uint64_t ttl_ms = bound(cache_spread(c, kind_ms), reply);
     const struct span text = is_found ? reply->dict_value : reply->reason;
     const struct span map = is_found ? reply->map_value : (struct span){NULL, 0};
     const bool map_is_text = is_found && span_equal(map, text);
@@ -282,7 +288,7 @@ static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
         return NULL;
     e = xmalloc(sizeof(*e) + (bytes - ENTRY_BYTES));
     *e = (struct entry){
-        .fresh_until_ms = now_ms + cache_spread(c, ttl_ms),
+        .fresh_until_ms = now_ms + ttl_ms,
         .hash = hash,
         .is_found = is_found,
         .map_is_text = map_is_text,

@@ -179,6 +179,63 @@ static void test_cache_what_is_not_kept_still_replaces(void **state)
     cache_free(&cache);
 }
 
+/* What the reply itself knows of its time, against the cache's own. */
+static void test_cache_reply_bounds_its_time(void **state)
+{
+    static const struct {
+        uint32_t ttl_ms;
+        bool has_ttl_max;
+        uint32_t ttl_max_ms;
+        uint32_t kept_ms; /* 0: not at all */
+    } cases[] = {
+        {9, false, 0, 9}, {9, false, 5, 9},         {9, true, 5, 5},
+        {9, true, 8, 8},  {9, true, 9, 9},          {9, true, UINT32_MAX, 9},
+        {9, true, 0, 0},  {LONG_MS, true, 1, 1},    {LONG_MS, true, LONG_MS / 2, LONG_MS / 2},
+        {0, true, 5, 0},  {0, true, UINT32_MAX, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const size_t n = i / 2;
+        const bool is_found = i % 2 == 0;
+        const struct cache_limits limits = {
+            .ttl_ms = is_found ? cases[n].ttl_ms : 0,
+            .negative_ttl_ms = is_found ? 0 : cases[n].ttl_ms,
+            .max_entries = 10,
+            .max_bytes = 10000,
+        };
+        struct reply reply = is_found ? found(SPAN("v")) : miss();
+        struct cache *cache = cache_new(&limits);
+
+        reply.has_ttl_max = cases[n].has_ttl_max;
+        reply.ttl_max_ms = cases[n].ttl_max_ms;
+        cache_put(cache, SPAN("k"), &reply, 1000);
+        assert_int_equal(cache_entries(cache), cases[n].kept_ms > 0);
+        if (cases[n].kept_ms > 0)
+            assert_int_equal(state_at(cache, SPAN("k"), 1000 + cases[n].kept_ms - 1), CACHE_FRESH);
+        assert_int_equal(state_at(cache, SPAN("k"), 1000 + cases[n].kept_ms), CACHE_ABSENT);
+        cache_free(&cache);
+    }
+}
+
+/* Its time is over, but the outage that stale is for may outlast it. */
+static void test_cache_bounded_reply_goes_stale(void **state)
+{
+    const struct cache_limits limits = {
+        .ttl_ms = LONG_MS, .stale_ms = 100, .max_entries = 10, .max_bytes = 10000};
+    struct cache *cache = cache_new(&limits);
+    struct reply reply = found(SPAN("v"));
+
+    (void)state;
+    reply.has_ttl_max = true;
+    reply.ttl_max_ms = 5;
+    cache_put(cache, SPAN("k"), &reply, 0);
+    assert_int_equal(state_at(cache, SPAN("k"), 4), CACHE_FRESH);
+    assert_int_equal(state_at(cache, SPAN("k"), 5), CACHE_STALE);
+    assert_int_equal(state_at(cache, SPAN("k"), 105), CACHE_ABSENT);
+    cache_free(&cache);
+}
+
 static void test_cache_any_bytes(void **state)
 {
     static const struct {
@@ -186,18 +243,18 @@ static void test_cache_any_bytes(void **state)
         struct reply reply;
         size_t bytes;
     } cases[] = {
-        {{"", 0}, {REPLY_FOUND, {"", 0}, {"", 0}, {NULL, 0}}, 0},
-        {{"\0", 1}, {REPLY_FOUND, {"zero", 4}, {"zero", 4}, {NULL, 0}}, 5},
-        {{"\0\0", 2}, {REPLY_FOUND, {"\0\0\0", 3}, {"\0\0\0", 3}, {NULL, 0}}, 5},
-        {{"a", 1}, {REPLY_FOUND, {"1", 1}, {"1", 1}, {NULL, 0}}, 2},
-        {{"a\0", 2}, {REPLY_FOUND, {NULL, 0}, {NULL, 0}, {NULL, 0}}, 2},
-        {{"a\0b", 3}, {REPLY_FOUND, {"x,y", 3}, {"[\"x\",\"y\"]", 9}, {NULL, 0}}, 15},
-        {{"a\0c", 3}, {REPLY_FOUND, {"", 0}, {"[]", 2}, {NULL, 0}}, 5},
-        {{"A", 1}, {REPLY_FOUND, {"m", 1}, {"", 0}, {NULL, 0}}, 2},
-        {{"\xff\xfe", 2}, {REPLY_FOUND, {"ab", 2}, {"cd", 2}, {NULL, 0}}, 6},
-        {{"b", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"404", 3}}, 4},
-        {{"c", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {NULL, 0}}, 1},
-        {{"a@b.example", 11}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"n\0n", 3}}, 14},
+        {{"", 0}, {REPLY_FOUND, {"", 0}, {"", 0}, {NULL, 0}, false, 0}, 0},
+        {{"\0", 1}, {REPLY_FOUND, {"zero", 4}, {"zero", 4}, {NULL, 0}, false, 0}, 5},
+        {{"\0\0", 2}, {REPLY_FOUND, {"\0\0\0", 3}, {"\0\0\0", 3}, {NULL, 0}, false, 0}, 5},
+        {{"a", 1}, {REPLY_FOUND, {"1", 1}, {"1", 1}, {NULL, 0}, false, 0}, 2},
+        {{"a\0", 2}, {REPLY_FOUND, {NULL, 0}, {NULL, 0}, {NULL, 0}, false, 0}, 2},
+        {{"a\0b", 3}, {REPLY_FOUND, {"x,y", 3}, {"[\"x\",\"y\"]", 9}, {NULL, 0}, false, 0}, 15},
+        {{"a\0c", 3}, {REPLY_FOUND, {"", 0}, {"[]", 2}, {NULL, 0}, false, 0}, 5},
+        {{"A", 1}, {REPLY_FOUND, {"m", 1}, {"", 0}, {NULL, 0}, false, 0}, 2},
+        {{"\xff\xfe", 2}, {REPLY_FOUND, {"ab", 2}, {"cd", 2}, {NULL, 0}, false, 0}, 6},
+        {{"b", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"404", 3}, false, 0}, 4},
+        {{"c", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {NULL, 0}, false, 0}, 1},
+        {{"a@b.example", 11}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"n\0n", 3}, false, 0}, 14},
     };
     const size_t besides = overhead();
     struct cache *cache = cache_new(&roomy);
@@ -832,6 +889,8 @@ int main(void)
         cmocka_unit_test(test_cache_stale_ends_with_a_put),
         cmocka_unit_test(test_cache_a_failure_changes_nothing),
         cmocka_unit_test(test_cache_what_is_not_kept_still_replaces),
+        cmocka_unit_test(test_cache_reply_bounds_its_time),
+        cmocka_unit_test(test_cache_bounded_reply_goes_stale),
         cmocka_unit_test(test_cache_any_bytes),
         cmocka_unit_test(test_cache_costs_at_most_128_bytes_besides),
         cmocka_unit_test(test_cache_copies),
