@@ -1,0 +1,49 @@
+/* resolver.h - questions to name servers. No type of a library shows here. */
+#ifndef PODOP_RESOLVER_H
+#define PODOP_RESOLVER_H
+
+#include "podop/config.h"
+#include "podop/dns_answer.h"
+#include "podop/error.h"
+
+struct ev_loop;
+
+enum { RESOLVER_QUERIES_MAX = 500 }; /* under way at a time; more of them wait */
+
+struct resolver;      /* asks one list of servers */
+struct resolver_call; /* one question under way */
+
+/* servers as endpoint.h reads them; an empty list stands for those of /etc/resolv.conf, which is
+ * read here and then never again: for start and reload, as it blocks. NULL with the reason in err.
+ */
+struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
+                              struct error *err);
+void resolver_free(struct resolver **resolver); /* all calls must have ended */
+/* "1.18.1": for the version line. */
+const char *resolver_version(void);
+
+enum resolver_outcome {
+    RESOLVER_ANSWERED, /* dns has a verdict, and it is not DNS_UNDECIDED */
+    RESOLVER_REFUSED,  /* a server answered, but not the question: SERVFAIL, REFUSED, nonsense */
+    RESOLVER_FAILED,   /* no server could be reached */
+    RESOLVER_TIMED_OUT,
+};
+
+struct resolver_answer {
+    enum resolver_outcome outcome;
+    const char *reason; /* unless ANSWERED; static, and without the name */
+    struct dns_answer dns;
+};
+
+/* The answer is borrowed and ends when done returns. */
+typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);
+
+/* Asks for name's records, now or when fewer questions are under way; name is a host name (see
+ * domain.h) and copied. done runs once, from the loop, never before this returns; after
+ * resolver_cancel() it never runs. */
+struct resolver_call *resolver_start(struct resolver *resolver, const char *name,
+                                     enum dns_type type, uint64_t deadline_at_ms,
+                                     resolver_done_fn *done, void *arg);
+void resolver_cancel(struct resolver_call **call); /* *call becomes NULL; a NULL *call is fine */
+
+#endif
