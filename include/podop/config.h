@@ -101,6 +101,10 @@ struct table_config {
     char *commit_url;                  /* NULL: each change is a request of its own */
     uint32_t write_behind_ms;          /* 0: writes are made at once */
     struct status_set miss, temporary; /* against what the table of answers says */
+    /* dns */
+    struct string_list servers; /* "ADDRESS:PORT", checked; empty: the system's */
+    bool best;                  /* only an MX record of the lowest preference counts */
+    bool implicit;              /* a domain without MX records is known by its addresses */
 };
 
 struct pool_config {

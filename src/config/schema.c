@@ -1,6 +1,7 @@
 #include "schema.h"
 
 #include "nearest.h"
+#include "podop/endpoint.h"
 #include "podop/mem.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@
 
 enum { NAME_BYTES_MAX = 255 };
 
-const char *const config_table_types[] = {"url", "json", NULL};
+const char *const config_table_types[] = {"url", "json", "dns", NULL};
 
 /* In the order of the enums in log.h and config.h. */
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
@@ -32,6 +33,7 @@ static const char *const url_encodes[] = {"path", "component", NULL};
 static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
 static const char *const url_only[] = {"url", NULL};
+static const char *const dns_only[] = {"dns", NULL};
 
 /* Checks of texts: NULL, or what is wrong. */
 
@@ -153,6 +155,13 @@ static const char *check_auth_user(const char *text)
                : NULL;
 }
 
+static const char *check_server(const char *text)
+{
+    struct endpoint ignored;
+
+    return endpoint_parse(text, &ignored) ? NULL : "must be ADDRESS, ADDRESS:PORT or [IPV6]:PORT";
+}
+
 static const struct setting log_settings[] = {
     {"level", SETTING_ENUM, FIELD(config, log_level), .names = log_levels,
      .default_text = "\"warning\"", .doc = "what is more talkative than this is not logged"},
@@ -246,7 +255,7 @@ static const struct setting table_settings[] = {
     {"param", SETTING_STRING, FIELD(table_config, param),
      .others = offsetof(struct table_config, fallbacks), .list_types = url_only,
      .is_mandatory = true, .is_own = true,
-     .doc = "url: the template of the URL, or a list of them; json: the file"},
+     .doc = "url: the template of the URL, or a list of them; json: the file; dns: the mail hosts"},
     {"timeout", SETTING_DURATION, FIELD(table_config, timeout_ms), 1, DAY,
      .default_text = "\"10s\"", .doc = "of the whole lookup, queueing and retries included"},
     {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
@@ -290,6 +299,12 @@ static const struct setting table_settings[] = {
     {"encode", SETTING_ENUM, FIELD(table_config, encode), .names = url_encodes,
      .default_text = "\"path\"", .types = url_only,
      .doc = "path keeps a key's '/' in the URL, component writes %2F"},
+    {"servers", SETTING_STRINGS, FIELD(table_config, servers), .check = check_server,
+     .default_note = "the system's", .types = dns_only, .doc = "name servers to ask"},
+    {"best", SETTING_BOOL, FIELD(table_config, best), .default_text = "false", .types = dns_only,
+     .doc = "only an MX record of the lowest preference counts"},
+    {"implicit", SETTING_BOOL, FIELD(table_config, implicit), .default_text = "false",
+     .types = dns_only, .doc = "a domain without MX records is known by its addresses"},
 };
 const struct setting_group schema_table = {.name = "tables", GROUP_OF(table_settings)};
 

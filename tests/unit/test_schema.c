@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 21 + 5 + 4 + 3 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 24 + 5 + 4 + 3 + 2);
 }
 
 static void test_schema_defaults(void **state)
@@ -348,8 +348,9 @@ static void test_schema_messages(void **state)
         {&schema_table, "type", STRING("url"), NULL},
         {&schema_table, "type", STRING("json"), NULL},
         {&schema_table, "type", STRING("urls"),
-         "must be \"url\" or \"json\", got \"urls\" (did you mean \"url\"?)"},
-        {&schema_table, "type", STRING("mysql"), "must be \"url\" or \"json\", got \"mysql\""},
+         "must be \"url\", \"json\" or \"dns\", got \"urls\" (did you mean \"url\"?)"},
+        {&schema_table, "type", STRING("mysql"),
+         "must be \"url\", \"json\" or \"dns\", got \"mysql\""},
         {&schema_table, "name", STRING("a.b/c=d"), NULL},
         {&schema_table, "name", STRING("\xc3\xa9"), NULL},
         {&schema_table, "name", STRING("a b"),
@@ -590,7 +591,10 @@ static void test_schema_types(void **state)
     (void)state;
     assert_string_equal(config_table_types[0], "url");
     assert_string_equal(config_table_types[1], "json");
+    assert_string_equal(config_table_types[2], "dns");
     assert_true(setting_belongs_to(schema_find(&schema_table, "timeout"), "json"));
+    assert_true(setting_belongs_to(schema_find(&schema_table, "servers"), "dns"));
+    assert_false(setting_belongs_to(schema_find(&schema_table, "servers"), "url"));
     assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), "url"));
     assert_false(setting_belongs_to(schema_find(&schema_table, "retries"), "json"));
     assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), NULL));
