@@ -139,11 +139,11 @@ static void bound_ttl(struct dns_answer *a, uint32_t ttl_s)
 /* How long it is true that there is nothing: RFC 2308 section 5. */
 static bool read_soa(struct dns_answer *a, const struct raw_record *raw)
 {
-    char name[DNS_NAME_BYTES];
+    char server[DNS_NAME_BYTES], mailbox[DNS_NAME_BYTES];
     size_t at = raw->data_at;
     uint32_t n = 0;
 
-    if (!take_name(a->message, &at, name) || !take_name(a->message, &at, name))
+    if (!take_name(a->message, &at, server) || !take_name(a->message, &at, mailbox))
         return false;
     for (int i = 0; i < 5; i++) { /* the last is the minimum */
         if (!take_number(a->message, &at, 4, &n))

@@ -118,7 +118,7 @@ class FakeServer:
 
     def __init__(self, case, answer, port=None):
         self.answer = answer
-        self.questions = []
+        self.questions = []  # each once, however often podop tries
         self._news = threading.Condition()
         self.port = port or harness.free_port()
         self.address = f"127.0.0.1:{self.port}"
@@ -137,7 +137,8 @@ class FakeServer:
     def _take(self, data, over_tcp):
         question = Question(data, over_tcp)
         with self._news:
-            self.questions.append(question)
+            if not any((q.data, q.over_tcp) == (data, over_tcp) for q in self.questions):
+                self.questions.append(question)
             self._news.notify_all()
         return self.answer(question)
 

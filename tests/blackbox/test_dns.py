@@ -1,6 +1,8 @@
 """dns tables: domains that are known by their MX records, asked of a real NSD and of name servers that misbehave."""
 
+import signal
 import socket
+import threading
 
 import harness
 import nameserver
@@ -157,6 +159,26 @@ class WithNsd(DnsTable):
             self.check("other.z.example", "NOTFOUND ")
 
 
+class SeveralServers(DnsTable):
+    def test_one_that_fails_is_passed_over(self):
+        """What one refuses to say or fails at, another may know."""
+        for rcode in (nameserver.SERVFAIL, nameserver.REFUSED):
+            first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
+            second = FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
+            podop = self.start_dns(first, second)
+            self.check("a.example", "OK")
+            self.assertNotEqual(first.questions, [])
+            second.answer = first.answer
+            self.check("b.example", "TEMP")
+            podop.stop()
+
+    def test_silent_one_is_passed_over(self):
+        first = FakeServer(self, lambda q: None)
+        self.start_dns(first, FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example"))))
+        self.check("a.example", "OK")
+        self.assertNotEqual(first.questions, [])
+
+
 class Misbehaviour(DnsTable):
     """Answers that no real server gives when it is asked to."""
 
@@ -236,6 +258,26 @@ class Misbehaviour(DnsTable):
         self.server.wait_questions(1)
         client.close()
         podop.stop()
+
+    def test_reload_with_a_question_under_way(self):
+        gate = threading.Event()
+        self.addCleanup(gate.set)
+
+        def late(question):
+            gate.wait(harness.GUARD)
+            return question.answer(mx(question.name, 10, "mx1.mail.example"))
+
+        podop = self.start_fake(late)
+        self.postfix.request("t", "a.example")
+        self.server.wait_questions(1)
+        other = FakeServer(self, lambda q: q.answer(rcode=nameserver.NXDOMAIN))
+        self.write("podop.conf", conf_file(listen=[{"socket": self.socket}], log={"level": "debug"}, tables=[
+            {"name": "t", "type": "dns", "param": HOSTS, "servers": [other.address]}]))
+        podop.signal(signal.SIGHUP)
+        podop.wait_log("event=reload ")
+        self.check_payload(self.client().ask("t", "a.example"), "NOTFOUND ")
+        gate.set()
+        self.check_payload(self.postfix.read(), "OK a.example")
 
     def test_clients_that_leave(self):
         self.start_fake(lambda question: None)

@@ -3,57 +3,28 @@
 #include "podop/buf.h"
 #include "podop/dns_answer.h"
 
+#include "fake_dns.h"
+
 enum {
-    AA = 0x0400,
-    TC = 0x0200,
-    RA = 0x0080,
-    NXDOMAIN = 3,
-    CNAME = 5,
-    SOA = 6,
-    TXT = 16,
+    AA = FAKE_AA,
+    TC = FAKE_TC,
+    RA = FAKE_RA,
+    NXDOMAIN = FAKE_NXDOMAIN,
+    CNAME = FAKE_CNAME,
 };
-#define NAME "\3dom\7example\0"
-#define POINTER "\xc0\x0c" /* to the name of the question */
+#define POINTER FAKE_NAME
 
 static struct buf message; /* what the functions below build, one after the other */
 
-static void add_number(unsigned n, unsigned bytes)
-{
-    for (; bytes > 0; bytes--)
-        buf_add_char(&message, (char)(n >> (bytes - 1) * 8 & 0xff));
-}
-
 static void begin(unsigned flags, unsigned answers, unsigned authorities)
 {
-    buf_clear(&message);
-    add_number(0x1234, 2);
-    add_number(0x8100 | flags, 2);
-    add_number(1, 2);
-    add_number(answers, 2);
-    add_number(authorities, 2);
-    add_number(0, 2);
-    buf_add(&message, SPAN(NAME));
-    add_number(DNS_MX, 2);
-    add_number(1, 2);
-}
-
-static void add_record_of_class(unsigned class, unsigned type, unsigned ttl_s, struct span data)
-{
-    buf_add(&message, SPAN(POINTER));
-    add_number(type, 2);
-    add_number(class, 2);
-    add_number(ttl_s, 4);
-    add_number((unsigned)data.len, 2);
-    buf_add(&message, data);
+    fake_dns_begin(&message, flags, answers, authorities);
 }
 
 static void add_record(unsigned type, unsigned ttl_s, struct span data)
 {
-    add_record_of_class(1, type, ttl_s, data);
+    fake_dns_add(&message, 1, type, ttl_s, data);
 }
-
-#define ADD_SOA(ttl_s, minimum)                                                                    \
-    add_record(SOA, ttl_s, SPAN("\0" POINTER "\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1" minimum))
 
 static struct dns_answer read_as(enum dns_type type)
 {
@@ -97,7 +68,7 @@ static void test_dns_answer_mx(void **state)
     add_record(DNS_MX, 100, SPAN("\0\x0a\3MX1" POINTER));
     add_record(CNAME, 200, SPAN("\1x" POINTER));
     add_record(DNS_MX, 300, SPAN("\xff\xff\0"));
-    add_record_of_class(3, DNS_MX, 1, SPAN("any bytes"));
+    fake_dns_add(&message, 3, DNS_MX, 1, SPAN("any bytes"));
     add_record(DNS_MX, 300, SPAN("\0\0\3a.b\6X\0_y-z\0010\0"));
     add_record(DNS_MX, 300, SPAN("\0\1" POINTER));
     answer = read_as(DNS_MX);
@@ -156,23 +127,23 @@ static void test_dns_answer_nothing(void **state)
     begin(AA, 0, 0);
     assert_verdict(DNS_NO_RECORDS);
     begin(0, 0, 1);
-    ADD_SOA(600, "\0\0\0\x64");
+    fake_dns_add_soa(&message, 600, 100);
     assert_verdict(DNS_NO_RECORDS);
     assert_ttl(true, 100);
     begin(NXDOMAIN, 0, 1);
-    ADD_SOA(60, "\0\0\0\x64");
+    fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_NAME);
     assert_ttl(true, 60);
     begin(NXDOMAIN, 1, 1); /* the alias leads to no name, for as long as it does */
     add_record(CNAME, 5, SPAN("\1x" POINTER));
-    ADD_SOA(60, "\0\0\0\x64");
+    fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_NAME);
     assert_ttl(true, 5);
     begin(NXDOMAIN, 0, 0);
     assert_verdict(DNS_NO_NAME);
     assert_ttl(false, 0);
     begin(RA, 1, 0);
-    add_record(TXT, 5, SPAN("\1x"));
+    add_record(FAKE_TXT, 5, SPAN("\1x"));
     assert_verdict(DNS_NO_RECORDS);
     assert_ttl(false, 0);
     begin(RA | AA, 1, 0);
@@ -187,7 +158,7 @@ static void test_dns_answer_undecided(void **state)
     begin(0, 0, 0);
     assert_verdict(DNS_UNDECIDED);
     begin(0, 0, 1); /* a referral */
-    add_record(2, 5, SPAN("\1x" POINTER));
+    add_record(FAKE_NS, 5, SPAN("\1x" POINTER));
     assert_verdict(DNS_UNDECIDED);
     begin(AA, 1, 0); /* an alias that leads out of the zone */
     add_record(CNAME, 5, SPAN("\1x" POINTER));
@@ -246,7 +217,7 @@ static void test_dns_answer_malformed(void **state)
     add_record(DNS_AAAA, 5, SPAN("\1\2\3\4"));
     assert_int_equal(read_as(DNS_AAAA).verdict, DNS_UNDECIDED);
     begin(RA, 0, 1);
-    add_record(SOA, 5, SPAN("\0\0\0\0\0\1"));
+    add_record(FAKE_SOA, 5, SPAN("\0\0\0\0\0\1"));
     assert_verdict(DNS_UNDECIDED);
 }
 
@@ -298,7 +269,7 @@ static void test_dns_answer_cut_anywhere(void **state)
     }
     assert_verdict(DNS_RECORDS); /* the authority is not looked at */
     begin(RA, 0, 1);
-    ADD_SOA(60, "\0\0\0\x64");
+    fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_RECORDS);
     for (size_t len = 0; len < message.len; len++) {
         dns_answer_read((struct span){message.ptr, len}, DNS_MX, &answer);

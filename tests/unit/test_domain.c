@@ -89,10 +89,11 @@ static void test_domain_of_long_text(void **state)
     char got[DOMAIN_BYTES];
 
     (void)state;
-    for (size_t i = 0; i < sizeof(text); i += 2)
-        memcpy(text + i, "\xc3\xbc", 2);
-    for (size_t len = 0; len < 3000; len += 2)
-        assert_int_equal(domain_of_host((struct span){text, len}, got), len > 0 && len <= 2 * 57);
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = "\xc3\xbc"[i % 2];
+    for (size_t chars = 0; chars < 1500; chars++) /* xn-- and a little more are left for 57 */
+        assert_int_equal(domain_of_host((struct span){text, 2 * chars}, got),
+                         chars > 0 && chars <= 57);
     assert_false(domain_of_host((struct span){text, sizeof(text)}, got));
     memset(text, 'a', sizeof(text));
     assert_false(domain_of_host((struct span){text, sizeof(text)}, got));

@@ -94,11 +94,11 @@ static int teardown(void **state)
 
 struct wait {
     struct resolver_call *call;
+    struct wait *cancels; /* when it is done */
     unsigned count;
     enum resolver_outcome outcome;
     enum dns_verdict verdict;
-    struct wait *cancels; /* when it is done */
-    bool frees;           /* the resolver, when it is done */
+    bool frees; /* the resolver, when it is done */
 };
 
 static unsigned done_count;
@@ -262,8 +262,10 @@ static void test_resolver_queue(void **state)
     resolver_cancel(&w[RESOLVER_QUERIES_MAX + 1].call);        /* the first that waits */
     resolver_cancel(&w[RESOLVER_QUERIES_MAX + MORE - 1].call); /* the last */
     resolver_cancel(&w[7].call);
-    server.is_silent = false; /* the next try of each gets an answer */
-    run_until_done(RESOLVER_QUERIES_MAX + MORE - 4);
+    start(&w[7], "again.example", LONG_MS); /* behind all others */
+    server.is_silent = false;               /* the next try of each gets an answer */
+    run_until_done(RESOLVER_QUERIES_MAX + MORE - 3);
+    assert_int_equal(w[7].count, 1);
     for (unsigned i = 0; i < ARRAY_LEN(w); i++)
         resolver_cancel(&w[i].call);
 }
