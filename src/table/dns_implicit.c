@@ -68,13 +68,13 @@ static void note(struct dns_fetch *f, const struct resolver_answer *answer)
     struct dns_cursor cursor;
     struct dns_record record;
 
+    dns_table_note(f, answer);
     if (answer->outcome != RESOLVER_ANSWERED) {
         if (!s->has_failed)
             s->failure = *answer;
         s->has_failed = true;
         return;
     }
-    dns_table_note_ttl(f, &answer->dns);
     cursor = dns_walk(&answer->dns);
     while (!s->is_matched && dns_next(&cursor, &record)) {
         if (s->asks_hosts)

@@ -1,6 +1,8 @@
 /* dns_table.c - a domain is there when its MX records name a mail host of ours. */
 #include "dns_table.h"
 
+#include "podop/clock.h"
+
 #include <stdlib.h>
 
 enum { PARAM_BYTES_SHOWN = 100 };
@@ -54,8 +56,25 @@ static void dns_table_close(struct table *table)
     struct dns_table *t = dns_table_of(table);
 
     resolver_free(&t->resolver);
+    free(t->servers);
     free(t->hosts);
     free(t);
+}
+
+/* "127.0.0.1:53, [::1]:53", or where such are found. */
+static char *name_servers(const struct string_list *servers)
+{
+    struct buf text;
+
+    if (servers->count == 0)
+        return xstrdup("/etc/resolv.conf");
+    buf_init(&text, SIZE_MAX);
+    for (size_t i = 0; i < servers->count; i++) {
+        buf_add(&text, i == 0 ? SPAN("") : SPAN(", "));
+        buf_add(&text, span_of(servers->items[i]));
+    }
+    buf_string(&text);
+    return text.ptr;
 }
 
 static struct table *dns_table_open(const struct table_config *config, const struct table_env *env,
@@ -65,6 +84,7 @@ static struct table *dns_table_open(const struct table_config *config, const str
 
     t->best = config->best;
     t->implicit = config->implicit;
+    t->servers = name_servers(&config->servers);
     t->hosts = xcalloc(MAIL_HOSTS_MAX, sizeof(*t->hosts));
     if (parse_hosts(config->param, t->hosts, &t->host_count, err) == -1)
         goto fail;
@@ -77,13 +97,26 @@ fail:
     return NULL;
 }
 
-void dns_table_note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
+static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
 {
     if (!answer->has_ttl)
         return;
     if (!f->has_ttl || answer->ttl_s < f->ttl_s)
         f->ttl_s = answer->ttl_s;
     f->has_ttl = true;
+}
+
+void dns_table_note(struct dns_fetch *f, const struct resolver_answer *answer)
+{
+    struct dns_table *t = dns_table_of(f->base.table);
+
+    if (answer->outcome == RESOLVER_ANSWERED) {
+        outage_worked(&t->outage, t->base.env.log, t->base.name, t->servers, clock_now_ms());
+        note_ttl(f, &answer->dns);
+    } else {
+        outage_failed(&t->outage, t->base.env.log, t->base.name, t->servers,
+                      span_of(answer->reason), clock_now_ms());
+    }
 }
 
 static void finish(struct dns_fetch *f, struct reply reply)
@@ -151,12 +184,10 @@ static void on_mx(void *arg, const struct resolver_answer *answer)
     const struct dns_table *t = dns_table_of(f->base.table);
 
     f->mx = NULL;
-    if (answer->outcome != RESOLVER_ANSWERED) {
+    dns_table_note(f, answer);
+    if (answer->outcome != RESOLVER_ANSWERED)
         dns_table_failed(f, answer);
-        return;
-    }
-    dns_table_note_ttl(f, &answer->dns);
-    if (answer->dns.verdict == DNS_RECORDS && has_exchange(t, &answer->dns))
+    else if (answer->dns.verdict == DNS_RECORDS && has_exchange(t, &answer->dns))
         dns_table_found(f);
     else if (answer->dns.verdict == DNS_NO_RECORDS && t->implicit)
         dns_implicit_start(f);

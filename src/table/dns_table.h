@@ -7,6 +7,7 @@
 
 #include "podop/domain.h"
 #include "podop/mem.h"
+#include "podop/outage.h"
 #include "podop/resolver.h"
 
 enum { MAIL_HOSTS_MAX = 100 };
@@ -14,6 +15,8 @@ enum { MAIL_HOSTS_MAX = 100 };
 struct dns_table {
     struct table base;
     struct resolver *resolver;
+    char *servers; /* for the log */
+    struct outage outage;
     char (*hosts)[DOMAIN_BYTES]; /* this system's mail hosts */
     size_t host_count;
     bool best;     /* only an exchange of the lowest preference counts */
@@ -37,8 +40,8 @@ struct dns_fetch {
     uint32_t ttl_s; /* all that was learnt holds for so long */
 };
 
-/* An answer came: it bounds how long the whole is true. */
-void dns_table_note_ttl(struct dns_fetch *fetch, const struct dns_answer *answer);
+/* An answer came, or none: the log hears of outages, and the whole is true for as long as each. */
+void dns_table_note(struct dns_fetch *fetch, const struct resolver_answer *answer);
 /* Each ends the fetch. */
 void dns_table_found(struct dns_fetch *fetch);
 void dns_table_missed(struct dns_fetch *fetch);

@@ -143,10 +143,11 @@ class WithNsd(DnsTable):
 
     def test_server_goes_and_comes_back(self):
         nsd = Nsd(self, zones())
-        self.start_dns(nsd)
+        podop = self.start_dns(nsd)
         self.check("one.z.example", "OK")
         nsd.stop()
         self.check("one.z.example", "TEMP")
+        podop.wait_log(f'event=backend_failed table=t backend="?{nsd.address}"? reason=')
         self.check("other.z.example", "TEMP")
         Nsd(self, zones(), port=nsd.port)
         self.check("one.z.example", "OK")
