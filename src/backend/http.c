@@ -24,7 +24,7 @@
 
 enum {
     KEPT_FDS = 65536,
-    SPARE_HANDLES_MAX = 64,    /* of a site, kept for the next calls until the pool falls idle */
+    HANDLES_TRIM_CALLS = 1024, /* handles that so many calls could do without are freed */
     RECEIVE_BYTES = 16384,     /* libcurl's buffer for one read */
     DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
 };
@@ -67,8 +67,11 @@ struct http_site {
     struct http_tls tls;
     uint32_t connect_timeout_ms;
     size_t max_response;
-    CURL *spare[SPARE_HANDLES_MAX];
-    unsigned spare_count;
+    CURL **spare; /* handles for the next calls, until the pool falls idle; as many as were in use
+                   * at the same time, so the pool bounds them */
+    size_t spare_count, spare_room;
+    size_t spare_unused;    /* the fewest that were left since the last trim */
+    unsigned calls;         /* since then */
     struct http_site *next; /* of all */
 };
 
@@ -293,15 +296,37 @@ static CURL *easy_new(struct http_site *site)
 
 static CURL *easy_take(struct http_site *site)
 {
-    return site->spare_count > 0 ? site->spare[--site->spare_count] : easy_new(site);
+    if (site->spare_count == 0)
+        return easy_new(site);
+    if (--site->spare_count < site->spare_unused)
+        site->spare_unused = site->spare_count;
+    return site->spare[site->spare_count];
+}
+
+static void free_spare(struct http_site *site, size_t count)
+{
+    while (count-- > 0)
+        curl_easy_cleanup(site->spare[--site->spare_count]);
+    site->spare_unused = site->spare_count;
+}
+
+/* A burst must not leave its handles behind, steady traffic must not make them anew. */
+static void trim_spare(struct http_site *site)
+{
+    if (++site->calls < HANDLES_TRIM_CALLS)
+        return;
+    free_spare(site, site->spare_unused);
+    site->calls = 0;
 }
 
 static void easy_give_back(struct http_site *site, CURL *easy)
 {
-    if (site->spare_count < SPARE_HANDLES_MAX)
-        site->spare[site->spare_count++] = easy;
-    else
-        curl_easy_cleanup(easy);
+    if (site->spare_count == site->spare_room) {
+        site->spare_room = 2 * site->spare_room + 1;
+        site->spare = xreallocarray(site->spare, site->spare_room, sizeof(*site->spare));
+    }
+    site->spare[site->spare_count++] = easy;
+    trim_spare(site);
 }
 
 /* Calls */
@@ -707,12 +732,6 @@ static void free_headers(struct curl_slist *headers)
     curl_slist_free_all(headers);
 }
 
-static void free_spare(struct http_site *site)
-{
-    while (site->spare_count > 0)
-        curl_easy_cleanup(site->spare[--site->spare_count]);
-}
-
 void http_site_close(struct http_site **psite)
 {
     struct http_site *site = *psite;
@@ -724,7 +743,8 @@ void http_site_close(struct http_site **psite)
     for (link = &site->http->sites; *link != site; link = &(*link)->next)
         ;
     *link = site->next;
-    free_spare(site);
+    free_spare(site, site->spare_count);
+    free(site->spare);
     host_unref(site->http, site->host);
     free_headers(site->headers);
     curl_url_cleanup(site->url);
@@ -763,7 +783,7 @@ static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     ev_timer_stop(loop, w);
     for (struct http_site *site = http->sites; site != NULL; site = site->next)
-        free_spare(site);
+        free_spare(site, site->spare_count);
     multi_close(http);
     multi_open(http);
     malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */

@@ -263,6 +263,39 @@ static void test_http_idle_connections_are_closed(void **state)
     assert_int_equal(backend.accepted, 4);
 }
 
+static void ask_side_by_side(size_t count)
+{
+    struct caller callers[8] = {{0}};
+
+    for (size_t i = 0; i < count; i++)
+        start(&callers[i], "/k");
+    for (size_t i = 0; i < count; i++) {
+        WAIT_UNTIL(callers[i].answers > 0);
+        assert_body(&callers[i], "/k");
+    }
+}
+
+/* What a burst leaves behind goes while calls go on (it is looked at every 1024 calls), or with the
+ * pool when it falls idle. */
+static void test_http_bursts_and_calls_one_by_one(void **state)
+{
+    static const struct {
+        size_t burst, one_by_one;
+    } rounds[] = {{8, 2 * 1024 - 8 - 2}, {0, 0}, {8, 2 * 1024 - 8}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rounds); i++) {
+        set_pool(8, 60000);
+        ask_side_by_side(rounds[i].burst);
+        for (size_t n = 0; n < rounds[i].one_by_one; n++)
+            ask("/k");
+        set_pool(8, 1);
+        ask("/k");
+        WAIT_UNTIL(backend.open == 0);
+    }
+    assert_int_equal(backend.requests, 4 * 1024 + 1);
+}
+
 static void test_http_statuses(void **state)
 {
     static const struct backend_script script[] = {
@@ -920,6 +953,7 @@ int main(void)
         WITH_BACKEND(test_http_kept_connection_closed_meanwhile),
         WITH_BACKEND(test_http_kept_connection_closed_under_a_request),
         WITH_BACKEND(test_http_idle_connections_are_closed),
+        WITH_BACKEND(test_http_bursts_and_calls_one_by_one),
         WITH_BACKEND(test_http_statuses),
         WITH_BACKEND(test_http_bodies),
         WITH_BACKEND(test_http_cut_anywhere),
