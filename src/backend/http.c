@@ -278,7 +278,6 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, site->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "podop/" PODOP_VERSION);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never waits for a resolver's thread */
@@ -697,6 +696,16 @@ static void host_unref(struct http *http, struct http_host *host)
     free(host);
 }
 
+/* CURLOPT_USERAGENT would be printed into a line of its own for each request, and then again. */
+static struct curl_slist *headers_new(const struct http_site_config *config)
+{
+    struct curl_slist *headers = NULL;
+
+    for (size_t i = 0; i < config->header_count; i++)
+        headers = curl_slist_append(headers, config->headers[i]);
+    return curl_slist_append(headers, "User-Agent: podop/" PODOP_VERSION);
+}
+
 struct http_site *http_site_open(struct http *http, const struct http_site_config *config,
                                  struct error *err)
 {
@@ -712,8 +721,7 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
         free(site);
         return NULL;
     }
-    for (size_t i = 0; i < config->header_count; i++)
-        site->headers = curl_slist_append(site->headers, config->headers[i]);
+    site->headers = headers_new(config);
     site->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
     site->connect_timeout_ms = config->connect_timeout_ms;
     site->max_response = config->max_response;
