@@ -57,14 +57,20 @@ void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash)
 {
     static const char hex[] = "0123456789ABCDEF";
 
-    for (size_t i = 0; i < bytes.len; i++) {
-        char c = bytes.ptr[i];
-        unsigned char byte = (unsigned char)c;
+    while (bytes.len > 0) {
+        size_t kept = 0;
+        unsigned char byte;
 
-        if (is_unreserved(c) || (keep_slash && c == '/'))
-            buf_add_char(b, c);
-        else
-            buf_add(b, (struct span){(const char[]){'%', hex[byte >> 4], hex[byte & 15]}, 3});
+        while (kept < bytes.len &&
+               (is_unreserved(bytes.ptr[kept]) || (keep_slash && bytes.ptr[kept] == '/')))
+            kept++;
+        buf_add(b, (struct span){bytes.ptr, kept});
+        bytes = span_skip(bytes, kept);
+        if (bytes.len == 0)
+            return;
+        byte = (unsigned char)*bytes.ptr;
+        buf_add(b, (struct span){(const char[]){'%', hex[byte >> 4], hex[byte & 15]}, 3});
+        bytes = span_skip(bytes, 1);
     }
 }
 

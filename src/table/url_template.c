@@ -127,24 +127,28 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
+/* How many bytes are in front of end, or all. */
+static size_t len_before(struct span text, char end)
+{
+    const char *at = text.len == 0 ? NULL : memchr(text.ptr, end, text.len);
+
+    return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
 /* Whether a segment is "." or "..": of a path up to '?', or of a key. */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {
-    size_t start = 0;
+    if (ends_at_query)
+        path.len = len_before(path, '?');
+    for (;;) {
+        struct span segment = {path.ptr, len_before(path, '/')};
 
-    for (size_t i = 0; i <= path.len; i++) {
-        bool ends = i == path.len || path.ptr[i] == '/' || (ends_at_query && path.ptr[i] == '?');
-
-        if (!ends)
-            continue;
-        if ((i - start == 1 && path.ptr[start] == '.') ||
-            (i - start == 2 && path.ptr[start] == '.' && path.ptr[start + 1] == '.'))
+        if (span_equal(segment, SPAN(".")) || span_equal(segment, SPAN("..")))
             return true;
-        if (i < path.len && path.ptr[i] == '?')
+        if (segment.len == path.len)
             return false;
-        start = i + 1;
+        path = span_skip(path, segment.len + 1);
     }
-    return false;
 }
 
 /* A template that climbs by itself would make a miss of every key. */

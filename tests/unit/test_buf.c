@@ -89,6 +89,40 @@ static void test_buf_percent_every_byte(void **state)
     }
 }
 
+static void test_buf_percent_in_a_text(void **state)
+{
+    static const struct {
+        struct span bytes;
+        const char *text; /* with the slash kept */
+    } cases[] = {
+        {TEXT(""), ""},
+        {TEXT("a"), "a"},
+        {TEXT("%"), "%25"},
+        {TEXT("/"), "/"},
+        {TEXT("user@a.b"), "user%40a.b"},
+        {TEXT("@user@"), "%40user%40"},
+        {TEXT("@@"), "%40%40"},
+        {TEXT("a/b c/"), "a/b%20c/"},
+        {TEXT("\0\xff/~"), "%00%FF/~"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].text);
+
+        for (size_t max = 0; max <= len + 1; max++) {
+            struct buf b;
+
+            buf_init(&b, max);
+            buf_add_percent(&b, cases[i].bytes, true);
+            assert_int_equal(b.is_over, max < len);
+            if (max >= len)
+                assert_true(span_equal(buf_span(&b), span_of(cases[i].text)));
+            buf_deinit(&b);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_buf_drop),
         cmocka_unit_test(test_buf_numbers),
         cmocka_unit_test(test_buf_percent_every_byte),
+        cmocka_unit_test(test_buf_percent_in_a_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
