@@ -14,8 +14,10 @@ static void free_first(struct owed_queue *queue)
     if (queue->first == NULL)
         queue->last = &queue->first;
     queue->count--;
-    queue->early_bytes -= owed->early.len;
-    buf_deinit(&owed->early);
+    if (owed->early.ptr != NULL) { /* seldom: most answers come in their turn */
+        queue->early_bytes -= owed->early.len;
+        buf_deinit(&owed->early);
+    }
     queue->free_owed(owed);
 }
 
@@ -81,7 +83,8 @@ void owed_end(struct owed_queue *queue, struct owed *owed)
     owed->is_answered = true;
     queue->early_bytes += owed->early.len;
     while (queue->first != NULL && queue->first->is_answered) {
-        buf_add(queue->out, buf_span(&queue->first->early));
+        if (queue->first->early.len > 0)
+            buf_add(queue->out, buf_span(&queue->first->early));
         free_first(queue);
     }
 }
