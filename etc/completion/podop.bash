@@ -9,7 +9,7 @@ _podop()
         mapfile -t COMPREPLY < <(compgen -W 'auto postfix dovecot' -- "$word")
         ;;
     -T | --type)
-        mapfile -t COMPREPLY < <(compgen -W 'url json' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'url json dns program' -- "$word")
         ;;
     -c | --config | -s | --socket)
         compopt -o filenames

@@ -87,15 +87,16 @@ struct table_config {
     struct cache_config cache;
     struct string_list skip; /* shell patterns */
     bool share;              /* lookups of one key that wait at the same time are one request */
+    uint32_t processes;      /* program: of them, at the same time */
+    size_t max_response;     /* url, program: bytes of an answer */
     /* url */
     uint32_t connect_timeout_ms;
     uint32_t retries;
     struct string_list headers; /* "Name: value", checked */
     struct auth_config auth;
     struct tls_config tls;
-    char *unix_socket;   /* NULL: none */
-    size_t max_response; /* bytes */
-    char *select;        /* a JSON pointer; NULL: the whole answer */
+    char *unix_socket; /* NULL: none */
+    char *select;      /* a JSON pointer; NULL: the whole answer */
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */

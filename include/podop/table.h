@@ -8,11 +8,13 @@
 
 struct ev_loop;
 struct http;
+struct coprocesses;
 
 /* What tables are made with; all of it outlives them. */
 struct table_env {
     struct ev_loop *loop;
     struct http *http;
+    struct coprocesses *coprocesses;
     struct commits *commits; /* those under way, of all tables: transaction.h */
     struct log *log;
 };

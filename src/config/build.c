@@ -12,6 +12,7 @@
 enum {
     WHERE_BYTES_MAX = 400, /* " in 'cache' of table 'NAME'", names being at most 255 */
     NEGATIVE_TTL_MAX_MS = 60000,
+    TYPES_BYTES_MAX = 100, /* the names of some types of tables */
 };
 #define TTL_UNSET UINT32_MAX /* above what the schema lets in */
 
@@ -52,18 +53,31 @@ static void walk_subgroup(const struct setting *setting, const struct node *node
     walk(setting->group, node, base, &inner, faults);
 }
 
+/* "url" or "program", in quotes each. */
+static void format_types(char *out, size_t size, const struct setting *setting)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; setting->types[i] != NULL && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s\"%s\"", i == 0 ? "" : " or ",
+                                setting->types[i]);
+}
+
 /* Whether a known setting may stand where it does. */
 static bool is_in_place(const struct setting *setting, const struct node *node,
                         const struct scope *scope, struct faults *faults)
 {
+    char types[TYPES_BYTES_MAX];
+
     if (scope->is_defaults && setting->is_own) {
         fault_add(faults, node->origin, "'%s' is a table's own, and cannot stand in 'defaults'",
                   node->name);
         return false;
     }
     if (!setting_belongs_to(setting, scope->table_type)) {
-        fault_add(faults, node->origin, "'%s'%s is for type \"%s\" only, and this is \"%s\"",
-                  node->name, scope->where, setting->types[0], scope->table_type);
+        format_types(types, sizeof(types), setting);
+        fault_add(faults, node->origin, "'%s'%s is for type %s only, and this is \"%s\"",
+                  node->name, scope->where, types, scope->table_type);
         return false;
     }
     if (setting->others != 0 && (node->kind == NODE_LIST || node->kind == NODE_ARRAY) &&

@@ -33,7 +33,7 @@ const char cmdline_help[] =
     "                        [::1]:PORT, inet:HOST:PORT, systemd:NAME\n"
     "  -m, --mode MODE       who speaks there: auto (default), postfix, dovecot\n"
     "  -n, --name NAME       a table; it replaces one of that name in FILE\n"
-    "  -T, --type TYPE       the table's type: url, json, dns\n"
+    "  -T, --type TYPE       the table's type: url, json, dns, program\n"
     "  -p, --param PARAM     the table's parameter: a URL with \xc2\xa7 or {} for the key,\n"
     "                        or a file\n"
     "\n"

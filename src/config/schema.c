@@ -21,7 +21,7 @@
 
 enum { NAME_BYTES_MAX = 255 };
 
-const char *const config_table_types[] = {"url", "json", "dns", NULL};
+const char *const config_table_types[] = {"url", "json", "dns", "program", NULL};
 
 /* In the order of the enums in log.h and config.h. */
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
@@ -34,6 +34,8 @@ static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
 static const char *const url_only[] = {"url", NULL};
 static const char *const dns_only[] = {"dns", NULL};
+static const char *const program_only[] = {"program", NULL};
+static const char *const url_and_program[] = {"url", "program", NULL};
 
 /* Checks of texts: NULL, or what is wrong. */
 
@@ -255,7 +257,8 @@ static const struct setting table_settings[] = {
     {"param", SETTING_STRING, FIELD(table_config, param),
      .others = offsetof(struct table_config, fallbacks), .list_types = url_only,
      .is_mandatory = true, .is_own = true,
-     .doc = "url: the template of the URL, or a list of them; json: the file; dns: the mail hosts"},
+     .doc = "url: the template of the URL, or a list of them; json: the file; dns: the mail hosts; "
+            "program: its command line"},
     {"timeout", SETTING_DURATION, FIELD(table_config, timeout_ms), 1, DAY,
      .default_text = "\"10s\"", .doc = "of the whole lookup, queueing and retries included"},
     {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
@@ -264,6 +267,8 @@ static const struct setting table_settings[] = {
      .doc = "shell patterns; keys that match one are a miss at once, and nobody is asked"},
     {"share", SETTING_BOOL, FIELD(table_config, share), .default_note = "with a cache: true",
      .doc = "lookups of one key that wait at the same time are one request"},
+    {"processes", SETTING_INTEGER, FIELD(table_config, processes), 1, 64, .default_text = "2",
+     .types = program_only, .doc = "of the program, at the same time"},
     {"connect_timeout", SETTING_DURATION, FIELD(table_config, connect_timeout_ms), 1, DAY,
      .default_text = "\"2s\"", .types = url_only, .doc = "name resolution and TLS included"},
     {"retries", SETTING_INTEGER, FIELD(table_config, retries), 0, 10, .default_text = "1",
@@ -278,7 +283,8 @@ static const struct setting table_settings[] = {
      .default_note = "none", .may_be_empty = true, .types = url_only,
      .doc = "HTTP over this socket, whatever host the URL names"},
     {"max_response", SETTING_SIZE, FIELD(table_config, max_response), 1, 256 * MIB,
-     .default_text = "\"1M\"", .types = url_only, .doc = "a longer answer is a temporary failure"},
+     .default_text = "\"1M\"", .types = url_and_program,
+     .doc = "a longer answer is a temporary failure"},
     {"select", SETTING_STRING, FIELD(table_config, select), .check = check_pointer,
      .default_note = "the whole answer", .may_be_empty = true, .types = url_only,
      .doc = "JSON pointer to the part of the answer that is the value; not found is a miss"},

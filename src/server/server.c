@@ -6,6 +6,7 @@
 #include "notify.h"
 #include "privileges.h"
 
+#include "podop/coprocess.h"
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
@@ -15,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the loop, name resolution */
@@ -25,6 +27,7 @@ struct server {
     struct log log;
     struct config *config; /* a reference */
     struct http *http;
+    struct coprocesses *coprocesses;
     struct router *router;
     struct activation activation;
     struct listeners listeners;
@@ -46,7 +49,12 @@ static struct router *open_tables(struct server *s, struct config *config, confi
                                   void *arg)
 {
     const struct table_env env = {
-        .loop = s->loop, .http = s->http, .commits = &s->commits, .log = &s->log};
+        .loop = s->loop,
+        .http = s->http,
+        .coprocesses = s->coprocesses,
+        .commits = &s->commits,
+        .log = &s->log,
+    };
 
     return router_new(config, &env, report, arg);
 }
@@ -79,6 +87,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->http = http_new(loop, &s->config->pool, err);
     if (s->http == NULL)
         goto fail;
+    s->coprocesses = coprocesses_new(loop, &s->log);
     s->router = open_tables(s, s->config, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
@@ -153,11 +162,24 @@ static void on_accept(void *arg, struct listener *listener, int fd)
     client_new(&s->clients, listener, fd);
 }
 
+/* For the processes of program tables, twice: a reload has the old and the new. */
+static rlim_t process_descriptors(const struct config *config)
+{
+    rlim_t processes = 0;
+
+    for (size_t i = 0; i < config->table_count; i++) {
+        if (strcmp(config->tables[i].type, "program") == 0)
+            processes += config->tables[i].processes;
+    }
+    return 2 * COPROCESS_DESCRIPTORS * processes;
+}
+
 /* As many descriptors as we may have; clients get those below the number returned. */
 static int raise_descriptors(const struct config *config)
 {
     struct rlimit limit;
-    rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS;
+    rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS +
+                      process_descriptors(config);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
         return INT_MAX;
@@ -318,6 +340,7 @@ void server_free(struct server **pserver)
     activation_deinit(&s->activation);
     notify_deinit(&s->notify);
     router_free(&s->router);
+    coprocesses_free(&s->coprocesses);
     http_free(&s->http);
     config_unref(&s->config);
     free(s);

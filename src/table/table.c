@@ -19,7 +19,8 @@ enum {
     USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
 };
 
-static const struct table_ops *const table_types[] = {&table_url, &table_json, &table_dns};
+static const struct table_ops *const table_types[] = {&table_url, &table_json, &table_dns,
+                                                      &table_program};
 
 /* A caller's wait. An answer that is known at once is kept here until the loop delivers it. */
 struct table_op {

@@ -147,5 +147,6 @@ void table_forget(struct table *table, const struct transaction *transaction);
 extern const struct table_ops table_url;
 extern const struct table_ops table_json;
 extern const struct table_ops table_dns;
+extern const struct table_ops table_program;
 
 #endif

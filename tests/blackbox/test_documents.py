@@ -10,7 +10,7 @@ import harness
 from harness import Case
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("podop.8", "podop.conf.5", "podopctl.1")
+PAGES = ("podop.8", "podop.conf.5", "podop-program.7", "podopctl.1")
 SETTING = re.compile(r"^\s*#?([a-z_]+) = ", re.MULTILINE)
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r'\bname = "(\w+)"')

@@ -128,7 +128,8 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:11: unknown setting 'tll' in 'cache' of 'defaults' (did you mean 'ttl'?)\n"
         "podop.conf:13: unknown setting 'tiemout' in table 'alias' (did you mean 'timeout'?)\n"
         "podop.conf:13: unknown setting 'ttl' in table 'alias' (it belongs in 'cache')\n"
-        "podop.conf:13: 'type' in table 'alias' must be \"url\", \"json\" or \"dns\", got \"urll\" "
+        "podop.conf:13: 'type' in table 'alias' must be \"url\", \"json\", \"dns\" or \"program\", "
+        "got \"urll\" "
         "(did you "
         "mean \"url\"?)\n"
         "podop.conf:13: 'param' in table 'alias' must not be empty\n"
@@ -177,16 +178,16 @@ static void test_config_checks_from_above(void **state)
     static const struct config_checks checks = {.listen = refuse_socket, .table = refuse_table};
 
     (void)state;
-    assert_faults(
-        "listen = ( { socket = \"/s\"; }, { mode = \"auto\"; } );\n"
-        "tables = (\n"
-        "  { name = \"a\"; type = \"json\"; param = \"/p\"; },\n"
-        "  { name = \"b\"; type = \"nosuch\"; param = \"/p\"; } );\n",
-        (struct config_source){.checks = &checks},
-        "podop.conf:1: 'socket' is missing in listen.[1]\n"
-        "podop.conf:4: 'type' in table 'b' must be \"url\", \"json\" or \"dns\", got \"nosuch\"\n"
-        "podop.conf:1: no address: /s\n"
-        "podop.conf:3: table 'a': no json: /p\n");
+    assert_faults("listen = ( { socket = \"/s\"; }, { mode = \"auto\"; } );\n"
+                  "tables = (\n"
+                  "  { name = \"a\"; type = \"json\"; param = \"/p\"; },\n"
+                  "  { name = \"b\"; type = \"nosuch\"; param = \"/p\"; } );\n",
+                  (struct config_source){.checks = &checks},
+                  "podop.conf:1: 'socket' is missing in listen.[1]\n"
+                  "podop.conf:4: 'type' in table 'b' must be \"url\", \"json\", \"dns\" or "
+                  "\"program\", got \"nosuch\"\n"
+                  "podop.conf:1: no address: /s\n"
+                  "podop.conf:3: table 'a': no json: /p\n");
 }
 
 static void test_config_share(void **state)

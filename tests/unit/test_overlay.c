@@ -69,20 +69,20 @@ static void test_overlay_faults(void **state)
         {"a", "jsn", "x"}, {"b c", "url", ""}, {"d", "url", "x"}, {"d", "json", "y"}};
 
     (void)state;
-    assert_faults(
-        LISTEN TABLE(""),
-        (struct config_source){
-            .sockets = sockets, .socket_count = 2, .tables = tables, .table_count = 4},
-        "--socket : 'socket' in socket '' must not be empty\n"
-        "--mode posfix: 'mode' in socket '' must be \"auto\", \"postfix\" or "
-        "\"dovecot\", got \"posfix\" (did you mean \"postfix\"?)\n"
-        "--socket /s: socket '/s' is already listened on (podop.conf:1)\n"
-        "--type jsn: 'type' in table 'a' must be \"url\", \"json\" or \"dns\", got \"jsn\" (did "
-        "you mean \"json\"?)\n"
-        "--name b c: 'name' in table 'b c' must be without white space and control "
-        "bytes, got \"b c\"\n"
-        "--param : 'param' in table 'b c' must not be empty\n"
-        "--name d: table 'd' is already defined (--name d)\n");
+    assert_faults(LISTEN TABLE(""),
+                  (struct config_source){
+                      .sockets = sockets, .socket_count = 2, .tables = tables, .table_count = 4},
+                  "--socket : 'socket' in socket '' must not be empty\n"
+                  "--mode posfix: 'mode' in socket '' must be \"auto\", \"postfix\" or "
+                  "\"dovecot\", got \"posfix\" (did you mean \"postfix\"?)\n"
+                  "--socket /s: socket '/s' is already listened on (podop.conf:1)\n"
+                  "--type jsn: 'type' in table 'a' must be \"url\", \"json\", \"dns\" or "
+                  "\"program\", got \"jsn\" (did "
+                  "you mean \"json\"?)\n"
+                  "--name b c: 'name' in table 'b c' must be without white space and control "
+                  "bytes, got \"b c\"\n"
+                  "--param : 'param' in table 'b c' must not be empty\n"
+                  "--name d: table 'd' is already defined (--name d)\n");
 }
 
 /* Replacing the file's table is good for one of them only. */

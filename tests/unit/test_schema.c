@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 24 + 5 + 4 + 3 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 25 + 5 + 4 + 3 + 2);
 }
 
 static void test_schema_defaults(void **state)
@@ -348,9 +348,9 @@ static void test_schema_messages(void **state)
         {&schema_table, "type", STRING("url"), NULL},
         {&schema_table, "type", STRING("json"), NULL},
         {&schema_table, "type", STRING("urls"),
-         "must be \"url\", \"json\" or \"dns\", got \"urls\" (did you mean \"url\"?)"},
+         "must be \"url\", \"json\", \"dns\" or \"program\", got \"urls\" (did you mean \"url\"?)"},
         {&schema_table, "type", STRING("mysql"),
-         "must be \"url\", \"json\" or \"dns\", got \"mysql\""},
+         "must be \"url\", \"json\", \"dns\" or \"program\", got \"mysql\""},
         {&schema_table, "name", STRING("a.b/c=d"), NULL},
         {&schema_table, "name", STRING("\xc3\xa9"), NULL},
         {&schema_table, "name", STRING("a b"),

@@ -1,0 +1,67 @@
+#include "says.h"
+
+#include <stdio.h>
+
+enum { SECOND_MS = 1000 };
+
+static void tell_dropped(struct says *s, struct log *log, const char *table, uint64_t pid)
+{
+    if (s->dropped == 0)
+        return;
+    log_info(log, "program_lines_lost", LOG_STR("table", table), LOG_UINT("pid", pid),
+             LOG_UINT("lines", s->dropped));
+    s->dropped = 0;
+}
+
+/* Whether one more line may be told now. */
+static bool may_tell(struct says *s, struct log *log, const char *table, uint64_t pid,
+                     uint64_t now_ms)
+{
+    if (now_ms - s->second_at_ms >= SECOND_MS) {
+        s->second_at_ms = now_ms;
+        s->lines = 0;
+        tell_dropped(s, log, table, pid);
+    }
+    return s->lines++ < SAYS_LINES_MAX;
+}
+
+static void end_line(struct says *s, struct log *log, const char *table, uint64_t pid,
+                     uint64_t now_ms)
+{
+    const struct span text = {s->line, s->len};
+
+    if (s->len > 0) {
+        snprintf(s->last, sizeof(s->last), "%.*s", (int)s->len, s->line);
+        if (!may_tell(s, log, table, pid, now_ms))
+            s->dropped++;
+        else if (s->has_more)
+            log_info(log, "program_says", LOG_STR("table", table), LOG_UINT("pid", pid),
+                     LOG_SPAN("text", text), LOG_STR("cut", "yes"));
+        else
+            log_info(log, "program_says", LOG_STR("table", table), LOG_UINT("pid", pid),
+                     LOG_SPAN("text", text));
+    }
+    s->len = 0;
+    s->has_more = false;
+}
+
+void says_hear(struct says *s, struct span bytes, struct log *log, const char *table, uint64_t pid,
+               uint64_t now_ms)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (bytes.ptr[i] == '\n')
+            end_line(s, log, table, pid, now_ms);
+        else if (s->len < sizeof(s->line))
+            s->line[s->len++] = bytes.ptr[i];
+        else
+            s->has_more = true;
+    }
+}
+
+void says_end(struct says *s, struct log *log, const char *table, uint64_t pid, uint64_t now_ms)
+{
+    end_line(s, log, table, pid, now_ms);
+    tell_dropped(s, log, table, pid);
+    s->lines = 0;
+    s->second_at_ms = 0;
+}

@@ -1,0 +1,178 @@
+/* spawn.c - vfork(), as copying the page tables of a large podop would stop the loop. The child
+ * borrows podop's memory until it is another program, so it does no more than system calls. */
+#include "spawn.h"
+
+#include "podop/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    DESCRIPTORS_SOFT = 1024, /* podop raises its own limit; programs that select() need this one */
+    SIGNALS = 65,
+};
+
+struct child {
+    const char *path;
+    char *const *argv;
+    char *const *environment;
+    int in, out, err; /* its ends of the pipes, none below 3 */
+    pid_t parent;
+    volatile int failure; /* errno of what failed */
+};
+
+static void reset_signals(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t none;
+
+    for (int i = 1; i < SIGNALS; i++)
+        sigaction(i, &standard, NULL); /* those that cannot be set need not be */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void limit_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > DESCRIPTORS_SOFT) {
+        limit.rlim_cur = DESCRIPTORS_SOFT;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* In the child; does not return. */
+static void become_program(struct child *c)
+{
+    reset_signals();
+    limit_descriptors();
+    /* The second question is whether podop has gone before the first was answered. */
+    if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == c->parent &&
+        chdir("/") == 0 && dup2(c->in, STDIN_FILENO) != -1 && dup2(c->out, STDOUT_FILENO) != -1 &&
+        dup2(c->err, STDERR_FILENO) != -1 && close_range(3, UINT_MAX, 0) == 0)
+        execve(c->path, c->argv, c->environment);
+    c->failure = errno;
+    _exit(127);
+}
+
+/* The pid, or -1 with errno. */
+static pid_t start(struct child *c)
+{
+    sigset_t all, before;
+    pid_t pid;
+
+    sigfillset(&all); /* no handler of podop's may run in the child */
+    sigprocmask(SIG_SETMASK, &all, &before);
+    pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): see above */
+    if (pid == 0)
+        become_program(c); /* NOLINT(clang-analyzer-unix.Vfork): nothing but system calls */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (pid != -1 && c->failure != 0) {
+        waitpid(pid, NULL, 0); /* it has ended already */
+        errno = c->failure;
+        pid = -1;
+    }
+    return pid;
+}
+
+/* A pipe, both ends of which are above the three standard descriptors, whoever closed those. */
+static int open_pipe(int ends[2])
+{
+    int low[2];
+
+    ends[0] = ends[1] = -1;
+    if (pipe2(low, O_CLOEXEC) == -1)
+        return -1;
+    for (int i = 0; i < 2; i++) {
+        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(low[i]);
+    }
+    return ends[0] == -1 || ends[1] == -1 ? -1 : 0;
+}
+
+static void close_pipe(int ends[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (ends[i] != -1)
+            close(ends[i]);
+    }
+}
+
+static int open_pidfd(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself; Linux 5.3 */
+}
+
+static int start_between(struct spawned *s, struct child *child, struct error *err)
+{
+    s->pid = start(child);
+    if (s->pid == -1)
+        return error_errno(err, "cannot start %.200s", child->path);
+    s->pidfd = open_pidfd(s->pid);
+    if (s->pidfd == -1) {
+        error_errno(err, "no descriptor for the process of %.200s", child->path);
+        kill(-s->pid, SIGKILL);
+        waitpid(s->pid, NULL, 0);
+        return -1;
+    }
+    return 0;
+}
+
+int spawn(struct spawned *s, const char *path, char *const argv[], struct error *err)
+{
+    int in[2], out[2] = {-1, -1}, error[2] = {-1, -1};
+    char search_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    char language[] = "LANG=C.UTF-8";
+    char *const environment[] = {search_path, language, NULL};
+    struct child child = {
+        .path = path, .argv = argv, .environment = environment, .parent = getpid()};
+
+    if (open_pipe(in) == -1 || open_pipe(out) == -1 || open_pipe(error) == -1 ||
+        fcntl(in[1], F_SETFL, O_NONBLOCK) == -1 || fcntl(out[0], F_SETFL, O_NONBLOCK) == -1 ||
+        fcntl(error[0], F_SETFL, O_NONBLOCK) == -1) {
+        error_errno(err, "pipes for %.200s", path);
+        goto fail;
+    }
+    child.in = in[0];
+    child.out = out[1];
+    child.err = error[1];
+    if (start_between(s, &child, err) == -1)
+        goto fail;
+    close(in[0]);
+    close(out[1]);
+    close(error[1]);
+    s->in = in[1];
+    s->out = out[0];
+    s->err = error[0];
+    return 0;
+fail:
+    close_pipe(in);
+    close_pipe(out);
+    close_pipe(error);
+    return -1;
+}
+
+void spawn_kill(const struct spawned *s)
+{
+    kill(-s->pid, SIGKILL); /* the number is taken until it is reaped */
+}
+
+bool spawn_reap(const struct spawned *s, int *status)
+{
+    siginfo_t info = {0};
+
+    if (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+        return false;
+    spawn_kill(s);
+    if (waitpid(s->pid, status, WNOHANG) != s->pid)
+        *status = 0;
+    return true;
+}
