@@ -272,7 +272,7 @@ def failure(error: BaseException) -> Answer:
     if not isinstance(error, (Temporary, Permanent)):
         traceback.print_exception(error, file=sys.stderr)
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    line = "".join(character if character.isprintable() else " " for character in text)[:MAX_REASON]
+    line = "".join(character if character.isprintable() else " " for character in text).strip()[:MAX_REASON]
     return {"status": "permanent" if isinstance(error, Permanent) else "temporary", "reason": line or "failed"}
 
 

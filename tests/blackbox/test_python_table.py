@@ -274,10 +274,10 @@ ERRORS = [ValueError("bad\\nnews\\x00"), ValueError(), Temporary("later"), Perma
           Temporary(), asyncio.CancelledError()]
 serve({"t": T()})'''.replace("ERRORS =", "import asyncio\nERRORS ="))
         temporary = "temporary"
-        expected = [(temporary, "ValueError: bad news "), (temporary, "ValueError"), (temporary, "later"),
+        expected = [(temporary, "ValueError: bad news"), (temporary, "ValueError"), (temporary, "later"),
                     ("permanent", "never"), ("miss", None), ("miss", None), (temporary, None),
                     (temporary, "SystemExit: 1"), (temporary, "MemoryError"), (temporary, "RecursionError: deep"),
-                    (temporary, " " + "x" * 499), (temporary, "failed"), (temporary, None)]
+                    (temporary, "x" * 500), (temporary, "failed"), (temporary, None)]
         for number, (status, reason) in enumerate(expected):
             for op in ("get", "set"):
                 with self.subTest(f"{op} {number}"):
