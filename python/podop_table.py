@@ -59,6 +59,7 @@ PART_SECONDS = 1  # after so long, what there is goes out
 BATCH = 64  # rows that are taken from a generator at once
 VALUES_AT_ONCE = 8  # values that an iteration gets at the same time
 MAX_REASON = 500  # characters
+MAX_DEPTH = 60  # lists within lists of a value; podop takes 64 in a line, and some are the answer's own
 
 Call = Callable[[], Any]
 Request = dict[str, Any]
@@ -91,7 +92,7 @@ class Change:
     by: int = 0  # of an inc
     user: str | None = None  # whose key it is; None: all share it
     expire: int | None = None  # of a set: seconds until the key is to vanish
-    timestamp: int | None = None  # of a set: when Dovecot made the change
+    timestamp: float | None = None  # of a set: when Dovecot made the change, in seconds since 1970
 
 
 class Functions:
@@ -227,9 +228,19 @@ def decoded(text: str) -> Any:
 
 def encode(value: Any) -> str:
     """JSON on one line; an exception says why not. Bytes become text."""
+    check_depth(value, MAX_DEPTH + 1)
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_text)
     text.encode()  # half a surrogate pair is no Unicode: it raises
     return text
+
+
+def check_depth(value: Any, most: int) -> None:
+    """Raises for what podop would not take for JSON."""
+    if isinstance(value, (dict, list, tuple)):
+        if most == 0:
+            raise ValueError(f"more than {MAX_DEPTH} lists within each other")
+        for item in value.values() if isinstance(value, dict) else value:
+            check_depth(item, most - 1)
 
 
 def as_text(value: Any) -> str:

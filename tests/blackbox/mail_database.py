@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import os
 import re
+import sys
 
 import harness
 import postgres
@@ -24,6 +25,11 @@ PASSWORDS = {
     "BOB": "{SSHA512}MHxExOFgNBt6WIgaZgaMjK084UAQ1l+kvznGRDR1GdQr7yRrU4qg3vRxq0lV6ic2i9L8ygHVu7VmYSUJGNmkeCUrseA=",
     "ALICE": "{BLF-CRYPT}$2y$05$XYsoHs0C8cuvp83aPnAafurPLtaon5PEQhAT4UNQOtS5qIMBbpnwm",
 }
+
+
+def program_table(name, path):
+    """A table of podop's that a file in Python answers."""
+    return {"name": name, "type": "program", "param": f"{sys.executable} {path}"}
 
 
 def read(name):

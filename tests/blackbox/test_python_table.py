@@ -251,17 +251,21 @@ serve({"t": values})''')
 
     def test_what_is_no_json(self):
         p = self.program('''
-deep = []
-for _ in range(100_000): deep = [deep]
+def nested(depth):
+    value = []
+    for _ in range(depth - 1): value = [value]
+    return value
 values = {"surrogate": "a\\ud800", "nan": float("nan"), "inf": [float("inf")], "bytes": b"\\xff", "object": object(),
-          "set": {1}, "tuple": {(1, 2): 3}, "deep": deep, "huge": "x" * (1 << 20), "fits": "x" * 1_000_000}
+          "set": {1}, "tuple": {(1, 2): 3}, "deep": nested(61), "deeper": nested(100_000), "huge": "x" * (1 << 20), "fits": "x" * 1_000_000,
+          "deep enough": nested(60)}
 serve({"t": values})''')
-        for key in ("surrogate", "nan", "inf", "bytes", "object", "set", "tuple", "deep", "huge"):
+        for key in ("surrogate", "nan", "inf", "bytes", "object", "set", "tuple", "deep", "deeper", "huge"):
             with self.subTest(key):
                 answer = p.ask("get", key)
                 self.assertEqual(answer["status"], "temporary")
                 self.assertRegex(answer["reason"], r"^[ -~]+$")
         self.assertEqual(len(p.ask("get", "fits")["value"]), 1_000_000)
+        self.assertEqual(p.ask("get", "deep enough")["status"], "ok")
 
     def test_failures(self):
         p = self.program('''
