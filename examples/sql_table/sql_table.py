@@ -10,6 +10,7 @@ from podop_table import Permanent, serve
 DATABASE = "sqlite3", "/var/lib/podop/mail.db"  # PostgreSQL: "psycopg2", "dbname=mail connect_timeout=3"
 
 PAGE = 500  # rows of a long list that are read at once
+WORKERS = 4  # threads, and so connections, of one process; podop runs two processes for each table
 
 
 class Here(threading.local):
@@ -182,4 +183,4 @@ class Entries:
 
 
 serve({"domain": Domain(), "mailbox": Mailbox(), "alias": Alias(), "auth": Auth(),
-       **{name: Entries(name) for name in ("meta", "quota", "lastlogin", "acl", "sieve")}})
+       **{name: Entries(name) for name in ("meta", "quota", "lastlogin", "acl", "sieve")}}, workers=WORKERS)

@@ -46,7 +46,7 @@ class Postgres:
                 raise AssertionError(f"{program} failed: {output.read().decode(errors='replace')}")
 
     def start(self):
-        options = f"-k {self.dir} -c listen_addresses='' -c fsync=off -c max_connections=40"
+        options = f"-k {self.dir} -c listen_addresses='' -c fsync=off"
         self.run("pg_ctl", "-w", "-l", self.dir + "/log", "-o", options, "start")
         self.is_running = True
 

@@ -48,6 +48,17 @@ class Transactions(dicts.DictCase):
         self.assertEqual(rows, [(b"priv/d/%04d" % n, b"%d\t\n" % n) for n in range(1500)])
 
 
+class Readme(harness.Case):
+    def test_configuration(self):
+        """The podop.conf of the README is right, and has tables that there are."""
+        text = mail_database.read("README.md").partition("In `podop.conf`:\n")[2].partition("\nand likewise")[0]
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
+        self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
+        names = re.findall(r'name = "(\w+)"', text)
+        self.assertTrue(names)
+        self.assertLessEqual(set(names), set(mail_database.TABLES))
+
+
 class TransactionsInPostgreSQL(Transactions):
     database_class = mail_database.PostgreSQL
 
