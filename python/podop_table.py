@@ -229,9 +229,7 @@ def decoded(text: str) -> Any:
 def encode(value: Any) -> str:
     """JSON on one line; an exception says why not. Bytes become text."""
     check_depth(value, MAX_DEPTH + 1)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_text)
-    text.encode()  # half a surrogate pair is no Unicode: it raises
-    return text
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_text)
 
 
 def check_depth(value: Any, most: int) -> None:
@@ -462,7 +460,7 @@ class Service:
         line = encode({"id": number, **answer})
         if rows is not None:
             line = f'{line[:-1]},"rows":[{",".join(rows)}]}}'
-        if len(line.encode()) > self.max_response:
+        if len(line.encode()) > self.max_response:  # or it raises: half a surrogate pair is no Unicode
             raise Temporary(f"the answer has more than {self.max_response} bytes")
         return line
 

@@ -420,7 +420,9 @@ serve({"t": T()})''')
 class T:
     def set(self, key, value): reached("begun"); wait("go"); reached("written")
 serve({"t": T()})''')
-        with subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        with open(self.path("stderr"), "wb") as stderr, \
+                subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=stderr) as process:
             process.stdin.write(b'{"id":1,"op":"set","table":"t","key":"k","value":"v"}\n')
             process.stdin.flush()
             self.signal_of("begun")
@@ -429,6 +431,7 @@ serve({"t": T()})''')
             self.open("go")
             self.assertEqual(process.wait(harness.GUARD), 0)
         self.signal_of("written")
+        self.assertEqual(self.stderr(), "")
 
     def test_cancel(self):
         p = self.program(self.gate() + '''
@@ -538,7 +541,9 @@ serve({"list": T(["a", "b", "gone"]), "pairs": T([("a", 1), ["b", 2]]), "dict": 
                 text = '''
 class T:
     ASYNC def iterate(self, path):
-        try: reached("begunN"); AWAIT("goN"); yield "a", 1; yield "b", 2
+        try:
+            reached("begunN"); AWAIT("goN")
+            for n in range(10**9): yield str(n), n
         finally: reached("closedN")
 serve({"t": T()})'''.replace("ASYNC", "async" if is_async else "").replace("N", str(is_async))
                 p = self.program(self.gate() + text.replace("AWAIT", "await wait_async" if is_async else "wait"))
