@@ -386,7 +386,7 @@ class Notify(Manager):
             podop = self.start_told(WATCHDOG_USEC="1000")
             podop.wait_ready()
             self.check_serves_at_once()
-        words = self.words_until("READY")
+        words = self.words_until("READY") + self.words_until("WATCHDOG")
         podop.signal(signal.SIGTERM)
         words += self.words_until("STOPPING")
         self.assertEqual(podop.wait(), 0)

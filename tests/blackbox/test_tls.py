@@ -59,7 +59,7 @@ class Server(TlsCase):
         self.check_failure(self.dict().get("shared/k"))
         self.assertEqual(backend.requests, [])
         podop.stop()
-        self.assertRegex(podop.stderr, "event=backend_failed table=t backend=https: reason=")
+        self.assertRegex(podop.stderr, r"event=backend_failed table=t backend=https:\S+ reason=")
 
     def test_unknown_authority(self):
         other = Authority(self.dir, "other")
