@@ -315,7 +315,7 @@ class Bench:
 
 
 class Report:
-    """Rows: what, value, how the rounds differ, the bar of issue 4, whether it is met, the goal."""
+    """Rows: what, value, how the rounds differ, what is wanted, whether it is met, the goal."""
 
     def __init__(self, runs):
         self.runs = runs
@@ -427,7 +427,7 @@ class Report:
     def print(self):
         def number(value, sign=""):
             return "" if value is None else sign + f"{value:.4g}"
-        print(f"{'':80} {'value':>9} {'rounds':>17} {'issue 4':>9} {'':5} {'goal':>8}")
+        print(f"{'':80} {'value':>9} {'rounds':>17} {'wanted':>9} {'':5} {'goal':>8}")
         for r in self.rows:
             sign = "<=" if r["at_most"] else ">="
             met = {None: "", True: "met", False: "MISS"}[r["met"]]

@@ -1,4 +1,4 @@
-"""What each answer of a backend becomes for Postfix: the answer table of interface.md, row by row."""
+"""What each answer of a backend becomes for Postfix: the table of podop.conf(5), row by row."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Several URLs of a table, and what becomes of one that keeps failing: interface.md, section 4."""
+"""Several URLs of a table, and what becomes of one that keeps failing."""
 
 import re
 import signal
