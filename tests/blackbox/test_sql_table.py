@@ -131,7 +131,7 @@ class Sqlite(WithSqlite):
                                 "    def unset(self, key, user=None):\n"
                                 f"        open({self.path('begun')!r}, 'w').close(); threading.Event().wait()\n")
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.write("sql_table.py", source), stderr)
+            program = test_python_table.Program(self.write("waits.py", source), stderr)
         program.send("commit", table="meta", changes=[{"op": "set", "key": "a", "value": "1"},
                                                       {"op": "unset", "key": "a"}])
         self.signal_of("begun")

@@ -113,8 +113,8 @@ class Server(TlsCase):
         os.link(self.authority.cert(), self.path(f"certs/{hashed.stdout.strip()}.0"))
         unshared = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/ssl/certs && exec "$@"',
                     self.path("certs")]
-        harness.need(subprocess.run([*unshared, "true"], capture_output=True, check=False,
-                                            timeout=harness.GUARD).returncode == 0, "mount namespaces")
+        if subprocess.run([*unshared, "true"], capture_output=True, check=False, timeout=harness.GUARD).returncode != 0:
+            self.skipTest("no mount namespace, as in a chroot that is no mount point")
         backend = self.tls_backend()
         tables = [url_table(backend, "system"), url_table(backend, "ours", tls={"ca_file": other.cert()})]
         path = self.write("podop.conf", conf_file(listen=[{"socket": self.socket}], tables=tables))
@@ -250,7 +250,10 @@ class Files(TlsCase):
         """Nobody is there to be asked for one, not even at a terminal."""
         cert, key = self.authority.issue("locked", passphrase="geheim")
         self.check_fault({"cert_file": cert, "key_file": key}, "cert_file .* need a passphrase: ")
-        terminal, ours = pty.openpty()
+        try:
+            terminal, ours = pty.openpty()
+        except OSError as why:  # a chroot without /dev/pts
+            self.skipTest(str(why))
         self.addCleanup(os.close, terminal)
         self.addCleanup(os.close, ours)
         done = subprocess.run([harness.binary("PODOP"), "-t", "-c", self.path("podop.conf")], capture_output=True,
