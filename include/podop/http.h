@@ -35,6 +35,8 @@ struct http_tls {
 /* Whether all of it can be used, told without a network; an http must exist. ERR_CONFIG with a
  * reason that has nothing of the bytes in it. */
 int http_check_tls(const struct http_tls *tls, struct error *err);
+/* Whether an open site has all of it already. */
+bool http_uses_tls(const struct http *http, const struct http_tls *tls);
 
 struct http_site_config {
     const char *base;           /* "http://host:port" */

@@ -732,6 +732,21 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
     return site;
 }
 
+static bool has_part(struct span all, struct span part)
+{
+    return part.len == 0 || span_equal(all, part);
+}
+
+bool http_uses_tls(const struct http *http, const struct http_tls *tls)
+{
+    for (const struct http_site *site = http->sites; site != NULL; site = site->next) {
+        if (has_part(site->tls.ca, tls->ca) && has_part(site->tls.cert, tls->cert) &&
+            has_part(site->tls.key, tls->key))
+            return true;
+    }
+    return false;
+}
+
 /* Any of them may be a secret. */
 static void free_headers(struct curl_slist *headers)
 {

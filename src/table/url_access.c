@@ -122,22 +122,30 @@ static struct secret *read_pem(const char *setting, const char *file, const char
     return pem;
 }
 
-static int check_ca(const struct url_access *access, const char *file, struct error *err)
+/* What another table is open with was found good then: a reload that changes nothing of it, and
+ * tables that share their files, need not hold up the loop. */
+static int check_tls(const struct http_tls *tls, const struct http *http, struct error *err)
+{
+    return http_uses_tls(http, tls) ? 0 : http_check_tls(tls, err);
+}
+
+static int check_ca(const struct url_access *access, const char *file, const struct http *http,
+                    struct error *err)
 {
     const struct http_tls tls = {.ca = secret_span(access->ca)};
 
-    return http_check_tls(&tls, err) == -1 ? error_prefix(err, "ca_file: %s", file) : 0;
+    return check_tls(&tls, http, err) == -1 ? error_prefix(err, "ca_file: %s", file) : 0;
 }
 
 static int check_cert(const struct url_access *access, const struct tls_config *config,
-                      struct error *err)
+                      const struct http *http, struct error *err)
 {
     const struct http_tls tls = {.cert = secret_span(access->cert),
                                  .key = secret_span(access->key)};
 
     struct error why = {0};
 
-    if (http_check_tls(&tls, &why) == 0)
+    if (check_tls(&tls, http, &why) == 0)
         return 0;
     return error_set(
         err, ERR_CONFIG,
@@ -146,14 +154,15 @@ static int check_cert(const struct url_access *access, const struct tls_config *
         config->cert_file, config->key_file, why.text);
 }
 
-static int open_tls(struct url_access *access, const struct table_config *config, struct log *log,
-                    struct error *err)
+static int open_tls(struct url_access *access, const struct table_config *config,
+                    const struct http *http, struct log *log, struct error *err)
 {
     static const char certificate[] = "CERTIFICATE-----"; /* also "BEGIN TRUSTED CERTIFICATE" */
     const struct tls_config *tls = &config->tls;
 
     access->ca = read_pem("ca_file", tls->ca_file, certificate, err);
-    if (tls->ca_file != NULL && (access->ca == NULL || check_ca(access, tls->ca_file, err) == -1))
+    if (tls->ca_file != NULL &&
+        (access->ca == NULL || check_ca(access, tls->ca_file, http, err) == -1))
         return -1;
     if (tls->cert_file == NULL)
         return 0;
@@ -164,16 +173,16 @@ static int open_tls(struct url_access *access, const struct table_config *config
     if (access->key == NULL)
         return -1;
     tell_exposed(access->key, tls->key_file, config, log);
-    return check_cert(access, tls, err);
+    return check_cert(access, tls, http, err);
 }
 
-int url_access_open(struct url_access *access, const struct table_config *config, struct log *log,
-                    struct error *err)
+int url_access_open(struct url_access *access, const struct table_config *config,
+                    const struct http *http, struct log *log, struct error *err)
 {
     *access = (struct url_access){0};
     if (open_auth(access, config, log, err) == -1)
         return -1;
-    return open_tls(access, config, log, err);
+    return open_tls(access, config, http, log, err);
 }
 
 void url_access_close(struct url_access *access)

@@ -18,8 +18,8 @@ struct url_access {
 int url_access_check(const struct table_config *config, struct error *err);
 
 /* Reads the files. access is to be closed in any case. */
-int url_access_open(struct url_access *access, const struct table_config *config, struct log *log,
-                    struct error *err);
+int url_access_open(struct url_access *access, const struct table_config *config,
+                    const struct http *http, struct log *log, struct error *err);
 void url_access_close(struct url_access *access);
 
 struct http_tls url_access_tls(const struct url_access *access); /* borrowed */

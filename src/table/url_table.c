@@ -50,7 +50,7 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->retries = config->retries;
     t->value = config->value;
     t->has_auth = config->auth.type != AUTH_NONE;
-    if (url_access_open(&t->access, config, env->log, err) == -1 ||
+    if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
         url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
         url_table_close(&t->base);
         return NULL;

@@ -878,6 +878,29 @@ static void test_http_other_certificates_have_another_pool(void **state)
 }
 
 /* Of headers: they may hold what nobody is to see. */
+static void test_http_uses_tls(void **state)
+{
+    const struct http_tls both = {.ca = SPAN("A"), .cert = SPAN("C"), .key = SPAN("K")};
+    const struct http_tls ca = {.ca = SPAN("A")}, pair = {.cert = SPAN("C"), .key = SPAN("K")};
+    const struct http_tls other_ca = {.ca = SPAN("B")};
+    const struct http_tls other_pair = {.cert = SPAN("C"), .key = SPAN("L")};
+    const struct http_site_config config = {.base = backend.base, .tls = both, .max_response = 1};
+    struct error err = {0};
+    struct http_site *other;
+
+    (void)state;
+    assert_false(http_uses_tls(http, &ca));
+    other = http_site_open(http, &config, &err);
+    assert_non_null(other);
+    assert_true(http_uses_tls(http, &both));
+    assert_true(http_uses_tls(http, &ca));
+    assert_true(http_uses_tls(http, &pair));
+    assert_false(http_uses_tls(http, &other_ca));
+    assert_false(http_uses_tls(http, &other_pair));
+    http_site_close(&other);
+    assert_false(http_uses_tls(http, &pair));
+}
+
 static void test_http_headers_are_wiped(void **state)
 {
     static const char *const headers[] = {"Authorization: Bearer s3cret", "A: b"};
@@ -976,6 +999,7 @@ int main(void)
         WITH_BACKEND(test_http_sites_of_one_host_share_its_pool),
         WITH_BACKEND(test_http_two_hosts_have_two_pools),
         WITH_BACKEND(test_http_other_certificates_have_another_pool),
+        WITH_BACKEND(test_http_uses_tls),
         WITH_BACKEND(test_http_headers_are_wiped),
         WITH_BACKEND(test_http_never_more_connections_than_the_pool_has),
         WITH_BACKEND(test_http_larger_pool_sends_what_waits),
