@@ -69,7 +69,8 @@ struct http_answer {
     struct span body;
     const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* when there is no answer: some of the request was sent */
-    bool was_queued;       /* it ended in podop's own queue: says nothing of the server */
+    bool is_own_fault;     /* podop's: most of its time went by in the queue, or no socket could be
+                              had. Says nothing of the server */
 };
 
 /* The answer is borrowed and ends when done returns. */

@@ -17,6 +17,7 @@
 #include <curl/curl.h>
 #include <ev.h>
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -82,7 +83,9 @@ struct http_call {
     CURL *easy;                          /* NULL while it waits in the queue */
     http_done_fn *done;
     void *arg;
+    uint64_t started_at_ms, sent_at_ms;
     ev_timer deadline;
+    int socket_errno; /* why no socket could be had; 0: no such thing */
     struct buf body;
     size_t discarded;
     bool is_desynced;    /* its connection held bytes that nobody asked for: it goes out again */
@@ -268,6 +271,18 @@ static void remember_fd(struct http *http, CURL *easy)
     *kept_fd(http, remote_port, local_port) = fd;
 }
 
+/* As libcurl would, but for what it does not tell: whose fault it is that there is none. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct http_call *call = arg;
+    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+
+    (void)purpose;
+    if (fd == -1 && errno != EAFNOSUPPORT)
+        call->socket_errno = errno;
+    return fd == -1 ? CURL_SOCKET_BAD : fd;
+}
+
 static CURL *easy_new(struct http_site *site)
 {
     CURL *easy = curl_easy_init();
@@ -282,6 +297,7 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never waits for a resolver's thread */
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
@@ -377,11 +393,13 @@ static void send_now(struct http_call *call)
     struct http_site *site = call->site;
     struct http *http = site->http;
 
+    call->sent_at_ms = clock_coarse_ms();
     call->easy = easy_take(site);
     curl_easy_setopt(call->easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, call);
+    curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call);
     curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, call->reason);
     curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
@@ -492,6 +510,13 @@ static bool was_sent(struct http_call *call)
     return bytes > 0;
 }
 
+/* When it was sent too late, the server is not to blame. */
+static bool was_queued(const struct http_call *call)
+{
+    return call->easy == NULL || (!call->is_streaming && call->sent_at_ms - call->started_at_ms >
+                                                             clock_coarse_ms() - call->sent_at_ms);
+}
+
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct http_call *call = w->data;
@@ -501,7 +526,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
     finish(call, &(struct http_answer){
                      .outcome = call->is_unwanted ? HTTP_UNWANTED : HTTP_TIMED_OUT,
                      .may_have_arrived = was_sent(call),
-                     .was_queued = call->easy == NULL,
+                     .is_own_fault = was_queued(call),
                  });
 }
 
@@ -517,7 +542,10 @@ static struct http_answer judge(struct http_call *call, CURLcode code)
         answer.outcome = HTTP_TOO_LARGE;
     } else if (code != CURLE_OK && call->discarded <= DISCARD_BYTES_MAX) {
         answer.outcome = HTTP_FAILED;
-        answer.reason = call->reason[0] != '\0' ? call->reason : curl_easy_strerror(code);
+        answer.is_own_fault = code == CURLE_COULDNT_CONNECT && call->socket_errno != 0;
+        answer.reason = answer.is_own_fault       ? strerror(call->socket_errno)
+                        : call->reason[0] != '\0' ? call->reason
+                                                  : curl_easy_strerror(code);
     } else if (!call->has_whole_head) {
         answer.outcome = HTTP_FAILED;
         answer.reason = "the answer broke off within its head";
@@ -602,6 +630,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .lane = request->data == NULL ? &site->host->calls : &site->host->streams,
         .done = done,
         .arg = arg,
+        .started_at_ms = now_ms,
         .method = request->method,
         .data = request->data,
         .patience = request->patience_ms / 1000.0,

@@ -211,6 +211,17 @@ bool url_route_is_open(const struct url_route *route)
            (route->is_trial || !breaker_is_open(&state_of(route, route->at)->breaker));
 }
 
+uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
+{
+    uint64_t now_ms = clock_now_ms();
+    uint64_t sharers = 1;
+
+    for (size_t i = route->at + 1; i < route->end; i++)
+        sharers += !breaker_is_open(&state_of(route, i)->breaker);
+    return sharers == 1 || now_ms >= deadline_at_ms ? deadline_at_ms
+                                                    : now_ms + (deadline_at_ms - now_ms) / sharers;
+}
+
 static void tell_failure(const struct url_route *route, size_t at, const char *why)
 {
     struct table *t = route->backends->table;
@@ -245,8 +256,12 @@ void url_route_erred(struct url_route *route, const char *why)
     tell_failure(route, route->at, why);
 }
 
-void url_route_overdue(struct url_route *route, const char *why)
+void url_route_unanswered(struct url_route *route, bool is_own_fault, const char *why)
 {
+    if (!is_own_fault) {
+        url_route_failed(route, why);
+        return;
+    }
     url_route_drop(route);
     tell_failure(route, route->at, why);
 }

@@ -53,13 +53,17 @@ const struct url_backend *url_route_backend(const struct url_route *route);
 /* Whether it has come to a URL, and that may be asked, still or again. */
 bool url_route_is_open(const struct url_route *route);
 
+/* Until when to wait for it, of what is left until the deadline: the others behind it that are not
+ * left alone may need as long. */
+uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
+
 /* What came of it; the route is over with this URL then, or, after the last one, as good as new. */
 void url_route_worked(struct url_route *route);
 void url_route_failed(struct url_route *route, const char *why); /* refused, timed out, 5XX */
 void url_route_erred(struct url_route *route, const char *why);  /* it lives, and is of no use */
 void url_route_drop(struct url_route *route); /* cancelled, or never sent. Any number of times */
-void url_route_overdue(struct url_route *route,
-                       const char *why); /* it was never sent in its time */
+/* No whole answer came: it failed, unless podop itself is to blame. */
+void url_route_unanswered(struct url_route *route, bool is_own_fault, const char *why);
 /* The request fails at once, as all URLs are left alone. */
 #define URL_LEFT_ALONE "what failed before is left alone for a while"
 void url_route_found_none(const struct url_route *route);

@@ -285,13 +285,10 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
     if (answer->outcome == HTTP_UNWANTED) {
         send_elsewhere(c, URL_LEFT_ALONE);
     } else if (answer->outcome != HTTP_TIMED_OUT) {
-        url_route_failed(&c->route, answer->reason);
+        url_route_unanswered(&c->route, answer->is_own_fault, answer->reason);
         send_elsewhere(c, answer->reason);
     } else {
-        if (answer->was_queued)
-            url_route_overdue(&c->route, late);
-        else
-            url_route_failed(&c->route, late);
+        url_route_unanswered(&c->route, answer->is_own_fault, late);
         fail(c, REPLY_TIMEOUT, late);
     }
 }
@@ -305,7 +302,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {
-        url_route_failed(&c->route, unconfirmed);
+        url_route_unanswered(&c->route, answer->is_own_fault, unconfirmed);
         fail(c, REPLY_UNCERTAIN, unconfirmed);
     } else {
         on_unsent(c, answer);

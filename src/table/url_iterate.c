@@ -241,26 +241,24 @@ static void on_status(struct url_iteration *it, const struct http_answer *answer
     }
 }
 
-static void on_failed(struct url_iteration *it, const char *why)
+static void on_failed(struct url_iteration *it, const struct http_answer *answer)
 {
-    if (it->retries_left > 0 && is_untouched(it) && url_route_is_open(&it->route)) {
+    if (it->retries_left > 0 && !answer->is_own_fault && is_untouched(it) &&
+        url_route_is_open(&it->route)) {
         it->retries_left--;
         start_again(it);
         return;
     }
-    url_route_failed(&it->route, why);
-    fail_over(it, REPLY_TEMPORARY, why);
+    url_route_unanswered(&it->route, answer->is_own_fault, answer->reason);
+    fail_over(it, REPLY_TEMPORARY, answer->reason);
 }
 
-static void on_timed_out(struct url_iteration *it, bool was_queued)
+static void on_timed_out(struct url_iteration *it, const struct http_answer *answer)
 {
-    static const char why[] = "no answer within the table's timeout";
+    static const char why[] = "no answer within the table's timeout, or this URL's share of it";
 
-    if (was_queued)
-        url_route_overdue(&it->route, why);
-    else
-        url_route_failed(&it->route, why);
-    fail(it, REPLY_TIMEOUT, why);
+    url_route_unanswered(&it->route, answer->is_own_fault, why);
+    fail_over(it, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -275,9 +273,9 @@ static void on_answer(void *arg, const struct http_answer *answer)
         url_route_erred(&it->route, too_large);
         fail(it, REPLY_TEMPORARY, too_large);
         break;
-    case HTTP_TIMED_OUT: on_timed_out(it, answer->was_queued); break;
+    case HTTP_TIMED_OUT: on_timed_out(it, answer); break;
     case HTTP_UNWANTED: fail_over(it, REPLY_TEMPORARY, URL_LEFT_ALONE); break;
-    case HTTP_FAILED: on_failed(it, answer->reason); break;
+    case HTTP_FAILED: on_failed(it, answer); break;
     case HTTP_ANSWERED: on_status(it, answer); break;
     }
     if (it->is_read)
@@ -297,7 +295,7 @@ static void start(struct url_iteration *it)
     const struct url_backend *backend = url_route_backend(&it->route);
     struct buf user;
     struct http_request request = {
-        .deadline_at_ms = it->deadline_at_ms,
+        .deadline_at_ms = url_route_share(&it->route, it->deadline_at_ms),
         .headers = {url_table_user_header(&it->base.path, &user)},
         .data = on_data,
         .patience_ms = t->base.timeout_ms,

@@ -14,6 +14,7 @@ struct url_fetch {
     struct fetch base;
     struct http_call *call;
     struct url_route route;
+    uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
     char *target;
 };
@@ -218,7 +219,7 @@ static void attempt(struct url_fetch *f)
     struct buf user;
     const struct http_request request = {
         .target = f->target,
-        .deadline_at_ms = f->base.deadline_at_ms,
+        .deadline_at_ms = f->attempt_until_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
         .is_wanted = is_wanted,
     };
@@ -232,6 +233,7 @@ static void ask(struct url_fetch *f)
 {
     struct url_table *t = url_table_of(f->base.table);
 
+    f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
     free(f->target);
     switch (url_table_target(t, url_route_backend(&f->route), &f->base.key, &f->target)) {
     case URL_TARGET_OK: attempt(f); return;
@@ -247,13 +249,12 @@ static void fail_at_once(struct url_fetch *f)
 }
 
 /* The URL that was asked failed, and the next one is asked with what is left of the time. */
-static void fail_over(struct url_fetch *f, const char *why)
+static void fail_over(struct url_fetch *f, enum reply_status status, const char *why)
 {
-    url_route_failed(&f->route, why);
     if (clock_now_ms() < f->base.deadline_at_ms && url_route_take(&f->route, f->route.at + 1))
         ask(f);
     else
-        fail(f, REPLY_TEMPORARY, why);
+        fail(f, status, why);
 }
 
 /* Its turn in the queue came when the URL was left alone already. */
@@ -265,26 +266,25 @@ static void go_elsewhere(struct url_fetch *f)
         fail_at_once(f);
 }
 
-static void on_failed(struct url_fetch *f, const char *why)
+static void on_failed(struct url_fetch *f, const struct http_answer *answer)
 {
-    if (f->retries_left == 0 || !url_route_is_open(&f->route)) {
-        fail_over(f, why);
+    if (f->retries_left > 0 && !answer->is_own_fault && url_route_is_open(&f->route)) {
+        f->retries_left--;
+        attempt(f);
         return;
     }
-    f->retries_left--;
-    attempt(f);
+    url_route_unanswered(&f->route, answer->is_own_fault, answer->reason);
+    fail_over(f, REPLY_TEMPORARY, answer->reason);
 }
 
-/* Its time was all of the lookup's. */
-static void on_timed_out(struct url_fetch *f, bool was_queued)
+static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
 {
-    static const char why[] = "no answer within the table's timeout";
+    static const char all[] = "no answer within the table's timeout";
+    static const char share[] = "no answer within this URL's share of the table's timeout";
+    const char *why = f->attempt_until_ms == f->base.deadline_at_ms ? all : share;
 
-    if (!was_queued)
-        url_route_failed(&f->route, why);
-    else
-        url_route_overdue(&f->route, why);
-    fail(f, REPLY_TIMEOUT, why);
+    url_route_unanswered(&f->route, answer->is_own_fault, why);
+    fail_over(f, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -300,12 +300,13 @@ static void on_answer(void *arg, const struct http_answer *answer)
             return;
         }
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
-        fail_over(f, why);
+        url_route_failed(&f->route, why);
+        fail_over(f, REPLY_TEMPORARY, why);
         return;
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
-    case HTTP_TIMED_OUT: on_timed_out(f, answer->was_queued); return;
+    case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
     case HTTP_UNWANTED: go_elsewhere(f); return;
-    case HTTP_FAILED: on_failed(f, answer->reason); return;
+    case HTTP_FAILED: on_failed(f, answer); return;
     }
 }
 

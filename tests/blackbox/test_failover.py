@@ -90,14 +90,38 @@ class Failover(Case):
         self.second.default = lambda request: http(status=599)
         self.assertIn(b"599", self.postfix.ask("t", "k"))
 
-    def test_timeout_bounds_all_of_it(self):
-        """The first takes all the time there is: nothing is left for the second, until it is left alone."""
-        self.start(timeout="200ms")
+    def test_stalled(self):
+        """Each URL gets its share of the timeout, so that one that stalls leaves time for the others."""
+        third = self.backend(default=echo)
+        self.start(self.first, self.second, third, timeout="900ms")
         self.first.default = lambda request: (self.first.gate(),)
-        for number in range(FAILURES):
-            self.check_reason(self.postfix.ask("t", f"k{number}"), "TIMEOUT")
-        self.assertEqual(self.second.requests, [])
-        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        self.second.default = lambda request: (self.second.gate(),)
+        for number in range(FAILURES + 1):
+            self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+        self.assertEqual((len(self.first.requests), len(self.second.requests)), (FAILURES, FAILURES))
+
+    def test_all_stalled(self):
+        """The last one gets all that is left."""
+        self.start(timeout="400ms")
+        for backend in (self.first, self.second):
+            backend.default = lambda request, backend=backend: (backend.gate(),)
+        answer = self.postfix.ask("t", "k")
+        self.check_reason(answer, "TIMEOUT")
+        self.assertIn(b"within the table's timeout", answer)
+        self.assertEqual((len(self.first.requests), len(self.second.requests)), (1, 1))
+
+    def test_iteration_stalled(self):
+        self.start(timeout="400ms")
+        self.first.on("/d/", self.first.gate())
+        self.second.on("/d/", http('{"a": "1"}'))
+        self.assertEqual(self.dict().rows("shared/d/"), [(b"shared/d/a", b"1")])
+        self.first.on("/e/", http('{"a": "1", ', length=99), self.first.gate())
+        self.second.on("/e/", http('{"a": "1"}'))
+        client = self.dict()
+        request = client.iterate("shared/e/")
+        self.check_failure(client.wait(request))
+        self.assertEqual(request.rows, [(b"shared/e/a", b"1")])
+        self.assertEqual(self.second.count("/e/"), 0, "a part of it has been told")
 
     def test_iteration(self):
         self.first.on("/d/", DOWN)

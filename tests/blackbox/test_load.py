@@ -163,7 +163,6 @@ class ManyClients(Case):
             answer = client.read()
             self.assertIn(answer.split(b" ")[0], (b"OK", b"TEMP", b"TIMEOUT"), harness.shown(answer))
             client.close()
-        # what could not be asked for want of descriptors counts as failed, and is left alone for a while
         client = self.client()
         harness.wait_until(lambda: client.ask("t", "after") == b"OK after", "the backend is asked again")
 

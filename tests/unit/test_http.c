@@ -5,6 +5,8 @@
 
 #include "fake_backend.h"
 
+#include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ struct caller {
     unsigned answers;
     enum http_outcome outcome;
     unsigned status;
+    bool is_own_fault;
     struct buf body;
     char reason[300];
     void (*then)(struct caller *caller); /* called in done; may be NULL */
@@ -58,6 +61,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     c->answers++;
     c->outcome = answer->outcome;
     c->status = answer->status;
+    c->is_own_fault = answer->is_own_fault;
     if (answer->outcome == HTTP_FAILED)
         snprintf(c->reason, sizeof(c->reason), "%s", answer->reason);
     if (c->then != NULL)
@@ -615,6 +619,7 @@ static void test_http_deadline_on_the_wire(void **state)
     start_within(&c, "/hold", 20);
     WAIT_UNTIL(c.answers > 0);
     assert_outcome(&c, HTTP_TIMED_OUT);
+    assert_false(c.is_own_fault);
     WAIT_UNTIL(backend.accepted == backend.closed_by_client); /* its late answer goes nowhere */
     ask("/x");
 }
@@ -641,12 +646,47 @@ static void test_http_deadline_in_the_queue(void **state)
     start(&third, "/third");
     WAIT_UNTIL(second.answers > 0 && backend_holds(&backend, "/hold"));
     assert_outcome(&second, HTTP_TIMED_OUT);
+    assert_true(second.is_own_fault);
     assert_int_equal(first.answers, 0);
     backend_release(&backend, "/hold");
     WAIT_UNTIL(third.answers > 0);
     assert_body(&first, "/hold");
     assert_body(&third, "/third");
     assert_targets("/hold\n/third\n");
+}
+
+/* It was sent, but so late that the server had less of the time than the queue. */
+static void test_http_deadline_soon_after_the_queue(void **state)
+{
+    struct caller first = {0}, late = {0};
+
+    (void)state;
+    set_pool(1, 60000);
+    start_within(&first, "/hold", 300);
+    start_within(&late, "/hold2", 400);
+    WAIT_UNTIL(first.answers > 0 && late.answers > 0);
+    assert_outcome(&first, HTTP_TIMED_OUT);
+    assert_false(first.is_own_fault);
+    assert_outcome(&late, HTTP_TIMED_OUT);
+    assert_true(late.is_own_fault);
+}
+
+static void test_http_no_descriptor(void **state)
+{
+    struct caller c = {0};
+    struct rlimit before, none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    start(&c, "/x");
+    WAIT_UNTIL(c.answers > 0);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_outcome(&c, HTTP_FAILED);
+    assert_true(c.is_own_fault);
+    assert_string_equal(c.reason, strerror(EMFILE));
+    ask("/x");
 }
 
 static void test_http_queue_keeps_its_order(void **state)
@@ -990,6 +1030,8 @@ int main(void)
         WITH_BACKEND(test_http_deadline_on_the_wire),
         WITH_BACKEND(test_http_deadline_has_passed),
         WITH_BACKEND(test_http_deadline_in_the_queue),
+        WITH_BACKEND(test_http_deadline_soon_after_the_queue),
+        WITH_BACKEND(test_http_no_descriptor),
         WITH_BACKEND(test_http_queue_keeps_its_order),
         WITH_BACKEND(test_http_cancel_in_the_queue),
         WITH_BACKEND(test_http_cancel_in_flight),

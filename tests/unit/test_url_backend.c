@@ -9,6 +9,8 @@
 
 #include <ev.h>
 
+#include <sys/resource.h>
+
 static struct ev_loop *loop;
 static struct http *http;
 static struct backend backend;
@@ -129,10 +131,28 @@ static void test_health_is_inherited(void **state)
     table_unref(&other);
 }
 
+/* podop's own want says nothing of the URL. */
+static void test_no_descriptor_is_no_failure(void **state)
+{
+    struct table *t = open_table();
+    struct rlimit before, none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    for (unsigned i = 0; i < 2 * BREAKER_FAILURES_MAX; i++)
+        assert_asked(t, "k", 0);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_asked(t, "k", 1);
+    table_unref(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_health_is_inherited, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_descriptor_is_no_failure, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
