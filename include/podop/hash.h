@@ -15,7 +15,7 @@ struct hash_key {
  * reload. */
 void hash_key_init_random(struct hash_key *key);
 
-/* SipHash-2-4 of bytes; for tables in memory, not for what is stored or sent. */
+/* SipHash-1-3 of bytes; for tables in memory, not for what is stored or sent. */
 uint64_t hash_span(const struct hash_key *key, struct span bytes);
 
 #endif
