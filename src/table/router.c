@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 struct route {
+    struct span name; /* in config */
     struct table *table;
     const struct table_config *config;
 };
@@ -13,24 +14,21 @@ struct route {
 struct router {
     struct config *config; /* a reference */
     size_t count;
-    struct route routes[]; /* sorted by name */
+    struct route routes[]; /* sorted by name, the shorter first: most names are told by length */
 };
+
+static int compare_names(struct span a, struct span b)
+{
+    if (a.len != b.len)
+        return a.len < b.len ? -1 : 1;
+    return memcmp(a.ptr, b.ptr, a.len);
+}
 
 static int compare_routes(const void *a, const void *b)
 {
     const struct route *left = a, *right = b;
 
-    return strcmp(left->config->name, right->config->name);
-}
-
-static int compare_name(const void *key, const void *element)
-{
-    const struct span *name = key;
-    const struct route *route = element;
-    const char *other = route->config->name;
-    int order = strncmp(name->ptr, other, name->len);
-
-    return order != 0 ? order : other[name->len] == '\0' ? 0 : -1;
+    return compare_names(left->name, right->name);
 }
 
 struct router *router_new(struct config *config, const struct table_env *env,
@@ -54,7 +52,7 @@ struct router *router_new(struct config *config, const struct table_env *env,
             report(arg, text);
             is_good = false;
         } else {
-            r->routes[r->count++] = (struct route){t, wanted};
+            r->routes[r->count++] = (struct route){span_of(wanted->name), t, wanted};
         }
     }
     qsort(r->routes, r->count, sizeof(struct route), compare_routes);
@@ -65,16 +63,27 @@ struct router *router_new(struct config *config, const struct table_env *env,
 
 static const struct route *find(const struct router *r, struct span name)
 {
-    if (name.len == 0 || span_has_byte(name, '\0')) /* no table is called so */
-        return NULL;
-    return bsearch(&name, r->routes, r->count, sizeof(struct route), compare_name);
+    size_t begin = 0, end = name.len == 0 ? 0 : r->count; /* no table's name is empty */
+
+    while (begin < end) {
+        const struct route *route = &r->routes[begin + (end - begin) / 2];
+        int order = compare_names(name, route->name);
+
+        if (order == 0)
+            return route;
+        if (order < 0)
+            end = (size_t)(route - r->routes);
+        else
+            begin = (size_t)(route - r->routes) + 1;
+    }
+    return NULL;
 }
 
 void router_succeed(struct router *r, const struct router *previous)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct route *next = &r->routes[i];
-        const struct route *old = find(previous, span_of(next->config->name));
+        const struct route *old = find(previous, next->name);
 
         if (old == NULL)
             continue;
