@@ -721,7 +721,7 @@ static enum feed dict_feed(struct session *session, struct span in, size_t *used
 
     *used = 0;
     buf_init(&text, SIZE_MAX);
-    while (result == FEED_OK && !dict_is_full(session)) {
+    while (result == FEED_OK && *used < in.len && !dict_is_full(session)) {
         struct span line;
         struct dict_line parsed;
         size_t taken;

@@ -8,7 +8,7 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
     bool has_escapes;
 
     out->count = 0;
-    for (size_t i = 0; i < DICT_FIELDS_MAX; i++)
+    for (size_t i = 0; i < DICT_FIELDS_NAMED; i++)
         out->field[i] = SPAN("");
     if (line.len == 0)
         return false;
@@ -28,9 +28,7 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
             tabline_unescape(text, field);
             field = (struct span){text->ptr + begin, text->len - begin};
         }
-        if (field.len > 0) /* else it is empty as it is */
-            out->field[out->count] = field;
-        out->count++;
+        out->field[out->count++] = field.len > 0 ? field : SPAN("");
     }
     return true;
 }

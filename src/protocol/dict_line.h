@@ -6,14 +6,17 @@
 #include "podop/reply.h"
 #include "podop/table.h"
 
-enum { DICT_FIELDS_MAX = 16 }; /* more of them are ignored, as unknown ones are */
+enum {
+    DICT_FIELDS_MAX = 16,  /* more of them are ignored, as unknown ones are */
+    DICT_FIELDS_NAMED = 5, /* no request has a meaning for more, but for further paths */
+};
 
 /* HELLO's major: 2 up to Dovecot 2.3.16, 3 since 2.3.17, 4 since 2.4.0; dict-client.h of each. */
 enum { DICT_MAJOR_MIN = 2, DICT_MAJOR_MAX = 4 };
 
 struct dict_line {
     char letter;
-    struct span field[DICT_FIELDS_MAX]; /* unescaped; those that are missing are empty */
+    struct span field[DICT_FIELDS_MAX]; /* unescaped; a named one that is missing is empty */
     size_t count;
 };
 

@@ -70,20 +70,27 @@ void tabline_unescape(struct buf *out, struct span field)
     }
 }
 
+/* Of eight bytes: whether all are above '\r'. */
+static bool is_plain_word(const char *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return ((word - ones * ('\r' + 1)) & ~word & ones * 0x80) == 0;
+}
+
 /* How many bytes at the front stand for themselves, as all above '\r' do. Not each that ends the
  * run has to be escaped. */
 static size_t plain_prefix(struct span bytes)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const size_t word = sizeof(uint64_t);
     size_t i = 0;
 
-    for (; bytes.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) { /* eight at a time */
-        uint64_t word;
-
-        memcpy(&word, bytes.ptr + i, sizeof(word));
-        if (((word - ones * ('\r' + 1)) & ~word & ones * 0x80) != 0) /* some byte is below */
-            break;
-    }
+    while (bytes.len - i >= word && is_plain_word(bytes.ptr + i))
+        i += word;
+    if (i > 0 && bytes.len - i < word && is_plain_word(bytes.ptr + bytes.len - word))
+        return bytes.len; /* the last eight overlap those before */
     while (i < bytes.len && (unsigned char)bytes.ptr[i] > '\r')
         i++;
     return i;

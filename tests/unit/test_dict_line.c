@@ -50,7 +50,7 @@ static void test_dict_line_parse(void **state)
             fail_msg("case %zu: %zu fields", i, parsed.count);
         for (size_t n = 0; n < cases[i].count; n++)
             assert_true(span_equal(parsed.field[n], cases[i].field[n]));
-        for (size_t n = cases[i].count; n < DICT_FIELDS_MAX; n++)
+        for (size_t n = cases[i].count; n < DICT_FIELDS_NAMED; n++)
             assert_int_equal(parsed.field[n].len, 0);
     }
     buf_deinit(&text);
