@@ -33,10 +33,22 @@ struct client {
     enum phase phase;
     bool lingers; /* after the last answer the peer has to be given time to read it */
     ev_io io;
-    ev_prepare work; /* never started, only fed: at the end of a wake-up, feed and flush */
-    ev_timer timer;  /* a request has to be complete, or the peer to hang up, by then */
+    ev_timer timer; /* a request has to be complete, or the peer to hang up, by then */
+    struct client *next_woken, **prev_next_woken; /* prev_next_woken is NULL outside of the list */
     uint64_t conn;
 };
+
+static void leave_woken(struct client *c)
+{
+    if (c->prev_next_woken == NULL)
+        return;
+    *c->prev_next_woken = c->next_woken;
+    if (c->next_woken != NULL)
+        c->next_woken->prev_next_woken = c->prev_next_woken;
+    else
+        c->world->last_woken = c->prev_next_woken;
+    c->prev_next_woken = NULL;
+}
 
 static void client_free(struct client **pclient)
 {
@@ -49,7 +61,7 @@ static void client_free(struct client **pclient)
         c->next->prev_next = c->prev_next;
     ev_io_stop(world->loop, &c->io);
     ev_timer_stop(world->loop, &c->timer);
-    ev_clear_pending(world->loop, &c->work);
+    leave_woken(c);
     if (c->session != NULL)
         c->protocol->close(&c->session);
     buf_deinit(&c->in);
@@ -107,9 +119,16 @@ static void set_timer(struct client *c, double seconds)
 static void wake(void *arg)
 {
     struct client *c = arg;
+    struct client_world *world = c->world;
 
-    if (!ev_is_pending(&c->work))
-        ev_feed_event(c->world->loop, &c->work, EV_CUSTOM);
+    if (c->prev_next_woken != NULL)
+        return;
+    c->next_woken = NULL;
+    c->prev_next_woken = world->last_woken;
+    *world->last_woken = c;
+    world->last_woken = &c->next_woken;
+    if (!ev_is_pending(&world->work))
+        ev_feed_event(world->loop, &world->work, EV_CUSTOM);
 }
 
 static bool open_session(struct client *c, char first_byte)
@@ -246,12 +265,9 @@ static bool is_all_said(const struct client *c)
     return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
 }
 
-static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
+/* May free c. */
+static void feed_and_flush(struct client *c)
 {
-    struct client *c = w->data;
-
-    (void)loop;
-    (void)revents;
     if (!flush(c)) {
         client_free(&c);
         return;
@@ -271,6 +287,20 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
     watch(c,
           ((c->phase == PHASE_OPEN && !is_full(c)) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
               (c->out.len > 0 ? EV_WRITE : 0));
+}
+
+static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct client_world *world = w->data;
+
+    (void)loop;
+    (void)revents;
+    while (world->first_woken != NULL) {
+        struct client *c = world->first_woken;
+
+        leave_woken(c);
+        feed_and_flush(c);
+    }
 }
 
 /* What a peer still sends that is not listened to any more; false when it has hung up. */
@@ -321,10 +351,8 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     buf_init(&c->in, SIZE_MAX); /* both are held small by not reading while the session is full */
     buf_init(&c->out, SIZE_MAX);
     ev_io_init(&c->io, on_io, fd, EV_READ);
-    ev_prepare_init(&c->work, on_work);
-    ev_set_priority(&c->work, PRIORITY_CLIENTS);
     ev_init(&c->timer, on_timer);
-    c->io.data = c->work.data = c->timer.data = c;
+    c->io.data = c->timer.data = c;
     c->next = world->first;
     c->prev_next = &world->first;
     if (c->next != NULL)
@@ -336,6 +364,10 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
 void client_world_init(struct client_world *world, struct ev_loop *loop, struct log *log)
 {
     *world = (struct client_world){.loop = loop, .log = log, .scratch = xmalloc(SCRATCH_BYTES)};
+    world->last_woken = &world->first_woken;
+    ev_prepare_init(&world->work, on_work);
+    ev_set_priority(&world->work, PRIORITY_CLIENTS);
+    world->work.data = world;
 }
 
 void client_world_deinit(struct client_world *world)
@@ -346,6 +378,7 @@ void client_world_deinit(struct client_world *world)
 
         client_free(&c);
     }
+    ev_clear_pending(world->loop, &world->work);
     while (world->spare_out_count > 0)
         buf_deinit(&world->spare_out[--world->spare_out_count]);
     free(world->scratch);

@@ -17,8 +17,10 @@ enum {
 struct client_world {
     struct ev_loop *loop;
     struct log *log;
-    struct client *first;       /* all that are connected */
-    uint64_t connections;       /* ever; the next one's number in logs */
+    struct client *first;                     /* all that are connected */
+    struct client *first_woken, **last_woken; /* to be fed and flushed, oldest first */
+    ev_prepare work;      /* never started, only fed: at the end of a wake-up, for all woken */
+    uint64_t connections; /* ever; the next one's number in logs */
     void (*on_gone)(void *arg); /* after each client that left; may be NULL */
     void *on_gone_arg;
     char *scratch; /* what is read goes here first: idle clients own no buffer */
