@@ -11,11 +11,14 @@
 #include <stdint.h>
 
 /* What all sessions of one listener share; each holds a reference. A reload changes it between
- * callbacks, so a session reads it anew for each request and keeps nothing of it. */
+ * callbacks, so a session reads it anew for each request and keeps nothing of it, but for a table
+ * together with the serial. */
 struct service {
     unsigned refs;
-    const struct router *router;        /* NULL: podop serves nobody there any longer */
-    struct config *config;              /* a reference */
+    const struct router *router; /* NULL: podop serves nobody there any longer */
+    uint64_t serial;       /* another one with each router and configuration: a table that was found
+                            * under this one is served and there as long as this one stays */
+    struct config *config; /* a reference */
     const struct listen_config *listen; /* in config */
     struct log *log;
 };
@@ -25,7 +28,8 @@ struct service *service_new(struct config *config, const struct listen_config *l
                             struct log *log);
 struct service *service_ref(struct service *service);
 void service_unref(struct service **service); /* *service becomes NULL; a NULL *service is fine */
-/* Another configuration, from the next request on. */
+/* Another router, which is borrowed, and another configuration, from the next request on. */
+void service_route(struct service *service, const struct router *router);
 void service_configure(struct service *service, struct config *config,
                        const struct listen_config *listen);
 

@@ -48,6 +48,8 @@ struct dict_session {
     char *user;       /* major 2 has it in its hello */
     struct span name; /* of the dict, which is the table; in name_bytes */
     char *name_bytes;
+    struct table *table; /* of that name, or NULL; borrowed, under this serial of the service */
+    uint64_t table_serial;
     struct open_transaction *open;
     size_t open_count, open_bytes;
     size_t commit_bytes;                /* of transactions that are under way or parked */
@@ -422,17 +424,24 @@ static void run(struct dict_request *r)
         run_on(r, r->table);
 }
 
+static void find_table(struct dict_session *s)
+{
+    s->table = service_find_table(s->io.service, s->name);
+    s->table_serial = s->io.service->serial;
+}
+
 /* name and user are copied; r is the last in the order of requests. */
 static struct dict_request *request_new(struct dict_session *s, enum request_kind kind,
                                         bool is_owed, struct span name, struct span user)
 {
     struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
-    struct table *table = service_find_table(s->io.service, s->name);
     bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG; /* with the time it took */
 
+    if (s->table_serial != s->io.service->serial)
+        find_table(s);
     *r = (struct dict_request){
         .session = s,
-        .table = table == NULL ? NULL : table_ref(table),
+        .table = s->table == NULL ? NULL : table_ref(s->table),
         .kind = kind,
         .is_owed = is_owed,
         .arrived_at_ms = is_logged ? clock_now_ms() : clock_coarse_ms(),
@@ -493,6 +502,7 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     s->user = xmemdup0(line->field[3].ptr, line->field[3].len);
     s->name_bytes = xmemdup0(line->field[4].ptr, line->field[4].len);
     s->name = (struct span){s->name_bytes, line->field[4].len};
+    find_table(s);
     s->owed.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
     s->phase = READY;
     return true;

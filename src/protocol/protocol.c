@@ -45,6 +45,12 @@ void service_unref(struct service **pservice)
     free(service);
 }
 
+void service_route(struct service *service, const struct router *router)
+{
+    service->router = router;
+    service->serial++;
+}
+
 void service_configure(struct service *service, struct config *config,
                        const struct listen_config *listen)
 {
@@ -52,6 +58,7 @@ void service_configure(struct service *service, struct config *config,
     config_unref(&service->config);
     service->config = config;
     service->listen = listen;
+    service->serial++;
 }
 
 struct table *service_find_table(const struct service *service, struct span name)

@@ -349,7 +349,8 @@ void listener_free(struct listener **plistener)
     struct listener *l = *plistener;
 
     *plistener = NULL;
-    l->service->router = NULL; /* a commit of a client that has gone may still hold the service */
+    service_route(l->service,
+                  NULL); /* a commit of a client that has gone may still hold the service */
     service_unref(&l->service);
     free(l);
 }

@@ -153,7 +153,7 @@ int listeners_switch(struct listeners *all, struct config *config, struct error 
 void listeners_serve(struct listeners *all, const struct router *router)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next)
-        l->service->router = router;
+        service_route(l->service, router);
 }
 
 void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *accept, void *arg)

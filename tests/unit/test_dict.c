@@ -326,6 +326,27 @@ static void test_dict_unknown_table(void **state)
     fake_peer_close(&peer);
 }
 
+/* A table is remembered, but not beyond a reload. */
+static void test_dict_finds_its_table_anew(void **state)
+{
+    static const struct router empty = {.count = 0};
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_22);
+    tell(&peer, "Lshared/a\n");
+    end_all(OLDEST_FIRST);
+    assert_out(&peer, "Oa\n");
+    service_route(&peer.service, &empty);
+    tell(&peer, "Lshared/a\n");
+    assert_out(&peer, "Fno such table: meta\n");
+    service_route(&peer.service, &router);
+    tell(&peer, "Lshared/a\n");
+    end_all(OLDEST_FIRST);
+    assert_out(&peer, "Oa\n");
+    fake_peer_close(&peer);
+}
+
 static void test_dict_lookups(void **state)
 {
     struct fake_peer peer;
@@ -1021,6 +1042,7 @@ int main(void)
         WITH_TABLE(test_dict_user),
         WITH_TABLE(test_dict_refused_keys),
         WITH_TABLE(test_dict_unknown_table),
+        WITH_TABLE(test_dict_finds_its_table_anew),
         WITH_TABLE(test_dict_lookups),
         WITH_TABLE(test_dict_in_order_without_ids),
         WITH_TABLE(test_dict_overtaking_with_ids),

@@ -390,7 +390,7 @@ static void test_socketmap_reads_the_service_anew(void **state)
     (void)state;
     fake_peer_open(&peer, &protocol_socketmap, &router);
     send_request(&peer, "alias late-x");
-    peer.service.router = &empty;
+    service_route(&peer.service, &empty);
     send_request(&peer, "alias now-x");
     answer_all(OLDEST_FIRST);
     assert_reply(&peer, SPAN("OK late-x"));
