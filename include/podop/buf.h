@@ -13,8 +13,12 @@ struct buf {
     bool is_over;         /* something did not fit: the content is not to be used */
 };
 
-void buf_init(struct buf *b, size_t max); /* allocates nothing yet */
-void buf_deinit(struct buf *b);           /* b is as after buf_init() */
+static inline void buf_init(struct buf *b, size_t max) /* allocates nothing yet */
+{
+    *b = (struct buf){.max = max};
+}
+
+void buf_deinit(struct buf *b); /* b is as after buf_init() */
 
 void buf_add_uint(struct buf *b, uint64_t n); /* decimal */
 /* Each byte as %XX but for A-Z a-z 0-9 - . _ ~ and, with keep_slash, / (RFC 3986 section 2.3). */

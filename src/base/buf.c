@@ -6,11 +6,6 @@
 
 enum { BUF_FIRST_BYTES = 64 };
 
-void buf_init(struct buf *b, size_t max)
-{
-    *b = (struct buf){.max = max};
-}
-
 void buf_deinit(struct buf *b)
 {
     free(b->ptr);

@@ -106,19 +106,24 @@ static void add_text(struct buf *out, struct span text)
     buf_add_char(out, '\n');
 }
 
+static void add_value(struct buf *out, struct span table, struct span value)
+{
+    const size_t begin = out->len;
+
+    buf_add_char(out, 'O');
+    add_text(out, value);
+    if (out->len - begin > value.len + 2 && span_has_byte(value, '\0')) { /* it was escaped */
+        out->len = begin;
+        buf_add(out, SPAN("Ftable "));
+        tabline_escape(out, table);
+        add_text(out, SPAN(": the value has a NUL byte")); /* Dovecot would cut it there */
+    }
+}
+
 void dict_add_lookup(struct buf *out, struct span table, const struct reply *reply)
 {
     switch (reply->status) {
-    case REPLY_FOUND:
-        if (span_has_byte(reply->dict_value, '\0')) {
-            buf_add(out, SPAN("Ftable "));
-            tabline_escape(out, table);
-            add_text(out, SPAN(": the value has a NUL byte")); /* Dovecot would cut it there */
-            return;
-        }
-        buf_add_char(out, 'O');
-        add_text(out, reply->dict_value);
-        return;
+    case REPLY_FOUND: add_value(out, table, reply->dict_value); return;
     case REPLY_MISS: buf_add(out, SPAN("N\n")); return;
     case REPLY_TEMPORARY:
     case REPLY_TIMEOUT:

@@ -39,23 +39,6 @@ enum parse tabline_parse(struct span in, size_t max, struct span *line, size_t *
     return PARSE_DONE;
 }
 
-bool tabline_next(struct span *rest, struct span *field)
-{
-    const char *tab;
-
-    if (rest->ptr == NULL)
-        return false;
-    tab = rest->len == 0 ? NULL : memchr(rest->ptr, '\t', rest->len);
-    if (tab == NULL) {
-        *field = *rest;
-        *rest = (struct span){NULL, 0};
-        return true;
-    }
-    *field = (struct span){rest->ptr, (size_t)(tab - rest->ptr)};
-    *rest = span_skip(*rest, field->len + 1);
-    return true;
-}
-
 void tabline_unescape(struct buf *out, struct span field)
 {
     while (field.len > 0) {

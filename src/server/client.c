@@ -204,7 +204,8 @@ static void feed_new(struct client *c, struct span bytes)
         buf_add(&c->in, bytes);
         feed_kept(c);
     } else if (feed(c, bytes, &used)) {
-        buf_add(&c->in, span_skip(bytes, used));
+        if (used < bytes.len)
+            buf_add(&c->in, span_skip(bytes, used));
         time_request(c, true);
     }
 }
