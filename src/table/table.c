@@ -17,6 +17,7 @@
 enum {
     SHARED_SLOTS = 1024,        /* a chain each: lookups under way are some thousands at most */
     USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
+    USUAL_REPLY_BYTES = 256,    /* of an answer that is known at once; the same */
 };
 
 static const struct table_ops *const table_types[] = {&table_url, &table_json, &table_dns,
@@ -31,6 +32,7 @@ struct table_op {
     void *arg;
     struct reply reply;
     char *reply_bytes; /* what reply points to, unless that is behind this struct */
+    bool is_usual;     /* USUAL_REPLY_BYTES are */
 };
 
 static void list_init(struct op_list *list)
@@ -55,19 +57,41 @@ static void list_remove(struct op_list *list, struct table_op *op)
         list->last = op->prev_next;
 }
 
-static struct table_op *op_new(struct table *table, table_done_fn *done, void *arg, size_t more)
+static struct table_op *op_new(struct table *table, table_done_fn *done, void *arg)
 {
-    struct table_op *op = xmalloc(sizeof(*op) + more);
+    struct table_op *op = xmalloc(sizeof(*op));
 
     *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
     return op;
 }
 
+/* With room for an answer of so many bytes. Most often there is one such op at a time, for a
+ * moment: it is kept for the next. */
+static struct table_op *op_new_roomy(struct table *table, table_done_fn *done, void *arg,
+                                     size_t bytes)
+{
+    bool is_usual = bytes <= USUAL_REPLY_BYTES;
+    struct table_op *op = is_usual ? table->spare : NULL;
+
+    if (op == NULL)
+        op = xmalloc(sizeof(*op) + (is_usual ? USUAL_REPLY_BYTES : bytes));
+    else
+        table->spare = NULL;
+    *op = (struct table_op){
+        .table = table_ref(table), .done = done, .arg = arg, .is_usual = is_usual};
+    return op;
+}
+
 static void op_free(struct table_op *op)
 {
-    table_unref(&op->table);
+    struct table *table = op->table;
+
     free(op->reply_bytes);
-    free(op);
+    if (op->is_usual && table->spare == NULL)
+        table->spare = op;
+    else
+        free(op);
+    table_unref(&table);
 }
 
 /* One watcher for all, not one each: libev calls what was fed to it newest first, and answers that
@@ -220,6 +244,7 @@ void table_unref(struct table **ptable)
     ev_clear_pending(t->env.loop, &t->deliver);
     hold_free(&t->hold);
     memory_unref(t->memory);
+    free(t->spare);
     free(t->shared);
     free_strings(&t->skip);
     free(t->name);
@@ -324,7 +349,7 @@ static void deliver_later(struct table_op *op, const struct reply *reply)
 static struct table_op *op_new_answered(struct table *table, table_done_fn *done, void *arg,
                                         const struct reply *reply)
 {
-    struct table_op *op = op_new(table, done, arg, reply_bytes(reply));
+    struct table_op *op = op_new_roomy(table, done, arg, reply_bytes(reply));
 
     op_answer(op, reply, (char *)(op + 1));
     return op;
@@ -538,7 +563,7 @@ static struct table_op *look_up(struct table *t, const struct table_key *key, st
         (t->memory->cache != NULL &&
          cache_get(t->memory->cache, identity, clock_coarse_ms(), &reply) == CACHE_FRESH))
         return op_new_answered(t, done, arg, &reply);
-    op = op_new(t, done, arg, 0);
+    op = op_new(t, done, arg);
     ask(op, key, identity);
     return op;
 }

@@ -37,8 +37,9 @@ struct table {
     bool shares;       /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
-    struct op_list ready; /* their answers are known; the loop delivers them */
-    ev_prepare deliver;   /* never started, only fed, once for all that are ready */
+    struct table_op *spare; /* for the next answer that is known at once; or NULL */
+    struct op_list ready;   /* their answers are known; the loop delivers them */
+    ev_prepare deliver;     /* never started, only fed, once for all that are ready */
 };
 
 /* One question to a type: who waits for its answer is table.c's business. A type's struct begins
