@@ -12,8 +12,12 @@ A table is an object with some of these methods, each of them ordinary or ``asyn
     transaction()        instead of commit: a context manager around set, unset and inc
 
 and ``serve({"alias": AliasTable()})`` at the end of the file answers podop. Any exception but KeyError is a temporary
-failure, and its text is the reason that Postfix or Dovecot logs. Without commit and transaction, the changes of a
-transaction are made one after the other, and the first that fails ends it, which is not all or nothing.
+failure, and its text is the reason that Postfix or Dovecot logs; Temporary, Permanent and Uncertain say it in so many
+words. Uncertain is for a write that may have been made or not, as when a connection is lost while it commits.
+
+Without commit and transaction, the changes of a transaction are made one after the other, and the first that fails ends
+it: uncertain, as those before it are made. With either of them, a KeyError of inc is the end of the whole transaction,
+of which nothing is to remain, and Dovecot hears of a key that is not there.
 
 What a method wants to know beyond that, it says by the names of its parameters:
 
@@ -48,7 +52,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-__all__ = ["Change", "Functions", "Miss", "Permanent", "Temporary", "serve"]
+__all__ = ["Change", "Functions", "Miss", "Permanent", "Temporary", "Uncertain", "serve"]
 
 WORKERS = 16  # threads for the methods that are not async
 MAX_RESPONSE = 1 << 20  # bytes of an answer, as podop's setting max_response has it
@@ -58,7 +62,7 @@ PART_ROWS, PART_BYTES = 500, 128 << 10  # of an iteration, in one answer
 PART_SECONDS = 1  # after so long, what there is goes out
 BATCH = 64  # rows that are taken from a generator at once
 VALUES_AT_ONCE = 8  # values that an iteration gets at the same time
-MAX_REASON = 500  # characters
+MAX_REASON = 500  # bytes
 MAX_DEPTH = 60  # lists within lists of a value; podop takes 64 in a line, and some are the answer's own
 
 Call = Callable[[], Any]
@@ -80,6 +84,10 @@ class Temporary(Exception):
 
 class Permanent(Exception):
     """It will never work; the text is the reason."""
+
+
+class Uncertain(Exception):
+    """A write may have been made, or a part of it, and may not; the text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -278,11 +286,14 @@ def failure(error: BaseException) -> Answer:
     if isinstance(error, KeyError):
         return {"status": "miss"}
     text = str(error)
-    if not isinstance(error, (Temporary, Permanent)):
+    if not isinstance(error, (Temporary, Permanent, Uncertain)):
         traceback.print_exception(error, file=sys.stderr)
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    line = "".join(character if character.isprintable() else " " for character in text).strip()[:MAX_REASON]
-    return {"status": "permanent" if isinstance(error, Permanent) else "temporary", "reason": line or "failed"}
+    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    line = line.encode()[:MAX_REASON].decode(errors="ignore")
+    status = ("permanent" if isinstance(error, Permanent) else
+              "uncertain" if isinstance(error, Uncertain) else "temporary")
+    return {"status": status, "reason": line or "failed"}
 
 
 # --- operations ------------------------------------------------------------------------------------------------------
@@ -513,8 +524,8 @@ class Service:
             await self.run(functools.partial(within, transaction.function, calls), False)
             return
         async with transaction.function() if transaction is not None else contextlib.nullcontext():
-            for change, method, call in calls:
-                with missing(change, is_part=True):
+            for number, (change, method, call) in enumerate(calls):
+                with part_of_many(transaction is None and number > 0), missing(change, is_part=True):
                     await self.run(call, method.is_async)
 
 
@@ -528,6 +539,19 @@ def missing(change: Change, is_part: bool = False) -> Iterator[None]:
             raise RuntimeError(f"KeyError in set: {error}") from error
         if change.op != "unset" or not is_part:
             raise
+
+
+@contextlib.contextmanager
+def part_of_many(has_made_others: bool) -> Iterator[None]:
+    """A change fails after others were made that cannot be taken back: nobody may take the whole for undone."""
+    try:
+        yield
+    except (KeyError, Uncertain):
+        raise
+    except (Exception, SystemExit) as error:  # pylint: disable=broad-except
+        if not has_made_others:
+            raise
+        raise Uncertain(f"changes before this one were made: {failure(error)['reason']}") from error
 
 
 def within(transaction: Call, calls: Sequence[tuple[Change, Method, Call]]) -> None:

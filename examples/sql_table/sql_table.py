@@ -5,7 +5,7 @@ import contextlib
 import importlib
 import threading
 
-from podop_table import Permanent, serve
+from podop_table import Permanent, Uncertain, serve
 
 DATABASE = "sqlite3", "/var/lib/podop/mail.db"  # PostgreSQL: "psycopg2", "dbname=mail connect_timeout=3"
 
@@ -37,12 +37,15 @@ class Database:
             yield
             return
         here.is_open, here.has_begun = True, False
+        is_committing = False
         try:
             yield
+            is_committing = here.has_begun
             if here.connection is not None:
                 here.connection.commit()
-        except BaseException:
-            self.is_alive()
+        except BaseException as error:
+            if not self.is_alive() and is_committing:
+                raise Uncertain(f"{type(error).__name__}: {error}") from error
             raise
         finally:
             here.is_open = False

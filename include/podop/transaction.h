@@ -52,8 +52,9 @@ struct commits {
     void *arg;
 };
 
-/* What the reply says: FOUND is done; MISS: done, but an increment met no such key; UNCERTAIN:
- * sent, and never confirmed; anything else is a failure with its reason. */
+/* What the reply says: FOUND is done; MISS: an increment met no such key, and what became of the
+ * other changes is the backend's affair; UNCERTAIN: sent, and never confirmed; anything else is a
+ * failure with its reason. */
 typedef void commit_done_fn(void *arg, const struct reply *reply);
 
 /* Makes the changes, one after the other; the first failure ends it. transaction is borrowed and

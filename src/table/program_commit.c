@@ -61,6 +61,7 @@ static void on_answer(struct program_request *request, const struct program_answ
     case PROGRAM_OK: commit_finish(&c->base, &(struct reply){.status = REPLY_FOUND}); return;
     case PROGRAM_MISS: answer_miss(c); return;
     case PROGRAM_TEMPORARY: break;
+    case PROGRAM_UNCERTAIN: reply.status = REPLY_UNCERTAIN; break;
     case PROGRAM_PERMANENT: reply.status = REPLY_PERMANENT; break;
     }
     reply.reason = program_reason(c->base.table, answer, text);

@@ -84,6 +84,7 @@ static void move_on(struct program_iteration *it, bool is_good)
     } else if (it->is_enough || (it->rest.len == 0 && !it->has_more)) {
         finish(it, REPLY_FOUND, SPAN(""));
     } else if (it->rest.len == 0 && !it->base.is_paused) {
+        it->has_parts = true;
         it->request.deadline_at_ms = clock_now_ms() + it->base.table->timeout_ms;
         if (!program_ask_more(&it->request))
             finish(it, REPLY_TEMPORARY, SPAN("the program died, or reads too slowly"));
@@ -100,7 +101,13 @@ static void on_answer(struct program_request *request, const struct program_answ
     it->has_more = answer->has_more;
     switch (answer->status) {
     case PROGRAM_OK: move_on(it, is_list && take_rows(it, answer->rows)); return;
-    case PROGRAM_MISS: break;
+    case PROGRAM_MISS:
+        if (it->has_parts) { /* lest a part pass for the whole */
+            finish(it, REPLY_TEMPORARY, SPAN("the program answered with a miss after rows"));
+            return;
+        }
+        break;
+    case PROGRAM_UNCERTAIN:
     case PROGRAM_TEMPORARY: reply.status = REPLY_TEMPORARY; break;
     case PROGRAM_PERMANENT: reply.status = REPLY_PERMANENT; break;
     }

@@ -173,6 +173,7 @@ static void on_answer(struct program_request *request, const struct program_answ
     switch (answer->status) {
     case PROGRAM_OK: answer_value(f, answer->value); return;
     case PROGRAM_MISS: break;
+    case PROGRAM_UNCERTAIN:
     case PROGRAM_TEMPORARY: reply.status = REPLY_TEMPORARY; break;
     case PROGRAM_PERMANENT: reply.status = REPLY_PERMANENT; break;
     }

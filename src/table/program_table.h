@@ -27,6 +27,7 @@ struct program_iteration {
     struct program_request request;
     bool is_started;
     bool has_more;    /* the process, when rest is read */
+    bool has_parts;   /* one has come, and the next one was asked for */
     bool is_enough;   /* no more rows are wanted */
     struct buf rest;  /* rows that came while none were wanted, "" for none */
     struct buf texts; /* for one row */

@@ -138,6 +138,7 @@ static bool parse_status(struct span text, enum program_status *status)
         [PROGRAM_OK] = "\"ok\"",
         [PROGRAM_MISS] = "\"miss\"",
         [PROGRAM_TEMPORARY] = "\"temporary\"",
+        [PROGRAM_UNCERTAIN] = "\"uncertain\"",
         [PROGRAM_PERMANENT] = "\"permanent\"",
     };
 

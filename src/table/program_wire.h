@@ -18,7 +18,13 @@ void program_add_iterate(struct buf *out, uint64_t id, const char *table,
 /* "more", "stop" or "cancel", of the request with this id. */
 void program_add_word(struct buf *out, uint64_t id, const char *table, const char *op);
 
-enum program_status { PROGRAM_OK, PROGRAM_MISS, PROGRAM_TEMPORARY, PROGRAM_PERMANENT };
+enum program_status {
+    PROGRAM_OK,
+    PROGRAM_MISS,
+    PROGRAM_TEMPORARY,
+    PROGRAM_UNCERTAIN, /* of a write */
+    PROGRAM_PERMANENT,
+};
 
 /* All of it points into the line, and is checked JSON. */
 struct program_answer {

@@ -438,6 +438,8 @@ for request in ask():
         say(request, "permanent", reason="never")
     elif key == "later":
         say(request, "temporary", reason="not now")
+    elif key == "perhaps":
+        say(request, "uncertain", reason="who knows")
     elif op == "get":
         say(request, value=data[key]) if key in data else say(request, "miss")
     elif op == "set":
@@ -477,9 +479,20 @@ for request in ask():
         self.check_write(("increment", "shared/a", 1), b"N")
         self.check_write(("set", "shared/later", "1"), b"F")
         self.check_write(("set", "shared/refused", "1"), b"F")
+        self.check_write(("set", "shared/perhaps", "1"), b"W")
+        self.check_write(("unset", "shared/perhaps"), b"W")
+        self.check_write(("increment", "shared/perhaps", 1), b"W")
+        self.assertEqual(self.dovecot.get("shared/perhaps"), b"Ftable t: who knows")
+        self.check_reason(self.postfix.ask("t", "perhaps"), "TEMP")
         self.check_write(("set", b"shared/\xff", "1"), b"F")
         self.check_write(("set", "shared/b", 'q"\\\n{}'), b"O")
         self.check_value("shared/b", b'Oq"\\\n{}')
+
+    def test_uncertain_commit(self):
+        """It is asked for once, whatever the answer."""
+        before = len(self.requests())
+        self.assertEqual(self.dovecot.change(("set", "shared/perhaps", "1"))[:1], b"W")
+        self.assertEqual(len(self.requests()), before + 1)
 
     def test_commit(self):
         self.assertEqual(self.dovecot.change(("set", "shared/a", "1"), ("unset", "priv/b"),
@@ -504,6 +517,9 @@ for request in ask():
         say(request, rows=[["a", "1"]], more=True)
         next(ask())
         sys.exit(1)
+    elif request["op"] == "iterate" and request["key"] == "forgets/":
+        say(request, rows=[["a", "1"]], more=True)
+        say(next(ask()), "miss")
     elif request["op"] in ("iterate", "more"):
         first = at.get(request["id"], 0)
         rows = [[f"k{n:06}", "v" * 100 if request.get("values", True) else None] for n in range(first, first + PART)]
@@ -543,6 +559,8 @@ for request in ask():
         self.assertEqual(self.dovecot.rows("shared/none/"), [])
         bad = self.dovecot.wait(self.dovecot.iterate("shared/bad/"))
         self.assertRegex(bad, b"^Ftable t: the program sent rows that are no names and values")
+        forgets = self.dovecot.iterate("shared/forgets/")
+        self.assertEqual(self.dovecot.wait(forgets), b"Ftable t: the program answered with a miss after rows")
         die = self.dovecot.iterate("shared/die/")
         self.assertRegex(self.dovecot.wait(die), b"^Ftable t: the program failed: it ended with status 1")
         self.assertEqual(die.rows, [(b"shared/die/a", b"1")])

@@ -275,13 +275,13 @@ class T:
     def iterate(self, path): yield "a", 1; raise ERRORS[int(path)]
 ERRORS = [ValueError("bad\\nnews\\x00"), ValueError(), Temporary("later"), Permanent("never"), KeyError("k"), Miss(),
           StopIteration(), SystemExit(1), MemoryError(), RecursionError("deep"), Temporary("\\udcff" + "x" * 10_000),
-          Temporary(), asyncio.CancelledError()]
+          Temporary(), asyncio.CancelledError(), Temporary("€" * 1000)]
 serve({"t": T()})'''.replace("ERRORS =", "import asyncio\nERRORS ="))
         temporary = "temporary"
         expected = [(temporary, "ValueError: bad news"), (temporary, "ValueError"), (temporary, "later"),
                     ("permanent", "never"), ("miss", None), ("miss", None), (temporary, None),
                     (temporary, "SystemExit: 1"), (temporary, "MemoryError"), (temporary, "RecursionError: deep"),
-                    (temporary, "x" * 500), (temporary, "failed"), (temporary, None)]
+                    (temporary, "x" * 500), (temporary, "failed"), (temporary, None), (temporary, "€" * 166)]
         for number, (status, reason) in enumerate(expected):
             for op in ("get", "set"):
                 with self.subTest(f"{op} {number}"):
@@ -626,6 +626,28 @@ serve({"t": T()})''')
         self.assertEqual(p.ask("get", "")["value"], [
             "Change(op='set', key='k', value='v', by=0, user=None, expire=5, timestamp=None)",
             "Change(op='inc', key='n', value='', by=2, user='bob', expire=None, timestamp=None)"])
+
+
+    def test_one_by_one(self):
+        """What fails behind a change that was made is not as if nothing had been done."""
+        for kind in ("", "async "):
+            p = self.program(f'''
+class T:
+    {kind}def set(self, key, value):
+        if value == "bad": raise ValueError("bad")
+        if value == "perhaps": raise Uncertain("perhaps")
+    {kind}def unset(self, key): raise KeyError(key)
+serve({{"t": T()}})''')
+
+            def commit(*values):
+                return p.ask("commit", changes=[{"op": "set", "key": "k", "value": value} for value in values])
+            self.assertEqual(commit("good", "bad"),
+                             {"status": "uncertain", "reason": "changes before this one were made: ValueError: bad"})
+            self.assertEqual(commit("bad", "good"), {"status": "temporary", "reason": "ValueError: bad"})
+            self.assertEqual(commit("perhaps", "good"), {"status": "uncertain", "reason": "perhaps"})
+            self.assertEqual(p.ask("set", "k", value="perhaps"), {"status": "uncertain", "reason": "perhaps"})
+            self.assertEqual(p.ask("set", "k", value="bad"), {"status": "temporary", "reason": "ValueError: bad"})
+            self.assertEqual(p.ask("commit", changes=[{"op": "unset", "key": "k"}] * 2), {"status": "ok"})
 
 
 class PythonPodop(Tables):

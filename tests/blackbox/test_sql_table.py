@@ -210,6 +210,25 @@ class PostgreSQL(Sqlite):
         self.assertEqual(self.p.ask("commit", table="meta", changes=changes), {"status": "ok"})
         self.assertEqual(self.entries(), [("meta", "", "a", "1"), ("meta", "", "b", "2")])
 
+    def test_connection_lost_at_the_end(self):
+        """Nobody knows whether the database has committed."""
+        with open(self.database.write(self), encoding="utf-8") as file:
+            source = file.read()
+        commit = "                here.connection.commit()\n"
+        self.assertIn(commit, source)
+        source = source.replace(commit, f"""                open({self.path('begun')!r}, 'w').close()
+                while not __import__('os').path.exists({self.path('go')!r}): threading.Event().wait(0.01)
+{commit}""")
+        with open(self.path("stderr"), "ab") as stderr:
+            program = test_python_table.Program(self.write("sql_table.py", source), stderr)
+        self.addCleanup(self.end, program)
+        number = program.send("set", "k", "meta", value="v")
+        self.signal_of("begun")
+        self.database.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                           "WHERE state = 'idle in transaction'")
+        self.write("go", "")
+        self.assertEqual(program.answer(number)["status"], "uncertain")
+
     def test_what_it_cannot_hold(self):
         self.assertEqual(self.p.ask("set", "k", "meta", value="a\0b")["status"], "permanent")
         self.assertEqual(self.get("a\0b"), "permanent")

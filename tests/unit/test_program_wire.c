@@ -139,6 +139,9 @@ static void test_answer(void **state)
     assert_int_equal(answer.status, PROGRAM_PERMANENT);
     assert_true(span_equal(answer.reason, SPAN("\"no\"")));
     assert_false(answer.has_more);
+    assert_int_equal(
+        program_answer_parse(SPAN("{\"id\": 5, \"status\": \"uncertain\"}"), &answer, &err), 0);
+    assert_int_equal(answer.status, PROGRAM_UNCERTAIN);
 }
 
 static void test_rows(void **state)
