@@ -55,7 +55,7 @@ from typing import Any, NoReturn, TypeVar
 __all__ = ["Change", "Functions", "Miss", "Permanent", "Temporary", "Uncertain", "serve"]
 
 WORKERS = 16  # threads for the methods that are not async
-MAX_RESPONSE = 1 << 20  # bytes of an answer, as podop's setting max_response has it
+MAX_RESPONSE = 1 << 20  # bytes of an answer where podop does not say, as its setting max_response has it
 MAX_REQUEST = 64 << 20  # bytes of a request; podop's own limits are far below
 MAX_UNDER_WAY = 1000  # requests that are read and not yet answered
 PART_ROWS, PART_BYTES = 500, 128 << 10  # of an iteration, in one answer
@@ -144,18 +144,24 @@ class Functions:
         return self._keep("transaction", function)
 
 
-def serve(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int = MAX_RESPONSE) -> None:
+def serve(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int | None = None) -> None:
     """Answers podop on standard input and output until podop closes them.
 
     Ordinary methods run in so many worker threads, async ones on one event loop, and requests overlap. A generator may
     go on in another thread than it began in. Standard output is podop's: what a table prints goes to standard error, as
     tracebacks do, which is podop's log.
     """
-    service = Service(tables, workers, max_response)
+    service = Service(tables, workers, max_response or most_bytes())
     if os.isatty(0):
         print("requests are expected from podop; python3 -m podop_table check FILE asks by hand", file=sys.stderr)
     requests, answers = take_pipes()
     asyncio.run(Server(service, requests, answers).run())
+
+
+def most_bytes() -> int:
+    """Bytes of an answer that podop takes: it says so."""
+    text = os.environ.get("PODOP_MAX_RESPONSE", "")
+    return int(text) if text.isdecimal() else MAX_RESPONSE
 
 
 # --- a table's methods, and how they want to be called ---------------------------------------------------------------
@@ -703,8 +709,8 @@ def load(file: str) -> Service | None:
     """Runs a file up to its serve(); None if it has none."""
     from unittest import mock  # pylint: disable=import-outside-toplevel # podop's tables do without
 
-    def instead(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int = MAX_RESPONSE) -> None:
-        raise Served(Service(tables, workers, max_response))
+    def instead(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int | None = None) -> None:
+        raise Served(Service(tables, workers, max_response or most_bytes()))
 
     sys.argv = [file]
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))

@@ -13,8 +13,8 @@ struct coprocesses; /* all of one server, also those that nobody uses any more a
 enum { COPROCESS_DESCRIPTORS = 4 }; /* that one of them costs podop */
 
 struct coprocesses *coprocesses_new(struct ev_loop *loop, struct log *log); /* both are borrowed */
-/* Everybody has let go of theirs. Those that run get a last moment to end (it waits here, as
- * nothing is served any more), then they are killed. *coprocesses becomes NULL; NULL is fine. */
+/* Everybody has let go of theirs, and the loop does not run: it runs here for as long as they need
+ * to end, which is a moment, before they are killed. *coprocesses becomes NULL; NULL is fine. */
 void coprocesses_free(struct coprocesses **coprocesses);
 
 struct coprocess_config {

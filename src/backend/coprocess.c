@@ -23,6 +23,7 @@ enum {
     STEADY_MS = 30 * 1000,     /* who has lived so long begins with the shortest pause again */
     LET_GO_MS = 5 * 1000,      /* to end, for one that is not needed any more */
     STOP_MS = 1000,            /* the same, for all of them together, when podop ends */
+    KILLED_MS = 1000,          /* and until those are buried that had to be killed then */
     END_MS = 100,              /* from the end of its output to its own end */
     READ_BYTES = 64 * 1024,    /* at a time: a pipe has no more */
     REST_BYTES_MAX = 1 << 20,  /* that are read of what a dead process left */
@@ -314,7 +315,9 @@ static void on_write(struct ev_loop *loop, ev_io *w, int revents)
 
     (void)revents;
     if (n == -1 && errno != EAGAIN && errno != EINTR) { /* it has ended, or closed its input */
-        await_end(c);
+        read_rest(c); /* answers that it gave before that are good */
+        if (c->phase == PHASE_RUNNING)
+            await_end(c);
         return;
     }
     if (n > 0) {
@@ -397,7 +400,7 @@ void coprocess_start(struct coprocess *c)
     c->is_told = c->is_closed = false;
     c->queued = c->written = 0;
     c->says = (struct says){0};
-    if (spawn(&c->process, c->path, c->argv, &err) == -1) {
+    if (spawn(&c->process, c->path, c->argv, c->line_max, &err) == -1) {
         begin_pause(c);
         tell_death(c, err.text);
         return;
@@ -470,38 +473,40 @@ uint64_t coprocess_written(const struct coprocess *c)
     return c->written;
 }
 
-/* Waits until the process has ended or deadline_at_ms is over; kills it then. */
-static void end_and_reap(struct coprocess *c, uint64_t deadline_at_ms)
+static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    struct pollfd end = {.fd = c->process.pidfd, .events = POLLIN};
-    uint64_t now_ms = clock_now_ms();
-    int status;
+    (void)loop; /* it only wakes the loop, and is not active any more */
+    (void)w;
+    (void)revents;
+}
 
-    while (now_ms < deadline_at_ms && poll(&end, 1, (int)(deadline_at_ms - now_ms)) != 1)
-        now_ms = clock_now_ms();
-    spawn_kill(&c->process);
-    poll(&end, 1, STOP_MS);
-    read_rest(c);
-    spawn_reap(&c->process, &status); /* one that not even SIGKILL ends is left to init */
-    close_all(c);
-    free_now(c);
+/* Serves them until the last one is buried, or for so long. */
+static void run_for(struct coprocesses *owner, uint32_t ms)
+{
+    ev_timer limit;
+
+    ev_now_update(owner->loop);
+    ev_timer_init(&limit, on_limit, ms / 1000.0, 0.0);
+    ev_timer_start(owner->loop, &limit);
+    while (owner->first != NULL && ev_is_active(&limit))
+        ev_run(owner->loop, EVRUN_ONCE);
+    ev_timer_stop(owner->loop, &limit);
 }
 
 void coprocesses_free(struct coprocesses **powner)
 {
     struct coprocesses *owner = *powner;
-    uint64_t deadline_at_ms = clock_now_ms() + STOP_MS;
-    struct coprocess *c;
 
     if (owner == NULL)
         return;
     *powner = NULL;
-    c = owner->first;
-    while (c != NULL) {
-        struct coprocess *next = c->next;
-
-        end_and_reap(c, deadline_at_ms);
-        c = next;
+    run_for(owner, STOP_MS);
+    for (struct coprocess *c = owner->first; c != NULL; c = c->next)
+        spawn_kill(&c->process);
+    run_for(owner, KILLED_MS);
+    while (owner->first != NULL) { /* one that not even SIGKILL ends is left to init */
+        close_all(owner->first);
+        free_now(owner->first);
     }
     free(owner);
 }

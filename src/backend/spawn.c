@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -126,15 +127,18 @@ static int start_between(struct spawned *s, struct child *child, struct error *e
     return 0;
 }
 
-int spawn(struct spawned *s, const char *path, char *const argv[], struct error *err)
+int spawn(struct spawned *s, const char *path, char *const argv[], size_t max_response,
+          struct error *err)
 {
     int in[2], out[2] = {-1, -1}, error[2] = {-1, -1};
     char search_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char language[] = "LANG=C.UTF-8";
-    char *const environment[] = {search_path, language, NULL};
+    char most[64];
+    char *const environment[] = {search_path, language, most, NULL};
     struct child child = {
         .path = path, .argv = argv, .environment = environment, .parent = getpid()};
 
+    snprintf(most, sizeof(most), "PODOP_MAX_RESPONSE=%zu", max_response);
     if (open_pipe(in) == -1 || open_pipe(out) == -1 || open_pipe(error) == -1 ||
         fcntl(in[1], F_SETFL, O_NONBLOCK) == -1 || fcntl(out[0], F_SETFL, O_NONBLOCK) == -1 ||
         fcntl(error[0], F_SETFL, O_NONBLOCK) == -1) {
@@ -163,6 +167,7 @@ fail:
 void spawn_kill(const struct spawned *s)
 {
     kill(-s->pid, SIGKILL); /* the number is taken until it is reaped */
+    kill(s->pid, SIGKILL);  /* it may have moved to another group */
 }
 
 bool spawn_reap(const struct spawned *s, int *status)

@@ -14,9 +14,10 @@ struct spawned {
 };
 
 /* Runs argv with path as its program: no other descriptors, signals as a shell has them, a clean
- * environment, "/" as its directory; it dies when podop does. Returns when the program runs: 0, or
- * -1 with ERR_SYSTEM. */
-int spawn(struct spawned *spawned, const char *path, char *const argv[], struct error *err);
+ * environment that tells max_response, "/" as its directory; it dies when podop does. Returns when
+ * the program runs: 0, or -1 with ERR_SYSTEM. */
+int spawn(struct spawned *spawned, const char *path, char *const argv[], size_t max_response,
+          struct error *err);
 
 void spawn_kill(const struct spawned *spawned); /* it and its children, at once */
 /* Takes the exit status of what has ended, and ends its children. false: it has not. */

@@ -192,7 +192,8 @@ static void ticket_await(struct program_ticket *t)
         p->silent_since_ms = now_ms;
         watch_for(p, p->set->timeout_ms);
     }
-    ev_timer_set(&r->timer, left_ms / 1000.0, 0.0);
+    /* libev counts from when the loop woke up, which may be a while ago. */
+    ev_timer_set(&r->timer, left_ms / 1000.0 + (ev_time() - ev_now(p->set->env.loop)), 0.0);
     ev_timer_start(p->set->env.loop, &r->timer);
 }
 

@@ -594,8 +594,9 @@ for request in ask():
     def test_clean(self):
         shown = self.shown()
         self.assertEqual(shown["descriptors"], [0, 1, 2])
-        self.assertEqual(set(shown["environment"]) - {"LC_CTYPE"}, {"PATH", "LANG"})
+        self.assertEqual(set(shown["environment"]) - {"LC_CTYPE"}, {"PATH", "LANG", "PODOP_MAX_RESPONSE"})
         self.assertEqual(shown["environment"]["LANG"], "C.UTF-8")
+        self.assertEqual(shown["environment"]["PODOP_MAX_RESPONSE"], str(1 << 20))
         self.assertEqual(shown["directory"], "/")
         self.assertTrue(shown["group"])
         self.assertEqual(int(shown["blocked"], 16), 0)
@@ -644,6 +645,44 @@ for request in ask():
         wait_until(lambda: all(state_of(pid) == "S" for pid in pids), "both have started")
         self.server.stop()
         self.assertEqual([pid for pid in pids if is_alive(pid)], [])
+
+    def test_stop_hears_them_out(self):
+        """They can write what they have to say to their end, and more than a pipe holds."""
+        self.server = self.serve(self.table("""
+for request in ask(): pass
+for descriptor in (1, 2):
+    os.write(descriptor, b"x" * 500_000)
+open(HERE + "/ended", "w")
+"""))
+        self.pids(1)
+        wait_until(lambda: state_of(self.pids(1)[0]) == "S", "it has started")
+        self.server.stop()
+        self.assertTrue(os.path.exists(self.path("ended")))
+
+    def test_moved_to_another_group(self):
+        """What hangs is killed wherever it is."""
+        self.start("""
+if not os.path.exists(HERE + "/moved"):
+    other = os.fork()
+    if other == 0:
+        os.setpgid(0, 0)
+        time.sleep(1000)
+    while os.getpgid(other) != other:
+        time.sleep(0.01)
+    os.setpgid(0, other)
+    open(HERE + "/moved", "w").close()
+    open(HERE + "/other", "w").write(str(other))
+    time.sleep(1000)
+for request in ask():
+    say(request, value=request["key"])
+""", timeout="3s")
+        first = self.pids(1)[0]
+        wait_until(lambda: os.path.exists(self.path("other")), "it has moved")
+        self.check_reason(self.postfix.ask("t", "bad"), "TIMEOUT")
+        self.check_recovers()
+        self.assertFalse(is_alive(first))
+        with open(self.path("other"), encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGKILL)
 
     def test_podop_is_killed(self):
         self.start("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1000)")

@@ -12,9 +12,9 @@ from dict import EXACT, NO_VALUES, RECURSE
 class Program(dicts.DictCase, by_pipes.Tables):
     """podop, with a file of tables as its program."""
 
-    def serve_file(self, text, name="t"):
+    def serve_file(self, text, name="t", **settings):
         """One process, as some of the tables here remember things."""
-        return self.serve({**mail_database.program_table(name, self.file(text)), "processes": 1})
+        return self.serve({**mail_database.program_table(name, self.file(text)), "processes": 1, **settings})
 
     def check_dovecot(self, client, key, expected):
         self.check_dict(client.get(key), expected)
@@ -45,6 +45,15 @@ serve({"t": T()})''')
                 self.check_answer(client.ask("t", key), expected)
         for key, reason in (("temporary", b"come back"), ("permanent", b"go away"), ("fault", b"ValueError: a b")):
             self.assertIn(reason, client.ask("t", key))
+
+    def test_longest_answer(self):
+        """What podop would not take is a failure of the one lookup, not the end of the program."""
+        podop = self.serve_file('class T:\n    def get(self, key): return "x" * int(key)\nserve({"t": T()})',
+                                max_response=2000)
+        client = self.client()
+        for key, expected in (("1900", "OK " + "x" * 1900), ("2000", "TEMP"), ("1", "OK x")):
+            self.check_answer(client.ask("t", key), expected)
+        self.assertNotIn("level=warning", "\n".join(podop.log))
 
     def test_prints_and_tracebacks_are_logged(self):
         podop = self.serve_file('''

@@ -5,6 +5,7 @@
 
 #include <ev.h>
 
+#include <signal.h>
 #include <sys/wait.h>
 
 static struct ev_loop *loop;
@@ -77,6 +78,7 @@ static void end(struct listener *l)
 static int setup(void **state)
 {
     (void)state;
+    signal(SIGPIPE, SIG_IGN);
     loop = ev_loop_new(EVFLAG_AUTO);
     owner = coprocesses_new(loop, &quiet);
     return 0;
@@ -202,6 +204,24 @@ static void test_let_go_within_line(void **state)
     end(&l);
 }
 
+/* What it has answered is heard, even when its end is noticed by a write. */
+static void test_last_lines_before_a_write_fails(void **state)
+{
+    static char script[] = "echo a; echo b";
+    struct listener l = {0};
+    siginfo_t info;
+
+    (void)state;
+    start(&l, script);
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+    assert_true(coprocess_send(l.coprocess, SPAN("c\n")));
+    ev_invoke_pending(loop); /* the write, before the loop sees anything else */
+    WAIT_UNTIL(l.deaths > 0);
+    assert_string_equal(buf_string(&l.lines), "a|b|");
+    assert_string_equal(l.reason, "it ended with status 0");
+    end(&l);
+}
+
 static void test_cannot_start(void **state)
 {
     static const struct coprocess_events events = {on_line, on_died};
@@ -229,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_give_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_let_go_within_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_last_lines_before_a_write_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cannot_start, setup, teardown),
     };
 
