@@ -8,7 +8,7 @@
 
 struct ev_loop;
 
-enum { RESOLVER_QUERIES_MAX = 500 }; /* under way at a time; more of them wait */
+enum { RESOLVER_QUERIES_MAX = 500 }; /* under way and waited for at a time; more of them wait */
 
 struct resolver;      /* asks one list of servers */
 struct resolver_call; /* one question under way */
@@ -24,8 +24,9 @@ const char *resolver_version(void);
 
 enum resolver_outcome {
     RESOLVER_ANSWERED, /* dns has a verdict, and it is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* a server answered, but not the question: SERVFAIL, REFUSED, nonsense */
-    RESOLVER_FAILED,   /* no server could be reached */
+    RESOLVER_REFUSED,  /* a server answered, but not the question: SERVFAIL, REFUSED, nonsense; or
+                        * each of several did, or could not be reached */
+    RESOLVER_FAILED,   /* the only server could not be reached */
     RESOLVER_TIMED_OUT,
 };
 

@@ -8,6 +8,8 @@ enum {
     QUESTION_BYTES = 4, /* behind the name */
     LABEL_BYTES_MAX = 63,
     NAME_WIRE_BYTES_MAX = 255,
+    JUMPS_MAX = 127,  /* of a name: it has no more labels */
+    ALIASES_MAX = 16, /* in a row: name servers give up on fewer */
     POINTER_BITS = 0xc0,
     FLAG_AUTHORITATIVE = 0x0400,
     FLAG_TRUNCATED = 0x0200,
@@ -53,7 +55,7 @@ static char host_char(unsigned c)
 static bool take_name(struct span m, size_t *at, char text[DNS_NAME_BYTES])
 {
     size_t from = *at, part_at = *at, len = 0, wire = 1;
-    bool has_jumped = false;
+    unsigned jumps = 0;
 
     for (;;) {
         unsigned c;
@@ -65,10 +67,9 @@ static bool take_name(struct span m, size_t *at, char text[DNS_NAME_BYTES])
             if (from == m.len)
                 return false;
             c = (c & ~(unsigned)POINTER_BITS) << 8 | byte_at(m, from++);
-            if (!has_jumped)
+            if (jumps == 0)
                 *at = from;
-            has_jumped = true;
-            if (c >= part_at)
+            if (c >= part_at || ++jumps > JUMPS_MAX)
                 return false;
             part_at = from = c;
             continue;
@@ -84,7 +85,7 @@ static bool take_name(struct span m, size_t *at, char text[DNS_NAME_BYTES])
             text[len++] = host_char(byte_at(m, from++));
     }
     text[len] = '\0';
-    if (!has_jumped)
+    if (jumps == 0)
         *at = from;
     return true;
 }
@@ -161,13 +162,12 @@ struct header {
 
 /* What the sections hold that the verdict needs. */
 struct content {
+    char asked[DNS_NAME_BYTES];
     bool has_record, has_alias, has_soa;
 };
 
-static bool read_header(struct span m, size_t *at, struct header *h)
+static bool read_header(struct span m, size_t *at, struct header *h, char name[DNS_NAME_BYTES])
 {
-    char name[DNS_NAME_BYTES];
-
     if (m.len < HEADER_BYTES)
         return false;
     take_number(m, at, 2, &h->id);
@@ -221,6 +221,36 @@ static bool read_authorities(struct dns_answer *a, size_t *at, uint32_t count, s
     return true;
 }
 
+/* Goes on to what name is an alias of; false: it is none. */
+static bool follow(const struct dns_answer *a, char name[DNS_NAME_BYTES])
+{
+    size_t at = a->records_at;
+
+    for (size_t i = 0; i < a->records_count; i++) {
+        char owner[DNS_NAME_BYTES];
+        size_t owner_at = at;
+        struct raw_record raw;
+
+        if (!take_name(a->message, &owner_at, owner) || !take_record(a->message, &at, &raw))
+            return false;
+        if (raw.class == CLASS_IN && raw.type == TYPE_CNAME && strcmp(owner, name) == 0)
+            return take_name(a->message, &raw.data_at, name);
+    }
+    return false;
+}
+
+/* Whoever asks for such a name does not learn what is there. */
+static bool is_endless(const struct dns_answer *a, const struct content *c)
+{
+    char name[DNS_NAME_BYTES];
+    unsigned aliases = 0;
+
+    memcpy(name, c->asked, sizeof(name));
+    while (aliases <= ALIASES_MAX && follow(a, name))
+        aliases++;
+    return aliases > ALIASES_MAX;
+}
+
 static void undecided(struct dns_answer *a, const char *reason)
 {
     a->verdict = DNS_UNDECIDED;
@@ -240,6 +270,8 @@ static void judge(struct dns_answer *a, uint32_t flags, const struct content *c)
         undecided(a, "the name server answered with an error");
     else if (c->has_record)
         a->verdict = DNS_RECORDS;
+    else if (c->has_alias && is_endless(a, c))
+        undecided(a, "there is no end to the name's aliases");
     /* Nothing is what a server says that has the zone (RFC 2308 section 2.2) or has followed all
      * aliases and delegations. Any other has only said whom else to ask. */
     else if (c->has_soa || (flags & FLAG_RECURSION_AVAILABLE) != 0 ||
@@ -256,7 +288,7 @@ void dns_answer_read(struct span message, enum dns_type type, struct dns_answer 
     size_t at = 0;
 
     *a = (struct dns_answer){.type = type, .message = message};
-    if (!read_header(message, &at, &header))
+    if (!read_header(message, &at, &header, content.asked))
         goto malformed;
     a->records_at = at;
     a->records_count = header.answers;

@@ -4,7 +4,8 @@
  * be freed there. So its callback only notes the answer, and the loop delivers it right after.
  *
  * A single question cannot be taken back from c-ares 1.18. One that nobody waits for any more stays
- * in its channel until the servers answer or all tries are over; it counts among those under way.
+ * in its channel until the servers answer or all tries are over. So that such do not hold up those
+ * that are waited for, they are counted apart.
  *
  * Where there are several servers, c-ares asks the next one after SERVFAIL or REFUSED, and at the
  * end only says that all have failed. Where there is one, it is asked once and its word is ours.
@@ -30,6 +31,7 @@ enum {
     FIRST_TRY_MS = 1000,
     TICK_MS = 100, /* how often c-ares may look for tries that are over */
     DNS_PORT = 53,
+    ABANDONED_MAX = 3500, /* that nobody waits for; with more of them, the next ones wait */
 };
 
 struct resolver {
@@ -39,7 +41,7 @@ struct resolver {
     ev_timer tick;    /* runs while something is under way */
     ev_prepare kick;  /* never started, only fed: the next may go */
     bool has_several; /* servers */
-    unsigned under_way;
+    unsigned under_way, abandoned;
     struct resolver_call *waiting, **waiting_last; /* oldest first */
 };
 
@@ -150,15 +152,32 @@ static void call_free(struct resolver_call *call)
     free(call);
 }
 
+static bool has_room(const struct resolver *r)
+{
+    return r->under_way - r->abandoned < RESOLVER_QUERIES_MAX &&
+           r->under_way < RESOLVER_QUERIES_MAX + ABANDONED_MAX;
+}
+
+static void kick(struct resolver *r)
+{
+    if (r->waiting != NULL)
+        ev_feed_event(r->loop, &r->kick, EV_CUSTOM);
+}
+
 /* Nothing leads to call any more but its owner; what c-ares has of it goes on for nobody. */
 static void detach(struct resolver_call *call)
 {
-    ev_timer_stop(call->resolver->loop, &call->deadline);
-    ev_clear_pending(call->resolver->loop, &call->ready);
+    struct resolver *r = call->resolver;
+
+    ev_timer_stop(r->loop, &call->deadline);
+    ev_clear_pending(r->loop, &call->ready);
     if (call->prev_next != NULL)
         dequeue(call);
-    if (call->query != NULL)
+    if (call->query != NULL) {
         call->query->call = NULL;
+        r->abandoned++;
+        kick(r);
+    }
 }
 
 static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
@@ -202,7 +221,7 @@ static struct resolver_answer judge(struct resolver_call *call, int status, stru
     } else if (status == ARES_EREFUSED) {
         a.reason = "the name server answered REFUSED";
     } else if (status == ARES_ECONNREFUSED) {
-        a.outcome = RESOLVER_FAILED;
+        a.outcome = call->resolver->has_several ? RESOLVER_REFUSED : RESOLVER_FAILED;
         a.reason = call->resolver->has_several ? "no name server answers the question"
                                                : "the name server cannot be reached";
     } else {
@@ -222,10 +241,11 @@ static void on_result(void *arg, int status, int timeouts, unsigned char *bytes,
     free(query);
     if (--r->under_way == 0)
         ev_timer_stop(r->loop, &r->tick);
-    if (r->waiting != NULL)
-        ev_feed_event(r->loop, &r->kick, EV_CUSTOM);
-    if (call == NULL)
+    kick(r);
+    if (call == NULL) {
+        r->abandoned--;
         return;
+    }
     call->query = NULL;
     call->message = xmemdup0(bytes, message_len);
     call->answer = judge(call, status, (struct span){call->message, message_len});
@@ -251,7 +271,7 @@ static void on_kick(struct ev_loop *loop, ev_prepare *w, int revents)
 
     (void)loop;
     (void)revents;
-    while (r->waiting != NULL && r->under_way < RESOLVER_QUERIES_MAX) {
+    while (r->waiting != NULL && has_room(r)) {
         struct resolver_call *call = r->waiting;
 
         dequeue(call);
@@ -275,7 +295,7 @@ struct resolver_call *resolver_start(struct resolver *r, const char *name, enum 
                   (double)left_ms / 1000.0 + (ev_time() - ev_now(r->loop)), 0.0);
     call->ready.data = call->deadline.data = call;
     ev_timer_start(r->loop, &call->deadline);
-    if (r->waiting == NULL && r->under_way < RESOLVER_QUERIES_MAX)
+    if (r->waiting == NULL && has_room(r))
         send_now(call);
     else
         enqueue(call);

@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { PARAM_BYTES_SHOWN = 100 };
+enum {
+    PARAM_BYTES_SHOWN = 100,
+    DOUBTFUL_MAX = 10, /* in a row */
+};
 
 static struct dns_fetch *dns_fetch_of(struct fetch *fetch)
 {
@@ -106,14 +109,26 @@ static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
     f->has_ttl = true;
 }
 
+/* SERVFAIL or silence is also what a good server has to say of a broken domain, but not of one
+ * domain after the other. */
+static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
+{
+    if (answer->outcome == RESOLVER_FAILED)
+        return true;
+    if (t->doubtful < DOUBTFUL_MAX)
+        t->doubtful++;
+    return t->doubtful == DOUBTFUL_MAX;
+}
+
 void dns_table_note(struct dns_fetch *f, const struct resolver_answer *answer)
 {
     struct dns_table *t = dns_table_of(f->base.table);
 
     if (answer->outcome == RESOLVER_ANSWERED) {
+        t->doubtful = 0;
         outage_worked(&t->outage, t->base.env.log, t->base.name, t->servers, clock_now_ms());
         note_ttl(f, &answer->dns);
-    } else {
+    } else if (is_outage(t, answer)) {
         outage_failed(&t->outage, t->base.env.log, t->base.name, t->servers,
                       span_of(answer->reason), clock_now_ms());
     }

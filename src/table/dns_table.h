@@ -17,6 +17,7 @@ struct dns_table {
     struct resolver *resolver;
     char *servers; /* for the log */
     struct outage outage;
+    unsigned doubtful;           /* failures in a row that may be the fault of the domains */
     char (*hosts)[DOMAIN_BYTES]; /* this system's mail hosts */
     size_t host_count;
     bool best;     /* only an exchange of the lowest preference counts */

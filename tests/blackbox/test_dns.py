@@ -217,6 +217,18 @@ class Misbehaviour(DnsTable):
         for name in codes:
             self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
 
+    def test_broken_domains_are_no_outage(self):
+        """Unless there is nothing else for a while."""
+        podop = self.start_fake(lambda q: q.answer(rcode=nameserver.SERVFAIL if q.name.startswith("bad") else
+                                                   nameserver.NXDOMAIN))
+        for _ in range(20):
+            self.check("bad.example", "TEMP")
+            self.check("good.example", "NOTFOUND ")
+        self.assertNotIn("backend_failed", "\n".join(podop.log))
+        for _ in range(10):
+            self.check("bad.example", "TEMP")
+        podop.wait_log("event=backend_failed table=t .*SERVFAIL")
+
     def test_empty_answers(self):
         answers = {
             "recursed": (lambda q: q.answer(), "NOTFOUND "),
@@ -228,6 +240,10 @@ class Misbehaviour(DnsTable):
                                            flags=nameserver.AUTHORITATIVE), "TEMP"),
             "cut": (lambda q: q.answer(mx(q.name, 10, "mx1.mail.example"))[:-3], "TEMP"),
             "long": (lambda q: q.answer(record(q.name, "MX", b"\0\1" + b"\3mx1\xff\xff")), "TEMP"),
+            "circle": (lambda q: q.answer(record(q.name, "CNAME", nameserver.wire_name("Circle.Example")),
+                                          record(q.name, "CNAME", nameserver.wire_name("x.example"))), "TEMP"),
+            "pair": (lambda q: q.answer(record("b.example", "CNAME", nameserver.wire_name(q.name)),
+                                        record(q.name, "CNAME", nameserver.wire_name("b.example"))), "TEMP"),
             "lies": (lambda q: q.answer(record(q.name, "A", b"\1\2\3\4")), "NOTFOUND "),
         }
         self.start_fake(lambda q: answers[q.name.split(".")[0]][0](q))

@@ -221,6 +221,53 @@ static void test_dns_answer_malformed(void **state)
     assert_verdict(DNS_UNDECIDED);
 }
 
+/* However far to the front each pointer leads: reading a message takes no longer than its names. */
+static void test_dns_answer_jumps(void **state)
+{
+    (void)state;
+    for (unsigned jumps = 126; jumps <= 129; jumps++) {
+        struct buf chain;
+        size_t at;
+
+        buf_init(&chain, SIZE_MAX);
+        begin(RA, 2, 0);
+        at = message.len + 12; /* of the first record's data */
+        buf_add(&chain, SPAN("\0"));
+        for (unsigned i = 1; i < jumps; i++) {
+            size_t to = i == 1 ? at : at + 1 + 2 * (i - 2);
+
+            buf_add_char(&chain, (char)(0xc0 | to >> 8));
+            buf_add_char(&chain, (char)(to & 0xff));
+        }
+        add_record(99, 5, buf_span(&chain));
+        at += 1 + 2 * (size_t)(jumps - 2);
+        add_record(
+            DNS_MX, 5,
+            (struct span){(const char[]){0, 1, (char)(0xc0 | at >> 8), (char)(at & 0xff)}, 4});
+        assert_verdict(jumps <= 127 ? DNS_RECORDS : DNS_UNDECIDED);
+        buf_deinit(&chain);
+    }
+}
+
+static void test_dns_answer_endless_alias(void **state)
+{
+    (void)state;
+    begin(RA, 1, 0);
+    add_record(CNAME, 5, SPAN(POINTER));
+    assert_verdict(DNS_UNDECIDED);
+    assert_ttl(false, 0);
+    begin(RA, 2, 0);
+    add_record(CNAME, 5, SPAN(POINTER));
+    add_record(DNS_MX, 5, SPAN("\0\1" POINTER));
+    assert_verdict(DNS_RECORDS);
+    begin(RA | NXDOMAIN, 1, 0);
+    add_record(CNAME, 5, SPAN(POINTER));
+    assert_verdict(DNS_NO_NAME);
+    begin(RA, 1, 0);
+    add_record(CNAME, 5, SPAN("\1x" POINTER));
+    assert_verdict(DNS_NO_RECORDS);
+}
+
 /* 255 bytes on the wire are the longest name; by pointers, a message can ask for more. */
 static void test_dns_answer_name_length(void **state)
 {
@@ -300,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_dns_answer_undecided),
         cmocka_unit_test(test_dns_answer_ttl_with_its_top_bit),
         cmocka_unit_test(test_dns_answer_malformed),
+        cmocka_unit_test(test_dns_answer_jumps),
+        cmocka_unit_test(test_dns_answer_endless_alias),
         cmocka_unit_test(test_dns_answer_name_length),
         cmocka_unit_test(test_dns_answer_cut_anywhere),
     };

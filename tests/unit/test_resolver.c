@@ -14,7 +14,8 @@ enum {
     PACKET_BYTES = 512,
 };
 
-/* A name server on the loop of the test: it says NXDOMAIN, or nothing. */
+/* A name server on the loop of the test: it says NXDOMAIN, or nothing but to names with a q in
+ * front. */
 struct server {
     int fd;
     ev_io io;
@@ -39,7 +40,7 @@ static void on_question(struct ev_loop *l, ev_io *w, int revents)
     len = recvfrom(w->fd, packet, sizeof(packet), 0, (struct sockaddr *)&peer, &peer_len);
     assert_true(len > 12);
     server.questions++;
-    if (server.is_silent)
+    if (server.is_silent && packet[13] != 'q')
         return;
     packet[2] = 0x81;
     packet[3] = 0x83;
@@ -270,6 +271,35 @@ static void test_resolver_queue(void **state)
         resolver_cancel(&w[i].call);
 }
 
+static void start_and_cancel(unsigned count)
+{
+    struct wait w[RESOLVER_QUERIES_MAX] = {{0}};
+
+    for (unsigned i = 0; i < count; i++)
+        start(&w[i], "a.example", LONG_MS);
+    for (unsigned i = 0; i < count; i++)
+        resolver_cancel(&w[i].call);
+    ev_run(loop, EVRUN_NOWAIT);
+}
+
+/* What nobody waits for does not hold up the others, until it is too much. */
+static void test_resolver_abandoned(void **state)
+{
+    struct wait w = {0};
+
+    (void)state;
+    server.is_silent = true;
+    start_and_cancel(RESOLVER_QUERIES_MAX);
+    start(&w, "q.example", 5000);
+    run_until_done(1);
+    assert_int_equal(w.outcome, RESOLVER_ANSWERED);
+    for (unsigned i = 0; i < 7; i++)
+        start_and_cancel(RESOLVER_QUERIES_MAX);
+    start(&w, "q.example", 200);
+    run_until_done(1);
+    assert_int_equal(w.outcome, RESOLVER_TIMED_OUT);
+}
+
 static void test_resolver_servers(void **state)
 {
     char good[] = "[::1]:5353", bad[] = "ns.example";
@@ -302,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolver_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_freed_by_the_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_queue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_abandoned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_servers, setup, teardown),
     };
 
