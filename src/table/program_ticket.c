@@ -1,0 +1,145 @@
+#include "program_ticket.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+enum { FORGIVEN_MAX = 1000 }; /* that are remembered; older ones are let pass */
+
+void tickets_init(struct program_tickets *all, struct ev_loop *loop)
+{
+    *all = (struct program_tickets){.loop = loop};
+    all->forgiven_end = &all->forgiven;
+}
+
+static void list_add(struct program_ticket **link, struct program_ticket *t)
+{
+    t->next = *link;
+    t->prev_next = link;
+    if (t->next != NULL)
+        t->next->prev_next = &t->next;
+    *link = t;
+}
+
+static void list_remove(struct program_ticket *t)
+{
+    struct program_tickets *all = t->owner;
+
+    *t->prev_next = t->next;
+    if (t->next != NULL)
+        t->next->prev_next = t->prev_next;
+    else if (all->forgiven_end == &t->next)
+        all->forgiven_end = t->prev_next;
+}
+
+struct program_ticket *ticket_new(struct program_tickets *all, struct program_request *r)
+{
+    struct program_ticket *t = xcalloc(1, sizeof(*t));
+    struct program_ticket **slot;
+
+    t->owner = all;
+    t->request = r;
+    t->id = ++all->last_id;
+    slot = &all->slots[t->id % TICKET_SLOTS];
+    t->next_in_slot = *slot;
+    *slot = t;
+    t->state = TICKET_IDLE;
+    list_add(&all->open, t);
+    return t;
+}
+
+struct program_ticket *ticket_find(const struct program_tickets *all, uint64_t id)
+{
+    struct program_ticket *t = all->slots[id % TICKET_SLOTS];
+
+    while (t != NULL && t->id != id)
+        t = t->next_in_slot;
+    return t;
+}
+
+void ticket_rest(struct program_ticket *t)
+{
+    if (t->state != TICKET_AWAITED)
+        return;
+    t->state = TICKET_IDLE;
+    t->owner->awaited_count--;
+    ev_timer_stop(t->owner->loop, &t->request->timer);
+}
+
+void ticket_free(struct program_ticket *t)
+{
+    struct program_tickets *all = t->owner;
+    struct program_ticket **link = &all->slots[t->id % TICKET_SLOTS];
+
+    if (t->request != NULL) {
+        ticket_rest(t);
+        t->request->ticket = NULL;
+    }
+    all->overdue_count -= t->state == TICKET_OVERDUE;
+    all->forgiven_count -= t->state == TICKET_FORGIVEN;
+    list_remove(t);
+    while (*link != t)
+        link = &(*link)->next_in_slot;
+    *link = t->next_in_slot;
+    free(t);
+}
+
+/* It and those behind it in its list. */
+static void free_all(struct program_ticket *t)
+{
+    while (t != NULL) {
+        struct program_ticket *next = t->next;
+
+        ticket_free(t);
+        t = next;
+    }
+}
+
+void ticket_leave(struct program_ticket *t, enum ticket_state state)
+{
+    struct program_tickets *all = t->owner;
+
+    ticket_rest(t);
+    t->request->ticket = NULL;
+    t->request = NULL;
+    list_remove(t);
+    t->state = state;
+    if (state == TICKET_OVERDUE) {
+        list_add(&all->overdue, t);
+        all->overdue_count++;
+        return;
+    }
+    list_add(all->forgiven_end, t);
+    all->forgiven_end = &t->next;
+    if (++all->forgiven_count > FORGIVEN_MAX) {
+        if (all->forgiven->id > all->let_pass_id)
+            all->let_pass_id = all->forgiven->id;
+        ticket_free(all->forgiven);
+    }
+}
+
+void ticket_await(struct program_ticket *t)
+{
+    struct program_tickets *all = t->owner;
+    struct program_request *r = t->request;
+    uint64_t now_ms = clock_now_ms();
+    double left_ms = r->deadline_at_ms > now_ms ? (double)(r->deadline_at_ms - now_ms) : 0;
+
+    t->state = TICKET_AWAITED;
+    all->awaited_count++;
+    /* libev counts from when the loop woke up, which may be a while ago. */
+    ev_timer_set(&r->timer, left_ms / 1000.0 + (ev_time() - ev_now(all->loop)), 0.0);
+    ev_timer_start(all->loop, &r->timer);
+}
+
+void tickets_forget(struct program_tickets *all)
+{
+    free_all(all->overdue);
+    free_all(all->forgiven);
+}
+
+void tickets_restart(struct program_tickets *all)
+{
+    all->last_id = all->let_pass_id = 0;
+}
