@@ -56,7 +56,8 @@ static void await_answer(struct program_ticket *t)
 {
     struct program_process *p = process_of(t);
 
-    if (p->tickets.awaited_count == 0) {
+    /* Who comes right behind one that is overdue does not make its silence any shorter. */
+    if (p->tickets.awaited_count == 0 && !ev_is_active(&p->hang)) {
         p->silent_since_ms = clock_now_ms();
         watch_for(p, p->set->timeout_ms);
     }

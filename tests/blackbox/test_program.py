@@ -295,6 +295,7 @@ for request in ask():
 """, timeout="500ms")
         first = self.pids(1)[0]
         self.check_reason(self.postfix.ask("t", "bad"), "TIMEOUT")
+        self.assertIn(b"it said nothing for 500 ms", self.postfix.ask("t", "bad"))  # however soon it is asked again
         self.server.wait_log("reason=.*it said nothing for 500 ms while requests waited")
         self.check_recovers()
         self.assertFalse(is_alive(first))
