@@ -504,9 +504,10 @@ void coprocesses_free(struct coprocesses **powner)
     for (struct coprocess *c = owner->first; c != NULL; c = c->next)
         spawn_kill(&c->process);
     run_for(owner, KILLED_MS);
-    while (owner->first != NULL) { /* one that not even SIGKILL ends is left to init */
-        close_all(owner->first);
-        free_now(owner->first);
+    for (struct coprocess *c = owner->first, *next; c != NULL; c = next) {
+        next = c->next; /* one that not even SIGKILL ends is left to init */
+        close_all(c);
+        free_now(c);
     }
     free(owner);
 }
