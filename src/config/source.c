@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -238,15 +239,29 @@ static int scan_all(struct scan *scan)
     return result;
 }
 
+/* 0, or an errno. A pipe at that place is refused: a reload must not wait for who writes to it. */
+static int open_file(const char *file, int *fd)
+{
+    struct stat info;
+
+    *fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd == -1)
+        return errno;
+    if (fstat(*fd, &info) == 0 && !S_ISFIFO(info.st_mode))
+        return 0;
+    close(*fd);
+    return ESPIPE;
+}
+
 /* 0, or an errno. */
 static int read_bytes(const char *file, struct buf *bytes)
 {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
     ssize_t got = 1;
-    int saved;
+    int fd, saved;
 
-    if (fd == -1)
-        return errno;
+    saved = open_file(file, &fd);
+    if (saved != 0)
+        return saved;
     while (got > 0 && bytes->len <= TEXT_BYTES_MAX) {
         char *to = buf_reserve(bytes, READ_BYTES);
 
@@ -261,6 +276,11 @@ static int read_bytes(const char *file, struct buf *bytes)
     return saved;
 }
 
+static const char *reason(int code)
+{
+    return code == ESPIPE ? "it is a pipe" : strerror(code);
+}
+
 static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
                     struct faults *faults)
 {
@@ -270,9 +290,9 @@ static int add_file(struct source *source, const char *file, const char *include
     buf_init(&bytes, TEXT_BYTES_MAX + 2 * READ_BYTES);
     code = read_bytes(file, &bytes);
     if (code != 0 && includer == NULL) {
-        fault_add(faults, file, "%s", strerror(code));
+        fault_add(faults, file, "%s", reason(code));
     } else if (code != 0) {
-        fault_add(faults, includer, "cannot include '%s': %s", file, strerror(code));
+        fault_add(faults, includer, "cannot include '%s': %s", file, reason(code));
     } else {
         struct scan scan = {source, faults, file, buf_span(&bytes), 0, 1, depth};
 

@@ -354,6 +354,25 @@ class Faults(Reload):
         self.fail_to_reload(podop)
         self.check_unchanged(podop, client, inode)
 
+    def test_pipes_and_directories_instead_of_files(self):
+        """podop waits for nobody who might write into them."""
+        json_path = self.write("t.json", '{"k": "v"}')
+        table = {"name": "j", "type": "json", "param": json_path}
+        podop = self.start(table)
+        client = self.client()
+        for path in (self.path("podop.conf"), self.path("part.conf"), json_path):
+            for make in (os.mkfifo, os.mkdir):
+                with self.subTest(path=os.path.basename(path), make=make.__name__):
+                    self.write("podop.conf", '@include "part.conf"\n' + conf_file(listen=[{"socket": self.socket}],
+                                                                                 tables=[table]))
+                    self.write("part.conf", "")
+                    os.unlink(path)
+                    make(path)
+                    self.assertIn(os.path.basename(path), self.fail_to_reload(podop)[0])
+                    self.ask(client, "k", "OK v", "j")
+                    os.rmdir(path) if make is os.mkdir else os.unlink(path)
+                    self.write("t.json", '{"k": "v"}')
+
     def test_every_fault_is_told(self):
         podop = self.start()
         self.write("podop.conf", conf_file(listen=[{"socket": self.socket, "modus": "x"}],
