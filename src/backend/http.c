@@ -71,9 +71,9 @@ struct http_site {
     CURL **spare; /* handles for the next calls, until the pool falls idle; as many as were in use
                    * at the same time, so the pool bounds them */
     size_t spare_count, spare_room;
-    size_t spare_unused;    /* the fewest that were left since the last trim */
-    unsigned calls;         /* since then */
-    struct http_site *next; /* of all */
+    size_t spare_unused;                 /* the fewest that were left since the last trim */
+    unsigned calls;                      /* since then */
+    struct http_site *next, **prev_next; /* of all */
 };
 
 struct http_call {
@@ -757,6 +757,9 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
     site->tls = config->tls;
     site->host = host_ref(http, config);
     site->next = http->sites;
+    site->prev_next = &http->sites;
+    if (site->next != NULL)
+        site->next->prev_next = &site->next;
     http->sites = site;
     return site;
 }
@@ -787,14 +790,13 @@ static void free_headers(struct curl_slist *headers)
 void http_site_close(struct http_site **psite)
 {
     struct http_site *site = *psite;
-    struct http_site **link;
 
     if (site == NULL)
         return;
     *psite = NULL;
-    for (link = &site->http->sites; *link != site; link = &(*link)->next)
-        ;
-    *link = site->next;
+    *site->prev_next = site->next;
+    if (site->next != NULL)
+        site->next->prev_next = site->prev_next;
     free_spare(site, site->spare_count);
     free(site->spare);
     host_unref(site->http, site->host);

@@ -258,21 +258,34 @@ static void check_section(const struct node *root, const char *name, const char 
         fault_add(faults, section->origin, "%s", if_empty);
 }
 
+/* By name; those of one name as they stand in the file. */
+static int compare_names(const void *a, const void *b)
+{
+    const struct table_config *const *left = a, *const *right = b;
+    int order = strcmp((*left)->name, (*right)->name);
+
+    return order != 0 ? order : (*left > *right) - (*left < *right);
+}
+
 static void check_table_doubles(const struct config *config, struct faults *faults)
 {
+    const struct table_config **named =
+        xreallocarray(NULL, config->table_count, sizeof(const struct table_config *));
+    size_t first = 0, count = 0;
+
     for (size_t i = 0; i < config->table_count; i++) {
-        const struct table_config *table = &config->tables[i];
-
-        for (size_t j = 0; j < i && table->name != NULL; j++) {
-            const struct table_config *first = &config->tables[j];
-
-            if (first->name != NULL && strcmp(first->name, table->name) == 0) {
-                fault_add(faults, table->origin, "table '%s' is already defined (%s)", table->name,
-                          first->origin);
-                break;
-            }
-        }
+        if (config->tables[i].name != NULL)
+            named[count++] = &config->tables[i];
     }
+    qsort(named, count, sizeof(const struct table_config *), compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(named[first]->name, named[i]->name) == 0)
+            fault_add(faults, named[i]->origin, "table '%s' is already defined (%s)",
+                      named[i]->name, named[first]->origin);
+        else
+            first = i;
+    }
+    free(named);
 }
 
 /* What is left when the prefix that may be left away is. */
