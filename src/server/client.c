@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
@@ -18,6 +19,7 @@ static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words
 
 enum phase {
     PHASE_OPEN,
+    PHASE_LAST,      /* podop stops: what had arrived by then is read as there is room for it */
     PHASE_DRAINING,  /* nothing more is read, but answers are owed */
     PHASE_LINGERING, /* every answer is written and the sending side shut down */
 };
@@ -31,7 +33,8 @@ struct client {
     struct buf in;  /* the rest that is no whole request, or comes when the session has room */
     struct buf out; /* answers that the kernel did not take yet */
     enum phase phase;
-    bool lingers; /* after the last answer the peer has to be given time to read it */
+    size_t unread; /* of PHASE_LAST: bytes that are the last */
+    bool lingers;  /* after the last answer the peer has to be given time to read it */
     ev_io io;
     ev_timer timer; /* a request has to be complete, or the peer to hang up, by then */
     struct client *next_woken, **prev_next_woken; /* prev_next_woken is NULL outside of the list */
@@ -219,12 +222,32 @@ static bool is_hung_up(int fd)
     return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0;
 }
 
+static bool is_read(const struct client *c)
+{
+    return (c->phase == PHASE_OPEN || c->phase == PHASE_LAST) && !is_full(c);
+}
+
+/* Bytes that may be read at once. */
+static size_t read_room(const struct client *c)
+{
+    return c->phase == PHASE_LAST && c->unread < SCRATCH_BYTES ? c->unread : SCRATCH_BYTES;
+}
+
+static void count_unread(struct client *c, size_t n)
+{
+    if (c->phase != PHASE_LAST)
+        return;
+    c->unread -= n;
+    if (c->unread == 0)
+        c->phase = PHASE_DRAINING;
+}
+
 /* Reads what is there and the session has room for. false: the connection is broken. */
 static bool read_requests(struct client *c)
 {
     out_take(c);
-    for (int i = 0; i < READS_PER_WAKEUP && c->phase == PHASE_OPEN && !is_full(c); i++) {
-        ssize_t n = read(c->io.fd, c->world->scratch, SCRATCH_BYTES);
+    for (int i = 0; i < READS_PER_WAKEUP && is_read(c); i++) {
+        ssize_t n = read(c->io.fd, c->world->scratch, read_room(c));
 
         if (n == -1)
             return errno == EAGAIN || errno == EINTR;
@@ -236,6 +259,7 @@ static bool read_requests(struct client *c)
             set_timer(c, 0);
             return true;
         }
+        count_unread(c, (size_t)n);
         feed_new(c, (struct span){c->world->scratch, (size_t)n});
         if (n < SCRATCH_BYTES)
             return true; /* most likely there is no more */
@@ -261,6 +285,13 @@ static bool flush(struct client *c)
     return true;
 }
 
+static size_t unread_bytes(int fd)
+{
+    int bytes;
+
+    return ioctl(fd, FIONREAD, &bytes) == -1 || bytes < 0 ? 0 : (size_t)bytes;
+}
+
 static bool is_all_said(const struct client *c)
 {
     return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
@@ -277,7 +308,8 @@ static void feed_and_flush(struct client *c)
         c->protocol->drained(c->session);
     feed_kept(c);
     if (c->phase == PHASE_DRAINING && is_all_said(c)) {
-        if (!c->lingers) {
+        /* Closing a TCP socket that has something unread throws away what is on its way out. */
+        if (!c->lingers && unread_bytes(c->io.fd) == 0) {
             client_free(&c);
             return;
         }
@@ -285,9 +317,8 @@ static void feed_and_flush(struct client *c)
         c->phase = PHASE_LINGERING;
         set_timer(c, LINGER_SECONDS);
     }
-    watch(c,
-          ((c->phase == PHASE_OPEN && !is_full(c)) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
-              (c->out.len > 0 ? EV_WRITE : 0));
+    watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
+                 (c->out.len > 0 ? EV_WRITE : 0));
 }
 
 static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
@@ -390,9 +421,9 @@ void clients_stop(struct client_world *world)
     for (struct client *c = world->first; c != NULL; c = c->next) {
         if (c->phase != PHASE_OPEN)
             continue;
+        c->unread = unread_bytes(c->io.fd);
+        c->phase = c->unread > 0 ? PHASE_LAST : PHASE_DRAINING;
         read_requests(c); /* a broken connection shows itself again in flush() */
-        if (c->phase == PHASE_OPEN)
-            c->phase = PHASE_DRAINING;
         set_timer(c, 0);
         wake(c);
     }

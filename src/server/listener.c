@@ -324,7 +324,7 @@ void listener_client_gone(struct listener *l)
 
 void listener_drain(struct listener *l)
 {
-    while (!l->is_borrowed && l->fd != -1 && has_room(l) && accept_one(l))
+    while (!l->is_borrowed && l->fd != -1 && accept_one(l))
         ;
 }
 

@@ -49,8 +49,8 @@ bool listener_fits(const struct listener *l, const struct listen_config *config)
 /* Clients that come are handed to accept; at most max_clients at a time, and with descriptors below
  * fd_max; the others wait in the backlog. Again after each change of these limits. */
 void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg);
-/* Takes who waits in the backlog, as far as there is room. Where the socket outlives us, they are
- * left to who is started next. */
+/* Takes who waits in the backlog of a socket that is about to be closed, beyond max_clients, too.
+ * Where the socket outlives us, they are left to who is started next. */
 void listener_drain(struct listener *l);
 void listener_client_gone(struct listener *l); /* one of them has left: there is room again */
 /* No more clients; those there are stay, and l with them. The socket file is removed if it is still

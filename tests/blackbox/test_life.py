@@ -243,6 +243,38 @@ class Stop(Life):
                 self.assertFalse(os.path.exists(self.socket))
                 self.http.forget()
 
+    def test_all_that_was_asked_is_answered(self):
+        """Also what podop had not read yet, as it answers so many of one client at a time, and from who waited."""
+        port = harness.free_port()
+        podop = self.podop("-c", self.config({"socket": self.socket, "max_clients": 1},
+                                             {"socket": f"127.0.0.1:{port}"}, shutdown_timeout="1h"))
+        gate = self.http.gate()
+        self.http.default = lambda request: (gate, echo(request))
+        clients = [self.client(), self.client(("127.0.0.1", port))]
+        keys = [f"{number}-{'x' * 500}" for number in range(100)]
+        for client in clients:
+            client.send(b"".join(netstring("t " + key) for key in keys[:64]))
+        self.http.wait_requests(1)
+        for client in clients:
+            client.send(b"".join(netstring("t " + key) for key in keys[64:]))
+        waiting = [self.client() for _ in range(3)]
+        for client in waiting:
+            client.send(netstring("t k"))
+        podop.signal(signal.SIGTERM)
+        podop.wait_log("event=stopping")
+        harness.wait_until(lambda: harness.refuses(self.socket), "podop takes no new clients")
+        for client in clients:
+            client.send(netstring("t too-late"))
+        gate.set()
+        for client in clients:
+            for key in keys:
+                self.check_payload(client.read(), "OK " + key)
+            self.assertIsNone(client.read())
+            client.close()
+        for client in waiting:
+            self.check_payload(client.read(), "OK k")
+        self.assertEqual(podop.wait(), 0)
+
     def test_half_closed_client_gets_its_answer(self):
         podop, gate, first, second = self.hold_requests(self.config(shutdown_timeout="1h"))
         first.half_close()
