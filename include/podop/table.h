@@ -41,13 +41,14 @@ struct table *table_open(const struct table_config *config, const struct table_e
 struct table *table_ref(struct table *table);
 void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
 
-/* table takes the place of previous, which has the same configuration: what that one remembers
- * belongs to both, as long as lookups and writes use them. */
+/* table takes the place of previous, which has the same configuration: what that one remembers, and
+ * the writes that it holds back, belong to both, as long as lookups and writes use them. */
 void table_inherit(struct table *table, struct table *previous);
 /* The same with another configuration: only what is written through previous concerns table. At
  * most once for each previous. */
 void table_follow(struct table *table, const struct table *previous);
-void table_flush(struct table *table); /* what is held back is written now, and nothing more held */
+/* What is held back is written now; nothing more is held, unless another table has inherited it. */
+void table_flush(struct table *table);
 const char *table_name(const struct table *table);
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 

@@ -383,9 +383,13 @@ void hold_forget_commit(struct hold *h, struct commit *commit)
     commit->is_delayed = false;
 }
 
-void hold_flush(struct hold *h)
+void hold_move(struct hold *h, struct table *table)
 {
-    h->is_flushing = true;
+    h->table = table;
+}
+
+void hold_write(struct hold *h)
+{
     while (h->first_due != NULL) {
         struct held *held = h->first_due;
 
@@ -394,4 +398,10 @@ void hold_flush(struct hold *h)
             write_now(held);
     }
     set_timer(h);
+}
+
+void hold_flush(struct hold *h)
+{
+    h->is_flushing = true;
+    hold_write(h);
 }

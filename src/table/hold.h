@@ -20,6 +20,8 @@ const struct change *hold_find(const struct hold *hold, const struct table_key *
  * commit goes on, or fails, when that has ended. */
 bool hold_delays(struct hold *hold, struct commit *commit);
 void hold_forget_commit(struct hold *hold, struct commit *commit); /* it does not wait any longer */
-void hold_flush(struct hold *hold); /* nothing waits any longer, from now on */
+void hold_move(struct hold *hold, struct table *table);            /* table owns it from now on */
+void hold_write(struct hold *hold);                                /* what waits is written now */
+void hold_flush(struct hold *hold); /* the same, and nothing waits any longer, from now on */
 
 #endif

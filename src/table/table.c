@@ -212,6 +212,12 @@ void table_inherit(struct table *table, struct table *previous)
     memory_unref(table->memory);
     table->memory = previous->memory;
     table->memory->refs++;
+    if (previous->hold != NULL) {
+        hold_free(&table->hold);
+        table->hold = previous->hold;
+        hold_move(table->hold, table);
+        previous->heir = table_ref(table);
+    }
     if (table->ops->inherit != NULL)
         table->ops->inherit(table, previous);
 }
@@ -224,8 +230,12 @@ void table_follow(struct table *table, const struct table *previous)
 
 void table_flush(struct table *table)
 {
-    if (table->hold != NULL)
+    if (table->hold == NULL)
+        return;
+    if (table->heir == NULL)
         hold_flush(table->hold);
+    else
+        hold_write(table->hold);
 }
 
 struct table *table_ref(struct table *table)
@@ -242,7 +252,9 @@ void table_unref(struct table **ptable)
     if (t == NULL || --t->refs > 0)
         return;
     ev_clear_pending(t->env.loop, &t->deliver);
-    hold_free(&t->hold);
+    if (t->heir == NULL)
+        hold_free(&t->hold);
+    table_unref(&t->heir);
     memory_unref(t->memory);
     free(t->spare);
     free(t->shared);

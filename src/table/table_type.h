@@ -33,8 +33,9 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     struct table_memory *memory;
-    struct hold *hold; /* NULL: writes are not held back */
-    bool shares;       /* lookups of one key that wait at the same time are one fetch */
+    struct hold *hold;  /* NULL: writes are not held back */
+    struct table *heir; /* a reference: since a reload the hold belongs to this one */
+    bool shares;        /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
     struct table_op *spare; /* for the next answer that is known at once; or NULL */
