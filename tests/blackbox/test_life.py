@@ -5,11 +5,33 @@ import pwd
 import signal
 import socket
 import stat
+import subprocess
+import sys
 
 import harness
 from harness import Case, conf_file, echo, http, netstring, url_table
 
 BIND, CONFIG = 71, 78
+
+# Tries, as nobody, to connect to whatever is in a directory until its standard input ends.
+STRANGER = """
+import os, select, socket, sys
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+directory, tried, got_through = sys.argv[1], 0, 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    for name in os.listdir(directory):
+        with socket.socket(socket.AF_UNIX) as client:
+            tried += name != "podop.conf"
+            try:
+                client.connect(os.path.join(directory, name))
+                got_through += 1
+            except OSError:
+                pass
+print(tried, got_through)
+"""
 
 
 class Life(Case):
@@ -60,6 +82,33 @@ class Start(Life):
                     self.assertEqual(oct(stat.S_IMODE(found.st_mode)), oct(mode))
                     podop.stop()
 
+    def test_rights_from_the_first_moment(self):
+        """Whatever name a socket has until then: nobody meets it before it is right, nor without it when it changes.
+        A stranger of another user who tries all names in the directory never gets through."""
+        harness.need(os.geteuid() == 0, "root, to be somebody else")
+        os.chmod(self.dir, 0o755)
+        listen = [{"socket": self.socket, "permissions": mode, "owner": "daemon"} for mode in ("0600", "0660")]
+        config = self.config(listen[0])
+        stranger = subprocess.Popen([sys.executable, "-c", STRANGER, self.dir], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE)
+        self.addCleanup(stranger.communicate)
+        self.assertEqual(stranger.stdout.readline(), b"ready\n")
+        for _ in range(5):
+            podop = self.podop("-c", config)
+            inode = os.stat(self.socket).st_ino
+            for number in range(1, 21):
+                self.config(listen[number % 2])
+                podop.signal(signal.SIGHUP)
+                while os.stat(self.socket).st_ino == inode:  # there is always a file
+                    self.check_serves()  # on which somebody answers
+                inode = os.stat(self.socket).st_ino
+            podop.stop()
+            self.config(listen[0])
+        told, _ = stranger.communicate()
+        tried, got_through = told.split()
+        self.assertGreater(int(tried), 0)
+        self.assertEqual(int(got_through), 0)
+
     def test_owner_and_group(self):
         harness.need(os.geteuid() == 0, "root, to give a socket away")
         user = pwd.getpwnam("nobody")
@@ -105,6 +154,24 @@ class Start(Life):
         self.assertNotIn("0", podop.status_field("Groups"))
         podop.stop()
         self.assertEqual(os.listdir(self.path("run")), [])
+
+    def test_dropped_privileges_do_not_come_back(self):
+        """No capability is left, no id of root's, and the kernel gives neither back to a process without them."""
+        harness.need(os.geteuid() == 0, "root, to drop privileges")
+        os.chmod(self.dir, 0o777)
+        for identity in ({"user": "nobody"}, {"user": "nobody", "group": "nogroup"}, {"user": "65534"}):
+            with self.subTest(**identity):
+                podop = self.podop("-c", self.config(**identity))
+                for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                    self.assertEqual(int(podop.status_field(name)[0], 16), 0, name)
+                self.assertNotIn("0", podop.status_field("Uid") + podop.status_field("Gid") +
+                                 podop.status_field("Groups"))
+                self.check_serves()
+                podop.signal(signal.SIGHUP)
+                podop.wait_log("event=reload ")
+                self.assertEqual(int(podop.status_field("CapPrm")[0], 16), 0)
+                self.assertNotIn("0", podop.status_field("Uid"))
+                podop.stop()
 
     def test_unknown_user(self):
         done = harness.run("PODOP", "-c", self.config(user="no-such-user"))
