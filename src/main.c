@@ -57,16 +57,29 @@ static void on_reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
     server_reload_logged(w->data);
 }
 
-static void run(struct ev_loop *loop, struct server *server)
+static const struct {
+    int number;
+    void (*on_signal)(struct ev_loop *loop, ev_signal *w, int revents);
+} kinds[] = {
+    {SIGTERM, on_stop_signal},
+    {SIGINT, on_stop_signal},
+    {SIGHUP, on_reload_signal},
+};
+
+/* What comes while podop starts waits until it runs: it would leave socket files behind, or what is
+ * read would not be the newest. */
+static void delay_signals(sigset_t *before)
 {
-    static const struct {
-        int number;
-        void (*on_signal)(struct ev_loop *loop, ev_signal *w, int revents);
-    } kinds[] = {
-        {SIGTERM, on_stop_signal},
-        {SIGINT, on_stop_signal},
-        {SIGHUP, on_reload_signal},
-    };
+    sigset_t delayed;
+
+    sigemptyset(&delayed);
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        sigaddset(&delayed, kinds[i].number);
+    sigprocmask(SIG_BLOCK, &delayed, before);
+}
+
+static void run(struct ev_loop *loop, struct server *server, const sigset_t *mask)
+{
     ev_signal watchers[ARRAY_LEN(kinds)];
     sigset_t all;
 
@@ -75,6 +88,7 @@ static void run(struct ev_loop *loop, struct server *server)
         watchers[i].data = server;
         ev_signal_start(loop, &watchers[i]);
     }
+    sigprocmask(SIG_SETMASK, mask, NULL);
     server_run(server);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL); /* what still comes must not spoil an end that is clean */
@@ -104,12 +118,15 @@ static int check(struct ev_loop *loop, const struct config_source *source)
 static int serve(struct ev_loop *loop, const struct config_source *source)
 {
     struct error err = {0};
-    struct server *server = server_new(loop, source, print_fault, NULL, &err);
+    struct server *server;
+    sigset_t mask;
 
+    delay_signals(&mask);
+    server = server_new(loop, source, print_fault, NULL, &err);
     if (server == NULL) {
         return fail(&err);
     }
-    run(loop, server);
+    run(loop, server, &mask);
     server_free(&server);
     return 0;
 }
@@ -122,7 +139,7 @@ int main(int argc, char **argv)
     int status = 0;
 
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* until podop runs: there is nothing to be loaded again */
+    signal(SIGHUP, SIG_IGN); /* until the configuration is read */
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
         fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);
         return EXIT_USAGE;

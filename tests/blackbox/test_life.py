@@ -271,6 +271,22 @@ class Stop(Life):
                 self.assertFalse(os.path.exists(self.socket))
                 self.assertFalse(os.path.exists(self.path("more")))
 
+    def test_signals_at_the_start(self):
+        """As soon as there is a socket, a stop is a clean one, and no reload gets lost."""
+        for number, event in ((signal.SIGTERM, "stopping"), (signal.SIGHUP, "reload")):
+            for _ in range(10):
+                with self.subTest(signal=number.name):
+                    podop = harness.Podop("-c", self.config(), "-v")
+                    self.addCleanup(podop.stop)
+                    while podop.is_running and not os.path.exists(self.socket):
+                        pass
+                    podop.signal(number)
+                    podop.wait_log(f"event={event} ")
+                    if number == signal.SIGHUP:
+                        podop.signal(signal.SIGTERM)
+                    self.assertEqual(podop.wait(), 0)
+                    self.assertFalse(os.path.exists(self.socket))
+
     def test_clients_do_not_keep_it(self):
         podop = self.podop("-c", self.config(shutdown_timeout="1h"))
         idle, used, half = self.client(), self.client(), self.client()
