@@ -108,7 +108,7 @@ class WriteBehind(Write):
         self.check_payload(self.dovecot.wait(increment), "O")
         self.check_payload(writer.wait(commit), "O")
         methods = [method for method, _, _ in self.writes()]
-        self.assertEqual((methods[0], sorted(methods)), ("POST", ["PATCH", "POST", "POST"]))
+        self.assertEqual((methods[0], methods.count("PATCH")), ("POST", 1))
 
     def test_who_waits_for_a_write_that_fails_is_told(self):
         """Whoever is told may write again at once, also to that key."""
