@@ -7,6 +7,7 @@
  * throughput with 7.88 and nine tenths with 8.14. */
 #include "podop/http.h"
 
+#include "http_kept.h"
 #include "http_tls.h"
 #include "podop/buf.h"
 #include "podop/clock.h"
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     KEPT_FDS = 65536,
@@ -57,6 +59,7 @@ struct http {
     struct hash_key tls_key; /* of the names of hosts */
     uint32_t in_flight;
     int kept_fd[KEPT_FDS]; /* of the connection between two ports, by its last call; 0: none */
+    struct http_kept kept; /* those over unix sockets */
 };
 
 struct http_site {
@@ -149,6 +152,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
         ev_init(&s->io, socket_ready);
         s->io.data = s;
         curl_multi_assign(http->multi, fd, s);
+        http_kept_remove(&http->kept, fd);
     }
     ev_io_stop(http->loop, &s->io);
     ev_io_set(&s->io, fd, events);
@@ -242,7 +246,8 @@ static int *kept_fd(struct http *http, long remote_port, long local_port)
 
 /* libcurl before 8.0 asks on a kept connection even where unasked bytes wait to be read, and takes
  * them for the answer. Such a connection is given up before anything is sent, and the call sent
- * again. We know its descriptor from the last call on it, and only peek. */
+ * again. We know its descriptor from the last call on it, and only peek. Unix sockets have no
+ * ports: see http_kept.h. */
 static int on_connected(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
     struct http_call *call = arg;
@@ -253,21 +258,35 @@ static int on_connected(void *arg, char *remote_ip, char *local_ip, int remote_p
     (void)remote_ip;
     (void)local_ip;
     curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-    if (connects > 0 || fd <= 0 || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1)
+    if (connects > 0 || fd <= 0 || call->site->unix_socket != NULL ||
+        recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1)
         return CURL_PREREQFUNC_OK;
     call->is_desynced = true;
     return CURL_PREREQFUNC_ABORT;
 }
 
-static void remember_fd(struct http *http, CURL *easy)
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct http *http = arg;
+
+    http_kept_remove(&http->kept, fd);
+    return close(fd);
+}
+
+static void remember_fd(struct http *http, const struct http_call *call)
 {
     curl_socket_t fd = CURL_SOCKET_BAD;
     long remote_port = 0;
     long local_port = 0;
 
-    curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &fd);
-    curl_easy_getinfo(easy, CURLINFO_PRIMARY_PORT, &remote_port);
-    curl_easy_getinfo(easy, CURLINFO_LOCAL_PORT, &local_port);
+    curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd);
+    if (call->site->unix_socket != NULL) {
+        if (fd != CURL_SOCKET_BAD)
+            http_kept_add(&http->kept, fd);
+        return;
+    }
+    curl_easy_getinfo(call->easy, CURLINFO_PRIMARY_PORT, &remote_port);
+    curl_easy_getinfo(call->easy, CURLINFO_LOCAL_PORT, &local_port);
     *kept_fd(http, remote_port, local_port) = fd;
 }
 
@@ -303,8 +322,11 @@ static CURL *easy_new(struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    if (site->unix_socket != NULL)
+    if (site->unix_socket != NULL) {
         curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, site->unix_socket);
+        curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+        curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, site->http);
+    }
     http_tls_set(easy, &site->tls); /* libcurl shares no connection between certificates */
     return easy;
 }
@@ -408,6 +430,8 @@ static void send_now(struct http_call *call)
         curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
     if (call->method != NULL)
         set_write(call);
+    if (site->unix_socket != NULL)
+        http_kept_end_unusable(&http->kept);
     call->lane->in_flight++;
     http->in_flight++;
     ev_timer_stop(http->loop, &http->idle);
@@ -583,7 +607,7 @@ static void harvest(struct http *http)
             continue;
         }
         if (code == CURLE_OK)
-            remember_fd(http, call->easy);
+            remember_fd(http, call);
         answer = judge(call, code);
         finish(call, &answer); /* msg is gone from here on */
     }
@@ -892,6 +916,7 @@ void http_free(struct http **phttp)
     *phttp = NULL;
     ev_timer_stop(http->loop, &http->idle);
     multi_close(http);
+    http_kept_deinit(&http->kept);
     free(http);
     curl_global_cleanup();
 }

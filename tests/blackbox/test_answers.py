@@ -524,19 +524,59 @@ class Requests(Answers):
 class UnaskedAnswers(Case):
     """A kept connection on which a server said something that nobody asked for is not used any more."""
 
+    LATE = (http(status=404), http('"wrong"'), http(status=408))
+
     def test_late_answer_is_nobody_elses(self):
         self.http = self.backend(default=echo)
         self.serve(url_table(self.http))
         postfix = self.client()
-        for number, late in enumerate((http(status=404), http('"wrong"'), http(status=408))):
+        for number, late in enumerate(self.LATE):
             with self.subTest(late=late):
                 gate, sent = self.http.gate(), self.http.gate()
                 self.http.on(f"/a{number}", (http('"a"'), gate, late, lambda sent=sent: sent.set()))
                 self.check_payload(postfix.ask("t", f"a{number}"), "OK a")
                 gate.set()
-                self.assertTrue(sent.wait(20))
+                self.assertTrue(sent.wait(harness.GUARD))
                 for key in ("b", "c"):
                     self.check_payload(postfix.ask("t", f"{key}{number}"), f"OK {key}{number}")
+
+    def test_late_answer_on_one_of_several_connections(self):
+        """Over TCP and over unix sockets, on which connections have no ports to be told apart by."""
+        paths = self.path("http"), self.path("https")
+        local = [self.backend(unix_path=path, default=echo) for path in paths]
+        remote = self.backend(default=echo)
+        self.serve(url_table(remote, "remote"), url_table(local[0], "local", unix_socket=paths[0]),
+                   url_table(local[1], "other", unix_socket=paths[1]))
+        for table, backend in (("local", local[0]), ("remote", remote)):
+            for victim in range(3):
+                for number, late in enumerate(self.LATE):
+                    with self.subTest(table=table, victim=victim, late=late):
+                        self.check_one_of_three(table, backend, victim, f"{victim}{number}", late)
+
+    def check_one_of_three(self, table, backend, victim, suffix, late):
+        """Three lookups at the same time; then, late, the connection of one of them has an answer too many."""
+        client = self.client()
+        ready, too_late, sent = [backend.gate() for _ in range(3)], backend.gate(), backend.gate()
+        seen = len(backend.requests)
+        for number in range(3):
+            more = (too_late, late, sent.set) if number == victim else ()
+            backend.on(f"/a{number}{suffix}", (ready[number], http('"a"'), *more))
+            client.request(table, f"a{number}{suffix}")
+        backend.wait_requests(seen + 3)
+        for gate in ready:
+            gate.set()
+            self.check_payload(client.read(), "OK a")
+        self.check_payload(client.ask("other", "x"), "OK x")  # another kept connection
+        too_late.set()
+        self.assertTrue(sent.wait(harness.GUARD))
+        hold = backend.gate()
+        for number in range(3):
+            backend.on(f"/b{number}{suffix}", (hold, http(f'"b{number}"')))
+            client.request(table, f"b{number}{suffix}")
+        backend.wait_requests(seen + 6)
+        hold.set()
+        for number in range(3):
+            self.check_payload(client.read(), f"OK b{number}")
 
 
 if __name__ == "__main__":
