@@ -110,6 +110,7 @@ struct table_config {
 
 struct pool_config {
     uint32_t max_connections; /* per backend host */
+    uint32_t max_waiting;     /* for one of them */
     uint32_t idle_timeout_ms;
 };
 

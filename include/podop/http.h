@@ -60,6 +60,7 @@ enum http_outcome {
     HTTP_FAILED,    /* no whole answer came: refused, reset, cut off, not HTTP, no such name, TLS */
     HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
+    HTTP_CROWDED,   /* max_waiting others wait already: nothing was sent */
     HTTP_UNWANTED,  /* its turn in the queue came, and is_wanted said no */
 };
 

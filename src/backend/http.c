@@ -35,6 +35,7 @@ enum {
 /* So many of pool.max_connections are in use; who comes then has to wait. */
 struct http_lane {
     uint32_t in_flight;
+    uint32_t waiting_count;
     struct http_call *waiting, **waiting_last; /* oldest first */
 };
 
@@ -101,7 +102,7 @@ struct http_call {
     ev_prepare offer;          /* never started, only fed: what has come is offered to data */
     ev_tstamp patience;        /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* NULL: always */
-    bool is_unwanted;          /* it has left the queue for that */
+    enum http_outcome unsent;  /* why it ends, as long as nothing was sent */
     bool is_streaming;         /* a 200's body has begun */
     bool is_blocked;           /* by data */
     bool is_paused;            /* libcurl keeps what it reads, until it is told to go on */
@@ -376,6 +377,7 @@ static void dequeue(struct http_call *call)
     else
         call->lane->waiting_last = call->prev_next;
     call->prev_next = NULL;
+    call->lane->waiting_count--;
 }
 
 static void enqueue(struct http_call *call)
@@ -384,6 +386,7 @@ static void enqueue(struct http_call *call)
     call->prev_next = call->lane->waiting_last;
     *call->lane->waiting_last = call;
     call->lane->waiting_last = &call->next;
+    call->lane->waiting_count++;
 }
 
 /* A handle keeps its options from call to call: what differs is set each time, and set back. */
@@ -447,7 +450,7 @@ static void send_waiting(struct http *http, struct http_lane *lane)
         if (call->is_wanted == NULL || call->is_wanted(call->arg)) {
             send_now(call);
         } else {
-            call->is_unwanted = true;
+            call->unsent = HTTP_UNWANTED;
             ev_feed_event(http->loop, &call->deadline, EV_TIMER);
         }
     }
@@ -548,7 +551,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     finish(call, &(struct http_answer){
-                     .outcome = call->is_unwanted ? HTTP_UNWANTED : HTTP_TIMED_OUT,
+                     .outcome = call->easy == NULL ? call->unsent : HTTP_TIMED_OUT,
                      .may_have_arrived = was_sent(call),
                      .is_own_fault = was_queued(call),
                  });
@@ -659,6 +662,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .data = request->data,
         .patience = request->patience_ms / 1000.0,
         .is_wanted = request->is_wanted,
+        .unsent = HTTP_TIMED_OUT,
     };
     memcpy(call->target, request->target, target_bytes);
     buf_init(&call->body, site->max_response);
@@ -676,8 +680,13 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     for (int i = 0; i < HTTP_EXTRA_HEADERS_MAX && request->headers[i] != NULL; i++)
         add_extra_header(call, request->headers[i]);
     ev_timer_start(http->loop, &call->deadline);
-    enqueue(call);
-    send_waiting(http, call->lane);
+    if (call->lane->waiting_count < http->pool.max_waiting) {
+        enqueue(call);
+        send_waiting(http, call->lane);
+    } else {
+        call->unsent = HTTP_CROWDED;
+        ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+    }
     return call;
 }
 

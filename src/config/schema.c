@@ -177,6 +177,8 @@ static const struct setting_group schema_log = {.name = "log", GROUP_OF(log_sett
 static const struct setting pool_settings[] = {
     {"max_connections", SETTING_INTEGER, FIELD(pool_config, max_connections), 1, 10000,
      .default_text = "64", .doc = "to one backend host, all tables together; more requests wait"},
+    {"max_waiting", SETTING_INTEGER, FIELD(pool_config, max_waiting), 1, 1000000,
+     .default_text = "10000", .doc = "for a connection to one backend; further ones fail at once"},
     {"idle_timeout", SETTING_DURATION, FIELD(pool_config, idle_timeout_ms), SECOND, DAY,
      .default_text = "\"60s\"", .doc = "how long an unused connection to a backend stays open"},
 };

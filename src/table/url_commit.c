@@ -284,6 +284,9 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
 
     if (answer->outcome == HTTP_UNWANTED) {
         send_elsewhere(c, URL_LEFT_ALONE);
+    } else if (answer->outcome == HTTP_CROWDED) {
+        url_route_unanswered(&c->route, answer->is_own_fault, URL_CROWDED);
+        send_elsewhere(c, URL_CROWDED);
     } else if (answer->outcome != HTTP_TIMED_OUT) {
         url_route_unanswered(&c->route, answer->is_own_fault, answer->reason);
         send_elsewhere(c, answer->reason);

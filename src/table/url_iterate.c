@@ -274,6 +274,10 @@ static void on_answer(void *arg, const struct http_answer *answer)
         fail(it, REPLY_TEMPORARY, too_large);
         break;
     case HTTP_TIMED_OUT: on_timed_out(it, answer); break;
+    case HTTP_CROWDED:
+        url_route_unanswered(&it->route, answer->is_own_fault, URL_CROWDED);
+        fail_over(it, REPLY_TEMPORARY, URL_CROWDED);
+        break;
     case HTTP_UNWANTED: fail_over(it, REPLY_TEMPORARY, URL_LEFT_ALONE); break;
     case HTTP_FAILED: on_failed(it, answer); break;
     case HTTP_ANSWERED: on_status(it, answer); break;

@@ -377,6 +377,20 @@ class Backend:
         with self._news:
             self.requests.clear()
 
+    def open_connections(self):
+        """How many connections are open."""
+        with self._news:
+            return len(self._sockets)
+
+    def drop(self):
+        """Closes every connection, and nothing else; podop can have seen it."""
+        with self._news:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not self._sockets.intersection(sockets), "the connections are closed")
+
     def stop(self):
         """Closes the listening socket and every connection at once."""
         with self._news:

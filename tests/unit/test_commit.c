@@ -39,7 +39,7 @@ struct writer {
 
 static int setup(void **state)
 {
-    const struct pool_config pool = {8, 60000};
+    const struct pool_config pool = {8, 1000, 60000};
     struct error err = {0};
 
     (void)state;

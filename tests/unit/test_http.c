@@ -153,12 +153,12 @@ static struct http_site *open_site(const char *base, const char *unix_socket)
 
 static void set_pool(uint32_t max_connections, uint32_t idle_timeout_ms)
 {
-    http_set_pool(http, &(struct pool_config){max_connections, idle_timeout_ms});
+    http_set_pool(http, &(struct pool_config){max_connections, 1000, idle_timeout_ms});
 }
 
 static int setup(void **state)
 {
-    const struct pool_config pool = {8, 60000};
+    const struct pool_config pool = {8, 1000, 60000};
     struct error err = {0};
 
     (void)state;
@@ -707,6 +707,32 @@ static void test_http_queue_keeps_its_order(void **state)
     assert_int_equal(backend.accepted, 1);
 }
 
+static void test_http_queue_is_bounded(void **state)
+{
+    struct caller callers[5] = {{0}};
+
+    (void)state;
+    http_set_pool(http, &(struct pool_config){1, 3, 60000});
+    for (int round = 0; round < 2; round++) { /* who has left the queue counts no more */
+        memset(callers, 0, sizeof(callers));
+        for (size_t i = 0; i < ARRAY_LEN(callers); i++)
+            start(&callers[i], "/hold");
+        WAIT_UNTIL(callers[4].answers > 0);
+        assert_outcome(&callers[4], HTTP_CROWDED);
+        http_cancel(&callers[2].call);
+        start(&callers[2], "/hold");
+        for (size_t i = 0; i < 4; i++) {
+            WAIT_UNTIL(backend_holds(&backend, "/hold"));
+            backend_release(&backend, "/hold");
+        }
+        for (size_t i = 0; i < 4; i++) {
+            WAIT_UNTIL(callers[i].answers > 0);
+            assert_body(&callers[i], "/hold");
+        }
+    }
+    ask("/x");
+}
+
 /* Every way to leave the queue: as its first, last, only one, or from between. */
 static void test_http_cancel_in_the_queue(void **state)
 {
@@ -1033,6 +1059,7 @@ int main(void)
         WITH_BACKEND(test_http_deadline_soon_after_the_queue),
         WITH_BACKEND(test_http_no_descriptor),
         WITH_BACKEND(test_http_queue_keeps_its_order),
+        WITH_BACKEND(test_http_queue_is_bounded),
         WITH_BACKEND(test_http_cancel_in_the_queue),
         WITH_BACKEND(test_http_cancel_in_flight),
         WITH_BACKEND(test_http_cancel_before_the_loop_runs),

@@ -33,7 +33,7 @@ struct walker {
 
 static int setup(void **state)
 {
-    const struct pool_config pool = {2, 60000};
+    const struct pool_config pool = {2, 1000, 60000};
     struct error err = {0};
 
     (void)state;

@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 25 + 5 + 4 + 3 + 2);
+    assert_int_equal(count, 8 + 3 + 10 + 25 + 5 + 4 + 3 + 3);
 }
 
 static void test_schema_defaults(void **state)
@@ -135,6 +135,7 @@ static void test_schema_defaults(void **state)
     assert_int_equal(config.log_target, LOG_TARGET_STDERR);
     assert_int_equal(config.shutdown_timeout_ms, 10000);
     assert_int_equal(config.pool.max_connections, 64);
+    assert_int_equal(config.pool.max_waiting, 10000);
     assert_int_equal(config.pool.idle_timeout_ms, 60000);
     schema_set_defaults(&schema_listen, &listener);
     assert_int_equal(listener.mode, MODE_AUTO);
