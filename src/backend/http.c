@@ -18,6 +18,7 @@
 #include <curl/curl.h>
 #include <ev.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ enum {
     HANDLES_TRIM_CALLS = 1024, /* handles that so many calls could do without are freed */
     RECEIVE_BYTES = 16384,     /* libcurl's buffer for one read */
     DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
+    /* A new address is followed within the sum, however busy the connections to the old one are. */
+    NAME_LIFE_S = 30,
+    CONNECTION_LIFE_S = 30, /* where there is a name */
 };
 
 /* So many of pool.max_connections are in use; who comes then has to wait. */
@@ -44,6 +48,7 @@ struct http_host {
     struct http_host *next;
     char *name; /* base URL, unix socket, and what tells TLS settings apart */
     unsigned sites;
+    bool is_unreachable; /* its name may have another address by now */
     struct http_lane calls;
     struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
 };
@@ -71,6 +76,7 @@ struct http_site {
     struct curl_slist *headers;
     struct http_tls tls;
     uint32_t connect_timeout_ms;
+    bool has_name; /* and no address */
     size_t max_response;
     CURL **spare; /* handles for the next calls, until the pool falls idle; as many as were in use
                    * at the same time, so the pool bounds them */
@@ -328,6 +334,8 @@ static CURL *easy_new(struct http_site *site)
         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
         curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, site->http);
     }
+    if (site->has_name)
+        curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
     http_tls_set(easy, &site->tls); /* libcurl shares no connection between certificates */
     return easy;
 }
@@ -429,6 +437,9 @@ static void send_now(struct http_call *call)
     curl_easy_setopt(call->easy, CURLOPT_REQUEST_TARGET, &call->target[0]);
     curl_easy_setopt(call->easy, CURLOPT_MAXAGE_CONN,
                      (long)(http->pool.idle_timeout_ms + 999) / 1000);
+    if (site->has_name)
+        curl_easy_setopt(call->easy, CURLOPT_DNS_CACHE_TIMEOUT,
+                         site->host->is_unreachable ? 0L : (long)NAME_LIFE_S);
     if (call->headers != NULL)
         curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
     if (call->method != NULL)
@@ -611,6 +622,8 @@ static void harvest(struct http *http)
         }
         if (code == CURLE_OK)
             remember_fd(http, call);
+        if (code == CURLE_OK || code == CURLE_COULDNT_CONNECT)
+            call->site->host->is_unreachable = code != CURLE_OK;
         answer = judge(call, code);
         finish(call, &answer); /* msg is gone from here on */
     }
@@ -758,6 +771,19 @@ static void host_unref(struct http *http, struct http_host *host)
     free(host);
 }
 
+static bool has_name(const struct http_site *site)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    char *host = NULL;
+    bool is_name;
+
+    if (site->unix_socket != NULL || curl_url_get(site->url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        return false;
+    is_name = *host != '[' && inet_pton(AF_INET, host, address) != 1;
+    curl_free(host);
+    return is_name;
+}
+
 /* CURLOPT_USERAGENT would be printed into a line of its own for each request, and then again. */
 static struct curl_slist *headers_new(const struct http_site_config *config)
 {
@@ -785,6 +811,7 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
     }
     site->headers = headers_new(config);
     site->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
+    site->has_name = has_name(site);
     site->connect_timeout_ms = config->connect_timeout_ms;
     site->max_response = config->max_response;
     site->tls = config->tls;

@@ -43,9 +43,9 @@ def shown(data):
     return repr(data) if data is None or len(data) <= 200 else f"{data[:120]!r}...({len(data)} bytes)"
 
 
-def wait_until(fact, what):
+def wait_until(fact, what, guard=GUARD):
     """Waits for something only the operating system can tell, such as a file or a count in /proc."""
-    deadline = time.monotonic() + GUARD
+    deadline = time.monotonic() + guard
     while not fact():
         if time.monotonic() > deadline:
             raise AssertionError(f"never happened: {what}")
