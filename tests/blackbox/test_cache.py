@@ -1,7 +1,7 @@
 """The basics of the cache: ttl for values, negative_ttl for misses, never a failure."""
 
 import harness
-from harness import Case, echo, http, netstring, url_table
+from harness import CLOSE, Case, echo, http, netstring, url_table
 
 
 class Cache(Case):
@@ -132,6 +132,89 @@ class Cache(Case):
         self.check_payload(self.postfix.ask("t", "another"), "OK another")
         gate.set()
         self.check_payload(second.read(), "OK x")
+
+    def test_least_recently_used_leaves_first(self):
+        self.start(ttl="1h", max_entries=3)
+        for key in ("a", "b", "c", "a", "d"):
+            self.check_payload(self.postfix.ask("t", key), f"OK {key}")
+        for key, number in (("a", 0), ("c", 0), ("d", 0), ("b", 1), ("a", 1)):
+            with self.subTest(key):
+                self.check_requests(key, f"OK {key}", number)
+
+    def test_bytes_are_bounded(self):
+        """A value too large for all of the cache is answered and not kept, and pushes nothing out."""
+        self.start(ttl="1h", max_bytes="64K")
+        self.http.default = lambda request: http('"%s"' % ("x" * (90_000 if b"huge" in request.target else 10_000)))
+        for number in range(100):
+            self.assertEqual(len(self.postfix.ask("t", f"k{number}")), 10_003)
+        self.check_requests("k99", "OK " + "x" * 10_000, 0)
+        self.check_requests("huge", "OK " + "x" * 90_000, 3)
+        self.http.forget()
+        for number in reversed(range(100)):
+            self.postfix.ask("t", f"k{number}")
+        kept = 100 - len(self.http.requests)
+        self.assertTrue(3 <= kept <= 6, f"{kept} of 100 values were kept")
+
+    def check_stale(self, client, expected):
+        """The value is an answer still, although the backend was asked for another and failed."""
+        self.http.forget()
+
+        def has_failed():
+            self.check_payload(client.ask("t", "k"), expected)
+            return self.http.count("/k") >= 3
+
+        harness.wait_until(has_failed, "the backend is asked in vain")
+
+    def test_stale_answers(self):
+        """Whatever the outage: for values, not for what was never known, and not any more once it is over."""
+        self.start(ttl="1ms", stale="1h")
+        outages = {"status 503": (http(status=503),), "closed": (CLOSE,), "429": (http(status=429),)}
+        for number, (name, outage) in enumerate(outages.items()):
+            with self.subTest(name):
+                self.http.on("/k", http(f'"v{number}"'))
+
+                def is_new():
+                    return self.postfix.ask("t", "k") == b"OK v%d" % number
+
+                harness.wait_until(is_new, "the new value")
+                for key in ("k", f"new{number}"):
+                    self.http.on("/" + key, outage)
+                self.check_stale(self.postfix, f"OK v{number}")
+                self.check_reason(self.postfix.ask("t", f"new{number}"), "TEMP")
+        self.http.stop()
+        for _ in range(100):
+            self.check_payload(self.postfix.ask("t", "k"), "OK v2")
+
+    def test_misses_are_never_stale(self):
+        """That answer would make Postfix reject mail for good."""
+        self.start(ttl="1ms", negative_ttl="1ms", stale="1h")
+        self.http.on("/miss", http(status=404), http(status=503))
+        self.check_payload(self.postfix.ask("t", "miss"), "NOTFOUND ")
+        harness.wait_until(lambda: self.postfix.ask("t", "miss").startswith(b"TEMP"), "the miss expires")
+        self.check_reason(self.postfix.ask("t", "miss"), "TEMP")
+
+    def test_stale_answer_for_a_timeout(self):
+        self.serve(url_table(self.http, timeout="300ms", cache={"ttl": "1ms", "stale": "1h"}))
+        client = self.client()
+        self.check_payload(client.ask("t", "k"), "OK k")
+        self.http.on("/k", (self.http.gate(),))
+        self.http.on("/new", (self.http.gate(),))
+        self.check_stale(client, "OK k")
+        self.check_reason(client.ask("t", "new"), "TIMEOUT")
+
+    def test_stale_answers_end(self):
+        self.start(ttl="1ms", stale="200ms")
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        self.http.on("/k", http(status=503))
+
+        def has_ended():
+            answer = self.postfix.ask("t", "k")
+            if answer == b"OK k":
+                return False
+            self.check_reason(answer, "TEMP")
+            return True
+
+        harness.wait_until(has_ended, "the stale value expires")
 
     def test_no_sharing_without_a_cache(self):
         self.start()
