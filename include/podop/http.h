@@ -66,7 +66,7 @@ enum http_outcome {
 
 struct http_answer {
     enum http_outcome outcome;
-    unsigned status;
+    unsigned status; /* 0: no head of an answer came */
     struct span body;
     const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* when there is no answer: some of the request was sent */

@@ -7,6 +7,7 @@
 #define PODOP_LOG_H
 
 #include "podop/span.h"
+#include "podop/syslog_socket.h"
 
 #include <stdint.h>
 
@@ -19,19 +20,25 @@ struct log {
     enum log_format format;
     enum log_target target;
     bool has_time; /* each line begins with its time; off where the journal adds its own */
-    uint64_t lost; /* lines dropped since the reader of stderr stopped reading; told later */
+    uint64_t lost; /* lines dropped since nobody took them any more; told later */
+    struct syslog_socket syslog;
 };
+
+enum log_kind { LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_THOUSANDTHS };
 
 struct log_field {
-    const char *name;
-    struct span text; /* when is_number is false */
+    const char *name; /* NULL: the field is left out */
+    struct span text; /* of LOG_KIND_TEXT */
     uint64_t number;
-    bool is_number;
+    enum log_kind kind;
 };
 
-#define LOG_SPAN(name, span) ((struct log_field){(name), (span), 0, false})
+#define LOG_SPAN(name, span) ((struct log_field){(name), (span), 0, LOG_KIND_TEXT})
 #define LOG_STR(name, string) LOG_SPAN(name, span_of(string))
-#define LOG_UINT(name, n) ((struct log_field){(name), {NULL, 0}, (n), true})
+#define LOG_UINT(name, n) ((struct log_field){(name), {NULL, 0}, (n), LOG_KIND_NUMBER})
+/* Microseconds, which are shown as milliseconds with three decimals. */
+#define LOG_MS(name, us) ((struct log_field){(name), {NULL, 0}, (us), LOG_KIND_THOUSANDTHS})
+#define LOG_IF(condition, field) ((condition) ? (field) : (struct log_field){0})
 
 /* At least one field. Fields are not evaluated when the level is not written. */
 #define log_at(log, at, event, ...)                                                                \
@@ -48,13 +55,19 @@ struct log_field {
 #define log_debug(log, event, ...) log_at(log, LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 
 void log_init(struct log *log); /* warning, text, stderr */
+void log_deinit(struct log *log);
+/* Connects to the logger where target is syslog: with the rights that podop still has. */
+void log_configure(struct log *log, enum log_level level, enum log_format format,
+                   enum log_target target);
 
-/* Never blocks on stderr: a line that a full pipe cannot take whole is counted and dropped. */
+/* Never blocks: a line that the reader of stderr, or the logger, cannot take whole is counted and
+ * dropped. What is for syslog goes to stderr while there is no logger. */
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count);
 
 struct buf;
-/* The line as it would be written, without time and line feed, appended to out. */
+/* The line as it would be written, without time and line feed, appended to out; without the fields
+ * for which it has no room. */
 void log_format_line(struct buf *out, enum log_format format, enum log_level level,
                      const char *event, const struct log_field *fields, size_t count);
 

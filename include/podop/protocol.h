@@ -10,6 +10,15 @@
 
 #include <stdint.h>
 
+/* Fields of the log line of a request: status, reason, cache and http_status, as far as there are
+ * such. */
+#define LOG_REPLY(r)                                                                               \
+    LOG_STR("status", reply_status_name((r)->status)),                                             \
+        LOG_IF((r)->reason.len > 0, LOG_SPAN("reason", (r)->reason)),                              \
+        LOG_IF((r)->source != REPLY_NOT_LOOKED_UP,                                                 \
+               LOG_STR("cache", reply_source_name((r)->source))),                                  \
+        LOG_IF((r)->http_status != 0, LOG_UINT("http_status", (r)->http_status))
+
 /* What all sessions of one listener share; each holds a reference. A reload changes it between
  * callbacks, so a session reads it anew for each request and keeps nothing of it, but for a table
  * together with the serial. */

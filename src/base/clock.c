@@ -15,6 +15,14 @@ uint64_t clock_now_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 uint64_t clock_coarse_ms(void)
 {
     return read_ms(CLOCK_MONOTONIC_COARSE);

@@ -11,11 +11,11 @@
 
 enum {
     LINE_BYTES_MAX = 4096, /* PIPE_BUF: a pipe takes so much whole or not at all */
-    FIELD_BYTES_MAX = 600, /* of a value; the rest is cut and "..." says so */
+    FIELD_BYTES_MAX = 600, /* of a value; the rest is cut and "..." says so, which no value that is
+                            * whole is long enough to forge */
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
-static const int syslog_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
 void log_init(struct log *log)
 {
@@ -23,6 +23,23 @@ void log_init(struct log *log)
         .level = LOG_LEVEL_WARNING,
         .has_time = getenv("JOURNAL_STREAM") == NULL,
     };
+}
+
+void log_deinit(struct log *log)
+{
+    syslog_socket_close(&log->syslog);
+}
+
+void log_configure(struct log *log, enum log_level level, enum log_format format,
+                   enum log_target target)
+{
+    log->level = level;
+    log->format = format;
+    log->target = target;
+    switch (target) {
+    case LOG_TARGET_STDERR: syslog_socket_close(&log->syslog); return;
+    case LOG_TARGET_SYSLOG: syslog_socket_open(&log->syslog); return;
+    }
 }
 
 static bool is_plain(struct span text)
@@ -36,52 +53,87 @@ static bool is_plain(struct span text)
     return text.len > 0;
 }
 
-/* U+0080 to U+009F command a terminal just as the bytes below 0x20 do. */
-static bool is_c1_control(struct span utf8_char)
+/* The code point of a sequence that span_utf8_char() found well-formed. */
+static uint32_t code_point(struct span utf8_char)
 {
-    return utf8_char.len == 2 && (unsigned char)utf8_char.ptr[0] == 0xc2 &&
-           (unsigned char)utf8_char.ptr[1] < 0xa0;
+    const unsigned char *p = (const unsigned char *)utf8_char.ptr;
+    uint32_t code = utf8_char.len == 1 ? p[0] : p[0] & (0xffU >> (utf8_char.len + 1));
+
+    for (size_t i = 1; i < utf8_char.len; i++)
+        code = code << 6 | (p[i] & 0x3fU);
+    return code;
+}
+
+/* What a terminal or a reader of lines acts upon: controls, U+0080 to U+009F among them, the
+ * separators of lines and paragraphs, and what turns the direction of writing around. */
+static bool is_acted_upon(uint32_t code)
+{
+    return code < ' ' || (code >= 0x7f && code <= 0x9f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
+/* One character as JSON spells it, or one byte as text does; len is 0 for what is no UTF-8. The
+ * result is how many bytes of it are used up. */
+static size_t add_code(struct buf *out, enum log_format format, struct span utf8_char)
+{
+    char code[8];
+
+    if (format == LOG_FORMAT_JSON)
+        snprintf(code, sizeof(code), "\\u%04x",
+                 utf8_char.len == 0 ? 0xfffdU : (unsigned)code_point(utf8_char) & 0xffffU);
+    else
+        snprintf(code, sizeof(code), "\\x%02x", (unsigned char)*utf8_char.ptr);
+    buf_add(out, span_of(code));
+    return format == LOG_FORMAT_JSON && utf8_char.len > 0 ? utf8_char.len : 1;
 }
 
 /* Inside of quotes, for both formats: only what neither a terminal nor a parser acts upon stays. */
 static void add_escaped(struct buf *out, enum log_format format, struct span text)
 {
-    struct span shown = {text.ptr, text.len < FIELD_BYTES_MAX ? text.len : FIELD_BYTES_MAX};
-    char code[8];
+    struct span rest = {text.ptr, text.len < FIELD_BYTES_MAX ? text.len : FIELD_BYTES_MAX};
 
-    for (size_t i = 0, len; i < shown.len; i += len) {
-        unsigned char byte = (unsigned char)shown.ptr[i];
+    while (rest.len > 0) {
+        struct span utf8_char = {rest.ptr, span_utf8_char(rest)};
+        size_t used = utf8_char.len;
 
-        len = span_utf8_char(span_skip(shown, i));
-        if (byte == '"' || byte == '\\') {
-            buf_add_char(out, '\\');
-            buf_add_char(out, (char)byte);
-        } else if (len > 0 && byte >= ' ' && byte != 0x7f &&
-                   !is_c1_control((struct span){shown.ptr + i, len})) {
-            buf_add(out, (struct span){shown.ptr + i, len});
-        } else if (format == LOG_FORMAT_JSON) {
-            snprintf(code, sizeof(code), "\\u%04x",
-                     len == 0   ? 0xfffdU
-                     : len == 2 ? (unsigned char)shown.ptr[i + 1]
-                                : byte);
-            buf_add(out, span_of(code));
+        if (used == 0 || is_acted_upon(code_point(utf8_char))) {
+            used = add_code(out, format, utf8_char);
         } else {
-            len = 1;
-            snprintf(code, sizeof(code), "\\x%02x", byte);
-            buf_add(out, span_of(code));
+            if (*rest.ptr == '"' || *rest.ptr == '\\')
+                buf_add_char(out, '\\');
+            buf_add(out, utf8_char);
         }
-        if (len == 0)
-            len = 1;
+        rest = span_skip(rest, used);
     }
-    if (shown.len < text.len)
+    if (text.len > FIELD_BYTES_MAX)
         buf_add(out, SPAN("..."));
+}
+
+static void add_value(struct buf *out, enum log_format format, const struct log_field *field)
+{
+    char decimals[8];
+
+    switch (field->kind) {
+    case LOG_KIND_NUMBER: buf_add_uint(out, field->number); return;
+    case LOG_KIND_THOUSANDTHS:
+        snprintf(decimals, sizeof(decimals), ".%03u", (unsigned)(field->number % 1000));
+        buf_add_uint(out, field->number / 1000);
+        buf_add(out, span_of(decimals));
+        return;
+    case LOG_KIND_TEXT: break;
+    }
+    if (format == LOG_FORMAT_TEXT && field->text.len < FIELD_BYTES_MAX && is_plain(field->text)) {
+        buf_add(out, field->text);
+    } else {
+        buf_add_char(out, '"');
+        add_escaped(out, format, field->text);
+        buf_add_char(out, '"');
+    }
 }
 
 static void add_field(struct buf *out, enum log_format format, const struct log_field *field)
 {
-    bool is_json = format == LOG_FORMAT_JSON;
-
-    if (is_json) {
+    if (format == LOG_FORMAT_JSON) {
         buf_add(out, SPAN(",\""));
         buf_add(out, span_of(field->name));
         buf_add(out, SPAN("\":"));
@@ -90,15 +142,7 @@ static void add_field(struct buf *out, enum log_format format, const struct log_
         buf_add(out, span_of(field->name));
         buf_add_char(out, '=');
     }
-    if (field->is_number) {
-        buf_add_uint(out, field->number);
-    } else if (!is_json && field->text.len < FIELD_BYTES_MAX && is_plain(field->text)) {
-        buf_add(out, field->text);
-    } else {
-        buf_add_char(out, '"');
-        add_escaped(out, format, field->text);
-        buf_add_char(out, '"');
-    }
+    add_value(out, format, field);
 }
 
 void log_format_line(struct buf *out, enum log_format format, enum log_level level,
@@ -115,11 +159,12 @@ void log_format_line(struct buf *out, enum log_format format, enum log_level lev
     for (size_t i = 0; i < count; i++) {
         size_t before = out->len;
 
+        if (fields[i].name == NULL)
+            continue;
         add_field(out, format, &fields[i]);
         if (out->is_over) { /* never half a field: the line stays one that can be parsed */
             out->is_over = false;
             out->len = before;
-            return;
         }
     }
 }
@@ -139,6 +184,22 @@ static void add_time(struct buf *line, enum log_format format)
     buf_add(line, format == LOG_FORMAT_JSON ? SPAN("\",") : SPAN(" "));
 }
 
+static void add_line(struct buf *line, const struct log *log, bool has_time, enum log_level level,
+                     const char *event, const struct log_field *fields, size_t count)
+{
+    bool is_json = log->format == LOG_FORMAT_JSON;
+
+    line->max -= 2; /* room for "}\n" */
+    if (is_json)
+        buf_add_char(line, '{');
+    if (has_time)
+        add_time(line, log->format);
+    log_format_line(line, log->format, level, event, fields, count);
+    line->max += 2;
+    if (is_json)
+        buf_add_char(line, '}');
+}
+
 static void write_stderr(struct log *log, struct span line)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -148,34 +209,47 @@ static void write_stderr(struct log *log, struct span line)
         log->lost++;
 }
 
+/* false: there is no logger. */
+static bool write_syslog(struct log *log, enum log_level level, struct span line)
+{
+    static const int severities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+
+    switch (syslog_socket_send(&log->syslog, severities[level], line)) {
+    case SYSLOG_ABSENT: return false;
+    case SYSLOG_LOST: log->lost++; return true;
+    case SYSLOG_TAKEN: return true;
+    }
+    return true;
+}
+
+static void tell_lost(struct log *log)
+{
+    const uint64_t lost = log->lost;
+
+    log->lost = 0;
+    log_write(log, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost), 1);
+    if (log->lost > 0) /* still nobody takes them: that line is no loss to tell of */
+        log->lost = lost;
+}
+
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count)
 {
-    bool is_json = log->format == LOG_FORMAT_JSON;
     struct buf line;
 
-    if (log->lost > 0 && strcmp(event, "log_lines_lost") != 0) {
-        const uint64_t lost = log->lost;
-
-        log->lost = 0;
-        log_write(log, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost), 1);
-        if (log->lost > 0) /* still nobody reads: that line is no loss to tell of */
-            log->lost = lost;
-    }
-    buf_init(&line, LINE_BYTES_MAX - 2); /* room for "}\n" */
-    if (is_json)
-        buf_add_char(&line, '{');
-    if (log->has_time && log->target == LOG_TARGET_STDERR)
-        add_time(&line, log->format);
-    log_format_line(&line, log->format, level, event, fields, count);
-    line.max += 2;
-    if (is_json)
-        buf_add_char(&line, '}');
+    if (log->lost > 0 && strcmp(event, "log_lines_lost") != 0)
+        tell_lost(log);
+    buf_init(&line, LINE_BYTES_MAX);
     if (log->target == LOG_TARGET_SYSLOG) {
-        syslog(LOG_MAIL | syslog_priorities[level], "%.*s", (int)line.len, line.ptr);
-    } else {
-        buf_add_char(&line, '\n');
-        write_stderr(log, buf_span(&line));
+        add_line(&line, log, false, level, event, fields, count);
+        if (write_syslog(log, level, buf_span(&line))) {
+            buf_deinit(&line);
+            return;
+        }
+        buf_clear(&line);
     }
+    add_line(&line, log, log->has_time, level, event, fields, count);
+    buf_add_char(&line, '\n');
+    write_stderr(log, buf_span(&line));
     buf_deinit(&line);
 }

@@ -14,8 +14,8 @@ void outage_failed(struct outage *o, struct log *log, const char *table, const c
     } else if (now_ms - o->told_at_ms >= TELL_EVERY_MS) {
         log_warning(log, "backend_still_fails", LOG_STR("table", table),
                     LOG_STR("backend", backend), LOG_SPAN("reason", reason),
-                    LOG_UINT("failed", o->failures),
-                    LOG_UINT("seconds", (now_ms - o->since_ms) / 1000));
+                    LOG_UINT("seconds", (now_ms - o->since_ms) / 1000),
+                    LOG_UINT("failed", o->failures));
     } else {
         return;
     }
@@ -28,7 +28,7 @@ void outage_worked(struct outage *o, struct log *log, const char *table, const c
     if (o->since_ms == 0 || now_ms - o->failed_at_ms < WELL_AFTER_MS)
         return;
     log_warning(log, "backend_recovered", LOG_STR("table", table), LOG_STR("backend", backend),
-                LOG_UINT("failed", o->failures),
-                LOG_UINT("seconds", (now_ms - o->since_ms) / 1000));
+                LOG_UINT("seconds", (now_ms - o->since_ms) / 1000),
+                LOG_UINT("failed", o->failures));
     *o = (struct outage){0};
 }

@@ -70,9 +70,10 @@ struct dict_request {
     bool was_behind_write;
     bool is_finished; /* answered, but its answer waits for its turn */
     uint64_t arrived_at_ms;
-    struct table_key key; /* of a lookup or iteration, in name */
-    struct span name;     /* as the client wrote it, in bytes */
-    struct span more;     /* further paths to iterate, each with a NUL before it */
+    uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
+    struct table_key key;   /* of a lookup or iteration, in name */
+    struct span name;       /* as the client wrote it, in bytes */
+    struct span more;       /* further paths to iterate, each with a NUL before it */
     struct span user;
     struct iterate_options options;
     bool is_exact;
@@ -246,11 +247,17 @@ static void log_answer(const struct dict_request *r, const struct reply *reply)
     static const char *const events[] = {
         [REQUEST_LOOKUP] = "lookup", [REQUEST_ITERATE] = "iterate", [REQUEST_COMMIT] = "commit"};
     const struct dict_session *s = r->session;
+    const struct transaction *t = r->changes;
+    struct span user = t == NULL ? r->user : span_of(t->user);
+    struct span key = t == NULL ? r->name : t->count == 0 ? SPAN("") : t->changes[0].key.key;
 
+    if (r->arrived_at_us == 0) /* it came before the log was told to show such */
+        return;
     log_debug(s->io.service->log, events[r->kind], LOG_UINT("conn", s->io.conn),
-              LOG_STR("proto", "dict"), LOG_SPAN("table", s->name), LOG_SPAN("key", r->name),
-              LOG_STR("status", reply_status_name(reply->status)),
-              LOG_SPAN("reason", reply->reason), LOG_UINT("ms", clock_now_ms() - r->arrived_at_ms));
+              LOG_STR("proto", "dict"), LOG_SPAN("table", s->name),
+              LOG_IF(user.len > 0, LOG_SPAN("user", user)), LOG_SPAN("key", key),
+              LOG_IF(t != NULL, LOG_UINT("changes", t->count)), LOG_REPLY(reply),
+              LOG_MS("ms", clock_now_us() - r->arrived_at_us));
 }
 
 /* Writes the answer, or its last line, and r is gone. */
@@ -435,7 +442,7 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
                                         bool is_owed, struct span name, struct span user)
 {
     struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
-    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG; /* with the time it took */
+    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG;
 
     if (s->table_serial != s->io.service->serial)
         find_table(s);
@@ -444,7 +451,8 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
         .table = s->table == NULL ? NULL : table_ref(s->table),
         .kind = kind,
         .is_owed = is_owed,
-        .arrived_at_ms = is_logged ? clock_now_ms() : clock_coarse_ms(),
+        .arrived_at_ms = clock_coarse_ms(),
+        .arrived_at_us = is_logged ? clock_now_us() : 0,
         .name = {r->bytes, name.len},
         .user = {r->bytes + name.len, user.len},
         .prev_next = s->last,

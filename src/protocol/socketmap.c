@@ -26,8 +26,8 @@ struct socketmap_request {
     struct owed owed;
     struct socketmap_session *session;
     struct table_op *op;
-    uint64_t started_at_ms;
-    struct span table, key; /* copies, for the debug log; NULL pointers at other levels */
+    uint64_t started_at_us; /* for the debug log, as the copies are; 0 at other levels */
+    struct span table, key; /* NULL pointers at other levels */
 };
 
 static struct socketmap_session *session_of(struct session *session)
@@ -131,10 +131,11 @@ static void answer(struct socketmap_request *r, const char *table, const struct 
     struct socketmap_session *s = r->session;
     const struct service *service = s->io.service;
 
-    log_debug(service->log, "lookup", LOG_UINT("conn", s->io.conn), LOG_STR("proto", "socketmap"),
-              LOG_SPAN("table", r->table), LOG_SPAN("key", r->key),
-              LOG_STR("status", reply_status_name(reply->status)),
-              LOG_SPAN("reason", reply->reason), LOG_UINT("ms", clock_now_ms() - r->started_at_ms));
+    if (r->started_at_us != 0) /* 0: it came before the log was told to show such */
+        log_debug(service->log, "lookup", LOG_UINT("conn", s->io.conn),
+                  LOG_STR("proto", "socketmap"), LOG_SPAN("table", r->table),
+                  LOG_SPAN("key", r->key), LOG_REPLY(reply),
+                  LOG_MS("ms", clock_now_us() - r->started_at_us));
     encode(owed_begin(&s->owed, &r->owed), reply, table, service->listen->max_reply);
     owed_end(&s->owed, &r->owed);
 }
@@ -159,7 +160,7 @@ static struct socketmap_request *request_new(struct socketmap_session *s, struct
     if (is_logged) {
         memcpy(r + 1, payload.ptr, payload.len);
         r->table = (struct span){(const char *)(r + 1), payload.len};
-        r->started_at_ms = clock_now_ms();
+        r->started_at_us = clock_now_us();
     }
     owed_add(&s->owed, &r->owed);
     return r;

@@ -40,9 +40,7 @@ struct server {
 
 static void log_as_configured(struct log *log, const struct config *config)
 {
-    log->level = config->log_level;
-    log->format = config->log_format;
-    log->target = config->log_target;
+    log_configure(log, config->log_level, config->log_format, config->log_target);
 }
 
 static struct router *open_tables(struct server *s, struct config *config, config_report_fn *report,
@@ -343,5 +341,6 @@ void server_free(struct server **pserver)
     coprocesses_free(&s->coprocesses);
     http_free(&s->http);
     config_unref(&s->config);
+    log_deinit(&s->log);
     free(s);
 }

@@ -26,14 +26,10 @@ static void commit_end(struct commit *c, const struct reply *reply)
 static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
 {
     struct commit *c = w->data;
-    const struct reply reply = {
-        .status = c->status,
-        .reason = c->reason == NULL ? SPAN("") : span_of(c->reason),
-    };
 
     (void)loop;
     (void)revents;
-    commit_end(c, &reply);
+    commit_end(c, &c->ended);
 }
 
 void commit_finish(struct commit *c, const struct reply *reply)
@@ -42,8 +38,9 @@ void commit_finish(struct commit *c, const struct reply *reply)
         commit_end(c, reply);
         return;
     }
-    c->status = reply->status; /* the caller has not returned yet: later */
+    c->ended = *reply; /* the caller has not returned yet: later */
     c->reason = xmemdup0(reply->reason.ptr, reply->reason.len);
+    c->ended.reason.ptr = c->reason;
     c->is_ended = true;
     ev_feed_event(c->table->env.loop, &c->ready, EV_CUSTOM);
 }
@@ -113,7 +110,7 @@ void table_commit(struct table *table, const struct transaction *transaction, co
 
     if (is_allowed(c)) {
         if (table->hold != NULL && hold_take(table->hold, transaction))
-            commit_finish(c, &(struct reply){.status = REPLY_FOUND});
+            commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_HELD});
         else if (table->hold == NULL || !hold_delays(table->hold, c))
             table->ops->commit(c);
     }
@@ -131,9 +128,10 @@ void commits_abort(struct commits *commits)
             hold_forget_commit(c->table->hold, c);
         else if (!is_ended && c->table->ops->abort_commit != NULL)
             c->table->ops->abort_commit(c);
-        commit_end(c, &(struct reply){.status = is_ended ? c->status : REPLY_UNCERTAIN,
-                                      .reason = is_ended && c->reason != NULL
-                                                    ? span_of(c->reason)
-                                                    : SPAN("podop stopped")});
+        if (is_ended)
+            commit_end(c, &c->ended);
+        else
+            commit_end(c,
+                       &(struct reply){.status = REPLY_UNCERTAIN, .reason = SPAN("podop stopped")});
     }
 }

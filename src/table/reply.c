@@ -12,3 +12,18 @@ const char *reply_status_name(enum reply_status status)
     }
     return "unknown";
 }
+
+const char *reply_source_name(enum reply_source source)
+{
+    switch (source) {
+    case REPLY_NOT_LOOKED_UP: return NULL;
+    case REPLY_FROM_CACHE: return "fresh";
+    case REPLY_STALE: return "stale";
+    case REPLY_ABSENT: return "absent";
+    case REPLY_NO_CACHE: return "off";
+    case REPLY_JOINED: return "joined";
+    case REPLY_HELD: return "held";
+    case REPLY_SKIPPED: return "skipped";
+    }
+    return NULL;
+}

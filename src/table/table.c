@@ -30,9 +30,9 @@ struct table_op {
     struct table_op *next, **prev_next; /* in the fetch's list or among those that are ready */
     table_done_fn *done;
     void *arg;
-    struct reply reply;
-    char *reply_bytes; /* what reply points to, unless that is behind this struct */
-    bool is_usual;     /* USUAL_REPLY_BYTES are */
+    struct reply reply; /* its source is known when the op begins */
+    char *reply_bytes;  /* what reply points to, unless that is behind this struct */
+    bool is_usual;      /* USUAL_REPLY_BYTES are */
 };
 
 static void list_init(struct op_list *list)
@@ -344,6 +344,8 @@ static void op_answer(struct table_op *op, const struct reply *reply, char *memo
     op->reply.dict_value =
         is_one_value(reply) ? op->reply.map_value : append(&memory, reply->dict_value);
     op->reply.reason = append(&memory, reply->reason);
+    op->reply.source = reply->source;
+    op->reply.http_status = reply->http_status;
     list_add(&t->ready, op);
     if (!ev_is_pending(&t->deliver))
         ev_feed_event(t->env.loop, &t->deliver, EV_CUSTOM);
@@ -403,9 +405,10 @@ void table_forget(struct table *t, const struct transaction *transaction)
     }
 }
 
-static void op_wait(struct table_op *op, struct fetch *fetch)
+static void op_wait(struct table_op *op, struct fetch *fetch, enum reply_source source)
 {
     op->fetch = fetch;
+    op->reply.source = source;
     list_add(&fetch->waiting, op);
 }
 
@@ -468,8 +471,11 @@ static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_
     struct reply stale;
 
     if (is_outage(reply->status) &&
-        cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) == CACHE_STALE)
+        cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) == CACHE_STALE) {
+        stale.source = REPLY_STALE;
+        stale.http_status = reply->http_status;
         *reply = stale;
+    }
 }
 
 void fetch_finish(struct fetch *fetch, const struct reply *answer)
@@ -489,6 +495,8 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
         struct table_op *op = fetch->waiting.first;
 
         op_leave(op);
+        if (reply.status == answer->status)
+            reply.source = op->reply.source;
         /* Later, when the caller has not been given op yet, or when the reply is the cache's own,
          * which the first of them to ask for more would change under the others. */
         if (fetch->is_starting || reply.status != answer->status) {
@@ -536,11 +544,11 @@ static void ask(struct table_op *op, const struct table_key *key, struct span id
     struct fetch *fetch = find_shared(t, identity);
 
     if (fetch != NULL) {
-        op_wait(op, fetch);
+        op_wait(op, fetch, REPLY_JOINED);
         return;
     }
     fetch = fetch_new(t, key, identity);
-    op_wait(op, fetch);
+    op_wait(op, fetch, t->memory->cache == NULL ? REPLY_NO_CACHE : REPLY_ABSENT);
     t->ops->start(fetch);
     if (op->fetch != NULL)
         fetch->is_starting = false;
@@ -557,6 +565,7 @@ static struct table_op *answer_held(struct table *t, const struct change *held, 
     buf_init(&scratch, SIZE_MAX);
     if (held->kind == CHANGE_SET)
         t->ops->read_back(t, held->value, &scratch, &reply);
+    reply.source = REPLY_HELD;
     op = op_new_answered(t, done, arg, &reply);
     buf_deinit(&scratch);
     return op;
@@ -566,15 +575,18 @@ static struct table_op *look_up(struct table *t, const struct table_key *key, st
                                 table_done_fn *done, void *arg)
 {
     const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
-    struct reply reply = {.status = REPLY_MISS};
+    struct reply reply = {.status = REPLY_MISS, .source = REPLY_SKIPPED};
     struct table_op *op;
 
     if (held != NULL)
         return answer_held(t, held, done, arg);
-    if (table_skips(t, key->key) ||
-        (t->memory->cache != NULL &&
-         cache_get(t->memory->cache, identity, clock_coarse_ms(), &reply) == CACHE_FRESH))
+    if (table_skips(t, key->key))
         return op_new_answered(t, done, arg, &reply);
+    if (t->memory->cache != NULL &&
+        cache_get(t->memory->cache, identity, clock_coarse_ms(), &reply) == CACHE_FRESH) {
+        reply.source = REPLY_FROM_CACHE;
+        return op_new_answered(t, done, arg, &reply);
+    }
     op = op_new(t, done, arg);
     ask(op, key, identity);
     return op;

@@ -67,8 +67,8 @@ struct commit {
     ev_prepare ready;            /* never started, only fed */
     struct commit *next_delayed; /* behind a write that is held back: hold.c */
     bool is_starting, is_ended, is_delayed, is_failing;
-    enum reply_status status; /* once it has ended */
-    char *reason;
+    struct reply ended; /* how, once it has */
+    char *reason;       /* of ended */
 };
 
 /* One walk below a path. A type's struct begins with this one. */

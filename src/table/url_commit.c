@@ -19,9 +19,9 @@ static void fail(struct url_commit *c, enum reply_status status, const char *why
     char text[TABLE_REASON_BYTES];
 
     url_route_drop(&c->route);
-    commit_finish(
-        &c->base,
-        &(struct reply){.status = status, .reason = table_reason(c->base.table, text, "%s", why)});
+    commit_finish(&c->base, &(struct reply){.status = status,
+                                            .reason = table_reason(c->base.table, text, "%s", why),
+                                            .http_status = c->http_status});
 }
 
 static void add_value(struct buf *out, enum value_form form, struct span value)
@@ -218,8 +218,8 @@ static void make_next(struct url_commit *c)
     const struct transaction *t = c->base.transaction;
 
     if (c->next == t->count) {
-        commit_finish(&c->base,
-                      &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND});
+        commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
+                                                .http_status = c->http_status});
     } else if (!url_route_is_open(&c->route) && !url_route_take(&c->route, c->route.begin)) {
         url_route_found_none(&c->route);
         fail(c, REPLY_TEMPORARY, URL_LEFT_ALONE);
@@ -302,6 +302,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     struct url_commit *c = arg;
 
     c->call = NULL;
+    c->http_status = answer->status;
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {

@@ -27,7 +27,7 @@ static void fail(struct url_iteration *it, enum reply_status status, const char 
 /* The end, when it has come. Not from within the call's own callback: it may be cancelled here. */
 static void finish_if_over(struct url_iteration *it)
 {
-    struct reply reply = {.status = REPLY_FOUND};
+    struct reply reply = {.status = REPLY_FOUND, .http_status = it->http_status};
 
     if (it->is_list && it->is_read && it->rest.len == 0 && !it->is_enough &&
         it->items.phase != JSON_ITEMS_END)
@@ -267,6 +267,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     struct url_iteration *it = arg;
 
     it->call = NULL;
+    it->http_status = answer->status;
     it->is_read = true;
     switch (answer->outcome) {
     case HTTP_TOO_LARGE:

@@ -16,6 +16,7 @@ struct url_fetch {
     struct url_route route;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
+    unsigned http_status; /* of the last call; 0: it had no answer */
     char *target;
 };
 
@@ -97,10 +98,13 @@ const char *url_table_user_header(const struct table_key *key, struct buf *text)
 
 static void finish(struct url_fetch *f, const struct reply *reply)
 {
+    struct reply told = *reply;
+
+    told.http_status = f->http_status;
     url_route_drop(&f->route); /* where nothing was told of it, nothing was learnt */
     free(f->target);
     f->target = NULL;
-    fetch_finish(&f->base, reply);
+    fetch_finish(&f->base, &told);
 }
 
 static void fail(struct url_fetch *f, enum reply_status status, const char *why)
@@ -293,6 +297,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     char why[80];
 
     f->call = NULL;
+    f->http_status = answer->status;
     switch (answer->outcome) {
     case HTTP_ANSWERED:
         if (!url_table_is_failure(url_table_of(f->base.table), answer->status)) {

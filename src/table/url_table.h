@@ -41,6 +41,7 @@ struct url_commit {
     uint64_t deadline_at_ms;
     bool has_missed; /* an increment met no such key */
     struct http_call *call;
+    unsigned http_status; /* of the last call; 0: it had no answer */
 };
 
 /* A name whose value is asked for. */
@@ -67,6 +68,7 @@ struct url_iteration {
     struct buf rest;
     char *failure; /* NULL: none so far */
     enum reply_status failure_status;
+    unsigned http_status; /* of the last call; 0: it had no answer */
 };
 
 /* The path and query that key is asked at, to be freed; NULL unless it is URL_TARGET_OK. */

@@ -243,18 +243,26 @@ static void test_cache_any_bytes(void **state)
         struct reply reply;
         size_t bytes;
     } cases[] = {
-        {{"", 0}, {REPLY_FOUND, {"", 0}, {"", 0}, {NULL, 0}, false, 0}, 0},
-        {{"\0", 1}, {REPLY_FOUND, {"zero", 4}, {"zero", 4}, {NULL, 0}, false, 0}, 5},
-        {{"\0\0", 2}, {REPLY_FOUND, {"\0\0\0", 3}, {"\0\0\0", 3}, {NULL, 0}, false, 0}, 5},
-        {{"a", 1}, {REPLY_FOUND, {"1", 1}, {"1", 1}, {NULL, 0}, false, 0}, 2},
-        {{"a\0", 2}, {REPLY_FOUND, {NULL, 0}, {NULL, 0}, {NULL, 0}, false, 0}, 2},
-        {{"a\0b", 3}, {REPLY_FOUND, {"x,y", 3}, {"[\"x\",\"y\"]", 9}, {NULL, 0}, false, 0}, 15},
-        {{"a\0c", 3}, {REPLY_FOUND, {"", 0}, {"[]", 2}, {NULL, 0}, false, 0}, 5},
-        {{"A", 1}, {REPLY_FOUND, {"m", 1}, {"", 0}, {NULL, 0}, false, 0}, 2},
-        {{"\xff\xfe", 2}, {REPLY_FOUND, {"ab", 2}, {"cd", 2}, {NULL, 0}, false, 0}, 6},
-        {{"b", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"404", 3}, false, 0}, 4},
-        {{"c", 1}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {NULL, 0}, false, 0}, 1},
-        {{"a@b.example", 11}, {REPLY_MISS, {NULL, 0}, {NULL, 0}, {"n\0n", 3}, false, 0}, 14},
+        {{"", 0}, {.status = REPLY_FOUND, .map_value = {"", 0}, .dict_value = {"", 0}}, 0},
+        {{"\0", 1},
+         {.status = REPLY_FOUND, .map_value = {"zero", 4}, .dict_value = {"zero", 4}},
+         5},
+        {{"\0\0", 2},
+         {.status = REPLY_FOUND, .map_value = {"\0\0\0", 3}, .dict_value = {"\0\0\0", 3}},
+         5},
+        {{"a", 1}, {.status = REPLY_FOUND, .map_value = {"1", 1}, .dict_value = {"1", 1}}, 2},
+        {{"a\0", 2}, {.status = REPLY_FOUND, .map_value = {NULL, 0}, .dict_value = {NULL, 0}}, 2},
+        {{"a\0b", 3},
+         {.status = REPLY_FOUND, .map_value = {"x,y", 3}, .dict_value = {"[\"x\",\"y\"]", 9}},
+         15},
+        {{"a\0c", 3}, {.status = REPLY_FOUND, .map_value = {"", 0}, .dict_value = {"[]", 2}}, 5},
+        {{"A", 1}, {.status = REPLY_FOUND, .map_value = {"m", 1}, .dict_value = {"", 0}}, 2},
+        {{"\xff\xfe", 2},
+         {.status = REPLY_FOUND, .map_value = {"ab", 2}, .dict_value = {"cd", 2}},
+         6},
+        {{"b", 1}, {.status = REPLY_MISS, .reason = {"404", 3}}, 4},
+        {{"c", 1}, {.status = REPLY_MISS}, 1},
+        {{"a@b.example", 11}, {.status = REPLY_MISS, .reason = {"n\0n", 3}}, 14},
     };
     const size_t besides = overhead();
     struct cache *cache = cache_new(&roomy);

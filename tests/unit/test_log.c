@@ -5,6 +5,8 @@
 #include "podop/log.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { LINE_BYTES_MAX = 4096 }; /* PIPE_BUF, so that a pipe takes a line whole or not at all */
@@ -34,20 +36,27 @@ static void test_log_lines(void **state)
         LOG_UINT("zero", 0),
         LOG_STR("csi", "\x1b[31m\x7f\xc2\x9b"),
         LOG_STR("no", "\xc3\xff"),
+        LOG_IF(false, LOG_STR("left", "out")),
+        LOG_IF(true, LOG_STR("lines2", "\xe2\x80\xa8\xe2\x80\xae \xe2\x81\xa9\xe2\x82\xac")),
+        LOG_MS("took", 12),
+        LOG_MS("long", UINT64_C(1234567)),
     };
 
     (void)state;
-    assert_line(
-        LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "start", fields, ARRAY_LEN(fields),
-        "level=info event=start table=virtual empty=\"\" blank=\"a b\" equals=\"a=b\" "
-        "quote=\"say \\\"x\\\\\" lines=\"a\\x0ab\\x0d\\x09\" utf8=\"j\xc3\xb6rg\" "
-        "ms=18446744073709551615 zero=0 csi=\"\\x1b[31m\\x7f\\xc2\\x9b\" no=\"\\xc3\\xff\"");
+    assert_line(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "start", fields, ARRAY_LEN(fields),
+                "level=info event=start table=virtual empty=\"\" blank=\"a b\" equals=\"a=b\" "
+                "quote=\"say \\\"x\\\\\" lines=\"a\\x0ab\\x0d\\x09\" utf8=\"j\xc3\xb6rg\" "
+                "ms=18446744073709551615 zero=0 csi=\"\\x1b[31m\\x7f\\xc2\\x9b\" no=\"\\xc3\\xff\" "
+                "lines2=\"\\xe2\\x80\\xa8\\xe2\\x80\\xae \\xe2\\x81\\xa9\xe2\x82\xac\" "
+                "took=0.012 long=1234.567");
     assert_line(LOG_FORMAT_JSON, LOG_LEVEL_ERROR, "start", fields, ARRAY_LEN(fields),
                 "\"level\":\"error\",\"event\":\"start\",\"table\":\"virtual\",\"empty\":\"\","
                 "\"blank\":\"a b\",\"equals\":\"a=b\",\"quote\":\"say \\\"x\\\\\","
                 "\"lines\":\"a\\u000ab\\u000d\\u0009\",\"utf8\":\"j\xc3\xb6rg\","
                 "\"ms\":18446744073709551615,\"zero\":0,"
-                "\"csi\":\"\\u001b[31m\\u007f\\u009b\",\"no\":\"\\ufffd\\ufffd\"");
+                "\"csi\":\"\\u001b[31m\\u007f\\u009b\",\"no\":\"\\ufffd\\ufffd\","
+                "\"lines2\":\"\\u2028\\u202e \\u2069\xe2\x82\xac\","
+                "\"took\":0.012,\"long\":1234.567");
     assert_line(LOG_FORMAT_TEXT, LOG_LEVEL_WARNING, "x", fields, 0, "level=warning event=x");
     assert_line(LOG_FORMAT_JSON, LOG_LEVEL_DEBUG, "x", fields, 0,
                 "\"level\":\"debug\",\"event\":\"x\"");
@@ -152,22 +161,34 @@ static void test_log_long_values_are_cut(void **state)
     }
 }
 
-/* A field has its place on the line as a whole, or none. */
-static void test_log_full_line_ends_behind_a_field(void **state)
+/* A field has its place on the line as a whole, or none; those behind it may have theirs. */
+static void test_log_full_line_has_whole_fields(void **state)
 {
-    static const char whole[] = "level=info event=x a=1 b=\"two words\" c=3";
+    static const struct {
+        size_t from;
+        const char *line;
+    } lines[] = {
+        {40, "level=info event=x a=1 b=\"two words\" c=3"},
+        {36, "level=info event=x a=1 b=\"two words\""},
+        {26, "level=info event=x a=1 c=3"},
+        {22, "level=info event=x a=1"},
+        {18, "level=info event=x"},
+    };
     const struct log_field fields[] = {LOG_UINT("a", 1), LOG_STR("b", "two words"),
                                        LOG_UINT("c", 3)};
 
     (void)state;
-    for (size_t max = strlen("level=info event=x"); max <= strlen(whole); max++) {
-        size_t len = max >= strlen(whole) ? strlen(whole) : max >= 36 ? 36 : max >= 22 ? 22 : 18;
+    for (size_t max = 18; max < 50; max++) {
+        size_t i = 0;
         struct buf out;
+
+        while (max < lines[i].from)
+            i++;
 
         buf_init(&out, max);
         log_format_line(&out, LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "x", fields, ARRAY_LEN(fields));
         assert_false(out.is_over);
-        assert_true(span_equal(buf_span(&out), (struct span){whole, len}));
+        assert_true(span_equal(buf_span(&out), span_of(lines[i].line)));
         buf_deinit(&out);
     }
 }
@@ -342,6 +363,204 @@ static void test_log_closed_stderr(void **state)
     assert_int_equal(log.lost, 1);
 }
 
+/* A logger of the test's own, which keeps what it is sent until it is asked. */
+struct logger {
+    struct sockaddr_un at;
+    int fd;
+};
+
+static void logger_start(struct logger *l)
+{
+    unlink(l->at.sun_path);
+    l->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(l->fd, (const struct sockaddr *)&l->at, sizeof(l->at)), 0);
+}
+
+static void logger_init(struct logger *l)
+{
+    *l = (struct logger){.at = {.sun_family = AF_UNIX}};
+    snprintf(l->at.sun_path, sizeof(l->at.sun_path), "/tmp/podop-test-log.%ld", (long)getpid());
+    logger_start(l);
+}
+
+static void logger_end(struct logger *l)
+{
+    close(l->fd);
+    unlink(l->at.sun_path);
+}
+
+/* The text of the next message, its head looked at and taken off; NULL: there is none. */
+static const char *logger_text(const struct logger *l, unsigned priority, char got[8192])
+{
+    ssize_t len = recv(l->fd, got, 8191, 0);
+    char month[4], tag[40], expected[40];
+    unsigned number, day, hour, minute, second;
+    int head = 0;
+
+    if (len == -1)
+        return NULL;
+    got[len] = '\0';
+    assert_int_equal(sscanf(got, "<%u>%3s %2u %2u:%2u:%2u %39[^:]: %n", &number, month, &day, &hour,
+                            &minute, &second, tag, &head),
+                     7);
+    snprintf(expected, sizeof(expected), "podop[%ld]", (long)getpid());
+    assert_string_equal(tag, expected);
+    assert_int_equal(number, priority);
+    assert_true(day >= 1 && day <= 31 && hour < 24 && minute < 60 && second <= 60);
+    return got + head;
+}
+
+static struct log syslog_of(const struct logger *l)
+{
+    return (struct log){.level = LOG_LEVEL_DEBUG,
+                        .target = LOG_TARGET_SYSLOG,
+                        .has_time = true, /* on stderr only */
+                        .syslog = {.path = l->at.sun_path}};
+}
+
+static void test_log_syslog(void **state)
+{
+    struct capture capture;
+    struct logger logger;
+    struct log log;
+    char got[8192];
+
+    (void)state;
+    logger_init(&logger);
+    log = syslog_of(&logger);
+    capture_start(&capture);
+    log_error(&log, "e", LOG_STR("key", "a\nb"));
+    log_warning(&log, "w", LOG_UINT("i", 1));
+    log_info(&log, "i", LOG_UINT("i", 2));
+    log.format = LOG_FORMAT_JSON;
+    log_debug(&log, "d", LOG_UINT("i", 3));
+    assert_int_equal(capture_read(&capture, got, sizeof(got)), 0);
+    capture_stop(&capture);
+    assert_string_equal(logger_text(&logger, 19, got), "level=error event=e key=\"a\\x0ab\"");
+    assert_string_equal(logger_text(&logger, 20, got), "level=warning event=w i=1");
+    assert_string_equal(logger_text(&logger, 22, got), "level=info event=i i=2");
+    assert_string_equal(logger_text(&logger, 23, got),
+                        "{\"level\":\"debug\",\"event\":\"d\",\"i\":3}");
+    assert_null(logger_text(&logger, 0, got));
+    log_deinit(&log);
+    logger_end(&logger);
+}
+
+/* The longest line fits into one message, as a whole. */
+static void test_log_syslog_long_line(void **state)
+{
+    char lines[600], got[8192];
+    struct logger logger;
+    struct log log;
+    size_t len;
+
+    (void)state;
+    memset(lines, '\n', sizeof(lines));
+    logger_init(&logger);
+    log = syslog_of(&logger);
+    log_info(&log, "i", LOG_SPAN("a", ((struct span){lines, 600})),
+             LOG_SPAN("b", ((struct span){lines, 350})),
+             LOG_SPAN("left", ((struct span){lines, 600})), LOG_UINT("last", 7));
+    len = strlen(logger_text(&logger, 22, got));
+    assert_true(len > 3600 && len <= LINE_BYTES_MAX);
+    assert_null(strstr(got, "left="));
+    assert_non_null(strstr(got, "\\x0a\" last=7"));
+    log_deinit(&log);
+    logger_end(&logger);
+}
+
+/* A logger that does not read is not waited for: lines are counted, and told of later. */
+static void test_log_syslog_full(void **state)
+{
+    struct capture capture;
+    struct logger logger;
+    struct log log;
+    char got[8192], last[8192];
+    uint64_t lost;
+
+    (void)state;
+    logger_init(&logger);
+    log = syslog_of(&logger);
+    capture_start(&capture);
+    for (unsigned i = 0; i < 100000 && log.lost == 0; i++)
+        log_info(&log, "filler", LOG_UINT("i", i));
+    log_info(&log, "more", LOG_UINT("i", 1));
+    lost = log.lost;
+    while (logger_text(&logger, 22, got) != NULL)
+        ;
+    log_info(&log, "again", LOG_UINT("i", 2));
+    assert_int_equal(capture_read(&capture, last, sizeof(last)), 0);
+    capture_stop(&capture);
+    assert_int_equal(lost, 2);
+    assert_int_equal(log.lost, 0);
+    assert_string_equal(logger_text(&logger, 20, got),
+                        "level=warning event=log_lines_lost lines=2");
+    assert_string_equal(logger_text(&logger, 22, got), "level=info event=again i=2");
+    log_deinit(&log);
+    logger_end(&logger);
+}
+
+/* Without a logger lines are on stderr; a new one is found by the next line. */
+static void test_log_syslog_restarted(void **state)
+{
+    struct capture capture;
+    struct logger logger;
+    struct log log;
+    char got[8192];
+
+    (void)state;
+    logger_init(&logger);
+    log = syslog_of(&logger);
+    capture_start(&capture);
+    log_info(&log, "first", LOG_UINT("i", 1));
+    assert_string_equal(logger_text(&logger, 22, got), "level=info event=first i=1");
+    logger_end(&logger);
+    logger_start(&logger);
+    log_info(&log, "second", LOG_UINT("i", 2)); /* not lost with the old connection */
+    assert_int_equal(capture_read(&capture, got, sizeof(got)), 0);
+    assert_string_equal(logger_text(&logger, 22, got), "level=info event=second i=2");
+    logger_end(&logger);
+    log_info(&log, "third", LOG_UINT("i", 3));
+    log_info(&log, "fourth", LOG_UINT("i", 4));
+    capture_read(&capture, got, sizeof(got));
+    assert_int_equal(strncmp(got, "time=", 5), 0);
+    assert_non_null(strstr(got, "Z level=info event=third i=3\ntime="));
+    assert_non_null(strstr(got, "Z level=info event=fourth i=4\n"));
+    logger_start(&logger);
+    log_info(&log, "fifth", LOG_UINT("i", 5));
+    assert_int_equal(capture_read(&capture, got, sizeof(got)), 0);
+    assert_string_equal(logger_text(&logger, 22, got), "level=info event=fifth i=5");
+    assert_int_equal(log.lost, 0);
+    capture_stop(&capture);
+    log_deinit(&log);
+    logger_end(&logger);
+}
+
+/* What connects to the logger is the configuration, not the first line: rights may go meanwhile. */
+static void test_log_configure(void **state)
+{
+    struct logger logger;
+    struct log log;
+    char got[8192];
+
+    (void)state;
+    logger_init(&logger);
+    log_init(&log);
+    log.syslog.path = logger.at.sun_path;
+    log_configure(&log, LOG_LEVEL_DEBUG, LOG_FORMAT_JSON, LOG_TARGET_SYSLOG);
+    assert_true(log.syslog.is_open);
+    unlink(logger.at.sun_path);
+    log_debug(&log, "d", LOG_UINT("i", 1));
+    assert_string_equal(logger_text(&logger, 23, got),
+                        "{\"level\":\"debug\",\"event\":\"d\",\"i\":1}");
+    log_configure(&log, LOG_LEVEL_ERROR, LOG_FORMAT_TEXT, LOG_TARGET_STDERR);
+    assert_false(log.syslog.is_open);
+    assert_int_equal(log.level, LOG_LEVEL_ERROR);
+    assert_int_equal(log.format, LOG_FORMAT_TEXT);
+    log_deinit(&log);
+    logger_end(&logger);
+}
+
 static void test_log_init(void **state)
 {
     struct log log;
@@ -365,13 +584,18 @@ int main(void)
         cmocka_unit_test(test_log_lines),
         cmocka_unit_test(test_log_no_value_forges_a_line),
         cmocka_unit_test(test_log_long_values_are_cut),
-        cmocka_unit_test(test_log_full_line_ends_behind_a_field),
+        cmocka_unit_test(test_log_full_line_has_whole_fields),
         cmocka_unit_test(test_log_levels),
         cmocka_unit_test(test_log_json_lines_are_json),
         cmocka_unit_test(test_log_line_is_bounded),
         cmocka_unit_test(test_log_full_pipe_loses_lines_but_never_blocks),
         cmocka_unit_test(test_log_closed_stderr),
         cmocka_unit_test(test_log_init),
+        cmocka_unit_test(test_log_configure),
+        cmocka_unit_test(test_log_syslog),
+        cmocka_unit_test(test_log_syslog_long_line),
+        cmocka_unit_test(test_log_syslog_full),
+        cmocka_unit_test(test_log_syslog_restarted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
