@@ -565,7 +565,8 @@ static void test_socketmap_log(void **state)
     assert_non_null(strstr(text, "key=late-temporary status=temporary reason=\"it is down\""));
     assert_non_null(strstr(text, "key=\"a\\x0alevel=error\""));
     assert_non_null(strstr(text, "table=none key=x status=temporary"));
-    assert_non_null(strstr(text, "status=permanent reason=\"bad request\""));
+    assert_non_null(strstr(text, "status=permanent reason=\"bad request\" ms="));
+    assert_non_null(strstr(text, "key=late-x status=found cache=off ms="));
 }
 
 static void test_socketmap_claims(void **state)

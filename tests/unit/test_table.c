@@ -20,6 +20,8 @@ struct caller {
     unsigned answers;
     unsigned turn; /* how many had been answered by then, of all callers */
     enum reply_status status;
+    enum reply_source source;
+    unsigned http_status;
     char map[64], dict[64], reason[64];
     void (*then)(struct caller *caller); /* called in done; may be NULL */
     void *then_arg;
@@ -42,6 +44,8 @@ static void on_reply(void *arg, const struct reply *reply)
     c->answers++;
     c->turn = answered++;
     c->status = reply->status;
+    c->source = reply->source;
+    c->http_status = reply->http_status;
     if (c->then != NULL)
         c->then(c);
     copy(c->map, reply->map_value); /* what then() did has not touched it */
@@ -757,6 +761,78 @@ static void test_table_stale_miss_is_forgotten(void **state)
     assert_int_equal(second.status, REPLY_TEMPORARY);
 }
 
+static void assert_source(const struct caller *c, enum reply_source source, unsigned http_status)
+{
+    assert_int_equal(c->answers, 1);
+    assert_int_equal(c->source, source);
+    assert_int_equal(c->http_status, http_status);
+}
+
+/* Each is told what the cache had to do with its reply, also where one fetch serves several. */
+static void test_table_source(void **state)
+{
+    struct reply reply = fake_found(SPAN("value"));
+    const struct reply down = {.status = REPLY_TEMPORARY, .http_status = 503};
+    struct caller first = {0}, joined[2] = {{0}}, again = {0}, joined_again = {0}, now = {0};
+
+    (void)state;
+    reply.http_status = 200;
+    ask(&first, fake.table, "key");
+    ask(&joined[0], fake.table, "key");
+    ask(&joined[1], fake.table, "key");
+    fake_table_answer(&fake, 0, &reply);
+    assert_source(&first, REPLY_ABSENT, 200);
+    assert_source(&joined[0], REPLY_JOINED, 200);
+    assert_source(&joined[1], REPLY_JOINED, 200);
+    wait_until_stale();
+    ask(&again, fake.table, "key");
+    ask(&joined_again, fake.table, "key");
+    fake_table_answer(&fake, 0, &down);
+    run();
+    assert_source(&again, REPLY_STALE, 503); /* why it is stale */
+    assert_source(&joined_again, REPLY_STALE, 503);
+    ask(&now, fake.table, "now");
+    run();
+    assert_source(&now, REPLY_ABSENT, 0);
+}
+
+static void test_table_source_of_a_hit(void **state)
+{
+    struct reply reply = fake_found(SPAN("value"));
+    struct caller first = {0}, hit = {0};
+
+    (void)state;
+    reply.http_status = 200;
+    ask(&first, fake.table, "key");
+    fake_table_answer(&fake, 0, &reply);
+    ask(&hit, fake.table, "key");
+    run();
+    assert_source(&hit, REPLY_FROM_CACHE, 0);
+}
+
+static void test_table_source_without_cache(void **state)
+{
+    struct reply reply = {.status = REPLY_MISS, .http_status = 404};
+    struct caller first = {0}, joined = {0};
+
+    (void)state;
+    ask(&first, fake.table, "key");
+    ask(&joined, fake.table, "key");
+    fake_table_answer(&fake, 0, &reply);
+    assert_source(&first, REPLY_NO_CACHE, 404);
+    assert_source(&joined, REPLY_JOINED, 404);
+}
+
+static void test_table_source_names(void **state)
+{
+    (void)state;
+    assert_null(reply_source_name(REPLY_NOT_LOOKED_UP));
+    for (enum reply_source a = REPLY_FROM_CACHE; a <= REPLY_SKIPPED; a++) {
+        for (enum reply_source b = REPLY_FROM_CACHE; b < a; b++)
+            assert_string_not_equal(reply_source_name(a), reply_source_name(b));
+    }
+}
+
 static void test_table_unknown_type(void **state)
 {
     char name[] = "a", type[] = "ldap", param[] = "x";
@@ -797,6 +873,10 @@ int main(void)
         WITH(test_table_shared_ask_from_done, setup_shared),
         WITH(test_table_stale, setup_stale),
         WITH(test_table_stale_miss_is_forgotten, setup_stale),
+        WITH(test_table_source, setup_stale),
+        WITH(test_table_source_of_a_hit, setup_cached),
+        WITH(test_table_source_without_cache, setup_shared),
+        cmocka_unit_test(test_table_source_names),
         cmocka_unit_test(test_table_unknown_type),
     };
 
