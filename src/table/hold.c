@@ -12,6 +12,7 @@ enum {
     CHANGE_BYTES_MAX = 64 * 1024, /* what is larger is written at once */
     ATTEMPTS_MAX = 10,
     RETRY_MS_MAX = 60 * 1000,
+    LOST_TELL_EVERY_MS = 60 * 1000,
 };
 
 /* One key. At least one of the two transactions is there, each with a single change. */
@@ -33,6 +34,8 @@ struct hold {
     struct hash_key hash_key;
     struct held *first_due;
     size_t keys, bytes;
+    uint64_t lost,
+        lost_told_at_ms;    /* writes that are given up and not told of yet; when some were */
     struct commit *delayed; /* until the keys that they change are written */
     ev_timer timer;         /* until the first is due */
 };
@@ -135,6 +138,25 @@ static void held_free(struct held *held)
     free(held);
 }
 
+static void tell_lost(struct hold *h, struct span reason)
+{
+    log_error(h->table->env.log, "write_lost", LOG_STR("table", h->table->name),
+              LOG_UINT("writes", h->lost), LOG_IF(reason.len > 0, LOG_SPAN("reason", reason)));
+    h->lost = 0;
+}
+
+/* One more, at once or within the count of a later line. */
+static void lose(struct hold *h, struct span reason)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    h->lost++;
+    if (h->lost_told_at_ms != 0 && now_ms - h->lost_told_at_ms < LOST_TELL_EVERY_MS)
+        return;
+    h->lost_told_at_ms = now_ms;
+    tell_lost(h, reason);
+}
+
 void hold_free(struct hold **phold)
 {
     struct hold *h = *phold;
@@ -142,6 +164,8 @@ void hold_free(struct hold **phold)
     if (h == NULL)
         return;
     *phold = NULL;
+    if (h->lost > 0)
+        tell_lost(h, SPAN(""));
     for (size_t i = 0; i < SLOTS; i++) {
         while (h->slots[i] != NULL)
             held_free(h->slots[i]);
@@ -167,8 +191,7 @@ static void on_failed(struct held *held, const struct reply *reply)
     if (held->waiting != NULL)
         return;
     if (h->is_flushing || is_hopeless) {
-        log_error(h->table->env.log, "write_lost", LOG_STR("table", h->table->name),
-                  LOG_SPAN("reason", reply->reason));
+        lose(h, reply->reason);
         return;
     }
     held->waiting = held->writing;

@@ -1,9 +1,24 @@
 /* iterate.c - what all types of tables have in common when they are walked through. */
 #include "table_type.h"
 
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
+
+enum { DROPPED_TELL_EVERY_MS = 60 * 1000 };
+
+static void tell_dropped(struct table *t, struct span name)
+{
+    uint64_t now_ms = clock_now_ms();
+
+    t->rows_dropped++;
+    if (t->dropped_told_at_ms != 0 && now_ms - t->dropped_told_at_ms < DROPPED_TELL_EVERY_MS)
+        return;
+    t->dropped_told_at_ms = now_ms;
+    log_warning(t->env.log, "row_dropped", LOG_STR("table", t->name), LOG_SPAN("name", name),
+                LOG_UINT("count", t->rows_dropped));
+}
 
 static void iteration_free(struct table_iteration *it)
 {
@@ -30,13 +45,11 @@ void iteration_finish(struct table_iteration *it, const struct reply *reply)
 
 bool iteration_row(struct table_iteration *it, struct span name, struct span value)
 {
-    struct log *log = it->table->env.log;
-
     if (it->options.max_rows != 0 && it->rows >= it->options.max_rows)
         return false;
     if (name.len == 0 || span_has_byte(name, '\0')) {
         /* Dovecot's processes abort on a key that is no longer than its path (2.3.19, 2.4.5). */
-        log_warning(log, "row_dropped", LOG_STR("table", it->table->name), LOG_SPAN("name", name));
+        tell_dropped(it->table, name);
         return true;
     }
     if (!it->options.recurse && span_has_byte(name, '/'))

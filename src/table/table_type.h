@@ -38,6 +38,7 @@ struct table {
     bool shares;        /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
+    uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
     struct table_op *spare; /* for the next answer that is known at once; or NULL */
     struct op_list ready;   /* their answers are known; the loop delivers them */
     ev_prepare deliver;     /* never started, only fed, once for all that are ready */

@@ -290,7 +290,7 @@ class Forged(Log):
         answers.append(http('"\nlevel=error event=forged\x1b[2J'))
         for form in PARSERS:
             with self.subTest(form):
-                self.http.on("/rows/", http(json.dumps({name: "v", "b": "v"})))
+                self.http.on("/rows/", http(json.dumps({name: "v", "b": "v", "\0": "v"})))
                 podop = self.podop("-c", self.config(form=form), verbose=())
                 podop.wait_ready()
                 self.assertEqual(self.dict().rows("shared/rows/"), [(b"shared/rows/b", b"v")])
@@ -301,7 +301,8 @@ class Forged(Log):
                 podop.stop()
                 lines = self.lines(podop, form)
                 self.assertEqual(len(self.of(lines, "lookup")), len(answers))
-                self.assertEqual([fields["name"] for fields in self.of(lines, "row_dropped")], [name.encode()])
+                self.assertEqual([(fields["name"], fields["count"]) for fields in self.of(lines, "row_dropped")],
+                                 [(name.encode(), b"1")])  # and the next one in a minute
                 self.assertLessEqual({fields["event"] for fields in lines},
                                      {b"listening", b"ready", b"lookup", b"iterate", b"backend_failed", b"row_dropped",
                                       b"stopping", b"stopped"})
@@ -584,6 +585,22 @@ class Silence(Log):
         podop.stop()
         self.assertEqual(podop.log, [])
         self.assertEqual(store.values[percent("/held", keep=b"/").encode()], b"1")
+
+
+class LostWrites(Log):
+    def test_told_once_with_a_count_of_the_others(self):
+        self.http.default = lambda request: http(status=400)
+        podop = self.podop("-c", self.config(url_table(self.http, write_behind="1h"), level="error"), verbose=())
+        harness.wait_until(lambda: os.path.exists(self.socket) and not harness.refuses(self.socket), "podop listens")
+        client = self.dict()
+        for number in range(5):
+            self.check_payload(client.change(("set", f"shared/{number}", "v")), "O")
+        client.close()
+        podop.stop()
+        lines = self.lines(podop, "text")
+        self.assertEqual([(fields["event"], fields["level"], fields["writes"]) for fields in lines],
+                         [(b"write_lost", b"error", b"1"), (b"write_lost", b"error", b"4")])
+        self.assertIn(b"status 400", lines[0]["reason"])
 
 
 if __name__ == "__main__":
