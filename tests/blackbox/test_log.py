@@ -312,13 +312,12 @@ class Forged(Log):
         texts = [text for text in FORGED if text and b"\n" not in text and len(text) < 200][-20:]  # in one second
         program = self.write("program.py", f"""
 import json, sys
-print(json.dumps({{"protocol": "podop", "version": 1}}), flush=True)
 for text in {texts!r}:
     sys.stderr.buffer.write(text + b"\\n")
     sys.stderr.buffer.flush()
 for line in sys.stdin:
     request = json.loads(line)
-    print(json.dumps({{"id": request.get("id"), "status": "temporary", "reason": request.get("key")}}), flush=True)
+    print(json.dumps({{"id": request["id"], "status": "temporary", "reason": request["key"]}}), flush=True)
 """)
         for form in PARSERS:
             with self.subTest(form):
@@ -326,8 +325,9 @@ for line in sys.stdin:
                 podop = self.podop("-c", self.config(table, form=form), verbose=())
                 podop.wait_ready()
                 client = self.client()
-                for text in ("a\nlevel=error event=forged", '"\\', "\x1b[2J", "\u2028"):
-                    self.check_reason(client.ask("t", text), "TEMP")
+                for text, reason in (("a\nlevel=error event=forged", "a?level=error event=forged"), ('"\\', '"\\'),
+                                     ("\x1b[2J", "?[2J"), ("\u2028", "???")):
+                    self.check_payload(client.ask("t", text), f"TEMP table t: {reason}")
                 harness.wait_until(lambda: sum("program_says" in text for text in list(podop.log)) == len(texts),
                                    "all that the program wrote is logged")
                 podop.stop()
