@@ -57,6 +57,13 @@ static void on_reload_signal(struct ev_loop *loop, ev_signal *w, int revents)
     server_reload_logged(w->data);
 }
 
+static void on_counters_signal(struct ev_loop *loop, ev_signal *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    server_log_counters(w->data);
+}
+
 static const struct {
     int number;
     void (*on_signal)(struct ev_loop *loop, ev_signal *w, int revents);
@@ -64,6 +71,7 @@ static const struct {
     {SIGTERM, on_stop_signal},
     {SIGINT, on_stop_signal},
     {SIGHUP, on_reload_signal},
+    {SIGUSR1, on_counters_signal},
 };
 
 /* What comes while podop starts waits until it runs: it would leave socket files behind, or what is
@@ -140,6 +148,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN); /* until the configuration is read */
+    signal(SIGUSR1, SIG_IGN);
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
         fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);
         return EXIT_USAGE;

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Options: s socket, t timeout, a as, u user, j json; R N M are those of iterate. */
+/* Options: s socket, c control, t timeout, a as, u user, j json; R N M are those of iterate. */
 static const struct command commands[] = {
     {"get", "TABLE KEY...", 2, SIZE_MAX, "stauj", command_get},
     {"set", "TABLE KEY VALUE", 3, 3, "stauj", command_set},
     {"unset", "TABLE KEY...", 2, SIZE_MAX, "stauj", command_unset},
     {"inc", "TABLE KEY [NUMBER]", 2, 3, "stauj", command_inc},
     {"iterate", "TABLE [PATH]", 1, 2, "staujRNM", command_iterate},
+    {"explain", "TABLE KEY", 2, 2, "ctuj", command_explain},
+    {"flush", "TABLE [KEY]", 1, 2, "ctuj", command_flush},
+    {"reload", "", 0, 0, "ctj", command_reload},
+    {"stats", "", 0, 0, "ctj", command_stats},
 };
 
 enum exit_status command_usage(const char *text)
@@ -42,11 +46,15 @@ static int check(const struct command *command, const struct options *o, struct 
     if (options_check(o, command->name, command->options, err) == -1)
         return -1;
     if (count < command->args_min || count > command->args_max)
-        return error_set(err, ERR_USAGE, "usage: podopctl %s %s", command->name, command->usage);
+        return error_set(err, ERR_USAGE, "usage: podopctl %s%s%s", command->name,
+                         command->usage[0] == '\0' ? "" : " ", command->usage);
     if (o->as == AS_POSTFIX && command->run != command_get)
         return error_set(err, ERR_USAGE,
                          "%s has no --as postfix: Postfix's protocol can look up, and nothing else",
                          command->name);
+    if (o->control[0] != '/')
+        return error_set(err, ERR_USAGE, "--control takes an absolute path, not '%.200s'",
+                         o->control);
     return address_check(o->where, err);
 }
 
@@ -56,7 +64,9 @@ static enum exit_status run(const struct options *o)
     struct error err = {0};
 
     if (o->count == 0)
-        return command_usage("what to do? There are: get, set, unset, inc, iterate");
+        return command_usage(
+            "what to do? There are: get, set, unset, inc, iterate, explain, flush, "
+            "reload, stats");
     command = find_command(o->args[0]);
     if (command == NULL) {
         error_set(&err, ERR_USAGE, "there is no command '%s'", o->args[0]);

@@ -2,14 +2,14 @@
 
 _podopctl()
 {
-    local word=$2 i command='' options='--socket --timeout --as --user --json --version --help'
+    local word=$2 i command='' options='--timeout --json --version --help'
 
     case $3 in
     -a | --as)
         mapfile -t COMPREPLY < <(compgen -W 'postfix dovecot' -- "$word")
         return
         ;;
-    -s | --socket)
+    -s | --socket | -c | --control)
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
@@ -20,7 +20,7 @@ _podopctl()
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -a | --as | -s | --socket | -u | --user | -t | --timeout | --max) ((i++)) ;;
+        -a | --as | -s | --socket | -c | --control | -u | --user | -t | --timeout | --max) ((i++)) ;;
         -*) ;;
         *)
             command=${COMP_WORDS[i]}
@@ -28,11 +28,17 @@ _podopctl()
             ;;
         esac
     done
-    [[ $command == iterate ]] && options+=' --recurse --no-values --max'
+    case $command in
+    '') options+=' --socket --as --user --control' ;;
+    explain | flush) options+=' --control --user' ;;
+    reload | stats) options+=' --control' ;;
+    iterate) options+=' --socket --as --user --recurse --no-values --max' ;;
+    *) options+=' --socket --as --user' ;;
+    esac
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'get set unset inc iterate' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'get set unset inc iterate explain flush reload stats' -- "$word")
     fi
 }
 complete -F _podopctl podopctl

@@ -28,6 +28,10 @@ enum cache_state { CACHE_ABSENT, CACHE_FRESH, CACHE_STALE };
  * Postfix is told as a miss (MISS, or an empty map_value) is never STALE, for it rejects mail. */
 enum cache_state cache_get(struct cache *cache, struct span key, uint64_t now_ms,
                            struct reply *reply);
+/* The same for a human: nothing moves or leaves, and *left_ms is how long it stays FRESH or STALE.
+ */
+enum cache_state cache_look(struct cache *cache, struct span key, uint64_t now_ms,
+                            struct reply *reply, uint64_t *left_ms);
 /* Copies key and reply. Only FOUND and MISS are kept, fresh for no longer than reply's ttl_max_ms
  * says, and failures never; what is larger than the whole cache is not kept either, and what was
  * there for key is gone in any case but a failure. key and reply may point into what cache_get()

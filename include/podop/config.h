@@ -18,7 +18,7 @@ struct string_list {
     size_t count;
 };
 
-enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT };
+enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL };
 
 /* Where a value comes from, for messages: "FILE:LINE" or "--name", never NULL. */
 struct listen_config {
@@ -122,6 +122,7 @@ struct config {
     enum log_target log_target;
     uint32_t shutdown_timeout_ms;
     struct pool_config pool;
+    struct listen_config control; /* where podopctl gives orders; socket is NULL: nowhere */
     struct listen_config *listen;
     size_t listen_count;
     struct table_config *tables;

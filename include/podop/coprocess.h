@@ -42,6 +42,7 @@ void coprocess_start(struct coprocess *coprocess); /* died() may run before this
 void coprocess_let_go(struct coprocess **coprocess);
 
 bool coprocess_is_running(const struct coprocess *coprocess);
+long coprocess_pid(const struct coprocess *coprocess); /* while it is running; else 0 */
 /* Queues bytes, copied, whole lines with their line feeds. false: it reads too slowly, and nothing
  * was queued. Asked only while it is running. */
 bool coprocess_send(struct coprocess *coprocess, struct span lines);

@@ -100,6 +100,8 @@ struct http_request {
                            * the rest that was not used */
     uint32_t patience_ms; /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* asked when it has waited in the queue; NULL: always */
+    size_t excerpt_max; /* of the body of an answer that is no 200, which otherwise has none: for
+                         * people to read. Not of a stream */
 };
 
 /* Sends now, or when a connection of the pool is free. done runs once, from the loop, never before
@@ -108,5 +110,15 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
                              http_done_fn *done, void *arg);
 void http_go_on(struct http_call *call);   /* a stream that was blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
+
+/* How busy one host's pool is. */
+struct http_load {
+    struct span url;         /* "http://host:port" */
+    struct span unix_socket; /* empty: over TCP */
+    uint32_t in_flight;
+    size_t waiting; /* for a connection */
+};
+typedef void http_load_fn(void *arg, const struct http_load *load);
+void http_each_load(const struct http *http, http_load_fn *each, void *arg); /* of every host */
 
 #endif

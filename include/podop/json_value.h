@@ -18,6 +18,9 @@ size_t json_extent(struct span s);
 /* text as a JSON string, in quotes; text is valid UTF-8. */
 void json_add_string(struct buf *out, struct span text);
 
+/* The same of bytes that may be anything: each that is no UTF-8 becomes U+FFFD. */
+void json_add_bytes(struct buf *out, struct span bytes);
+
 /* All that follows expects text that json_check() passed, or a part of it. Parts point into it. */
 
 enum json_kind { JSON_NULL, JSON_STRING, JSON_SCALAR, JSON_ARRAY, JSON_OBJECT };

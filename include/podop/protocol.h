@@ -19,11 +19,19 @@
                LOG_STR("cache", reply_source_name((r)->source))),                                  \
         LOG_IF((r)->http_status != 0, LOG_UINT("http_status", (r)->http_status))
 
+/* What an administrator can have done through the control socket, besides what concerns a table. */
+struct admin {
+    void *arg;
+    int (*reload)(void *arg, config_report_fn *report, void *report_arg); /* see server_reload() */
+    void (*stats)(void *arg, struct buf *out); /* adds members of a JSON object that is begun */
+};
+
 /* What all sessions of one listener share; each holds a reference. A reload changes it between
  * callbacks, so a session reads it anew for each request and keeps nothing of it, but for a table
  * together with the serial. */
 struct service {
     unsigned refs;
+    const struct admin *admin;   /* for the control socket; borrowed from the server */
     const struct router *router; /* NULL: podop serves nobody there any longer */
     uint64_t serial;       /* another one with each router and configuration: a table that was found
                             * under this one is served and there as long as this one stays */
@@ -82,6 +90,7 @@ const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte)
 
 extern const struct protocol_ops protocol_socketmap;
 extern const struct protocol_ops protocol_dict;
+extern const struct protocol_ops protocol_control;
 
 /* The table of that name, if this listener serves it; NULL otherwise. */
 struct table *service_find_table(const struct service *service, struct span name);

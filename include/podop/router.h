@@ -19,6 +19,7 @@ void router_succeed(struct router *router, const struct router *previous);
 void router_flush(struct router *router);
 void router_free(struct router **router); /* tables live on while lookups use them */
 
+struct table *router_table(const struct router *router, size_t i); /* by name; NULL: that was all */
 struct table *router_find_table(const struct router *router, struct span name); /* or NULL */
 
 #endif

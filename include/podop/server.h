@@ -24,6 +24,7 @@ void server_run(struct server *server);
  * to report and nothing at all has changed: -1. */
 int server_reload(struct server *server, config_report_fn *report, void *arg);
 void server_reload_logged(struct server *server); /* the same, with the faults in the log */
+void server_log_counters(struct server *server);
 
 /* No new clients; requests under way finish, within shutdown_timeout. A second call ends at once.
  */

@@ -2,6 +2,7 @@
 #ifndef PODOP_TABLE_H
 #define PODOP_TABLE_H
 
+#include "podop/buf.h"
 #include "podop/config.h"
 #include "podop/log.h"
 #include "podop/reply.h"
@@ -56,8 +57,22 @@ uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or co
  * table_op_cancel() it never runs. The reply is borrowed and ends when done returns. */
 struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
                               void *arg);
+/* The same lookup for a human, with notes of how its answer came about, as items of a JSON array,
+ * ["name","text"] each. It is not answered from the cache and joins nobody's request. notes is
+ * borrowed until done has run or the op is cancelled, and should be bounded: what has no more room
+ * is left out. */
+struct table_op *table_explain(struct table *table, const struct table_key *key, struct buf *notes,
+                               table_done_fn *done, void *arg);
 const char *table_op_table(const struct table_op *op); /* the table's name */
 void table_op_cancel(struct table_op **op);            /* *op becomes NULL; a NULL *op is fine */
+
+/* What is remembered of one key, or of all; lookups under way leave nothing behind either. */
+void table_drop(struct table *table, const struct table_key *key);
+void table_clear(struct table *table);
+
+/* The table's counters: an item of a JSON array, or a line in the log. */
+void table_add_stats(struct table *table, struct buf *out);
+void table_log_counters(const struct table *table, struct log *log);
 
 /* What is below a path: names, each with its value unless nobody wants it. */
 struct table_iteration;

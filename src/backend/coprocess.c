@@ -435,6 +435,11 @@ bool coprocess_is_running(const struct coprocess *c)
     return c->phase == PHASE_RUNNING;
 }
 
+long coprocess_pid(const struct coprocess *c)
+{
+    return c->phase == PHASE_RUNNING ? (long)c->process.pid : 0;
+}
+
 /* What is written already makes room for what is to come. */
 static void drop_written(struct coprocess *c)
 {

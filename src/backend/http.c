@@ -47,6 +47,7 @@ struct http_lane {
 struct http_host {
     struct http_host *next;
     char *name; /* base URL, unix socket, and what tells TLS settings apart */
+    size_t unix_socket_len;
     unsigned sites;
     bool is_unreachable; /* its name may have another address by now */
     struct http_lane calls;
@@ -109,9 +110,10 @@ struct http_call {
     ev_tstamp patience;        /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* NULL: always */
     enum http_outcome unsent;  /* why it ends, as long as nothing was sent */
-    bool is_streaming;         /* a 200's body has begun */
-    bool is_blocked;           /* by data */
-    bool is_paused;            /* libcurl keeps what it reads, until it is told to go on */
+    size_t excerpt_max;
+    bool is_streaming; /* a 200's body has begun */
+    bool is_blocked;   /* by data */
+    bool is_paused;    /* libcurl keeps what it reads, until it is told to go on */
     char target[];
 };
 
@@ -207,15 +209,26 @@ static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 
 /* Handles */
 
+/* The beginning of what nobody but people wants to see. */
+static void keep_excerpt(struct http_call *call, struct span bytes)
+{
+    size_t room = call->excerpt_max - call->body.len;
+
+    buf_add(&call->body, (struct span){bytes.ptr, bytes.len < room ? bytes.len : room});
+}
+
 static size_t on_body(char *bytes, size_t one, size_t len, void *arg)
 {
     struct http_call *call = arg;
     long status = 0;
 
     (void)one; /* always 1, says libcurl */
-    if (call->body.len == 0)
+    if (call->body.len == 0 || call->excerpt_max > 0)
         curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (call->body.len > 0 || (status == 200 && call->method == NULL) || call->is_streaming) {
+    if (call->excerpt_max > 0 && status != 200) {
+        keep_excerpt(call, (struct span){bytes, len});
+    } else if (call->body.len > 0 || (status == 200 && call->method == NULL) ||
+               call->is_streaming) {
         if (call->data != NULL && call->body.len > 0 &&
             (call->is_blocked || ev_is_pending(&call->offer))) {
             call->is_paused = true;
@@ -676,6 +689,8 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .patience = request->patience_ms / 1000.0,
         .is_wanted = request->is_wanted,
         .unsent = HTTP_TIMED_OUT,
+        .excerpt_max =
+            request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
     };
     memcpy(call->target, request->target, target_bytes);
     buf_init(&call->body, site->max_response);
@@ -701,6 +716,21 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         ev_feed_event(http->loop, &call->deadline, EV_TIMER);
     }
     return call;
+}
+
+void http_each_load(const struct http *http, http_load_fn *each, void *arg)
+{
+    for (const struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        const size_t url_len = strcspn(host->name, " ");
+        const char *unix_socket = host->name + url_len + 1;
+
+        each(arg, &(struct http_load){
+                      .url = {host->name, url_len},
+                      .unix_socket = {unix_socket, host->unix_socket_len},
+                      .in_flight = host->calls.in_flight + host->streams.in_flight,
+                      .waiting = (size_t)host->calls.waiting_count + host->streams.waiting_count,
+                  });
+    }
 }
 
 void http_cancel(struct http_call **pcall)
@@ -747,6 +777,7 @@ static struct http_host *host_ref(struct http *http, const struct http_site_conf
     if (host == NULL) {
         host = xcalloc(1, sizeof(*host));
         host->name = xstrdup(buf_string(&name));
+        host->unix_socket_len = strlen(unix_socket);
         host->calls.waiting_last = &host->calls.waiting;
         host->streams.waiting_last = &host->streams.waiting;
         host->next = http->hosts;

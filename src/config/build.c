@@ -10,6 +10,8 @@
 #include <string.h>
 
 enum {
+    CONTROL_CLIENTS_MAX = 16, /* more of them wait */
+    CONTROL_REQUEST_TIMEOUT_MS = 10 * 1000,
     WHERE_BYTES_MAX = 400, /* " in 'cache' of table 'NAME'", names being at most 255 */
     NEGATIVE_TTL_MAX_MS = 60000,
     TYPES_BYTES_MAX = 100, /* the names of some types of tables */
@@ -226,6 +228,16 @@ static void check_handed_over(const struct node *node, const char *where, struct
     }
 }
 
+static void build_control(const struct node *root, struct listen_config *control)
+{
+    const struct node *group = node_find(root, "control");
+
+    control->origin = xstrdup(group == NULL ? root->origin : group->origin);
+    control->mode = MODE_CONTROL;
+    control->max_clients = CONTROL_CLIENTS_MAX;
+    control->request_timeout_ms = CONTROL_REQUEST_TIMEOUT_MS;
+}
+
 static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
                            struct faults *faults)
 {
@@ -296,6 +308,12 @@ static const char *bare_socket(const char *socket)
     return socket;
 }
 
+static bool is_same_socket(const struct listen_config *a, const struct listen_config *b)
+{
+    return a->socket != NULL && b->socket != NULL &&
+           strcmp(bare_socket(a->socket), bare_socket(b->socket)) == 0;
+}
+
 static void check_socket_doubles(const struct config *config, struct faults *faults)
 {
     for (size_t i = 0; i < config->listen_count; i++) {
@@ -304,13 +322,15 @@ static void check_socket_doubles(const struct config *config, struct faults *fau
         for (size_t j = 0; j < i && listener->socket != NULL; j++) {
             const struct listen_config *first = &config->listen[j];
 
-            if (first->socket != NULL &&
-                strcmp(bare_socket(first->socket), bare_socket(listener->socket)) == 0) {
+            if (is_same_socket(first, listener)) {
                 fault_add(faults, listener->origin, "socket '%s' is already listened on (%s)",
                           listener->socket, first->origin);
                 break;
             }
         }
+        if (is_same_socket(&config->control, listener))
+            fault_add(faults, listener->origin, "socket '%s' is that of 'control' (%s)",
+                      listener->socket, config->control.origin);
     }
 }
 
@@ -398,6 +418,7 @@ struct config *config_build(const struct node *root, const struct config_checks 
     config->refs = 1;
     schema_set_defaults(&schema_root, config);
     walk(&schema_root, root, config, &scope, faults);
+    build_control(root, &config->control);
     check_section(root, "listen", "no sockets to listen on", faults);
     config->listen_count = section_count(root, "listen");
     config->listen = xcalloc(config->listen_count, sizeof(config->listen[0]));

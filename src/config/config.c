@@ -179,6 +179,7 @@ void config_unref(struct config **pconfig)
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
+    free(config->control.origin);
     free(config->tables);
     free(config->listen);
     free(config);

@@ -210,6 +210,19 @@ static const struct setting listen_settings[] = {
 };
 const struct setting_group schema_listen = {.name = "listen", GROUP_OF(listen_settings)};
 
+static const struct setting control_settings[] = {
+    {"socket", SETTING_STRING, FIELD(listen_config, socket), .check = check_unix_path,
+     .default_note = "none", .may_be_empty = true, .doc = "the path of a unix socket"},
+    {"permissions", SETTING_PERMISSIONS, FIELD(listen_config, permissions), 0, 0777,
+     .default_text = "\"0600\"", .doc = "in octal; who may write to it rules podop"},
+    {"owner", SETTING_STRING, FIELD(listen_config, owner), .default_note = "who started podop",
+     .doc = "user name or number that it is given to"},
+    {"group", SETTING_STRING, FIELD(listen_config, group),
+     .default_note = "that of who started podop",
+     .doc = "group name or number that it is given to"},
+};
+static const struct setting_group schema_control = {.name = "control", GROUP_OF(control_settings)};
+
 static const struct setting cache_settings[] = {
     {"ttl", SETTING_DURATION, FIELD(cache_config, ttl_ms), 0, 30 * DAY, .default_text = "0",
      .doc = "how long a value is remembered; 0: no cache"},
@@ -331,12 +344,14 @@ static const struct setting root_settings[] = {
     {"tables", SETTING_SECTION, FIELD(config, tables), .group = &schema_table, .doc = "the tables"},
     {"pool", SETTING_GROUP, FIELD(config, pool), .group = &schema_pool,
      .doc = "HTTP connections that all tables share"},
+    {"control", SETTING_GROUP, FIELD(config, control), .group = &schema_control,
+     .doc = "where podopctl asks what podop knows and gives orders"},
 };
 const struct setting_group schema_root = {.name = "", GROUP_OF(root_settings)};
 
 const struct setting_group *const schema_groups[] = {
-    &schema_root, &schema_log, &schema_listen, &schema_table, &schema_cache,
-    &schema_auth, &schema_tls, &schema_pool,   NULL,
+    &schema_root, &schema_log, &schema_listen, &schema_table,   &schema_cache,
+    &schema_auth, &schema_tls, &schema_pool,   &schema_control, NULL,
 };
 
 const char *setting_kind_name(enum setting_kind kind)

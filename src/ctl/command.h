@@ -19,6 +19,10 @@ enum exit_status command_set(const struct options *options);
 enum exit_status command_unset(const struct options *options);
 enum exit_status command_inc(const struct options *options);
 enum exit_status command_iterate(const struct options *options);
+enum exit_status command_explain(const struct options *options);
+enum exit_status command_flush(const struct options *options);
+enum exit_status command_reload(const struct options *options);
+enum exit_status command_stats(const struct options *options);
 
 /* "podopctl: TEXT" and a hint at --help; returns EXIT_USAGE. */
 enum exit_status command_usage(const char *text);

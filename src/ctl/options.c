@@ -17,6 +17,7 @@ enum { OPTION_NO_VALUES = 'N', OPTION_MAX = 'M' };
 
 static const struct option longs[] = {
     {"as", required_argument, NULL, 'a'},
+    {"control", required_argument, NULL, 'c'},
     {"json", no_argument, NULL, 'j'},
     {"max", required_argument, NULL, OPTION_MAX},
     {"no-values", no_argument, NULL, OPTION_NO_VALUES},
@@ -30,11 +31,12 @@ static const struct option longs[] = {
 };
 
 /* '-': all in its order; ':': a missing argument is told apart from an unknown option. */
-static const char shorts[] = "-:a:jRs:t:u:Vh";
+static const char shorts[] = "-:a:c:jRs:t:u:Vh";
 
 const char options_help[] =
-    "Usage: podopctl COMMAND TABLE [ARGUMENT]... [OPTION]...\n"
-    "Ask a running podop over its own sockets, as Postfix or Dovecot would.\n"
+    "Usage: podopctl COMMAND [ARGUMENT]... [OPTION]...\n"
+    "Ask a running podop over its own sockets, as Postfix or Dovecot would, or give it\n"
+    "orders over its control socket.\n"
     "\n"
     "  get TABLE KEY...        print what is found; a single - reads keys from\n"
     "                          standard input, one a line\n"
@@ -43,10 +45,16 @@ const char options_help[] =
     "  inc TABLE KEY [NUMBER]  add a number (default: 1, may be negative)\n"
     "  iterate TABLE [PATH]    print all keys that begin with PATH, and their values\n"
     "\n"
+    "  explain TABLE KEY       look up, and print how the answer came about\n"
+    "  flush TABLE [KEY]       forget what the cache knows of a key, or of all\n"
+    "  reload                  read the configuration anew; print what is wrong with it\n"
+    "  stats                   print the counters\n"
+    "\n"
     "  -s, --socket ADDR       ask there: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
     "                          (default: /run/podop/podop.sock)\n"
     "  -a, --as CLIENT         ask as postfix (default of get) or as dovecot (of all\n"
     "                          others, and with --user)\n"
+    "  -c, --control PATH      the control socket (default: /run/podop/control.sock)\n"
     "  -u, --user USER         the key is USER's own: priv/KEY, otherwise shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
     "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
@@ -56,8 +64,8 @@ const char options_help[] =
     "  -V, --version           print the version\n"
     "  -h, --help              print this\n"
     "\n"
-    "Exit status: 0 found or done, 1 no such key, 64 wrong usage, 75 a failure. Of\n"
-    "several keys, the worst counts.\n"
+    "Exit status: 0 found or done, 1 no such key, 64 wrong usage, 75 a failure, 78 a\n"
+    "faulty configuration. Of several keys, the worst counts.\n"
     "\n"
     "See podopctl(1).\n";
 
@@ -133,6 +141,7 @@ static int take_option(struct options *o, int letter, char **argv, struct error 
     case 'a': return parse_as(o, optarg, err);
     case 't': return parse_timeout(o, optarg, err);
     case OPTION_MAX: return parse_number(optarg, "--max", UINT32_MAX, &o->max_rows, err);
+    case 'c': o->control = optarg; return 0;
     case 'j': o->is_json = true; return 0;
     case 'R': o->recurse = true; return 0;
     case OPTION_NO_VALUES: o->no_values = true; return 0;
@@ -150,6 +159,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 {
     *o = (struct options){
         .where = "/run/podop/podop.sock",
+        .control = "/run/podop/control.sock",
         .timeout_ms = TIMEOUT_SECONDS_DEFAULT * 1000,
         .args = xcalloc((size_t)argc + 1, sizeof(o->args[0])),
     };

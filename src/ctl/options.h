@@ -16,7 +16,8 @@ enum { OPTIONS_GIVEN_MAX = 16 };
 
 struct options {
     enum options_action action;
-    const char *where; /* an address as the user spelt it */
+    const char *where;   /* an address as the user spelt it */
+    const char *control; /* the path of the control socket */
     enum asks_as as;
     const char *user; /* NULL: nobody's key, but one that all share */
     bool is_json;

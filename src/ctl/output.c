@@ -1,6 +1,6 @@
 #include "output.h"
 
-#include "podop/json_value.h"
+#include "podop/json_object.h"
 
 #include <stdio.h>
 
@@ -33,9 +33,8 @@ static void print(FILE *to, const struct buf *line)
     fwrite(line->ptr, 1, line->len, to);
 }
 
-/* So that a line is one answer and a tab ends the key, whatever is in them: as "mysql --batch" and
- * PostgreSQL's COPY do it. */
-static void add_escaped(struct buf *line, struct span text)
+/* As "mysql --batch" and PostgreSQL's COPY do it. */
+void output_add_escaped(struct buf *line, struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
         switch (text.ptr[i]) {
@@ -49,36 +48,6 @@ static void add_escaped(struct buf *line, struct span text)
     }
 }
 
-/* JSON is UTF-8: what is none becomes U+FFFD, byte by byte. */
-static void add_json_text(struct buf *line, struct span text)
-{
-    struct buf mended;
-    size_t good = span_utf8_prefix(text);
-
-    if (good == text.len) {
-        json_add_string(line, text);
-        return;
-    }
-    buf_init(&mended, SIZE_MAX);
-    while (good < text.len) {
-        buf_add(&mended, (struct span){text.ptr, good});
-        buf_add(&mended, SPAN("\xef\xbf\xbd"));
-        text = span_skip(text, good + 1);
-        good = span_utf8_prefix(text);
-    }
-    buf_add(&mended, text);
-    json_add_string(line, buf_span(&mended));
-    buf_deinit(&mended);
-}
-
-static void add_member(struct buf *line, const char *name, struct span text)
-{
-    buf_add_char(line, line->len == 0 ? '{' : ',');
-    json_add_string(line, span_of(name));
-    buf_add_char(line, ':');
-    add_json_text(line, text);
-}
-
 static void print_json(const struct output *o, struct span key, enum reply_status status,
                        struct span text)
 {
@@ -86,15 +55,16 @@ static void print_json(const struct output *o, struct span key, enum reply_statu
     struct buf line;
 
     buf_init(&line, SIZE_MAX);
-    add_member(&line, "table", span_of(o->table));
-    add_member(&line, "key", key);
+    buf_add_char(&line, '{');
+    json_add_member(&line, "table", span_of(o->table));
+    json_add_member(&line, "key", key);
     if (o->user != NULL)
-        add_member(&line, "user", span_of(o->user));
-    add_member(&line, "status", is_found ? SPAN("ok") : span_of(reply_status_name(status)));
+        json_add_member(&line, "user", span_of(o->user));
+    json_add_member(&line, "status", is_found ? SPAN("ok") : span_of(reply_status_name(status)));
     if (is_found && (o->shape == OUTPUT_VALUE || o->shape == OUTPUT_PAIRS))
-        add_member(&line, "value", text);
+        json_add_member(&line, "value", text);
     if (!is_found && status != REPLY_MISS)
-        add_member(&line, "reason", text);
+        json_add_member(&line, "reason", text);
     buf_add(&line, SPAN("}\n"));
     print(stdout, &line);
     buf_deinit(&line);
@@ -110,10 +80,10 @@ static void print_found(const struct output *o, struct span key, struct span val
     if (o->shape == OUTPUT_VALUE)
         buf_add(&line, value);
     else
-        add_escaped(&line, key);
+        output_add_escaped(&line, key);
     if (o->shape == OUTPUT_PAIRS) {
         buf_add_char(&line, '\t');
-        add_escaped(&line, value);
+        output_add_escaped(&line, value);
     }
     buf_add_char(&line, '\n');
     print(stdout, &line);
@@ -127,10 +97,10 @@ static void print_failure(const struct output *o, struct span key, struct span r
     buf_init(&line, SIZE_MAX);
     buf_add(&line, SPAN("podopctl: "));
     if (o->names_keys) {
-        add_escaped(&line, key);
+        output_add_escaped(&line, key);
         buf_add(&line, SPAN(": "));
     }
-    add_escaped(&line, reason.len > 0 ? reason : SPAN("it failed, without a reason"));
+    output_add_escaped(&line, reason.len > 0 ? reason : SPAN("it failed, without a reason"));
     buf_add_char(&line, '\n');
     print(stderr, &line);
     buf_deinit(&line);

@@ -29,6 +29,10 @@ struct output {
 void output_answer(struct output *output, struct span key, enum reply_status status,
                    struct span text);
 
+/* So that a line is one answer and a tab ends the key, whatever is in them: backslash, NUL, tab,
+ * line feed and carriage return as escapes. */
+void output_add_escaped(struct buf *line, struct span text);
+
 /* What was printed leaves now: 0, or -1 when it cannot. */
 int output_flush(struct error *err);
 

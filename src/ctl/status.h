@@ -2,9 +2,16 @@
 #ifndef PODOP_CTL_STATUS_H
 #define PODOP_CTL_STATUS_H
 
-enum exit_status { EXIT_FOUND = 0, EXIT_MISS = 1, EXIT_USAGE = 64, EXIT_FAILED = 75 };
+enum exit_status {
+    EXIT_FOUND = 0,
+    EXIT_MISS = 1,
+    EXIT_USAGE = 64,
+    EXIT_FAILED = 75,
+    EXIT_CONFIG = 78
+};
 
-/* Of many keys the worst counts: wrong usage, then a failure, then a miss. */
+/* Of many keys the worst counts: wrong usage, then a failure, then a miss. A faulty configuration
+ * comes alone. */
 enum exit_status exit_worse(enum exit_status a, enum exit_status b);
 
 #endif

@@ -1,9 +1,10 @@
-/* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one JSON
- * object a line, and one for each answer, in order. podop(8) has the commands. */
+/* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one
+ * JSON object a line, and one for each answer, in order. podop(8) has the commands. */
 #include "podop/protocol.h"
 
 #include "owed.h"
 
+#include "podop/json_object.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
 #include "podop/tabline.h"
@@ -138,8 +139,9 @@ static bool is_command(const struct order *order, struct span name)
 
 static struct table_key key_of(const struct order *order)
 {
-    return (struct table_key){
-        .key = buf_span(&order->key), .user = buf_span(&order->user), .is_private = order->has_user};
+    return (struct table_key){.key = buf_span(&order->key),
+                              .user = buf_span(&order->user),
+                              .is_private = order->has_user};
 }
 
 /* Writing an answer */
@@ -160,14 +162,6 @@ static void end(struct control_request *r)
     owed_end(queue, &r->owed);
 }
 
-static void add_member(struct buf *out, struct span name, struct span text)
-{
-    buf_add_char(out, ',');
-    json_add_string(out, name);
-    buf_add_char(out, ':');
-    json_add_bytes(out, text);
-}
-
 static void refuse(struct control_request *r, const char *why, struct span name)
 {
     struct buf *out = begin(r, false);
@@ -176,7 +170,7 @@ static void refuse(struct control_request *r, const char *why, struct span name)
     buf_init(&text, SIZE_MAX);
     buf_add(&text, span_of(why));
     buf_add(&text, name);
-    add_member(out, SPAN("error"), buf_span(&text));
+    json_add_member(out, "error", buf_span(&text));
     buf_deinit(&text);
     end(r);
 }
@@ -187,8 +181,7 @@ static void add_fault(void *arg, const char *text)
 {
     struct buf *faults = arg;
 
-    if (faults->len > 0)
-        buf_add_char(faults, ',');
+    json_add_comma(faults);
     json_add_bytes(faults, span_of(text));
 }
 
@@ -203,8 +196,9 @@ static void reload(struct control_request *r)
     status = admin->reload(admin->arg, add_fault, &faults);
     out = begin(r, status == 0);
     if (status == -1) {
-        add_member(out, SPAN("error"), SPAN("nothing has changed"));
-        buf_add(out, SPAN(",\"faults\":["));
+        json_add_member(out, "error", SPAN("nothing has changed"));
+        json_add_name(out, "faults");
+        buf_add_char(out, '[');
         buf_add(out, buf_span(&faults));
         buf_add_char(out, ']');
     }
@@ -215,10 +209,8 @@ static void reload(struct control_request *r)
 static void stats(struct control_request *r)
 {
     const struct admin *admin = r->session->io.service->admin;
-    struct buf *out = begin(r, true);
 
-    buf_add_char(out, ',');
-    admin->stats(admin->arg, out);
+    admin->stats(admin->arg, begin(r, true));
     end(r);
 }
 
@@ -234,6 +226,19 @@ static void flush(struct control_request *r, const struct order *order, struct t
     end(r);
 }
 
+/* An empty value is none for Postfix, which is told of a miss. */
+static void add_answer(struct buf *out, const struct reply *reply)
+{
+    if (reply->status != REPLY_FOUND) {
+        if (reply->reason.len > 0)
+            json_add_member(out, "reason", reply->reason);
+        return;
+    }
+    if (reply->map_value.len > 0)
+        json_add_member(out, "postfix", reply->map_value);
+    json_add_member(out, "dovecot", reply->dict_value);
+}
+
 static void explained(void *arg, const struct reply *reply)
 {
     struct control_request *r = arg;
@@ -241,14 +246,10 @@ static void explained(void *arg, const struct reply *reply)
     struct buf *out = begin(r, true);
 
     r->op = NULL;
-    add_member(out, SPAN("status"), span_of(reply_status_name(reply->status)));
-    if (reply->status == REPLY_FOUND) {
-        add_member(out, SPAN("postfix"), reply->map_value);
-        add_member(out, SPAN("dovecot"), reply->dict_value);
-    } else if (reply->reason.len > 0) {
-        add_member(out, SPAN("reason"), reply->reason);
-    }
-    buf_add(out, SPAN(",\"notes\":["));
+    json_add_member(out, "status", span_of(reply_status_name(reply->status)));
+    add_answer(out, reply);
+    json_add_name(out, "notes");
+    buf_add_char(out, '[');
     buf_add(out, buf_span(&r->notes));
     buf_add_char(out, ']');
     end(r);
@@ -263,6 +264,12 @@ static void explain(struct control_request *r, const struct order *order, struct
         refuse(r, "'key' is missing", SPAN(""));
     else
         r->op = table_explain(table, &key, &r->notes, explained, r);
+}
+
+/* No user is nobody, and what tells keys apart has a NUL behind the user. */
+static bool has_bad_user(const struct order *order)
+{
+    return order->has_user && (order->user.len == 0 || span_has_byte(buf_span(&order->user), '\0'));
 }
 
 static void run(struct control_request *r, const struct order *order)
@@ -283,7 +290,9 @@ static void run(struct control_request *r, const struct order *order)
         return;
     }
     table = service_find_table(r->session->io.service, buf_span(&order->table));
-    if (table == NULL)
+    if (has_bad_user(order))
+        refuse(r, "'user' is empty or has a NUL byte", SPAN(""));
+    else if (table == NULL)
         refuse(r, "no such table: ", buf_span(&order->table));
     else if (is_explain)
         explain(r, order, table);

@@ -4,16 +4,28 @@
 
 #include <stdlib.h>
 
-static const struct protocol_ops *const protocols[] = {&protocol_socketmap, &protocol_dict};
+static const struct protocol_ops *const told_apart[] = {&protocol_socketmap, &protocol_dict};
+
+static const struct protocol_ops *only_of(enum listen_mode mode)
+{
+    switch (mode) {
+    case MODE_AUTO: break;
+    case MODE_POSTFIX: return &protocol_socketmap;
+    case MODE_DOVECOT: return &protocol_dict;
+    case MODE_CONTROL: return &protocol_control;
+    }
+    return NULL;
+}
 
 const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte)
 {
-    const struct protocol_ops *only =
-        mode == MODE_POSTFIX ? &protocol_socketmap : &protocol_dict; /* unless mode is auto */
+    const struct protocol_ops *only = only_of(mode);
 
-    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
-        if ((mode == MODE_AUTO || only == protocols[i]) && protocols[i]->claims(first_byte))
-            return protocols[i];
+    if (only != NULL)
+        return only->claims(first_byte) ? only : NULL;
+    for (size_t i = 0; i < ARRAY_LEN(told_apart); i++) {
+        if (told_apart[i]->claims(first_byte))
+            return told_apart[i];
     }
     return NULL;
 }

@@ -416,6 +416,17 @@ void client_world_deinit(struct client_world *world)
     free(world->scratch);
 }
 
+struct client_counts clients_count(const struct client_world *world)
+{
+    struct client_counts counts = {0};
+
+    for (const struct client *c = world->first; c != NULL; c = c->next) {
+        counts.clients++;
+        counts.requests += c->session == NULL ? 0 : c->protocol->owed(c->session);
+    }
+    return counts;
+}
+
 void clients_stop(struct client_world *world)
 {
     for (struct client *c = world->first; c != NULL; c = c->next) {

@@ -33,6 +33,11 @@ void client_world_deinit(struct client_world *world); /* cuts off who is still t
 
 void client_new(struct client_world *world, struct listener *listener, int fd); /* fd is taken */
 
+struct client_counts {
+    size_t clients, requests; /* those under way */
+};
+struct client_counts clients_count(const struct client_world *world);
+
 /* What has arrived by now is answered, then each client is hung up on. */
 void clients_stop(struct client_world *world);
 

@@ -41,6 +41,7 @@ static int plan_address(struct listeners *all, const struct address *at, struct 
 {
     struct listener *l = find_open(all, at);
     struct listener *added;
+    struct service *service;
 
     if (l != NULL && l->planned == listen)
         return 0; /* a host's file may name an address twice */
@@ -52,7 +53,9 @@ static int plan_address(struct listeners *all, const struct address *at, struct 
         return 0;
     }
     added = xmalloc(sizeof(*added));
-    if (listener_open(added, all->loop, at, service_new(config, listen, all->log), l, err) == -1) {
+    service = service_new(config, listen, all->log);
+    service->admin = all->admin;
+    if (listener_open(added, all->loop, at, service, l, err) == -1) {
         free(added);
         return -1;
     }
@@ -101,13 +104,18 @@ static void give_up(struct listeners *all)
 
 int listeners_plan(struct listeners *all, struct config *config, struct error *err)
 {
-    for (size_t i = 0; i < config->listen_count; i++) {
-        if (plan_socket(all, config, &config->listen[i], err) == -1) {
-            give_up(all);
-            return error_prefix(err, "%s", config->listen[i].origin);
-        }
+    const struct listen_config *at = &config->control;
+    const bool has_control = at->socket != NULL && at->socket[0] != '\0';
+    int status = has_control ? plan_socket(all, config, at, err) : 0;
+
+    for (size_t i = 0; i < config->listen_count && status == 0; i++) {
+        at = &config->listen[i];
+        status = plan_socket(all, config, at, err);
     }
-    return 0;
+    if (status == 0)
+        return 0;
+    give_up(all);
+    return error_prefix(err, "%s", at->origin);
 }
 
 /* Whether l takes the place of one that is open now. */

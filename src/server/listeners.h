@@ -10,6 +10,7 @@ struct listeners {
     struct ev_loop *loop;
     struct log *log;
     struct activation *activation; /* borrowed: the sockets that were handed over */
+    const struct admin *admin;     /* borrowed: what the control socket leads to */
     struct listener *first;
 };
 

@@ -5,7 +5,9 @@
 #include "listeners.h"
 #include "notify.h"
 #include "privileges.h"
+#include "stats.h"
 
+#include "podop/clock.h"
 #include "podop/coprocess.h"
 #include "podop/http.h"
 #include "podop/mem.h"
@@ -34,6 +36,8 @@ struct server {
     struct client_world clients;
     struct commits commits;
     struct notify notify;
+    struct admin admin; /* what the control socket can do here */
+    struct stats stats;
     ev_timer stop_deadline;
     bool is_stopping;
 };
@@ -64,6 +68,24 @@ static int check_listen(const struct listen_config *listen, struct error *err)
 
 static const struct config_checks checks = {.listen = check_listen, .table = table_check};
 
+static struct stats_sources stats_sources(const struct server *s)
+{
+    return (struct stats_sources){
+        .own = &s->stats, .clients = &s->clients, .http = s->http, .router = s->router};
+}
+
+static void add_stats(void *arg, struct buf *out)
+{
+    const struct stats_sources sources = stats_sources(arg);
+
+    stats_add(&sources, out);
+}
+
+static int reload_for_admin(void *arg, config_report_fn *report, void *report_arg)
+{
+    return server_reload(arg, report, report_arg);
+}
+
 /* What both running and checking need: configuration and tables. */
 static struct server *load(struct ev_loop *loop, const struct config_source *source,
                            config_report_fn *report, void *arg, struct error *err)
@@ -74,7 +96,10 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->source.checks = &checks;
     s->loop = loop;
     log_init(&s->log);
-    s->listeners = (struct listeners){.loop = loop, .log = &s->log, .activation = &s->activation};
+    s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
+    s->stats.started_at_ms = clock_now_ms();
+    s->listeners = (struct listeners){
+        .loop = loop, .log = &s->log, .activation = &s->activation, .admin = &s->admin};
     client_world_init(&s->clients, loop, &s->log);
     s->config = config_load(&s->source, report, arg);
     if (s->config == NULL) {
@@ -285,6 +310,12 @@ int server_reload(struct server *s, config_report_fn *report, void *arg)
     }
     notify_reloading(&s->notify);
     status = reload(s, report, arg);
+    s->stats.reloaded_at = time(NULL);
+    s->stats.has_failed = status == -1;
+    if (status == 0)
+        s->stats.reloads++;
+    else
+        s->stats.reloads_failed++;
     tell_ready(s, status == 0 ? "" : "; the last reload failed");
     return status;
 }
@@ -299,6 +330,13 @@ static void log_fault(void *arg, const char *text)
 void server_reload_logged(struct server *s)
 {
     server_reload(s, log_fault, s);
+}
+
+void server_log_counters(struct server *s)
+{
+    const struct stats_sources sources = stats_sources(s);
+
+    stats_log(&sources, &s->log);
 }
 
 void server_stop(struct server *s)

@@ -216,35 +216,58 @@ static void cache_remove_oldest(struct cache *c)
     cache_remove(c, at);
 }
 
+static struct reply reply_of(const struct entry *e)
+{
+    const struct span text = {e->bytes + e->key_len, e->text_len};
+
+    if (!e->is_found)
+        return (struct reply){.status = REPLY_MISS, .reason = text};
+    return (struct reply){
+        .status = REPLY_FOUND,
+        .dict_value = text,
+        .map_value = {e->map_is_text ? text.ptr : text.ptr + text.len, e->map_len},
+    };
+}
+
+/* In an outage a stale miss would have Postfix reject mail for good, and so would a value that
+ * Postfix is told as a miss: to fail for a while is the lesser evil. */
+static enum cache_state state_of(const struct cache *c, const struct entry *e, uint64_t now_ms)
+{
+    if (now_ms < e->fresh_until_ms)
+        return CACHE_FRESH;
+    if (e->map_len == 0 || now_ms - e->fresh_until_ms >= c->limits.stale_ms)
+        return CACHE_ABSENT;
+    return CACHE_STALE;
+}
+
 enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply)
 {
     struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
     struct entry *e = *at;
-    enum cache_state state = CACHE_FRESH;
-    struct span text;
+    enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
 
     if (e == NULL)
         return CACHE_ABSENT;
-    if (now_ms >= e->fresh_until_ms) {
-        /* In an outage a stale miss would have Postfix reject mail for good, and so would a value
-         * that Postfix is told as a miss: to fail for a while is the lesser evil. */
-        if (e->map_len == 0 || now_ms - e->fresh_until_ms >= c->limits.stale_ms) {
-            cache_remove(c, at);
-            return CACHE_ABSENT;
-        }
-        state = CACHE_STALE;
+    if (state == CACHE_ABSENT) {
+        cache_remove(c, at);
+        return CACHE_ABSENT;
     }
     lru_unlink(&e->lru);
     lru_link_newest(c, &e->lru);
-    text = (struct span){e->bytes + e->key_len, e->text_len};
-    if (e->is_found)
-        *reply = (struct reply){
-            .status = REPLY_FOUND,
-            .dict_value = text,
-            .map_value = {e->map_is_text ? text.ptr : text.ptr + text.len, e->map_len},
-        };
-    else
-        *reply = (struct reply){.status = REPLY_MISS, .reason = text};
+    *reply = reply_of(e);
+    return state;
+}
+
+enum cache_state cache_look(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply,
+                            uint64_t *left_ms)
+{
+    const struct entry *e = *table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
+
+    if (state == CACHE_ABSENT)
+        return state;
+    *left_ms = e->fresh_until_ms + (state == CACHE_STALE ? c->limits.stale_ms : 0) - now_ms;
+    *reply = reply_of(e);
     return state;
 }
 

@@ -14,6 +14,7 @@ static void commit_end(struct commit *c, const struct reply *reply)
     *c->prev_next = c->next;
     if (c->next != NULL)
         c->next->prev_next = c->prev_next;
+    c->table->memory->counters.commits[reply->status]++;
     table_forget(c->table, c->transaction);
     c->done(c->arg, reply);
     table_unref(&c->table);

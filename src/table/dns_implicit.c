@@ -12,6 +12,8 @@ struct address {
 
 struct question {
     struct dns_fetch *fetch;
+    const char *name; /* borrowed */
+    enum dns_type type;
     struct resolver_call *call; /* NULL: not asked, or answered */
 };
 
@@ -95,6 +97,8 @@ static void ask(struct dns_fetch *f, const char *name)
         struct question *q = &s->questions[s->asked++];
 
         q->fetch = f;
+        q->name = name;
+        q->type = types[i];
         q->call = resolver_start(dns_table_of(f->base.table)->resolver, name, types[i],
                                  f->base.deadline_at_ms, on_addresses, q);
         s->waiting++;
@@ -126,6 +130,7 @@ static void on_addresses(void *arg, const struct resolver_answer *answer)
 
     q->call = NULL;
     s->waiting--;
+    dns_explain_answer(&f->base, q->type == DNS_A ? "A" : "AAAA", q->name, answer);
     note(f, answer);
     if (s->waiting == 0 && s->count > 0 && !s->asks_hosts) {
         s->asks_hosts = true;

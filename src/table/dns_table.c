@@ -199,6 +199,7 @@ static void on_mx(void *arg, const struct resolver_answer *answer)
     const struct dns_table *t = dns_table_of(f->base.table);
 
     f->mx = NULL;
+    dns_explain_answer(&f->base, "MX", f->domain, answer);
     dns_table_note(f, answer);
     if (answer->outcome != RESOLVER_ANSWERED)
         dns_table_failed(f, answer);
@@ -214,6 +215,7 @@ static void dns_table_start(struct fetch *fetch)
 {
     struct dns_fetch *f = dns_fetch_of(fetch);
 
+    fetch_note(fetch, "servers", span_of(dns_table_of(fetch->table)->servers));
     if (domain_of_key(fetch->key.key, f->domain))
         f->mx = resolver_start(dns_table_of(fetch->table)->resolver, f->domain, DNS_MX,
                                fetch->deadline_at_ms, on_mx, f);

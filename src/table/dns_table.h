@@ -43,6 +43,9 @@ struct dns_fetch {
 
 /* An answer came, or none: the log hears of outages, and the whole is true for as long as each. */
 void dns_table_note(struct dns_fetch *fetch, const struct resolver_answer *answer);
+/* The same for a human who asked for it; name is whose records were asked for. */
+void dns_explain_answer(const struct fetch *fetch, const char *type, const char *name,
+                        const struct resolver_answer *answer);
 /* Each ends the fetch. */
 void dns_table_found(struct dns_fetch *fetch);
 void dns_table_missed(struct dns_fetch *fetch);

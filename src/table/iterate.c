@@ -87,6 +87,7 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
     size_t bytes = table->ops->iteration_bytes;
     struct table_iteration *it = xcalloc(1, bytes > sizeof(*it) ? bytes : sizeof(*it));
 
+    table->memory->counters.iterations++;
     it->table = table_ref(table);
     it->path_bytes = xmalloc(path->key.len + path->user.len);
     if (path->key.len > 0)

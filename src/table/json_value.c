@@ -330,6 +330,27 @@ void json_add_string(struct buf *out, struct span text)
     json_object_put(string);
 }
 
+void json_add_bytes(struct buf *out, struct span bytes)
+{
+    size_t good = span_utf8_prefix(bytes);
+    struct buf mended;
+
+    if (good == bytes.len) {
+        json_add_string(out, bytes);
+        return;
+    }
+    buf_init(&mended, SIZE_MAX);
+    while (good < bytes.len) {
+        buf_add(&mended, (struct span){bytes.ptr, good});
+        buf_add(&mended, SPAN("\xef\xbf\xbd"));
+        bytes = span_skip(bytes, good + 1);
+        good = span_utf8_prefix(bytes);
+    }
+    buf_add(&mended, bytes);
+    json_add_string(out, buf_span(&mended));
+    buf_deinit(&mended);
+}
+
 enum json_kind json_kind(struct span text)
 {
     switch (*skip_space(text).ptr) {

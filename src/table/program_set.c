@@ -2,6 +2,7 @@
 
 #include "podop/clock.h"
 #include "podop/coprocess.h"
+#include "podop/json_object.h"
 #include "podop/mem.h"
 #include "podop/outage.h"
 
@@ -139,6 +140,28 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
     r->timer.data = r;
     await_answer(r->ticket);
     return true;
+}
+
+long program_pid(const struct program_request *r)
+{
+    return r->ticket == NULL ? 0 : coprocess_pid(process_of(r->ticket)->coprocess);
+}
+
+void program_set_add_stats(const struct program_set *s, struct buf *out)
+{
+    json_add_name(out, "processes");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < s->count; i++) {
+        const struct program_process *p = &s->processes[i];
+
+        json_add_comma(out);
+        buf_add_char(out, '{');
+        json_add_number(out, "pid", (uint64_t)coprocess_pid(p->coprocess));
+        json_add_flag(out, "running", coprocess_is_running(p->coprocess));
+        json_add_number(out, "requests", p->tickets.awaited_count);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
 }
 
 static bool send_word(struct program_ticket *t, const char *word)

@@ -48,6 +48,10 @@ void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is f
  * which lives as long as the set, says why; neither of the ops runs then, or before this returns.
  */
 bool program_ask(struct program_set *set, struct program_request *request, const char **reason);
+/* Of the process that is asked, or 0. */
+long program_pid(const struct program_request *request);
+/* Adds "processes" to the JSON object of a table's counters. */
+void program_set_add_stats(const struct program_set *set, struct buf *out);
 /* The next part, of the process that had more; false: it is gone. request->deadline_at_ms is new.
  */
 bool program_ask_more(struct program_request *request);

@@ -204,6 +204,13 @@ static void program_table_start(struct fetch *fetch)
     f->request.deadline_at_ms = fetch->deadline_at_ms;
     if (!program_ask(program_set_of(fetch->table), &f->request, &reason))
         fail(f, REPLY_TEMPORARY, span_of(reason));
+    else
+        fetch_format(fetch, "process", "pid %ld", program_pid(&f->request));
+}
+
+static void program_table_add_stats(struct table *table, struct buf *out)
+{
+    program_set_add_stats(program_set_of(table), out);
 }
 
 static void program_table_cancel(struct fetch *fetch)
@@ -217,6 +224,7 @@ const struct table_ops table_program = {
     .check = program_table_check,
     .open = program_table_open,
     .close = program_table_close,
+    .add_stats = program_table_add_stats,
     .start = program_table_start,
     .cancel = program_table_cancel,
     .change_fault = program_table_change_fault,

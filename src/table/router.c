@@ -113,6 +113,11 @@ void router_free(struct router **prouter)
     free(r);
 }
 
+struct table *router_table(const struct router *router, size_t i)
+{
+    return i < router->count ? router->routes[i].table : NULL;
+}
+
 struct table *router_find_table(const struct router *router, struct span name)
 {
     const struct route *route = find(router, name);

@@ -1,5 +1,6 @@
 /* table.c - what all types of tables have in common: who waits, what is remembered, what is not
  * even asked. */
+#include "explain.h"
 #include "hold.h"
 #include "table_type.h"
 
@@ -30,6 +31,7 @@ struct table_op {
     struct table_op *next, **prev_next; /* in the fetch's list or among those that are ready */
     table_done_fn *done;
     void *arg;
+    struct buf *notes;  /* borrowed: it began its fetch to explain it; or NULL */
     struct reply reply; /* its source is known when the op begins */
     char *reply_bytes;  /* what reply points to, unless that is behind this struct */
     bool is_usual;      /* USUAL_REPLY_BYTES are */
@@ -365,6 +367,7 @@ static struct table_op *op_new_answered(struct table *table, table_done_fn *done
 {
     struct table_op *op = op_new_roomy(table, done, arg, reply_bytes(reply));
 
+    table->memory->counters.answers[reply->status]++;
     op_answer(op, reply, (char *)(op + 1));
     return op;
 }
@@ -403,6 +406,20 @@ void table_forget(struct table *t, const struct transaction *transaction)
         for (size_t i = 0; m->cache != NULL && i < transaction->count; i++)
             forget(m->cache, &transaction->changes[i].key);
     }
+}
+
+void table_drop(struct table *t, const struct table_key *key)
+{
+    t->memory->generation++;
+    if (t->memory->cache != NULL)
+        forget(t->memory->cache, key);
+}
+
+void table_clear(struct table *t)
+{
+    t->memory->generation++;
+    if (t->memory->cache != NULL)
+        cache_clear(t->memory->cache);
 }
 
 static void op_wait(struct table_op *op, struct fetch *fetch, enum reply_source source)
@@ -470,17 +487,19 @@ static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_
 {
     struct reply stale;
 
-    if (is_outage(reply->status) &&
-        cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) == CACHE_STALE) {
-        stale.source = REPLY_STALE;
-        stale.http_status = reply->http_status;
-        *reply = stale;
-    }
+    if (!is_outage(reply->status) ||
+        cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) != CACHE_STALE)
+        return;
+    stale.source = REPLY_STALE;
+    stale.http_status = reply->http_status;
+    *reply = stale;
+    fetch_note(fetch, "answer", SPAN("the stale one of the cache, instead of the failure"));
 }
 
 void fetch_finish(struct fetch *fetch, const struct reply *answer)
 {
     struct table *t = fetch->table;
+    struct table_counters *counters = &t->memory->counters;
     struct reply reply = *answer;
     uint64_t now_ms = clock_coarse_ms();
 
@@ -497,6 +516,8 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
         op_leave(op);
         if (reply.status == answer->status)
             reply.source = op->reply.source;
+        counters->answers[reply.status]++;
+        counters->cache_stale += reply.status != answer->status;
         /* Later, when the caller has not been given op yet, or when the reply is the cache's own,
          * which the first of them to ask for more would change under the others. */
         if (fetch->is_starting || reply.status != answer->status) {
@@ -538,20 +559,29 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
     return fetch;
 }
 
-static void ask(struct table_op *op, const struct table_key *key, struct span identity)
+static void ask_anew(struct table_op *op, const struct table_key *key, struct span identity)
 {
     struct table *t = op->table;
-    struct fetch *fetch = find_shared(t, identity);
+    struct fetch *fetch = fetch_new(t, key, identity);
 
-    if (fetch != NULL) {
-        op_wait(op, fetch, REPLY_JOINED);
-        return;
-    }
-    fetch = fetch_new(t, key, identity);
+    t->memory->counters.fetches++;
+    fetch->notes = op->notes;
     op_wait(op, fetch, t->memory->cache == NULL ? REPLY_NO_CACHE : REPLY_ABSENT);
     t->ops->start(fetch);
     if (op->fetch != NULL)
         fetch->is_starting = false;
+}
+
+static void ask(struct table_op *op, const struct table_key *key, struct span identity)
+{
+    struct fetch *fetch = find_shared(op->table, identity);
+
+    if (fetch == NULL) {
+        ask_anew(op, key, identity);
+        return;
+    }
+    op->table->memory->counters.joined++;
+    op_wait(op, fetch, REPLY_JOINED);
 }
 
 /* What was written and is held back is true before the backend knows it. */
@@ -571,6 +601,23 @@ static struct table_op *answer_held(struct table *t, const struct change *held, 
     return op;
 }
 
+static bool is_cached(struct table *t, struct span identity, struct reply *reply)
+{
+    struct cache *cache = t->memory->cache;
+    bool is_fresh;
+
+    if (cache == NULL)
+        return false;
+    is_fresh = cache_get(cache, identity, clock_coarse_ms(), reply) == CACHE_FRESH;
+    if (is_fresh) {
+        reply->source = REPLY_FROM_CACHE;
+        t->memory->counters.cache_fresh++;
+    } else {
+        t->memory->counters.cache_absent++;
+    }
+    return is_fresh;
+}
+
 static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
                                 table_done_fn *done, void *arg)
 {
@@ -578,15 +625,11 @@ static struct table_op *look_up(struct table *t, const struct table_key *key, st
     struct reply reply = {.status = REPLY_MISS, .source = REPLY_SKIPPED};
     struct table_op *op;
 
+    t->memory->counters.lookups++;
     if (held != NULL)
         return answer_held(t, held, done, arg);
-    if (table_skips(t, key->key))
+    if (table_skips(t, key->key) || is_cached(t, identity, &reply))
         return op_new_answered(t, done, arg, &reply);
-    if (t->memory->cache != NULL &&
-        cache_get(t->memory->cache, identity, clock_coarse_ms(), &reply) == CACHE_FRESH) {
-        reply.source = REPLY_FROM_CACHE;
-        return op_new_answered(t, done, arg, &reply);
-    }
     op = op_new(t, done, arg);
     ask(op, key, identity);
     return op;
@@ -605,6 +648,29 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
     return op;
 }
 
+struct table_op *table_explain(struct table *t, const struct table_key *key, struct buf *notes,
+                               table_done_fn *done, void *arg)
+{
+    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
+    char *bytes = xmalloc(identity_len(key));
+    const struct span identity = identify(bytes, key);
+    struct table_op *op;
+
+    t->memory->counters.lookups++;
+    explain_known(t, key, identity, held, notes);
+    if (held != NULL) {
+        op = answer_held(t, held, done, arg);
+    } else if (table_skips(t, key->key)) {
+        op = op_new_answered(t, done, arg, &(struct reply){.status = REPLY_MISS});
+    } else {
+        op = op_new(t, done, arg);
+        op->notes = notes;
+        ask_anew(op, key, identity);
+    }
+    free(bytes);
+    return op;
+}
+
 void table_op_cancel(struct table_op **pop)
 {
     struct table_op *op = *pop;
@@ -617,6 +683,8 @@ void table_op_cancel(struct table_op **pop)
     if (fetch == NULL) {
         list_remove(&op->table->ready, op);
     } else {
+        if (op->notes != NULL)
+            fetch->notes = NULL; /* others may still wait for it */
         op_leave(op);
         if (fetch->waiting.first == NULL &&
             !fetch->is_finished) { /* it was the last who wanted to know */

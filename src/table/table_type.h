@@ -11,12 +11,24 @@
 
 struct table_ops;
 
+enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
+
+/* What a table has done. podop(8) says what each of them counts. */
+struct table_counters {
+    uint64_t lookups, answers[TABLE_STATUSES];
+    uint64_t cache_fresh, cache_stale, cache_absent;
+    uint64_t joined, fetches;
+    uint64_t commits[TABLE_STATUSES];
+    uint64_t iterations;
+};
+
 /* What a table knows of its keys, shared with the one that takes its place at a reload. */
 struct table_memory {
     unsigned refs;
     struct table_memory *next; /* a reference: what is written here is forgotten there, too */
     struct cache *cache;       /* NULL: none */
     uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
+    struct table_counters counters;
 };
 
 /* Lookups that wait for the same event, oldest first. */
@@ -53,6 +65,7 @@ struct fetch {
     uint64_t deadline_at_ms;
     struct op_list waiting;
     struct fetch *next_shared;
+    struct buf *notes; /* of an explanation, borrowed while somebody waits for it; or NULL */
     uint64_t generation;
     bool is_starting; /* start() has not returned yet */
     bool is_finished; /* the answer is being told: nothing left to cancel */
@@ -99,6 +112,8 @@ struct table_ops {
      * over what previous knows of its backends, while previous may still be at work. NULL: nothing.
      */
     void (*inherit)(struct table *next, struct table *previous);
+    /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
+    void (*add_stats)(struct table *table, struct buf *out);
     /* Ends in one fetch_finish(), now or later. */
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
@@ -121,6 +136,13 @@ struct table_ops {
     void (*go_on)(struct table_iteration *it);
     void (*stop)(struct table_iteration *it); /* frees what go_on() began, at its end as well */
 };
+
+/* Something about the lookup that a human may want to know; text may be any bytes. Nothing happens
+ * where nobody listens, which is nearly always. */
+void fetch_note(const struct fetch *fetch, const char *name, struct span text);
+void fetch_note_cut(const struct fetch *fetch, const char *name, struct span text, size_t max);
+void fetch_format(const struct fetch *fetch, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The answer is there: everybody who waits gets it, and fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);

@@ -17,6 +17,7 @@ struct url_health {
     struct url_state {
         struct breaker breaker;
         struct outage outage;
+        uint64_t requests, failures;
     } of[];
 };
 
@@ -123,9 +124,31 @@ int url_backends_open(struct url_backends *b, struct table *table, const struct 
     return 0;
 }
 
+size_t url_backends_count(const struct url_backends *b)
+{
+    return b->count + (b->has_commit ? 1 : 0);
+}
+
+struct url_report url_backends_report(const struct url_backends *b, size_t i)
+{
+    const struct url_state *state = &b->health->of[i];
+    uint64_t now_ms = clock_now_ms();
+
+    return (struct url_report){
+        .base = url_template_base(b->items[i].template),
+        .requests = state->requests,
+        .failures = state->failures,
+        .failures_in_row = state->breaker.failures,
+        .is_left_alone = breaker_is_open(&state->breaker),
+        .left_alone_ms = breaker_is_open(&state->breaker) && now_ms < state->breaker.until_ms
+                             ? state->breaker.until_ms - now_ms
+                             : 0,
+    };
+}
+
 void url_backends_close(struct url_backends *b)
 {
-    for (size_t i = 0; i < b->count + (b->has_commit ? 1 : 0); i++) {
+    for (size_t i = 0; i < url_backends_count(b); i++) {
         http_site_close(&b->items[i].site);
         url_template_free(&b->items[i].template);
     }
@@ -242,8 +265,14 @@ void url_route_worked(struct url_route *route)
                   url_template_base(url_route_backend(route)->template), clock_now_ms());
 }
 
+void url_route_asked(const struct url_route *route)
+{
+    state_of(route, route->at)->requests++;
+}
+
 void url_route_failed(struct url_route *route, const char *why)
 {
+    state_of(route, route->at)->failures++;
     breaker_failed(&state_of(route, route->at)->breaker, route->is_trial, clock_now_ms());
     route->is_trial = false;
     tell_failure(route, route->at, why);
@@ -251,6 +280,7 @@ void url_route_failed(struct url_route *route, const char *why)
 
 void url_route_erred(struct url_route *route, const char *why)
 {
+    state_of(route, route->at)->failures++;
     breaker_worked(&state_of(route, route->at)->breaker, route->is_trial);
     route->is_trial = false;
     tell_failure(route, route->at, why);
@@ -263,6 +293,7 @@ void url_route_unanswered(struct url_route *route, bool is_own_fault, const char
         return;
     }
     url_route_drop(route);
+    state_of(route, route->at)->failures++;
     tell_failure(route, route->at, why);
 }
 

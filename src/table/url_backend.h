@@ -35,6 +35,18 @@ void url_backends_close(struct url_backends *b);
  * same. previous may still be asked. */
 void url_backends_inherit(struct url_backends *next, const struct url_backends *previous);
 
+/* How one of the URLs has been doing. */
+struct url_report {
+    const char *base; /* "http://host:port"; borrowed */
+    uint64_t requests;
+    uint64_t failures; /* refused, timed out, a status of failure, no use: after all retries */
+    unsigned failures_in_row;
+    bool is_left_alone;
+    uint64_t left_alone_ms; /* so much longer; 0: the next lookup tries it */
+};
+size_t url_backends_count(const struct url_backends *b); /* that of commit_url is the last */
+struct url_report url_backends_report(const struct url_backends *b, size_t i);
+
 /* One request on its way from URL to URL. A URL that failed too often is left alone: it is asked by
  * one single lookup after a pause, or by a write or an iteration that would have no other. */
 struct url_route {
@@ -56,6 +68,7 @@ bool url_route_is_open(const struct url_route *route);
 /* Until when to wait for it, of what is left until the deadline: the others behind it that are not
  * left alone may need as long. */
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
+void url_route_asked(const struct url_route *route); /* it is sent there, once more */
 
 /* What came of it; the route is over with this URL then, or, after the last one, as good as new. */
 void url_route_worked(struct url_route *route);

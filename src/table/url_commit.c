@@ -77,6 +77,7 @@ static void send(struct url_commit *c, const char *method, const char *target, s
                  t->timestamp_s, t->timestamp_ns);
         *header++ = timestamp;
     }
+    url_route_asked(&c->route);
     c->call = http_start(url_route_backend(&c->route)->site, &request, on_answer, c);
     buf_deinit(&user);
 }

@@ -314,6 +314,7 @@ static void start(struct url_iteration *it)
         it->is_read = true; /* nothing is there */
     } else {
         request.target = target;
+        url_route_asked(&it->route);
         it->call = http_start(backend->site, &request, on_answer, it);
     }
     free(target);

@@ -18,6 +18,7 @@ struct url_fetch {
     uint32_t retries_left;
     unsigned http_status; /* of the last call; 0: it had no answer */
     char *target;
+    uint64_t asked_at_ms; /* 0: nobody wants to know */
 };
 
 static struct url_fetch *url_fetch_of(struct fetch *fetch)
@@ -218,6 +219,15 @@ static bool is_wanted(void *arg)
     return url_route_is_open(&f->route);
 }
 
+static void explain_request(struct url_fetch *f)
+{
+    if (f->base.notes == NULL)
+        return;
+    f->asked_at_ms = clock_now_ms();
+    fetch_format(&f->base, "url", "%s%s", url_template_base(url_route_backend(&f->route)->template),
+                 f->target);
+}
+
 static void attempt(struct url_fetch *f)
 {
     struct buf user;
@@ -226,8 +236,11 @@ static void attempt(struct url_fetch *f)
         .deadline_at_ms = f->attempt_until_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
         .is_wanted = is_wanted,
+        .excerpt_max = f->base.notes == NULL ? 0 : EXPLAIN_BODY_BYTES_MAX,
     };
 
+    explain_request(f);
+    url_route_asked(&f->route);
     f->call = http_start(url_route_backend(&f->route)->site, &request, on_answer, f);
     buf_deinit(&user);
 }
@@ -241,7 +254,10 @@ static void ask(struct url_fetch *f)
     free(f->target);
     switch (url_table_target(t, url_route_backend(&f->route), &f->base.key, &f->target)) {
     case URL_TARGET_OK: attempt(f); return;
-    case URL_TARGET_CLIMBS: finish(f, &(struct reply){.status = REPLY_MISS}); return;
+    case URL_TARGET_CLIMBS:
+        fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
+        finish(f, &(struct reply){.status = REPLY_MISS});
+        return;
     case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
     }
 }
@@ -298,6 +314,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
 
     f->call = NULL;
     f->http_status = answer->status;
+    url_explain_answer(&f->base, answer, f->asked_at_ms);
     switch (answer->outcome) {
     case HTTP_ANSWERED:
         if (!url_table_is_failure(url_table_of(f->base.table), answer->status)) {
@@ -325,6 +342,7 @@ static void url_table_start(struct fetch *fetch)
     struct url_fetch *f = url_fetch_of(fetch);
 
     f->retries_left = t->retries;
+    url_explain_backends(fetch, &t->backends);
     url_route_init(&f->route, &t->backends, true);
     if (url_route_take(&f->route, 0))
         ask(f);
@@ -358,6 +376,7 @@ const struct table_ops table_url = {
     .open = url_table_open,
     .close = url_table_close,
     .inherit = url_table_inherit,
+    .add_stats = url_table_add_stats,
     .start = url_table_start,
     .cancel = url_table_cancel,
     .change_fault = url_table_change_fault,

@@ -13,7 +13,8 @@
 enum {
     /* Keys of 64 KiB, three bytes each on the wire, and then some; servers stop long before. */
     TARGET_BYTES_MAX = 256 * 1024,
-    ITERATION_LOOKUPS_MAX = 16, /* values of one iteration that are asked for at the same time */
+    EXPLAIN_BODY_BYTES_MAX = 4096, /* of each answer, for a human */
+    ITERATION_LOOKUPS_MAX = 16,    /* values of one iteration that are asked for at the same time */
 };
 
 struct url_table {
@@ -82,6 +83,12 @@ bool url_table_is_miss(const struct url_table *t, unsigned status);
  * a minute. Any other status is not. */
 void url_table_tell_denied(struct url_table *t, unsigned status);
 bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
+
+void url_explain_backends(const struct fetch *fetch, const struct url_backends *b);
+/* asked_at_ms on clock_now_ms(), where somebody listens. */
+void url_explain_answer(const struct fetch *fetch, const struct http_answer *answer,
+                        uint64_t asked_at_ms);
+void url_table_add_stats(struct table *table, struct buf *out);
 
 const char *url_table_change_fault(struct table *table, const struct change *change);
 void url_table_commit(struct commit *commit);

@@ -42,23 +42,26 @@ class Completion(harness.Case):
 
     def test_options(self):
         """Those of --help: each option, and after each that takes an argument, no option."""
-        for program, command in (("podop", []), ("podopctl", ["iterate"])):
+        for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["explain"])):
             told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
             self.assertTrue(told)
-            self.assertEqual(self.offers(program, *command, "-"), {name for _, name, _ in told})
+            others = self.offers(program, "explain" if command == ["iterate"] else "iterate", "-")
+            offered = self.offers(program, *command, "-") | (others if command else set())
+            self.assertEqual(offered, {name for _, name, _ in told})
             for short, name, argument in told:
                 for option in filter(None, (name, short.rstrip(", "))):
                     with self.subTest(program=program, option=option):
                         self.assertEqual(bool(self.offers(program, *command, option, "--")), not argument)
 
     def test_commands(self):
-        known = set(re.findall(r"(?m)^  ([a-z]+) TABLE", harness.run("PODOPCTL", "--help").stdout))
+        known = set(re.findall(r"(?m)^  ([a-z]+) ", harness.run("PODOPCTL", "--help").stdout))
         self.assertTrue(known)
         for before in ([], ["--socket", "/s"], ["--json"], ["-u", "get"]):
             with self.subTest(before=before):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
-        self.assertNotIn("--recurse", self.offers("podopctl", "get", "--"))
+        for command, option in (("get", "--recurse"), ("get", "--control"), ("stats", "--socket"), ("flush", "--as")):
+            self.assertNotIn(option, self.offers("podopctl", command, "--"))
 
     def test_words(self):
         self.write("file", "")
@@ -67,7 +70,8 @@ class Completion(harness.Case):
         for words, expected in ((("podop", "--mode", ""), {"auto", "postfix", "dovecot"}),
                                 (("podopctl", "get", "--as", "d"), {"dovecot"}),
                                 (("podop", "-c", "f"), {"file"}),
-                                (("podopctl", "--socket", "f"), {"file"})):
+                                (("podopctl", "--socket", "f"), {"file"}),
+                                (("podopctl", "-c", "f"), {"file"})):
             with self.subTest(words=words):
                 self.assertEqual(self.offers(*words), expected)
 

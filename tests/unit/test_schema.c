@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 8 + 3 + 10 + 25 + 5 + 4 + 3 + 3);
+    assert_int_equal(count, 9 + 3 + 10 + 25 + 5 + 4 + 3 + 3 + 4);
 }
 
 static void test_schema_defaults(void **state)
@@ -137,6 +137,8 @@ static void test_schema_defaults(void **state)
     assert_int_equal(config.pool.max_connections, 64);
     assert_int_equal(config.pool.max_waiting, 10000);
     assert_int_equal(config.pool.idle_timeout_ms, 60000);
+    assert_null(config.control.socket);
+    assert_int_equal(config.control.permissions, 0600);
     schema_set_defaults(&schema_listen, &listener);
     assert_int_equal(listener.mode, MODE_AUTO);
     assert_int_equal(listener.permissions, 0660);

@@ -1,0 +1,70 @@
+/* url_explain.c - what a human is told of a url table: how one lookup came about, and how the
+ * backends have been doing. */
+#include "url_table.h"
+
+#include "podop/clock.h"
+#include "podop/json_object.h"
+
+#include <inttypes.h>
+
+void url_explain_backends(const struct fetch *fetch, const struct url_backends *b)
+{
+    for (size_t i = 0; fetch->notes != NULL && i < b->count; i++) {
+        struct url_report r = url_backends_report(b, i);
+
+        if (!r.is_left_alone)
+            fetch_format(fetch, "backend", "%s asked, failures in a row: %u", r.base,
+                         r.failures_in_row);
+        else if (r.left_alone_ms > 0)
+            fetch_format(fetch, "backend", "%s left alone for %" PRIu64 " ms more", r.base,
+                         r.left_alone_ms);
+        else
+            fetch_format(fetch, "backend", "%s left alone, but tried again now", r.base);
+    }
+}
+
+void url_explain_answer(const struct fetch *fetch, const struct http_answer *answer,
+                        uint64_t asked_at_ms)
+{
+    static const char *const failures[] = {
+        [HTTP_FAILED] = "failed",
+        [HTTP_TIMED_OUT] = "timed out",
+        [HTTP_TOO_LARGE] = "larger than max_response",
+        [HTTP_CROWDED] = "not sent: too many wait for a connection",
+        [HTTP_UNWANTED] = "not sent: it is left alone by now",
+    };
+
+    if (fetch->notes == NULL)
+        return;
+    if (answer->outcome == HTTP_ANSWERED)
+        fetch_format(fetch, "status", "%u", answer->status);
+    else
+        fetch_format(fetch, "status", "%s%s%s", failures[answer->outcome],
+                     answer->outcome == HTTP_FAILED ? ": " : "",
+                     answer->outcome == HTTP_FAILED ? answer->reason : "");
+    fetch_format(fetch, "ms", "%" PRIu64, clock_now_ms() - asked_at_ms);
+    if (answer->outcome == HTTP_ANSWERED && answer->body.len > 0)
+        fetch_note_cut(fetch, "body", answer->body, EXPLAIN_BODY_BYTES_MAX);
+}
+
+void url_table_add_stats(struct table *table, struct buf *out)
+{
+    const struct url_backends *b = &url_table_of(table)->backends;
+
+    json_add_name(out, "backends");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < url_backends_count(b); i++) {
+        struct url_report r = url_backends_report(b, i);
+
+        json_add_comma(out);
+        buf_add_char(out, '{');
+        json_add_member(out, "url", span_of(r.base));
+        json_add_number(out, "requests", r.requests);
+        json_add_number(out, "failures", r.failures);
+        json_add_number(out, "failures_in_row", r.failures_in_row);
+        json_add_flag(out, "left_alone", r.is_left_alone);
+        json_add_number(out, "left_alone_ms", r.left_alone_ms);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}

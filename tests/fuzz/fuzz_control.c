@@ -1,0 +1,135 @@
+/* The first byte is the beginning of chance: where the wire, all that follows, is cut, and who is
+ * answered first. Whatever it is, the answers are as many lines of JSON as there were lines. */
+#include "fuzz.h"
+
+#include "fake_peer.h"
+#include "fake_table.h"
+
+#include "podop/json_object.h"
+#include "podop/json_value.h"
+
+#include <ev.h>
+
+struct world {
+    struct ev_loop *loop;
+    struct fake_table alias;
+    struct router router;
+    struct admin admin;
+    unsigned chance;
+};
+
+static size_t choose(struct world *w, size_t below)
+{
+    w->chance = w->chance * 1103515245 + 12345;
+    return below == 0 ? 0 : (w->chance >> 16) % below;
+}
+
+static int reload(void *arg, config_report_fn *report, void *report_arg)
+{
+    struct world *w = arg;
+
+    if (choose(w, 2) == 0)
+        return 0;
+    report(report_arg, "a fault: \xff");
+    return -1;
+}
+
+static void stats(void *arg, struct buf *out)
+{
+    (void)arg;
+    json_add_number(out, "pid", 17);
+}
+
+static bool at_once(struct span key, struct reply *reply)
+{
+    *reply = fake_found(key);
+    return key.len > 0 && (key.ptr[0] & 1) != 0;
+}
+
+static void answer_one(struct world *w)
+{
+    static const struct reply miss = {.status = REPLY_MISS};
+
+    if (w->alias.waiting_count > 0)
+        fake_table_answer(&w->alias, choose(w, w->alias.waiting_count), &miss);
+}
+
+static void settle(struct world *w, struct fake_peer *peer)
+{
+    size_t before;
+
+    do {
+        before = peer->in.len;
+        ev_run(w->loop, EVRUN_NOWAIT);
+        while (w->alias.waiting_count > 0)
+            answer_one(w);
+        PROMISE(protocol_control.owed(peer->session) == 0);
+        fake_peer_feed(peer);
+    } while (peer->in.len < before || protocol_control.owed(peer->session) > 0);
+}
+
+/* How many lines there are, of what has to be JSON. */
+static size_t count_lines(struct span text, bool is_json)
+{
+    size_t count = 0;
+    const char *end;
+
+    while (text.len > 0 && (end = memchr(text.ptr, '\n', text.len)) != NULL) {
+        const struct span line = {text.ptr, (size_t)(end - text.ptr)};
+        struct error ignored;
+
+        PROMISE(!is_json || json_check(line, &ignored) == 0);
+        text = span_skip(text, line.len + 1);
+        count++;
+    }
+    PROMISE(!is_json || text.len == 0);
+    return count;
+}
+
+static void run(struct world *w, struct span wire)
+{
+    struct fake_peer cut, gone;
+
+    fake_peer_open(&cut, &protocol_control, &w->router);
+    fake_peer_open(&gone, &protocol_control, &w->router); /* it goes without its answers */
+    cut.service.admin = gone.service.admin = &w->admin;
+    for (struct span rest = wire; rest.len > 0;) {
+        size_t len = 1 + choose(w, rest.len);
+
+        fake_peer_send(&cut, (struct span){rest.ptr, len});
+        fake_peer_send(&gone, (struct span){rest.ptr, len});
+        rest = span_skip(rest, len);
+        while (choose(w, 3) == 0)
+            answer_one(w);
+    }
+    fake_peer_close(&gone);
+    settle(w, &cut);
+    /* Beyond what a client leaves unread, nothing more is taken. */
+    PROMISE(cut.is_bad || protocol_control.is_full(cut.session) ||
+            count_lines(buf_span(&cut.out), true) == count_lines(wire, false));
+    fake_peer_close(&cut);
+    ev_run(w->loop, EVRUN_NOWAIT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct table_config config = {
+        .timeout_ms = 1000000,
+        .share = true,
+        .cache = {.ttl_ms = 1000000, .max_entries = 10, .max_bytes = 10000},
+    };
+    static struct world w; /* a loop for each input would be most of the work */
+
+    if (size == 0)
+        return 0;
+    if (w.loop == NULL) {
+        w.loop = ev_default_loop(EVFLAG_AUTO);
+        w.admin = (struct admin){.arg = &w, .reload = reload, .stats = stats};
+        fake_table_open(&w.alias, "alias", &config, w.loop);
+        w.alias.answers_at_once = at_once;
+        w.router = (struct router){{&w.alias}, 1};
+    }
+    w.chance = data[0];
+    run(&w, (struct span){(const char *)data + 1, size - 1});
+    return 0;
+}
