@@ -7,6 +7,7 @@
 #include "podop/protocol.h"
 
 #include "dict_line.h"
+#include "dict_transaction.h"
 #include "owed.h"
 
 #include "podop/clock.h"
@@ -19,9 +20,7 @@
 
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
-    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async has one for each user */
-    CHANGES_MAX = 4096,                /* of one transaction */
-    OPEN_BYTES_MAX = 16 * 1024 * 1024, /* of the changes in them */
+    COMMIT_BYTES_MAX = 16 * 1024 * 1024, /* of the changes under way for one client */
 };
 
 /* dict.h of Dovecot 2.3.19 and 2.4.1. Sorting is asked for by nobody, and rows come in any order.
@@ -31,14 +30,6 @@ enum { FLAG_RECURSE = 1, FLAG_NO_VALUE = 8, FLAG_EXACT_KEY = 16 };
 enum phase { WANT_HELLO, READY };
 
 enum request_kind { REQUEST_LOOKUP, REQUEST_ITERATE, REQUEST_COMMIT };
-
-/* A transaction that is not committed yet. */
-struct open_transaction {
-    struct open_transaction *next;
-    uint32_t id;
-    struct transaction *changes;
-    char *fault; /* why it cannot be committed; NULL: it can */
-};
 
 struct dict_session {
     struct session_io io;
@@ -50,8 +41,7 @@ struct dict_session {
     char *name_bytes;
     struct table *table; /* of that name, or NULL; borrowed, under this serial of the service */
     uint64_t table_serial;
-    struct open_transaction *open;
-    size_t open_count, open_bytes;
+    struct dict_transactions open;
     size_t commit_bytes;                /* of transactions that are under way or parked */
     struct dict_request *first, **last; /* all that are not finished, oldest first */
     size_t parked, count;
@@ -147,18 +137,6 @@ static void session_free(struct dict_session *s)
     free(s);
 }
 
-static void open_free(struct dict_session *s, struct open_transaction **link)
-{
-    struct open_transaction *o = *link;
-
-    *link = o->next;
-    s->open_count--;
-    s->open_bytes -= o->changes == NULL ? 0 : o->changes->bytes;
-    transaction_free(&o->changes);
-    free(o->fault);
-    free(o);
-}
-
 static void dict_close(struct session **psession)
 {
     struct dict_session *s = session_of(*psession);
@@ -167,8 +145,7 @@ static void dict_close(struct session **psession)
         return;
     *psession = NULL;
     s->is_orphan = true;
-    while (s->open != NULL)
-        open_free(s, &s->open);
+    dict_transactions_deinit(&s->open);
     owed_deinit(&s->owed);
     if (s->first == NULL)
         session_free(s);
@@ -183,7 +160,7 @@ static bool dict_is_full(const struct session *session)
 {
     const struct dict_session *s = const_session_of(session);
 
-    return s->count >= SESSION_OWED_MAX || s->commit_bytes >= OPEN_BYTES_MAX ||
+    return s->count >= SESSION_OWED_MAX || s->commit_bytes >= COMMIT_BYTES_MAX ||
            s->owed.count >= SESSION_OWED_MAX ||
            s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
 }
@@ -572,129 +549,31 @@ static bool on_iterate(struct dict_session *s, const struct dict_line *line)
     return true;
 }
 
-static struct open_transaction **find_open(struct dict_session *s, uint64_t id)
-{
-    struct open_transaction **link = &s->open;
-
-    while (*link != NULL && (*link)->id != id)
-        link = &(*link)->next;
-    return link;
-}
-
 static bool on_begin(struct dict_session *s, const struct dict_line *line, uint32_t id)
 {
-    struct open_transaction *o;
+    struct span user = user_of(s, line, 1);
     uint64_t expire_s = 0;
 
-    if (*find_open(s, id) != NULL || s->open_count == OPEN_TRANSACTIONS_MAX ||
-        span_has_byte(user_of(s, line, 1), '\0'))
-        return false;
     if (s->major >= 4 && !number_or_none(line->field[2], UINT64_MAX, &expire_s))
         return false;
-    o = xcalloc(1, sizeof(*o));
-    o->id = id;
-    o->changes = transaction_new(user_of(s, line, 1));
-    o->changes->expire_s = expire_s;
-    o->next = s->open;
-    s->open = o;
-    s->open_count++;
-    return true;
-}
-
-static void spoil(struct dict_session *s, struct open_transaction *o, const char *fault)
-{
-    if (o->fault == NULL)
-        o->fault = xstrdup(fault);
-    s->open_bytes -= o->changes->bytes;
-    transaction_clear(o->changes);
-}
-
-static void add_change(struct dict_session *s, const struct dict_line *line,
-                       struct open_transaction *o, struct change *change)
-{
-    const char *fault = dict_key(line->field[1], span_of(o->changes->user), &change->key);
-
-    if (fault == NULL && line->field[1].len + line->field[2].len + s->open_bytes > OPEN_BYTES_MAX)
-        fault = "the open transactions of this connection are too large";
-    if (fault == NULL && o->changes->count == CHANGES_MAX)
-        fault = "a transaction of too many changes";
-    if (fault == NULL && change->kind == CHANGE_INCREMENT &&
-        !dict_signed_number(line->field[2], &change->increment))
-        fault = "an increment that is no number";
-    if (fault != NULL || o->fault != NULL) { /* nothing of it will be made */
-        spoil(s, o, fault);
-        return;
-    }
-    s->open_bytes -= o->changes->bytes;
-    transaction_add(o->changes, change);
-    s->open_bytes += o->changes->bytes;
-}
-
-static void set_timestamp(struct open_transaction *o, const struct dict_line *line)
-{
-    struct transaction *t = o->changes;
-    uint64_t ns = 0;
-
-    t->has_timestamp = dict_signed_number(line->field[1], &t->timestamp_s) &&
-                       dict_number(line->field[2], 999999999, &ns);
-    t->timestamp_ns = (uint32_t)ns;
+    return dict_transaction_begin(&s->open, id, user, expire_s);
 }
 
 /* The reply names the id, so that what is answered without a transaction has one, too. */
 static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
 {
-    struct open_transaction **link = find_open(s, id);
-    struct open_transaction *o = *link;
     struct dict_request *r = request_new(s, REQUEST_COMMIT, !is_async, SPAN(""), SPAN(""));
-    char *fault = o == NULL ? xstrdup("unknown transaction") : o->fault;
+    char *fault;
 
     r->id = id;
-    if (o == NULL) {
-        r->changes = transaction_new(SPAN(""));
-    } else {
-        r->changes = o->changes;
-        s->open_bytes -= o->changes->bytes;
-        o->changes = NULL;
-        o->fault = NULL;
-        open_free(s, link);
-        s->commit_bytes += r->changes->bytes;
-    }
+    r->changes = dict_transaction_take(&s->open, id, &fault);
+    s->commit_bytes += r->changes->bytes;
     transaction_seal(r->changes);
     if (fault != NULL && r->table != NULL)
         answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
     else
         run_or_park(r); /* an unknown table is a better reason than any other */
     free(fault);
-}
-
-/* The commands within a transaction. Those of an unknown one are as good as ignored: its commit
- * fails. */
-static bool on_change(struct dict_session *s, const struct dict_line *line, uint32_t id)
-{
-    struct open_transaction **link = find_open(s, id);
-    struct change change = {.value = line->field[2]};
-
-    if (*link == NULL)
-        return true;
-    switch (line->letter) {
-    case 'S':
-        change.kind = CHANGE_SET;
-        add_change(s, line, *link, &change);
-        return true;
-    case 'U':
-        change.kind = CHANGE_UNSET;
-        change.value = SPAN("");
-        add_change(s, line, *link, &change);
-        return true;
-    case 'A':
-        change.kind = CHANGE_INCREMENT;
-        change.value = SPAN("");
-        add_change(s, line, *link, &change);
-        return true;
-    case 'T': set_timestamp(*link, line); return true;
-    case 'R': open_free(s, link); return true;
-    default: return true; /* V: whether values may be logged; podop logs none */
-    }
 }
 
 /* false: this is no Dovecot. */
@@ -724,9 +603,10 @@ static bool on_line(struct dict_session *s, const struct dict_line *line)
         return false;
     if (line->letter == 'B')
         return on_begin(s, line, (uint32_t)id);
-    if (line->letter != 'C' && line->letter != 'D')
-        return on_change(s, line, (uint32_t)id);
-    on_commit(s, (uint32_t)id, line->letter == 'D');
+    if (line->letter == 'C' || line->letter == 'D')
+        on_commit(s, (uint32_t)id, line->letter == 'D');
+    else
+        dict_transaction_change(&s->open, line, (uint32_t)id);
     return true;
 }
 
