@@ -604,18 +604,16 @@ static struct table_op *answer_held(struct table *t, const struct change *held, 
 static bool is_cached(struct table *t, struct span identity, struct reply *reply)
 {
     struct cache *cache = t->memory->cache;
-    bool is_fresh;
 
     if (cache == NULL)
         return false;
-    is_fresh = cache_get(cache, identity, clock_coarse_ms(), reply) == CACHE_FRESH;
-    if (is_fresh) {
-        reply->source = REPLY_FROM_CACHE;
-        t->memory->counters.cache_fresh++;
-    } else {
+    if (cache_get(cache, identity, clock_coarse_ms(), reply) != CACHE_FRESH) {
         t->memory->counters.cache_absent++;
+        return false;
     }
-    return is_fresh;
+    reply->source = REPLY_FROM_CACHE;
+    t->memory->counters.cache_fresh++;
+    return true;
 }
 
 static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
@@ -661,7 +659,8 @@ struct table_op *table_explain(struct table *t, const struct table_key *key, str
     if (held != NULL) {
         op = answer_held(t, held, done, arg);
     } else if (table_skips(t, key->key)) {
-        op = op_new_answered(t, done, arg, &(struct reply){.status = REPLY_MISS});
+        op = op_new_answered(t, done, arg,
+                             &(struct reply){.status = REPLY_MISS, .source = REPLY_SKIPPED});
     } else {
         op = op_new(t, done, arg);
         op->notes = notes;
