@@ -1,4 +1,4 @@
-/* table_type.h - what a type of table has to provide, and what table.c does for it. */
+/* table_type.h - what a type of table has to provide, and what table.c and lookup.c do for it. */
 #ifndef PODOP_TABLE_TYPE_H
 #define PODOP_TABLE_TYPE_H
 
@@ -56,7 +56,7 @@ struct table {
     ev_prepare deliver;     /* never started, only fed, once for all that are ready */
 };
 
-/* One question to a type: who waits for its answer is table.c's business. A type's struct begins
+/* One question to a type: who waits for its answer is lookup.c's business. A type's struct begins
  * with this one (its size is fetch_bytes). The key is borrowed and stays until the fetch ends. */
 struct fetch {
     struct table *table;
