@@ -482,9 +482,9 @@ class Lines(DictCase):
                 request = client.expect("I", ["shared/p/"])
                 self.check_payload(client.wait(request), "")
                 self.assertEqual(request.rows, [(b"shared/p/a", b"1")])
-                client.send(b"B1\nS1\tshared/w\nC1\n")
                 self.http.on("/w", http(status=204))
                 self.http.forget()
+                client.send(b"B1\nS1\tshared/w\nC1\n")
                 self.check_payload(client.wait(client.expect("C", 1)), "O")
                 self.assertEqual([(request.method, request.body) for request in self.http.requests],
                                  [("POST", b'""')])
