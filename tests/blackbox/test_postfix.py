@@ -75,14 +75,22 @@ class Postfix:
 
     def __init__(self, socket):
         self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
-        self.port = harness.free_port()
+        self.port = None
         os.chmod(self.dir, 0o755)
         for name in ("etc", "queue", "data", "log"):
             os.mkdir(self.path(name), 0o755)
         os.chown(self.path("data"), pwd.getpwnam("postfix").pw_uid, -1)
-        for name, text in (("main.cf", MAIN_CF), ("master.cf", MASTER_CF)):
-            with open(self.path("etc/" + name), "w", encoding="ascii") as file:
-                file.write(text.format(dir=self.dir, socket=socket, port=self.port))
+        self.write("main.cf", MAIN_CF, socket=socket)
+        self.choose_port()
+
+    def write(self, name, text, **values):
+        with open(self.path("etc/" + name), "w", encoding="ascii") as file:
+            file.write(text.format(dir=self.dir, **values))
+
+    def choose_port(self):
+        """A port that is free now; another process may take it until Postfix starts."""
+        self.port = harness.free_port()
+        self.write("master.cf", MASTER_CF, port=self.port)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -95,6 +103,9 @@ class Postfix:
 
     def start(self):
         done = self.run("postfix", "start")
+        while done.returncode != 0 and f"port {self.port}: Address already in use" in self.log():
+            self.choose_port()
+            done = self.run("postfix", "start")
         if done.returncode != 0:
             raise AssertionError(f"Postfix did not start:\n{done.stderr}\n{self.log()}")
         harness.wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "smtpd listens")
