@@ -1,320 +1,93 @@
-/* http.c - who may send a request, and when: a queue per host and a deadline per call. What is on
- * the wire is http_engine.c's.
+/* http.c - sites and hosts, and the whole of the HTTP client. Connections are libcurl's work
+ * (http_connect.c), what goes over them is not: requests are printed and answers read here
+ * (http_call.c, http_connection.c, http1_parse.c), at an eighth of the instructions.
  *
- * How many connections a host gets is decided here and not by libcurl's
- * CURLMOPT_MAX_HOST_CONNECTIONS: its list of pending transfers costs up to a third of the
- * throughput with 7.88 and nine tenths with 8.14. */
+ * How many connections a host gets is decided by a queue per host (http_call.c), and not by
+ * libcurl. */
 #include "podop/http.h"
 
-#include "http_engine.h"
-#include "podop/buf.h"
-#include "podop/clock.h"
-#include "podop/hash.h"
+#include "http_private.h"
+
 #include "podop/mem.h"
 
-#include <ev.h>
-
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <strings.h>
 
-/* So many of pool.max_connections are in use; who comes then has to wait. */
-struct http_lane {
-    uint32_t in_flight;
-    uint32_t waiting_count;
-    struct http_call *waiting, **waiting_last; /* oldest first */
-};
+/* Hosts */
 
-/* All calls to one host, whichever site they come from. */
-struct http_host {
-    struct http_host *next;
-    char *name; /* base URL, unix socket, and what tells TLS settings apart */
-    size_t unix_socket_len;
-    unsigned sites;
-    bool is_unreachable; /* its name may have another address by now */
-    struct http_lane calls;
-    struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
-};
-
-struct http {
-    struct ev_loop *loop;
-    struct http_engine *engine;
-    ev_timer idle; /* runs while nothing is in flight: then the kept connections are closed */
-    struct http_host *hosts;
-    struct http_site *sites;
-    struct pool_config pool;
-    struct hash_key tls_key; /* of the names of hosts */
-    uint32_t in_flight;
-};
-
-struct http_site {
-    struct http *http;
-    struct http_host *host;
-    struct http_origin *origin;
-    struct http_tls tls;
-    struct http_site *next, **prev_next; /* of all */
-};
-
-struct http_call {
-    struct http_site *site;
-    struct http_lane *lane;
-    struct http_call *next, **prev_next; /* in the host's queue; prev_next is NULL outside of it */
-    struct http_transfer *transfer;
-    bool is_sent; /* and counted as in flight */
-    http_done_fn *done;
-    http_data_fn *data; /* NULL: no stream */
-    void *arg;
-    uint64_t started_at_ms, sent_at_ms;
-    ev_timer deadline;
-    bool is_streaming;         /* a part of it has come */
-    ev_tstamp patience;        /* of a stream, for each further part */
-    http_wanted_fn *is_wanted; /* NULL: always */
-    enum http_outcome unsent;  /* why it ends, as long as nothing was sent */
-};
-
-/* Calls */
-
-static void dequeue(struct http_call *call)
+static uint64_t hash_tls(const struct hash_key *key, const struct http_tls *tls)
 {
-    *call->prev_next = call->next;
-    if (call->next != NULL)
-        call->next->prev_next = call->prev_next;
-    else
-        call->lane->waiting_last = call->prev_next;
-    call->prev_next = NULL;
-    call->lane->waiting_count--;
+    const uint64_t parts[] = {hash_span(key, tls->ca), hash_span(key, tls->cert),
+                              hash_span(key, tls->key)};
+
+    return hash_span(key, (struct span){(const char *)parts, sizeof(parts)});
 }
 
-static void enqueue(struct http_call *call)
+static bool is_name(CURLU *url)
 {
-    call->next = NULL;
-    call->prev_next = call->lane->waiting_last;
-    *call->lane->waiting_last = call;
-    call->lane->waiting_last = &call->next;
-    call->lane->waiting_count++;
+    unsigned char address[sizeof(struct in6_addr)];
+    char *host = NULL;
+    bool is_host_name;
+
+    if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        return false;
+    is_host_name = *host != '[' && inet_pton(AF_INET, host, address) != 1;
+    curl_free(host);
+    return is_host_name;
 }
 
-static void send_now(struct http_call *call)
+/* Of TLS, for one host of ours: what one has verified, no other takes up. */
+static CURLSH *sessions_new(void)
 {
-    struct http *http = call->site->http;
+    CURLSH *sessions = curl_share_init();
 
-    call->sent_at_ms = clock_coarse_ms();
-    call->is_sent = true;
-    call->lane->in_flight++;
-    http->in_flight++;
-    ev_timer_stop(http->loop, &http->idle);
-    http_transfer_send(call->transfer, call->site->host->is_unreachable);
+    if (sessions == NULL)
+        abort(); /* out of memory, as in mem.c */
+    curl_share_setopt(sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    return sessions;
 }
 
-static void send_waiting(struct http *http, struct http_lane *lane)
+static struct http_host *host_new(struct http *http, const struct http_site_config *config,
+                                  CURLU *url)
 {
-    while (lane->waiting != NULL && lane->in_flight < http->pool.max_connections) {
-        struct http_call *call = lane->waiting;
+    struct http_host *host = xcalloc(1, sizeof(*host));
 
-        dequeue(call);
-        if (call->is_wanted == NULL || call->is_wanted(call->arg)) {
-            send_now(call);
-        } else {
-            call->unsent = HTTP_UNWANTED;
-            ev_feed_event(http->loop, &call->deadline, EV_TIMER);
-        }
-    }
+    host->base = xstrdup(config->base);
+    host->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
+    host->tls_hash = hash_tls(&http->tls_key, &config->tls);
+    host->is_tls = strncasecmp(config->base, "https:", strlen("https:")) == 0;
+    host->has_name = config->unix_socket == NULL && is_name(url);
+    host->sessions = host->is_tls ? sessions_new() : NULL;
+    host->calls.waiting_last = &host->calls.waiting;
+    host->streams.waiting_last = &host->streams.waiting;
+    host->next = http->hosts;
+    http->hosts = host;
+    http_connect_allow(http);
+    return host;
 }
 
-/* Takes call off the wire or out of the queue: then nothing leads to it but its owner. */
-static void detach(struct http_call *call)
+static bool is_host_of(const struct http_host *host, const struct http_site_config *config,
+                       uint64_t tls_hash)
 {
-    struct http *http = call->site->http;
+    const char *mine = host->unix_socket == NULL ? "" : host->unix_socket;
+    const char *wanted = config->unix_socket == NULL ? "" : config->unix_socket;
 
-    ev_timer_stop(http->loop, &call->deadline);
-    http_transfer_stop(call->transfer);
-    if (!call->is_sent) {
-        if (call->prev_next != NULL)
-            dequeue(call);
-        return;
-    }
-    call->is_sent = false;
-    call->lane->in_flight--;
-    if (--http->in_flight == 0)
-        ev_timer_again(http->loop, &http->idle);
-    send_waiting(http, call->lane);
+    return strcasecmp(host->base, config->base) == 0 && strcmp(mine, wanted) == 0 &&
+           host->tls_hash == tls_hash;
 }
 
-static void call_free(struct http_call *call)
+static struct http_host *host_ref(struct http *http, const struct http_site_config *config,
+                                  CURLU *url)
 {
-    http_transfer_free(&call->transfer);
-    free(call);
-}
+    const uint64_t tls_hash = hash_tls(&http->tls_key, &config->tls);
+    struct http_host *host = http->hosts;
 
-static void finish(struct http_call *call, const struct http_answer *answer)
-{
-    detach(call);
-    call->done(call->arg, answer); /* the site may be gone from here on */
-    call_free(call);
-}
-
-static void on_reached(void *arg, bool is_reachable)
-{
-    struct http_call *call = arg;
-
-    call->site->host->is_unreachable = !is_reachable;
-}
-
-static void on_done(void *arg, const struct http_answer *answer)
-{
-    finish(arg, answer);
-}
-
-/* A part of a stream has come. */
-static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
-{
-    struct http_call *call = arg;
-    struct ev_loop *loop = call->site->http->loop;
-    size_t used = call->data(call->arg, bytes, is_blocked);
-
-    call->is_streaming = true;
-    if (*is_blocked) {
-        ev_timer_stop(loop, &call->deadline); /* it is not the server that we wait for */
-    } else {
-        call->deadline.repeat = call->patience;
-        ev_timer_again(loop, &call->deadline);
-    }
-    return used;
-}
-
-/* When it was sent too late, the server is not to blame. */
-static bool was_queued(const struct http_call *call)
-{
-    return !call->is_sent || (!call->is_streaming && call->sent_at_ms - call->started_at_ms >
-                                                         clock_coarse_ms() - call->sent_at_ms);
-}
-
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct http_call *call = w->data;
-
-    (void)loop;
-    (void)revents;
-    finish(call, &(struct http_answer){
-                     .outcome = call->is_sent ? HTTP_TIMED_OUT : call->unsent,
-                     .may_have_arrived = http_transfer_has_left(call->transfer),
-                     .is_own_fault = was_queued(call),
-                 });
-}
-
-void http_go_on(struct http_call *call)
-{
-    http_transfer_go_on(call->transfer);
-}
-
-struct http_call *http_start(struct http_site *site, const struct http_request *request,
-                             http_done_fn *done, void *arg)
-{
-    struct http *http = site->http;
-    struct http_call *call = xmalloc(sizeof(*call));
-    uint64_t now_ms = clock_coarse_ms();
-    uint64_t left_ms = request->deadline_at_ms > now_ms ? request->deadline_at_ms - now_ms : 0;
-    const struct http_transfer_events events = {
-        .reached = on_reached,
-        .done = on_done,
-        .data = request->data == NULL ? NULL : on_data,
-        .arg = call,
-    };
-
-    *call = (struct http_call){
-        .site = site,
-        .lane = request->data == NULL ? &site->host->calls : &site->host->streams,
-        .transfer = http_transfer_new(site->origin, request, &events),
-        .done = done,
-        .data = request->data,
-        .arg = arg,
-        .started_at_ms = now_ms,
-        .patience = request->patience_ms / 1000.0,
-        .is_wanted = request->is_wanted,
-        .unsent = HTTP_TIMED_OUT,
-    };
-    /* libev counts from when the loop woke up, which may be a while ago. */
-    ev_timer_init(&call->deadline, on_deadline,
-                  (double)left_ms / 1000.0 + (ev_time() - ev_now(http->loop)), 0.0);
-    call->deadline.data = call;
-    ev_timer_start(http->loop, &call->deadline);
-    if (call->lane->waiting_count < http->pool.max_waiting) {
-        enqueue(call);
-        send_waiting(http, call->lane);
-    } else {
-        call->unsent = HTTP_CROWDED;
-        ev_feed_event(http->loop, &call->deadline, EV_TIMER);
-    }
-    return call;
-}
-
-void http_each_load(const struct http *http, http_load_fn *each, void *arg)
-{
-    for (const struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        const size_t url_len = strcspn(host->name, " ");
-        const char *unix_socket = host->name + url_len + 1;
-
-        each(arg, &(struct http_load){
-                      .url = {host->name, url_len},
-                      .unix_socket = {unix_socket, host->unix_socket_len},
-                      .in_flight = host->calls.in_flight + host->streams.in_flight,
-                      .waiting = (size_t)host->calls.waiting_count + host->streams.waiting_count,
-                  });
-    }
-}
-
-void http_cancel(struct http_call **pcall)
-{
-    struct http_call *call = *pcall;
-
-    if (call == NULL)
-        return;
-    *pcall = NULL;
-    detach(call);
-    call_free(call);
-}
-
-/* Sites */
-
-/* What the pools allow, for calls and for streams. */
-static void allow_connections(struct http *http)
-{
-    size_t connections = 0;
-
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
-        connections += 2 * (size_t)http->pool.max_connections;
-    http_engine_keep(http->engine, connections, http->pool.idle_timeout_ms);
-}
-
-static struct http_host *host_ref(struct http *http, const struct http_site_config *config)
-{
-    const char *unix_socket = config->unix_socket == NULL ? "" : config->unix_socket;
-    struct http_host *host;
-    struct buf name;
-
-    buf_init(&name, SIZE_MAX);
-    buf_add(&name, span_of(config->base));
-    buf_add_char(&name, ' ');
-    buf_add(&name, span_of(unix_socket));
-    buf_add_char(&name, ' ');
-    buf_add_uint(&name, hash_span(&http->tls_key, config->tls.ca));
-    buf_add_char(&name, ' ');
-    buf_add_uint(&name, hash_span(&http->tls_key, config->tls.cert));
-    for (host = http->hosts; host != NULL; host = host->next) {
-        if (strcasecmp(host->name, buf_string(&name)) == 0)
-            break;
-    }
-    if (host == NULL) {
-        host = xcalloc(1, sizeof(*host));
-        host->name = xstrdup(buf_string(&name));
-        host->unix_socket_len = strlen(unix_socket);
-        host->calls.waiting_last = &host->calls.waiting;
-        host->streams.waiting_last = &host->streams.waiting;
-        host->next = http->hosts;
-        http->hosts = host;
-        allow_connections(http);
-    }
-    buf_deinit(&name);
+    while (host != NULL && !is_host_of(host, config, tls_hash))
+        host = host->next;
+    if (host == NULL)
+        host = host_new(http, config, url);
     host->sites++;
     return host;
 }
@@ -328,27 +101,68 @@ static void host_unref(struct http *http, struct http_host *host)
     while (*link != host)
         link = &(*link)->next;
     *link = host->next;
-    free(host->name);
+    http_kept_close_all(host);
+    if (host->sessions != NULL)
+        curl_share_cleanup(host->sessions);
+    free(host->base);
+    free(host->unix_socket);
     free(host);
+}
+
+/* Sites */
+
+/* The host as a Host header has it: without a port that goes without saying. */
+static void add_host(struct buf *head, CURLU *url)
+{
+    char *host = NULL;
+    char *port = NULL;
+
+    curl_url_get(url, CURLUPART_HOST, &host, 0);
+    curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+    buf_add(head, span_of(host));
+    if (port != NULL) {
+        buf_add_char(head, ':');
+        buf_add(head, span_of(port));
+    }
+    curl_free(host);
+    curl_free(port);
+}
+
+/* A request's head behind its target, but for what is the request's own. */
+static void print_head(struct http_site *site, const struct http_site_config *config)
+{
+    buf_init(&site->head, SIZE_MAX);
+    buf_add(&site->head, SPAN(" HTTP/1.1\r\nHost: "));
+    add_host(&site->head, site->url);
+    buf_add(&site->head, SPAN("\r\nUser-Agent: podop/" PODOP_VERSION "\r\n"));
+    for (size_t i = 0; i < config->header_count; i++) {
+        buf_add(&site->head, span_of(config->headers[i]));
+        buf_add(&site->head, SPAN("\r\n"));
+    }
 }
 
 struct http_site *http_site_open(struct http *http, const struct http_site_config *config,
                                  struct error *err)
 {
-    struct http_origin *origin = http_origin_open(http->engine, config, err);
-    struct http_site *site;
+    struct http_site *site = xcalloc(1, sizeof(*site));
+    CURLUcode code;
 
-    if (origin == NULL)
+    site->http = http;
+    site->url = curl_url();
+    code = curl_url_set(site->url, CURLUPART_URL, config->base, 0);
+    if (code != CURLUE_OK) {
+        error_set(err, ERR_CONFIG, "'%s': %s", config->base, curl_url_strerror(code));
+        curl_url_cleanup(site->url);
+        free(site);
         return NULL;
-    site = xmalloc(sizeof(*site));
-    *site = (struct http_site){
-        .http = http,
-        .host = host_ref(http, config),
-        .origin = origin,
-        .tls = config->tls,
-        .next = http->sites,
-        .prev_next = &http->sites,
-    };
+    }
+    print_head(site, config);
+    site->connect_timeout_ms = config->connect_timeout_ms;
+    site->max_response = config->max_response;
+    site->tls = config->tls;
+    site->host = host_ref(http, config, site->url);
+    site->next = http->sites;
+    site->prev_next = &http->sites;
     if (site->next != NULL)
         site->next->prev_next = &site->next;
     http->sites = site;
@@ -380,52 +194,93 @@ void http_site_close(struct http_site **psite)
     *site->prev_next = site->next;
     if (site->next != NULL)
         site->next->prev_next = site->prev_next;
-    http_origin_close(&site->origin);
     host_unref(site->http, site->host);
+    explicit_bzero(site->head.ptr, site->head.cap); /* any header may be a secret */
+    buf_deinit(&site->head);
+    curl_url_cleanup(site->url);
     free(site);
+}
+
+void http_each_load(const struct http *http, http_load_fn *each, void *arg)
+{
+    for (const struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        each(arg, &(struct http_load){
+                      .url = span_of(host->base),
+                      .unix_socket = span_of(host->unix_socket == NULL ? "" : host->unix_socket),
+                      .in_flight = host->calls.in_flight + host->streams.in_flight,
+                      .waiting = (size_t)host->calls.waiting_count + host->streams.waiting_count,
+                  });
+    }
 }
 
 /* The whole */
 
-/* Nothing was asked for so long: what a burst left behind is given back. */
+static void close_idle(struct http *http)
+{
+    const ev_tstamp idle = http->pool.idle_timeout_ms / 1000.0;
+    ev_tstamp next = 0.0;
+
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        ev_tstamp left = http_kept_close_idle(host, ev_now(http->loop), idle);
+
+        if (left > 0.0 && (next == 0.0 || left < next))
+            next = left;
+    }
+    if (next == 0.0 && http->in_flight == 0) {
+        ev_timer_stop(http->loop, &http->idle);
+        malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
+        return;
+    }
+    http->idle.repeat = next == 0.0 ? idle : next;
+    ev_timer_again(http->loop, &http->idle);
+}
+
+void http_start_idle(struct http *http)
+{
+    if (ev_is_active(&http->idle))
+        return;
+    http->idle.repeat = http->pool.idle_timeout_ms / 1000.0;
+    ev_timer_again(http->loop, &http->idle);
+}
+
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    struct http *http = w->data;
-
+    (void)loop;
     (void)revents;
-    ev_timer_stop(loop, w);
-    for (struct http_site *site = http->sites; site != NULL; site = site->next)
-        http_origin_shrink(site->origin);
-    http_engine_hang_up(http->engine);
-    malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
+    close_idle(w->data);
 }
 
 struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err)
 {
-    struct http_engine *engine = http_engine_new(loop, err);
     struct http *http;
 
-    if (engine == NULL)
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        error_set(err, ERR_SYSTEM, "libcurl cannot be initialised");
         return NULL;
+    }
+    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0) {
+        error_set(err, ERR_SYSTEM, "this libcurl resolves names only by blocking: %s",
+                  curl_version());
+        curl_global_cleanup();
+        return NULL;
+    }
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
-    http->engine = engine;
     hash_key_init_random(&http->tls_key);
     ev_init(&http->idle, on_idle);
     http->idle.data = http;
-    http_set_pool(http, pool);
+    http->pool = *pool;
+    http_connect_open(http);
     return http;
 }
 
 void http_set_pool(struct http *http, const struct pool_config *pool)
 {
     http->pool = *pool;
-    http->idle.repeat = pool->idle_timeout_ms / 1000.0;
-    allow_connections(http);
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        send_waiting(http, &host->calls);
-        send_waiting(http, &host->streams);
-    }
+    http_connect_allow(http);
+    close_idle(http);
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
+        http_call_send_waiting(http, host);
 }
 
 void http_free(struct http **phttp)
@@ -436,11 +291,12 @@ void http_free(struct http **phttp)
         return;
     *phttp = NULL;
     ev_timer_stop(http->loop, &http->idle);
-    http_engine_free(&http->engine);
+    http_connect_close(http);
     free(http);
+    curl_global_cleanup();
 }
 
 const char *http_library(void)
 {
-    return http_engine_library();
+    return curl_version();
 }

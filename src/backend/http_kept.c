@@ -1,42 +1,72 @@
-#include "http_kept.h"
+/* http_kept.c - the connections of a host that nobody uses: the newest is used again first, so that
+ * those that a burst needed grow old. */
+#include "http_private.h"
 
-#include "podop/mem.h"
-
-#include <stdlib.h>
-#include <sys/socket.h>
-
-void http_kept_deinit(struct http_kept *kept)
+bool http_kept_add(struct http_connection *c)
 {
-    free(kept->fds);
-    *kept = (struct http_kept){0};
+    struct http *http = c->http;
+    struct http_host *host = c->host;
+
+    if (host->kept_count >= http->pool.max_connections)
+        return false;
+    c->kept_since = ev_now(http->loop);
+    c->older = host->kept;
+    if (host->kept == NULL)
+        host->kept_oldest = c;
+    else
+        host->kept->newer = c;
+    host->kept = c;
+    host->kept_count++;
+    http_start_idle(http);
+    return true;
 }
 
-void http_kept_add(struct http_kept *kept, int fd)
+void http_kept_remove(struct http_connection *c)
 {
-    http_kept_remove(kept, fd);
-    if (kept->count == kept->room) {
-        kept->room = 2 * kept->room + 1;
-        kept->fds = xreallocarray(kept->fds, kept->room, sizeof(*kept->fds));
-    }
-    kept->fds[kept->count++] = fd;
+    if (c->newer == NULL)
+        c->host->kept = c->older;
+    else
+        c->newer->older = c->older;
+    if (c->older == NULL)
+        c->host->kept_oldest = c->newer;
+    else
+        c->older->newer = c->newer;
+    c->older = c->newer = NULL;
+    c->host->kept_count--;
 }
 
-void http_kept_remove(struct http_kept *kept, int fd)
+struct http_connection *http_kept_take(struct http_host *host)
 {
-    for (size_t i = 0; i < kept->count; i++) {
-        if (kept->fds[i] == fd) {
-            kept->fds[i] = kept->fds[--kept->count];
-            return;
-        }
-    }
+    struct http_connection *c = host->kept;
+
+    if (c != NULL)
+        http_kept_remove(c);
+    return c;
 }
 
-void http_kept_end_unusable(const struct http_kept *kept)
+static void close_kept(struct http_connection *c)
 {
-    char byte;
+    http_kept_remove(c);
+    http_connection_free(c);
+}
 
-    for (size_t i = 0; i < kept->count; i++) {
-        if (recv(kept->fds[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1)
-            shutdown(kept->fds[i], SHUT_RDWR);
-    }
+void http_kept_make_room(struct http_host *host)
+{
+    while (host->kept_oldest != NULL &&
+           host->kept_count + host->calls.in_flight + host->streams.in_flight >
+               host->kept_oldest->http->pool.max_connections)
+        close_kept(host->kept_oldest);
+}
+
+void http_kept_close_all(struct http_host *host)
+{
+    while (host->kept != NULL)
+        close_kept(host->kept);
+}
+
+ev_tstamp http_kept_close_idle(struct http_host *host, ev_tstamp now, ev_tstamp idle)
+{
+    while (host->kept_oldest != NULL && host->kept_oldest->kept_since + idle <= now)
+        close_kept(host->kept_oldest);
+    return host->kept_oldest == NULL ? 0.0 : host->kept_oldest->kept_since + idle - now;
 }

@@ -151,6 +151,31 @@ class ManyClients(Case):
         harness.wait_until(lambda: podop.unix_sockets() == sockets, "the visitors' descriptors are closed")
         self.assertLessEqual(backend.connections, 2)
 
+    def test_backend_that_breaks_anywhere(self):
+        """Answers cut off at random bytes, by an end or a reset, on connections new and old: no lookup gets what is
+        not its own, none is a miss, and none is forgotten."""
+        chance = random.Random(1)
+
+        def answer(request):
+            whole = harness.chunked('"', request.target[1:].decode(), '"') if chance.random() < .5 else echo(request)
+            if chance.random() < .6:
+                return whole
+            return whole[:chance.randrange(len(whole))], chance.choice((harness.CLOSE, harness.RESET))
+
+        backend = self.backend(default=answer)
+        self.serve(url_table(backend, timeout="1h"))
+        clients = [self.client() for _ in range(1_000)]
+        right = 0
+        for turn in range(3):
+            for number, client in enumerate(clients):
+                client.request("t", f"k{turn}.{number}")
+            for number, client in enumerate(clients):
+                got = client.read()
+                if not got.startswith(b"TEMP "):
+                    self.check_answer(got, f"OK k{turn}.{number}")
+                    right += 1
+        self.assertGreater(right, 0)
+
     def test_out_of_descriptors(self):
         """Clients beyond the limit wait in the backlog, as the others leave they are served."""
         backend = self.backend(default=echo)

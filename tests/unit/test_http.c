@@ -38,6 +38,7 @@ struct caller {
     enum http_outcome outcome;
     unsigned status;
     bool is_own_fault;
+    bool may_have_arrived;
     struct buf body;
     char reason[300];
     void (*then)(struct caller *caller); /* called in done; may be NULL */
@@ -62,6 +63,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     c->outcome = answer->outcome;
     c->status = answer->status;
     c->is_own_fault = answer->is_own_fault;
+    c->may_have_arrived = answer->may_have_arrived;
     if (answer->outcome == HTTP_FAILED)
         snprintf(c->reason, sizeof(c->reason), "%s", answer->reason);
     if (c->then != NULL)
@@ -413,6 +415,125 @@ static void test_http_cut_anywhere(void **state)
     }
 }
 
+/* On a kept connection as well; where not a byte came, the lookup was sent again, once. */
+static void test_http_cut_anywhere_on_a_kept_connection(void **state)
+{
+    const struct span answer = SPAN("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                    "5\r\nhello\r\n0\r\n\r\n");
+
+    (void)state;
+    for (size_t len = 0; len < answer.len; len++) {
+        const struct backend_script script = {"/cut", {answer.ptr, len}, true};
+        struct caller c = {0};
+        unsigned before;
+
+        backend.script = &script;
+        backend.script_count = 1;
+        ask("/x");
+        before = backend.requests;
+        start(&c, "/cut");
+        WAIT_UNTIL(c.answers > 0);
+        assert_outcome(&c, HTTP_FAILED);
+        assert_int_equal(backend.requests, before + (len == 0 ? 2 : 1));
+    }
+}
+
+static void say_to_all(struct backend *b, struct span bytes)
+{
+    for (size_t i = 0; i < BACKEND_CONNECTIONS_MAX; i++) {
+        if (b->conns[i].io.fd != -1)
+            backend_say(&b->conns[i], bytes);
+    }
+}
+
+static void ask_at(struct http_site *at, const char *target)
+{
+    struct caller c = {0};
+
+    start_request(
+        &c, at,
+        &(struct http_request){.target = target, .deadline_at_ms = clock_now_ms() + LONG_MS});
+    WAIT_UNTIL(c.answers > 0);
+    assert_body(&c, target);
+}
+
+/* What comes before a request can never be its answer, however short before: a unix socket has it
+ * at once, and the loop does not run in between. */
+static void test_http_unasked_bytes(void **state)
+{
+    const struct span evil = SPAN("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+    struct http_site *here;
+    struct backend local;
+
+    (void)state;
+    backend_open(&local, loop, true);
+    here = open_site(local.base, local.path);
+    for (size_t len = 1; len <= evil.len; len++) {
+        ask_at(here, "/x");
+        say_to_all(&local, (struct span){evil.ptr, len});
+        ask_at(here, "/y");
+    }
+    http_site_close(&here);
+    backend_close(&local);
+}
+
+/* And the connection does not even stay open. */
+static void test_http_unasked_bytes_while_idle(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        ask("/x");
+        say_to_all(&backend, SPAN("H"));
+        WAIT_UNTIL(backend.closed_by_client == i + 1);
+    }
+}
+
+static void write_to(struct caller *c, struct span body)
+{
+    const struct http_request request = {
+        .method = "POST", .target = "/w", .body = body, .deadline_at_ms = clock_now_ms() + LONG_MS};
+
+    start_request(c, site, &request);
+    WAIT_UNTIL(c->answers > 0);
+}
+
+/* More than a socket takes at once. */
+static void test_http_large_write(void **state)
+{
+    enum { BODY_BYTES = 8 << 20 };
+    struct caller c = {0};
+    struct buf body;
+
+    (void)state;
+    buf_init(&body, SIZE_MAX);
+    for (size_t i = 0; i < BODY_BYTES; i++)
+        buf_add_char(&body, (char)('a' + i % 23));
+    write_to(&c, buf_span(&body));
+    assert_outcome(&c, HTTP_ANSWERED);
+    assert_int_equal(c.status, 200);
+    assert_true(backend.last.len > body.len);
+    assert_memory_equal(backend.last.ptr + backend.last.len - body.len, body.ptr, body.len);
+    buf_deinit(&body);
+}
+
+/* A write takes a connection of its own, and leaves those that are kept alone. */
+static void test_http_write_is_never_sent_again(void **state)
+{
+    const struct backend_script script = {"/w", {NULL, 0}, true};
+    struct caller c = {0};
+
+    (void)state;
+    ask("/x");
+    backend.script = &script;
+    backend.script_count = 1;
+    write_to(&c, SPAN("{}"));
+    assert_outcome(&c, HTTP_FAILED);
+    assert_true(c.may_have_arrived);
+    assert_targets("/x\n/w\n");
+    ask("/y");
+    assert_int_equal(backend.accepted, 2);
+}
+
 static void test_http_in_pieces(void **state)
 {
     const struct span answer = SPAN("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
@@ -575,8 +696,9 @@ static void test_http_refused(void **state)
 static void test_http_unix_socket(void **state)
 {
     struct backend local;
-    struct http_site *here;
-    struct caller c = {0}, d = {0};
+    struct http_site *here, *elsewhere;
+    struct caller c = {0}, d = {0}, other = {0};
+    char upper[sizeof(local.path)];
     struct http_request request = {.target = "/x", .deadline_at_ms = clock_now_ms() + LONG_MS};
 
     (void)state;
@@ -586,6 +708,13 @@ static void test_http_unix_socket(void **state)
     WAIT_UNTIL(c.answers > 0);
     assert_body(&c, "/x");
     assert_non_null(strstr(buf_string(&local.last), "Host: backend.test\r\n"));
+    snprintf(upper, sizeof(upper), "%s", local.path); /* its connection is nobody else's */
+    upper[strlen("/tmp/")] = 'P';
+    elsewhere = open_site(local.base, upper);
+    start_request(&other, elsewhere, &request);
+    WAIT_UNTIL(other.answers > 0);
+    assert_outcome(&other, HTTP_FAILED);
+    http_site_close(&elsewhere);
     backend_close(&local);
     start_request(&d, here, &request); /* there is no such socket now */
     WAIT_UNTIL(d.answers > 0);
@@ -1046,6 +1175,11 @@ int main(void)
         WITH_BACKEND(test_http_statuses),
         WITH_BACKEND(test_http_bodies),
         WITH_BACKEND(test_http_cut_anywhere),
+        WITH_BACKEND(test_http_cut_anywhere_on_a_kept_connection),
+        WITH_BACKEND(test_http_unasked_bytes),
+        WITH_BACKEND(test_http_unasked_bytes_while_idle),
+        WITH_BACKEND(test_http_large_write),
+        WITH_BACKEND(test_http_write_is_never_sent_again),
         WITH_BACKEND(test_http_in_pieces),
         WITH_BACKEND(test_http_no_answer),
         WITH_BACKEND(test_http_too_large),

@@ -1,0 +1,74 @@
+/* http_wire.c - bytes over a connection: by its socket, or through TLS, which is libcurl's. */
+#include "http_connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
+{
+    if (n > 0)
+        return HTTP_MOVED;
+    if (n == 0)
+        return HTTP_MOVED_END;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return HTTP_MOVED_NONE;
+    snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(errno));
+    return HTTP_MOVED_ERROR;
+}
+
+static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, size_t n)
+{
+    if (code == CURLE_AGAIN)
+        return HTTP_MOVED_NONE;
+    if (code == CURLE_OK)
+        return n > 0 ? HTTP_MOVED : HTTP_MOVED_END;
+    if (c->reason[0] == '\0')
+        snprintf(c->reason, sizeof(c->reason), "%s", curl_easy_strerror(code));
+    return HTTP_MOVED_ERROR;
+}
+
+enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t max, size_t *n)
+{
+    ssize_t got;
+
+    *n = 0;
+    if (c->easy != NULL) {
+        CURLcode code = curl_easy_recv(c->easy, to, max, n);
+
+        return moved_by_tls(c, code, *n);
+    }
+    got = recv(c->io.fd, to, max, MSG_DONTWAIT);
+    if (got > 0)
+        *n = (size_t)got;
+    return moved_by_socket(c, got, "Recv failure");
+}
+
+enum http_moved http_wire_send(struct http_connection *c, struct span bytes, size_t *n)
+{
+    ssize_t got;
+
+    *n = 0;
+    if (c->easy != NULL) {
+        CURLcode code = curl_easy_send(c->easy, bytes.ptr, bytes.len, n);
+
+        return moved_by_tls(c, code, *n);
+    }
+    got = send(c->io.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (got > 0)
+        *n = (size_t)got;
+    return moved_by_socket(c, got, "Send failure");
+}
+
+/* TLS has to read: its tickets are no answer. */
+bool http_wire_is_silent(struct http_connection *c)
+{
+    char byte;
+    size_t n;
+
+    if (c->easy != NULL)
+        return http_wire_receive(c, &byte, 1, &n) == HTTP_MOVED_NONE;
+    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
