@@ -279,8 +279,10 @@ void http_set_pool(struct http *http, const struct pool_config *pool)
     http->pool = *pool;
     http_connect_allow(http);
     close_idle(http);
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
+    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
+        http_kept_make_room(host);
         http_call_send_waiting(http, host);
+    }
 }
 
 void http_free(struct http **phttp)

@@ -95,6 +95,19 @@ static void add_call(struct backend *b, const char *blank, size_t body_at)
     buf_add_char(&b->calls, '\n');
 }
 
+/* true: a request was refused before it was whole, and with the rest of it unread. */
+static bool refuses_early(struct backend_conn *c)
+{
+    const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /early", 7);
+
+    if (target == NULL || memmem(c->in.ptr, c->in.len, "\r\n\r\n", 4) == NULL)
+        return false;
+    c->backend->requests++;
+    conn_send(c, SPAN("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"));
+    conn_close(c);
+    return true;
+}
+
 /* Takes one request off the front of what came; false: there is none. */
 static bool conn_take(struct backend_conn *c)
 {
@@ -140,6 +153,8 @@ static void on_bytes(struct ev_loop *loop, ev_io *w, int revents)
         return;
     }
     c->in.len += (size_t)n;
+    if (refuses_early(c))
+        return;
     while (conn_take(c))
         ;
 }

@@ -1,7 +1,8 @@
 /* fake_backend.h - an HTTP server on the test's own loop, so that the test knows its every step. It
  * answers 200 with the request's target as body, but for targets that are listed otherwise:
  * /hold...: when the test says so. /drop...: closes without a byte. /first-only: closes on every
- * request but the first of a connection. */
+ * request but the first of a connection. /early...: answers 413 and closes as soon as the head of
+ * the request is there. */
 #ifndef PODOP_TESTS_FAKE_BACKEND_H
 #define PODOP_TESTS_FAKE_BACKEND_H
 

@@ -516,6 +516,30 @@ static void test_http_large_write(void **state)
     buf_deinit(&body);
 }
 
+/* A server that wants no more of it has said so before it hung up. */
+static void test_http_write_refused_early(void **state)
+{
+    enum { BODY_BYTES = 8 << 20 };
+    struct caller c = {0};
+    struct buf body;
+
+    (void)state;
+    buf_init(&body, SIZE_MAX);
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.ptr, 'x', BODY_BYTES);
+    body.len = BODY_BYTES;
+    start_request(&c, site,
+                  &(struct http_request){.method = "POST",
+                                         .target = "/early",
+                                         .body = buf_span(&body),
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS});
+    WAIT_UNTIL(c.answers > 0);
+    assert_outcome(&c, HTTP_ANSWERED);
+    assert_int_equal(c.status, 413);
+    assert_int_equal(backend.requests, 1);
+    buf_deinit(&body);
+}
+
 /* A write takes a connection of its own, and leaves those that are kept alone. */
 static void test_http_write_is_never_sent_again(void **state)
 {
@@ -1127,6 +1151,141 @@ static void test_http_never_more_connections_than_the_pool_has(void **state)
     assert_int_equal(backend.accepted, CONNECTIONS);
 }
 
+/* Writes take connections of their own, for which those that are kept make room. */
+static void test_http_writes_count_as_well(void **state)
+{
+    enum { CONNECTIONS = 3 };
+    const char *const targets[CONNECTIONS] = {"/hold0", "/hold1", "/hold2"};
+    struct caller lookups[CONNECTIONS] = {{0}}, writes[CONNECTIONS] = {{0}};
+
+    (void)state;
+    set_pool(CONNECTIONS, 60000);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        start(&lookups[i], "/x");
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        WAIT_UNTIL(lookups[i].answers > 0);
+        assert_body(&lookups[i], "/x");
+    }
+    assert_int_equal(backend.open, CONNECTIONS);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        start_request(&writes[i], site,
+                      &(struct http_request){.method = "POST",
+                                             .target = targets[i],
+                                             .body = SPAN("{}"),
+                                             .deadline_at_ms = clock_now_ms() + LONG_MS});
+        WAIT_UNTIL(backend_holds(&backend, targets[i]));
+        WAIT_UNTIL(backend.open <= CONNECTIONS);
+        assert_int_equal(backend.open, CONNECTIONS);
+    }
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        http_cancel(&writes[i].call);
+}
+
+static void test_http_smaller_pool_closes_what_is_kept(void **state)
+{
+    struct caller first = {0}, second = {0};
+
+    (void)state;
+    start(&first, "/x");
+    start(&second, "/x");
+    WAIT_UNTIL(first.answers > 0 && second.answers > 0);
+    assert_body(&first, "/x");
+    assert_body(&second, "/x");
+    assert_int_equal(backend.open, 2);
+    set_pool(1, 60000);
+    WAIT_UNTIL(backend.open == 1);
+}
+
+/* Takes what comes, and counts how often. */
+struct stream_reader {
+    struct caller caller; /* the first member: done is on_answer() */
+    unsigned parts;
+    size_t bytes;
+};
+
+static size_t on_part(void *arg, struct span bytes, bool *is_blocked)
+{
+    struct stream_reader *reader = arg;
+
+    (void)is_blocked;
+    reader->parts++;
+    reader->bytes += bytes.len;
+    return bytes.len;
+}
+
+/* What came together is one part, however many chunks that is: a reader looks at its rest again
+ * for each. */
+static void test_http_stream_of_small_chunks(void **state)
+{
+    enum { CHUNKS = 2000 };
+    struct stream_reader reader = {.parts = 0};
+    struct buf answer;
+
+    (void)state;
+    buf_init(&answer, SIZE_MAX);
+    buf_add(&answer, SPAN("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    for (size_t i = 0; i < CHUNKS; i++)
+        buf_add(&answer, SPAN("1\r\nx\r\n"));
+    buf_add(&answer, SPAN("0\r\n\r\n"));
+    backend.script = &(const struct backend_script){"/list", buf_span(&answer), false};
+    backend.script_count = 1;
+    start_request(&reader.caller, site,
+                  &(struct http_request){.target = "/list",
+                                         .data = on_part,
+                                         .patience_ms = LONG_MS,
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS});
+    WAIT_UNTIL(reader.caller.answers > 0);
+    assert_outcome(&reader.caller, HTTP_ANSWERED);
+    assert_int_equal(reader.bytes, CHUNKS);
+    assert_in_range(reader.parts, 1, 3);
+    buf_deinit(&answer);
+}
+
+/* Not of a stream as a whole, but of what its reader cannot use yet. */
+static size_t on_part_unused(void *arg, struct span bytes, bool *is_blocked)
+{
+    (void)arg;
+    (void)bytes;
+    (void)is_blocked;
+    return 0;
+}
+
+static void test_http_stream_too_large(void **state)
+{
+    static const bool are_closed[] = {false, true};
+    struct buf answer;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(are_closed); i++) {
+        for (size_t over = 0; over < 2; over++) {
+            struct caller c = {0};
+
+            buf_init(&answer, SIZE_MAX);
+            buf_add(&answer, SPAN("HTTP/1.1 200 OK\r\n"));
+            if (!are_closed[i]) {
+                buf_add(&answer, SPAN("Content-Length: "));
+                buf_add_uint(&answer, RESPONSE_MAX + over);
+                buf_add(&answer, SPAN("\r\n"));
+            }
+            buf_add(&answer, SPAN("\r\n"));
+            for (size_t n = 0; n < RESPONSE_MAX + over; n++)
+                buf_add_char(&answer, 'x');
+            backend.script =
+                &(const struct backend_script){"/list", buf_span(&answer), are_closed[i]};
+            backend.script_count = 1;
+            start_request(&c, site,
+                          &(struct http_request){.target = "/list",
+                                                 .data = on_part_unused,
+                                                 .patience_ms = LONG_MS,
+                                                 .deadline_at_ms = clock_now_ms() + LONG_MS});
+            WAIT_UNTIL(c.answers > 0);
+            assert_outcome(&c, over > 0 ? HTTP_TOO_LARGE : HTTP_ANSWERED);
+            buf_deinit(&c.body);
+            buf_deinit(&answer);
+        }
+    }
+}
+
 static void test_http_larger_pool_sends_what_waits(void **state)
 {
     struct caller callers[3] = {{0}};
@@ -1180,6 +1339,7 @@ int main(void)
         WITH_BACKEND(test_http_unasked_bytes_while_idle),
         WITH_BACKEND(test_http_large_write),
         WITH_BACKEND(test_http_write_is_never_sent_again),
+        WITH_BACKEND(test_http_write_refused_early),
         WITH_BACKEND(test_http_in_pieces),
         WITH_BACKEND(test_http_no_answer),
         WITH_BACKEND(test_http_too_large),
@@ -1205,6 +1365,10 @@ int main(void)
         WITH_BACKEND(test_http_uses_tls),
         WITH_BACKEND(test_http_headers_are_wiped),
         WITH_BACKEND(test_http_never_more_connections_than_the_pool_has),
+        WITH_BACKEND(test_http_writes_count_as_well),
+        WITH_BACKEND(test_http_smaller_pool_closes_what_is_kept),
+        WITH_BACKEND(test_http_stream_of_small_chunks),
+        WITH_BACKEND(test_http_stream_too_large),
         WITH_BACKEND(test_http_larger_pool_sends_what_waits),
         cmocka_unit_test(test_http_free_null),
     };
