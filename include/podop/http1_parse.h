@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    HTTP1_HEAD_BYTES_MAX = 65536,      /* of an answer's heads (interim ones count) and trailers */
+    HTTP1_HEAD_BYTES_MAX = 128 << 10,  /* of an answer's heads (interim ones count) and trailers */
     HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of a chunk's size and extensions */
 };
 
@@ -40,6 +40,7 @@ struct http1 {
     size_t scanned;    /* bytes at the front, known to hold no line feed */
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
+    bool may_fold; /* how the last field goes on would mean nothing to us */
 };
 
 void http1_start(struct http1 *p); /* before the first byte of an answer */

@@ -104,6 +104,7 @@ static enum parse take_length(struct http1 *p, struct span value)
     }
     if (value.len == 0 || (p->has_length && p->length != length))
         return bad(p, "the answer has an invalid Content-Length");
+    p->may_fold = false;
     p->has_length = true;
     p->length = length;
     return PARSE_DONE;
@@ -113,12 +114,14 @@ static enum parse take_coding(struct http1 *p, struct span value)
 {
     if (p->is_chunked || !equals(value, SPAN("chunked")))
         return bad(p, "the answer has a Transfer-Encoding other than chunked");
+    p->may_fold = false;
     p->is_chunked = true;
     return PARSE_DONE;
 }
 
 static void take_connection(struct http1 *p, struct span value)
 {
+    p->may_fold = false;
     while (value.len > 0) {
         const char *comma = memchr(value.ptr, ',', value.len);
         size_t len = comma == NULL ? value.len : (size_t)(comma - value.ptr);
@@ -130,24 +133,19 @@ static void take_connection(struct http1 *p, struct span value)
     }
 }
 
-/* A blank before the colon or at the start (a folded line) is what proxies disagree about. */
-static size_t name_len(struct span line)
-{
-    for (size_t i = 0; i < line.len; i++) {
-        if (line.ptr[i] == ':')
-            return i;
-        if ((unsigned char)line.ptr[i] <= ' ' || line.ptr[i] == 0x7f)
-            return 0;
-    }
-    return 0;
-}
-
 static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
 {
-    const struct span name = {line.ptr, name_len(line)};
+    static const char invalid[] = "the answer has an invalid header line";
+    const char *colon = memchr(line.ptr, ':', line.len);
+    struct span name;
 
-    if (name.len == 0)
-        return bad(p, "the answer has an invalid header line");
+    if (is_blank(*line.ptr)) /* the last field goes on: RFC 9112 section 5.2 */
+        return p->may_fold ? PARSE_DONE : bad(p, invalid);
+    /* A blank before the colon is what proxies disagree about. */
+    if (colon == NULL || colon == line.ptr || is_blank(colon[-1]))
+        return bad(p, invalid);
+    name = (struct span){line.ptr, (size_t)(colon - line.ptr)};
+    p->may_fold = true;
     if (is_trailer)
         return PARSE_DONE;
     switch (name.len) { /* told from the others at the cost of a comparison */
@@ -171,8 +169,6 @@ static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
 /* RFC 9112 section 6.3 */
 static enum parse end_head(struct http1 *p)
 {
-    if (p->has_length && p->is_chunked)
-        return bad(p, "the answer has both Content-Length and Transfer-Encoding");
     if (p->status < 200) { /* interim: the answer is still to come */
         const size_t head_bytes = p->head_bytes;
 
@@ -181,12 +177,15 @@ static enum parse end_head(struct http1 *p)
         return PARSE_DONE;
     }
     p->left = p->length;
-    if (p->status == 204 || p->status == 304 || (p->has_length && p->length == 0))
+    p->says_close |= p->has_length && p->is_chunked; /* somebody may have been misled */
+    if (p->status == 204 || p->status == 304)
         p->state = HTTP1_AT_END;
     else if (p->is_chunked)
         p->state = HTTP1_AT_CHUNK_SIZE;
+    else if (p->has_length)
+        p->state = p->length > 0 ? HTTP1_IN_LENGTH : HTTP1_AT_END;
     else
-        p->state = p->has_length ? HTTP1_IN_LENGTH : HTTP1_UNTIL_CLOSE;
+        p->state = HTTP1_UNTIL_CLOSE;
     return PARSE_DONE;
 }
 

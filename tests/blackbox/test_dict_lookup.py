@@ -511,11 +511,11 @@ class Lines(DictCase):
                 user = b"" if version[0] == 2 else b"\tbob"
                 client.send(b"Lpriv/k%s\textra\t\t9\n" % user)
                 self.check_payload(client.wait(client.expect("L", "")), "O/k/bob")
-                client.send(b"B1%s\t0\textra\nT1\t1\t2\textra\nV1\tyes\textra\nS1\tshared/w\tv\textra\n"
-                            b"U1\tshared/u\textra\nA1\tshared/a\t1\textra\nC1\textra\n" % (user or b"\tx"))
                 for key in "wua":
                     self.http.on("/" + key, http(status=204))
                 self.http.forget()
+                client.send(b"B1%s\t0\textra\nT1\t1\t2\textra\nV1\tyes\textra\nS1\tshared/w\tv\textra\n"
+                            b"U1\tshared/u\textra\nA1\tshared/a\t1\textra\nC1\textra\n" % (user or b"\tx"))
                 self.check_payload(client.wait(client.expect("C", 1)), "O")
                 self.assertEqual([(request.method, request.target) for request in self.http.requests],
                                  [("POST", b"/w"), ("DELETE", b"/u"), ("PATCH", b"/a")])
