@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -247,7 +248,7 @@ static bool read_requests(struct client *c)
 {
     out_take(c);
     for (int i = 0; i < READS_PER_WAKEUP && is_read(c); i++) {
-        ssize_t n = read(c->io.fd, c->world->scratch, read_room(c));
+        ssize_t n = recv(c->io.fd, c->world->scratch, read_room(c), 0);
 
         if (n == -1)
             return errno == EAGAIN || errno == EINTR;
@@ -338,7 +339,7 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
 /* What a peer still sends that is not listened to any more; false when it has hung up. */
 static bool discard(struct client *c)
 {
-    ssize_t n = read(c->io.fd, c->world->scratch, SCRATCH_BYTES);
+    ssize_t n = recv(c->io.fd, c->world->scratch, SCRATCH_BYTES, 0);
 
     return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
 }

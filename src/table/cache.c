@@ -123,9 +123,13 @@ static inline struct entry **table_find(const struct cache *c, struct span key, 
 {
     struct entry **at = table_bucket(c, hash);
 
-    while (*at != NULL &&
-           ((*at)->hash != hash || !span_equal((struct span){(*at)->bytes, (*at)->key_len}, key)))
-        at = &(*at)->next;
+    for (; *at != NULL; at = &(*at)->next) {
+        const struct entry *e = *at;
+
+        __builtin_prefetch(e->bytes); /* on its way while the hash, a cache line before, is */
+        if (e->hash == hash && span_equal((struct span){e->bytes, e->key_len}, key))
+            break;
+    }
     return at;
 }
 
