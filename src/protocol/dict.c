@@ -63,7 +63,7 @@ struct dict_request {
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration, in name */
     struct span name;       /* as the client wrote it, in bytes */
-    struct span more;       /* further paths to iterate, each with a NUL before it */
+    struct span more;       /* further paths to iterate, each behind its length, a size_t */
     struct span user;
     struct iterate_options options;
     bool is_exact;
@@ -300,15 +300,13 @@ static void add_row(void *arg, struct span name, struct span value)
 
 static void next_path(struct dict_request *r)
 {
-    const char *end;
+    size_t len;
 
-    if (r->more.len == 0) /* there is a NUL before each */
+    if (r->more.len == 0)
         return;
-    r->name = span_skip(r->more, 1);
-    end = r->name.len == 0 ? NULL : memchr(r->name.ptr, '\0', r->name.len);
-    if (end != NULL)
-        r->name.len = (size_t)(end - r->name.ptr);
-    r->more = span_skip(r->more, 1 + r->name.len);
+    memcpy(&len, r->more.ptr, sizeof(len));
+    r->name = (struct span){r->more.ptr + sizeof(len), len};
+    r->more = span_skip(r->more, sizeof(len) + len);
 }
 
 static void ask(struct dict_request *r);
@@ -463,6 +461,8 @@ static void ask(struct dict_request *r)
 {
     const char *fault = dict_key(r->name, r->user, &r->key);
 
+    if (fault == NULL && r->kind == REQUEST_ITERATE && span_has_byte(r->name, '\0'))
+        fault = "the path has a NUL byte, which no row can have";
     if (fault != NULL)
         answer_reason(r, REPLY_PERMANENT, fault, SPAN(""));
     else
@@ -507,15 +507,13 @@ static bool number_or_none(struct span field, uint64_t max, uint64_t *number)
     return field.len == 0 || dict_number(field, max, number);
 }
 
-/* One path, or in 2.x all there are; none of them can have a NUL in it. */
+/* One path, or in 2.x all there are, each behind its length. */
 static void add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many)
 {
     for (size_t i = first; i == first || (are_many && i < line->count); i++) {
-        struct span path = line->field[i];
+        const struct span path = line->field[i];
 
-        if (span_has_byte(path, '\0'))
-            path.len = strlen(path.ptr);
-        buf_add_char(paths, '\0');
+        buf_add(paths, (struct span){(const char *)&path.len, sizeof(path.len)});
         buf_add(paths, path);
     }
 }

@@ -137,6 +137,15 @@ class Answers(Iterate):
             self.check_rows("", path=path)
         self.assertEqual(self.http.requests, [])
 
+    def test_path_with_nul(self):
+        """It is neither what stands before the NUL nor two paths, and no row below it could travel."""
+        self.start()
+        for version in VERSIONS:
+            with self.subTest(version=version):
+                client = self.dict(version)
+                self.check_failure(client.wait(client.iterate("shared/p/\0shared/q/")), None)
+                self.assertEqual(self.http.requests, [])
+
     def test_bad_flags(self):
         """Closed or failed, but no rows of anything and no N."""
         self.start()
