@@ -13,12 +13,14 @@ enum {
     WAITING_MAX = 4096, /* requests under way in one process */
     OVERDUE_MAX = 1000, /* requests that one process has left without an answer */
     HANG_SLACK_MS = 20, /* the request that is overdue is told so first */
+    START_MS = 30000,   /* a process that did not answer yet may be silent for so long at least */
 };
 
 struct program_process {
     struct program_set *set;
     struct coprocess *coprocess;
     struct program_tickets tickets;
+    bool has_answered; /* since it was started */
     uint64_t silent_since_ms;
     ev_timer hang;
 };
@@ -53,6 +55,14 @@ static void watch_for(struct program_process *p, uint64_t ms)
     ev_timer_again(p->set->env.loop, &p->hang);
 }
 
+/* Its start may take longer than an answer: killed for that, it would never come to its end. */
+static uint32_t patience_ms(const struct program_process *p)
+{
+    const uint32_t timeout_ms = p->set->timeout_ms;
+
+    return p->has_answered || timeout_ms > START_MS ? timeout_ms : START_MS;
+}
+
 static void await_answer(struct program_ticket *t)
 {
     struct program_process *p = process_of(t);
@@ -60,7 +70,7 @@ static void await_answer(struct program_ticket *t)
     /* Who comes right behind one that is overdue does not make its silence any shorter. */
     if (p->tickets.awaited_count == 0 && !ev_is_active(&p->hang)) {
         p->silent_since_ms = clock_now_ms();
-        watch_for(p, p->set->timeout_ms);
+        watch_for(p, patience_ms(p));
     }
     ticket_await(t);
 }
@@ -75,7 +85,7 @@ static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     ticket_leave(r->ticket, TICKET_OVERDUE);
     r->ops->failed(r, PROGRAM_OVERDUE, SPAN("no answer within the table's timeout"));
-    if (p->tickets.overdue_count > OVERDUE_MAX)
+    if (p->has_answered && p->tickets.overdue_count > OVERDUE_MAX)
         coprocess_give_up(p->coprocess, "it left too many requests without an answer");
     table_unref(&table);
 }
@@ -88,14 +98,20 @@ static void on_hang(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    if (silent_ms < p->set->timeout_ms) {
-        watch_for(p, p->set->timeout_ms - silent_ms);
+    if (silent_ms < patience_ms(p)) {
+        watch_for(p, patience_ms(p) - silent_ms);
         return;
     }
     stop_watching(p);
     snprintf(reason, sizeof(reason), "it said nothing for %u ms while requests waited",
-             (unsigned)p->set->timeout_ms);
+             (unsigned)patience_ms(p));
     coprocess_give_up(p->coprocess, reason);
+}
+
+/* What is overdue there by now must all be read before anything new. */
+static bool is_starting_and_full(const struct program_process *p)
+{
+    return !p->has_answered && p->tickets.overdue_count >= OVERDUE_MAX;
 }
 
 static struct program_process *choose(struct program_set *s)
@@ -105,7 +121,7 @@ static struct program_process *choose(struct program_set *s)
     for (size_t i = 0; i < s->count; i++) {
         struct program_process *p = &s->processes[i];
 
-        if (coprocess_is_running(p->coprocess) &&
+        if (coprocess_is_running(p->coprocess) && !is_starting_and_full(p) &&
             (best == NULL || p->tickets.awaited_count < best->tickets.awaited_count))
             best = p;
     }
@@ -120,7 +136,7 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
     bool is_queued;
 
     if (p == NULL) {
-        *reason = s->last_death;
+        *reason = s->last_death[0] == '\0' ? "the program has not answered yet" : s->last_death;
         return false;
     }
     *reason = "too many requests wait for the program";
@@ -236,6 +252,7 @@ static bool on_line(void *arg, struct span line, struct error *err)
                   (unsigned long long)answer.id);
         return false;
     }
+    p->has_answered = true;
     p->silent_since_ms = now_ms;
     outage_worked(&s->outage, s->env.log, s->name, s->path, now_ms);
     if (t != NULL && t->state == TICKET_AWAITED) {
@@ -284,6 +301,7 @@ static void on_died(void *arg, struct span reason, struct span said)
              reason.ptr);
     log_death(s, reason, said);
     stop_watching(p);
+    p->has_answered = false;
     tickets_forget(&p->tickets);
     while (p->tickets.open != NULL)
         fail_or_ask_again(s, p->tickets.open);

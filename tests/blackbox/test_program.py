@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import threading
+import time
 
 import harness
 from dict import NO_VALUES, RECURSE, Dict
@@ -294,11 +295,26 @@ for request in ask():
     say(request, value=request["key"])
 """, timeout="500ms")
         first = self.pids(1)[0]
+        self.check_payload(self.postfix.ask("t", "good"), "OK good")
         self.check_reason(self.postfix.ask("t", "bad"), "TIMEOUT")
         self.assertIn(b"it said nothing for 500 ms", self.postfix.ask("t", "bad"))  # however soon it is asked again
         self.server.wait_log("reason=.*it said nothing for 500 ms while requests waited")
         self.check_recovers()
         self.assertFalse(is_alive(first))
+
+    def test_long_start(self):
+        """A start takes longer than an answer may, and is left to come to its end whoever asks meanwhile."""
+        self.start("""
+time.sleep(2)
+for request in ask():
+    say(request, value=request["key"])
+""", timeout="200ms")
+        first = self.pids(1)[0]
+        deadline = time.monotonic() + 20
+        while (got := self.postfix.ask("t", "a")).startswith(b"TIMEOUT ") and time.monotonic() < deadline:
+            pass
+        self.check_payload(got, "OK a")
+        self.assertEqual(self.pids(1), [first])
 
     def test_late_answer_is_no_fault(self):
         """What answers others meanwhile does not hang."""
@@ -315,9 +331,10 @@ for request in ask():
     else:
         say(request, value=request["key"])
 """, timeout="1s")
+        other = self.client()
         self.postfix.request("t", "late")
         while not self.postfix.has_news():
-            self.client().ask("t", "x")
+            other.ask("t", "x")
         self.check_reason(self.postfix.read(), "TIMEOUT")
         self.check_payload(self.postfix.ask("t", "now"), "OK now")
         self.assertEqual(len(self.pids(1)), 1)
@@ -663,23 +680,23 @@ open(HERE + "/ended", "w")
     def test_moved_to_another_group(self):
         """What hangs is killed wherever it is."""
         self.start("""
-if not os.path.exists(HERE + "/moved"):
-    other = os.fork()
-    if other == 0:
-        os.setpgid(0, 0)
-        time.sleep(1000)
-    while os.getpgid(other) != other:
-        time.sleep(0.01)
-    os.setpgid(0, other)
-    open(HERE + "/moved", "w").close()
-    open(HERE + "/other", "w").write(str(other))
-    time.sleep(1000)
 for request in ask():
+    if request["key"] == "bad" and not os.path.exists(HERE + "/other"):
+        other = os.fork()
+        if other == 0:
+            os.setpgid(0, 0)
+            time.sleep(1000)
+        while os.getpgid(other) != other:
+            time.sleep(0.01)
+        os.setpgid(0, other)
+        open(HERE + "/other", "w").write(str(other))
+        time.sleep(1000)
     say(request, value=request["key"])
 """, timeout="3s")
         first = self.pids(1)[0]
-        wait_until(lambda: os.path.exists(self.path("other")), "it has moved")
+        self.check_payload(self.postfix.ask("t", "good"), "OK good")
         self.check_reason(self.postfix.ask("t", "bad"), "TIMEOUT")
+        wait_until(lambda: os.path.exists(self.path("other")), "it has moved")
         self.check_recovers()
         self.assertFalse(is_alive(first))
         with open(self.path("other"), encoding="ascii") as file:
