@@ -78,6 +78,7 @@ void url_route_drop(struct url_route *route); /* cancelled, or never sent. Any n
 /* No whole answer came: it failed, unless podop itself is to blame. */
 void url_route_unanswered(struct url_route *route, bool is_own_fault, const char *why);
 #define URL_CROWDED "too many requests wait for a connection to the backend"
+#define URL_NO_PLACE "the key would leave the path of the URL, and others failed"
 /* The request fails at once, as all URLs are left alone. */
 #define URL_LEFT_ALONE "what failed before is left alone for a while"
 void url_route_found_none(const struct url_route *route);

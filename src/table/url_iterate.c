@@ -310,12 +310,21 @@ static void start(struct url_iteration *it)
     char *target = NULL;
 
     path.is_private = false; /* the user is in the header, and in {user}, but not behind the path */
-    if (url_table_target(t, backend, &path, &target) != URL_TARGET_OK) {
-        it->is_read = true; /* nothing is there */
-    } else {
+    switch (url_table_target(t, backend, &path, &target)) {
+    case URL_TARGET_OK:
         request.target = target;
         url_route_asked(&it->route);
         it->call = http_start(backend->site, &request, on_answer, it);
+        break;
+    case URL_TARGET_CLIMBS:
+        it->is_read = true;
+        if (!url_table_is_nowhere(t, &it->route, &path))
+            fail_over(it, REPLY_TEMPORARY, URL_NO_PLACE);
+        break;
+    case URL_TARGET_LONG:
+        it->is_read = true;
+        fail(it, REPLY_PERMANENT, "the path is too long for a URL");
+        break;
     }
     free(target);
     buf_deinit(&user);

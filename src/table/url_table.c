@@ -97,6 +97,17 @@ const char *url_table_user_header(const struct table_key *key, struct buf *text)
     return buf_string(text);
 }
 
+bool url_table_is_nowhere(const struct url_table *t, const struct url_route *route,
+                          const struct table_key *key)
+{
+    char *target = NULL;
+    bool is_climbing = route->at == 0 || url_table_target(t, &t->backends.items[0], key, &target) ==
+                                             URL_TARGET_CLIMBS;
+
+    free(target);
+    return is_climbing;
+}
+
 static void finish(struct url_fetch *f, const struct reply *reply)
 {
     struct reply told = *reply;
@@ -245,6 +256,8 @@ static void attempt(struct url_fetch *f)
     buf_deinit(&user);
 }
 
+static void fail_over(struct url_fetch *f, enum reply_status status, const char *why);
+
 /* Asks the URL that the route has come to. */
 static void ask(struct url_fetch *f)
 {
@@ -256,7 +269,10 @@ static void ask(struct url_fetch *f)
     case URL_TARGET_OK: attempt(f); return;
     case URL_TARGET_CLIMBS:
         fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
-        finish(f, &(struct reply){.status = REPLY_MISS});
+        if (url_table_is_nowhere(t, &f->route, &f->base.key))
+            finish(f, &(struct reply){.status = REPLY_MISS});
+        else
+            fail_over(f, REPLY_TEMPORARY, URL_NO_PLACE);
         return;
     case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
     }

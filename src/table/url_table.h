@@ -75,6 +75,10 @@ struct url_iteration {
 /* The path and query that key is asked at, to be freed; NULL unless it is URL_TARGET_OK. */
 enum url_target url_table_target(const struct url_table *t, const struct url_backend *backend,
                                  const struct table_key *key, char **target);
+/* Whether key, which would climb out of the path of the URL that route has come to, would out of
+ * the first one's as well: nothing can be there. Else a URL that failed may know it. */
+bool url_table_is_nowhere(const struct url_table *t, const struct url_route *route,
+                          const struct table_key *key);
 /* "Podop-User: U" for a private key, else NULL. Bytes that no header may have, and "%", are
  * percent-encoded. text is initialised here, keeps the line, and is the caller's to deinit. */
 const char *url_table_user_header(const struct table_key *key, struct buf *text);

@@ -63,6 +63,29 @@ class Failover(Case):
                 self.assertEqual(self.first.count(f"/k{number}"), requests, "the one retry is the first's")
                 self.assertEqual(self.second.count(f"/k{number}"), 1)
 
+    def test_key_that_only_the_next_cannot_ask(self):
+        """The first may know it: that it failed is no miss."""
+        first, second = (backend.url for backend in (self.first, self.second))
+        self.serve({"name": "t", "type": "url", "param": [f"{first}/§x", f"{second}/§."]})
+        self.postfix = self.client()
+        self.check_payload(self.postfix.ask("t", "a/"), "OK x")
+        self.first.default = lambda request: DOWN
+        for _ in range(FAILURES + 2):  # left alone in the end
+            self.check_reason(self.postfix.ask("t", "a/"), "TEMP")
+            client = self.dict()
+            self.check_failure(client.wait(client.iterate("shared/a/")), None)
+        self.check_payload(self.postfix.ask("t", "a"), "OK a.")
+        self.assertEqual([request.target for request in self.second.requests], [b"/a."])
+
+    def test_key_that_none_can_ask(self):
+        """It is a miss, whichever of them work."""
+        self.start()
+        self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
+        self.first.default = lambda request: DOWN
+        for number in range(FAILURES):
+            self.check_payload(self.postfix.ask("t", f"f{number}"), f"OK f{number}")
+        self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
+
     def test_refused(self):
         deaf = self.enterContext(harness.deaf_port())
         self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", f"http://{'x' * 64}.invalid/§",
