@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* One record of TLS: of more, OpenSSL does not tell how much had left when it fails, and a server
+ * that hung up early would look like one that was never asked. */
+enum { TLS_SEND_BYTES_MAX = 16384 };
+
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
 {
     if (n > 0)
@@ -51,7 +55,8 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
 
     *n = 0;
     if (c->easy != NULL) {
-        CURLcode code = curl_easy_send(c->easy, bytes.ptr, bytes.len, n);
+        const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
+        CURLcode code = curl_easy_send(c->easy, bytes.ptr, max, n);
 
         return moved_by_tls(c, code, *n);
     }

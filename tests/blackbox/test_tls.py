@@ -12,7 +12,7 @@ import unittest.mock
 import harness
 from certificates import Authority
 from dict import DictCase
-from harness import conf_file, echo, url_table
+from harness import CLOSE, conf_file, echo, url_table
 
 
 class TlsCase(DictCase):
@@ -125,6 +125,32 @@ class Server(TlsCase):
             self.podop("-c", path)
         self.check_payload(self.ask("system"), "OK k")  # the directory does count there
         self.check_reason(self.ask("ours"), "TEMP", "ours")
+
+
+class Impatient(harness.Backend):
+    """Reads no body: it answers as soon as the head of a request is there, and hangs up."""
+
+    @staticmethod
+    def _read_request(sock, data, number):
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            more = sock.recv(65536)
+            if not more:
+                return None
+            data += more
+        return harness.Request(bytes(data[:end]), b"", number)
+
+
+class Refusal(TlsCase):
+    """A server that wants no more of a write has said so before it hung up."""
+
+    def test_early(self):
+        backend = Impatient(tls=self.authority.server(), default=lambda request: (harness.http(status=413), CLOSE))
+        self.addCleanup(backend.stop)
+        self.serve(url_table(backend, tls={"ca_file": self.authority.cert()}))
+        dovecot = self.dict()
+        for _ in range(20):
+            self.check_payload(dovecot.change(("set", "shared/k", "x" * 900000)),
+                               "Ftable t: the backend answered a write with status 413")
 
 
 class Client(TlsCase):
