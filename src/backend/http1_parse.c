@@ -110,26 +110,44 @@ static enum parse take_length(struct http1 *p, struct span value)
     return PARSE_DONE;
 }
 
+/* The next element of a list, whatever stands between commas; *list is what follows it. */
+static struct span next_of(struct span *list)
+{
+    const char *comma = memchr(list->ptr, ',', list->len);
+    size_t len = comma == NULL ? list->len : (size_t)(comma - list->ptr);
+    struct span element = trim((struct span){list->ptr, len});
+
+    *list = span_skip(*list, comma == NULL ? len : len + 1);
+    return element;
+}
+
+/* Empty elements mean nothing (RFC 9110 section 5.6.1.2). A service and its server that both say
+ * chunked have done it once all the same, as they must (RFC 9112 section 6.1). */
 static enum parse take_coding(struct http1 *p, struct span value)
 {
-    if (p->is_chunked || !equals(value, SPAN("chunked")))
-        return bad(p, "the answer has a Transfer-Encoding other than chunked");
     p->may_fold = false;
-    p->is_chunked = true;
-    return PARSE_DONE;
+    while (value.len > 0) {
+        struct span coding = next_of(&value);
+
+        if (coding.len == 0)
+            continue;
+        if (!equals(coding, SPAN("chunked")))
+            return bad(p, "the answer has a Transfer-Encoding other than chunked");
+        p->says_close |= p->is_chunked;
+        p->is_chunked = true;
+    }
+    return p->is_chunked ? PARSE_DONE
+                         : bad(p, "the answer has a Transfer-Encoding other than chunked");
 }
 
 static void take_connection(struct http1 *p, struct span value)
 {
     p->may_fold = false;
     while (value.len > 0) {
-        const char *comma = memchr(value.ptr, ',', value.len);
-        size_t len = comma == NULL ? value.len : (size_t)(comma - value.ptr);
-        struct span option = trim((struct span){value.ptr, len});
+        struct span option = next_of(&value);
 
         p->says_close |= equals(option, SPAN("close"));
         p->says_keep_alive |= equals(option, SPAN("keep-alive"));
-        value = span_skip(value, comma == NULL ? len : len + 1);
     }
 }
 
