@@ -91,25 +91,6 @@ static enum parse take_status_line(struct http1 *p, struct span line)
     return PARSE_DONE;
 }
 
-static enum parse take_length(struct http1 *p, struct span value)
-{
-    uint64_t length = 0;
-
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned digit = (unsigned)(unsigned char)value.ptr[i] - '0';
-
-        if (digit > 9 || length > (body_bytes_max - digit) / 10)
-            return bad(p, "the answer has an invalid Content-Length");
-        length = length * 10 + digit;
-    }
-    if (value.len == 0 || (p->has_length && p->length != length))
-        return bad(p, "the answer has an invalid Content-Length");
-    p->may_fold = false;
-    p->has_length = true;
-    p->length = length;
-    return PARSE_DONE;
-}
-
 /* The next element of a list, whatever stands between commas; *list is what follows it. */
 static struct span next_of(struct span *list)
 {
@@ -121,23 +102,48 @@ static struct span next_of(struct span *list)
     return element;
 }
 
-/* Empty elements mean nothing (RFC 9110 section 5.6.1.2). A service and its server that both say
- * chunked have done it once all the same, as they must (RFC 9112 section 6.1). */
+/* Several that agree are one (RFC 9110 section 8.6), in one line or in many. */
+static enum parse take_length(struct http1 *p, struct span value)
+{
+    static const char invalid[] = "the answer has an invalid Content-Length";
+
+    p->may_fold = false;
+    do {
+        const struct span digits = next_of(&value);
+        uint64_t length = 0;
+
+        for (size_t i = 0; i < digits.len; i++) {
+            unsigned digit = (unsigned)(unsigned char)digits.ptr[i] - '0';
+
+            if (digit > 9 || length > (body_bytes_max - digit) / 10)
+                return bad(p, invalid);
+            length = length * 10 + digit;
+        }
+        if (digits.len == 0 || (p->has_length && p->length != length))
+            return bad(p, invalid);
+        p->has_length = true;
+        p->length = length;
+    } while (value.len > 0);
+    return PARSE_DONE;
+}
+
+/* Empty elements mean nothing (RFC 9110 section 5.6.1.2), and identity does not either (RFC 2616
+ * section 3.6). A service and its server that both say chunked have done it once all the same, as
+ * they must (RFC 9112 section 6.1). */
 static enum parse take_coding(struct http1 *p, struct span value)
 {
     p->may_fold = false;
     while (value.len > 0) {
         struct span coding = next_of(&value);
 
-        if (coding.len == 0)
+        if (coding.len == 0 || (!p->is_chunked && equals(coding, SPAN("identity"))))
             continue;
         if (!equals(coding, SPAN("chunked")))
             return bad(p, "the answer has a Transfer-Encoding other than chunked");
         p->says_close |= p->is_chunked;
         p->is_chunked = true;
     }
-    return p->is_chunked ? PARSE_DONE
-                         : bad(p, "the answer has a Transfer-Encoding other than chunked");
+    return PARSE_DONE;
 }
 
 static void take_connection(struct http1 *p, struct span value)
@@ -151,6 +157,12 @@ static void take_connection(struct http1 *p, struct span value)
     }
 }
 
+static bool is_about_framing(struct span name)
+{
+    return equals(name, SPAN("content-length")) || equals(name, SPAN("transfer-encoding")) ||
+           equals(name, SPAN("connection"));
+}
+
 static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
 {
     static const char invalid[] = "the answer has an invalid header line";
@@ -159,10 +171,12 @@ static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
 
     if (is_blank(*line.ptr)) /* the last field goes on: RFC 9112 section 5.2 */
         return p->may_fold ? PARSE_DONE : bad(p, invalid);
-    /* A blank before the colon is what proxies disagree about. */
-    if (colon == NULL || colon == line.ptr || is_blank(colon[-1]))
+    if (colon == NULL)
         return bad(p, invalid);
     name = (struct span){line.ptr, (size_t)(colon - line.ptr)};
+    /* Proxies disagree about a blank there; where the field means nothing to us, we need not. */
+    if (name.len > 0 && is_blank(colon[-1]) && is_about_framing(trim(name)))
+        return bad(p, invalid);
     p->may_fold = true;
     if (is_trailer)
         return PARSE_DONE;
