@@ -260,7 +260,7 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
         receive(c);
 }
 
-/* false: nothing was sent, and c is of no use. */
+/* false: nothing was sent, and c is of no use. TLS cannot tell how much it sent before it failed. */
 static bool begin(struct http_connection *c, struct http_exchange *ex)
 {
     http1_start(&c->answer);
@@ -271,7 +271,7 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     ex->connection = c;
     if (http_wire_is_silent(c)) {
         send_rest(c);
-        if (!c->is_mute)
+        if (!c->is_mute || c->easy != NULL)
             return true;
     }
     c->exchange = NULL;

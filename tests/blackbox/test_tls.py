@@ -1,12 +1,15 @@
 """https to the backend: whom podop trusts, and what it shows (section 4)."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
+import socket
 import ssl
 import subprocess
 import termios
+import threading
 import unittest.mock
 
 import harness
@@ -295,6 +298,62 @@ class Files(TlsCase):
         self.assertEqual(status, 0)
         self.assertEqual(output.count("event=secret_exposed"), 1)
         self.assertIn(f"file={tls['key_file']}", output)
+
+
+class Peers(TlsCase):
+    """Servers that do what they like, with TLS around it."""
+
+    def peer(self, serve):
+        """What serve(connection) does for each connection; the param of a table that asks it."""
+        context = self.authority.server()
+        listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+        sockets = [listener]
+        threads = []
+
+        def run(sock):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a reset may overtake the answer
+            with contextlib.suppress(OSError), context.wrap_socket(sock, server_side=True) as connection:
+                sockets.append(connection)
+                serve(connection)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    threads.append(threading.Thread(target=run, args=listener.accept()[:1]))
+                    threads[-1].start()
+
+        def stop():
+            for sock in sockets:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            for thread in [acceptor, *threads]:
+                thread.join(harness.GUARD)
+            listener.close()
+
+        acceptor = threading.Thread(target=accept)
+        acceptor.start()
+        self.addCleanup(stop)
+        return {"param": f"https://127.0.0.1:{listener.getsockname()[1]}/", "tls": {"ca_file": self.authority.cert()}}
+
+    @staticmethod
+    def read_head(connection):
+        data = b""
+        while b"\r\n\r\n" not in data and (more := connection.recv(4096)):
+            data += more
+
+    def test_write_refused_early(self):
+        """The refusal is heard, though the rest of the write is lost with the connection."""
+
+        def serve(connection):
+            self.read_head(connection)
+            connection.sendall(harness.http(status=413))
+
+        listen = [{"socket": self.socket, "max_request": "16M"}]
+        self.serve({"name": "t", "type": "url", **self.peer(serve)}, listen=listen)
+        for _ in range(10):
+            answer = self.dict().change(("set", "shared/k", "x" * (8 << 20)))
+            self.check_failure(answer)
+            self.assertIn(b"413", answer)
 
 
 if __name__ == "__main__":
