@@ -120,9 +120,30 @@ static void end_whole(struct http_connection *c, struct span last, bool can_be_k
     buf_deinit(&in);
 }
 
+/* It says that all went well, and cannot mean what the server has not got yet. */
+static bool is_early_success(const struct http_connection *c)
+{
+    return c->answer.status / 100 == 2 && c->sent < c->exchange->request.len;
+}
+
+/* The answer is whole, and it counts when the server has got the rest of the request. false: the
+ * exchange has ended, and c may be gone. */
+static bool send_rest_first(struct http_connection *c)
+{
+    if (c->is_mute) {
+        end_broken(c, "the server answered, but did not take all of the request");
+        return false;
+    }
+    c->is_answered = true;
+    watch(c, EV_WRITE);
+    return true;
+}
+
 static void end_closed(struct http_connection *c)
 {
-    if (http1_ends_by_close(&c->answer))
+    if (http1_ends_by_close(&c->answer) && is_early_success(c))
+        send_rest_first(c);
+    else if (http1_ends_by_close(&c->answer))
         end_whole(c, SPAN(""), false);
     else if (!c->has_answered)
         end_broken(c, "the server closed the connection without an answer");
@@ -144,7 +165,7 @@ static bool give_body(struct http_connection *c, struct span body, bool is_all)
         take = ex->on_body(ex, c->answer.status, body, is_all);
     if (take == HTTP_TAKE_PAUSE)
         c->is_paused = true;
-    if (take != HTTP_TAKE_ENOUGH)
+    if (take != HTTP_TAKE_ENOUGH || is_early_success(c)) /* who is not read might not read either */
         return true;
     end_enough(c);
     return false;
@@ -154,6 +175,7 @@ static bool give_body(struct http_connection *c, struct span body, bool is_all)
  * false as above. */
 static bool parse(struct http_connection *c, struct span *in)
 {
+    struct http_exchange *ex = c->exchange;
     struct span body = SPAN(""), next = SPAN("");
     size_t used;
 
@@ -168,7 +190,13 @@ static bool parse(struct http_connection *c, struct span *in)
             body = next;
             break;
         case HTTP1_MORE: return give_body(c, body, true);
-        case HTTP1_END: end_whole(c, body, in->len == 0); return false;
+        case HTTP1_END:
+            if (is_early_success(c)) {
+                ex->on_body(ex, c->answer.status, body, false);
+                return send_rest_first(c);
+            }
+            end_whole(c, body, in->len == 0);
+            return false;
         case HTTP1_BAD: end_broken(c, c->answer.fault); return false;
         }
     }
@@ -207,7 +235,7 @@ static void receive(struct http_connection *c)
         case HTTP_MOVED_ERROR: end_broken(c, c->reason); return;
         case HTTP_MOVED: break;
         }
-        if (!take(c, (struct span){http->received, n}))
+        if (!take(c, (struct span){http->received, n}) || c->is_answered)
             return;
         if (c->is_paused) {
             watch(c, 0);
@@ -239,7 +267,12 @@ static void send_rest(struct http_connection *c)
     c->sent += n;
     ex->may_have_arrived |= n > 0 || c->easy != NULL;
     c->is_mute = moved == HTTP_MOVED_ERROR;
-    watch_exchange(c);
+    if (!c->is_answered)
+        watch_exchange(c);
+    else if (!is_early_success(c))
+        end_whole(c, SPAN(""), false);
+    else if (c->is_mute)
+        send_rest_first(c);
 }
 
 static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
@@ -254,18 +287,23 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
         }
         return;
     }
+    if (c->is_answered) {
+        send_rest(c);
+        return;
+    }
     if ((revents & EV_WRITE) && has_more_to_send(c))
         send_rest(c);
     if (revents & EV_READ)
         receive(c);
 }
 
-/* false: nothing was sent, and c is of no use. TLS cannot tell how much it sent before it failed. */
+/* false: nothing was sent, and c is of no use. TLS cannot tell how much it sent before it failed.
+ */
 static bool begin(struct http_connection *c, struct http_exchange *ex)
 {
     http1_start(&c->answer);
     c->sent = 0;
-    c->has_answered = c->is_paused = c->is_mute = false;
+    c->has_answered = c->is_answered = c->is_paused = c->is_mute = false;
     c->reason[0] = '\0';
     c->exchange = ex;
     ex->connection = c;

@@ -57,6 +57,7 @@ struct http_connection {
     bool was_kept;     /* it carried another exchange before this one */
     bool is_mute;      /* not a byte more can be sent; the answer may be there all the same */
     bool has_answered; /* some byte of an answer came */
+    bool is_answered;  /* all of one came, but the server has not got all of the request */
     bool is_paused;
     char reason[CURL_ERROR_SIZE]; /* libcurl's */
 };

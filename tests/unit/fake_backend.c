@@ -55,6 +55,8 @@ static void conn_answer(struct backend_conn *c, struct span target)
             return;
         }
     }
+    if (c->is_eager)
+        return;
     if (span_starts_with(target, SPAN("/drop")) ||
         (span_equal(target, SPAN("/first-only")) && c->requests > 1)) {
         conn_close(c);
@@ -108,6 +110,35 @@ static bool refuses_early(struct backend_conn *c)
     return true;
 }
 
+static void send_page(struct backend_conn *c, size_t bytes)
+{
+    struct buf out;
+
+    buf_init(&out, SIZE_MAX);
+    buf_add(&out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: "));
+    buf_add_uint(&out, bytes);
+    buf_add(&out, SPAN("\r\n\r\n"));
+    for (size_t i = 0; i < bytes; i++)
+        buf_add_char(&out, 'x');
+    conn_send(c, buf_span(&out));
+    buf_deinit(&out);
+}
+
+/* true: the connection has gone. */
+static bool is_eager(struct backend_conn *c)
+{
+    const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /eager", 7);
+
+    if (c->is_eager || target == NULL || memmem(c->in.ptr, c->in.len, "\r\n\r\n", 4) == NULL)
+        return false;
+    c->is_eager = true;
+    send_page(c, strncmp(target, " /eager-page ", 13) == 0 ? 100000 : 2);
+    if (strncmp(target, " /eager-drop ", 13) != 0)
+        return false;
+    conn_close(c);
+    return true;
+}
+
 /* Takes one request off the front of what came; false: there is none. */
 static bool conn_take(struct backend_conn *c)
 {
@@ -153,7 +184,7 @@ static void on_bytes(struct ev_loop *loop, ev_io *w, int revents)
         return;
     }
     c->in.len += (size_t)n;
-    if (refuses_early(c))
+    if (refuses_early(c) || is_eager(c))
         return;
     while (conn_take(c))
         ;

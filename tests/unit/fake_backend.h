@@ -2,7 +2,8 @@
  * answers 200 with the request's target as body, but for targets that are listed otherwise:
  * /hold...: when the test says so. /drop...: closes without a byte. /first-only: closes on every
  * request but the first of a connection. /early...: answers 413 and closes as soon as the head of
- * the request is there. */
+ * the request is there. /eager: answers 200 as soon as it is, and reads the rest then; /eager-page:
+ * with 100000 bytes; /eager-drop: does not read it. */
 #ifndef PODOP_TESTS_FAKE_BACKEND_H
 #define PODOP_TESTS_FAKE_BACKEND_H
 
@@ -17,6 +18,7 @@ struct backend_conn {
     ev_io io; /* its fd is -1 when there is no such connection */
     struct buf in;
     unsigned requests;
+    bool is_eager; /* it has answered already */
     bool is_held;
     char held[64]; /* the target that waits for backend_release() */
 };

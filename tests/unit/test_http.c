@@ -540,6 +540,39 @@ static void test_http_write_refused_early(void **state)
     buf_deinit(&body);
 }
 
+/* What a server answers before it has got all of a write counts when it has. */
+static void test_http_write_answered_early(void **state)
+{
+    enum { BODY_BYTES = 8 << 20 };
+    static const struct {
+        const char *target;
+        enum http_outcome outcome;
+    } cases[] = {
+        {"/eager", HTTP_ANSWERED}, {"/eager-page", HTTP_ANSWERED}, {"/eager-drop", HTTP_FAILED}};
+    struct buf body;
+
+    (void)state;
+    buf_init(&body, SIZE_MAX);
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.ptr, 'x', BODY_BYTES);
+    body.len = BODY_BYTES;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct caller c = {0};
+
+        backend.requests = 0;
+        start_request(&c, site,
+                      &(struct http_request){.method = "POST",
+                                             .target = cases[i].target,
+                                             .body = buf_span(&body),
+                                             .deadline_at_ms = clock_now_ms() + LONG_MS});
+        WAIT_UNTIL(c.answers > 0 && backend.open == 0);
+        assert_outcome(&c, cases[i].outcome);
+        assert_true(c.may_have_arrived);
+        assert_int_equal(backend.requests, cases[i].outcome == HTTP_ANSWERED ? 1 : 0);
+    }
+    buf_deinit(&body);
+}
+
 /* A write takes a connection of its own, and leaves those that are kept alone. */
 static void test_http_write_is_never_sent_again(void **state)
 {
@@ -1340,6 +1373,7 @@ int main(void)
         WITH_BACKEND(test_http_large_write),
         WITH_BACKEND(test_http_write_is_never_sent_again),
         WITH_BACKEND(test_http_write_refused_early),
+        WITH_BACKEND(test_http_write_answered_early),
         WITH_BACKEND(test_http_in_pieces),
         WITH_BACKEND(test_http_no_answer),
         WITH_BACKEND(test_http_too_large),
