@@ -43,6 +43,7 @@ void http_connection_free(struct http_connection *c)
     const bool is_ours = c->easy == NULL && c->io.fd != -1;
 
     ev_io_stop(c->http->loop, &c->io);
+    ev_timer_stop(c->http->loop, &c->turn);
     http_connect_forget(c);
     if (is_ours)
         close(c->io.fd);
@@ -222,10 +223,19 @@ static bool take(struct http_connection *c, struct span bytes)
     return true;
 }
 
+/* TLS may hold bytes that the socket does not tell of. An event fed to the loop would be the next
+ * to be called, before any other that is pending: a timer lets all of them have their turn. */
+static void receive_later(struct http_connection *c)
+{
+    ev_timer_set(&c->turn, 0.0, 0.0);
+    ev_timer_start(c->http->loop, &c->turn);
+}
+
 static void receive(struct http_connection *c)
 {
     struct http *http = c->http;
 
+    ev_timer_stop(http->loop, &c->turn);
     for (int reads = 0; reads < TLS_READS_MAX; reads++) {
         size_t n;
 
@@ -244,7 +254,14 @@ static void receive(struct http_connection *c)
         if (c->easy == NULL)
             return; /* the socket tells when there is more */
     }
-    ev_feed_event(http->loop, &c->io, EV_READ); /* TLS holds bytes that the socket does not */
+    receive_later(c);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    receive(w->data);
 }
 
 static bool has_more_to_send(const struct http_connection *c)
@@ -323,7 +340,8 @@ static struct http_connection *connection_new(struct http_site *site, struct htt
 
     *c = (struct http_connection){.http = site->http, .host = site->host, .exchange = ex};
     ev_io_init(&c->io, on_ready, -1, EV_READ);
-    c->io.data = c;
+    ev_init(&c->turn, on_turn);
+    c->io.data = c->turn.data = c;
     buf_init(&c->in, HTTP1_HEAD_BYTES_MAX + HTTP_RECEIVE_BYTES);
     ex->connection = c;
     return c;
@@ -351,7 +369,7 @@ void http_exchange_go_on(struct http_exchange *ex)
     c->is_paused = false;
     watch_exchange(c);
     if (c->easy != NULL)
-        ev_feed_event(c->http->loop, &c->io, EV_READ);
+        receive_later(c);
 }
 
 void http_exchange_stop(struct http_exchange *ex)

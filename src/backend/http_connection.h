@@ -49,6 +49,7 @@ struct http_connection {
     ev_tstamp kept_since;
     ev_tstamp dies_at; /* it is not used again from then on; 0: always */
     ev_io io;          /* on all the time, for the end that comes unasked as well; fd -1: not yet */
+    ev_timer turn;     /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;        /* while it is made, and for TLS; NULL: io.fd is ours alone */
     struct http1 answer;
     struct buf in;     /* of the answer: what is no whole line yet */

@@ -355,6 +355,27 @@ class Peers(TlsCase):
             self.check_failure(answer)
             self.assertIn(b"413", answer)
 
+    def test_endless_answer(self):
+        """Who never stops sending keeps podop from nobody else."""
+        chunks = b"1\r\n \r\n" * 10000
+
+        def serve(connection):
+            self.read_head(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n")
+            started.set()
+            while True:
+                connection.sendall(chunks)
+
+        started = threading.Event()
+        backend = self.backend(default=echo)
+        self.serve({"name": "endless", "type": "url", **self.peer(serve)}, url_table(backend, name="t"))
+        dovecot = self.dict(name="endless")
+        dovecot.iterate("shared/p/")
+        self.assertTrue(started.wait(harness.GUARD))
+        for key in ("a", "b"):
+            self.check_payload(self.ask("t", key), "OK " + key)
+        dovecot.close()
+
 
 if __name__ == "__main__":
     harness.main()
