@@ -108,7 +108,7 @@ struct http_request {
  * this returns; after http_cancel() it never runs. */
 struct http_call *http_start(struct http_site *site, const struct http_request *request,
                              http_done_fn *done, void *arg);
-void http_go_on(struct http_call *call);   /* a stream that was blocked */
+void http_go_on(struct http_call *call);   /* a stream; of one that is not blocked, nothing */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
 /* How busy one host's pool is. */

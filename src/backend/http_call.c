@@ -216,6 +216,8 @@ static void on_offer(struct ev_loop *loop, ev_prepare *w, int revents)
 
     (void)loop;
     (void)revents;
+    if (!call->is_blocked)
+        return; /* the server has all the time that it had, and no more */
     offer(call);
     if (is_too_large(call))
         finish(call, &(struct http_answer){.outcome = HTTP_TOO_LARGE, .status = 200});

@@ -314,8 +314,8 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
         receive(c);
 }
 
-/* false: nothing was sent, and c is of no use. TLS cannot tell how much it sent before it failed.
- */
+/* false: nothing was sent, and c is of no use. Of TLS nobody knows how much it sent before it
+ * failed. */
 static bool begin(struct http_connection *c, struct http_exchange *ex)
 {
     http1_start(&c->answer);

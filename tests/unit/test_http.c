@@ -1319,6 +1319,23 @@ static void test_http_stream_too_large(void **state)
     }
 }
 
+/* Who goes on with what was not blocked does not give the server more time. */
+static void test_http_stream_goes_on_unasked(void **state)
+{
+    struct stream_reader reader = {.parts = 0};
+
+    (void)state;
+    start_request(&reader.caller, site,
+                  &(struct http_request){.target = "/hold",
+                                         .data = on_part,
+                                         .patience_ms = LONG_MS,
+                                         .deadline_at_ms = clock_now_ms() + 50});
+    http_go_on(reader.caller.call);
+    WAIT_UNTIL(reader.caller.answers > 0);
+    assert_outcome(&reader.caller, HTTP_TIMED_OUT);
+    assert_int_equal(reader.parts, 0);
+}
+
 static void test_http_larger_pool_sends_what_waits(void **state)
 {
     struct caller callers[3] = {{0}};
@@ -1403,6 +1420,7 @@ int main(void)
         WITH_BACKEND(test_http_smaller_pool_closes_what_is_kept),
         WITH_BACKEND(test_http_stream_of_small_chunks),
         WITH_BACKEND(test_http_stream_too_large),
+        WITH_BACKEND(test_http_stream_goes_on_unasked),
         WITH_BACKEND(test_http_larger_pool_sends_what_waits),
         cmocka_unit_test(test_http_free_null),
     };
