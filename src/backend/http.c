@@ -128,13 +128,19 @@ static void add_host(struct buf *head, CURLU *url)
     curl_free(port);
 }
 
-/* A request's head behind its target, but for what is the request's own. */
+/* A request's head behind its target, but for what is the request's own. The headers have room from
+ * the beginning: a buffer that has to grow leaves what it held behind, where nobody wipes it. */
 static void print_head(struct http_site *site, const struct http_site_config *config)
 {
+    size_t header_bytes = 0;
+
+    for (size_t i = 0; i < config->header_count; i++)
+        header_bytes += strlen(config->headers[i]) + strlen("\r\n");
     buf_init(&site->head, SIZE_MAX);
     buf_add(&site->head, SPAN(" HTTP/1.1\r\nHost: "));
     add_host(&site->head, site->url);
     buf_add(&site->head, SPAN("\r\nUser-Agent: podop/" PODOP_VERSION "\r\n"));
+    buf_reserve(&site->head, header_bytes);
     for (size_t i = 0; i < config->header_count; i++) {
         buf_add(&site->head, span_of(config->headers[i]));
         buf_add(&site->head, SPAN("\r\n"));

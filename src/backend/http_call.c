@@ -44,7 +44,20 @@ static void add_line(struct buf *request, struct span text)
     buf_add(request, SPAN("\r\n"));
 }
 
-/* What all requests of a site have in common was printed when it was opened. */
+/* Or somewhat more. */
+static size_t request_bytes(const struct http_call *call, const struct http_request *request)
+{
+    enum { FIELDS_BYTES = 128 }; /* method, Content-Type, Content-Length, and ends of lines */
+    size_t bytes =
+        call->site->head.len + strlen(request->target) + request->body.len + FIELDS_BYTES;
+
+    for (int i = 0; i < HTTP_EXTRA_HEADERS_MAX && request->headers[i] != NULL; i++)
+        bytes += strlen(request->headers[i]) + strlen("\r\n");
+    return bytes;
+}
+
+/* What all requests of a site have in common was printed when it was opened. There is room from the
+ * beginning: a buffer that has to grow leaves what it held behind, where nobody wipes it. */
 static void print_request(struct http_call *call, const struct http_request *request)
 {
     const struct span head = buf_span(&call->site->head);
@@ -52,7 +65,7 @@ static void print_request(struct http_call *call, const struct http_request *req
     struct buf *out = &call->request;
 
     buf_init(out, SIZE_MAX);
-    buf_reserve(out, head.len + target.len + 64);
+    buf_reserve(out, request_bytes(call, request));
     buf_add(out, request->method == NULL ? SPAN("GET") : span_of(request->method));
     buf_add_char(out, ' ');
     buf_add(out, target);

@@ -6,6 +6,7 @@
 #include "fake_backend.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@ static struct ev_loop *loop;
 static struct http *http;
 static struct http_site *site;
 static struct backend backend;
-static size_t wiped; /* bytes */
+static size_t wiped;         /* bytes */
+static unsigned left_behind; /* buffers with a secret that had to move */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 void __real_explicit_bzero(void *bytes, size_t len);
@@ -28,6 +30,16 @@ void __wrap_explicit_bzero(void *bytes, size_t len)
 {
     wiped += len;
     __real_explicit_bzero(bytes, len);
+}
+
+void *__real_realloc(void *bytes, size_t len);
+void *__wrap_realloc(void *bytes, size_t len);
+
+void *__wrap_realloc(void *bytes, size_t len)
+{
+    if (bytes != NULL && memmem(bytes, malloc_usable_size(bytes), "s3cret", 6) != NULL)
+        left_behind++;
+    return __real_realloc(bytes, len);
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
@@ -1167,6 +1179,36 @@ static void test_http_headers_are_wiped(void **state)
     assert_true(wiped >= strlen(headers[0]) + strlen(headers[1])); /* and User-Agent */
 }
 
+/* Nor do copies of them stay behind where buffers grew. */
+static void test_http_headers_are_not_left_behind(void **state)
+{
+    enum { LONG = 4000 };
+    static char filler[LONG] = "A: ";
+    static const char *const headers[] = {"Authorization: Bearer s3cret", filler, "B: b"};
+    const struct http_site_config config = {.base = backend.base,
+                                            .connect_timeout_ms = 5000,
+                                            .headers = headers,
+                                            .header_count = ARRAY_LEN(headers)};
+    struct caller c = {0};
+    struct error err = {0};
+    struct http_site *other;
+
+    (void)state;
+    memset(filler + 3, 'x', LONG - 4);
+    left_behind = 0;
+    other = http_site_open(http, &config, &err);
+    assert_int_equal(left_behind, 0);
+    start_request(&c, other,
+                  &(struct http_request){.method = "DELETE",
+                                         .target = filler,
+                                         .headers = {filler, filler, filler, filler},
+                                         .body = span_of(filler),
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS});
+    assert_int_equal(left_behind, 0);
+    http_cancel(&c.call);
+    http_site_close(&other);
+}
+
 static void test_http_never_more_connections_than_the_pool_has(void **state)
 {
     enum { CALLERS = 200, CONNECTIONS = 3 };
@@ -1415,6 +1457,7 @@ int main(void)
         WITH_BACKEND(test_http_other_certificates_have_another_pool),
         WITH_BACKEND(test_http_uses_tls),
         WITH_BACKEND(test_http_headers_are_wiped),
+        WITH_BACKEND(test_http_headers_are_not_left_behind),
         WITH_BACKEND(test_http_never_more_connections_than_the_pool_has),
         WITH_BACKEND(test_http_writes_count_as_well),
         WITH_BACKEND(test_http_smaller_pool_closes_what_is_kept),
