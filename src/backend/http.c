@@ -8,6 +8,7 @@
 
 #include "http_private.h"
 
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <arpa/inet.h>
@@ -223,21 +224,21 @@ void http_each_load(const struct http *http, http_load_fn *each, void *arg)
 
 static void close_idle(struct http *http)
 {
-    const ev_tstamp idle = http->pool.idle_timeout_ms / 1000.0;
-    ev_tstamp next = 0.0;
+    const uint64_t now_ms = clock_coarse_ms();
+    uint64_t next_ms = 0;
 
     for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        ev_tstamp left = http_kept_close_idle(host, ev_now(http->loop), idle);
+        uint64_t left_ms = http_kept_close_idle(host, now_ms, http->pool.idle_timeout_ms);
 
-        if (left > 0.0 && (next == 0.0 || left < next))
-            next = left;
+        if (left_ms > 0 && (next_ms == 0 || left_ms < next_ms))
+            next_ms = left_ms;
     }
-    if (next == 0.0 && http->in_flight == 0) {
+    if (next_ms == 0 && http->in_flight == 0) {
         ev_timer_stop(http->loop, &http->idle);
         malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
         return;
     }
-    http->idle.repeat = next == 0.0 ? idle : next;
+    http->idle.repeat = (double)(next_ms == 0 ? http->pool.idle_timeout_ms : next_ms) / 1000.0;
     ev_timer_again(http->loop, &http->idle);
 }
 

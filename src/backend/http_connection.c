@@ -9,6 +9,7 @@
 
 #include "http_private.h"
 
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@
 
 enum {
     TLS_READS_MAX = 16, /* in a row: then others have their turn */
-    LIFE_S = 30,        /* where there is a name: with HTTP_NAME_LIFE_S, another address is followed
+    LIFE_MS = 30000,    /* where there is a name: with HTTP_NAME_LIFE_S, another address is followed
                          * within the sum, however busy the connections to the old one are */
     LIFE_STEPS = 8,     /* those of a burst do not all end at once */
 };
@@ -53,7 +54,7 @@ void http_connection_free(struct http_connection *c)
 
 static bool is_too_old(const struct http_connection *c)
 {
-    return c->dies_at > 0.0 && c->dies_at <= ev_now(c->http->loop);
+    return c->dies_at_ms > 0 && c->dies_at_ms <= clock_coarse_ms();
 }
 
 static void keep(struct http_connection *c)
@@ -404,12 +405,12 @@ static bool take_socket(struct http_connection *c)
     return true;
 }
 
-static ev_tstamp time_of_death(const struct http_connection *c)
+static uint64_t time_of_death_ms(const struct http_connection *c)
 {
     struct http_host *host = c->host;
-    const double share = 1.0 - (double)(host->made++ % LIFE_STEPS) / (4 * LIFE_STEPS);
+    const uint64_t less_ms = LIFE_MS / 4 / LIFE_STEPS * (host->made++ % LIFE_STEPS);
 
-    return host->has_name ? ev_now(c->http->loop) + LIFE_S * share : 0.0;
+    return host->has_name ? clock_coarse_ms() + LIFE_MS - less_ms : 0;
 }
 
 void http_connection_made(struct http_connection *c, CURLcode code)
@@ -425,7 +426,7 @@ void http_connection_made(struct http_connection *c, CURLcode code)
         end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
         return;
     }
-    c->dies_at = time_of_death(c);
+    c->dies_at_ms = time_of_death_ms(c);
     if (take_socket(c) && begin(c, ex))
         return;
     c->exchange = ex; /* begin() has parted them */

@@ -46,11 +46,11 @@ struct http_connection {
     struct http_host *host;
     struct http_exchange *exchange;        /* NULL: it is kept */
     struct http_connection *older, *newer; /* of those that are kept */
-    ev_tstamp kept_since;
-    ev_tstamp dies_at; /* it is not used again from then on; 0: always */
-    ev_io io;          /* on all the time, for the end that comes unasked as well; fd -1: not yet */
-    ev_timer turn;     /* of TLS: it is read from again, when others have had theirs */
-    CURL *easy;        /* while it is made, and for TLS; NULL: io.fd is ours alone */
+    uint64_t kept_since_ms; /* of clock_coarse_ms(), as the next: libev's hour may be set */
+    uint64_t dies_at_ms;    /* it is not used again from then on; 0: always */
+    ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
+    ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
+    CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
     struct http1 answer;
     struct buf in;     /* of the answer: what is no whole line yet */
     size_t sent;       /* of the request */
@@ -92,7 +92,7 @@ struct http_connection *http_kept_take(struct http_host *host); /* the newest, o
 /* Closes the oldest as long as the host has more than its pool may: one is about to be made. */
 void http_kept_make_room(struct http_host *host);
 void http_kept_close_all(struct http_host *host);
-/* Closes what was kept for too long. How many seconds until the next; 0: none is kept. */
-ev_tstamp http_kept_close_idle(struct http_host *host, ev_tstamp now, ev_tstamp idle);
+/* Closes what was kept for too long. How many milliseconds until the next; 0: none is kept. */
+uint64_t http_kept_close_idle(struct http_host *host, uint64_t now_ms, uint64_t idle_ms);
 
 #endif

@@ -2,6 +2,8 @@
  * those that a burst needed grow old. */
 #include "http_private.h"
 
+#include "podop/clock.h"
+
 bool http_kept_add(struct http_connection *c)
 {
     struct http *http = c->http;
@@ -9,7 +11,7 @@ bool http_kept_add(struct http_connection *c)
 
     if (host->kept_count >= http->pool.max_connections)
         return false;
-    c->kept_since = ev_now(http->loop);
+    c->kept_since_ms = clock_coarse_ms();
     c->older = host->kept;
     if (host->kept == NULL)
         host->kept_oldest = c;
@@ -64,9 +66,9 @@ void http_kept_close_all(struct http_host *host)
         close_kept(host->kept);
 }
 
-ev_tstamp http_kept_close_idle(struct http_host *host, ev_tstamp now, ev_tstamp idle)
+uint64_t http_kept_close_idle(struct http_host *host, uint64_t now_ms, uint64_t idle_ms)
 {
-    while (host->kept_oldest != NULL && host->kept_oldest->kept_since + idle <= now)
+    while (host->kept_oldest != NULL && host->kept_oldest->kept_since_ms + idle_ms <= now_ms)
         close_kept(host->kept_oldest);
-    return host->kept_oldest == NULL ? 0.0 : host->kept_oldest->kept_since + idle - now;
+    return host->kept_oldest == NULL ? 0 : host->kept_oldest->kept_since_ms + idle_ms - now_ms;
 }

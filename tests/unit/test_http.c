@@ -20,6 +20,7 @@ static struct http *http;
 static struct http_site *site;
 static struct backend backend;
 static size_t wiped;         /* bytes */
+static double set_forward_s; /* the machine's clock */
 static unsigned left_behind; /* buffers with a secret that had to move */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
@@ -40,6 +41,14 @@ void *__wrap_realloc(void *bytes, size_t len)
     if (bytes != NULL && memmem(bytes, malloc_usable_size(bytes), "s3cret", 6) != NULL)
         left_behind++;
     return __real_realloc(bytes, len);
+}
+
+ev_tstamp __real_ev_now(struct ev_loop *of);
+ev_tstamp __wrap_ev_now(struct ev_loop *of);
+
+ev_tstamp __wrap_ev_now(struct ev_loop *of)
+{
+    return __real_ev_now(of) + set_forward_s;
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
@@ -279,6 +288,25 @@ static void test_http_idle_connections_are_closed(void **state)
         assert_body(&callers[i], "/hold");
     ask("/x");
     assert_int_equal(backend.accepted, 4);
+}
+
+/* Whatever hour the machine's clock is set to meanwhile. */
+static void test_http_idle_connections_and_the_hour(void **state)
+{
+    static const double steps_s[] = {-3600.0, 3600.0};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(steps_s); i++) {
+        set_pool(8, 60000);
+        ask("/x");
+        set_forward_s = steps_s[i];
+        set_pool(8, 60000);
+        ev_run(loop, EVRUN_NOWAIT);
+        assert_int_equal(backend.open, 1);
+        set_pool(8, 1);
+        WAIT_UNTIL(backend.open == 0);
+        set_forward_s = 0.0;
+    }
 }
 
 static void ask_side_by_side(size_t count)
@@ -1422,6 +1450,7 @@ int main(void)
         WITH_BACKEND(test_http_kept_connection_closed_meanwhile),
         WITH_BACKEND(test_http_kept_connection_closed_under_a_request),
         WITH_BACKEND(test_http_idle_connections_are_closed),
+        WITH_BACKEND(test_http_idle_connections_and_the_hour),
         WITH_BACKEND(test_http_bursts_and_calls_one_by_one),
         WITH_BACKEND(test_http_statuses),
         WITH_BACKEND(test_http_bodies),
