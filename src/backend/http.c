@@ -1,6 +1,6 @@
 /* http.c - sites and hosts, and the whole of the HTTP client. Connections are libcurl's work
  * (http_connect.c), what goes over them is not: requests are printed and answers read here
- * (http_call.c, http_connection.c, http1_parse.c), at an eighth of the instructions.
+ * (http_call.c, http_exchange.c, http1_parse.c), at an eighth of the instructions.
  *
  * How many connections a host gets is decided by a queue per host (http_call.c), and not by
  * libcurl. */

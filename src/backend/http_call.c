@@ -3,6 +3,7 @@
  * How many connections a host gets is decided by a queue of our own and not by libcurl's
  * CURLMOPT_MAX_HOST_CONNECTIONS: its list of pending transfers costs up to a third of the
  * throughput with 7.88 and nine tenths with 8.14. */
+#include "http_exchange.h"
 #include "http_private.h"
 
 #include "podop/clock.h"

@@ -1,4 +1,4 @@
-/* http_connection.h - connections to a host: one request and its answer at a time, kept in between.
+/* http_connection.h - connections to a host, used for one exchange at a time and kept in between.
  * Private to src/backend. */
 #ifndef PODOP_BACKEND_HTTP_CONNECTION_H
 #define PODOP_BACKEND_HTTP_CONNECTION_H
@@ -12,34 +12,9 @@
 enum { HTTP_RECEIVE_BYTES = 16384 }; /* read at once */
 
 struct http;
+struct http_exchange;
 struct http_host;
 struct http_site;
-
-enum http_end {
-    HTTP_END_WHOLE,     /* the answer is complete */
-    HTTP_END_ENOUGH,    /* on_body() wanted no more of it */
-    HTTP_END_STALE,     /* a kept connection turned out to be closed: no byte of an answer came */
-    HTTP_END_BROKEN,    /* reason says why */
-    HTTP_END_NO_SOCKET, /* as well, and it is no fault of the server */
-};
-
-enum http_take { HTTP_TAKE_MORE, HTTP_TAKE_PAUSE, HTTP_TAKE_ENOUGH };
-
-/* A request and its answer; its owner's memory, until on_end() or http_exchange_stop(). */
-struct http_exchange {
-    struct http_connection *connection; /* NULL: none is under way */
-    struct span request;
-    bool is_alone;         /* on a connection of its own, that nothing else uses before or after */
-    bool may_have_arrived; /* some of the request was given to the kernel, or to TLS */
-    /* A part of the body; is_all: of what has come so far, it is the last. After HTTP_TAKE_PAUSE
-     * none comes before http_exchange_go_on(). */
-    enum http_take (*on_body)(struct http_exchange *ex, unsigned status, struct span bytes,
-                              bool is_all);
-    /* Comes last, once, from the loop, and even after HTTP_TAKE_PAUSE; status is 0 when no head
-     * came, last is what of the body was not given to on_body(). All but ex is borrowed. */
-    void (*on_end)(struct http_exchange *ex, enum http_end end, unsigned status, struct span last,
-                   const char *reason);
-};
 
 struct http_connection {
     struct http *http;
@@ -52,27 +27,28 @@ struct http_connection {
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
     struct http1 answer;
-    struct buf in;     /* of the answer: what is no whole line yet */
-    size_t sent;       /* of the request */
-    int socket_errno;  /* why no socket could be had; 0: no such thing */
-    bool was_kept;     /* it carried another exchange before this one */
-    bool is_mute;      /* not a byte more can be sent; the answer may be there all the same */
-    bool has_answered; /* some byte of an answer came */
-    bool is_answered;  /* all of one came, but the server has not got all of the request */
+    struct buf in;         /* of the answer: what is no whole line yet */
+    size_t sent;           /* of the request */
+    int socket_errno;      /* why no socket could be had; 0: no such thing */
+    bool was_kept;         /* it carried another exchange before this one */
+    bool is_mute;          /* not a byte more can be sent; the answer may be there all the same */
+    bool has_answered;     /* some byte of an answer came */
+    bool has_whole_answer; /* all of one came, but the server has not got all of the request */
     bool is_paused;
     char reason[CURL_ERROR_SIZE]; /* libcurl's */
 };
 
-/* Sends ex on a kept connection, or begins to make one, which with is_fresh it does in any case.
- * on_end() is not called before this returns. */
-void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh);
-void http_exchange_go_on(struct http_exchange *ex); /* after HTTP_TAKE_PAUSE */
-void http_exchange_stop(struct http_exchange *ex);  /* its connection is closed; fine without one */
-
-/* What libcurl made of it; reason is for code != CURLE_OK. */
-void http_connection_made(struct http_connection *c, CURLcode code);
-
+/* Without a socket; its watchers, but for the descriptor, are to be set by who uses it. */
+struct http_connection *http_connection_new(struct http_site *site);
 void http_connection_free(struct http_connection *c); /* not one that is kept, nor in use */
+
+/* libcurl has made it. Without TLS the socket becomes ours, and libcurl forgets it; false: there is
+ * none. */
+bool http_connection_take_socket(struct http_connection *c);
+void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
+/* Nothing is under way on it: it is kept for the next exchange, or closed. */
+void http_connection_keep(struct http_connection *c);
+bool http_connection_is_too_old(const struct http_connection *c); /* to be used again */
 
 /* http_wire.c: bytes over it, without waiting */
 

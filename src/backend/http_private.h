@@ -76,7 +76,7 @@ void http_connect_allow(struct http *http);
 
 enum { HTTP_NAME_LIFE_S = 30 }; /* an address is remembered so long */
 
-/* c gets its descriptor, and http_connection_made() tells what became of it: from the loop. */
+/* c gets its descriptor, and http_exchange_connected() tells what became of it: from the loop. */
 void http_connect_start(struct http_connection *c, const struct http_site *site);
 /* Of what libcurl knows of c, nothing is left; a descriptor that is still its own is closed. */
 void http_connect_forget(struct http_connection *c);

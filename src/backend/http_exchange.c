@@ -1,0 +1,349 @@
+/* http_exchange.c - one request and its answer at a time on a connection that libcurl made, with
+ * one write and mostly one read.
+ *
+ * A connection is kept for the next request when the answer ended where it had to and the server
+ * does not want to close. Bytes that come before a request is sent can never be its answer: a kept
+ * connection is watched, and looked at once more just before it is used. Where it breaks before the
+ * first byte of an answer, the server closed it while the request was on its way. */
+#include "http_exchange.h"
+
+#include "http_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TLS_READS_MAX = 16 }; /* in a row: then others have their turn */
+
+/* The end of an exchange */
+
+static struct http_exchange *part(struct http_connection *c)
+{
+    struct http_exchange *ex = c->exchange;
+
+    c->exchange = NULL;
+    ex->connection = NULL;
+    return ex;
+}
+
+static void end_broken(struct http_connection *c, const char *reason)
+{
+    const bool is_stale = c->was_kept && !c->has_answered;
+    const unsigned status = c->answer.status;
+    struct http_exchange *ex = part(c);
+    char copied[CURL_ERROR_SIZE];
+
+    snprintf(copied, sizeof(copied), "%s", reason);
+    http_connection_free(c);
+    ex->on_end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, status, SPAN(""), copied);
+}
+
+static void end_without_socket(struct http_connection *c)
+{
+    const char *reason = strerror(c->socket_errno);
+    struct http_exchange *ex = part(c);
+
+    http_connection_free(c);
+    ex->on_end(ex, HTTP_END_NO_SOCKET, 0, SPAN(""), reason);
+}
+
+static void end_enough(struct http_connection *c)
+{
+    const unsigned status = c->answer.status;
+    struct http_exchange *ex = part(c);
+
+    http_connection_free(c);
+    ex->on_end(ex, HTTP_END_ENOUGH, status, SPAN(""), NULL);
+}
+
+/* last may point into c->in. */
+static void end_whole(struct http_connection *c, struct span last, bool can_be_kept)
+{
+    const unsigned status = c->answer.status;
+    const bool was_sent = c->sent == c->exchange->request.len;
+    struct http_exchange *ex = part(c);
+    struct buf in = c->in;
+
+    buf_init(&c->in, in.max);
+    if (can_be_kept && was_sent && !ex->is_alone && http1_keeps_alive(&c->answer))
+        http_connection_keep(c);
+    else
+        http_connection_free(c);
+    ex->on_end(ex, HTTP_END_WHOLE, status, last, NULL);
+    buf_deinit(&in);
+}
+
+/* It says that all went well, and cannot mean what the server has not got yet. */
+static bool is_early_success(const struct http_connection *c)
+{
+    return c->answer.status / 100 == 2 && c->sent < c->exchange->request.len;
+}
+
+/* The answer is whole, and it counts when the server has got the rest of the request. false: the
+ * exchange has ended, and c may be gone. */
+static bool send_rest_first(struct http_connection *c)
+{
+    if (c->is_mute) {
+        end_broken(c, "the server answered, but did not take all of the request");
+        return false;
+    }
+    c->has_whole_answer = true;
+    http_connection_watch(c, EV_WRITE);
+    return true;
+}
+
+static void end_closed(struct http_connection *c)
+{
+    if (http1_ends_by_close(&c->answer) && is_early_success(c))
+        send_rest_first(c);
+    else if (http1_ends_by_close(&c->answer))
+        end_whole(c, SPAN(""), false);
+    else if (!c->has_answered)
+        end_broken(c, "the server closed the connection without an answer");
+    else if (c->answer.state == HTTP1_AT_STATUS_LINE || c->answer.state == HTTP1_AT_FIELD)
+        end_broken(c, "the answer broke off within its head");
+    else
+        end_broken(c, "the answer broke off within its body");
+}
+
+/* An exchange */
+
+/* false: the exchange has ended, and c may be gone. */
+static bool give_body(struct http_connection *c, struct span body, bool is_all)
+{
+    struct http_exchange *ex = c->exchange;
+    enum http_take take = HTTP_TAKE_MORE;
+
+    if (body.len > 0)
+        take = ex->on_body(ex, c->answer.status, body, is_all);
+    if (take == HTTP_TAKE_PAUSE)
+        c->is_paused = true;
+    if (take != HTTP_TAKE_ENOUGH || is_early_success(c)) /* who is not read might not read either */
+        return true;
+    end_enough(c);
+    return false;
+}
+
+/* The last part of a body goes with the end, so that a body that came in one piece is never copied.
+ * false as above. */
+static bool parse(struct http_connection *c, struct span *in)
+{
+    struct http_exchange *ex = c->exchange;
+    struct span body = SPAN(""), next = SPAN("");
+    size_t used;
+
+    for (;;) {
+        enum http1_event event = http1_parse(&c->answer, *in, &used, &next);
+
+        *in = span_skip(*in, used);
+        switch (event) {
+        case HTTP1_BODY:
+            if (!give_body(c, body, false))
+                return false;
+            body = next;
+            break;
+        case HTTP1_MORE: return give_body(c, body, true);
+        case HTTP1_END:
+            if (is_early_success(c)) {
+                ex->on_body(ex, c->answer.status, body, false);
+                return send_rest_first(c);
+            }
+            end_whole(c, body, in->len == 0);
+            return false;
+        case HTTP1_BAD: end_broken(c, c->answer.fault); return false;
+        }
+    }
+}
+
+/* Takes what was read. false as above. */
+static bool take(struct http_connection *c, struct span bytes)
+{
+    const bool is_rest = c->in.len > 0;
+    struct span in = bytes;
+
+    c->has_answered = true;
+    if (is_rest) {
+        buf_add(&c->in, bytes);
+        in = buf_span(&c->in);
+    }
+    if (!parse(c, &in))
+        return false;
+    if (is_rest)
+        buf_drop(&c->in, c->in.len - in.len);
+    else
+        buf_add(&c->in, in); /* the start of a line: seldom */
+    return true;
+}
+
+/* TLS may hold bytes that the socket does not tell of. An event fed to the loop would be the next
+ * to be called, before any other that is pending: a timer lets all of them have their turn. */
+static void receive_later(struct http_connection *c)
+{
+    ev_timer_set(&c->turn, 0.0, 0.0);
+    ev_timer_start(c->http->loop, &c->turn);
+}
+
+static void receive(struct http_connection *c)
+{
+    struct http *http = c->http;
+
+    ev_timer_stop(http->loop, &c->turn);
+    for (int reads = 0; reads < TLS_READS_MAX; reads++) {
+        size_t n;
+
+        switch (http_wire_receive(c, http->received, sizeof(http->received), &n)) {
+        case HTTP_MOVED_NONE: return;
+        case HTTP_MOVED_END: end_closed(c); return;
+        case HTTP_MOVED_ERROR: end_broken(c, c->reason); return;
+        case HTTP_MOVED: break;
+        }
+        if (!take(c, (struct span){http->received, n}) || c->has_whole_answer)
+            return;
+        if (c->is_paused) {
+            http_connection_watch(c, 0);
+            return;
+        }
+        if (c->easy == NULL)
+            return; /* the socket tells when there is more */
+    }
+    receive_later(c);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    receive(w->data);
+}
+
+static bool has_more_to_send(const struct http_connection *c)
+{
+    return c->sent < c->exchange->request.len && !c->is_mute;
+}
+
+static void watch_exchange(struct http_connection *c)
+{
+    http_connection_watch(c, has_more_to_send(c) ? EV_READ | EV_WRITE : EV_READ);
+}
+
+/* A server that wants no more of a request may have answered it: what it said is read first. */
+static void send_rest(struct http_connection *c)
+{
+    struct http_exchange *ex = c->exchange;
+    size_t n;
+    enum http_moved moved = http_wire_send(c, span_skip(ex->request, c->sent), &n);
+
+    c->sent += n;
+    ex->may_have_arrived |= n > 0 || c->easy != NULL;
+    c->is_mute = moved == HTTP_MOVED_ERROR;
+    if (!c->has_whole_answer)
+        watch_exchange(c);
+    else if (!is_early_success(c))
+        end_whole(c, SPAN(""), false);
+    else if (c->is_mute)
+        send_rest_first(c);
+}
+
+static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
+{
+    struct http_connection *c = w->data;
+
+    (void)loop;
+    if (c->exchange == NULL) {
+        if (!http_wire_is_silent(c)) {
+            http_kept_remove(c);
+            http_connection_free(c);
+        }
+        return;
+    }
+    if (c->has_whole_answer) {
+        send_rest(c);
+        return;
+    }
+    if ((revents & EV_WRITE) && has_more_to_send(c))
+        send_rest(c);
+    if (revents & EV_READ)
+        receive(c);
+}
+
+/* false: nothing was sent, and c is of no use. Of TLS nobody knows how much it sent before it
+ * failed. */
+static bool begin(struct http_connection *c, struct http_exchange *ex)
+{
+    http1_start(&c->answer);
+    c->sent = 0;
+    c->has_answered = c->has_whole_answer = c->is_paused = c->is_mute = false;
+    c->reason[0] = '\0';
+    c->exchange = ex;
+    ex->connection = c;
+    if (http_wire_is_silent(c)) {
+        send_rest(c);
+        if (!c->is_mute || c->easy != NULL)
+            return true;
+    }
+    c->exchange = NULL;
+    ex->connection = NULL;
+    return false;
+}
+
+void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)
+{
+    struct http_connection *c;
+
+    while (!is_fresh && !ex->is_alone && (c = http_kept_take(site->host)) != NULL) {
+        if (!http_connection_is_too_old(c) && begin(c, ex))
+            return;
+        http_connection_free(c);
+    }
+    http_kept_make_room(site->host);
+    c = http_connection_new(site);
+    ev_init(&c->io, on_ready);
+    ev_init(&c->turn, on_turn);
+    c->io.data = c->turn.data = c;
+    c->exchange = ex;
+    ex->connection = c;
+    http_connect_start(c, site);
+}
+
+void http_exchange_go_on(struct http_exchange *ex)
+{
+    struct http_connection *c = ex->connection;
+
+    if (c == NULL || !c->is_paused)
+        return;
+    c->is_paused = false;
+    watch_exchange(c);
+    if (c->easy != NULL)
+        receive_later(c);
+}
+
+void http_exchange_stop(struct http_exchange *ex)
+{
+    struct http_connection *c = ex->connection;
+
+    if (c == NULL)
+        return;
+    part(c);
+    http_connection_free(c);
+}
+
+void http_exchange_connected(struct http_connection *c, CURLcode code)
+{
+    struct http_exchange *ex = c->exchange;
+
+    c->host->is_unreachable = code != CURLE_OK;
+    if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
+        end_without_socket(c);
+        return;
+    }
+    if (code != CURLE_OK) {
+        end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
+        return;
+    }
+    if (http_connection_take_socket(c) && begin(c, ex))
+        return;
+    c->exchange = ex; /* begin() has parted them */
+    ex->connection = c;
+    end_broken(c, c->reason[0] != '\0'
+                      ? c->reason
+                      : "the server closed the connection, or spoke before it was asked");
+}
