@@ -8,11 +8,9 @@
 
 #include "http_private.h"
 
-#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <arpa/inet.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -222,41 +220,6 @@ void http_each_load(const struct http *http, http_load_fn *each, void *arg)
 
 /* The whole */
 
-static void close_idle(struct http *http)
-{
-    const uint64_t now_ms = clock_coarse_ms();
-    uint64_t next_ms = 0;
-
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        uint64_t left_ms = http_kept_close_idle(host, now_ms, http->pool.idle_timeout_ms);
-
-        if (left_ms > 0 && (next_ms == 0 || left_ms < next_ms))
-            next_ms = left_ms;
-    }
-    if (next_ms == 0 && http->in_flight == 0) {
-        ev_timer_stop(http->loop, &http->idle);
-        malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
-        return;
-    }
-    http->idle.repeat = (double)(next_ms == 0 ? http->pool.idle_timeout_ms : next_ms) / 1000.0;
-    ev_timer_again(http->loop, &http->idle);
-}
-
-void http_start_idle(struct http *http)
-{
-    if (ev_is_active(&http->idle))
-        return;
-    http->idle.repeat = http->pool.idle_timeout_ms / 1000.0;
-    ev_timer_again(http->loop, &http->idle);
-}
-
-static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)loop;
-    (void)revents;
-    close_idle(w->data);
-}
-
 struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err)
 {
     struct http *http;
@@ -274,8 +237,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
     hash_key_init_random(&http->tls_key);
-    ev_init(&http->idle, on_idle);
-    http->idle.data = http;
+    http_kept_open(http);
     http->pool = *pool;
     http_connect_open(http);
     return http;
@@ -285,7 +247,7 @@ void http_set_pool(struct http *http, const struct pool_config *pool)
 {
     http->pool = *pool;
     http_connect_allow(http);
-    close_idle(http);
+    http_kept_close_idle(http);
     for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
         http_kept_make_room(host);
         http_call_send_waiting(http, host);
@@ -299,7 +261,7 @@ void http_free(struct http **phttp)
     if (http == NULL)
         return;
     *phttp = NULL;
-    ev_timer_stop(http->loop, &http->idle);
+    http_kept_close(http);
     http_connect_close(http);
     free(http);
     curl_global_cleanup();

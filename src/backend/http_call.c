@@ -154,7 +154,7 @@ static void detach(struct http_call *call)
     call->is_in_flight = false;
     call->lane->in_flight--;
     if (--http->in_flight == 0)
-        http_start_idle(http);
+        http_kept_start_idle(http);
     send_waiting(http, call->lane);
 }
 

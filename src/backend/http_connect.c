@@ -9,7 +9,6 @@
  * idle ones still live, and needs 10 kB for one. With TLS the handle stays in the multi handle: it
  * holds the keys. It is attached to its connection by the first curl_easy_recv(), and what has a
  * handle is nothing that libcurl closes for being idle. */
-#include "http_exchange.h"
 #include "http_private.h"
 #include "http_tls.h"
 
@@ -38,7 +37,7 @@ static void harvest(struct http *http)
         CURLcode code = msg->data.result;
 
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-        http_exchange_connected(c, code); /* msg is gone from here on */
+        c->connected(c, code); /* msg is gone from here on */
     }
 }
 

@@ -42,7 +42,7 @@ void http_connection_watch(struct http_connection *c, int events)
 static uint64_t time_of_death_ms(const struct http_connection *c)
 {
     struct http_host *host = c->host;
-    const uint64_t less_ms = LIFE_MS / 4 / LIFE_STEPS * (host->made++ % LIFE_STEPS);
+    const unsigned less_ms = LIFE_MS / 4 / LIFE_STEPS * (host->made++ % LIFE_STEPS);
 
     return host->has_name ? clock_coarse_ms() + LIFE_MS - less_ms : 0;
 }
@@ -83,11 +83,4 @@ void http_connection_free(struct http_connection *c)
 bool http_connection_is_too_old(const struct http_connection *c)
 {
     return c->dies_at_ms > 0 && c->dies_at_ms <= clock_coarse_ms();
-}
-
-void http_connection_keep(struct http_connection *c)
-{
-    c->was_kept = true;
-    if (http_connection_is_too_old(c) || !http_kept_add(c))
-        http_connection_free(c);
 }

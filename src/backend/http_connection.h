@@ -12,14 +12,19 @@
 enum { HTTP_RECEIVE_BYTES = 16384 }; /* read at once */
 
 struct http;
+struct http_connection;
 struct http_exchange;
 struct http_host;
 struct http_site;
 
+/* What libcurl made of c; its reason is for code != CURLE_OK. From the loop. */
+typedef void http_connected_fn(struct http_connection *c, CURLcode code);
+
 struct http_connection {
     struct http *http;
     struct http_host *host;
-    struct http_exchange *exchange;        /* NULL: it is kept */
+    struct http_exchange *exchange; /* NULL: it is kept */
+    http_connected_fn *connected;
     struct http_connection *older, *newer; /* of those that are kept */
     uint64_t kept_since_ms; /* of clock_coarse_ms(), as the next: libev's hour may be set */
     uint64_t dies_at_ms;    /* it is not used again from then on; 0: always */
@@ -46,9 +51,7 @@ void http_connection_free(struct http_connection *c); /* not one that is kept, n
  * none. */
 bool http_connection_take_socket(struct http_connection *c);
 void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
-/* Nothing is under way on it: it is kept for the next exchange, or closed. */
-void http_connection_keep(struct http_connection *c);
-bool http_connection_is_too_old(const struct http_connection *c); /* to be used again */
+bool http_connection_is_too_old(const struct http_connection *c);  /* to be used again */
 
 /* http_wire.c: bytes over it, without waiting */
 
@@ -62,13 +65,17 @@ bool http_wire_is_silent(struct http_connection *c);
 
 /* http_kept.c: those that nobody uses */
 
-bool http_kept_add(struct http_connection *c); /* false: there are enough */
+void http_kept_open(struct http *http);
+void http_kept_close(struct http *http); /* none may be kept */
+/* Nothing is under way on c: it is kept for the next exchange, or closed. */
+void http_kept_add(struct http_connection *c);
 void http_kept_remove(struct http_connection *c);
 struct http_connection *http_kept_take(struct http_host *host); /* the newest, or NULL */
 /* Closes the oldest as long as the host has more than its pool may: one is about to be made. */
 void http_kept_make_room(struct http_host *host);
 void http_kept_close_all(struct http_host *host);
-/* Closes what was kept for too long. How many milliseconds until the next; 0: none is kept. */
-uint64_t http_kept_close_idle(struct http_host *host, uint64_t now_ms, uint64_t idle_ms);
+/* Nothing is under way any more: what is there is looked at after the idle timeout. */
+void http_kept_start_idle(struct http *http);
+void http_kept_close_idle(struct http *http); /* what was kept for too long */
 
 #endif

@@ -65,7 +65,7 @@ static void end_whole(struct http_connection *c, struct span last, bool can_be_k
 
     buf_init(&c->in, in.max);
     if (can_be_kept && was_sent && !ex->is_alone && http1_keeps_alive(&c->answer))
-        http_connection_keep(c);
+        http_kept_add(c);
     else
         http_connection_free(c);
     ex->on_end(ex, HTTP_END_WHOLE, status, last, NULL);
@@ -285,6 +285,28 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     return false;
 }
 
+static void on_connected(struct http_connection *c, CURLcode code)
+{
+    struct http_exchange *ex = c->exchange;
+
+    c->host->is_unreachable = code != CURLE_OK;
+    if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
+        end_without_socket(c);
+        return;
+    }
+    if (code != CURLE_OK) {
+        end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
+        return;
+    }
+    if (http_connection_take_socket(c) && begin(c, ex))
+        return;
+    c->exchange = ex; /* begin() has parted them */
+    ex->connection = c;
+    end_broken(c, c->reason[0] != '\0'
+                      ? c->reason
+                      : "the server closed the connection, or spoke before it was asked");
+}
+
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)
 {
     struct http_connection *c;
@@ -299,6 +321,7 @@ void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool 
     ev_init(&c->io, on_ready);
     ev_init(&c->turn, on_turn);
     c->io.data = c->turn.data = c;
+    c->connected = on_connected;
     c->exchange = ex;
     ex->connection = c;
     http_connect_start(c, site);
@@ -324,26 +347,4 @@ void http_exchange_stop(struct http_exchange *ex)
         return;
     part(c);
     http_connection_free(c);
-}
-
-void http_exchange_connected(struct http_connection *c, CURLcode code)
-{
-    struct http_exchange *ex = c->exchange;
-
-    c->host->is_unreachable = code != CURLE_OK;
-    if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
-        end_without_socket(c);
-        return;
-    }
-    if (code != CURLE_OK) {
-        end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
-        return;
-    }
-    if (http_connection_take_socket(c) && begin(c, ex))
-        return;
-    c->exchange = ex; /* begin() has parted them */
-    ex->connection = c;
-    end_broken(c, c->reason[0] != '\0'
-                      ? c->reason
-                      : "the server closed the connection, or spoke before it was asked");
 }

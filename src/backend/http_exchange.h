@@ -5,8 +5,6 @@
 
 #include "podop/span.h"
 
-#include <curl/curl.h>
-
 struct http_connection;
 struct http_site;
 
@@ -41,8 +39,5 @@ struct http_exchange {
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh);
 void http_exchange_go_on(struct http_exchange *ex); /* after HTTP_TAKE_PAUSE */
 void http_exchange_stop(struct http_exchange *ex);  /* its connection is closed; fine without one */
-
-/* What libcurl made of a connection; its reason is for code != CURLE_OK. */
-void http_exchange_connected(struct http_connection *c, CURLcode code);
 
 #endif

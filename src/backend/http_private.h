@@ -62,11 +62,6 @@ struct http_site {
     struct http_site *next, **prev_next; /* of all */
 };
 
-/* http.c */
-
-/* Something is kept, or nothing is under way any more: it is looked at after the idle timeout. */
-void http_start_idle(struct http *http);
-
 /* http_connect.c: connections are made by libcurl */
 
 void http_connect_open(struct http *http);
@@ -76,7 +71,7 @@ void http_connect_allow(struct http *http);
 
 enum { HTTP_NAME_LIFE_S = 30 }; /* an address is remembered so long */
 
-/* c gets its descriptor, and http_exchange_connected() tells what became of it: from the loop. */
+/* c gets its descriptor, and c->connected tells what became of it. */
 void http_connect_start(struct http_connection *c, const struct http_site *site);
 /* Of what libcurl knows of c, nothing is left; a descriptor that is still its own is closed. */
 void http_connect_forget(struct http_connection *c);

@@ -458,7 +458,7 @@ class Backend:
             sock.close()
 
     @staticmethod
-    def _read_request(sock, data, number):
+    def _read_head(sock, data):
         while (end := data.find(b"\r\n\r\n")) < 0:
             more = sock.recv(65536)
             if not more:
@@ -466,6 +466,12 @@ class Backend:
             data += more
         head = bytes(data[:end])
         del data[:end + 4]
+        return head
+
+    def _read_request(self, sock, data, number):
+        head = self._read_head(sock, data)
+        if head is None:
+            return None
         length = re.search(rb"(?im)^content-length: *(\d+)", head)
         missing = int(length[1]) if length else 0
         while len(data) < missing:

@@ -133,14 +133,9 @@ class Server(TlsCase):
 class Impatient(harness.Backend):
     """Reads no body: it answers as soon as the head of a request is there, and hangs up."""
 
-    @staticmethod
-    def _read_request(sock, data, number):
-        while (end := data.find(b"\r\n\r\n")) < 0:
-            more = sock.recv(65536)
-            if not more:
-                return None
-            data += more
-        return harness.Request(bytes(data[:end]), b"", number)
+    def _read_request(self, sock, data, number):
+        head = self._read_head(sock, data)
+        return None if head is None else harness.Request(head, b"", number)
 
 
 class Refusal(TlsCase):

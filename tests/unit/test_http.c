@@ -150,6 +150,17 @@ static void ask(const char *target)
     assert_body(&c, target);
 }
 
+/* All of them together. */
+static void ask_at_once(struct caller *callers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        start(&callers[i], "/x");
+    for (size_t i = 0; i < count; i++) {
+        WAIT_UNTIL(callers[i].answers > 0);
+        assert_body(&callers[i], "/x");
+    }
+}
+
 static void assert_targets(const char *expected)
 {
     assert_string_equal(buf_string(&backend.targets), expected);
@@ -1244,12 +1255,7 @@ static void test_http_never_more_connections_than_the_pool_has(void **state)
 
     (void)state;
     set_pool(CONNECTIONS, 60000);
-    for (size_t i = 0; i < CALLERS; i++)
-        start(&callers[i], "/x");
-    for (size_t i = 0; i < CALLERS; i++) {
-        WAIT_UNTIL(callers[i].answers > 0);
-        assert_body(&callers[i], "/x");
-    }
+    ask_at_once(callers, CALLERS);
     assert_int_equal(backend.open_max, CONNECTIONS);
     assert_int_equal(backend.accepted, CONNECTIONS);
 }
@@ -1263,12 +1269,7 @@ static void test_http_writes_count_as_well(void **state)
 
     (void)state;
     set_pool(CONNECTIONS, 60000);
-    for (size_t i = 0; i < CONNECTIONS; i++)
-        start(&lookups[i], "/x");
-    for (size_t i = 0; i < CONNECTIONS; i++) {
-        WAIT_UNTIL(lookups[i].answers > 0);
-        assert_body(&lookups[i], "/x");
-    }
+    ask_at_once(lookups, CONNECTIONS);
     assert_int_equal(backend.open, CONNECTIONS);
     for (size_t i = 0; i < CONNECTIONS; i++) {
         start_request(&writes[i], site,
