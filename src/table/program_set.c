@@ -252,8 +252,12 @@ static bool on_line(void *arg, struct span line, struct error *err)
                   (unsigned long long)answer.id);
         return false;
     }
-    p->has_answered = true;
     p->silent_since_ms = now_ms;
+    if (!p->has_answered) {
+        p->has_answered = true;
+        if (ev_is_active(&p->hang)) /* the patience of a start is over */
+            watch_for(p, patience_ms(p));
+    }
     outage_worked(&s->outage, s->env.log, s->name, s->path, now_ms);
     if (t != NULL && t->state == TICKET_AWAITED) {
         if (p->tickets.awaited_count == 1)

@@ -316,6 +316,25 @@ for request in ask():
         self.check_payload(got, "OK a")
         self.assertEqual(self.pids(1), [first])
 
+    def test_hang_behind_the_first_answer(self):
+        """It has started then, and has the table's timeout as any other."""
+        self.start("""
+for request in ask():
+    if request["op"] != "get":
+        continue
+    if request["key"] == "b":
+        time.sleep(1000)
+    say(request, value=request["key"])
+""", timeout="500ms")
+        first = self.pids(1)[0]
+        other = self.client()
+        other.send(harness.netstring("t a") + harness.netstring("t b"))
+        self.check_payload(other.read(), "OK a")
+        self.check_reason(other.read(), "TIMEOUT")
+        self.server.wait_log("reason=.*it said nothing for 500 ms while requests waited")
+        self.check_recovers()
+        self.assertFalse(is_alive(first))
+
     def test_late_answer_is_no_fault(self):
         """What answers others meanwhile does not hang."""
         self.start("""
