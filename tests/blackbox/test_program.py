@@ -59,8 +59,9 @@ def state_of(pid):
 
 class Program(Case):
     def table(self, source, name="t", preamble=PREAMBLE, **settings):
-        """A table whose program is this Python source."""
-        path = self.write(f"{name}.py", f"HERE = {self.dir!r}\n{preamble}\n{source}")
+        """A table whose program is this Python source. One that is just starting never reads half of it."""
+        path = self.path(f"{name}.py")
+        os.replace(self.write(f"{name}.py.new", f"HERE = {self.dir!r}\n{preamble}\n{source}"), path)
         return {"name": name, "type": "program", "param": f"python3 {path}", "processes": 1, **settings}
 
     def start(self, source, **settings):
