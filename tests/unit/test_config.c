@@ -89,7 +89,7 @@ static void test_config_all_faults_in_one_go(void **state)
         "level = \"x\";\n"
         "shutdown_timeout = \"5x\";\n"
         "listen = (\n"
-        "  { socket = \"/s\"; permissions = 0660; tables = [ \"alias\", \"aliass\", \"zz\" ]; },\n"
+        "  { socket = \"/s\"; permissions = 660; tables = [ \"alias\", \"aliass\", \"zz\" ]; },\n"
         "  { mode = \"dovecot\"; max_clients = 0; },\n"
         "  { socket = \"unix:/s\"; max_request = 99999999999; },\n"
         "  \"/t\"\n"
