@@ -31,15 +31,28 @@ class Authority:
     def key(self, name):
         return os.path.join(self.folder, name + ".key")
 
-    def issue(self, name, address="IP:127.0.0.1", days=2, passphrase=None):
-        """A certificate for a server at the address or for a client of the name; -1 days: it has expired."""
+    def _sign(self, request, extensions, cert, start, end):
+        """Signs a request for any time, which `openssl x509` cannot do in every version."""
+        config, database = os.path.join(self.folder, "ca.conf"), os.path.join(self.folder, "ca.txt")
+        with open(config, "w", encoding="ascii") as file:
+            file.write("[ca]\ndefault_ca = here\n[policy]\ncommonName = supplied\n[here]\npolicy = policy\n"
+                       f"database = {database}\nnew_certs_dir = {self.folder}\nrand_serial = yes\n"
+                       "default_md = sha256\nunique_subject = no\n")
+        with open(database, "w", encoding="ascii"):
+            pass
+        self._openssl("ca", "-batch", "-notext", "-config", config, "-cert", self.cert(),
+                      "-keyfile", self.key(self.name), "-in", request, "-extfile", extensions,
+                      "-startdate", start, "-enddate", end, "-out", cert)
+
+    def issue(self, name, address="IP:127.0.0.1", has_expired=False, passphrase=None):
+        """A certificate for a server at the address or for a client of the name."""
         request, extensions = os.path.join(self.folder, name + ".csr"), os.path.join(self.folder, name + ".ext")
         with open(extensions, "w", encoding="ascii") as file:
             file.write(f"subjectAltName = {address}\n")
         lock = ["-passout", "pass:" + passphrase] if passphrase else ["-nodes"]
         self._openssl("req", "-new", *KEY, *lock, "-subj", f"/CN={name}", "-keyout", self.key(name), "-out", request)
-        self._openssl("x509", "-req", "-in", request, "-CA", self.cert(), "-CAkey", self.key(self.name),
-                      "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", self.cert(name))
+        end = "20200102000000Z" if has_expired else "20990101000000Z"
+        self._sign(request, extensions, self.cert(name), "20200101000000Z", end)
         return self.cert(name), self.key(name)
 
     def server(self, name="server", clients=ssl.CERT_NONE, **options):

@@ -75,17 +75,17 @@ class Server(TlsCase):
 
     def test_wrong_name(self):
         backend = self.tls_backend(address="DNS:elsewhere.example,IP:127.0.0.2")
-        self.check_refused(backend, rb"no alternative certificate subject name matches target host name '127.0.0.1'",
+        self.check_refused(backend, rb"no alternative certificate subject name matches target [a-z0-9 ]+ '127.0.0.1'",
                            {"ca_file": self.authority.cert()})
 
     def test_expired(self):
-        self.check_refused(self.tls_backend(days=-1), rb"SSL certificate problem: certificate has expired",
+        self.check_refused(self.tls_backend(has_expired=True), rb"SSL certificate problem: certificate has expired",
                            {"ca_file": self.authority.cert()})
 
     def test_no_tls_there(self):
         backend = self.backend(default=echo)
         backend.url = backend.url.replace("http:", "https:")
-        self.check_refused(backend, rb"SSL", {"ca_file": self.authority.cert()})
+        self.check_refused(backend, rb"SSL|timed out", {"ca_file": self.authority.cert()})
 
     def test_environment_changes_nothing(self):
         """OpenSSL and curl would let the environment name authorities."""
