@@ -25,34 +25,21 @@ static struct http_exchange *part(struct http_connection *c)
     return ex;
 }
 
-static void end_broken(struct http_connection *c, const char *reason)
+/* reason may be the connection's own. */
+static void end(struct http_connection *c, enum http_end how, const char *reason)
 {
-    const bool is_stale = c->was_kept && !c->has_answered;
     const unsigned status = c->answer.status;
     struct http_exchange *ex = part(c);
     char copied[CURL_ERROR_SIZE];
 
     snprintf(copied, sizeof(copied), "%s", reason);
     http_connection_free(c);
-    ex->on_end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, status, SPAN(""), copied);
+    ex->on_end(ex, how, status, SPAN(""), copied);
 }
 
-static void end_without_socket(struct http_connection *c)
+static void end_broken(struct http_connection *c, const char *reason)
 {
-    const char *reason = strerror(c->socket_errno);
-    struct http_exchange *ex = part(c);
-
-    http_connection_free(c);
-    ex->on_end(ex, HTTP_END_NO_SOCKET, 0, SPAN(""), reason);
-}
-
-static void end_enough(struct http_connection *c)
-{
-    const unsigned status = c->answer.status;
-    struct http_exchange *ex = part(c);
-
-    http_connection_free(c);
-    ex->on_end(ex, HTTP_END_ENOUGH, status, SPAN(""), NULL);
+    end(c, c->was_kept && !c->has_answered ? HTTP_END_STALE : HTTP_END_BROKEN, reason);
 }
 
 /* last may point into c->in. */
@@ -119,7 +106,7 @@ static bool give_body(struct http_connection *c, struct span body, bool is_all)
         c->is_paused = true;
     if (take != HTTP_TAKE_ENOUGH || is_early_success(c)) /* who is not read might not read either */
         return true;
-    end_enough(c);
+    end(c, HTTP_END_ENOUGH, "");
     return false;
 }
 
@@ -265,8 +252,8 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
         receive(c);
 }
 
-/* false: nothing was sent, and c is of no use. Of TLS nobody knows how much it sent before it
- * failed. */
+/* false: nothing was sent, and c, which ex is left with, is of no use. Of TLS nobody knows how much
+ * it sent before it failed. */
 static bool begin(struct http_connection *c, struct http_exchange *ex)
 {
     http1_start(&c->answer);
@@ -275,14 +262,10 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     c->reason[0] = '\0';
     c->exchange = ex;
     ex->connection = c;
-    if (http_wire_is_silent(c)) {
-        send_rest(c);
-        if (!c->is_mute || c->easy != NULL)
-            return true;
-    }
-    c->exchange = NULL;
-    ex->connection = NULL;
-    return false;
+    if (http_connection_is_too_old(c) || !http_wire_is_silent(c))
+        return false;
+    send_rest(c);
+    return !c->is_mute || c->easy != NULL;
 }
 
 static void on_connected(struct http_connection *c, CURLcode code)
@@ -291,7 +274,7 @@ static void on_connected(struct http_connection *c, CURLcode code)
 
     c->host->is_unreachable = code != CURLE_OK;
     if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
-        end_without_socket(c);
+        end(c, HTTP_END_NO_SOCKET, strerror(c->socket_errno));
         return;
     }
     if (code != CURLE_OK) {
@@ -300,8 +283,6 @@ static void on_connected(struct http_connection *c, CURLcode code)
     }
     if (http_connection_take_socket(c) && begin(c, ex))
         return;
-    c->exchange = ex; /* begin() has parted them */
-    ex->connection = c;
     end_broken(c, c->reason[0] != '\0'
                       ? c->reason
                       : "the server closed the connection, or spoke before it was asked");
@@ -312,9 +293,9 @@ void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool 
     struct http_connection *c;
 
     while (!is_fresh && !ex->is_alone && (c = http_kept_take(site->host)) != NULL) {
-        if (!http_connection_is_too_old(c) && begin(c, ex))
+        if (begin(c, ex))
             return;
-        http_connection_free(c);
+        http_exchange_stop(ex);
     }
     http_kept_make_room(site->host);
     c = http_connection_new(site);
