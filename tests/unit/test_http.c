@@ -971,6 +971,34 @@ static void test_http_queue_is_bounded(void **state)
 }
 
 /* Every way to leave the queue: as its first, last, only one, or from between. */
+static bool is_not_wanted(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+/* It is asked when its turn comes, and then not sent. */
+static void test_http_unwanted_in_the_queue(void **state)
+{
+    struct caller first = {0}, second = {0};
+    const struct http_request request = {.target = "/unwanted",
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS,
+                                         .is_wanted = is_not_wanted};
+
+    (void)state;
+    set_pool(1, 60000);
+    start(&first, "/hold");
+    WAIT_UNTIL(backend_holds(&backend, "/hold"));
+    start_request(&second, site, &request);
+    ev_run(loop, EVRUN_NOWAIT);
+    assert_int_equal(second.answers, 0);
+    backend_release(&backend, "/hold");
+    WAIT_UNTIL(second.answers > 0);
+    assert_outcome(&second, HTTP_UNWANTED);
+    assert_body(&first, "/hold");
+    assert_targets("/hold\n");
+}
+
 static void test_http_cancel_in_the_queue(void **state)
 {
     (void)state;
@@ -1477,6 +1505,7 @@ int main(void)
         WITH_BACKEND(test_http_no_descriptor),
         WITH_BACKEND(test_http_queue_keeps_its_order),
         WITH_BACKEND(test_http_queue_is_bounded),
+        WITH_BACKEND(test_http_unwanted_in_the_queue),
         WITH_BACKEND(test_http_cancel_in_the_queue),
         WITH_BACKEND(test_http_cancel_in_flight),
         WITH_BACKEND(test_http_cancel_before_the_loop_runs),
