@@ -21,6 +21,7 @@ static struct http_site *site;
 static struct backend backend;
 static size_t wiped;         /* bytes */
 static double set_forward_s; /* the machine's clock */
+static uint64_t later_ms;    /* the monotonic one */
 static unsigned left_behind; /* buffers with a secret that had to move */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
@@ -49,6 +50,14 @@ ev_tstamp __wrap_ev_now(struct ev_loop *of);
 ev_tstamp __wrap_ev_now(struct ev_loop *of)
 {
     return __real_ev_now(of) + set_forward_s;
+}
+
+uint64_t __real_clock_coarse_ms(void);
+uint64_t __wrap_clock_coarse_ms(void);
+
+uint64_t __wrap_clock_coarse_ms(void)
+{
+    return __real_clock_coarse_ms() + later_ms;
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
@@ -318,6 +327,31 @@ static void test_http_idle_connections_and_the_hour(void **state)
         WAIT_UNTIL(backend.open == 0);
         set_forward_s = 0.0;
     }
+}
+
+/* A name may have another address by then; an address stays what it is. */
+static void test_http_connections_to_names_age(void **state)
+{
+    const struct http_request request = {.target = "/named",
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS};
+    char base[64];
+    struct http_site *named;
+
+    (void)state;
+    snprintf(base, sizeof(base), "http://localhost%s", strrchr(backend.base, ':'));
+    named = open_site(base, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct caller c = {0};
+
+        ask("/x");
+        start_request(&c, named, &request);
+        WAIT_UNTIL(c.answers > 0);
+        assert_body(&c, "/named");
+        assert_int_equal(backend.accepted, 2 + i);
+        later_ms = 31000;
+    }
+    later_ms = 0;
+    http_site_close(&named);
 }
 
 static void ask_side_by_side(size_t count)
@@ -1480,6 +1514,7 @@ int main(void)
         WITH_BACKEND(test_http_kept_connection_closed_under_a_request),
         WITH_BACKEND(test_http_idle_connections_are_closed),
         WITH_BACKEND(test_http_idle_connections_and_the_hour),
+        WITH_BACKEND(test_http_connections_to_names_age),
         WITH_BACKEND(test_http_bursts_and_calls_one_by_one),
         WITH_BACKEND(test_http_statuses),
         WITH_BACKEND(test_http_bodies),
