@@ -4,7 +4,6 @@
 #define PODOP_PRIORITY_H
 
 enum {
-    PRIORITY_ANSWERS = 0,  /* of tables: with the descriptors, as they become known */
     PRIORITY_HTTP = -1,    /* libcurl, once for all connections that those led to */
     PRIORITY_CLIENTS = -2, /* writing to a client, at once all that the others brought for it */
 };

@@ -50,19 +50,23 @@ void table_inherit(struct table *table, struct table *previous);
 void table_follow(struct table *table, const struct table *previous);
 /* What is held back is written now; nothing more is held, unless another table has inherited it. */
 void table_flush(struct table *table);
-const char *table_name(const struct table *table);
+struct span table_name(const struct table *table); /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 
-/* Looks key up; key is copied. done runs once, from the loop, never before this returns; after
- * table_op_cancel() it never runs. The reply is borrowed and ends when done returns. */
-struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
-                              void *arg);
+/* Looks key up; key is copied. What is known without waiting comes at once: NULL, and *known is the
+ * answer, borrowed until the next call of this table. Otherwise an op, and table_op_wait() follows
+ * before the loop goes on. */
+struct table_op *table_lookup(struct table *table, const struct table_key *key,
+                              struct reply *known);
+/* done runs once, from the loop; after table_op_cancel() it never runs. The reply is borrowed and
+ * ends when done returns. */
+void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 /* The same lookup for a human, with notes of how its answer came about, as items of a JSON array,
  * ["name","text"] each. It is not answered from the cache and joins nobody's request. notes is
- * borrowed until done has run or the op is cancelled, and should be bounded: what has no more room
- * is left out. */
+ * borrowed until the answer is there or the op is cancelled, and should be bounded: what has no
+ * more room is left out. */
 struct table_op *table_explain(struct table *table, const struct table_key *key, struct buf *notes,
-                               table_done_fn *done, void *arg);
+                               struct reply *known);
 const char *table_op_table(const struct table_op *op); /* the table's name */
 void table_op_cancel(struct table_op **op);            /* *op becomes NULL; a NULL *op is fine */
 

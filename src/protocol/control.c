@@ -239,13 +239,10 @@ static void add_answer(struct buf *out, const struct reply *reply)
     json_add_member(out, "dovecot", reply->dict_value);
 }
 
-static void explained(void *arg, const struct reply *reply)
+static void add_explanation(struct control_request *r, const struct reply *reply)
 {
-    struct control_request *r = arg;
-    struct control_session *s = r->session;
     struct buf *out = begin(r, true);
 
-    r->op = NULL;
     json_add_member(out, "status", span_of(reply_status_name(reply->status)));
     add_answer(out, reply);
     json_add_name(out, "notes");
@@ -253,17 +250,32 @@ static void explained(void *arg, const struct reply *reply)
     buf_add(out, buf_span(&r->notes));
     buf_add_char(out, ']');
     end(r);
+}
+
+static void explained(void *arg, const struct reply *reply)
+{
+    struct control_request *r = arg;
+    struct control_session *s = r->session;
+
+    r->op = NULL;
+    add_explanation(r, reply);
     s->io.wake(s->io.wake_arg);
 }
 
 static void explain(struct control_request *r, const struct order *order, struct table *table)
 {
     const struct table_key key = key_of(order);
+    struct reply known;
 
-    if (!order->has_key)
+    if (!order->has_key) {
         refuse(r, "'key' is missing", SPAN(""));
+        return;
+    }
+    r->op = table_explain(table, &key, &r->notes, &known);
+    if (r->op == NULL)
+        add_explanation(r, &known);
     else
-        r->op = table_explain(table, &key, &r->notes, explained, r);
+        table_op_wait(r->op, explained, r);
 }
 
 /* No user is nobody, and what tells keys apart has a NUL behind the user. */

@@ -323,12 +323,10 @@ static void go_to_next_path(struct dict_request *r)
     s->io.wake(s->io.wake_arg);
 }
 
-static void lookup_done(void *arg, const struct reply *reply)
+/* A single key that is iterated is a row, and then its list ends. */
+static void answer_exact(struct dict_request *r, const struct reply *reply)
 {
-    struct dict_request *r = arg;
-
-    r->op = NULL; /* it ends by itself: nothing left to cancel */
-    if (r->is_exact && reply->status == REPLY_FOUND) {
+    if (reply->status == REPLY_FOUND) {
         struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
 
         if (span_has_byte(value, '\0')) {
@@ -342,6 +340,30 @@ static void lookup_done(void *arg, const struct reply *reply)
         go_to_next_path(r);
     else
         finish(r, reply);
+}
+
+static void lookup_done(void *arg, const struct reply *reply)
+{
+    struct dict_request *r = arg;
+
+    r->op = NULL; /* it ends by itself: nothing left to cancel */
+    if (r->is_exact)
+        answer_exact(r, reply);
+    else
+        finish(r, reply);
+}
+
+static void look_up(struct dict_request *r)
+{
+    struct reply known;
+
+    r->op = table_lookup(r->table, &r->key, &known);
+    if (r->op != NULL)
+        table_op_wait(r->op, lookup_done, r);
+    else if (r->is_exact)
+        answer_exact(r, &known);
+    else
+        answer(r, &known);
 }
 
 static void iteration_done(void *arg, const struct reply *reply)
@@ -383,12 +405,12 @@ static void run_on(struct dict_request *r, struct table *table)
     struct dict_session *s = r->session;
 
     switch (r->kind) {
-    case REQUEST_LOOKUP: r->op = table_lookup(table, &r->key, lookup_done, r); return;
+    case REQUEST_LOOKUP: look_up(r); return;
     case REQUEST_ITERATE:
         if (s->owed.announce != NULL)
             owed_announce(&s->owed, &r->owed);
         if (r->is_exact)
-            r->op = table_lookup(table, &r->key, lookup_done, r);
+            look_up(r);
         else
             r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
         return;
@@ -412,22 +434,32 @@ static void find_table(struct dict_session *s)
     s->table_serial = s->io.service->serial;
 }
 
+static struct table *table_of(struct dict_session *s)
+{
+    if (s->table_serial != s->io.service->serial)
+        find_table(s);
+    return s->table;
+}
+
+static bool is_logged(const struct dict_session *s)
+{
+    return s->io.service->log->level >= LOG_LEVEL_DEBUG;
+}
+
 /* name and user are copied; r is the last in the order of requests. */
 static struct dict_request *request_new(struct dict_session *s, enum request_kind kind,
                                         bool is_owed, struct span name, struct span user)
 {
     struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
-    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG;
+    struct table *table = table_of(s);
 
-    if (s->table_serial != s->io.service->serial)
-        find_table(s);
     *r = (struct dict_request){
         .session = s,
-        .table = s->table == NULL ? NULL : table_ref(s->table),
+        .table = table == NULL ? NULL : table_ref(table),
         .kind = kind,
         .is_owed = is_owed,
         .arrived_at_ms = clock_coarse_ms(),
-        .arrived_at_us = is_logged ? clock_now_us() : 0,
+        .arrived_at_us = is_logged(s) ? clock_now_us() : 0,
         .name = {r->bytes, name.len},
         .user = {r->bytes + name.len, user.len},
         .prev_next = s->last,
@@ -493,11 +525,36 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     return true;
 }
 
+/* The short way of a lookup that waits for nothing: an answer that is known at once needs no
+ * request. false: it has to take the long one. */
+static bool look_up_alone(struct dict_session *s, struct span name, struct span user)
+{
+    struct table *table = table_of(s);
+    struct table_key key;
+    struct reply known;
+    struct table_op *op;
+    struct dict_request *r;
+
+    if (s->first != NULL || table == NULL || is_logged(s) || dict_key(name, user, &key) != NULL)
+        return false;
+    op = table_lookup(table, &key, &known);
+    if (op == NULL) {
+        dict_add_lookup(s->io.out, s->name, &known);
+        return true;
+    }
+    r = request_new(s, REQUEST_LOOKUP, true, name, user);
+    dict_key(r->name, r->user, &r->key);
+    r->op = op;
+    table_op_wait(op, lookup_done, r);
+    return true;
+}
+
 static bool on_lookup(struct dict_session *s, const struct dict_line *line)
 {
-    struct span user = user_of(s, line, 1);
+    const struct span name = line->field[0], user = user_of(s, line, 1);
 
-    ask(request_new(s, REQUEST_LOOKUP, true, line->field[0], user));
+    if (!look_up_alone(s, name, user))
+        ask(request_new(s, REQUEST_LOOKUP, true, name, user));
     return true;
 }
 

@@ -20,14 +20,22 @@ enum {
 struct socketmap_session {
     struct session_io io;
     struct owed_queue owed;
+    struct table *table;   /* that was asked last, or NULL; borrowed, under this serial of the */
+    uint64_t table_serial; /* service */
 };
 
+/* What was asked, as the log shows it. */
+struct question {
+    struct span table, key; /* of a bad request, table is all of it */
+    uint64_t started_at_us; /* for the debug log; 0 at other levels */
+};
+
+/* An answer that could not be given at once. */
 struct socketmap_request {
     struct owed owed;
     struct socketmap_session *session;
     struct table_op *op;
-    uint64_t started_at_us; /* for the debug log, as the copies are; 0 at other levels */
-    struct span table, key; /* NULL pointers at other levels */
+    struct question question; /* behind this struct; empty unless it is for the debug log */
 };
 
 static struct socketmap_session *session_of(struct session *session)
@@ -125,18 +133,23 @@ static void encode(struct buf *out, const struct reply *reply, const char *table
     }
 }
 
+static void log_answer(const struct socketmap_session *s, const struct question *q,
+                       const struct reply *reply)
+{
+    if (q->started_at_us == 0) /* it came before the log was told to show such */
+        return;
+    log_debug(s->io.service->log, "lookup", LOG_UINT("conn", s->io.conn),
+              LOG_STR("proto", "socketmap"), LOG_SPAN("table", q->table), LOG_SPAN("key", q->key),
+              LOG_REPLY(reply), LOG_MS("ms", clock_now_us() - q->started_at_us));
+}
+
 /* table is NULL where none was found. */
 static void answer(struct socketmap_request *r, const char *table, const struct reply *reply)
 {
     struct socketmap_session *s = r->session;
-    const struct service *service = s->io.service;
 
-    if (r->started_at_us != 0) /* 0: it came before the log was told to show such */
-        log_debug(service->log, "lookup", LOG_UINT("conn", s->io.conn),
-                  LOG_STR("proto", "socketmap"), LOG_SPAN("table", r->table),
-                  LOG_SPAN("key", r->key), LOG_REPLY(reply),
-                  LOG_MS("ms", clock_now_us() - r->started_at_us));
-    encode(owed_begin(&s->owed, &r->owed), reply, table, service->listen->max_reply);
+    log_answer(s, &r->question, reply);
+    encode(owed_begin(&s->owed, &r->owed), reply, table, s->io.service->listen->max_reply);
     owed_end(&s->owed, &r->owed);
 }
 
@@ -151,55 +164,98 @@ static void lookup_done(void *arg, const struct reply *reply)
     s->io.wake(s->io.wake_arg);
 }
 
-static struct socketmap_request *request_new(struct socketmap_session *s, struct span payload)
+static struct socketmap_request *request_new(struct socketmap_session *s, const struct question *q)
 {
-    bool is_logged = s->io.service->log->level >= LOG_LEVEL_DEBUG;
-    struct socketmap_request *r = xmalloc(sizeof(*r) + (is_logged ? payload.len : 0));
+    const bool is_logged = q->started_at_us != 0;
+    const size_t bytes = is_logged ? q->table.len + q->key.len : 0;
+    struct socketmap_request *r = xmalloc(sizeof(*r) + bytes);
+    char *copy = (char *)(r + 1);
 
     *r = (struct socketmap_request){.session = s};
     if (is_logged) {
-        memcpy(r + 1, payload.ptr, payload.len);
-        r->table = (struct span){(const char *)(r + 1), payload.len};
-        r->started_at_us = clock_now_us();
+        r->question = (struct question){
+            .table = {copy, q->table.len},
+            .key = {copy + q->table.len, q->key.len},
+            .started_at_us = q->started_at_us,
+        };
+        memcpy(copy, q->table.ptr, q->table.len);
+        if (q->key.len > 0)
+            memcpy(copy + q->table.len, q->key.ptr, q->key.len);
     }
     owed_add(&s->owed, &r->owed);
     return r;
 }
 
-static void refuse(struct socketmap_request *r, enum reply_status status, const char *why,
-                   struct span name)
+/* What is known at once leaves at once, unless others are owed before. */
+static void answer_known(struct socketmap_session *s, const struct question *q, const char *table,
+                         const struct reply *reply)
+{
+    if (s->owed.first != NULL) {
+        answer(request_new(s, q), table, reply);
+        return;
+    }
+    log_answer(s, q, reply);
+    encode(s->io.out, reply, table, s->io.service->listen->max_reply);
+}
+
+static void refuse(struct socketmap_session *s, const struct question *q, enum reply_status status,
+                   const char *why, struct span name)
 {
     char text[REASON_BYTES_MAX];
     int len =
         snprintf(text, sizeof(text), "%s%.*s", why, name.len < 255 ? (int)name.len : 255, name.ptr);
 
-    answer(r, NULL, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+    answer_known(s, q, NULL, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+}
+
+/* Most clients ask one table again and again. */
+static struct table *find_table(struct socketmap_session *s, struct span name)
+{
+    const struct service *service = s->io.service;
+
+    if (s->table == NULL || s->table_serial != service->serial ||
+        !span_equal(table_name(s->table), name)) {
+        s->table = service_find_table(service, name);
+        s->table_serial = service->serial;
+    }
+    return s->table;
+}
+
+static void look_up(struct socketmap_session *s, const struct question *q, struct table *table)
+{
+    struct reply known;
+    struct table_op *op = table_lookup(table, &(struct table_key){.key = q->key}, &known);
+    struct socketmap_request *r;
+
+    if (op == NULL) {
+        answer_known(s, q, table_name(table).ptr, &known);
+        return;
+    }
+    r = request_new(s, q);
+    r->op = op;
+    table_op_wait(op, lookup_done, r);
 }
 
 /* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */
 static void request(struct socketmap_session *s, struct span payload)
 {
-    struct socketmap_request *r = request_new(s, payload);
     const char *blank = payload.len == 0 ? NULL : memchr(payload.ptr, ' ', payload.len);
-    struct span name, key;
+    struct question q = {.table = payload, .key = SPAN("")};
     struct table *table;
 
+    if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
+        q.started_at_us = clock_now_us();
     if (blank == NULL) {
-        refuse(r, REPLY_PERMANENT, "bad request", SPAN(""));
+        refuse(s, &q, REPLY_PERMANENT, "bad request", SPAN(""));
         return;
     }
-    name = (struct span){payload.ptr, (size_t)(blank - payload.ptr)};
-    key = span_skip(payload, name.len + 1);
-    if (r->table.ptr != NULL) {
-        r->key = span_skip(r->table, name.len + 1);
-        r->table.len = name.len;
-    }
-    table = service_find_table(s->io.service, name);
-    if (table == NULL) {
-        refuse(r, REPLY_TEMPORARY, "no such table: ", name);
-        return;
-    }
-    r->op = table_lookup(table, &(struct table_key){.key = key}, lookup_done, r);
+    q.table.len = (size_t)(blank - payload.ptr);
+    q.key = span_skip(payload, q.table.len + 1);
+    table = find_table(s, q.table);
+    if (table == NULL)
+        refuse(s, &q, REPLY_TEMPORARY, "no such table: ", q.table);
+    else
+        look_up(s, &q, table);
 }
 
 static enum feed socketmap_feed(struct session *session, struct span in, size_t *used)

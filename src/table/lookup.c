@@ -8,27 +8,23 @@
 #include "podop/clock.h"
 #include "podop/hash.h"
 #include "podop/mem.h"
-#include "podop/priority.h"
 
 #include <stdlib.h>
 
 enum {
     SHARED_SLOTS = 1024,        /* a chain each: lookups under way are some thousands at most */
     USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
-    USUAL_REPLY_BYTES = 256,    /* of an answer that is known at once; the same */
 };
 
-/* A caller's wait. An answer that is known at once is kept here until the loop delivers it. */
+/* A caller's wait. */
 struct table_op {
-    struct table *table;                /* a reference */
-    struct fetch *fetch;                /* NULL: the answer is known */
-    struct table_op *next, **prev_next; /* in the fetch's list or among those that are ready */
+    struct table *table; /* a reference */
+    struct fetch *fetch; /* NULL: it has its answer */
+    struct table_op *next, **prev_next; /* in the fetch's list */
+    enum reply_source source;           /* of the answer, unless that is a stale one */
     table_done_fn *done;
     void *arg;
-    struct buf *notes;  /* borrowed: it began its fetch to explain it; or NULL */
-    struct reply reply; /* its source is known when the op begins */
-    char *reply_bytes;  /* what reply points to, unless that is behind this struct */
-    bool is_usual;      /* USUAL_REPLY_BYTES are */
+    struct buf *notes; /* borrowed: it began its fetch to explain it; or NULL */
 };
 
 static void list_init(struct op_list *list)
@@ -53,66 +49,22 @@ static void list_remove(struct op_list *list, struct table_op *op)
         list->last = op->prev_next;
 }
 
-static struct table_op *op_new(struct table *table, table_done_fn *done, void *arg)
+static struct table_op *op_new(struct table *table)
 {
     struct table_op *op = xmalloc(sizeof(*op));
 
-    *op = (struct table_op){.table = table_ref(table), .done = done, .arg = arg};
-    return op;
-}
-
-/* With room for an answer of so many bytes. Most often there is one such op at a time, for a
- * moment: it is kept for the next. */
-static struct table_op *op_new_roomy(struct table *table, table_done_fn *done, void *arg,
-                                     size_t bytes)
-{
-    bool is_usual = bytes <= USUAL_REPLY_BYTES;
-    struct table_op *op = is_usual ? table->spare : NULL;
-
-    if (op == NULL)
-        op = xmalloc(sizeof(*op) + (is_usual ? USUAL_REPLY_BYTES : bytes));
-    else
-        table->spare = NULL;
-    *op = (struct table_op){
-        .table = table_ref(table), .done = done, .arg = arg, .is_usual = is_usual};
+    *op = (struct table_op){.table = table_ref(table)};
     return op;
 }
 
 static void op_free(struct table_op *op)
 {
-    struct table *table = op->table;
-
-    free(op->reply_bytes);
-    if (op->is_usual && table->spare == NULL)
-        table->spare = op;
-    else
-        free(op);
-    table_unref(&table);
-}
-
-/* One watcher for all, not one each: libev calls what was fed to it newest first, and answers that
- * are out of order have to wait for each other. done may cancel any other, or ask for more. */
-static void deliver(struct ev_loop *loop, ev_prepare *w, int revents)
-{
-    struct table *t = table_ref(w->data); /* the last op may have the last reference */
-    struct table_op *op;
-
-    (void)loop;
-    (void)revents;
-    while ((op = t->ready.first) != NULL) {
-        list_remove(&t->ready, op);
-        op->done(op->arg, &op->reply);
-        op_free(op);
-    }
-    table_unref(&t);
+    table_unref(&op->table);
+    free(op);
 }
 
 void lookup_init(struct table *t)
 {
-    list_init(&t->ready);
-    ev_prepare_init(&t->deliver, deliver);
-    ev_set_priority(&t->deliver, PRIORITY_ANSWERS);
-    t->deliver.data = t;
     if (t->shares) {
         t->shared = xcalloc(SHARED_SLOTS, sizeof(*t->shared));
         hash_key_init_random(&t->shared_key);
@@ -121,9 +73,14 @@ void lookup_init(struct table *t)
 
 void lookup_deinit(struct table *t)
 {
-    ev_clear_pending(t->env.loop, &t->deliver);
-    free(t->spare);
+    free(t->known_bytes);
     free(t->shared);
+}
+
+void table_op_wait(struct table_op *op, table_done_fn *done, void *arg)
+{
+    op->done = done;
+    op->arg = arg;
 }
 
 const char *table_op_table(const struct table_op *op)
@@ -142,54 +99,18 @@ static struct span append(char **to, struct span bytes)
     return copy;
 }
 
-/* Most often both values are the same bytes, which are copied once. */
-static bool is_one_value(const struct reply *reply)
+/* reply with its bytes in *memory, which replaces what was there before. */
+static struct reply keep(char **memory, const struct reply *reply)
 {
-    return reply->map_value.ptr == reply->dict_value.ptr &&
-           reply->map_value.len == reply->dict_value.len;
-}
+    struct reply kept = *reply;
+    char *bytes = xmalloc(reply->map_value.len + reply->dict_value.len + reply->reason.len);
 
-static size_t reply_bytes(const struct reply *reply)
-{
-    return reply->map_value.len + (is_one_value(reply) ? 0 : reply->dict_value.len) +
-           reply->reason.len;
-}
-
-/* Keeps a copy of reply, its bytes in memory, and has the loop deliver it, right after the callback
- * now running. */
-static void op_answer(struct table_op *op, const struct reply *reply, char *memory)
-{
-    struct table *t = op->table;
-
-    op->reply.status = reply->status;
-    op->reply.map_value = append(&memory, reply->map_value);
-    op->reply.dict_value =
-        is_one_value(reply) ? op->reply.map_value : append(&memory, reply->dict_value);
-    op->reply.reason = append(&memory, reply->reason);
-    op->reply.source = reply->source;
-    op->reply.http_status = reply->http_status;
-    list_add(&t->ready, op);
-    if (!ev_is_pending(&t->deliver))
-        ev_feed_event(t->env.loop, &t->deliver, EV_CUSTOM);
-}
-
-/* For an op that has waited; op_new_answered() spares the second piece of memory. */
-static void deliver_later(struct table_op *op, const struct reply *reply)
-{
-    size_t bytes = reply_bytes(reply);
-
-    op->reply_bytes = bytes == 0 ? NULL : xmalloc(bytes);
-    op_answer(op, reply, op->reply_bytes);
-}
-
-static struct table_op *op_new_answered(struct table *table, table_done_fn *done, void *arg,
-                                        const struct reply *reply)
-{
-    struct table_op *op = op_new_roomy(table, done, arg, reply_bytes(reply));
-
-    table->memory->counters.answers[reply->status]++;
-    op_answer(op, reply, (char *)(op + 1));
-    return op;
+    free(*memory);
+    *memory = bytes;
+    kept.map_value = append(&bytes, reply->map_value);
+    kept.dict_value = append(&bytes, reply->dict_value);
+    kept.reason = append(&bytes, reply->reason);
+    return kept;
 }
 
 /* What tells one key from another, whoever asks: the same bytes mean the same answer. */
@@ -242,10 +163,10 @@ void table_clear(struct table *t)
         cache_clear(t->memory->cache);
 }
 
-static void op_wait(struct table_op *op, struct fetch *fetch, enum reply_source source)
+static void op_join(struct table_op *op, struct fetch *fetch, enum reply_source source)
 {
     op->fetch = fetch;
-    op->reply.source = source;
+    op->source = source;
     list_add(&fetch->waiting, op);
 }
 
@@ -302,18 +223,31 @@ static bool is_outage(enum reply_status status)
     return status == REPLY_TEMPORARY || status == REPLY_TIMEOUT;
 }
 
-/* An answer from before the outage is better than none. */
-static void prefer_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
+/* An answer from before the outage is better than none. It is the cache's own, until somebody asks
+ * for more. */
+static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
 {
     struct reply stale;
 
     if (!is_outage(reply->status) ||
         cache_get(fetch->table->memory->cache, fetch->identity, now_ms, &stale) != CACHE_STALE)
-        return;
+        return false;
     stale.source = REPLY_STALE;
     stale.http_status = reply->http_status;
     *reply = stale;
     fetch_note(fetch, "answer", SPAN("the stale one of the cache, instead of the failure"));
+    return true;
+}
+
+/* start() has not returned yet: whoever asked gets the answer instead of op. */
+static void tell(const struct fetch *fetch, struct table_op *op, const struct reply *reply)
+{
+    if (fetch->known != NULL) {
+        *fetch->known = keep(&op->table->known_bytes, reply);
+        return;
+    }
+    op->done(op->arg, reply);
+    op_free(op);
 }
 
 void fetch_finish(struct fetch *fetch, const struct reply *answer)
@@ -321,12 +255,17 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     struct table *t = fetch->table;
     struct table_counters *counters = &t->memory->counters;
     struct reply reply = *answer;
-    uint64_t now_ms = clock_coarse_ms();
+    bool is_stale = false;
+    char *stale_bytes = NULL;
 
     if (t->memory->cache != NULL) {
+        const uint64_t now_ms = clock_coarse_ms();
+
         if (fetch->generation == t->memory->generation)
             cache_put(t->memory->cache, fetch->identity, &reply, now_ms);
-        prefer_stale(fetch, &reply, now_ms);
+        is_stale = find_stale(fetch, &reply, now_ms);
+        if (is_stale)
+            reply = keep(&stale_bytes, &reply); /* whoever is told first may ask for more */
     }
     fetch_unlink(fetch);
     fetch->is_finished = true;
@@ -334,19 +273,13 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
         struct table_op *op = fetch->waiting.first;
 
         op_leave(op);
-        if (reply.status == answer->status)
-            reply.source = op->reply.source;
+        if (!is_stale)
+            reply.source = op->source;
         counters->answers[reply.status]++;
-        counters->cache_stale += reply.status != answer->status;
-        /* Later, when the caller has not been given op yet, or when the reply is the cache's own,
-         * which the first of them to ask for more would change under the others. */
-        if (fetch->is_starting || reply.status != answer->status) {
-            deliver_later(op, &reply);
-        } else {
-            op->done(op->arg, &reply);
-            op_free(op);
-        }
+        counters->cache_stale += is_stale;
+        tell(fetch, op, &reply);
     }
+    free(stale_bytes);
     fetch_free(fetch);
 }
 
@@ -364,7 +297,6 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
         .identity = append(&memory, identity),
         .deadline_at_ms = clock_coarse_ms() + t->timeout_ms,
         .generation = t->memory->generation,
-        .is_starting = true,
     };
     list_init(&fetch->waiting);
     fetch->key.is_private = key->is_private;
@@ -379,46 +311,51 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
     return fetch;
 }
 
-static void ask_anew(struct table_op *op, const struct table_key *key, struct span identity)
+/* Ends in op, which waits, or in NULL and *known. */
+static struct table_op *ask_anew(struct table_op *op, const struct table_key *key,
+                                 struct span identity, struct reply *known)
 {
     struct table *t = op->table;
     struct fetch *fetch = fetch_new(t, key, identity);
 
     t->memory->counters.fetches++;
     fetch->notes = op->notes;
-    op_wait(op, fetch, t->memory->cache == NULL ? REPLY_NO_CACHE : REPLY_ABSENT);
+    fetch->known = known;
+    op_join(op, fetch, t->memory->cache == NULL ? REPLY_NO_CACHE : REPLY_ABSENT);
     t->ops->start(fetch);
-    if (op->fetch != NULL)
-        fetch->is_starting = false;
+    if (op->fetch == NULL) {
+        op_free(op);
+        return NULL;
+    }
+    fetch->known = NULL;
+    return op;
 }
 
-static void ask(struct table_op *op, const struct table_key *key, struct span identity)
+static struct table_op *ask(struct table *t, const struct table_key *key, struct span identity,
+                            struct reply *known)
 {
-    struct fetch *fetch = find_shared(op->table, identity);
+    struct fetch *fetch = find_shared(t, identity);
+    struct table_op *op = op_new(t);
 
-    if (fetch == NULL) {
-        ask_anew(op, key, identity);
-        return;
-    }
-    op->table->memory->counters.joined++;
-    op_wait(op, fetch, REPLY_JOINED);
+    if (fetch == NULL)
+        return ask_anew(op, key, identity, known);
+    t->memory->counters.joined++;
+    op_join(op, fetch, REPLY_JOINED);
+    return op;
 }
 
 /* What was written and is held back is true before the backend knows it. */
-static struct table_op *answer_held(struct table *t, const struct change *held, table_done_fn *done,
-                                    void *arg)
+static void read_held(struct table *t, const struct change *held, struct reply *reply)
 {
-    struct reply reply = {.status = REPLY_MISS};
-    struct table_op *op;
     struct buf scratch;
 
     buf_init(&scratch, SIZE_MAX);
+    *reply = (struct reply){.status = REPLY_MISS};
     if (held->kind == CHANGE_SET)
-        t->ops->read_back(t, held->value, &scratch, &reply);
-    reply.source = REPLY_HELD;
-    op = op_new_answered(t, done, arg, &reply);
+        t->ops->read_back(t, held->value, &scratch, reply);
+    reply->source = REPLY_HELD;
+    *reply = keep(&t->known_bytes, reply);
     buf_deinit(&scratch);
-    return op;
 }
 
 static bool is_cached(struct table *t, struct span identity, struct reply *reply)
@@ -436,30 +373,40 @@ static bool is_cached(struct table *t, struct span identity, struct reply *reply
     return true;
 }
 
-static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
-                                table_done_fn *done, void *arg)
+/* Whether podop knows the answer whatever the backend would say: then that is *reply. */
+static bool is_settled(struct table *t, const struct table_key *key, const struct change *held,
+                       struct reply *reply)
 {
-    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
-    struct reply reply = {.status = REPLY_MISS, .source = REPLY_SKIPPED};
-    struct table_op *op;
-
-    t->memory->counters.lookups++;
-    if (held != NULL)
-        return answer_held(t, held, done, arg);
-    if (table_skips(t, key->key) || is_cached(t, identity, &reply))
-        return op_new_answered(t, done, arg, &reply);
-    op = op_new(t, done, arg);
-    ask(op, key, identity);
-    return op;
+    if (held != NULL) {
+        read_held(t, held, reply);
+        return true;
+    }
+    *reply = (struct reply){.status = REPLY_MISS, .source = REPLY_SKIPPED};
+    return table_skips(t, key->key);
 }
 
-struct table_op *table_lookup(struct table *table, const struct table_key *key, table_done_fn *done,
-                              void *arg)
+static const struct change *find_held(const struct table *t, const struct table_key *key)
+{
+    return t->hold == NULL ? NULL : hold_find(t->hold, key);
+}
+
+static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
+                                struct reply *known)
+{
+    t->memory->counters.lookups++;
+    if (is_settled(t, key, find_held(t, key), known) || is_cached(t, identity, known)) {
+        t->memory->counters.answers[known->status]++;
+        return NULL;
+    }
+    return ask(t, key, identity, known);
+}
+
+struct table_op *table_lookup(struct table *table, const struct table_key *key, struct reply *known)
 {
     char usual[USUAL_IDENTITY_BYTES];
     size_t len = identity_len(key);
     char *bytes = len <= sizeof(usual) ? usual : xmalloc(len);
-    struct table_op *op = look_up(table, key, identify(bytes, key), done, arg);
+    struct table_op *op = look_up(table, key, identify(bytes, key), known);
 
     if (bytes != usual)
         free(bytes);
@@ -467,24 +414,21 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key, 
 }
 
 struct table_op *table_explain(struct table *t, const struct table_key *key, struct buf *notes,
-                               table_done_fn *done, void *arg)
+                               struct reply *known)
 {
-    const struct change *held = t->hold == NULL ? NULL : hold_find(t->hold, key);
+    const struct change *held = find_held(t, key);
     char *bytes = xmalloc(identity_len(key));
     const struct span identity = identify(bytes, key);
-    struct table_op *op;
+    struct table_op *op = NULL;
 
     t->memory->counters.lookups++;
     explain_known(t, key, identity, held, notes);
-    if (held != NULL) {
-        op = answer_held(t, held, done, arg);
-    } else if (table_skips(t, key->key)) {
-        op = op_new_answered(t, done, arg,
-                             &(struct reply){.status = REPLY_MISS, .source = REPLY_SKIPPED});
+    if (is_settled(t, key, held, known)) {
+        t->memory->counters.answers[known->status]++;
     } else {
-        op = op_new(t, done, arg);
+        op = op_new(t);
         op->notes = notes;
-        ask_anew(op, key, identity);
+        op = ask_anew(op, key, identity, known);
     }
     free(bytes);
     return op;
@@ -499,18 +443,13 @@ void table_op_cancel(struct table_op **pop)
         return;
     *pop = NULL;
     fetch = op->fetch;
-    if (fetch == NULL) {
-        list_remove(&op->table->ready, op);
-    } else {
-        if (op->notes != NULL)
-            fetch->notes = NULL; /* others may still wait for it */
-        op_leave(op);
-        if (fetch->waiting.first == NULL &&
-            !fetch->is_finished) { /* it was the last who wanted to know */
-            fetch_unlink(fetch);
-            fetch->table->ops->cancel(fetch);
-            fetch_free(fetch);
-        }
+    if (op->notes != NULL)
+        fetch->notes = NULL; /* others may still wait for it */
+    op_leave(op);
+    if (fetch->waiting.first == NULL && !fetch->is_finished) { /* nobody wants to know any more */
+        fetch_unlink(fetch);
+        fetch->table->ops->cancel(fetch);
+        fetch_free(fetch);
     }
     op_free(op);
 }

@@ -92,6 +92,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .ops = ops,
         .refs = 1,
         .name = xstrdup(config->name),
+        .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
         .memory = memory_new(&config->cache),
@@ -163,9 +164,9 @@ uint32_t table_timeout_ms(const struct table *table)
     return table->timeout_ms;
 }
 
-const char *table_name(const struct table *table)
+struct span table_name(const struct table *table)
 {
-    return table->name;
+    return (struct span){table->name, table->name_len};
 }
 
 struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES],

@@ -41,6 +41,7 @@ struct table {
     const struct table_ops *ops;
     unsigned refs;
     char *name;
+    size_t name_len;
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
@@ -51,9 +52,7 @@ struct table {
     struct fetch **shared;
     struct hash_key shared_key;
     uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
-    struct table_op *spare; /* for the next answer that is known at once; or NULL */
-    struct op_list ready;   /* their answers are known; the loop delivers them */
-    ev_prepare deliver;     /* never started, only fed, once for all that are ready */
+    char *known_bytes; /* of the last answer that was known at once and is not the cache's */
 };
 
 /* One question to a type: who waits for its answer is lookup.c's business. A type's struct begins
@@ -67,8 +66,8 @@ struct fetch {
     struct fetch *next_shared;
     struct buf *notes; /* of an explanation, borrowed while somebody waits for it; or NULL */
     uint64_t generation;
-    bool is_starting; /* start() has not returned yet */
-    bool is_finished; /* the answer is being told: nothing left to cancel */
+    struct reply *known; /* while start() has not returned: for an answer that does not wait */
+    bool is_finished;    /* the answer is being told: nothing left to cancel */
 };
 
 /* One transaction on its way to a type. A type's struct begins with this one. */

@@ -52,6 +52,19 @@ static void add_row(struct url_iteration *it, struct span name, struct span valu
         it->is_enough = true;
 }
 
+static void take_value(struct url_iteration *it, struct span name, const struct reply *reply)
+{
+    if (reply->status == REPLY_FOUND) {
+        add_row(it, name, reply->dict_value);
+    } else if (reply->status != REPLY_MISS) { /* one that vanished meanwhile is left out */
+        char why[400];
+
+        snprintf(why, sizeof(why), "a value could not be had: %.*s",
+                 reply->reason.len < 300 ? (int)reply->reason.len : 300, reply->reason.ptr);
+        fail(it, reply->status, why);
+    }
+}
+
 static void row_done(void *arg, const struct reply *reply)
 {
     struct url_row *row = arg;
@@ -61,36 +74,35 @@ static void row_done(void *arg, const struct reply *reply)
     row->op = NULL;
     row->key = NULL;
     it->asked--;
-    if (reply->status == REPLY_FOUND) {
-        add_row(it, row->name, reply->dict_value);
-    } else if (reply->status != REPLY_MISS) { /* one that vanished meanwhile is left out */
-        char why[400];
-
-        snprintf(why, sizeof(why), "a value could not be had: %.*s",
-                 reply->reason.len < 300 ? (int)reply->reason.len : 300, reply->reason.ptr);
-        fail(it, reply->status, why);
-    }
+    take_value(it, row->name, reply);
     free(key);
     wake(it);
 }
 
 static void ask_value(struct url_iteration *it, struct span name)
 {
-    struct url_row *row = it->rows;
     struct span path = it->base.path.key;
     struct table_key key = it->base.path;
+    char *bytes = xmalloc(path.len + name.len + 1);
+    struct reply known;
+    struct table_op *op;
+    struct url_row *row = it->rows;
 
+    if (path.len > 0)
+        memcpy(bytes, path.ptr, path.len);
+    memcpy(bytes + path.len, name.ptr, name.len);
+    key.key = (struct span){bytes, path.len + name.len};
+    op = table_lookup(it->base.table, &key, &known);
+    if (op == NULL) {
+        take_value(it, name, &known);
+        free(bytes);
+        return;
+    }
     while (row->op != NULL)
         row++;
-    row->it = it;
-    row->key = xmalloc(path.len + name.len + 1);
-    if (path.len > 0)
-        memcpy(row->key, path.ptr, path.len);
-    memcpy(row->key + path.len, name.ptr, name.len);
-    row->name = (struct span){row->key + path.len, name.len};
-    key.key = (struct span){row->key, path.len + name.len};
+    *row = (struct url_row){.it = it, .op = op, .key = bytes, .name = {bytes + path.len, name.len}};
     it->asked++;
-    row->op = table_lookup(it->base.table, &key, row_done, row);
+    table_op_wait(op, row_done, row);
 }
 
 /* A name that iteration_row() would leave out is not worth a question. */

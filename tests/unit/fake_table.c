@@ -124,7 +124,7 @@ struct reply fake_found(struct span value)
 struct table *router_find_table(const struct router *router, struct span name)
 {
     for (size_t i = 0; i < router->count; i++) {
-        if (span_equal(span_of(table_name(router->tables[i]->table)), name))
+        if (span_equal(table_name(router->tables[i]->table), name))
             return router->tables[i]->table;
     }
     return NULL;

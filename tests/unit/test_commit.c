@@ -3,6 +3,7 @@
 #include "podop/http.h"
 #include "podop/transaction.h"
 
+#include "ask_table.h"
 #include "fake_backend.h"
 
 #include <ev.h>
@@ -370,7 +371,7 @@ static void look_up(struct table *t, const char *key, const char *calls)
 {
     struct writer w = {0};
 
-    table_lookup(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
+    ask_table(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
     WAIT_UNTIL(w.answers > 0);
     assert_int_equal(w.status, REPLY_FOUND);
     assert_string_equal(backend.calls.len == 0 ? "" : buf_string(&backend.calls), calls);

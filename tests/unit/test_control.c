@@ -243,13 +243,14 @@ static void test_control_line_too_long(void **state)
 static void test_control_goes_before_others(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};
-    struct buf notes;
     struct table_op *op, *explained;
+    struct reply known;
+    struct buf notes;
 
     (void)state;
     buf_init(&notes, 1000);
-    explained = table_explain(cached.table, &key, &notes, NULL, NULL);
-    op = table_lookup(cached.table, &key, NULL, NULL);
+    explained = table_explain(cached.table, &key, &notes, &known);
+    op = table_lookup(cached.table, &key, &known);
     assert_int_equal(cached.waiting_count, 1);
     fetch_note(cached.waiting[0], "a", SPAN("b"));
     assert_string_equal(buf_string(&notes), "[\"cache\",\"absent\"],[\"a\",\"b\"]");
@@ -265,12 +266,13 @@ static void test_control_explains_by_a_fetch_of_its_own(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};
     struct table_op *op, *explained;
+    struct reply known;
     struct buf notes;
 
     (void)state;
     buf_init(&notes, 1000);
-    op = table_lookup(cached.table, &key, NULL, NULL);
-    explained = table_explain(cached.table, &key, &notes, NULL, NULL);
+    op = table_lookup(cached.table, &key, &known);
+    explained = table_explain(cached.table, &key, &notes, &known);
     assert_int_equal(cached.waiting_count, 2);
     table_op_cancel(&op);
     table_op_cancel(&explained);
@@ -281,11 +283,12 @@ static void test_control_notes_are_bounded(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};
     struct table_op *op;
+    struct reply known;
     struct buf notes;
 
     (void)state;
     buf_init(&notes, 35);
-    op = table_explain(alias.table, &key, &notes, NULL, NULL);
+    op = table_explain(alias.table, &key, &notes, &known);
     fetch_note(alias.waiting[0], "long", SPAN("0123456789012345678901234567890123456789"));
     fetch_note_cut(alias.waiting[0], "n", SPAN("0123456789"), 2);
     assert_string_equal(buf_string(&notes), "[\"cache\",\"off\"]");

@@ -4,6 +4,7 @@
 #include "podop/http.h"
 #include "podop/transaction.h"
 
+#include "ask_table.h"
 #include "fake_backend.h"
 #include "table_type.h"
 
@@ -91,7 +92,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    return table_lookup(t, &wanted, on_done, asker);
+    return ask_table(t, &wanted, on_done, asker);
 }
 
 static void assert_asked(struct table *t, const char *key, unsigned requests)
