@@ -32,14 +32,17 @@ char *buf_grow(struct buf *b, size_t n)
 
 void buf_add_uint(struct buf *b, uint64_t n)
 {
-    char digits[20]; /* 2^64 - 1 has twenty */
-    size_t at = sizeof(digits);
+    size_t digits = 1;
+    char *to;
 
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    buf_add(b, (struct span){digits + at, sizeof(digits) - at});
+    for (uint64_t rest = n; rest >= 10; rest /= 10)
+        digits++;
+    to = buf_reserve(b, digits);
+    if (to == NULL)
+        return;
+    b->len += digits;
+    for (; digits > 0; n /= 10)
+        to[--digits] = (char)('0' + n % 10);
 }
 
 static bool is_unreserved(char c)

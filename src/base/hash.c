@@ -55,10 +55,28 @@ static inline void sip_add(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
+/* The fewer than eight bytes at the end, the first of them lowest; is_long: there are eight before,
+ * so that one load of the last eight of all will do. */
+static inline uint64_t word_of_rest(struct span rest, bool is_long)
+{
+    uint64_t word = 0;
+
+    if (rest.len == 0)
+        return 0;
+    if (is_long) {
+        memcpy(&word, rest.ptr + rest.len - SIP_WORD_BYTES, sizeof(word));
+        return le64toh(word) >> 8 * (SIP_WORD_BYTES - rest.len);
+    }
+    for (size_t i = 0; i < rest.len; i++)
+        word |= (uint64_t)(unsigned char)rest.ptr[i] << (8 * i);
+    return word;
+}
+
 uint64_t hash_span(const struct hash_key *key, struct span bytes)
 {
     const uint64_t k0 = key->low, k1 = key->high;
-    uint64_t last = (uint64_t)bytes.len << 56; /* modulo 256, as the paper has it */
+    const uint64_t last = (uint64_t)bytes.len << 56; /* modulo 256, as the paper has it */
+    const bool is_long = bytes.len >= SIP_WORD_BYTES;
     struct sip s = {
         .v0 = k0 ^ UINT64_C(0x736f6d6570736575),
         .v1 = k1 ^ UINT64_C(0x646f72616e646f6d),
@@ -72,9 +90,7 @@ uint64_t hash_span(const struct hash_key *key, struct span bytes)
         memcpy(&word, bytes.ptr, sizeof(word));
         sip_add(&s, le64toh(word));
     }
-    for (size_t i = 0; i < bytes.len; i++)
-        last |= (uint64_t)(unsigned char)bytes.ptr[i] << (8 * i);
-    sip_add(&s, last);
+    sip_add(&s, last | word_of_rest(bytes, is_long));
     s.v2 ^= 0xff;
     sip_round(&s);
     sip_round(&s);

@@ -12,8 +12,8 @@
 
 enum {
     SCRATCH_BYTES = 64 * 1024,
-    READS_PER_WAKEUP = 4,        /* then others have their turn */
-    SPARE_OUT_BYTES_MAX = 16384, /* a larger buffer is given back at once */
+    READS_PER_WAKEUP = 4,       /* then others have their turn */
+    SPARE_OUT_BYTES_MAX = 4096, /* a larger buffer is given back at once */
 };
 
 static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words and hang up */

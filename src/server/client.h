@@ -9,9 +9,8 @@
 
 struct client;
 
-enum {
-    SPARE_OUTS_MAX = 16
-}; /* more clients are seldom answered before one of them is written to */
+/* More clients are seldom answered before one of them is written to. */
+enum { SPARE_OUTS_MAX = 128 };
 
 /* What all clients of one server share. */
 struct client_world {

@@ -18,8 +18,8 @@ enum {
 
 /* A caller's wait. */
 struct table_op {
-    struct table *table; /* a reference */
-    struct fetch *fetch; /* NULL: it has its answer */
+    struct table *table;                /* a reference */
+    struct fetch *fetch;                /* NULL: it has its answer */
     struct table_op *next, **prev_next; /* in the fetch's list */
     enum reply_source source;           /* of the answer, unless that is a stale one */
     table_done_fn *done;

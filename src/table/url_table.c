@@ -75,9 +75,15 @@ enum url_target url_table_target(const struct url_table *t, const struct url_bac
 
     buf_init(&text, TARGET_BYTES_MAX);
     result = url_template_expand(backend->template, key, t->keep_slash, &text);
-    *target = result == URL_TARGET_OK ? xmemdup0(text.ptr, text.len) : NULL;
-    buf_deinit(&text);
-    return result;
+    *target = NULL;
+    if (result != URL_TARGET_OK) {
+        buf_deinit(&text);
+        return result;
+    }
+    text.max++; /* for the NUL */
+    buf_add_char(&text, '\0');
+    *target = text.ptr;
+    return URL_TARGET_OK;
 }
 
 const char *url_table_user_header(const struct table_key *key, struct buf *text)

@@ -411,6 +411,50 @@ static void test_dict_overtaking_with_ids(void **state)
     fake_peer_close(&peer);
 }
 
+static bool at_once(struct span key, struct reply *reply)
+{
+    if (!span_starts_with(key, SPAN("now")))
+        return false;
+    *reply = fake_found(key);
+    return true;
+}
+
+/* What is known at once leaves in its turn all the same: before the loop runs when nobody is owed
+ * before, and behind a write of its key when there is one. */
+static void test_dict_known_at_once(void **state)
+{
+    static const struct {
+        const char *lines, *at_once, *later;
+    } cases[] = {
+        {HELLO_20 "Lshared/now1\nLshared/now2\n", "Onow1\nOnow2\n", ""},
+        {HELLO_40 "Lshared/now1\tu\nLshared/a\tu\nLshared/now2\tu\n", "Onow1\n*1\n*2\n+2\tOnow2\n",
+         "+1\tOa\n"},
+        {HELLO_20 "Lshared/a\nLshared/now1\nLshared/now2\n", "", "Oa\nOnow1\nOnow2\n"},
+        {HELLO_20 "B1\nS1\tshared/now1\tx\nC1\nLshared/now1\nLshared/now2\n", "",
+         "O1\nOnow1\nOnow2\n"},
+        {HELLO_40 "B1\tu\nS1\tshared/now1\tx\nC1\nLshared/now1\tu\nLshared/now1\tu\n", "",
+         "O1\nOnow1\nOnow1\n"},
+        {HELLO_22 "I16\t0\tshared/now1\tshared/a\tshared/now2\nLshared/now3\n",
+         "*1\n+1\tOshared/now1\tnow1\n*2\n+2\tOnow3\n",
+         "+1\tOshared/a\ta\n+1\tOshared/now2\tnow2\n+1\t\n"},
+        {HELLO_20 "I16\tshared/now1\nI24\tshared/now2\n",
+         "Oshared/now1\tnow1\n\nOshared/now2\t\n\n", ""},
+    };
+
+    (void)state;
+    meta.answers_at_once = at_once;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fake_peer peer;
+
+        open_peer(&peer, cases[i].lines);
+        assert_out(&peer, cases[i].at_once);
+        end_all(OLDEST_FIRST);
+        assert_out(&peer, cases[i].later);
+        assert_int_equal(owed(&peer), 0);
+        fake_peer_close(&peer);
+    }
+}
+
 static void test_dict_iteration(void **state)
 {
     static const struct {
@@ -1046,6 +1090,7 @@ int main(void)
         WITH_TABLE(test_dict_lookups),
         WITH_TABLE(test_dict_in_order_without_ids),
         WITH_TABLE(test_dict_overtaking_with_ids),
+        WITH_TABLE(test_dict_known_at_once),
         WITH_TABLE(test_dict_iteration),
         WITH_TABLE(test_dict_iteration_options),
         WITH_TABLE(test_dict_exact_key),
