@@ -50,7 +50,7 @@ void table_inherit(struct table *table, struct table *previous);
 void table_follow(struct table *table, const struct table *previous);
 /* What is held back is written now; nothing more is held, unless another table has inherited it. */
 void table_flush(struct table *table);
-struct span table_name(const struct table *table); /* with a NUL behind it */
+struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 
 /* Looks key up; key is copied. What is known without waiting comes at once: NULL, and *known is the

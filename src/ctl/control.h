@@ -11,8 +11,8 @@
 /* Whether the words of the command line can travel: JSON is UTF-8. */
 bool control_can_carry(const struct options *options);
 
-/* Gives the order, with table and key (NULL: none), and the user if there is one. Fills answer, which
- * is to be deinit'ed in any case, with the line that comes back, a JSON object. 0, or -1. */
+/* Gives the order, with table and key (NULL: none), and the user if there is one. Fills answer,
+ * which is to be deinit'ed in any case, with the line that comes back, a JSON object. 0, or -1. */
 int control_ask(const struct options *options, const char *command, const char *table,
                 const char *key, struct buf *answer, struct error *err);
 
