@@ -63,7 +63,7 @@ struct dict_request {
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration, in name */
     struct span name;       /* as the client wrote it, in bytes */
-    struct span more;       /* further paths to iterate, each behind its length, a size_t */
+    struct span more;       /* further paths to iterate, for dict_next_path() */
     struct span user;
     struct iterate_options options;
     bool is_exact;
@@ -298,24 +298,13 @@ static void add_row(void *arg, struct span name, struct span value)
     s->io.wake(s->io.wake_arg);
 }
 
-static void next_path(struct dict_request *r)
-{
-    size_t len;
-
-    if (r->more.len == 0)
-        return;
-    memcpy(&len, r->more.ptr, sizeof(len));
-    r->name = (struct span){r->more.ptr + sizeof(len), len};
-    r->more = span_skip(r->more, sizeof(len) + len);
-}
-
 static void ask(struct dict_request *r);
 
 static void go_to_next_path(struct dict_request *r)
 {
     struct dict_session *s = r->session;
 
-    next_path(r);
+    r->name = dict_next_path(&r->more);
     r->arrived_at_ms = clock_now_ms();
     r->was_behind_write = false;
     ask(r); /* which may be its end */
@@ -564,17 +553,6 @@ static bool number_or_none(struct span field, uint64_t max, uint64_t *number)
     return field.len == 0 || dict_number(field, max, number);
 }
 
-/* One path, or in 2.x all there are, each behind its length. */
-static void add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many)
-{
-    for (size_t i = first; i == first || (are_many && i < line->count); i++) {
-        const struct span path = line->field[i];
-
-        buf_add(paths, (struct span){(const char *)&path.len, sizeof(path.len)});
-        buf_add(paths, path);
-    }
-}
-
 /* "I<flags> <max rows> <path> <user>"; 2.0 knows no max rows, and 2.x has more paths instead of a
  * user, whose rows follow each other. */
 static bool on_iterate(struct dict_session *s, const struct dict_line *line)
@@ -589,11 +567,11 @@ static bool on_iterate(struct dict_session *s, const struct dict_line *line)
         (path == 2 && !number_or_none(line->field[1], UINT64_MAX, &max_rows)))
         return false;
     buf_init(&paths, SIZE_MAX);
-    add_paths(&paths, line, path, s->major == 2);
+    dict_add_paths(&paths, line, path, s->major == 2);
     r = request_new(s, REQUEST_ITERATE, true, buf_span(&paths), user);
     buf_deinit(&paths);
     r->more = r->name;
-    next_path(r);
+    r->name = dict_next_path(&r->more);
     r->options = (struct iterate_options){
         .recurse = (flags & FLAG_RECURSE) != 0,
         .no_values = (flags & FLAG_NO_VALUE) != 0,

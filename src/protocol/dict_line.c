@@ -79,6 +79,26 @@ const char *dict_key(struct span name, struct span user, struct table_key *key)
     return NULL;
 }
 
+void dict_add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many)
+{
+    for (size_t i = first; i == first || (are_many && i < line->count); i++) {
+        const struct span path = line->field[i];
+
+        buf_add(paths, (struct span){(const char *)&path.len, sizeof(path.len)});
+        buf_add(paths, path);
+    }
+}
+
+struct span dict_next_path(struct span *paths)
+{
+    struct span path;
+
+    memcpy(&path.len, paths->ptr, sizeof(path.len));
+    path.ptr = paths->ptr + sizeof(path.len);
+    *paths = span_skip(*paths, sizeof(path.len) + path.len);
+    return path;
+}
+
 bool dict_knows_async(uint64_t major, uint64_t minor)
 {
     return major > 2 || minor >= 1;

@@ -33,6 +33,12 @@ bool dict_signed_number(struct span field, int64_t *number);
  * wrong with it. */
 const char *dict_key(struct span name, struct span user, struct table_key *key);
 
+/* The paths of an iteration, in bytes of podop's own: the field at first, which may be empty, and
+ * with are_many those behind it. */
+void dict_add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many);
+/* Takes the first path off the front of paths, which is not empty, and points into it. */
+struct span dict_next_path(struct span *paths);
+
 /* A client of 2.1 and later (Dovecot 2.2.27) understands "*ID" and "+ID". */
 bool dict_knows_async(uint64_t major, uint64_t minor);
 void dict_announce(struct buf *out, uint32_t id);    /* "*ID" */
