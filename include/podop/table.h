@@ -54,12 +54,12 @@ struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 
 /* Looks key up; key is copied. What is known without waiting comes at once: NULL, and *known is the
- * answer, borrowed until the next call of this table. Otherwise an op, and table_op_wait() follows
- * before the loop goes on. */
+ * answer, borrowed until any table is called again or the loop goes on. Otherwise an op, and
+ * table_op_wait() follows before that. */
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *known);
-/* done runs once, from the loop; after table_op_cancel() it never runs. The reply is borrowed and
- * ends when done returns. */
+/* done runs once, from the loop; after table_op_cancel() it never runs. The reply is borrowed, and
+ * ends with op when done returns; from within done, op is not to be cancelled. */
 void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 /* The same lookup for a human, with notes of how its answer came about, as items of a JSON array,
  * ["name","text"] each. It is not answered from the cache and joins nobody's request. notes is

@@ -200,7 +200,8 @@ static bool has_to_wait(const struct dict_session *s, struct dict_request *r)
     return r->kind == REQUEST_ITERATE && s->owed.announce == NULL && s->owed.first != &r->owed;
 }
 
-static void run(struct dict_request *r);
+static bool run(struct dict_request *r);
+static void go_to_next_path(struct dict_request *r);
 
 /* Begins what had to wait and has not any longer. */
 static void run_parked(struct dict_session *s)
@@ -214,7 +215,8 @@ static void run_parked(struct dict_session *s)
             continue;
         r->is_parked = false;
         s->parked--;
-        run(r);
+        if (run(r))
+            go_to_next_path(r);
         next = s->first; /* it may have ended at once, and others with it */
     }
 }
@@ -298,61 +300,62 @@ static void add_row(void *arg, struct span name, struct span value)
     s->io.wake(s->io.wake_arg);
 }
 
-static void ask(struct dict_request *r);
-
-static void go_to_next_path(struct dict_request *r)
-{
-    struct dict_session *s = r->session;
-
-    r->name = dict_next_path(&r->more);
-    r->arrived_at_ms = clock_now_ms();
-    r->was_behind_write = false;
-    ask(r); /* which may be its end */
-    run_parked(s);
-    s->io.wake(s->io.wake_arg);
-}
-
-/* A single key that is iterated is a row, and then its list ends. */
-static void answer_exact(struct dict_request *r, const struct reply *reply)
+/* A single key that is iterated is a row, and then its list ends. true: the next path is due. */
+static bool take_exact(struct dict_request *r, const struct reply *reply)
 {
     if (reply->status == REPLY_FOUND) {
         struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
 
         if (span_has_byte(value, '\0')) {
-            finish(r, &(struct reply){.status = REPLY_PERMANENT,
+            answer(r, &(struct reply){.status = REPLY_PERMANENT,
                                       .reason = SPAN("the value has a NUL byte")});
-            return;
+            return false;
         }
         add_row(r, SPAN(""), value);
     }
     if (r->more.len > 0 && (reply->status == REPLY_FOUND || reply->status == REPLY_MISS))
+        return true;
+    answer(r, reply);
+    return false;
+}
+
+/* true: the next path is due; otherwise r is answered. */
+static bool take_lookup(struct dict_request *r, const struct reply *reply)
+{
+    if (r->is_exact)
+        return take_exact(r, reply);
+    answer(r, reply);
+    return false;
+}
+
+/* Something of r has ended in the loop: begins what is next, and lets the client know. */
+static void go_on(struct dict_session *s, struct dict_request *r, bool is_next_due)
+{
+    if (is_next_due)
         go_to_next_path(r);
-    else
-        finish(r, reply);
+    run_parked(s);
+    s->io.wake(s->io.wake_arg);
 }
 
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
+    struct dict_session *s = r->session;
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    if (r->is_exact)
-        answer_exact(r, reply);
-    else
-        finish(r, reply);
+    go_on(s, r, take_lookup(r, reply));
 }
 
-static void look_up(struct dict_request *r)
+/* true: it was answered at once, and the next path is due. */
+static bool look_up(struct dict_request *r)
 {
     struct reply known;
 
     r->op = table_lookup(r->table, &r->key, &known);
-    if (r->op != NULL)
-        table_op_wait(r->op, lookup_done, r);
-    else if (r->is_exact)
-        answer_exact(r, &known);
-    else
-        answer(r, &known);
+    if (r->op == NULL)
+        return take_lookup(r, &known);
+    table_op_wait(r->op, lookup_done, r);
+    return false;
 }
 
 static void iteration_done(void *arg, const struct reply *reply)
@@ -360,11 +363,10 @@ static void iteration_done(void *arg, const struct reply *reply)
     struct dict_request *r = arg;
 
     r->iteration = NULL;
-    if (reply->status != REPLY_FOUND || r->more.len == 0) {
+    if (reply->status != REPLY_FOUND || r->more.len == 0)
         finish(r, reply);
-        return;
-    }
-    go_to_next_path(r);
+    else
+        go_on(r->session, r, true);
 }
 
 static void commit_done(void *arg, const struct reply *reply)
@@ -388,33 +390,36 @@ static bool is_late(const struct dict_request *r)
     return r->was_behind_write && clock_now_ms() - r->arrived_at_ms > table_timeout_ms(r->table);
 }
 
-static void run_on(struct dict_request *r, struct table *table)
+static bool run_on(struct dict_request *r, struct table *table)
 {
     static const struct iterate_events events = {.row = add_row, .done = iteration_done};
     struct dict_session *s = r->session;
 
     switch (r->kind) {
-    case REQUEST_LOOKUP: look_up(r); return;
+    case REQUEST_LOOKUP: return look_up(r);
     case REQUEST_ITERATE:
         if (s->owed.announce != NULL)
             owed_announce(&s->owed, &r->owed);
         if (r->is_exact)
-            look_up(r);
-        else
-            r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
-        return;
-    case REQUEST_COMMIT: table_commit(table, r->changes, commit_done, r); return;
+            return look_up(r);
+        r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
+        return false;
+    case REQUEST_COMMIT: table_commit(table, r->changes, commit_done, r); return false;
     }
+    return false;
 }
 
-static void run(struct dict_request *r)
+/* Only answers, and leaves it to the caller to begin what waited for that. true: it was answered at
+ * once, and the next path is due. */
+static bool run(struct dict_request *r)
 {
     if (r->table == NULL)
         answer_reason(r, REPLY_TEMPORARY, "no such table: ", r->session->name);
     else if (is_late(r))
         answer_reason(r, REPLY_TIMEOUT, "an earlier write took too long", SPAN(""));
     else
-        run_on(r, r->table);
+        return run_on(r, r->table);
+    return false;
 }
 
 static void find_table(struct dict_session *s)
@@ -465,29 +470,43 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
     return r;
 }
 
-static void run_or_park(struct dict_request *r)
+static bool run_or_park(struct dict_request *r)
 {
     struct dict_session *s = r->session;
 
-    if (!has_to_wait(s, r)) {
-        run(r);
-        return;
-    }
+    if (!has_to_wait(s, r))
+        return run(r);
     r->is_parked = true;
     s->parked++;
+    return false;
 }
 
-/* Lookups and iterations: the key is looked at, then r runs. */
-static void ask(struct dict_request *r)
+/* Lookups and iterations: the key is looked at, then r runs. true as run() has it. */
+static bool ask_path(struct dict_request *r)
 {
     const char *fault = dict_key(r->name, r->user, &r->key);
 
     if (fault == NULL && r->kind == REQUEST_ITERATE && span_has_byte(r->name, '\0'))
         fault = "the path has a NUL byte, which no row can have";
-    if (fault != NULL)
-        answer_reason(r, REPLY_PERMANENT, fault, SPAN(""));
-    else
-        run_or_park(r);
+    if (fault == NULL)
+        return run_or_park(r);
+    answer_reason(r, REPLY_PERMANENT, fault, SPAN(""));
+    return false;
+}
+
+static void go_to_next_path(struct dict_request *r)
+{
+    do {
+        r->name = dict_next_path(&r->more);
+        r->arrived_at_ms = clock_now_ms();
+        r->was_behind_write = false;
+    } while (ask_path(r));
+}
+
+static void ask(struct dict_request *r)
+{
+    if (ask_path(r))
+        go_to_next_path(r);
 }
 
 static struct span user_of(const struct dict_session *s, const struct dict_line *line, size_t field)

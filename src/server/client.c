@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 enum {
-    SCRATCH_BYTES = 64 * 1024,
-    READS_PER_WAKEUP = 4,       /* then others have their turn */
-    SPARE_OUT_BYTES_MAX = 4096, /* a larger buffer is given back at once */
+    SCRATCH_BYTES = 16 * 1024,
+    READS_PER_WAKEUP = 4,        /* then others have their turn, */
+    OUT_BYTES_PER_WAKEUP = 4096, /* and so they have after so much that was known at once */
+    SPARE_OUT_BYTES_MAX = 4096,  /* a larger buffer is given back at once */
 };
 
 static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words and hang up */
@@ -246,8 +247,10 @@ static void count_unread(struct client *c, size_t n)
 /* Reads what is there and the session has room for. false: the connection is broken. */
 static bool read_requests(struct client *c)
 {
+    const size_t out_end = c->out.len + OUT_BYTES_PER_WAKEUP;
+
     out_take(c);
-    for (int i = 0; i < READS_PER_WAKEUP && is_read(c); i++) {
+    for (int i = 0; i < READS_PER_WAKEUP && c->out.len < out_end && is_read(c); i++) {
         ssize_t n = recv(c->io.fd, c->world->scratch, read_room(c), 0);
 
         if (n == -1)

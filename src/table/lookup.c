@@ -14,12 +14,13 @@
 enum {
     SHARED_SLOTS = 1024,        /* a chain each: lookups under way are some thousands at most */
     USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
+    KEPT_BYTES_MAX = 4096,      /* of an answer; a larger one goes when the loop goes on */
 };
 
 /* A caller's wait. */
 struct table_op {
     struct table *table;                /* a reference */
-    struct fetch *fetch;                /* NULL: it has its answer */
+    struct fetch *fetch;                /* NULL: it has its answer, or is being told */
     struct table_op *next, **prev_next; /* in the fetch's list */
     enum reply_source source;           /* of the answer, unless that is a stale one */
     table_done_fn *done;
@@ -49,11 +50,11 @@ static void list_remove(struct op_list *list, struct table_op *op)
         list->last = op->prev_next;
 }
 
-static struct table_op *op_new(struct table *table)
+static struct table_op *op_new(struct table *table, struct buf *notes)
 {
     struct table_op *op = xmalloc(sizeof(*op));
 
-    *op = (struct table_op){.table = table_ref(table)};
+    *op = (struct table_op){.table = table_ref(table), .notes = notes};
     return op;
 }
 
@@ -63,8 +64,20 @@ static void op_free(struct table_op *op)
     free(op);
 }
 
+static void let_known_go(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    struct table *t = w->data;
+
+    (void)loop;
+    (void)revents;
+    free(t->known_bytes);
+    t->known_bytes = NULL;
+}
+
 void lookup_init(struct table *t)
 {
+    ev_prepare_init(&t->let_known_go, let_known_go);
+    t->let_known_go.data = t;
     if (t->shares) {
         t->shared = xcalloc(SHARED_SLOTS, sizeof(*t->shared));
         hash_key_init_random(&t->shared_key);
@@ -73,6 +86,7 @@ void lookup_init(struct table *t)
 
 void lookup_deinit(struct table *t)
 {
+    ev_clear_pending(t->env.loop, &t->let_known_go);
     free(t->known_bytes);
     free(t->shared);
 }
@@ -99,18 +113,39 @@ static struct span append(char **to, struct span bytes)
     return copy;
 }
 
+/* Most often both values are the same bytes, which are copied once. */
+static bool is_one_value(const struct reply *reply)
+{
+    return reply->map_value.ptr == reply->dict_value.ptr &&
+           reply->map_value.len == reply->dict_value.len;
+}
+
+static size_t reply_bytes(const struct reply *reply)
+{
+    return reply->map_value.len + (is_one_value(reply) ? 0 : reply->dict_value.len) +
+           reply->reason.len;
+}
+
 /* reply with its bytes in *memory, which replaces what was there before. */
 static struct reply keep(char **memory, const struct reply *reply)
 {
     struct reply kept = *reply;
-    char *bytes = xmalloc(reply->map_value.len + reply->dict_value.len + reply->reason.len);
+    char *bytes = xmalloc(reply_bytes(reply));
 
     free(*memory);
     *memory = bytes;
     kept.map_value = append(&bytes, reply->map_value);
-    kept.dict_value = append(&bytes, reply->dict_value);
+    kept.dict_value = is_one_value(reply) ? kept.map_value : append(&bytes, reply->dict_value);
     kept.reason = append(&bytes, reply->reason);
     return kept;
+}
+
+/* An answer that is given at once, for as long as table_lookup() promises. */
+static struct reply keep_known(struct table *t, const struct reply *reply)
+{
+    if (reply_bytes(reply) > KEPT_BYTES_MAX && !ev_is_pending(&t->let_known_go))
+        ev_feed_event(t->env.loop, &t->let_known_go, EV_CUSTOM);
+    return keep(&t->known_bytes, reply);
 }
 
 /* What tells one key from another, whoever asks: the same bytes mean the same answer. */
@@ -242,8 +277,8 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
 /* start() has not returned yet: whoever asked gets the answer instead of op. */
 static void tell(const struct fetch *fetch, struct table_op *op, const struct reply *reply)
 {
-    if (fetch->known != NULL) {
-        *fetch->known = keep(&op->table->known_bytes, reply);
+    if (fetch->at_once != NULL) {
+        *fetch->at_once = keep_known(op->table, reply);
         return;
     }
     op->done(op->arg, reply);
@@ -311,23 +346,23 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
     return fetch;
 }
 
-/* Ends in op, which waits, or in NULL and *known. */
-static struct table_op *ask_anew(struct table_op *op, const struct table_key *key,
-                                 struct span identity, struct reply *known)
+/* Here and below: an op that waits, or NULL and *known. notes as in struct table_op. */
+static struct table_op *ask_anew(struct table *t, const struct table_key *key, struct span identity,
+                                 struct buf *notes, struct reply *known)
 {
-    struct table *t = op->table;
     struct fetch *fetch = fetch_new(t, key, identity);
+    struct table_op *op = op_new(t, notes);
 
     t->memory->counters.fetches++;
-    fetch->notes = op->notes;
-    fetch->known = known;
+    fetch->notes = notes;
+    fetch->at_once = known;
     op_join(op, fetch, t->memory->cache == NULL ? REPLY_NO_CACHE : REPLY_ABSENT);
     t->ops->start(fetch);
     if (op->fetch == NULL) {
         op_free(op);
         return NULL;
     }
-    fetch->known = NULL;
+    fetch->at_once = NULL;
     return op;
 }
 
@@ -335,10 +370,11 @@ static struct table_op *ask(struct table *t, const struct table_key *key, struct
                             struct reply *known)
 {
     struct fetch *fetch = find_shared(t, identity);
-    struct table_op *op = op_new(t);
+    struct table_op *op;
 
     if (fetch == NULL)
-        return ask_anew(op, key, identity, known);
+        return ask_anew(t, key, identity, NULL, known);
+    op = op_new(t, NULL);
     t->memory->counters.joined++;
     op_join(op, fetch, REPLY_JOINED);
     return op;
@@ -354,7 +390,7 @@ static void read_held(struct table *t, const struct change *held, struct reply *
     if (held->kind == CHANGE_SET)
         t->ops->read_back(t, held->value, &scratch, reply);
     reply->source = REPLY_HELD;
-    *reply = keep(&t->known_bytes, reply);
+    *reply = keep_known(t, reply);
     buf_deinit(&scratch);
 }
 
@@ -423,13 +459,10 @@ struct table_op *table_explain(struct table *t, const struct table_key *key, str
 
     t->memory->counters.lookups++;
     explain_known(t, key, identity, held, notes);
-    if (is_settled(t, key, held, known)) {
+    if (is_settled(t, key, held, known))
         t->memory->counters.answers[known->status]++;
-    } else {
-        op = op_new(t);
-        op->notes = notes;
-        op = ask_anew(op, key, identity, known);
-    }
+    else
+        op = ask_anew(t, key, identity, notes, known);
     free(bytes);
     return op;
 }

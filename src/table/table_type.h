@@ -52,7 +52,8 @@ struct table {
     struct fetch **shared;
     struct hash_key shared_key;
     uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
-    char *known_bytes; /* of the last answer that was known at once and is not the cache's */
+    char *known_bytes;       /* of the last answer that was given at once and is not the cache's */
+    ev_prepare let_known_go; /* never started, only fed: when they are many */
 };
 
 /* One question to a type: who waits for its answer is lookup.c's business. A type's struct begins
@@ -66,8 +67,8 @@ struct fetch {
     struct fetch *next_shared;
     struct buf *notes; /* of an explanation, borrowed while somebody waits for it; or NULL */
     uint64_t generation;
-    struct reply *known; /* while start() has not returned: for an answer that does not wait */
-    bool is_finished;    /* the answer is being told: nothing left to cancel */
+    struct reply *at_once; /* while start() has not returned: for an answer that does not wait */
+    bool is_finished;      /* the answer is being told: nothing left to cancel */
 };
 
 /* One transaction on its way to a type. A type's struct begins with this one. */
@@ -113,7 +114,7 @@ struct table_ops {
     void (*inherit)(struct table *next, struct table *previous);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
-    /* Ends in one fetch_finish(), now or later. */
+    /* Ends in one fetch_finish(), now or later; until it returns it ends no other. */
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
 
