@@ -74,6 +74,8 @@ class WriteBehind(Write):
                     commit, lookup = client.write(("set", "shared/k", "new")), client.lookup("shared/k")
                 self.check_payload(client.wait(lookup), "Onew")
                 self.check_payload(client.wait(commit), "O")
+                self.check_payload(client.change(("set", "shared/k", '"n\\u00e9w"')), "O")
+                self.check_payload(client.wait(client.lookup("shared/k")), "On\u00e9w")
 
     def test_bad_values_are_refused_at_once(self):
         podop = self.start(write_behind="1h")

@@ -455,6 +455,40 @@ static void test_dict_known_at_once(void **state)
     }
 }
 
+static uintptr_t stack_low, stack_high;
+
+static bool at_once_where(struct span key, struct reply *reply)
+{
+    const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    stack_low = here < stack_low ? here : stack_low;
+    stack_high = here > stack_high ? here : stack_high;
+    return at_once(key, reply);
+}
+
+/* What is answered at once while others are parked behind it is a loop, not a chain of calls. */
+static void test_dict_known_at_once_does_not_nest(void **state)
+{
+    enum { ITERATIONS = 63, PATHS = 15, STACK_BYTES_MAX = 16384 };
+    struct fake_peer peer;
+
+    (void)state;
+    meta.answers_at_once = at_once_where;
+    open_peer(&peer, HELLO_22 "B1\nS1\tshared/now\tx\nC1\n");
+    for (int i = 0; i < ITERATIONS; i++) {
+        tell(&peer, "I16\t0");
+        for (int j = 0; j < PATHS - 1; j++)
+            tell(&peer, "\tshared/now");
+        tell(&peer, "\n");
+    }
+    stack_low = UINTPTR_MAX;
+    stack_high = 0;
+    end_all(OLDEST_FIRST);
+    assert_int_equal(owed(&peer), 0);
+    assert_in_range(stack_high - stack_low, 0, STACK_BYTES_MAX);
+    fake_peer_close(&peer);
+}
+
 static void test_dict_iteration(void **state)
 {
     static const struct {
@@ -1091,6 +1125,7 @@ int main(void)
         WITH_TABLE(test_dict_in_order_without_ids),
         WITH_TABLE(test_dict_overtaking_with_ids),
         WITH_TABLE(test_dict_known_at_once),
+        WITH_TABLE(test_dict_known_at_once_does_not_nest),
         WITH_TABLE(test_dict_iteration),
         WITH_TABLE(test_dict_iteration_options),
         WITH_TABLE(test_dict_exact_key),

@@ -52,11 +52,14 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct table *open_table(const char *type, const char *param)
+static const struct table_config plain = {
+    .timeout_ms = 600000, .connect_timeout_ms = 5000, .max_response = 100000};
+
+static struct table *open_table(const struct table_config *config, const char *type,
+                                const char *param)
 {
     const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
-    struct table_config wanted = {
-        .timeout_ms = 600000, .connect_timeout_ms = 5000, .max_response = 100000};
+    struct table_config wanted = *config;
     static char name[] = "users";
     struct error err = {0};
     struct table *t;
@@ -72,12 +75,17 @@ static struct table *open_table(const char *type, const char *param)
     return t;
 }
 
-static struct table *open_url(void)
+static struct table *open_url_with(const struct table_config *config)
 {
     char param[100];
 
     snprintf(param, sizeof(param), "%s/§", backend.base);
-    return open_table("url", param);
+    return open_table(config, "url", param);
+}
+
+static struct table *open_url(void)
+{
+    return open_url_with(&plain);
 }
 
 static struct table *open_json(const char *content)
@@ -86,7 +94,7 @@ static struct table *open_json(const char *content)
     struct table *t;
 
     fake_file_open(&file, span_of(content));
-    t = open_table("json", file.path);
+    t = open_table(&plain, "json", file.path);
     fake_file_close(&file);
     return t;
 }
@@ -431,6 +439,79 @@ static void test_iterate_url_values(void **state)
     table_unref(&t);
 }
 
+/* Values that the cache or a pattern answers at once, alone and among others. */
+static void test_iterate_url_known_values(void **state)
+{
+    static const struct backend_script script[] = {
+        {"/a/",
+         TEXT("HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n"
+              "[\"x\",\"skipped\",\"gone\",\"y\"]\n"),
+         false},
+        {"/a/x", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\"1\""), false},
+        {"/a/gone", TEXT("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"), false},
+        {"/a/y", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"), false},
+    };
+    static const struct table_key path = {.key = TEXT("a/")};
+    struct table_config config = plain;
+    char pattern[] = "a/skip*", *patterns[] = {pattern};
+    struct walker w = {0};
+    struct table *t;
+
+    (void)state;
+    config.skip = (struct string_list){patterns, 1};
+    config.cache = (struct cache_config){600000, 600000, 0, 10, 10000};
+    t = open_url_with(&config);
+    backend.script = script;
+    backend.script_count = ARRAY_LEN(script);
+    walk(&w, t, &path, &(struct iterate_options){0});
+    assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
+    assert_int_equal(backend.requests, 4); /* the list, and all but the skipped one */
+    walk(&w, t, &path, &(struct iterate_options){0});
+    assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
+    assert_int_equal(backend.requests, 5); /* the list */
+    walk(&w, t, &path, &(struct iterate_options){.max_rows = 1});
+    assert_walked(&w, REPLY_FOUND, "x=1;");
+    w.pauses_after = 1;
+    walk(&w, t, &path, &(struct iterate_options){0});
+    WAIT_UNTIL(w.count == 1);
+    for (int i = 0; i < 20; i++)
+        ev_run(loop, EVRUN_NOWAIT);
+    assert_int_equal(w.count, 1);
+    table_iteration_resume(w.it);
+    assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
+    w.pauses_after = 0;
+    table_drop(t, &(struct table_key){.key = SPAN("a/x")}); /* so that it comes last */
+    walk(&w, t, &path, &(struct iterate_options){0});
+    assert_walked(&w, REPLY_FOUND, "y=2;x=1;");
+    table_unref(&t);
+}
+
+/* One name is too long to be asked for, which is known at once: then the list is not whole. */
+static void test_iterate_url_value_fails_at_once(void **state)
+{
+    enum { NAME_BYTES = 90000 }; /* three times as many in a URL */
+    struct backend_script script;
+    struct buf body, wire;
+    struct table *t = open_url();
+    struct walker w = {0};
+
+    (void)state;
+    buf_init(&body, SIZE_MAX);
+    buf_add(&body, SPAN("[\""));
+    memset(buf_reserve(&body, NAME_BYTES), '@', NAME_BYTES);
+    body.len += NAME_BYTES;
+    buf_add(&body, SPAN("\"]"));
+    script_answer(&script, &wire, "200 OK", buf_span(&body));
+    backend.script = &script;
+    backend.script_count = 1;
+    walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
+    assert_walked(&w, REPLY_PERMANENT, "");
+    assert_int_equal(backend.requests, 1);
+    buf_deinit(&body);
+    buf_deinit(&wire);
+    table_unref(&t);
+}
+
 static void test_iterate_url_paused(void **state)
 {
     struct table *t = open_url();
@@ -460,11 +541,17 @@ static void test_iterate_url_paused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BACKEND(test_iterate_json),           WITH_BACKEND(test_iterate_json_paused),
-        WITH_BACKEND(test_iterate_cancel),         WITH_BACKEND(test_iterate_url_answers),
-        WITH_BACKEND(test_iterate_url_broken_off), WITH_BACKEND(test_iterate_url_in_pieces),
-        WITH_BACKEND(test_iterate_url_no_values),  WITH_BACKEND(test_iterate_url_values),
+        WITH_BACKEND(test_iterate_json),
+        WITH_BACKEND(test_iterate_json_paused),
+        WITH_BACKEND(test_iterate_cancel),
+        WITH_BACKEND(test_iterate_url_answers),
+        WITH_BACKEND(test_iterate_url_broken_off),
+        WITH_BACKEND(test_iterate_url_in_pieces),
+        WITH_BACKEND(test_iterate_url_no_values),
+        WITH_BACKEND(test_iterate_url_values),
         WITH_BACKEND(test_iterate_url_paused),
+        WITH_BACKEND(test_iterate_url_known_values),
+        WITH_BACKEND(test_iterate_url_value_fails_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

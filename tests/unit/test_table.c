@@ -219,6 +219,29 @@ static void test_table_known_at_once(void **state)
     assert_int_equal(fake.cancelled, 0);
 }
 
+/* A large one is not kept for longer than its reader may look at it. */
+static void test_table_known_at_once_is_let_go(void **state)
+{
+    enum { SMALL_BYTES = 100, LARGE_BYTES = 100000 };
+    char *bytes = xmalloc(LARGE_BYTES);
+    struct reply known;
+
+    (void)state;
+    memset(bytes, 'x', LARGE_BYTES);
+    memcpy(bytes, "now", 3);
+    for (size_t len = SMALL_BYTES; len <= LARGE_BYTES; len += LARGE_BYTES - SMALL_BYTES) {
+        const struct span key = {bytes, len};
+
+        assert_null(table_lookup(fake.table, &(struct table_key){.key = key}, &known));
+        assert_true(span_equal(known.dict_value, key));
+        assert_ptr_equal(known.dict_value.ptr, known.map_value.ptr); /* copied once */
+        run();
+        assert_true((fake.table->known_bytes == NULL) == (len == LARGE_BYTES));
+    }
+    assert_null(table_lookup(fake.table, &(struct table_key){.key = {bytes, LARGE_BYTES}}, &known));
+    free(bytes); /* and the table goes before the loop comes to it */
+}
+
 static void test_table_hands_down_key_and_deadline(void **state)
 {
     static const struct table_key keys[] = {
@@ -791,6 +814,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH(test_table_answers_once, setup_plain),
         WITH(test_table_known_at_once, setup_plain),
+        WITH(test_table_known_at_once_is_let_go, setup_plain),
         WITH(test_table_hands_down_key_and_deadline, setup_plain),
         WITH(test_table_cancel_before_the_answer, setup_plain),
         WITH(test_table_cancel_another_from_done, setup_plain),
