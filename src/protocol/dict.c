@@ -278,12 +278,9 @@ static void answer_reason(struct dict_request *r, enum reply_status status, cons
     answer(r, &(struct reply){.status = status, .reason = {text, (size_t)len}});
 }
 
-/* The end of r in the loop: answers, begins what waited for it, and lets the client know. */
-static void finish(struct dict_request *r, const struct reply *reply)
+/* Something has ended in the loop: begins what waited for it, and lets the client know. */
+static void go_on(struct dict_session *s)
 {
-    struct dict_session *s = r->session;
-
-    answer(r, reply);
     run_parked(s);
     s->io.wake(s->io.wake_arg);
 }
@@ -328,22 +325,15 @@ static bool take_lookup(struct dict_request *r, const struct reply *reply)
     return false;
 }
 
-/* Something of r has ended in the loop: begins what is next, and lets the client know. */
-static void go_on(struct dict_session *s, struct dict_request *r, bool is_next_due)
-{
-    if (is_next_due)
-        go_to_next_path(r);
-    run_parked(s);
-    s->io.wake(s->io.wake_arg);
-}
-
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    go_on(s, r, take_lookup(r, reply));
+    if (take_lookup(r, reply))
+        go_to_next_path(r);
+    go_on(s);
 }
 
 /* true: it was answered at once, and the next path is due. */
@@ -361,12 +351,14 @@ static bool look_up(struct dict_request *r)
 static void iteration_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
+    struct dict_session *s = r->session;
 
     r->iteration = NULL;
-    if (reply->status != REPLY_FOUND || r->more.len == 0)
-        finish(r, reply);
+    if (reply->status == REPLY_FOUND && r->more.len > 0)
+        go_to_next_path(r);
     else
-        go_on(r->session, r, true);
+        answer(r, reply);
+    go_on(s);
 }
 
 static void commit_done(void *arg, const struct reply *reply)
@@ -374,11 +366,11 @@ static void commit_done(void *arg, const struct reply *reply)
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
 
+    answer(r, reply); /* that of an orphan is only logged */
     if (!s->is_orphan) {
-        finish(r, reply);
+        go_on(s);
         return;
     }
-    answer(r, reply); /* to nobody: it is only logged */
     run_parked(s);
     if (s->first == NULL)
         session_free(s);

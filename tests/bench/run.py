@@ -340,7 +340,7 @@ class Report:
         a = [run[field] for run in self.runs[ours]]
         b = [run[field] for run in self.runs[theirs]]
         each = [x / y for x, y in zip(a, b)]
-        self.row(what, statistics.median(a) / statistics.median(b), min(each), max(each), **more)
+        self.row(what, statistics.median(each), min(each), max(each), **more)
 
     def all_ratios(self):
         for protocol in "socketmap", "dict":
