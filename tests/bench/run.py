@@ -3,6 +3,7 @@
 behind it. Called by scripts/bench; README.md beside this file has the method."""
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 GROUPS = ("hits", "misses", "slow", "latency", "reload", "instructions", "memory", "start")
 KEYS = 10000
+HIT_PAIRS = 3
 # The cores of podop, the memory server or wrk; of nginx; of the load generator.
 LAYOUTS = {"two": (0, 1, 1), "one": (0, 0, 0), "apart": (0, 1, 0)}
 SHAPES = {"16": (16, 1), "64": (64, 1), "256": (256, 1), "16x16": (16, 16)}
@@ -153,13 +155,13 @@ class Bench:
         return json.loads(done.stdout)
 
     def lookups(self, server, table, connections, in_flight=1, protocol="socketmap", layout="two",
-                prefix="/k/"):
+                prefix="/k/", duration=None):
         core, nginx_core, load_core = LAYOUTS[layout]
         self.pin(server, core)
         self.pin("nginx", nginx_core)
         return self.load(server, table, "--protocol", protocol, "--connections", str(connections),
                          "--in-flight", str(in_flight), "--warm-up", "0.2",
-                         "--duration", str(self.options.duration), core=load_core,
+                         "--duration", str(duration or self.options.duration), core=load_core,
                          prefix=prefix)
 
     def wrk(self, connections, layout="two", path="/k/user000001%40bench.example"):
@@ -188,11 +190,14 @@ class Bench:
             print(f"  {name}: {100 * result['bad_share']:.2f} % wrong", file=sys.stderr)
 
     def round_hits(self):
-        for protocol in "socketmap", "dict":
-            for shape, (connections, in_flight) in SHAPES.items():
+        """Short runs in turn: they differ by less than the machine does from second to second."""
+        for protocol, (shape, (connections, in_flight)) in itertools.product(
+                ("socketmap", "dict"), SHAPES.items()):
+            for _ in range(HIT_PAIRS):
                 for server, table in ("memory", "x"), ("podop", "hit"):
                     self.keep(f"{protocol} {shape} {server}",
-                              self.lookups(server, table, connections, in_flight, protocol))
+                              self.lookups(server, table, connections, in_flight, protocol,
+                                           duration=self.options.duration / 2))
 
     def round_misses(self):
         for layout in "two", "one":
@@ -243,6 +248,13 @@ class Bench:
                 self.stop("reload")
         result["reloads"] = len(re.findall(r"event=reload", log.read_text(encoding="utf-8")))
         self.keep("reload", result)
+
+    def round_start(self):
+        command = self.podop_command("start", 64)
+        for _ in range(3):
+            out = subprocess.run([self.programs / "start", self.socket_of("start"), "miss", "/k/",
+                                  *command], check=True, stdout=subprocess.PIPE, timeout=60).stdout
+            self.keep("start", json.loads(out))
 
     # What is measured once
 
@@ -311,15 +323,6 @@ class Bench:
             "burst_peak_kb": {n: peak[n]["dirty"] - begin[n]["dirty"] for n in peak},
             "burst_after_kb": {n: after[n]["dirty"] - begin[n]["dirty"] for n in after},
         }
-
-    def first_answer(self):
-        command = self.podop_command("start", 64)
-        took = []
-        for _ in range(9):
-            out = subprocess.run([self.programs / "start", self.socket_of("start"), "miss", "/k/",
-                                  *command], check=True, stdout=subprocess.PIPE, timeout=60).stdout
-            took.append(json.loads(out)["ms"])
-        return {"median": statistics.median(took), "least": min(took), "most": max(took)}
 
 
 class Report:
@@ -402,6 +405,12 @@ class Report:
         self.row("the same without reload", statistics.median(quiet), min(quiet), max(quiet),
                  unit="ms")
 
+    def start(self):
+        took = [run["ms"] for run in self.runs.get("start", [])]
+        if took:
+            self.row("start to first answer", statistics.median(took), min(took), max(took),
+                     need=15, goal=8, at_most=True, unit="ms")
+
     def wrong(self):
         shares = [run.get("bad_share", 0) for runs in self.runs.values() for run in runs]
         if shares:
@@ -432,11 +441,6 @@ class Report:
                 self.single(f"the same, {POOL_IDLE_SECONDS * 1.5:.0f} s later (pool idle timeout "
                             f"{POOL_IDLE_SECONDS} s)", memory["burst_after_kb"][name] / 1024,
                             need=4, goal=2, at_most=True, unit="MB")
-        start = singles.get("start")
-        if start:
-            self.row("start to first answer", start["median"], start["least"], start["most"],
-                     need=15, goal=8, at_most=True, unit="ms")
-
     def print(self):
         def number(value, sign=""):
             return "" if value is None else sign + f"{value:.4g}"
@@ -486,8 +490,7 @@ def measure(bench, options):
         for group in options.only:
             if hasattr(bench, f"round_{group}"):
                 getattr(bench, f"round_{group}")()
-    for group, take in (("instructions", bench.instructions), ("memory", bench.memory),
-                        ("start", bench.first_answer)):
+    for group, take in (("instructions", bench.instructions), ("memory", bench.memory)):
         if group in options.only:
             print(group, file=sys.stderr)
             singles[group] = take()
@@ -509,6 +512,7 @@ def main():
     report = Report(bench.runs)
     report.all_ratios()
     report.reload()
+    report.start()
     report.wrong()
     report.once(singles)
     report.print()
