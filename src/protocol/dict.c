@@ -525,8 +525,8 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     return true;
 }
 
-/* The short way of a lookup that waits for nothing: an answer that is known at once needs no
- * request. false: it has to take the long one. */
+/* The short way of a lookup that waits for nothing and shows in no log: an answer that is known at
+ * once needs no request. false: it has to take the long one. */
 static bool look_up_alone(struct dict_session *s, struct span name, struct span user)
 {
     struct table *table = table_of(s);
