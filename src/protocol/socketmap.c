@@ -20,8 +20,8 @@ enum {
 struct socketmap_session {
     struct session_io io;
     struct owed_queue owed;
-    struct table *table;   /* that was asked last, or NULL; borrowed, under this serial of the */
-    uint64_t table_serial; /* service */
+    struct table *table; /* the last that was asked; borrowed, under this serial of the service */
+    uint64_t table_serial;
 };
 
 /* What was asked, as the log shows it. */

@@ -171,8 +171,8 @@ class Bench:
         before_us = schedstat_us(nginx)
         seconds = max(1, round(self.options.duration))
         text = subprocess.run(
-            ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
-             f"http://127.0.0.1:{self.port}{path}"],
+            ["taskset", "-c", str(core), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+             "--latency", f"http://127.0.0.1:{self.port}{path}"],
             check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
         units = {"us": 1, "ms": 1e3, "s": 1e6}
         quantiles = {share: float(number) * units[unit]
@@ -441,6 +441,7 @@ class Report:
                 self.single(f"the same, {POOL_IDLE_SECONDS * 1.5:.0f} s later (pool idle timeout "
                             f"{POOL_IDLE_SECONDS} s)", memory["burst_after_kb"][name] / 1024,
                             need=4, goal=2, at_most=True, unit="MB")
+
     def print(self):
         def number(value, sign=""):
             return "" if value is None else sign + f"{value:.4g}"

@@ -1,6 +1,9 @@
 """Many lookups, many clients, clients that do not read: order kept, nothing grows."""
 
+import fcntl
 import random
+import re
+import signal
 import threading
 
 import harness
@@ -175,6 +178,29 @@ class ManyClients(Case):
                     self.check_answer(got, f"OK k{turn}.{number}")
                     right += 1
         self.assertGreater(right, 0)
+
+    def test_known_answers_give_way_to_others(self):
+        """Who sends many requests that are answered at once is not served to the end while others wait."""
+        podop = self.serve(url_table(self.backend(), skip=["known*"]), args=("-v",))
+        fcntl.fcntl(podop.process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)  # or podop leaves lines of its log out
+        first, greedy, last = clients = [self.client() for _ in range(3)]
+        for client in clients:
+            self.check_payload(client.ask("t", "known"), "NOTFOUND ")
+        podop.signal(signal.SIGSTOP)
+        harness.wait_until(lambda: podop.status_field("State")[0] == "T", "podop stands still")
+        first.request("t", "known")
+        greedy.send(b"".join(netstring("t known") for _ in range(4_000)))
+        last.request("t", "known")
+        podop.signal(signal.SIGCONT)
+        for client, answers in (first, 1), (greedy, 4_000), (last, 1):
+            for _ in range(answers):
+                self.check_payload(client.read(), "NOTFOUND ")
+        podop.stop()
+        order = re.findall(r" event=lookup conn=(\d+) ", "\n".join(podop.log))[len(clients):]
+        self.assertEqual(len(order), 4_002)
+        end = len(order) - 1 - order[::-1].index("2")
+        self.assertLess(order.index("1"), end)
+        self.assertLess(order.index("3"), end)
 
     def test_out_of_descriptors(self):
         """Clients beyond the limit wait in the backlog, as the others leave they are served."""
