@@ -92,7 +92,7 @@ struct http_request {
     const char *method; /* NULL: GET. Anything else is a write: sent once at most, so always on a
                          * connection of its own, for a kept one might fail without a word */
     const char *target; /* path and query, as they go onto the wire; copied */
-    uint64_t deadline_at_ms;
+    uint64_t deadline_at_ms;                     /* of service_now_ms() */
     struct span body;                            /* of a write, JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
     http_data_fn *data;   /* NULL: the whole body comes with done. Else it streams: the deadline is

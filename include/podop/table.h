@@ -52,6 +52,7 @@ void table_follow(struct table *table, const struct table *previous);
 void table_flush(struct table *table);
 struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
+uint64_t table_now_ms(const struct table *table); /* service_now_ms(), the clock of its deadlines */
 
 /* Looks key up; key is copied. What is known without waiting comes at once: NULL, and *known is the
  * answer, borrowed until any table is called again or the loop goes on. Otherwise an op, and

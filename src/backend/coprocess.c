@@ -5,6 +5,7 @@
 
 #include "podop/buf.h"
 #include "podop/clock.h"
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <ev.h>
@@ -54,7 +55,8 @@ struct coprocess {
     bool is_closed; /* its input has reached its end */
     struct spawned process;
     ev_io exit, read, write, hear;
-    ev_timer timer; /* RUNNING and let go of, ENDING: until it is killed. PAUSED: until it starts */
+    struct deadline
+        deadline; /* RUNNING and let go of, ENDING: until it is killed. PAUSED: until it starts */
     uint64_t started_at_ms;
     uint32_t pause_ms; /* the next one */
     struct buf in;
@@ -76,13 +78,14 @@ struct coprocesses *coprocesses_new(struct ev_loop *loop, struct log *log)
     struct coprocesses *owner = xcalloc(1, sizeof(*owner));
 
     owner->loop = loop;
+    service_clock_hold(loop);
     owner->log = log;
     return owner;
 }
 
 static void free_now(struct coprocess *c)
 {
-    ev_timer_stop(c->owner->loop, &c->timer);
+    deadline_stop(&c->deadline);
     *c->prev_next = c->next;
     if (c->next != NULL)
         c->next->prev_next = c->prev_next;
@@ -94,8 +97,7 @@ static void free_now(struct coprocess *c)
 
 static void arm(struct coprocess *c, uint32_t ms)
 {
-    c->timer.repeat = ms / 1000.0;
-    ev_timer_again(c->owner->loop, &c->timer);
+    deadline_start_in(&c->deadline, c->owner->loop, ms);
 }
 
 static void close_input(struct coprocess *c)
@@ -155,7 +157,7 @@ static void kill_for(struct coprocess *c, const char *reason)
 {
     end_service(c);
     spawn_kill(&c->process);
-    ev_timer_stop(c->owner->loop, &c->timer);
+    deadline_stop(&c->deadline);
     tell_death(c, reason); /* last: what hears it may let go of c */
 }
 
@@ -335,12 +337,10 @@ static void on_write(struct ev_loop *loop, ev_io *w, int revents)
         buf_deinit(&c->out);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_deadline(void *arg)
 {
-    struct coprocess *c = w->data;
+    struct coprocess *c = arg;
 
-    (void)revents;
-    ev_timer_stop(loop, w);
     if (c->phase == PHASE_PAUSED) {
         coprocess_start(c);
         return;
@@ -374,8 +374,8 @@ struct coprocess *coprocess_new(struct coprocesses *owner, const struct coproces
     ev_init(&c->read, on_read);
     ev_init(&c->write, on_write);
     ev_init(&c->hear, on_hear);
-    ev_init(&c->timer, on_timer);
-    c->exit.data = c->read.data = c->write.data = c->hear.data = c->timer.data = c;
+    deadline_init(&c->deadline, on_deadline, c);
+    c->exit.data = c->read.data = c->write.data = c->hear.data = c;
     return c;
 }
 
@@ -514,5 +514,6 @@ void coprocesses_free(struct coprocesses **powner)
         close_all(c);
         free_now(c);
     }
+    service_clock_release(owner->loop);
     free(owner);
 }

@@ -8,6 +8,7 @@
 
 #include "http_private.h"
 
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <arpa/inet.h>
@@ -236,6 +237,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     }
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
+    service_clock_hold(loop);
     hash_key_init_random(&http->tls_key);
     http_kept_open(http);
     http->pool = *pool;
@@ -263,6 +265,7 @@ void http_free(struct http **phttp)
     *phttp = NULL;
     http_kept_close(http);
     http_connect_close(http);
+    service_clock_release(http->loop);
     free(http);
     curl_global_cleanup();
 }

@@ -6,7 +6,7 @@
 #include "http_exchange.h"
 #include "http_private.h"
 
-#include "podop/clock.h"
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct http_call {
     http_done_fn *done;
     void *arg;
     uint64_t started_at_ms, sent_at_ms;
-    ev_timer deadline;
+    struct deadline deadline;
     struct buf request; /* may hold secrets */
     struct buf body;    /* what of it is wanted, and not used yet */
     size_t discarded;
@@ -30,7 +30,7 @@ struct http_call {
     bool is_write;
     http_data_fn *data;        /* NULL: no stream */
     ev_prepare offer;          /* never started, only fed: what has come is offered to data */
-    ev_tstamp patience;        /* of a stream, for each further part */
+    uint32_t patience_ms;      /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* NULL: always */
     enum http_outcome unsent;  /* why it ends, as long as nothing was sent */
     bool is_streaming;         /* a 200's body has begun */
@@ -109,7 +109,7 @@ static void enqueue(struct http_call *call)
 
 static void send_now(struct http_call *call)
 {
-    call->sent_at_ms = clock_coarse_ms();
+    call->sent_at_ms = service_now_ms(call->site->http->loop);
     call->is_in_flight = true;
     call->lane->in_flight++;
     call->site->http->in_flight++;
@@ -126,7 +126,7 @@ static void send_waiting(struct http *http, struct http_lane *lane)
             send_now(call);
         } else {
             call->unsent = HTTP_UNWANTED;
-            ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+            deadline_end(&call->deadline, http->loop);
         }
     }
 }
@@ -144,7 +144,7 @@ static void detach(struct http_call *call)
 {
     struct http *http = call->site->http;
 
-    ev_timer_stop(http->loop, &call->deadline);
+    deadline_stop(&call->deadline);
     ev_clear_pending(http->loop, &call->offer);
     if (call->prev_next != NULL)
         dequeue(call);
@@ -182,16 +182,16 @@ static void finish(struct http_call *call, const struct http_answer *answer)
 /* When it was sent too late, the server is not to blame. */
 static bool was_queued(const struct http_call *call)
 {
+    const uint64_t now_ms = service_now_ms(call->site->http->loop);
+
     return !call->is_in_flight || (!call->is_streaming && call->sent_at_ms - call->started_at_ms >
-                                                              clock_coarse_ms() - call->sent_at_ms);
+                                                              now_ms - call->sent_at_ms);
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_deadline(void *arg)
 {
-    struct http_call *call = w->data;
+    struct http_call *call = arg;
 
-    (void)loop;
-    (void)revents;
     finish(call, &(struct http_answer){
                      .outcome = call->is_in_flight ? HTTP_TIMED_OUT : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
@@ -211,11 +211,10 @@ static void offer(struct http_call *call)
     used = call->data(call->arg, buf_span(&call->body), &call->is_blocked);
     buf_drop(&call->body, used);
     if (call->is_blocked) {
-        ev_timer_stop(loop, &call->deadline); /* it is not the server that we wait for */
+        deadline_stop(&call->deadline); /* it is not the server that we wait for */
         return;
     }
-    call->deadline.repeat = call->patience;
-    ev_timer_again(loop, &call->deadline);
+    deadline_start_in(&call->deadline, loop, call->patience_ms);
 }
 
 /* What its reader leaves of all that has come is the beginning of what it wants next. */
@@ -326,19 +325,6 @@ void http_go_on(struct http_call *call)
     ev_feed_event(call->site->http->loop, &call->offer, EV_CUSTOM);
 }
 
-static void start_deadline(struct http_call *call, uint64_t deadline_at_ms)
-{
-    struct ev_loop *loop = call->site->http->loop;
-    uint64_t now_ms = call->started_at_ms;
-    uint64_t left_ms = deadline_at_ms > now_ms ? deadline_at_ms - now_ms : 0;
-
-    /* libev counts from when the loop woke up, which may be a while ago. */
-    ev_timer_init(&call->deadline, on_deadline,
-                  (double)left_ms / 1000.0 + (ev_time() - ev_now(loop)), 0.0);
-    call->deadline.data = call;
-    ev_timer_start(loop, &call->deadline);
-}
-
 struct http_call *http_start(struct http_site *site, const struct http_request *request,
                              http_done_fn *done, void *arg)
 {
@@ -350,10 +336,10 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .lane = request->data == NULL ? &site->host->calls : &site->host->streams,
         .done = done,
         .arg = arg,
-        .started_at_ms = clock_coarse_ms(),
+        .started_at_ms = service_now_ms(site->http->loop),
         .is_write = request->method != NULL,
         .data = request->data,
-        .patience = request->patience_ms / 1000.0,
+        .patience_ms = request->patience_ms,
         .is_wanted = request->is_wanted,
         .unsent = HTTP_TIMED_OUT,
         .excerpt_max =
@@ -364,13 +350,14 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     print_request(call, request);
     ev_prepare_init(&call->offer, on_offer);
     call->offer.data = call;
-    start_deadline(call, request->deadline_at_ms);
+    deadline_init(&call->deadline, on_deadline, call);
+    deadline_start(&call->deadline, site->http->loop, request->deadline_at_ms);
     if (call->lane->waiting_count < site->http->pool.max_waiting) {
         enqueue(call);
         send_waiting(site->http, call->lane);
     } else {
         call->unsent = HTTP_CROWDED;
-        ev_feed_event(site->http->loop, &call->deadline, EV_TIMER);
+        deadline_end(&call->deadline, site->http->loop);
     }
     return call;
 }

@@ -12,6 +12,7 @@
 #include "http_private.h"
 #include "http_tls.h"
 
+#include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
@@ -20,10 +21,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* libcurl counts from when it is called, the service clock from when the turn began. */
+enum { CLOCKS_DIFFER_MS = TURN_SLACK_MS };
+
 struct watched {
     struct http *http;
     ev_io io;
 };
+
+static void start(struct http_connection *c, uint64_t left_ms);
+
+/* What libcurl's clock says counts only when podop lost no time since c was begun. */
+static bool is_early_timeout(const struct http_connection *c, CURLcode code, uint64_t *left_ms)
+{
+    const uint64_t now_ms = service_now_ms(c->http->loop);
+
+    *left_ms = c->connected_by_ms > now_ms ? c->connected_by_ms - now_ms : 0;
+    return code == CURLE_OPERATION_TIMEDOUT && *left_ms > CLOCKS_DIFFER_MS;
+}
 
 /* Tells of every connection that is made, or will not be. What is called may start others, or give
  * up any, so the list of libcurl is asked anew each time. */
@@ -35,9 +50,16 @@ static void harvest(struct http *http)
     while ((msg = curl_multi_info_read(http->multi, &left)) != NULL) {
         struct http_connection *c = NULL;
         CURLcode code = msg->data.result;
+        uint64_t left_ms;
 
         curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-        c->connected(c, code); /* msg is gone from here on */
+        if (!is_early_timeout(c, code, &left_ms)) {
+            c->connected(c, code); /* msg is gone from here on */
+            continue;
+        }
+        http_connect_forget(c);
+        c->reason[0] = '\0';
+        start(c, left_ms);
     }
 }
 
@@ -157,6 +179,7 @@ void http_connect_open(struct http *http)
 {
     http->taken_fd = -1;
     ev_init(&http->timer, on_timer_ready);
+    ev_set_priority(&http->timer, PRIORITY_TICKS);
     ev_init(&http->kick, on_kick);
     ev_set_priority(&http->kick, PRIORITY_HTTP);
     http->timer.data = http->kick.data = http;
@@ -177,8 +200,9 @@ void http_connect_close(struct http *http)
     ev_clear_pending(http->loop, &http->kick);
 }
 
-void http_connect_start(struct http_connection *c, const struct http_site *site)
+static void start(struct http_connection *c, uint64_t left_ms)
 {
+    const struct http_site *site = c->connects_for;
     const struct http_host *host = site->host;
     CURL *easy = c->easy = curl_easy_init();
 
@@ -194,7 +218,7 @@ void http_connect_start(struct http_connection *c, const struct http_site *site)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never waits for a resolver's thread */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_RECEIVE_BYTES);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)site->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, c);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
@@ -209,6 +233,13 @@ void http_connect_start(struct http_connection *c, const struct http_site *site)
         curl_easy_setopt(easy, CURLOPT_SHARE, host->sessions);
     http_tls_set(easy, &site->tls);
     curl_multi_add_handle(site->http->multi, easy); /* fails only for a handle misused */
+}
+
+void http_connect_start(struct http_connection *c, const struct http_site *site)
+{
+    c->connects_for = site;
+    c->connected_by_ms = service_now_ms(site->http->loop) + site->connect_timeout_ms;
+    start(c, site->connect_timeout_ms);
 }
 
 void http_connect_forget(struct http_connection *c)

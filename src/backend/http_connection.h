@@ -25,6 +25,8 @@ struct http_connection {
     struct http_host *host;
     struct http_exchange *exchange; /* NULL: it is kept */
     http_connected_fn *connected;
+    const struct http_site *connects_for;  /* while it is made */
+    uint64_t connected_by_ms;              /* of service_now_ms() */
     struct http_connection *older, *newer; /* of those that are kept */
     uint64_t kept_since_ms; /* of clock_coarse_ms(), as the next: libev's hour may be set */
     uint64_t dies_at_ms;    /* it is not used again from then on; 0: always */

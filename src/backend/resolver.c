@@ -14,9 +14,10 @@
  * not like it. What does not fit into 512 bytes comes over TCP. */
 #include "podop/resolver.h"
 
-#include "podop/clock.h"
+#include "podop/deadline.h"
 #include "podop/endpoint.h"
 #include "podop/mem.h"
+#include "podop/priority.h"
 
 #define CARES_NO_DEPRECATED /* c-ares 1.28 and later: what 1.18 has is all that we use */
 #include <ares.h>
@@ -64,7 +65,7 @@ struct resolver_call {
     enum dns_type type;
     resolver_done_fn *done;
     void *arg;
-    ev_timer deadline;
+    struct deadline deadline;
     ev_prepare ready; /* never started, only fed: the answer is there */
     struct resolver_answer answer;
     char *message; /* what answer points to */
@@ -169,7 +170,7 @@ static void detach(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
 
-    ev_timer_stop(r->loop, &call->deadline);
+    deadline_stop(&call->deadline);
     ev_clear_pending(r->loop, &call->ready);
     if (call->prev_next != NULL)
         dequeue(call);
@@ -191,15 +192,15 @@ static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
     call_free(call);
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_deadline(void *arg)
 {
-    struct resolver_call *call = w->data;
+    struct resolver_call *call = arg;
 
     call->answer = (struct resolver_answer){
         .outcome = RESOLVER_TIMED_OUT,
         .reason = "no name server answered within the table's timeout",
     };
-    on_ready(loop, &call->ready, revents);
+    on_ready(call->resolver->loop, &call->ready, EV_CUSTOM);
 }
 
 static struct resolver_answer judge(struct resolver_call *call, int status, struct span message)
@@ -249,7 +250,7 @@ static void on_result(void *arg, int status, int timeouts, unsigned char *bytes,
     call->query = NULL;
     call->message = xmemdup0(bytes, message_len);
     call->answer = judge(call, status, (struct span){call->message, message_len});
-    ev_timer_stop(r->loop, &call->deadline);
+    deadline_stop(&call->deadline);
     ev_feed_event(r->loop, &call->ready, EV_CUSTOM);
 }
 
@@ -284,17 +285,13 @@ struct resolver_call *resolver_start(struct resolver *r, const char *name, enum 
 {
     size_t name_bytes = strlen(name) + 1;
     struct resolver_call *call = xmalloc(sizeof(*call) + name_bytes);
-    uint64_t now_ms = clock_now_ms();
-    uint64_t left_ms = deadline_at_ms > now_ms ? deadline_at_ms - now_ms : 0;
 
     *call = (struct resolver_call){.resolver = r, .type = type, .done = done, .arg = arg};
     memcpy(call->name, name, name_bytes);
     ev_prepare_init(&call->ready, on_ready);
-    /* libev counts from when the loop woke up, which may be a while ago. */
-    ev_timer_init(&call->deadline, on_deadline,
-                  (double)left_ms / 1000.0 + (ev_time() - ev_now(r->loop)), 0.0);
-    call->ready.data = call->deadline.data = call;
-    ev_timer_start(r->loop, &call->deadline);
+    call->ready.data = call;
+    deadline_init(&call->deadline, on_deadline, call);
+    deadline_start(&call->deadline, r->loop, deadline_at_ms);
     if (r->waiting == NULL && has_room(r))
         send_now(call);
     else
@@ -412,12 +409,15 @@ struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *se
     }
     r = xcalloc(1, sizeof(*r));
     r->loop = loop;
+    service_clock_hold(loop);
     r->waiting_last = &r->waiting;
     ev_init(&r->tick, on_tick);
+    ev_set_priority(&r->tick, PRIORITY_TICKS);
     r->tick.repeat = TICK_MS / 1000.0;
     ev_init(&r->kick, on_kick);
     r->tick.data = r->kick.data = r;
     if (open_fitting_channel(r, servers, err) == -1) {
+        service_clock_release(loop);
         free(r);
         ares_library_cleanup();
         return NULL;
@@ -437,6 +437,7 @@ void resolver_free(struct resolver **presolver)
         unwatch(r, &r->sockets);
     ev_timer_stop(r->loop, &r->tick);
     ev_clear_pending(r->loop, &r->kick);
+    service_clock_release(r->loop);
     free(r);
     ares_library_cleanup();
 }

@@ -21,6 +21,8 @@ static const struct column process_lines[] = {
     {"requests", "/requests"},
     {"reloads", "/reloads/done"},
     {"reloads failed", "/reloads/failed"},
+    {"longest turn us", "/loop/longest_us"},
+    {"time lost ms", "/loop/lost_ms"},
     {NULL, NULL},
 };
 
@@ -56,6 +58,12 @@ static const struct column pool_columns[] = {
     {"POOL", "/host"},
     {"IN FLIGHT", "/in_flight"},
     {"WAITING", "/waiting"},
+    {NULL, NULL},
+};
+
+static const struct column turn_columns[] = {
+    {"TURNS OF MS AT MOST", "/ms_at_most"},
+    {"COUNT", "/count"},
     {NULL, NULL},
 };
 
@@ -137,7 +145,7 @@ static void print_backends(struct span object)
 
 static void print_stats(struct span object)
 {
-    bool has_tables = false, has_pool = false;
+    bool has_tables = false, has_pool = false, has_turns = false;
     struct buf text;
 
     buf_init(&text, SIZE_MAX);
@@ -149,6 +157,7 @@ static void print_stats(struct span object)
     print_array(object, "/tables", table_columns, &has_tables);
     print_backends(object);
     print_array(object, "/pool", pool_columns, &has_pool);
+    print_array(object, "/loop/turns", turn_columns, &has_turns);
 }
 
 enum exit_status command_stats(const struct options *o)

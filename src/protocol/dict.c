@@ -379,7 +379,8 @@ static void commit_done(void *arg, const struct reply *reply)
 /* r has been waiting for too long to begin: its client will not wait as long again. */
 static bool is_late(const struct dict_request *r)
 {
-    return r->was_behind_write && clock_now_ms() - r->arrived_at_ms > table_timeout_ms(r->table);
+    return r->was_behind_write &&
+           table_now_ms(r->table) - r->arrived_at_ms > table_timeout_ms(r->table);
 }
 
 static bool run_on(struct dict_request *r, struct table *table)
@@ -444,7 +445,7 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
         .table = table == NULL ? NULL : table_ref(table),
         .kind = kind,
         .is_owed = is_owed,
-        .arrived_at_ms = clock_coarse_ms(),
+        .arrived_at_ms = table == NULL ? 0 : table_now_ms(table),
         .arrived_at_us = is_logged(s) ? clock_now_us() : 0,
         .name = {r->bytes, name.len},
         .user = {r->bytes + name.len, user.len},
@@ -490,7 +491,7 @@ static void go_to_next_path(struct dict_request *r)
 {
     do {
         r->name = dict_next_path(&r->more);
-        r->arrived_at_ms = clock_now_ms();
+        r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
         r->was_behind_write = false;
     } while (ask_path(r));
 }

@@ -1,5 +1,6 @@
 #include "client.h"
 
+#include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
@@ -15,9 +16,8 @@ enum {
     READS_PER_WAKEUP = 4,        /* then others have their turn, */
     OUT_BYTES_PER_WAKEUP = 4096, /* and so they have after so much that was known at once */
     SPARE_OUT_BYTES_MAX = 4096,  /* a larger buffer is given back at once */
+    LINGER_MS = 2000,            /* for the peer to read our last words and hang up */
 };
-
-static const double LINGER_SECONDS = 2.0; /* for the peer to read our last words and hang up */
 
 enum phase {
     PHASE_OPEN,
@@ -38,7 +38,7 @@ struct client {
     size_t unread; /* of PHASE_LAST: bytes that are the last */
     bool lingers;  /* after the last answer the peer has to be given time to read it */
     ev_io io;
-    ev_timer timer; /* a request has to be complete, or the peer to hang up, by then */
+    struct deadline deadline; /* a request has to be complete, or the peer to hang up, by then */
     struct client *next_woken, **prev_next_woken; /* prev_next_woken is NULL outside of the list */
     uint64_t conn;
 };
@@ -65,7 +65,7 @@ static void client_free(struct client **pclient)
     if (c->next != NULL)
         c->next->prev_next = c->prev_next;
     ev_io_stop(world->loop, &c->io);
-    ev_timer_stop(world->loop, &c->timer);
+    deadline_stop(&c->deadline);
     leave_woken(c);
     if (c->session != NULL)
         c->protocol->close(&c->session);
@@ -114,13 +114,6 @@ static void watch(struct client *c, int events)
         ev_io_start(c->world->loop, &c->io);
 }
 
-static void set_timer(struct client *c, double seconds)
-{
-    c->timer.repeat = seconds;
-    if (seconds > 0 || ev_is_active(&c->timer))
-        ev_timer_again(c->world->loop, &c->timer); /* 0 stops it */
-}
-
 static void wake(void *arg)
 {
     struct client *c = arg;
@@ -159,7 +152,7 @@ static void refuse(struct client *c, const char *why)
              LOG_STR("socket", c->listener->address.text), LOG_STR("reason", why));
     c->phase = PHASE_DRAINING;
     c->lingers = true;
-    set_timer(c, 0);
+    deadline_stop(&c->deadline);
     buf_deinit(&c->in);
 }
 
@@ -184,9 +177,10 @@ static void time_request(struct client *c, bool made_progress)
     bool is_waiting = c->in.len > 0 && !is_full(c);
 
     if (c->phase != PHASE_OPEN || !is_waiting)
-        set_timer(c, 0);
-    else if (made_progress || !ev_is_active(&c->timer))
-        set_timer(c, c->listener->service->listen->request_timeout_ms / 1000.0);
+        deadline_stop(&c->deadline);
+    else if (made_progress || !deadline_is_running(&c->deadline))
+        deadline_start_in(&c->deadline, c->world->loop,
+                          c->listener->service->listen->request_timeout_ms);
 }
 
 static void feed_kept(struct client *c)
@@ -260,7 +254,7 @@ static bool read_requests(struct client *c)
         if (n == 0) { /* only its sending side is shut down, as far as we know */
             c->phase = PHASE_DRAINING;
             buf_deinit(&c->in);
-            set_timer(c, 0);
+            deadline_stop(&c->deadline);
             return true;
         }
         count_unread(c, (size_t)n);
@@ -319,7 +313,7 @@ static void feed_and_flush(struct client *c)
         }
         shutdown(c->io.fd, SHUT_WR);
         c->phase = PHASE_LINGERING;
-        set_timer(c, LINGER_SECONDS);
+        deadline_start_in(&c->deadline, c->world->loop, LINGER_MS);
     }
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
@@ -363,12 +357,10 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         wake(c);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_deadline(void *arg)
 {
-    struct client *c = w->data;
+    struct client *c = arg;
 
-    (void)loop;
-    (void)revents;
     if (c->phase == PHASE_LINGERING) {
         client_free(&c);
         return;
@@ -387,8 +379,8 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     buf_init(&c->in, SIZE_MAX); /* both are held small by not reading while the session is full */
     buf_init(&c->out, SIZE_MAX);
     ev_io_init(&c->io, on_io, fd, EV_READ);
-    ev_init(&c->timer, on_timer);
-    c->io.data = c->timer.data = c;
+    deadline_init(&c->deadline, on_deadline, c);
+    c->io.data = c;
     c->next = world->first;
     c->prev_next = &world->first;
     if (c->next != NULL)
@@ -439,7 +431,7 @@ void clients_stop(struct client_world *world)
         c->unread = unread_bytes(c->io.fd);
         c->phase = c->unread > 0 ? PHASE_LAST : PHASE_DRAINING;
         read_requests(c); /* a broken connection shows itself again in flush() */
-        set_timer(c, 0);
+        deadline_stop(&c->deadline);
         wake(c);
     }
 }

@@ -1,5 +1,6 @@
 #include "notify.h"
 
+#include "podop/priority.h"
 #include "podop/systemd.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ void notify_init(struct notify *notify, struct ev_loop *loop)
     buf_init(&notify->waiting, WAITING_BYTES_MAX);
     ev_io_init(&notify->writable, on_writable, notify->fd, EV_WRITE);
     ev_init(&notify->watchdog, on_watchdog);
+    ev_set_priority(&notify->watchdog, PRIORITY_WATCHDOG);
     notify->watchdog.data = notify->writable.data = notify;
     /* Half of it, as sd_watchdog_enabled(3) recommends. */
     notify->watchdog.repeat = (double)systemd_take_watchdog_us() / 1e6 / 2;

@@ -9,6 +9,7 @@
 
 #include "podop/clock.h"
 #include "podop/coprocess.h"
+#include "podop/deadline.h"
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
@@ -38,7 +39,7 @@ struct server {
     struct notify notify;
     struct admin admin; /* what the control socket can do here */
     struct stats stats;
-    ev_timer stop_deadline;
+    struct deadline stop_deadline;
     bool is_stopping;
 };
 
@@ -71,7 +72,12 @@ static const struct config_checks checks = {.listen = check_listen, .table = tab
 static struct stats_sources stats_sources(const struct server *s)
 {
     return (struct stats_sources){
-        .own = &s->stats, .clients = &s->clients, .http = s->http, .router = s->router};
+        .own = &s->stats,
+        .clients = &s->clients,
+        .http = s->http,
+        .router = s->router,
+        .loop = s->loop,
+    };
 }
 
 static void add_stats(void *arg, struct buf *out)
@@ -95,6 +101,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->source = *source;
     s->source.checks = &checks;
     s->loop = loop;
+    service_clock_hold(loop);
     log_init(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
     s->stats.started_at_ms = clock_now_ms();
@@ -143,13 +150,12 @@ static void on_less_to_do(void *arg)
         ev_break(s->loop, EVBREAK_ALL);
 }
 
-static void on_stop_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_stop_deadline(void *arg)
 {
-    struct server *s = w->data;
+    struct server *s = arg;
 
-    (void)revents;
     log_warning(&s->log, "stop_cut_short", LOG_UINT("ms", s->config->shutdown_timeout_ms));
-    ev_break(loop, EVBREAK_ALL);
+    ev_break(s->loop, EVBREAK_ALL);
 }
 
 struct server *server_new(struct ev_loop *loop, const struct config_source *source,
@@ -161,8 +167,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     activation_init(&s->activation);
     notify_init(&s->notify, loop);
-    ev_init(&s->stop_deadline, on_stop_deadline);
-    s->stop_deadline.data = s;
+    deadline_init(&s->stop_deadline, on_stop_deadline, s);
     s->clients.on_gone = on_less_to_do;
     s->clients.on_gone_arg = s;
     s->commits.on_idle = on_less_to_do;
@@ -354,8 +359,7 @@ void server_stop(struct server *s)
     log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
     listeners_drain(&s->listeners);
     listeners_close(&s->listeners);
-    s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
-    ev_timer_again(s->loop, &s->stop_deadline);
+    deadline_start_in(&s->stop_deadline, s->loop, s->config->shutdown_timeout_ms);
     clients_stop(&s->clients);
     router_flush(s->router);
     on_less_to_do(s);
@@ -368,7 +372,7 @@ void server_free(struct server **pserver)
     if (s == NULL)
         return;
     *pserver = NULL;
-    ev_timer_stop(s->loop, &s->stop_deadline);
+    deadline_stop(&s->stop_deadline);
     listeners_close(&s->listeners);
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
@@ -380,5 +384,6 @@ void server_free(struct server **pserver)
     http_free(&s->http);
     config_unref(&s->config);
     log_deinit(&s->log);
+    service_clock_release(s->loop);
     free(s);
 }

@@ -24,6 +24,7 @@ struct stats_sources {
     const struct client_world *clients;
     const struct http *http;
     const struct router *router;
+    struct ev_loop *loop;
 };
 
 void stats_add(const struct stats_sources *sources, struct buf *out); /* members of an object */

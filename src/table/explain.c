@@ -1,7 +1,7 @@
 #include "explain.h"
 
 #include "podop/cache.h"
-#include "podop/clock.h"
+#include "podop/deadline.h"
 #include "podop/json_object.h"
 #include "podop/json_value.h"
 
@@ -95,7 +95,7 @@ static void explain_cache(struct table *t, struct span identity, struct buf *not
         add_note(notes, "cache", SPAN("off"));
         return;
     }
-    state = cache_look(cache, identity, clock_coarse_ms(), &reply, &left_ms);
+    state = cache_look(cache, identity, loop_now_ms(t->env.loop), &reply, &left_ms);
     if (state == CACHE_ABSENT) {
         add_note(notes, "cache", SPAN("absent"));
         return;

@@ -5,7 +5,7 @@
 #include "hold.h"
 
 #include "podop/cache.h"
-#include "podop/clock.h"
+#include "podop/deadline.h"
 #include "podop/hash.h"
 #include "podop/mem.h"
 
@@ -223,7 +223,7 @@ static bool is_joinable(const struct fetch *fetch)
     const struct table *t = fetch->table;
 
     return fetch->generation == t->memory->generation &&
-           fetch->deadline_at_ms >= clock_coarse_ms() + t->timeout_ms / 2;
+           fetch->deadline_at_ms >= table_now_ms(t) + t->timeout_ms / 2;
 }
 
 static struct fetch *find_shared(struct table *t, struct span identity)
@@ -294,7 +294,7 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     char *stale_bytes = NULL;
 
     if (t->memory->cache != NULL) {
-        const uint64_t now_ms = clock_coarse_ms();
+        const uint64_t now_ms = loop_now_ms(t->env.loop);
 
         if (fetch->generation == t->memory->generation)
             cache_put(t->memory->cache, fetch->identity, &reply, now_ms);
@@ -330,7 +330,7 @@ static struct fetch *fetch_new(struct table *t, const struct table_key *key, str
     *fetch = (struct fetch){
         .table = table_ref(t),
         .identity = append(&memory, identity),
-        .deadline_at_ms = clock_coarse_ms() + t->timeout_ms,
+        .deadline_at_ms = table_now_ms(t) + t->timeout_ms,
         .generation = t->memory->generation,
     };
     list_init(&fetch->waiting);
@@ -400,7 +400,7 @@ static bool is_cached(struct table *t, struct span identity, struct reply *reply
 
     if (cache == NULL)
         return false;
-    if (cache_get(cache, identity, clock_coarse_ms(), reply) != CACHE_FRESH) {
+    if (cache_get(cache, identity, loop_now_ms(t->env.loop), reply) != CACHE_FRESH) {
         t->memory->counters.cache_absent++;
         return false;
     }

@@ -1,8 +1,6 @@
 /* program_commit.c - writes to a co-process: a transaction is one request. */
 #include "program_table.h"
 
-#include "podop/clock.h"
-
 static struct program_commit *program_commit_of(struct program_request *request)
 {
     return CONTAINER_OF(request, struct program_commit, request);
@@ -84,7 +82,7 @@ void program_table_commit(struct commit *commit)
     const char *reason;
 
     c->request.ops = &ops;
-    c->request.deadline_at_ms = clock_now_ms() + commit->table->timeout_ms;
+    c->request.deadline_at_ms = table_now_ms(commit->table) + commit->table->timeout_ms;
     if (!program_ask(program_set_of(commit->table), &c->request, &reason))
         fail(c, REPLY_TEMPORARY, span_of(reason));
 }

@@ -2,8 +2,6 @@
  * the last one have left. */
 #include "program_table.h"
 
-#include "podop/clock.h"
-
 static struct program_iteration *iteration_of(struct program_request *request)
 {
     return CONTAINER_OF(request, struct program_iteration, request);
@@ -85,7 +83,7 @@ static void move_on(struct program_iteration *it, bool is_good)
         finish(it, REPLY_FOUND, SPAN(""));
     } else if (it->rest.len == 0 && !it->base.is_paused) {
         it->has_parts = true;
-        it->request.deadline_at_ms = clock_now_ms() + it->base.table->timeout_ms;
+        it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
         if (!program_ask_more(&it->request))
             finish(it, REPLY_TEMPORARY, SPAN("the program died, or reads too slowly"));
     }
@@ -132,7 +130,7 @@ static void start(struct program_iteration *it)
     buf_init(&it->rest, SIZE_MAX); /* of one line, so within max_response */
     buf_init(&it->texts, SIZE_MAX);
     it->request.ops = &ops;
-    it->request.deadline_at_ms = clock_now_ms() + it->base.table->timeout_ms;
+    it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
     if (!program_can_ask(&it->base.path))
         finish(it, REPLY_FOUND, SPAN(""));
     else if (!program_ask(program_set_of(it->base.table), &it->request, &reason))

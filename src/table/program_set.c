@@ -20,9 +20,9 @@ struct program_process {
     struct program_set *set;
     struct coprocess *coprocess;
     struct program_tickets tickets;
-    bool has_answered; /* since it was started */
-    uint64_t silent_since_ms;
-    ev_timer hang;
+    bool has_answered;        /* since it was started */
+    uint64_t silent_since_ms; /* of service_now_ms() */
+    struct deadline hang;
 };
 
 struct program_set {
@@ -46,13 +46,12 @@ static struct program_process *process_of(const struct program_ticket *t)
 
 static void stop_watching(struct program_process *p)
 {
-    ev_timer_stop(p->set->env.loop, &p->hang);
+    deadline_stop(&p->hang);
 }
 
 static void watch_for(struct program_process *p, uint64_t ms)
 {
-    p->hang.repeat = (double)(ms + HANG_SLACK_MS) / 1000.0;
-    ev_timer_again(p->set->env.loop, &p->hang);
+    deadline_start_in(&p->hang, p->set->env.loop, ms + HANG_SLACK_MS);
 }
 
 /* Its start may take longer than an answer: killed for that, it would never come to its end. */
@@ -68,21 +67,19 @@ static void await_answer(struct program_ticket *t)
     struct program_process *p = process_of(t);
 
     /* Who comes right behind one that is overdue does not make its silence any shorter. */
-    if (p->tickets.awaited_count == 0 && !ev_is_active(&p->hang)) {
-        p->silent_since_ms = clock_now_ms();
+    if (p->tickets.awaited_count == 0 && !deadline_is_running(&p->hang)) {
+        p->silent_since_ms = service_now_ms(p->set->env.loop);
         watch_for(p, patience_ms(p));
     }
     ticket_await(t);
 }
 
-static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_timeout(void *arg)
 {
-    struct program_request *r = w->data;
+    struct program_request *r = arg;
     struct program_process *p = process_of(r->ticket);
     struct table *table = table_ref(p->set->table); /* what is told may be the end of it */
 
-    (void)loop;
-    (void)revents;
     ticket_leave(r->ticket, TICKET_OVERDUE);
     r->ops->failed(r, PROGRAM_OVERDUE, SPAN("no answer within the table's timeout"));
     if (p->has_answered && p->tickets.overdue_count > OVERDUE_MAX)
@@ -90,14 +87,12 @@ static void on_timeout(struct ev_loop *loop, ev_timer *w, int revents)
     table_unref(&table);
 }
 
-static void on_hang(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_hang(void *arg)
 {
-    struct program_process *p = w->data;
-    uint64_t silent_ms = clock_now_ms() - p->silent_since_ms;
+    struct program_process *p = arg;
+    uint64_t silent_ms = service_now_ms(p->set->env.loop) - p->silent_since_ms;
     char reason[100];
 
-    (void)loop;
-    (void)revents;
     if (silent_ms < patience_ms(p)) {
         watch_for(p, patience_ms(p) - silent_ms);
         return;
@@ -152,8 +147,7 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
         return false;
     r->ticket = ticket_new(&p->tickets, r);
     r->ticket->begins_at = begins_at;
-    ev_timer_init(&r->timer, on_timeout, 0.0, 0.0);
-    r->timer.data = r;
+    deadline_init(&r->deadline, on_timeout, r);
     await_answer(r->ticket);
     return true;
 }
@@ -242,7 +236,6 @@ static bool on_line(void *arg, struct span line, struct error *err)
     struct program_set *s = p->set;
     struct program_answer answer;
     struct program_ticket *t;
-    uint64_t now_ms = clock_now_ms();
 
     if (program_answer_parse(line, &answer, err) == -1)
         return false;
@@ -252,13 +245,13 @@ static bool on_line(void *arg, struct span line, struct error *err)
                   (unsigned long long)answer.id);
         return false;
     }
-    p->silent_since_ms = now_ms;
+    p->silent_since_ms = service_now_ms(s->env.loop);
     if (!p->has_answered) {
         p->has_answered = true;
-        if (ev_is_active(&p->hang)) /* the patience of a start is over */
+        if (deadline_is_running(&p->hang)) /* the patience of a start is over */
             watch_for(p, patience_ms(p));
     }
-    outage_worked(&s->outage, s->env.log, s->name, s->path, now_ms);
+    outage_worked(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
     if (t != NULL && t->state == TICKET_AWAITED) {
         if (p->tickets.awaited_count == 1)
             stop_watching(p);
@@ -331,8 +324,7 @@ static void process_init(struct program_process *p, struct program_set *s,
     p->set = s;
     p->coprocess = coprocess_new(s->env.coprocesses, config, &events, p);
     tickets_init(&p->tickets, s->env.loop);
-    ev_init(&p->hang, on_hang);
-    p->hang.data = p;
+    deadline_init(&p->hang, on_hang, p);
 }
 
 struct program_set *program_set_new(struct table *table, const struct table_config *config,

@@ -6,6 +6,7 @@
 #include "program_wire.h"
 #include "table_type.h"
 
+#include "podop/deadline.h"
 #include "podop/words.h"
 
 struct program_set;
@@ -23,7 +24,7 @@ struct program_request {
     uint64_t deadline_at_ms;
     /* This module's own: */
     struct program_ticket *ticket; /* NULL: nothing is under way */
-    ev_timer timer;
+    struct deadline deadline;
     bool is_second;
 };
 

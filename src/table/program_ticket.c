@@ -1,6 +1,5 @@
 #include "program_ticket.h"
 
-#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -64,7 +63,7 @@ void ticket_rest(struct program_ticket *t)
         return;
     t->state = TICKET_IDLE;
     t->owner->awaited_count--;
-    ev_timer_stop(t->owner->loop, &t->request->timer);
+    deadline_stop(&t->request->deadline);
 }
 
 void ticket_free(struct program_ticket *t)
@@ -123,14 +122,10 @@ void ticket_await(struct program_ticket *t)
 {
     struct program_tickets *all = t->owner;
     struct program_request *r = t->request;
-    uint64_t now_ms = clock_now_ms();
-    double left_ms = r->deadline_at_ms > now_ms ? (double)(r->deadline_at_ms - now_ms) : 0;
 
     t->state = TICKET_AWAITED;
     all->awaited_count++;
-    /* libev counts from when the loop woke up, which may be a while ago. */
-    ev_timer_set(&r->timer, left_ms / 1000.0 + (ev_time() - ev_now(all->loop)), 0.0);
-    ev_timer_start(all->loop, &r->timer);
+    deadline_start(&r->deadline, all->loop, r->deadline_at_ms);
 }
 
 void tickets_forget(struct program_tickets *all)

@@ -5,6 +5,7 @@
 #include "table_type.h"
 
 #include "podop/cache.h"
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <fnmatch.h>
@@ -162,6 +163,11 @@ void table_unref(struct table **ptable)
 uint32_t table_timeout_ms(const struct table *table)
 {
     return table->timeout_ms;
+}
+
+uint64_t table_now_ms(const struct table *table)
+{
+    return service_now_ms(table->env.loop);
 }
 
 struct span table_name(const struct table *table)

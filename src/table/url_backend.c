@@ -236,7 +236,7 @@ bool url_route_is_open(const struct url_route *route)
 
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
 {
-    uint64_t now_ms = clock_now_ms();
+    uint64_t now_ms = table_now_ms(route->backends->table);
     uint64_t sharers = 1;
 
     for (size_t i = route->at + 1; i < route->end; i++)

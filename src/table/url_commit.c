@@ -2,7 +2,6 @@
  * whole transaction as one. */
 #include "url_table.h"
 
-#include "podop/clock.h"
 #include "podop/json_value.h"
 
 #include <inttypes.h>
@@ -271,7 +270,8 @@ static void judge(struct url_commit *c, unsigned status)
 /* Nothing of the change was sent: another URL may have it, or it fails with why. */
 static void send_elsewhere(struct url_commit *c, const char *why)
 {
-    if (clock_now_ms() >= c->deadline_at_ms || !url_route_take(&c->route, c->route.at + 1)) {
+    if (table_now_ms(c->base.table) >= c->deadline_at_ms ||
+        !url_route_take(&c->route, c->route.at + 1)) {
         fail(c, REPLY_TEMPORARY, why);
         return;
     }
@@ -319,7 +319,7 @@ void url_table_commit(struct commit *commit)
     struct url_commit *c = url_commit_of(commit);
     struct url_backends *backends = &url_table_of(commit->table)->backends;
 
-    c->deadline_at_ms = clock_now_ms() + commit->table->timeout_ms;
+    c->deadline_at_ms = table_now_ms(commit->table) + commit->table->timeout_ms;
     if (backends->has_commit)
         url_route_init_commit(&c->route, backends);
     else

@@ -2,7 +2,6 @@
  * faster than the rows leave; a name's value is asked for only when somebody wants it. */
 #include "url_table.h"
 
-#include "podop/clock.h"
 #include "podop/json_value.h"
 
 #include <stdio.h>
@@ -218,7 +217,7 @@ static void start_again(struct url_iteration *it)
 /* Nothing that another URL could not tell as well has been read. */
 static bool is_untouched(const struct url_iteration *it)
 {
-    return it->items.phase == JSON_ITEMS_START && clock_now_ms() < it->deadline_at_ms;
+    return it->items.phase == JSON_ITEMS_START && table_now_ms(it->base.table) < it->deadline_at_ms;
 }
 
 /* The URL that was asked failed: the next one is asked, or it fails with why. */
@@ -348,7 +347,7 @@ static void start_first(struct url_iteration *it)
 
     it->is_started = true;
     it->retries_left = t->retries;
-    it->deadline_at_ms = clock_now_ms() + t->base.timeout_ms;
+    it->deadline_at_ms = table_now_ms(&t->base) + t->base.timeout_ms;
     buf_init(&it->rest, SIZE_MAX);
     url_route_init(&it->route, &t->backends, false);
     if (url_route_take(&it->route, it->route.begin)) {

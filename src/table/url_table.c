@@ -293,7 +293,8 @@ static void fail_at_once(struct url_fetch *f)
 /* The URL that was asked failed, and the next one is asked with what is left of the time. */
 static void fail_over(struct url_fetch *f, enum reply_status status, const char *why)
 {
-    if (clock_now_ms() < f->base.deadline_at_ms && url_route_take(&f->route, f->route.at + 1))
+    if (table_now_ms(f->base.table) < f->base.deadline_at_ms &&
+        url_route_take(&f->route, f->route.at + 1))
         ask(f);
     else
         fail(f, status, why);

@@ -503,6 +503,21 @@ class Stats(ControlCase):
         harness.wait_until(lambda: postfix[0].ask("t", "k") == b"OK k" and self.http.count("/k") > 1, "it is stale")
         self.assertGreater(self.stats()[1]["t"]["cache"]["stale"], 0)
 
+    def test_turns_of_the_loop(self):
+        podop = self.start(url_table(self.http))
+        loop = self.stats()[0]["loop"]
+        self.assertEqual([turn.get("ms_at_most") for turn in loop["turns"]],
+                         [1, 2, 5, 10, 20, 50, 100, 200, 500, None])
+        before = sum(turn["count"] for turn in loop["turns"])
+        self.client().ask("t", "k")
+        loop = self.stats()[0]["loop"]
+        self.assertGreater(sum(turn["count"] for turn in loop["turns"]), before)
+        self.assertGreater(loop["longest_us"], 0)
+        self.assertGreaterEqual(loop["lost_ms"], 0)
+        podop.signal(signal.SIGUSR1)
+        self.assertRegex(podop.wait_log("event=counters uptime_s"),
+                         r"turns_ms=1:\d+,2:\d+,5:\d+,[0-9:,]+,500:\d+,more:\d+ turn_longest_us=[1-9]\d* lost_ms=\d+$")
+
     def test_lives_on_over_a_reload_of_an_unchanged_table(self):
         changed = url_table(self.http, "changed")
         self.start(url_table(self.http), changed)
@@ -523,6 +538,11 @@ class Stats(ControlCase):
         self.assertRegex(text, r"(?m)^version +\S+$")
         rows = [line.split() for line in text.splitlines()]
         titles = next(row for row in rows if row[:1] == ["TABLE"])
+        self.assertRegex(text, r"(?m)^longest turn us +[1-9]\d*$")
+        self.assertRegex(text, r"(?m)^time lost ms +\d+$")
+        turns = rows[rows.index("TURNS OF MS AT MOST  COUNT".split()) + 1:]
+        self.assertEqual([row[0] for row in turns], "1 2 5 10 20 50 100 200 500 -".split())
+        self.assertGreater(sum(int(row[1]) for row in turns), 0)
         alias = dict(zip(titles, next(row for row in rows if row[:1] == ["alias"])))
         self.assertEqual((alias["LOOKUPS"], alias["FOUND"], alias["FETCHES"], alias["ENTRIES"]), ("1", "1", "1", "1"))
         self.assertEqual(json.loads(self.ctl("stats", "--json").stdout)["ok"], True)
