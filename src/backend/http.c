@@ -238,6 +238,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
     service_clock_hold(loop);
+    http->turns = loop_turns(loop);
     hash_key_init_random(&http->tls_key);
     http_kept_open(http);
     http->pool = *pool;

@@ -210,9 +210,10 @@ static enum parse end_head(struct http1 *p)
     }
     p->left = p->length;
     p->says_close |= p->has_length && p->is_chunked; /* somebody may have been misled */
-    if (p->status == 204 || p->status == 304)
+    if (p->status == 204 || p->status == 304) {
+        p->says_close |= p->length > 0 || p->is_chunked; /* it may come all the same */
         p->state = HTTP1_AT_END;
-    else if (p->is_chunked)
+    } else if (p->is_chunked)
         p->state = HTTP1_AT_CHUNK_SIZE;
     else if (p->has_length)
         p->state = p->length > 0 ? HTTP1_IN_LENGTH : HTTP1_AT_END;

@@ -109,7 +109,7 @@ static void enqueue(struct http_call *call)
 
 static void send_now(struct http_call *call)
 {
-    call->sent_at_ms = service_now_ms(call->site->http->loop);
+    call->sent_at_ms = turns_now_ms(call->site->http->turns);
     call->is_in_flight = true;
     call->lane->in_flight++;
     call->site->http->in_flight++;
@@ -182,7 +182,7 @@ static void finish(struct http_call *call, const struct http_answer *answer)
 /* When it was sent too late, the server is not to blame. */
 static bool was_queued(const struct http_call *call)
 {
-    const uint64_t now_ms = service_now_ms(call->site->http->loop);
+    const uint64_t now_ms = turns_now_ms(call->site->http->turns);
 
     return !call->is_in_flight || (!call->is_streaming && call->sent_at_ms - call->started_at_ms >
                                                               now_ms - call->sent_at_ms);
@@ -336,7 +336,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .lane = request->data == NULL ? &site->host->calls : &site->host->streams,
         .done = done,
         .arg = arg,
-        .started_at_ms = service_now_ms(site->http->loop),
+        .started_at_ms = turns_now_ms(site->http->turns),
         .is_write = request->method != NULL,
         .data = request->data,
         .patience_ms = request->patience_ms,

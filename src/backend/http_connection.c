@@ -73,6 +73,7 @@ void http_connection_free(struct http_connection *c)
 
     ev_io_stop(c->http->loop, &c->io);
     ev_timer_stop(c->http->loop, &c->turn);
+    http_give_way_end(c);
     http_connect_forget(c);
     if (is_ours)
         close(c->io.fd);

@@ -4,6 +4,7 @@
 #define PODOP_BACKEND_HTTP_CONNECTION_H
 
 #include "podop/buf.h"
+#include "podop/deadline.h"
 #include "podop/http1_parse.h"
 
 #include <curl/curl.h>
@@ -16,6 +17,8 @@ struct http_connection;
 struct http_exchange;
 struct http_host;
 struct http_site;
+
+enum http_wait { HTTP_WAIT_CONNECTION, HTTP_WAIT_ANSWER, HTTP_WAITS };
 
 /* What libcurl made of c; its reason is for code != CURLE_OK. From the loop. */
 typedef void http_connected_fn(struct http_connection *c, CURLcode code);
@@ -33,6 +36,12 @@ struct http_connection {
     ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
+    enum http_wait waits_for;
+    uint64_t waits_since_ms; /* of service_now_ms() */
+    uint64_t gave_way_at_ms; /* others, for it; 0: they did not */
+    struct deadline starving;
+    struct http_connection *next_starved;
+    bool is_starved; /* this and the four before: http_give_way.c */
     struct http1 answer;
     struct buf in;         /* of the answer: what is no whole line yet */
     size_t sent;           /* of the request */
@@ -64,6 +73,15 @@ enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t ma
 enum http_moved http_wire_send(struct http_connection *c, struct span bytes, size_t *n);
 /* Nothing came unasked, and the server has not hung up. */
 bool http_wire_is_silent(struct http_connection *c);
+
+/* http_give_way.c: those that nobody uses give way to a new one that gets nothing */
+
+void http_give_way_begin(struct http_connection *c, enum http_wait what); /* what is waited for */
+void http_give_way_served(struct http_connection *c);                     /* it has come */
+void http_give_way_end(struct http_connection *c); /* nothing is waited for any more */
+/* Whether c, which nothing is under way on any more, has to be closed for the sake of others. */
+bool http_give_way_instead_of_keeping(struct http_connection *c);
+void http_give_way_to_new(struct http_connection *c); /* which is about to be made */
 
 /* http_kept.c: those that nobody uses */
 

@@ -8,11 +8,15 @@
 #include "http_exchange.h"
 
 #include "http_private.h"
+#include "http_tls.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
-enum { TLS_READS_MAX = 16 }; /* in a row: then others have their turn */
+enum { TLS_READS_MAX = 4 }; /* in a row: then others have their turn */
 
 /* The end of an exchange */
 
@@ -40,6 +44,20 @@ static void end(struct http_connection *c, enum http_end how, const char *reason
 static void end_broken(struct http_connection *c, const char *reason)
 {
     end(c, c->was_kept && !c->has_answered ? HTTP_END_STALE : HTTP_END_BROKEN, reason);
+}
+
+/* What comes first on a kept connection and is no status line is the rest of something before. */
+static void end_bad(struct http_connection *c)
+{
+    end(c, c->was_kept && c->answer.status == 0 ? HTTP_END_STALE : HTTP_END_BROKEN,
+        c->answer.fault);
+}
+
+/* With 408 a server says that it closes a connection for want of a request: not of this one, which
+ * it has not seen (RFC 9110 section 15.5.9). */
+static bool is_farewell(const struct http_connection *c)
+{
+    return c->answer.status == 408 && c->was_kept;
 }
 
 /* last may point into c->in. */
@@ -78,9 +96,17 @@ static bool send_rest_first(struct http_connection *c)
     return true;
 }
 
+/* Of TLS, an end that nobody but the server can have made. */
+static bool may_end_body(const struct http_connection *c)
+{
+    return c->easy == NULL || http_tls_has_ended_well(c->easy);
+}
+
 static void end_closed(struct http_connection *c)
 {
-    if (http1_ends_by_close(&c->answer) && is_early_success(c))
+    if (http1_ends_by_close(&c->answer) && !may_end_body(c))
+        end_broken(c, "the connection ended within the body, without TLS saying so");
+    else if (http1_ends_by_close(&c->answer) && is_early_success(c))
         send_rest_first(c);
     else if (http1_ends_by_close(&c->answer))
         end_whole(c, SPAN(""), false);
@@ -122,6 +148,10 @@ static bool parse(struct http_connection *c, struct span *in)
         enum http1_event event = http1_parse(&c->answer, *in, &used, &next);
 
         *in = span_skip(*in, used);
+        if (is_farewell(c)) {
+            end(c, HTTP_END_STALE, "");
+            return false;
+        }
         switch (event) {
         case HTTP1_BODY:
             if (!give_body(c, body, false))
@@ -136,7 +166,7 @@ static bool parse(struct http_connection *c, struct span *in)
             }
             end_whole(c, body, in->len == 0);
             return false;
-        case HTTP1_BAD: end_broken(c, c->answer.fault); return false;
+        case HTTP1_BAD: end_bad(c); return false;
         }
     }
 }
@@ -147,6 +177,8 @@ static bool take(struct http_connection *c, struct span bytes)
     const bool is_rest = c->in.len > 0;
     struct span in = bytes;
 
+    if (!c->has_answered)
+        http_give_way_served(c);
     c->has_answered = true;
     if (is_rest) {
         buf_add(&c->in, bytes);
@@ -169,6 +201,16 @@ static void receive_later(struct http_connection *c)
     ev_timer_start(c->http->loop, &c->turn);
 }
 
+/* A server that has more to say, and Nagle's algorithm on, waits until it is told that this came:
+ * not for the 40 ms that the kernel would let it wait. */
+static void acknowledge(const struct http_connection *c)
+{
+    static const int on = 1;
+
+    if (c->host->unix_socket == NULL)
+        setsockopt(c->io.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void receive(struct http_connection *c)
 {
     struct http *http = c->http;
@@ -189,6 +231,7 @@ static void receive(struct http_connection *c)
             http_connection_watch(c, 0);
             return;
         }
+        acknowledge(c);
         if (c->easy == NULL)
             return; /* the socket tells when there is more */
     }
@@ -264,6 +307,7 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     ex->connection = c;
     if (http_connection_is_too_old(c) || !http_wire_is_silent(c))
         return false;
+    http_give_way_begin(c, HTTP_WAIT_ANSWER);
     send_rest(c);
     return !c->is_mute || c->easy != NULL;
 }
@@ -273,6 +317,8 @@ static void on_connected(struct http_connection *c, CURLcode code)
     struct http_exchange *ex = c->exchange;
 
     c->host->is_unreachable = code != CURLE_OK;
+    if (code != CURLE_OK)
+        c->host->wait.served_beside = 0; /* who comes back may be another */
     if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
         end(c, HTTP_END_NO_SOCKET, strerror(c->socket_errno));
         return;
@@ -281,6 +327,7 @@ static void on_connected(struct http_connection *c, CURLcode code)
         end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
         return;
     }
+    http_give_way_served(c);
     if (http_connection_take_socket(c) && begin(c, ex))
         return;
     end_broken(c, c->reason[0] != '\0'
@@ -305,6 +352,8 @@ void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool 
     c->connected = on_connected;
     c->exchange = ex;
     ex->connection = c;
+    http_give_way_to_new(c);
+    http_give_way_begin(c, HTTP_WAIT_CONNECTION);
     http_connect_start(c, site);
 }
 

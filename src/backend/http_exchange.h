@@ -11,7 +11,7 @@ struct http_site;
 enum http_end {
     HTTP_END_WHOLE,     /* the answer is complete */
     HTTP_END_ENOUGH,    /* on_body() wanted no more of it */
-    HTTP_END_STALE,     /* a kept connection turned out to be closed: no byte of an answer came */
+    HTTP_END_STALE,     /* a kept connection has come to its end: nothing came, or no answer */
     HTTP_END_BROKEN,    /* reason says why */
     HTTP_END_NO_SOCKET, /* as well, and it is no fault of the server */
 };

@@ -85,7 +85,8 @@ void http_kept_add(struct http_connection *c)
     struct http *http = c->http;
     struct http_host *host = c->host;
 
-    if (host->kept_count >= http->pool.max_connections || http_connection_is_too_old(c)) {
+    if (host->kept_count >= http->pool.max_connections || http_connection_is_too_old(c) ||
+        http_give_way_instead_of_keeping(c)) {
         http_connection_free(c);
         return;
     }

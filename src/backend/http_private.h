@@ -18,6 +18,17 @@ struct http_lane {
     struct http_call *waiting, **waiting_last; /* oldest first */
 };
 
+/* What is known of how a host's new connections wait: http_give_way.c. Instants are of
+ * service_now_ms(). */
+struct http_waits {
+    struct http_connection *starved;
+    uint64_t usual_weighted_ms[HTTP_WAITS];
+    uint32_t served_beside;   /* a new one got an answer while so many were kept */
+    uint32_t pause_ms;        /* the last one; 0: none was needed since it was of use */
+    uint64_t paused_until_ms; /* for it was of no use */
+    uint64_t helped_at_ms, makes_room_until_ms;
+};
+
 /* All calls to one host, whichever site they come from, and its connections that nobody uses. */
 struct http_host {
     struct http_host *next;
@@ -32,12 +43,14 @@ struct http_host {
     struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
     struct http_connection *kept, *kept_oldest; /* used again newest first */
     uint32_t kept_count;
+    struct http_waits wait;
     unsigned made;    /* connections, so far */
     CURLSH *sessions; /* of TLS, for the next connection; NULL without TLS */
 };
 
 struct http {
     struct ev_loop *loop;
+    const struct turns *turns; /* of loop: turns_now_ms() is service_now_ms() */
     struct pool_config pool;
     struct hash_key tls_key; /* of http_host.tls_hash */
     struct http_host *hosts;

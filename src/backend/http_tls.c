@@ -4,10 +4,20 @@
 
 #include "podop/error.h"
 
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+/* Of OpenSSL's headers. It is reached through libcurl, which has it loaded or not: podop may have
+ * been built without it, and must not bring another one. */
+enum { OPENSSL_3 = 0x30000000, OPENSSL_IGNORES_UNEXPECTED_EOF = 1 << 7, OPENSSL_HAS_BEEN_TOLD = 2 };
+
+typedef unsigned long openssl_version_fn(void);
+typedef uint64_t openssl_clear_options_fn(void *context, uint64_t options);
+typedef int openssl_get_shutdown_fn(const void *session);
+typedef void any_fn(void);
 
 enum {
     PROBE_TIMEOUT_MS = 60 * 1000, /* it waits for nobody, but the machine may be busy */
@@ -24,10 +34,58 @@ static CURLcode set_blob(CURL *easy, CURLoption option, struct span bytes)
     return curl_easy_setopt(easy, option, &blob);
 }
 
+static any_fn *find_function(const char *name)
+{
+    void *found = dlsym(RTLD_DEFAULT, name);
+    any_fn *function;
+
+    memcpy(&function, &found, sizeof(function)); /* POSIX says that this is one */
+    return function;
+}
+
+/* OpenSSL's session of easy, or NULL; *is_openssl: or one of its kin. */
+static const void *openssl_session(CURL *easy, bool *is_openssl)
+{
+    const struct curl_tlssessioninfo *session = NULL;
+
+    *is_openssl = curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, (void *)&session) == CURLE_OK &&
+                  session != NULL && session->backend == CURLSSLBACKEND_OPENSSL;
+    return *is_openssl ? session->internals : NULL;
+}
+
+/* libcurl lets OpenSSL 3 take an end of the connection for an end of TLS. */
+static CURLcode on_context(CURL *easy, void *context, void *arg)
+{
+    openssl_version_fn *version = (openssl_version_fn *)find_function("OpenSSL_version_num");
+    openssl_clear_options_fn *clear =
+        (openssl_clear_options_fn *)find_function("SSL_CTX_clear_options");
+
+    (void)easy;
+    (void)arg;
+    if (version != NULL && clear != NULL && version() >= OPENSSL_3)
+        clear(context, OPENSSL_IGNORES_UNEXPECTED_EOF);
+    return CURLE_OK;
+}
+
+bool http_tls_has_ended_well(CURL *easy)
+{
+    openssl_get_shutdown_fn *get_shutdown =
+        (openssl_get_shutdown_fn *)find_function("SSL_get_shutdown");
+    bool is_openssl;
+    const void *session = openssl_session(easy, &is_openssl);
+
+    return session != NULL && get_shutdown != NULL &&
+           (get_shutdown(session) & OPENSSL_HAS_BEEN_TOLD) != 0;
+}
+
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls)
 {
     CURLcode code = CURLE_OK;
+    bool is_openssl;
 
+    openssl_session(easy, &is_openssl);
+    if (is_openssl)
+        curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (tls->ca.len > 0) {

@@ -363,7 +363,8 @@ class Peers(TlsCase):
 
         started = threading.Event()
         backend = self.backend(default=echo)
-        self.serve({"name": "endless", "type": "url", **self.peer(serve)}, url_table(backend, name="t"))
+        self.serve({"name": "endless", "type": "url", **self.peer(serve)}, url_table(backend, name="t"),
+                   shutdown_timeout="1s")
         dovecot = self.dict(name="endless")
         dovecot.iterate("shared/p/")
         self.assertTrue(started.wait(harness.GUARD))

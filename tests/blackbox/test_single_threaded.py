@@ -1,0 +1,122 @@
+"""Backends that serve one connection at a time, and keep it open: what podop keeps there must not be in its own way."""
+
+import http.server
+import json
+import threading
+
+import harness
+from dict import DictCase
+from harness import url_table
+
+SINGLE = dict(timeout="10s", retries=0)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Says nothing."""
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.server.asked(self)
+        value = ["a", "b", "c"] if self.path.endswith("/") else self.path[1:]
+        self.answer(200, json.dumps(value).encode())
+
+    def do_POST(self):
+        self.server.written.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(200, b"{}")
+
+
+class Server(http.server.HTTPServer):
+    """Python's own: no threads, and HTTP/1.1. Of its connections one is served, until it ends."""
+
+    def __init__(self, case, backlog=5):
+        self.request_queue_size = backlog
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.written, self.gets, self.connections = [], [], 0
+        self.gates = {}
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        case.addCleanup(self.stop)
+
+    def asked(self, handler):
+        self.gets.append(handler.path)
+        if handler.path in self.gates:
+            self.gates[handler.path].wait(harness.GUARD)
+
+    def finish_request(self, request, client_address):
+        self.connections += 1
+        super().finish_request(request, client_address)
+
+    def stop(self):
+        for gate in self.gates.values():
+            gate.set()
+        self.shutdown()
+        self._thread.join(harness.GUARD)
+        self.server_close()
+
+
+class SingleThreaded(DictCase):
+    def start(self, server=None, **settings):
+        self.http = server or Server(self)
+        podop = self.serve(url_table(self.http, **{**SINGLE, **settings}))
+        self.addCleanup(podop.stop)  # before the server, which waits for the end of its connection
+
+    def test_lookup_then_write(self):
+        self.start()
+        for number in range(3):
+            self.check_payload(self.client().ask("t", f"k{number}"), f"OK k{number}")
+            self.check_payload(self.dict().change(("set", "shared/k", str(number))), "O")
+        self.assertEqual(self.http.written, [b"0", b"1", b"2"])
+
+    def test_two_lookups_at_once(self):
+        """The second waits for the first, and then for nothing else."""
+        self.start()
+        gate = self.http.gates["/a"] = threading.Event()
+        clients = [self.client() for _ in range(2)]
+        for client, key in zip(clients, "ab"):
+            client.request("t", key)
+            harness.wait_until(lambda: "/a" in self.http.gets, "the first is asked for")
+        gate.set()
+        for client, key in zip(clients, "ab"):
+            self.check_payload(client.read(), "OK " + key)
+        self.assertEqual(self.http.gets, ["/a", "/b"])
+
+    def test_many_at_once(self):
+        """Each is answered once; those that wait are not forgotten after the first."""
+        self.start(Server(self, backlog=64))
+        clients = [self.client() for _ in range(12)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        for number, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{number}")
+        self.assertEqual(sorted(self.http.gets), sorted(f"/k{number}" for number in range(12)))
+
+    def test_writes_at_once_with_lookups(self):
+        self.start(Server(self, backlog=64))
+        clients = [self.client() for _ in range(3)]
+        writers = [self.dict() for _ in range(3)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        written = [writer.write(("set", f"shared/w{number}", "1")) for number, writer in enumerate(writers)]
+        for number, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{number}")
+        for writer, request in zip(writers, written):
+            self.check_payload(writer.wait(request), "O")
+        self.assertEqual(len(self.http.written), 3)
+
+    def test_iteration_with_values(self):
+        """They are asked for side by side."""
+        self.start(Server(self, backlog=64))
+        self.assertEqual(self.dict().rows("shared/p/"), [(b"shared/p/" + name, b"p/" + name) for name in (b"a", b"b", b"c")])
+
+
+if __name__ == "__main__":
+    harness.main()
