@@ -1,0 +1,86 @@
+/* A server whose answer comes in parts may hold the next one back until the last is acknowledged.
+ */
+#include "http_case.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+static unsigned acknowledged;
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
+        assert_int_equal(*(const int *)value, 1);
+        acknowledged++;
+    }
+    return __real_setsockopt(fd, level, name, value, len);
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+static void test_whole_answers_cost_nothing(void **state)
+{
+    struct http_case *c = *state;
+
+    acknowledged = 0;
+    for (int i = 0; i < 3; i++)
+        http_case_ask(c, "/x");
+    assert_int_equal(acknowledged, 0);
+}
+
+/* Part by part: each is known to have been read when the next one is sent. */
+static unsigned acknowledged_for_parts(struct http_case *c)
+{
+    static const struct span parts[] = {TEXT("HTTP/1.1 200 OK\r\n"),
+                                        TEXT("Content-Length: 5\r\n\r\n"), TEXT("he"), TEXT("llo")};
+    struct http_caller caller;
+    struct backend_conn *conn;
+
+    acknowledged = 0;
+    http_case_start(c, &caller, NULL, "/hold");
+    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    conn = backend_held(&c->backend, "/hold");
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        backend_say(conn, parts[i]);
+        ev_run(c->loop, EVRUN_ONCE);
+        if (c->backend.path[0] == '\0' && i + 1 < ARRAY_LEN(parts))
+            HTTP_CASE_WAIT(c, acknowledged == i + 1);
+    }
+    conn->is_held = false;
+    HTTP_CASE_WAIT(c, caller.answers > 0);
+    http_case_assert_body(&caller, "hello");
+    return acknowledged;
+}
+
+static void test_parts_are_acknowledged(void **state)
+{
+    struct http_case *c = *state;
+
+    assert_int_equal(acknowledged_for_parts(c), 3); /* the last one makes it whole */
+    assert_int_equal(acknowledged_for_parts(c), 3); /* on a kept connection as well */
+}
+
+static void test_unix_sockets_have_nothing_to_acknowledge(void **state)
+{
+    struct http_case *c = *state;
+
+    assert_int_equal(acknowledged_for_parts(c), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole_answers_cost_nothing, http_case_setup,
+                                        http_case_teardown),
+        cmocka_unit_test_setup_teardown(test_parts_are_acknowledged, http_case_setup,
+                                        http_case_teardown),
+        cmocka_unit_test_setup_teardown(test_unix_sockets_have_nothing_to_acknowledge,
+                                        http_case_setup_unix, http_case_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
