@@ -37,8 +37,8 @@ struct http_connection {
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
     enum http_wait waits_for;
-    uint64_t waits_since_ms; /* of service_now_ms() */
-    uint64_t gave_way_at_ms; /* others, for it; 0: they did not */
+    uint64_t waits_since_ms;   /* of service_now_ms() */
+    uint64_t falls_free_at_ms; /* another, while it was starved; 0: none did */
     struct deadline starving;
     struct http_connection *next_starved;
     bool is_starved; /* this and the four before: http_give_way.c */

@@ -22,11 +22,15 @@ struct http_lane {
  * service_now_ms(). */
 struct http_waits {
     struct http_connection *starved;
-    uint64_t usual_weighted_ms[HTTP_WAITS];
+    struct http_usual {
+        uint64_t sum_ms;
+        unsigned count;
+    } usual[HTTP_WAITS];
     uint32_t served_beside;   /* a new one got an answer while so many were kept */
     uint32_t pause_ms;        /* the last one; 0: none was needed since it was of use */
     uint64_t paused_until_ms; /* for it was of no use */
-    uint64_t helped_at_ms, makes_room_until_ms;
+    uint64_t gave_way_at_ms;  /* 0: that has come to something, or to nothing */
+    uint64_t last_gave_way_at_ms, makes_room_until_ms;
 };
 
 /* All calls to one host, whichever site they come from, and its connections that nobody uses. */

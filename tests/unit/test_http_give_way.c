@@ -76,7 +76,52 @@ static void test_what_becomes_free_is_closed(void **state)
     pass_ms(c, 400);
     assert_int_equal(c->backend.closed_by_client, 0);
     answer(c, &first, "/hold1");
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 1);
+    http_case_ask(c, "/x"); /* over the one that has fallen free */
+    assert_int_equal(c->backend.accepted, 2);
+    pass_ms(c, 200);
+    assert_int_equal(c->backend.closed_by_client, 1);
+    answer(c, &second, "/hold2");
+    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
+}
+
+/* However busy the others are: not only one that nobody uses at that moment. */
+static void test_busy_ones_are_closed(void **state)
+{
+    struct http_case *c = *state;
+    struct http_caller starved, busy;
+
+    http_case_ask(c, "/x");
+    http_case_start(c, &busy, NULL, "/hold-busy");
+    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold-busy"));
+    starve(c, &starved, "/hold");
+    pass_ms(c, 200);
+    for (int i = 0; c->backend.closed_by_client == 0; i++) {
+        assert_in_range(i, 0, 4);
+        answer(c, &busy, "/hold-busy");
+        http_case_start(c, &busy, NULL, "/hold-busy"); /* at once, over the same connection */
+        HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold-busy"));
+        pass_ms(c, 60);
+    }
+    answer(c, &starved, "/hold");
+    answer(c, &busy, "/hold-busy");
+}
+
+/* It helped: what falls free later is closed at once. */
+static void test_helped_once_nothing_is_kept(void **state)
+{
+    struct http_case *c = *state;
+    struct http_caller first, second;
+
+    test_kept_one_is_closed(state);
+    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
+    http_case_start(c, &first, NULL, "/hold1");
+    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold1"));
+    starve(c, &second, "/hold2");
+    pass_ms(c, 400);
+    answer(c, &first, "/hold1");
+    http_case_ask(c, "/x"); /* not even for this one, which comes right after */
+    assert_int_equal(c->backend.accepted, 5);
+    assert_int_equal(c->backend.closed_by_client, 3);
     answer(c, &second, "/hold2");
 }
 
@@ -90,7 +135,8 @@ static void test_helped_once_it_is_done_at_once(void **state)
     HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
     http_case_ask(c, "/x");
     starve(c, &caller, "/hold");
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 3);
+    ev_run(c->loop, EVRUN_NOWAIT);
+    assert_int_equal(c->backend.closed_by_client, 3);
     answer(c, &caller, "/hold");
 }
 
@@ -196,6 +242,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_kept_one_is_closed),
         CASE(test_what_becomes_free_is_closed),
+        CASE(test_busy_ones_are_closed),
+        CASE(test_helped_once_nothing_is_kept),
         CASE(test_helped_once_it_is_done_at_once),
         CASE(test_useless_is_not_repeated),
         CASE(test_server_of_many_keeps_them),
