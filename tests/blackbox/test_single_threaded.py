@@ -1,10 +1,13 @@
 """Backends that serve one connection at a time, and keep it open: what podop keeps there must not be in its own way."""
 
+import concurrent.futures
+import contextlib
 import http.server
 import json
 import threading
 
 import harness
+from certificates import Authority
 from dict import DictCase
 from harness import url_table
 
@@ -36,11 +39,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.HTTPServer):
     """Python's own: no threads, and HTTP/1.1. Of its connections one is served, until it ends."""
 
-    def __init__(self, case, backlog=5):
+    def __init__(self, case, backlog=5, context=None):
         self.request_queue_size = backlog
         super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
-        self.written, self.gets, self.connections = [], [], 0
+        self.url = f"http{'s' if context else ''}://127.0.0.1:{self.server_port}"
+        if context:  # a handshake has to wait like everything else
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.written, self.gets = [], []
         self.gates = {}
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
@@ -51,9 +56,8 @@ class Server(http.server.HTTPServer):
         if handler.path in self.gates:
             self.gates[handler.path].wait(harness.GUARD)
 
-    def finish_request(self, request, client_address):
-        self.connections += 1
-        super().finish_request(request, client_address)
+    def handle_error(self, request, client_address):
+        """Says nothing: a client that has gone is no error of these tests."""
 
     def stop(self):
         for gate in self.gates.values():
@@ -61,6 +65,26 @@ class Server(http.server.HTTPServer):
         self.shutdown()
         self._thread.join(harness.GUARD)
         self.server_close()
+
+
+class Threads(Server):
+    """With so many threads, each of which serves one connection until it ends."""
+
+    def __init__(self, case, number):
+        self.pool = concurrent.futures.ThreadPoolExecutor(number)
+        super().__init__(case, backlog=64)
+
+    def process_request(self, request, client_address):
+        self.pool.submit(self._serve, request, client_address)
+
+    def _serve(self, request, client_address):
+        with contextlib.suppress(OSError):
+            self.finish_request(request, client_address)
+        self.shutdown_request(request)
+
+    def stop(self):
+        super().stop()
+        self.pool.shutdown()
 
 
 class SingleThreaded(DictCase):
@@ -101,16 +125,39 @@ class SingleThreaded(DictCase):
 
     def test_writes_at_once_with_lookups(self):
         self.start(Server(self, backlog=64))
-        clients = [self.client() for _ in range(3)]
-        writers = [self.dict() for _ in range(3)]
-        for number, client in enumerate(clients):
-            client.request("t", f"k{number}")
-        written = [writer.write(("set", f"shared/w{number}", "1")) for number, writer in enumerate(writers)]
-        for number, client in enumerate(clients):
-            self.check_payload(client.read(), f"OK k{number}")
+        self.check_everything(3)
+
+    def check_everything(self, number):
+        """Lookups and writes at once, then one after the other."""
+        clients = [self.client() for _ in range(number)]
+        writers = [self.dict() for _ in range(number)]
+        for n, client in enumerate(clients):
+            client.request("t", f"k{n}")
+        written = [writer.write(("set", f"shared/w{n}", "1")) for n, writer in enumerate(writers)]
+        for n, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{n}")
         for writer, request in zip(writers, written):
             self.check_payload(writer.wait(request), "O")
-        self.assertEqual(len(self.http.written), 3)
+        self.check_payload(clients[0].ask("t", "later"), "OK later")
+        self.check_payload(writers[0].change(("set", "shared/later", "1")), "O")
+        self.assertEqual(len(self.http.written), number + 1)
+
+    def test_over_tls(self):
+        authority = Authority(self.dir)
+        self.start(Server(self, backlog=64, context=authority.server()), tls={"ca_file": authority.cert()},
+                   connect_timeout="10s")
+        self.check_payload(self.client().ask("t", "k"), "OK k")
+        self.check_payload(self.dict().change(("set", "shared/k", "1")), "O")
+        self.http.written.clear()
+        self.check_everything(2)
+
+    def test_a_few_threads(self):
+        for number in (1, 2, 5):
+            with self.subTest(threads=number):
+                self.start(Threads(self, number))
+                self.check_everything(12)
+                self.doCleanups()
+                self.setUp()
 
     def test_iteration_with_values(self):
         """They are asked for side by side."""
