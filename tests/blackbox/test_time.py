@@ -9,11 +9,14 @@ import mmap
 import os
 import re
 import signal
+import socket
 import struct
+import threading
 import time
 
 import harness
 import nameserver
+from certificates import Authority
 from dict import NO_VALUES, DictCase
 from harness import http, netstring, url_table, wait_until
 from test_program import Program
@@ -34,6 +37,38 @@ for request in ask():
     open(HERE + "/asked-" + request["key"], "w").close()
     threading.Thread(target=answer, args=(request,)).start()
 """
+
+
+def fill_backlog(listener, stack):
+    """Until the handshake of one more connection does not end."""
+    listener.listen(0)
+    for _ in range(8):
+        filler = stack.enter_context(socket.socket())
+        filler.settimeout(0.5)
+        try:
+            filler.connect(listener.getsockname())
+        except socket.timeout:
+            return
+    raise AssertionError("the backlog never gets full")
+
+
+def handshakes_to(port):
+    """How many have begun, and not ended."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return sum(row[3] == "02" and int(row[2].split(":")[1], 16) == port for row in rows)
+
+
+def answer_all(listener, answer):
+    """Each connection gets one answer to all that it sends."""
+    def serve(sock):
+        with sock, contextlib.suppress(OSError):
+            while sock.recv(65536):
+                sock.sendall(answer)
+
+    with contextlib.suppress(OSError):
+        while True:
+            threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
 
 
 class Stopped(Program, DictCase):
@@ -173,6 +208,56 @@ class Stopped(Program, DictCase):
             self.check_payload(self.postfix.read(), "OK new")
             self.check_payload(newer.read(), "OK newer")
             self.check_answer(hanging.read(), "TEMP", "full")  # its time goes on, and ends
+
+    def test_handshake_that_ends_meanwhile(self):
+        """The kernel tries again after a second; when podop goes on, all of connect_timeout is over."""
+        with contextlib.ExitStack() as stack:
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+            fill_backlog(listener, stack)
+            before = handshakes_to(port)
+            self.start({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§", "timeout": "60s",
+                        "connect_timeout": "2s", "retries": 0})
+            waiting = self.lookup("k")
+            wait_until(lambda: handshakes_to(port) > before, "podop connects")
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)
+            with self.stopped():
+                threading.Thread(target=answer_all, args=(listener, http('"k"')), daemon=True).start()
+            self.check_payload(waiting.read(), "OK k")
+            self.check_nobody_is_blamed()
+
+    def test_tls_that_goes_on_meanwhile(self):
+        """The server's part of the handshake comes while podop is stopped, for longer than connect_timeout."""
+        authority = Authority(self.dir)
+        context = authority.server()
+        accepted, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def serve(sock):
+                with contextlib.suppress(OSError), sock:
+                    accepted.set()
+                    go_on.wait(harness.GUARD)
+                    with context.wrap_socket(sock, server_side=True) as tls:
+                        while tls.recv(65536):
+                            tls.sendall(http('"k"'))
+
+            def accept():
+                with contextlib.suppress(OSError):
+                    while True:
+                        threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+
+            threading.Thread(target=accept, daemon=True).start()
+            self.start({"name": "t", "type": "url", "param": f"https://127.0.0.1:{listener.getsockname()[1]}/§",
+                        "timeout": "60s", "connect_timeout": TIMEOUT, "retries": 0,
+                        "tls": {"ca_file": authority.cert()}})
+            waiting = self.lookup("k")
+            self.assertTrue(accepted.wait(harness.GUARD))
+            with self.stopped():
+                go_on.set()
+            self.check_payload(waiting.read(), "OK k")
+            self.check_nobody_is_blamed()
+            listener.shutdown(socket.SHUT_RDWR)
 
     def test_silence_ends_all_the_same(self):
         """A backend and a program that never answer, and a client that never goes on."""
