@@ -59,10 +59,10 @@ static uint64_t next_us(const struct service_clock *c)
     return has_to_wait ? c->turns.caught_up_at_us : at_us;
 }
 
-/* libev counts from when the turn began, as everything here does. */
+/* libev counts from when the turn began, unless somebody has called ev_now_update() since. */
 static void arm(struct service_clock *c)
 {
-    const uint64_t now_us = c->turns.began_us;
+    const uint64_t now_us = read_us(c);
     const uint64_t at_us = next_us(c);
     uint64_t wait_us = at_us > now_us ? at_us - now_us : 0;
 

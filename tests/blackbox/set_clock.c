@@ -1,6 +1,6 @@
 /* set_clock.c - for LD_PRELOAD: the wall clock is off by as many seconds as the file says that
- * SET_CLOCK_FILE names, a number of 64 bits that a test may change at any time. The monotonic clocks
- * are left alone, as the kernel leaves them alone when somebody sets the clock. */
+ * SET_CLOCK_FILE names, a number of 64 bits that a test may change at any time. The monotonic
+ * clocks are left alone, as the kernel leaves them alone when somebody sets the clock. */
 #define _GNU_SOURCE
 
 #include <fcntl.h>

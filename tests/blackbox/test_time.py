@@ -21,8 +21,8 @@ from dict import NO_VALUES, DictCase
 from harness import http, netstring, url_table, wait_until
 from test_program import Program
 
-TIMEOUT = "1s"
-STOPPED_S = 3
+TIMEOUT = "4s"
+STOPPED_S = 6
 
 # Answers a key when the file that it names is there. Others are answered meanwhile.
 WAITS = """
@@ -218,7 +218,7 @@ class Stopped(Program, DictCase):
             fill_backlog(listener, stack)
             before = handshakes_to(port)
             self.start({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§", "timeout": "60s",
-                        "connect_timeout": "2s", "retries": 0})
+                        "connect_timeout": TIMEOUT, "retries": 0})
             waiting = self.lookup("k")
             wait_until(lambda: handshakes_to(port) > before, "podop connects")
             stack.callback(listener.shutdown, socket.SHUT_RDWR)
