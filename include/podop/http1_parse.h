@@ -1,6 +1,6 @@
 /* http1_parse.h - answers of HTTP/1.1 and 1.0 (RFC 9112), as their bytes come in. Whatever leaves a
- * doubt about where an answer ends is no answer, and so is one with anything before its status line,
- * be it an empty line: that is the rest of something else. Nothing is allocated or copied. */
+ * doubt about where an answer ends is no answer, and so is one with anything before its status
+ * line, be it an empty line: that is the rest of something else. Nothing is allocated or copied. */
 #ifndef PODOP_HTTP1_PARSE_H
 #define PODOP_HTTP1_PARSE_H
 
