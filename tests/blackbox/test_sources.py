@@ -1,0 +1,34 @@
+"""What deadline.h says of clocks holds for every source file: which one is read where."""
+
+import pathlib
+import re
+
+import harness
+
+SOURCES = pathlib.Path(__file__).parents[2] / "src"
+
+# The wall clock is for people: time stamps of log lines, the hour of the last reload.
+WALL_CLOCK = re.compile(r"\bev_time\(|\bev_now\(|\bev_periodic|\bgettimeofday\(|\btime\(NULL\)|CLOCK_REALTIME")
+MAY_READ_IT = {"base/log.c", "base/syslog_socket.c", "server/server.c"}
+
+# An instant that is handed on as a deadline is of service_now_ms(), and is compared with nothing else.
+OTHER_CLOCK = re.compile(r"clock_(now|coarse)_ms\(\)[^;]*deadline_at_ms|deadline_at_ms[^;]*clock_(now|coarse)_ms\(\)")
+
+
+class Clocks(harness.Case):
+    def sources(self):
+        for path in sorted(SOURCES.rglob("*.[ch]")):
+            yield path.relative_to(SOURCES).as_posix(), path.read_text(encoding="utf-8")
+
+    def test_nothing_waits_for_the_wall_clock(self):
+        readers = {name for name, text in self.sources() if WALL_CLOCK.search(text)}
+        self.assertEqual(readers - MAY_READ_IT, set())
+
+    def test_deadlines_are_on_the_service_clock(self):
+        for name, text in self.sources():
+            with self.subTest(file=name):
+                self.assertEqual([match[0] for match in OTHER_CLOCK.finditer(text)], [])
+
+
+if __name__ == "__main__":
+    harness.main()
