@@ -96,6 +96,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->source.checks = &checks;
     s->loop = loop;
     log_init(&s->log);
+    log_start_writer(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
     s->stats.started_at_ms = clock_now_ms();
     s->listeners = (struct listeners){
