@@ -25,6 +25,7 @@ struct log_writer {
     struct log_queue queue;
     struct log_loss how;
     bool is_ending, has_ended;
+    bool is_abandoned; /* nobody waits for the end: the thread frees it all */
     /* The thread's own: */
     log_loss_fn *add_loss;
     struct buf lines; /* being written */
@@ -66,18 +67,25 @@ static bool take(struct log_writer *w)
     return has_lines;
 }
 
-/* false: it is to end, and what cannot be written is not waited for. */
-static bool pause_after_failure(struct log_writer *w)
+/* Returns at once when it is to end, as then nothing is waited for. */
+static void pause_after_failure(struct log_writer *w)
 {
     const struct timespec until = time_after(RETRY_MS);
-    bool is_ending;
 
     pthread_mutex_lock(&w->lock);
     while (!w->is_ending && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0)
         ;
-    is_ending = w->is_ending;
     pthread_mutex_unlock(&w->lock);
-    return !is_ending;
+}
+
+static bool is_ending(struct log_writer *w)
+{
+    bool is_so;
+
+    pthread_mutex_lock(&w->lock);
+    is_so = w->is_ending;
+    pthread_mutex_unlock(&w->lock);
+    return is_so;
 }
 
 /* Somebody else may have made stderr non-blocking. */
@@ -105,26 +113,44 @@ static bool write_lines(struct log_writer *w)
     struct span rest = buf_span(&w->lines);
 
     while (rest.len > 0) {
+        const bool is_last_try = is_ending(w);
         ssize_t n = write(STDERR_FILENO, rest.ptr, portion(rest));
 
         if (n >= 0)
             rest = span_skip(rest, (size_t)n);
-        else if (errno != EINTR && !(errno == EAGAIN && wait_for_room()) && !pause_after_failure(w))
+        else if (errno == EINTR || (errno == EAGAIN && wait_for_room()))
+            continue;
+        else if (is_last_try)
             return false;
+        else
+            pause_after_failure(w);
     }
     return true;
+}
+
+static void destroy(struct log_writer *w)
+{
+    pthread_cond_destroy(&w->changed);
+    pthread_mutex_destroy(&w->lock);
+    log_queue_deinit(&w->queue);
+    buf_deinit(&w->lines);
+    free(w);
 }
 
 static void *run(void *arg)
 {
     struct log_writer *w = arg;
+    bool is_abandoned;
 
     while (take(w) && write_lines(w))
         ;
     pthread_mutex_lock(&w->lock);
     w->has_ended = true;
+    is_abandoned = w->is_abandoned;
     pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->lock);
+    if (is_abandoned)
+        destroy(w);
     return NULL;
 }
 
@@ -139,15 +165,6 @@ static int start(struct log_writer *w)
     failure = pthread_create(&w->thread, NULL, run, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failure;
-}
-
-static void destroy(struct log_writer *w)
-{
-    pthread_cond_destroy(&w->changed);
-    pthread_mutex_destroy(&w->lock);
-    log_queue_deinit(&w->queue);
-    buf_deinit(&w->lines);
-    free(w);
 }
 
 struct log_writer *log_writer_new(log_loss_fn *add_loss)
@@ -182,23 +199,26 @@ void log_writer_free(struct log_writer **pwriter)
 {
     struct log_writer *w = *pwriter;
     struct timespec until;
+    pthread_t thread;
     bool has_ended;
 
     if (w == NULL)
         return;
     *pwriter = NULL;
     until = time_after(LOG_WRITER_END_MS);
+    thread = w->thread;
     pthread_mutex_lock(&w->lock);
     w->is_ending = true;
     pthread_cond_broadcast(&w->changed);
     while (!w->has_ended && pthread_cond_timedwait(&w->changed, &w->lock, &until) == 0)
         ;
     has_ended = w->has_ended;
+    w->is_abandoned = !has_ended; /* it hangs in write(2), and may until the process ends */
     pthread_mutex_unlock(&w->lock);
     if (has_ended) {
-        pthread_join(w->thread, NULL);
+        pthread_join(thread, NULL);
         destroy(w);
     } else {
-        pthread_detach(w->thread); /* it hangs in write(2), and ends with the process */
+        pthread_detach(thread);
     }
 }
