@@ -19,6 +19,7 @@ enum {
 struct control_session {
     struct session_io io;
     struct owed_queue owed;
+    bool is_reloading; /* what was asked after a reload is asked of what it leads to */
 };
 
 struct control_request {
@@ -93,7 +94,8 @@ static bool control_is_full(const struct session *session)
 {
     const struct control_session *s = const_session_of(session);
 
-    return s->owed.count >= SESSION_OWED_MAX || s->io.out->len >= SESSION_OUT_BYTES_MAX;
+    return s->is_reloading || s->owed.count >= SESSION_OWED_MAX ||
+           s->io.out->len >= SESSION_OUT_BYTES_MAX;
 }
 
 /* Reading a request */
@@ -195,6 +197,7 @@ static void reloaded(void *arg, int status)
     struct control_session *s = r->session;
     struct buf *out = begin(r, status == 0);
 
+    s->is_reloading = false;
     if (status == -1) {
         json_add_member(out, "error", SPAN("nothing has changed"));
         json_add_name(out, "faults");
@@ -211,6 +214,7 @@ static void reload(struct control_request *r)
     const struct admin *admin = r->session->io.service->admin;
 
     r->reload = (struct reload_ask){.report = add_fault, .done = reloaded, .arg = r};
+    r->session->is_reloading = true;
     admin->reload(admin->arg, &r->reload);
 }
 
