@@ -5,7 +5,8 @@
 
 #include "podop/buf.h"
 
-enum { LOG_QUEUE_BYTES_MAX = 256 * 1024 };
+/* Room for the counters of 5,000 tables, which are logged all at once. */
+enum { LOG_QUEUE_BYTES_MAX = 2 * 1024 * 1024 };
 
 struct log_queue {
     struct buf lines;

@@ -14,6 +14,7 @@
 enum {
     RETRY_MS = 500, /* after a failure: there may be room on the disk again, or a new file */
     LOSS_BYTES_MAX = 256,
+    KEPT_BYTES_MAX = 64 * 1024, /* of memory, once its lines are written */
     WRITE_BYTES_MAX = 4096, /* PIPE_BUF: a pipe takes so much whole, whoever else writes to it */
 };
 
@@ -53,6 +54,8 @@ static bool take(struct log_writer *w)
     bool has_lines;
 
     buf_clear(&w->lines);
+    if (w->lines.cap > KEPT_BYTES_MAX)
+        buf_deinit(&w->lines);
     pthread_mutex_lock(&w->lock);
     while (log_queue_is_empty(&w->queue) && !w->is_ending)
         pthread_cond_wait(&w->changed, &w->lock);

@@ -16,7 +16,7 @@ import harness
 from harness import Case, conf_file, echo, netstring, url_table
 from test_control import Control
 
-LINES = 6000  # lookups at -vv: more than any kernel and the queue of podop keep
+LINES = 40_000  # lookups at -vv: more than any kernel and the queue of podop keep
 WINDOW = 60  # lookups that a client has under way
 LARGE = 400_000  # members of a file that takes a while
 ATTEMPTS = 10  # to do something while it is read

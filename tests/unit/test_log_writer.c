@@ -138,7 +138,7 @@ static size_t read_all(int fd, char *to, size_t room)
 /* Nobody reads until all is logged: no call waits, whatever the flags of the pipe are. */
 static void check_pipe(int flags)
 {
-    enum { LINES = 20000 };
+    enum { LINES = 100000 };
     static char got[LINES * LINE_BYTES];
     struct log_writer *w;
     int ends[2];
