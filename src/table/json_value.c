@@ -101,8 +101,10 @@ static bool is_number(struct span s)
 
 static bool is_word(struct span s)
 {
+    if (s.len > 0 && (is_digit(*s.ptr) || *s.ptr == '-'))
+        return is_number(s);
     return span_equal(s, SPAN("true")) || span_equal(s, SPAN("false")) ||
-           span_equal(s, SPAN("null")) || is_number(s);
+           span_equal(s, SPAN("null"));
 }
 
 /* The code unit of a \uXXXX at s, or -1. */
