@@ -9,8 +9,10 @@
 #include <json-c/json_c_version.h>
 #include <libconfig.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* sysexits.h, where they fit. */
 enum { EXIT_USAGE = 64, EXIT_OSERR = 71, EXIT_TEMPFAIL = 75, EXIT_CONFIG = 78 };
@@ -139,6 +141,17 @@ static int serve(struct ev_loop *loop, const struct config_source *source)
     return 0;
 }
 
+/* A standard file that is closed is opened, before anything else is: what took its number would get
+ * the log's lines. -1: there is no /dev/null to put there. */
+static int keep_standard_files(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) /* the lowest: it is fd */
+            return -1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct cmdline cmdline;
@@ -146,8 +159,11 @@ int main(int argc, char **argv)
     struct ev_loop *loop;
     int status = 0;
 
+    if (keep_standard_files() == -1)
+        return EXIT_OSERR;
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* until the configuration is read */
+    signal(SIGXFSZ, SIG_IGN); /* a log file that may grow no further is a failed write */
+    signal(SIGHUP, SIG_IGN);  /* until the configuration is read */
     signal(SIGUSR1, SIG_IGN);
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
         fprintf(stderr, "podop: %s\nTry 'podop --help'.\n", err.text);

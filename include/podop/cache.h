@@ -2,6 +2,7 @@
 #ifndef PODOP_CACHE_H
 #define PODOP_CACHE_H
 
+#include "podop/disposal.h"
 #include "podop/reply.h"
 
 #include <stdint.h>
@@ -19,6 +20,8 @@ struct cache_limits {
 /* Never NULL; limits are copied. The least recently used entry leaves first. For start and reload:
  * it waits for the kernel's random numbers, which the hash of the keys needs. */
 struct cache *cache_new(const struct cache_limits *limits);
+/* Entries that go all at once are given back by disposal, which is borrowed; NULL: at once. */
+void cache_set_disposal(struct cache *cache, struct disposal *disposal);
 void cache_free(struct cache **cache); /* *cache becomes NULL; a NULL *cache is fine */
 
 enum cache_state { CACHE_ABSENT, CACHE_FRESH, CACHE_STALE };
@@ -39,7 +42,7 @@ enum cache_state cache_look(struct cache *cache, struct span key, uint64_t now_m
  * large value pushes out. */
 void cache_put(struct cache *cache, struct span key, const struct reply *reply, uint64_t now_ms);
 void cache_drop(struct cache *cache, struct span key);
-void cache_clear(struct cache *cache); /* 0.1 us an entry, as cache_free() */
+void cache_clear(struct cache *cache); /* with a disposal no work, however many there are */
 
 size_t cache_entries(const struct cache *cache);
 size_t cache_bytes(const struct cache *cache);

@@ -20,8 +20,10 @@ struct log {
     enum log_format format;
     enum log_target target;
     bool has_time; /* each line begins with its time; off where the journal adds its own */
-    uint64_t lost; /* lines dropped since nobody took them any more; told later */
+    uint64_t lost; /* lines dropped since nobody took them any more; told later (the writer counts
+                    * its own) */
     struct syslog_socket syslog;
+    struct log_writer *writer; /* of what goes to stderr; NULL: log_write() writes it itself */
 };
 
 enum log_kind { LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_THOUSANDTHS };
@@ -55,13 +57,17 @@ struct log_field {
 #define log_debug(log, event, ...) log_at(log, LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 
 void log_init(struct log *log); /* warning, text, stderr */
+/* Writes what is queued, as log_writer_free() does. */
 void log_deinit(struct log *log);
+/* From here on a thread writes what goes to stderr, if there can be one. */
+void log_start_writer(struct log *log);
 /* Connects to the logger where target is syslog: with the rights that podop still has. */
 void log_configure(struct log *log, enum log_level level, enum log_format format,
                    enum log_target target);
 
-/* Never blocks: a line that the reader of stderr, or the logger, cannot take whole is counted and
- * dropped. What is for syslog goes to stderr while there is no logger. */
+/* Never blocks: a line for which there is no room is counted and dropped, and a later line says so.
+ * Without a writer that is one that the reader of stderr cannot take now; with it, one that exceeds
+ * what log_queue.h keeps. What is for syslog goes to stderr while there is no logger. */
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count);
 

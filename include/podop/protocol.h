@@ -19,10 +19,21 @@
                LOG_STR("cache", reply_source_name((r)->source))),                                  \
         LOG_IF((r)->http_status != 0, LOG_UINT("http_status", (r)->http_status))
 
+/* One who waits for a reload that was asked for; the struct is the caller's. */
+struct reload_ask {
+    struct reload_ask *next, **prev_next; /* NULL: it does not wait */
+    config_report_fn *report;             /* of each fault */
+    void (*done)(void *arg, int status);  /* 0, or -1: nothing has changed */
+    void *arg;
+};
+void reload_ask_add(struct reload_ask **list, struct reload_ask *ask); /* at its end */
+void reload_ask_cancel(struct reload_ask *ask); /* none of its functions is called any more */
+
 /* What an administrator can have done through the control socket, besides what concerns a table. */
 struct admin {
     void *arg;
-    int (*reload)(void *arg, config_report_fn *report, void *report_arg); /* see server_reload() */
+    /* ask is borrowed until done, which never runs before this returns, or reload_ask_cancel(). */
+    void (*reload)(void *arg, struct reload_ask *ask);
     void (*stats)(void *arg, struct buf *out); /* adds members of a JSON object that is begun */
 };
 

@@ -12,12 +12,22 @@ struct router;
  * goes to report, as those of config_load() do. */
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
+
+/* The same one table at a time: router_begin(), router_open_next() until it returns false, then
+ * router_end(), which makes a router with a fault NULL. Before its end a router is not asked. */
+struct router *router_begin(struct config *config);
+bool router_open_next(struct router *router, const struct table_env *env, config_report_fn *report,
+                      void *arg);
+void router_end(struct router **router);
+
 /* router takes the place of previous: a table whose configuration did not change keeps what it
  * remembers. */
 void router_succeed(struct router *router, const struct router *previous);
 /* What its tables hold back is written now. */
 void router_flush(struct router *router);
 void router_free(struct router **router); /* tables live on while lookups use them */
+/* The same, but its tables are let go of by disposal. */
+void router_dispose(struct router **router, struct disposal *disposal);
 
 struct table *router_table(const struct router *router, size_t i); /* by name; NULL: that was all */
 struct table *router_find_table(const struct router *router, struct span name); /* or NULL */

@@ -19,11 +19,11 @@ void server_free(struct server **server);
 /* Serves until server_stop() has come to its end. */
 void server_run(struct server *server);
 
-/* Reads everything anew and, when all of it is good, goes on with that: new requests meet the new
- * tables, those under way finish on the old ones, and clients stay connected. Else each fault goes
- * to report and nothing at all has changed: -1. */
-int server_reload(struct server *server, config_report_fn *report, void *arg);
-void server_reload_logged(struct server *server); /* the same, with the faults in the log */
+/* Begins to read everything anew, in a thread; when all of it is good, podop goes on with that: new
+ * requests meet the new tables, those under way finish on the old ones, and clients stay connected.
+ * Else each fault goes to the log and nothing at all has changed. While one is under way another
+ * may be asked for, and follows it. */
+void server_reload_logged(struct server *server);
 void server_log_counters(struct server *server);
 
 /* No new clients; requests under way finish, within shutdown_timeout. A second call ends at once.

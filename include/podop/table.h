@@ -10,6 +10,8 @@
 struct ev_loop;
 struct http;
 struct coprocesses;
+struct disposal;
+struct json_files;
 
 /* What tables are made with; all of it outlives them. */
 struct table_env {
@@ -18,6 +20,9 @@ struct table_env {
     struct coprocesses *coprocesses;
     struct commits *commits; /* those under way, of all tables: transaction.h */
     struct log *log;
+    struct disposal *disposal;     /* of what is large; NULL: it goes at once */
+    struct json_files *json_files; /* read in advance, only looked at while a table is opened; NULL:
+                                    * a table reads its own */
 };
 
 /* What is asked for: Dovecot's priv/KEY by a user is KEY with is_private and the user, anything
@@ -34,6 +39,12 @@ typedef void table_done_fn(void *arg, const struct reply *reply);
 
 /* What can be told of config without opening anything: 0, or -1 with ERR_CONFIG. */
 int table_check(const struct table_config *config, struct error *err);
+
+/* Reads what table_open() would have to wait for into files. Nothing of config, nor of any table,
+ * is changed, so another thread than the loop's may call it; previous is what tables that are open
+ * now were opened with, or NULL. */
+void table_prepare(const struct table_config *config, struct json_files *files,
+                   const struct json_files *previous);
 
 /* config is copied as far as it is needed. NULL with the reason in err. The first reference is the
  * caller's. */

@@ -1,6 +1,7 @@
 #include "podop/log.h"
 
 #include "podop/buf.h"
+#include "podop/log_writer.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ void log_init(struct log *log)
 
 void log_deinit(struct log *log)
 {
+    log_writer_free(&log->writer);
     syslog_socket_close(&log->syslog);
 }
 
@@ -200,13 +202,46 @@ static void add_line(struct buf *line, const struct log *log, bool has_time, enu
         buf_add_char(line, '}');
 }
 
-static void write_stderr(struct log *log, struct span line)
+static bool has_room(void)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-    if (poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0 ||
-        write(STDERR_FILENO, line.ptr, line.len) == -1)
-        log->lost++;
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+}
+
+/* A line that was begun is ended where it can be. */
+static void write_stderr(struct log *log, struct span line)
+{
+    struct span rest = line;
+
+    if (log->writer != NULL) {
+        log_writer_add(log->writer, line, (struct log_loss){log->format, log->has_time});
+        return;
+    }
+    while (rest.len > 0) {
+        ssize_t n = has_room() ? write(STDERR_FILENO, rest.ptr, rest.len) : -1;
+
+        if (n <= 0) {
+            log->lost++;
+            return;
+        }
+        rest = span_skip(rest, (size_t)n);
+    }
+}
+
+static void add_loss(struct buf *out, struct log_loss how, uint64_t lost)
+{
+    const struct log log = {.format = (enum log_format)how.format};
+
+    add_line(out, &log, how.has_time, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost),
+             1);
+    buf_add_char(out, '\n');
+}
+
+void log_start_writer(struct log *log)
+{
+    if (log->writer == NULL)
+        log->writer = log_writer_new(add_loss);
 }
 
 /* false: there is no logger. */

@@ -19,6 +19,7 @@ enum {
 struct control_session {
     struct session_io io;
     struct owed_queue owed;
+    bool is_reloading; /* what was asked after a reload is asked of what it leads to */
 };
 
 struct control_request {
@@ -26,6 +27,8 @@ struct control_request {
     struct control_session *session;
     struct table_op *op; /* of an explanation */
     struct buf notes;
+    struct reload_ask reload;
+    struct buf faults; /* of a reload */
 };
 
 /* What a request may hold; absent members are NULL. */
@@ -49,7 +52,9 @@ static void request_free(struct owed *owed)
     struct control_request *r = CONTAINER_OF(owed, struct control_request, owed);
 
     table_op_cancel(&r->op);
+    reload_ask_cancel(&r->reload);
     buf_deinit(&r->notes);
+    buf_deinit(&r->faults);
     free(r);
 }
 
@@ -89,7 +94,8 @@ static bool control_is_full(const struct session *session)
 {
     const struct control_session *s = const_session_of(session);
 
-    return s->owed.count >= SESSION_OWED_MAX || s->io.out->len >= SESSION_OUT_BYTES_MAX;
+    return s->is_reloading || s->owed.count >= SESSION_OWED_MAX ||
+           s->io.out->len >= SESSION_OUT_BYTES_MAX;
 }
 
 /* Reading a request */
@@ -179,31 +185,37 @@ static void refuse(struct control_request *r, const char *why, struct span name)
 
 static void add_fault(void *arg, const char *text)
 {
-    struct buf *faults = arg;
+    struct control_request *r = arg;
 
-    json_add_comma(faults);
-    json_add_bytes(faults, span_of(text));
+    json_add_comma(&r->faults);
+    json_add_bytes(&r->faults, span_of(text));
+}
+
+static void reloaded(void *arg, int status)
+{
+    struct control_request *r = arg;
+    struct control_session *s = r->session;
+    struct buf *out = begin(r, status == 0);
+
+    s->is_reloading = false;
+    if (status == -1) {
+        json_add_member(out, "error", SPAN("nothing has changed"));
+        json_add_name(out, "faults");
+        buf_add_char(out, '[');
+        buf_add(out, buf_span(&r->faults));
+        buf_add_char(out, ']');
+    }
+    end(r);
+    s->io.wake(s->io.wake_arg);
 }
 
 static void reload(struct control_request *r)
 {
     const struct admin *admin = r->session->io.service->admin;
-    struct buf faults;
-    struct buf *out;
-    int status;
 
-    buf_init(&faults, SIZE_MAX);
-    status = admin->reload(admin->arg, add_fault, &faults);
-    out = begin(r, status == 0);
-    if (status == -1) {
-        json_add_member(out, "error", SPAN("nothing has changed"));
-        json_add_name(out, "faults");
-        buf_add_char(out, '[');
-        buf_add(out, buf_span(&faults));
-        buf_add_char(out, ']');
-    }
-    buf_deinit(&faults);
-    end(r);
+    r->reload = (struct reload_ask){.report = add_fault, .done = reloaded, .arg = r};
+    r->session->is_reloading = true;
+    admin->reload(admin->arg, &r->reload);
 }
 
 static void stats(struct control_request *r)
@@ -319,6 +331,7 @@ static void on_line(struct control_session *s, struct span line)
 
     r->session = s;
     buf_init(&r->notes, NOTES_BYTES_MAX);
+    buf_init(&r->faults, SIZE_MAX);
     owed_add(&s->owed, &r->owed);
     order_init(&order);
     if (order_parse(&order, line))

@@ -85,3 +85,22 @@ struct table *service_find_table(const struct service *service, struct span name
         is_served = span_equal(span_of(served->items[i]), name);
     return is_served ? router_find_table(service->router, name) : NULL;
 }
+
+void reload_ask_add(struct reload_ask **list, struct reload_ask *ask)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    ask->next = NULL;
+    ask->prev_next = list;
+    *list = ask;
+}
+
+void reload_ask_cancel(struct reload_ask *ask)
+{
+    if (ask->prev_next == NULL)
+        return;
+    *ask->prev_next = ask->next;
+    if (ask->next != NULL)
+        ask->next->prev_next = ask->prev_next;
+    ask->prev_next = NULL;
+}

@@ -5,11 +5,14 @@
 #include "listeners.h"
 #include "notify.h"
 #include "privileges.h"
+#include "reloads.h"
+#include "slices.h"
 #include "stats.h"
 
 #include "podop/clock.h"
 #include "podop/coprocess.h"
 #include "podop/deadline.h"
+#include "podop/disposal.h"
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
@@ -32,6 +35,10 @@ struct server {
     struct http *http;
     struct coprocesses *coprocesses;
     struct router *router;
+    struct json_files *json_files; /* that router's tables were opened with */
+    struct disposal disposal;      /* of what is large */
+    struct slices disposing;
+    struct reloads reloads;
     struct activation activation;
     struct listeners listeners;
     struct client_world clients;
@@ -48,18 +55,40 @@ static void log_as_configured(struct log *log, const struct config *config)
     log_configure(log, config->log_level, config->log_format, config->log_target);
 }
 
-static struct router *open_tables(struct server *s, struct config *config, config_report_fn *report,
-                                  void *arg)
+static struct table_env table_env(struct server *s)
 {
-    const struct table_env env = {
+    return (struct table_env){
         .loop = s->loop,
         .http = s->http,
         .coprocesses = s->coprocesses,
         .commits = &s->commits,
         .log = &s->log,
+        .disposal = &s->disposal,
+        .json_files = s->json_files,
     };
+}
 
-    return router_new(config, &env, report, arg);
+/* Those of a start, which wait for nobody. */
+static struct router *open_tables(struct server *s, config_report_fn *report, void *arg)
+{
+    struct table_env env;
+
+    s->json_files = json_files_new(&s->disposal);
+    reload_read_files(s->config, s->json_files, NULL);
+    env = table_env(s);
+    return router_new(s->config, &env, report, arg);
+}
+
+static void dispose(void *arg)
+{
+    struct server *s = arg;
+
+    slices_start(&s->disposing);
+}
+
+static bool dispose_some(void *arg)
+{
+    return disposal_run(arg);
 }
 
 static int check_listen(const struct listen_config *listen, struct error *err)
@@ -87,9 +116,11 @@ static void add_stats(void *arg, struct buf *out)
     stats_add(&sources, out);
 }
 
-static int reload_for_admin(void *arg, config_report_fn *report, void *report_arg)
+static void reload_for_admin(void *arg, struct reload_ask *ask)
 {
-    return server_reload(arg, report, report_arg);
+    struct server *s = arg;
+
+    reloads_want(&s->reloads, ask);
 }
 
 /* What both running and checking need: configuration and tables. */
@@ -102,7 +133,10 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->source.checks = &checks;
     s->loop = loop;
     service_clock_hold(loop);
+    slices_init(&s->disposing, loop, dispose_some, &s->disposal);
+    disposal_init(&s->disposal, dispose, s);
     log_init(&s->log);
+    log_start_writer(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
     s->stats.started_at_ms = clock_now_ms();
     s->listeners = (struct listeners){
@@ -118,7 +152,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     if (s->http == NULL)
         goto fail;
     s->coprocesses = coprocesses_new(loop, &s->log);
-    s->router = open_tables(s, s->config, report, arg);
+    s->router = open_tables(s, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
         goto fail;
@@ -158,6 +192,8 @@ static void on_stop_deadline(void *arg)
     ev_break(s->loop, EVBREAK_ALL);
 }
 
+static const struct reloads_ops reloads_ops;
+
 struct server *server_new(struct ev_loop *loop, const struct config_source *source,
                           config_report_fn *report, void *arg, struct error *err)
 {
@@ -168,6 +204,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     activation_init(&s->activation);
     notify_init(&s->notify, loop);
     deadline_init(&s->stop_deadline, on_stop_deadline, s);
+    reloads_init(&s->reloads, &reloads_ops, s, loop, &s->log);
     s->clients.on_gone = on_less_to_do;
     s->clients.on_gone_arg = s;
     s->commits.on_idle = on_less_to_do;
@@ -260,61 +297,58 @@ static int check_identity(const struct server *s, const struct config *next, str
                      s->source.file == NULL ? "command line" : s->source.file);
 }
 
-/* From here on the next configuration is what podop lives by. Requests under way hold references to
- * what they use of the last one. */
-static void take_over(struct server *s, struct config *config, struct router *router)
+/* From here on what was read is what podop lives by. Requests under way hold references to what
+ * they use of the last one. */
+static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
 
-    router_succeed(router, previous);
-    s->router = router;
-    listeners_serve(&s->listeners, router);
+    router_succeed(next->router, previous);
+    s->router = next->router;
+    listeners_serve(&s->listeners, s->router);
     router_flush(previous);
-    router_free(&previous);
+    router_dispose(&previous, &s->disposal);
+    json_files_free(&s->json_files);
+    s->json_files = next->json_files;
     config_unref(&s->config);
-    s->config = config;
-    http_set_pool(s->http, &config->pool);
-    log_as_configured(&s->log, config);
+    s->config = next->config;
+    *next = (struct reloaded){0};
+    http_set_pool(s->http, &s->config->pool);
+    log_as_configured(&s->log, s->config);
     accept_clients(s);
 }
 
-static int reload(struct server *s, config_report_fn *report, void *arg)
+static int check_config(void *arg, const struct config *config, struct error *err)
 {
-    struct error err = {0};
-    struct config *config;
-    struct router *router = NULL;
-
-    config = config_load(&s->source, report, arg);
-    if (config == NULL)
-        return -1;
-    if (check_identity(s, config, &err) == -1)
-        goto fail;
-    router = open_tables(s, config, report, arg);
-    if (router == NULL || listeners_plan(&s->listeners, config, &err) == -1 ||
-        listeners_switch(&s->listeners, config, &err) == -1)
-        goto fail;
-    take_over(s, config, router);
-    log_info(&s->log, "reload", LOG_UINT("sockets", config->listen_count),
-             LOG_UINT("tables", config->table_count));
-    return 0;
-fail:
-    if (err.text[0] != '\0')
-        report(arg, err.text);
-    router_free(&router);
-    config_unref(&config);
-    return -1;
+    return check_identity(arg, config, err);
 }
 
-int server_reload(struct server *s, config_report_fn *report, void *arg)
+static struct reload_env begin_reload(void *arg)
 {
-    int status;
+    struct server *s = arg;
 
-    if (s->is_stopping) {
-        report(arg, "podop is stopping");
-        return -1;
-    }
     notify_reloading(&s->notify);
-    status = reload(s, report, arg);
+    return (struct reload_env){
+        .source = &s->source, .json_files = s->json_files, .tables = table_env(s)};
+}
+
+static int switch_to(void *arg, struct reloaded *next, struct error *err)
+{
+    struct server *s = arg;
+
+    if (listeners_plan(&s->listeners, next->config, err) == -1 ||
+        listeners_switch(&s->listeners, next->config, err) == -1)
+        return -1;
+    take_over(s, next);
+    log_info(&s->log, "reload", LOG_UINT("sockets", s->config->listen_count),
+             LOG_UINT("tables", s->config->table_count));
+    return 0;
+}
+
+static void reload_ended(void *arg, int status)
+{
+    struct server *s = arg;
+
     s->stats.reloaded_at = time(NULL);
     s->stats.has_failed = status == -1;
     if (status == 0)
@@ -322,19 +356,18 @@ int server_reload(struct server *s, config_report_fn *report, void *arg)
     else
         s->stats.reloads_failed++;
     tell_ready(s, status == 0 ? "" : "; the last reload failed");
-    return status;
 }
 
-static void log_fault(void *arg, const char *text)
-{
-    struct server *s = arg;
-
-    log_error(&s->log, "reload_failed", LOG_STR("reason", text));
-}
+static const struct reloads_ops reloads_ops = {
+    .begin = begin_reload,
+    .check = check_config,
+    .switch_to = switch_to,
+    .ended = reload_ended,
+};
 
 void server_reload_logged(struct server *s)
 {
-    server_reload(s, log_fault, s);
+    reloads_want_logged(&s->reloads);
 }
 
 void server_log_counters(struct server *s)
@@ -351,6 +384,7 @@ void server_stop(struct server *s)
         return;
     }
     s->is_stopping = true;
+    reloads_stop(&s->reloads);
     notify_stopping(&s->notify);
     if (s->config->shutdown_timeout_ms == 0) {
         ev_break(s->loop, EVBREAK_ALL);
@@ -373,6 +407,7 @@ void server_free(struct server **pserver)
         return;
     *pserver = NULL;
     deadline_stop(&s->stop_deadline);
+    reloads_deinit(&s->reloads);
     listeners_close(&s->listeners);
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
@@ -380,6 +415,9 @@ void server_free(struct server **pserver)
     activation_deinit(&s->activation);
     notify_deinit(&s->notify);
     router_free(&s->router);
+    json_files_free(&s->json_files);
+    disposal_deinit(&s->disposal);
+    slices_stop(&s->disposing);
     coprocesses_free(&s->coprocesses);
     http_free(&s->http);
     config_unref(&s->config);

@@ -32,8 +32,19 @@ enum {
 };
 _Static_assert(ENTRY_BYTES <= 128, "what an entry costs besides its key and values");
 
+/* Entries of a cache that was cleared or freed, on their way to the system. */
+struct remains {
+    struct disposable base;
+    struct lru lru; /* a circle, as in struct cache */
+    struct entry **slots;
+    size_t slots_bytes;
+};
+
+enum { ENTRIES_A_PIECE = 512 };
+
 struct cache {
     struct cache_limits limits;
+    struct disposal *disposal; /* NULL: none */
     struct hash_key hash_key;
     uint64_t random; /* state of the spread */
     struct lru lru;
@@ -64,15 +75,44 @@ struct cache *cache_new(const struct cache_limits *limits)
     return c;
 }
 
-static void cache_empty(struct cache *c)
+void cache_set_disposal(struct cache *c, struct disposal *disposal)
 {
-    struct lru *next;
+    c->disposal = disposal;
+}
 
-    for (struct lru *at = c->lru.older; at != &c->lru; at = next) {
-        next = at->older;
+static bool give_back_some(struct disposable *base)
+{
+    struct remains *r = CONTAINER_OF(base, struct remains, base);
+
+    for (int i = 0; i < ENTRIES_A_PIECE && r->lru.older != &r->lru; i++) {
+        struct lru *at = r->lru.older;
+
+        r->lru.older = at->older;
         free(CONTAINER_OF(at, struct entry, lru));
     }
-    free(c->slots);
+    if (r->lru.older != &r->lru || disposal_shrink(r->slots, &r->slots_bytes))
+        return true;
+    free(r->slots);
+    free(r);
+    return false;
+}
+
+/* Leaves c without entries and slots. */
+static void cache_empty(struct cache *c)
+{
+    struct remains *r = xmalloc(sizeof(*r));
+
+    *r = (struct remains){
+        .base.give_back_some = give_back_some,
+        .lru = {&r->lru, &r->lru},
+        .slots = c->slots,
+        .slots_bytes = c->slots_count * sizeof(*c->slots),
+    };
+    if (c->lru.older != &c->lru) {
+        r->lru = c->lru;
+        r->lru.older->newer = r->lru.newer->older = &r->lru;
+    }
+    disposal_add(c->disposal, &r->base);
 }
 
 void cache_free(struct cache **pcache)

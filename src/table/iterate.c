@@ -23,6 +23,7 @@ static void tell_dropped(struct table *t, struct span name)
 static void iteration_free(struct table_iteration *it)
 {
     ev_clear_pending(it->table->env.loop, &it->ready);
+    ev_timer_stop(it->table->env.loop, &it->next_turn);
     if (it->table->ops->stop != NULL)
         it->table->ops->stop(it);
     table_unref(&it->table);
@@ -80,6 +81,20 @@ static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
     }
 }
 
+static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct table_iteration *it = w->data;
+
+    (void)loop;
+    (void)revents;
+    it->table->ops->go_on(it);
+}
+
+void iteration_yield(struct table_iteration *it)
+{
+    ev_timer_start(it->table->env.loop, &it->next_turn);
+}
+
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg)
@@ -101,7 +116,8 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
     it->events = *events;
     it->arg = arg;
     ev_prepare_init(&it->ready, on_ready);
-    it->ready.data = it;
+    ev_timer_init(&it->next_turn, on_next_turn, 0.0, 0.0);
+    it->ready.data = it->next_turn.data = it;
     ev_feed_event(table->env.loop, &it->ready, EV_CUSTOM);
     return it;
 }
@@ -116,6 +132,7 @@ void table_iteration_resume(struct table_iteration *it)
     if (!it->is_paused)
         return;
     it->is_paused = false;
+    ev_timer_stop(it->table->env.loop, &it->next_turn); /* there is one reason to go on, not two */
     ev_feed_event(it->table->env.loop, &it->ready, EV_CUSTOM);
 }
 

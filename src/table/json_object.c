@@ -11,8 +11,9 @@ void json_add_comma(struct buf *out)
 void json_add_name(struct buf *out, const char *name)
 {
     json_add_comma(out);
-    json_add_string(out, span_of(name));
-    buf_add_char(out, ':');
+    buf_add_char(out, '"');
+    buf_add(out, span_of(name));
+    buf_add(out, SPAN("\":"));
 }
 
 void json_add_number(struct buf *out, const char *name, uint64_t n)

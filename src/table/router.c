@@ -1,5 +1,6 @@
 #include "podop/router.h"
 
+#include "podop/disposal.h"
 #include "podop/mem.h"
 
 #include <stdio.h>
@@ -11,8 +12,12 @@ struct route {
     const struct table_config *config;
 };
 
+enum { TABLES_A_PIECE = 16 };
+
 struct router {
+    struct disposable disposable;
     struct config *config; /* a reference */
+    size_t tried;          /* tables of config that are open, or cannot be */
     size_t count;
     struct route routes[]; /* sorted by name, the shorter first: most names are told by length */
 };
@@ -31,33 +36,54 @@ static int compare_routes(const void *a, const void *b)
     return compare_names(left->name, right->name);
 }
 
+struct router *router_begin(struct config *config)
+{
+    struct router *r = xmalloc(sizeof(*r) + config->table_count * sizeof(struct route));
+
+    *r = (struct router){.config = config_ref(config)};
+    return r;
+}
+
+bool router_open_next(struct router *r, const struct table_env *env, config_report_fn *report,
+                      void *arg)
+{
+    const struct table_config *wanted = &r->config->tables[r->tried];
+    struct error err = {0};
+    struct table *t;
+
+    if (r->tried == r->config->table_count)
+        return false;
+    r->tried++;
+    t = table_open(wanted, env, &err);
+    if (t == NULL) {
+        char text[sizeof(err.text) + 512];
+
+        snprintf(text, sizeof(text), "%.200s: table '%.255s': %s", wanted->origin, wanted->name,
+                 err.text);
+        report(arg, text);
+    } else {
+        r->routes[r->count++] = (struct route){span_of(wanted->name), t, wanted};
+    }
+    return true;
+}
+
+void router_end(struct router **router)
+{
+    struct router *r = *router;
+
+    qsort(r->routes, r->count, sizeof(struct route), compare_routes);
+    if (r->count < r->config->table_count)
+        router_free(router);
+}
+
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg)
 {
-    struct router *r = xmalloc(sizeof(*r) + config->table_count * sizeof(struct route));
-    bool is_good = true;
+    struct router *r = router_begin(config);
 
-    r->config = config_ref(config);
-    r->count = 0;
-    for (size_t i = 0; i < config->table_count; i++) {
-        const struct table_config *wanted = &config->tables[i];
-        struct error err = {0};
-        struct table *t = table_open(wanted, env, &err);
-
-        if (t == NULL) {
-            char text[sizeof(err.text) + 512];
-
-            snprintf(text, sizeof(text), "%.200s: table '%.255s': %s", wanted->origin, wanted->name,
-                     err.text);
-            report(arg, text);
-            is_good = false;
-        } else {
-            r->routes[r->count++] = (struct route){span_of(wanted->name), t, wanted};
-        }
-    }
-    qsort(r->routes, r->count, sizeof(struct route), compare_routes);
-    if (!is_good)
-        router_free(&r);
+    while (router_open_next(r, env, report, arg))
+        ;
+    router_end(&r);
     return r;
 }
 
@@ -100,17 +126,33 @@ void router_flush(struct router *r)
         table_flush(r->routes[i].table);
 }
 
-void router_free(struct router **prouter)
+static bool give_back_some(struct disposable *base)
+{
+    struct router *r = CONTAINER_OF(base, struct router, disposable);
+
+    for (int i = 0; i < TABLES_A_PIECE && r->count > 0; i++)
+        table_unref(&r->routes[--r->count].table);
+    if (r->count > 0)
+        return true;
+    config_unref(&r->config);
+    free(r);
+    return false;
+}
+
+void router_dispose(struct router **prouter, struct disposal *disposal)
 {
     struct router *r = *prouter;
 
     if (r == NULL)
         return;
     *prouter = NULL;
-    for (size_t i = 0; i < r->count; i++)
-        table_unref(&r->routes[i].table);
-    config_unref(&r->config);
-    free(r);
+    r->disposable.give_back_some = give_back_some;
+    disposal_add(disposal, &r->disposable);
+}
+
+void router_free(struct router **prouter)
+{
+    router_dispose(prouter, NULL);
 }
 
 struct table *router_table(const struct router *router, size_t i)

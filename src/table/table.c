@@ -43,11 +43,13 @@ static struct cache *cache_open(const struct cache_config *config)
     return config->ttl_ms == 0 && config->negative_ttl_ms == 0 ? NULL : cache_new(&limits);
 }
 
-static struct table_memory *memory_new(const struct cache_config *config)
+static struct table_memory *memory_new(const struct cache_config *config, struct disposal *disposal)
 {
     struct table_memory *memory = xmalloc(sizeof(*memory));
 
     *memory = (struct table_memory){.refs = 1, .cache = cache_open(config)};
+    if (memory->cache != NULL)
+        cache_set_disposal(memory->cache, disposal);
     return memory;
 }
 
@@ -81,6 +83,16 @@ int table_check(const struct table_config *config, struct error *err)
     return ops->check == NULL ? 0 : ops->check(config, err);
 }
 
+void table_prepare(const struct table_config *config, struct json_files *files,
+                   const struct json_files *previous)
+{
+    struct error ignored; /* table_open() says it */
+    const struct table_ops *ops = find_type(config->type, &ignored);
+
+    if (ops != NULL && ops->prepare != NULL)
+        ops->prepare(config, files, previous);
+}
+
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err)
 {
@@ -96,7 +108,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
-        .memory = memory_new(&config->cache),
+        .memory = memory_new(&config->cache, env->disposal),
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);

@@ -96,7 +96,8 @@ struct table_iteration {
     uint64_t rows;
     bool has_nul; /* in a value: it fails */
     bool is_paused;
-    ev_prepare ready; /* never started, only fed: then the type goes on */
+    ev_prepare ready;   /* never started, only fed: then the type goes on */
+    ev_timer next_turn; /* runs when the type has let others go first */
 };
 
 struct table_ops {
@@ -104,6 +105,11 @@ struct table_ops {
     size_t fetch_bytes;
     /* What is wrong with config, as far as that shows without opening anything; NULL: nothing. */
     int (*check)(const struct table_config *config, struct error *err);
+    /* Reads what open() will need and takes long, into files; previous is what tables that are open
+     * now have, and is only looked at. Another thread may call it, so it touches nothing else.
+     * NULL: nothing takes long. */
+    void (*prepare)(const struct table_config *config, struct json_files *files,
+                    const struct json_files *previous);
     /* Allocates the type's struct and leaves base to table.c. NULL with the reason in err. */
     struct table *(*open)(const struct table_config *config, const struct table_env *env,
                           struct error *err);
@@ -157,6 +163,8 @@ void commit_finish(struct commit *commit, const struct reply *reply);
 /* One row, unless the options or the rules for names leave it out. false: enough, so finish. */
 bool iteration_row(struct table_iteration *it, struct span name, struct span value);
 void iteration_finish(struct table_iteration *it, const struct reply *reply); /* it is gone */
+/* go_on() is called again once the loop has served others, unless it is paused then. */
+void iteration_yield(struct table_iteration *it);
 
 /* "table NAME: " and why, in text, which keeps it; every byte printable, for it travels on to logs.
  */

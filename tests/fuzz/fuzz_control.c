@@ -15,6 +15,7 @@ struct world {
     struct fake_table alias;
     struct router router;
     struct admin admin;
+    struct reload_ask *reloads; /* that have not ended */
     unsigned chance;
 };
 
@@ -24,14 +25,24 @@ static size_t choose(struct world *w, size_t below)
     return below == 0 ? 0 : (w->chance >> 16) % below;
 }
 
-static int reload(void *arg, config_report_fn *report, void *report_arg)
+static void reload(void *arg, struct reload_ask *ask)
 {
     struct world *w = arg;
 
-    if (choose(w, 2) == 0)
-        return 0;
-    report(report_arg, "a fault: \xff");
-    return -1;
+    reload_ask_add(&w->reloads, ask);
+}
+
+static void end_one_reload(struct world *w)
+{
+    struct reload_ask *ask = w->reloads;
+    const bool is_good = choose(w, 2) == 0;
+
+    if (ask == NULL)
+        return;
+    reload_ask_cancel(ask);
+    if (!is_good)
+        ask->report(ask->arg, "a fault: \xff");
+    ask->done(ask->arg, is_good ? 0 : -1);
 }
 
 static void stats(void *arg, struct buf *out)
@@ -63,6 +74,8 @@ static void settle(struct world *w, struct fake_peer *peer)
         ev_run(w->loop, EVRUN_NOWAIT);
         while (w->alias.waiting_count > 0)
             answer_one(w);
+        while (w->reloads != NULL)
+            end_one_reload(w);
         PROMISE(protocol_control.owed(peer->session) == 0);
         fake_peer_feed(peer);
     } while (peer->in.len < before || protocol_control.owed(peer->session) > 0);
@@ -99,8 +112,10 @@ static void run(struct world *w, struct span wire)
         fake_peer_send(&cut, (struct span){rest.ptr, len});
         fake_peer_send(&gone, (struct span){rest.ptr, len});
         rest = span_skip(rest, len);
-        while (choose(w, 3) == 0)
+        while (choose(w, 3) == 0) {
             answer_one(w);
+            end_one_reload(w);
+        }
     }
     fake_peer_close(&gone);
     settle(w, &cut);

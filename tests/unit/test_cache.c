@@ -890,6 +890,36 @@ static void test_cache_against_a_model(void **state)
     free(m);
 }
 
+/* However many entries go at once, the call gives none of them back, and one piece only some. */
+static void test_cache_clears_in_pieces(void **state)
+{
+    enum { ENTRIES = 20000 };
+    struct disposal disposal;
+    struct cache *cache = cache_new(&roomy);
+    unsigned pieces = 0;
+
+    (void)state;
+    disposal_init(&disposal, NULL, NULL);
+    cache_set_disposal(cache, &disposal);
+    for (int round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < ENTRIES; i++) {
+            char key[20];
+
+            snprintf(key, sizeof(key), "%u", i);
+            put(cache, key, "value");
+        }
+        if (round == 0)
+            cache_clear(cache);
+    }
+    assert_int_equal(cache_entries(cache), ENTRIES);
+    assert_true(has(cache, "1"));
+    cache_free(&cache);
+    while (disposal_run(&disposal))
+        pieces++;
+    assert_true(pieces >= 2 * ENTRIES / 1024);
+    disposal_deinit(&disposal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -912,6 +942,7 @@ int main(void)
         cmocka_unit_test(test_cache_overwrite),
         cmocka_unit_test(test_cache_overwrite_larger_when_full),
         cmocka_unit_test(test_cache_drop_and_clear),
+        cmocka_unit_test(test_cache_clears_in_pieces),
         cmocka_unit_test(test_cache_spread),
         cmocka_unit_test(test_cache_longest_times_do_not_wrap),
         cmocka_unit_test(test_cache_grows_and_shrinks),

@@ -17,14 +17,26 @@ static struct router router = {{&alias, &cached}, 2};
 static struct fake_peer peer;
 static bool reload_fails;
 
-static int fake_reload(void *arg, config_report_fn *report, void *report_arg)
+static struct reload_ask *reload_asks;
+
+static void fake_reload(void *arg, struct reload_ask *ask)
 {
     assert_ptr_equal(arg, &reload_fails);
-    if (!reload_fails)
-        return 0;
-    report(report_arg, "podop.conf:1: \"x\"");
-    report(report_arg, "podop.conf:2: \xff");
-    return -1;
+    reload_ask_add(&reload_asks, ask);
+}
+
+static void end_reloads(void)
+{
+    while (reload_asks != NULL) {
+        struct reload_ask *ask = reload_asks;
+
+        reload_ask_cancel(ask);
+        if (reload_fails) {
+            ask->report(ask->arg, "podop.conf:1: \"x\"");
+            ask->report(ask->arg, "podop.conf:2: \xff");
+        }
+        ask->done(ask->arg, reload_fails ? -1 : 0);
+    }
 }
 
 static void fake_stats(void *arg, struct buf *out)
@@ -74,6 +86,7 @@ static void run(void)
 {
     for (int i = 0; i < 2; i++)
         ev_run(loop, EVRUN_NOWAIT);
+    end_reloads();
 }
 
 static int setup(void **state)
@@ -189,8 +202,33 @@ static void test_control_reload_with_faults(void **state)
     (void)state;
     reload_fails = true;
     fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
+    assert_int_equal(peer.out.len, 0); /* it may take a while */
+    run();
     assert_out(SPAN("{\"ok\":false,\"error\":\"nothing has changed\",\"faults\":"
                     "[\"podop.conf:1: \\\"x\\\"\",\"podop.conf:2: \xef\xbf\xbd\"]}\n"));
+}
+
+/* What comes after a reload waits for it; who has gone is not told. */
+static void test_control_requests_after_a_reload(void **state)
+{
+    (void)state;
+    fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n{\"command\":\"reload\"}\n"
+                               "{\"command\":\"stats\"}\n"));
+    assert_true(protocol_control.is_full(peer.session));
+    fake_peer_feed(&peer);
+    assert_int_equal(peer.out.len, 0);
+    run();
+    assert_out(SPAN("{\"ok\":true}\n"));
+    assert_true(peer.wakes > 0);
+    fake_peer_feed(&peer);
+    assert_int_equal(peer.out.len, 0);
+    run();
+    fake_peer_feed(&peer);
+    assert_out(SPAN("{\"ok\":true}\n{\"ok\":true,\"pid\":17}\n"));
+    fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
+    assert_non_null(reload_asks);
+    fake_peer_close(&peer);
+    assert_null(reload_asks);
 }
 
 /* Answers stay in the order of the requests, whenever they come. */
@@ -315,6 +353,7 @@ int main(void)
         WITH_TABLES(test_control_each_command),
         WITH_TABLES(test_control_cut_anywhere),
         WITH_TABLES(test_control_reload_with_faults),
+        WITH_TABLES(test_control_requests_after_a_reload),
         WITH_TABLES(test_control_order),
         WITH_TABLES(test_control_takes_no_more_than_it_may_owe),
         WITH_TABLES(test_control_line_too_long),

@@ -243,6 +243,108 @@ static void test_json_table_unreadable(void **state)
     rmdir(dir);
 }
 
+struct walk {
+    unsigned rows;
+    bool is_done;
+    struct table_iteration *it;
+};
+
+static void on_row(void *arg, struct span name, struct span value)
+{
+    struct walk *w = arg;
+
+    assert_true(name.len > 0 && value.len > 0);
+    w->rows++;
+}
+
+static void on_done(void *arg, const struct reply *reply)
+{
+    struct walk *w = arg;
+
+    assert_int_equal(reply->status, REPLY_FOUND);
+    w->is_done = true;
+}
+
+static struct table *open_large(unsigned members)
+{
+    struct error err = {0};
+    struct buf text;
+    struct table *t;
+
+    buf_init(&text, SIZE_MAX);
+    buf_add_char(&text, '{');
+    for (unsigned i = 0; i < members; i++) {
+        buf_add(&text, i == 0 ? SPAN("\"a/") : SPAN(",\"a/"));
+        buf_add_uint(&text, i);
+        buf_add(&text, i % 10000 == 0 ? SPAN("/bob\":1") : SPAN("/al\":1"));
+    }
+    buf_add_char(&text, '}');
+    t = open_content(buf_span(&text), &err);
+    assert_non_null(t);
+    buf_deinit(&text);
+    return t;
+}
+
+/* Others have many turns while a long file is walked through, whether there are rows or not. */
+static void test_json_table_iterates_in_slices(void **state)
+{
+    enum { MEMBERS = 50000 };
+    static const struct iterate_events events = {on_row, on_done};
+    const struct iterate_options options = {.recurse = true};
+    struct table *t = open_large(MEMBERS);
+
+    (void)state;
+    for (int is_private = 0; is_private < 2; is_private++) {
+        const struct table_key path = {
+            .key = SPAN("a/"), .user = SPAN("bob"), .is_private = is_private};
+        struct walk w = {0};
+        unsigned turns = 0;
+
+        w.it = table_iterate(t, &path, &options, &events, &w);
+        for (; !w.is_done; turns++)
+            ev_run(loop, EVRUN_ONCE);
+        assert_true(turns > MEMBERS / 2000);
+        assert_int_equal(w.rows, is_private ? MEMBERS / 10000 : MEMBERS);
+    }
+    table_unref(&t);
+}
+
+/* It may be paused, resumed and cancelled while others have their turn. */
+static void test_json_table_iteration_between_slices(void **state)
+{
+    enum { MEMBERS = 20000 };
+    static const struct iterate_events events = {on_row, on_done};
+    const struct table_key path = {.key = SPAN("a/")};
+    const struct iterate_options options = {.recurse = true};
+    struct table *t = open_large(MEMBERS);
+    struct walk w = {0}, cancelled = {0};
+    unsigned rows;
+
+    (void)state;
+    w.it = table_iterate(t, &path, &options, &events, &w);
+    cancelled.it = table_iterate(t, &path, &options, &events, &cancelled);
+    ev_run(loop, EVRUN_ONCE);
+    assert_true(w.rows > 0 && cancelled.rows > 0);
+    table_iteration_cancel(&cancelled.it);
+    table_iteration_pause(w.it);
+    rows = w.rows;
+    for (int i = 0; i < 3; i++)
+        ev_run(loop, EVRUN_NOWAIT);
+    assert_int_equal(w.rows, rows);
+    for (int i = 0; i < 2; i++) { /* at once, and after a turn */
+        table_iteration_resume(w.it);
+        table_iteration_pause(w.it);
+        table_iteration_resume(w.it);
+        ev_run(loop, EVRUN_ONCE);
+        table_iteration_pause(w.it);
+    }
+    table_iteration_resume(w.it);
+    while (!w.is_done)
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(w.rows, MEMBERS);
+    table_unref(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_json_table_broken_files),
         cmocka_unit_test(test_json_table_cut_anywhere),
         cmocka_unit_test(test_json_table_unreadable),
+        cmocka_unit_test(test_json_table_iterates_in_slices),
+        cmocka_unit_test(test_json_table_iteration_between_slices),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -539,6 +539,91 @@ static void test_json_plain(void **state)
     }
 }
 
+/* UTF-8 as RFC 3629 section 3 has it, by another way than the decoder's. */
+static size_t utf8_of(uint32_t code, char *to)
+{
+    static const uint32_t ends[] = {0x80, 0x800, 0x10000, 0x110000};
+    static const unsigned firsts[] = {0, 0xc0, 0xe0, 0xf0};
+    size_t len = 1;
+
+    while (code >= ends[len - 1])
+        len++;
+    for (size_t i = len - 1; i > 0; i--, code /= 64)
+        to[i] = (char)(0x80 + code % 64);
+    to[0] = (char)(firsts[len - 1] + code);
+    return len;
+}
+
+static void assert_decodes(const char *escaped, struct span expected)
+{
+    struct buf string, text;
+    struct error err = {0};
+
+    buf_init(&string, SIZE_MAX);
+    buf_init(&text, SIZE_MAX);
+    buf_add(&string, SPAN("\"<"));
+    buf_add(&string, span_of(escaped));
+    buf_add(&string, SPAN(">\""));
+    assert_int_equal(json_check(buf_span(&string), &err), 0);
+    buf_add_char(&text, '!'); /* it is added to */
+    json_add_text(&text, buf_span(&string));
+    assert_int_equal(text.len, expected.len + 3);
+    assert_memory_equal(text.ptr, "!<", 2);
+    assert_memory_equal(text.ptr + 2, expected.ptr, expected.len);
+    assert_int_equal(text.ptr[text.len - 1], '>');
+    buf_deinit(&string);
+    buf_deinit(&text);
+}
+
+static void test_json_every_escape(void **state)
+{
+    static const char letters[][3] = {"\\\"", "\\\\", "\\/", "\\b", "\\f", "\\n", "\\r", "\\t"};
+    static const char meant[] = "\"\\/\b\f\n\r\t";
+    char escaped[20], expected[4];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++)
+        assert_decodes(letters[i], (struct span){&meant[i], 1});
+    for (uint32_t code = 0; code < 0x110000; code += code < 0x10000 ? 1 : 0x101) {
+        if (code >= 0xd800 && code <= 0xdfff)
+            continue;
+        if (code < 0x10000)
+            snprintf(escaped, sizeof(escaped), code % 2 == 0 ? "\\u%04x" : "\\u%04X",
+                     (unsigned)code);
+        else
+            snprintf(escaped, sizeof(escaped), "\\u%04x\\u%04X",
+                     (unsigned)(0xd800 + ((code - 0x10000) >> 10)),
+                     (unsigned)(0xdc00 + (code & 0x3ff)));
+        assert_decodes(escaped, (struct span){expected, utf8_of(code, expected)});
+    }
+}
+
+/* A pointer as deep as texts may be, in members that are followed by more. */
+static void test_json_select_deep(void **state)
+{
+    struct buf text, pointer;
+    struct span value;
+
+    (void)state;
+    buf_init(&text, SIZE_MAX);
+    buf_init(&pointer, SIZE_MAX);
+    for (int i = 0; i < 31; i++) {
+        buf_add(&text, SPAN("{\"b\": [], \"\\u0061~/\": [0, "));
+        buf_add(&pointer, SPAN("/a~0~1/1"));
+    }
+    buf_add(&text, SPAN(" \"it\" "));
+    for (int i = 0; i < 31; i++)
+        buf_add(&text, SPAN(", 2], \"c\": {}}"));
+    value = buf_span(&text);
+    assert_true(json_select(&value, buf_span(&pointer)));
+    assert_true(span_equal(value, SPAN("\"it\"")));
+    value = buf_span(&text);
+    buf_add(&pointer, SPAN("/0"));
+    assert_false(json_select(&value, buf_span(&pointer)));
+    buf_deinit(&text);
+    buf_deinit(&pointer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +635,8 @@ int main(void)
         cmocka_unit_test(test_json_kinds),
         cmocka_unit_test(test_json_walk),
         cmocka_unit_test(test_json_select),
+        cmocka_unit_test(test_json_every_escape),
+        cmocka_unit_test(test_json_select_deep),
         cmocka_unit_test(test_json_select_in_a_long_array),
         cmocka_unit_test(test_json_plain_is_never_wrong),
         cmocka_unit_test(test_json_plain),

@@ -1,0 +1,136 @@
+#include "reloads.h"
+
+static void report(void *arg, const char *text)
+{
+    struct reloads *all = arg;
+
+    if (all->is_logged)
+        log_error(all->log, "reload_failed", LOG_STR("reason", text));
+    for (struct reload_ask *ask = all->asking; ask != NULL; ask = ask->next)
+        ask->report(ask->arg, text);
+}
+
+static int check(void *arg, const struct config *config)
+{
+    struct reloads *all = arg;
+    struct error err = {0};
+
+    if (all->ops->check(all->arg, config, &err) == 0)
+        return 0;
+    report(all, err.text);
+    return -1;
+}
+
+static void tell_end(struct reloads *all, int status)
+{
+    while (all->asking != NULL) {
+        struct reload_ask *ask = all->asking;
+
+        reload_ask_cancel(ask);
+        ask->done(ask->arg, status);
+    }
+    all->is_logged = false;
+}
+
+/* Those who wait for the next one wait for the one that begins. */
+static void take_due(struct reloads *all)
+{
+    all->asking = all->later;
+    if (all->asking != NULL)
+        all->asking->prev_next = &all->asking;
+    all->later = NULL;
+    all->is_logged = all->is_later_logged;
+    all->is_due = all->is_later_logged = false;
+}
+
+static void done(void *arg, struct reloaded *next);
+
+static void begin(struct reloads *all)
+{
+    struct reload_env env;
+
+    take_due(all);
+    env = all->ops->begin(all->arg);
+    env.report = report;
+    env.check = check;
+    env.done = done;
+    env.arg = all;
+    all->current = reload_start(&env);
+}
+
+static void done(void *arg, struct reloaded *next)
+{
+    struct reloads *all = arg;
+    struct error err = {0};
+    int status = next == NULL ? -1 : all->ops->switch_to(all->arg, next, &err);
+
+    all->current = NULL;
+    if (err.text[0] != '\0')
+        report(all, err.text);
+    all->ops->ended(all->arg, status);
+    tell_end(all, status);
+    if (all->is_due)
+        begin(all);
+}
+
+static void refuse(struct reloads *all)
+{
+    report(all, "podop is stopping");
+    tell_end(all, -1);
+}
+
+static void on_refuse(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+    (void)loop;
+    (void)revents;
+    take_due(w->data);
+    refuse(w->data);
+}
+
+void reloads_init(struct reloads *all, const struct reloads_ops *ops, void *arg,
+                  struct ev_loop *loop, struct log *log)
+{
+    *all = (struct reloads){.ops = ops, .arg = arg, .loop = loop, .log = log};
+    ev_prepare_init(&all->refuse, on_refuse);
+    all->refuse.data = all;
+}
+
+static void want(struct reloads *all)
+{
+    all->is_due = true;
+    if (all->is_stopping)
+        ev_feed_event(all->loop, &all->refuse, EV_CUSTOM);
+    else if (all->current == NULL)
+        begin(all);
+}
+
+void reloads_want_logged(struct reloads *all)
+{
+    all->is_later_logged = true;
+    want(all);
+}
+
+void reloads_want(struct reloads *all, struct reload_ask *ask)
+{
+    reload_ask_add(&all->later, ask);
+    want(all);
+}
+
+void reloads_stop(struct reloads *all)
+{
+    all->is_stopping = true;
+    if (all->current == NULL)
+        return;
+    reload_cancel(all->current);
+    refuse(all);
+    if (all->is_due)
+        want(all);
+}
+
+void reloads_deinit(struct reloads *all)
+{
+    if (all->loop == NULL)
+        return;
+    ev_clear_pending(all->loop, &all->refuse);
+    reload_free(&all->current);
+}
