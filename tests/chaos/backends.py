@@ -177,6 +177,9 @@ class Backend:
 
     def leave(self, address):
         """Closes one address with its connections."""
+        span = Span("left an address")
+        span.close()
+        self.outages.append(span)
         self.servers.pop(address).close()
         for connection in list(self.connections):
             if connection.transport.get_extra_info("sockname") == address:
@@ -202,7 +205,7 @@ class Backend:
         for address in addresses:
             if address is not None:
                 await self.listen_at(address)
-        span.close()
+        self.end(span)
 
     async def freeze(self, seconds):
         """The service takes connections and reads nothing."""
@@ -216,7 +219,7 @@ class Backend:
             if not connection.transport.is_closing():
                 connection.transport.resume_reading()
         await asyncio.sleep(0.05)
-        span.close()
+        self.end(span)
 
     async def fail(self, seconds):
         """The service answers 5xx to everything."""
@@ -224,14 +227,18 @@ class Backend:
         self.is_5xx = True
         await asyncio.sleep(seconds)
         self.is_5xx = False
-        span.close()
+        self.end(span)
 
     def begin(self, kind):
-        self.world.faults["backend " + kind] += 1
+        self.world.happens("backend " + kind, self.name)
         span = Span(kind)
         self.outages.append(span)
         del self.outages[:-60]
         return span
+
+    def end(self, span):
+        span.close()
+        self.world.note(f"backend {span.kind} {self.name} is over after {span.seconds(now()):.3f}s")
 
     # answering
 
@@ -246,7 +253,7 @@ class Backend:
                 fault = "503"
             return self.later(connection, lambda: self.answer_get(connection, space, name, fault))
         stamp = headers.get("podop-timestamp", "")
-        number = int(stamp.rpartition(".")[2]) if stamp else None
+        number = int(stamp.rpartition(".")[2]) // 1000 if stamp else None
         if space == "commit-all":
             names = [change["key"] for change in json.loads(body)["ops"]]
             fault = next(filter(None, (self.world.fault_of("commit", key, self) for key in names)), None)
@@ -263,7 +270,7 @@ class Backend:
             answer()
 
     def end_kept(self, connection):
-        self.world.faults["kept connection ended"] += 1
+        self.world.happens("kept connection ended")
         how = self.random.randrange(4)
         if how == 0:
             connection.write(http(408, b"", b"Connection: close\r\n"))
@@ -343,7 +350,7 @@ class Program(asyncio.Protocol):
 
     def die(self):
         self.world.program_deaths.append(now())
-        self.world.faults["program dies"] += 1
+        self.world.happens("program dies")
         self.transport.abort()
 
     def data_received(self, data):
@@ -370,7 +377,9 @@ class Program(asyncio.Protocol):
             return {"status": "miss"} if value is MISS else {"status": "ok", "value": json.loads(value)}
         if fault and self.world.random.random() < 0.5:
             return None
+        stamp = str(request.get("timestamp", ""))  # rounded, as JSON numbers are
+        number = round(float("0." + stamp.partition(".")[2]) * 1e6) if "." in stamp else None
         changes = [{**change, "value": change.get("by", change.get("value"))}
                    for change in (request["changes"] if operation == "commit" else [request])]
-        is_good = self.service.commit("prog", changes, None, fault is None)
+        is_good = self.service.commit("prog", changes, number, fault is None)
         return None if fault else {"status": "ok" if is_good else "miss"}

@@ -25,7 +25,9 @@ from scene import FULL, HTTP_PORT, Scene
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIP = 77
 VERSIONS = ((2, 0), (2, 2), (3, 2), (4, 0))
-MUTANTS = ("swap", "miss", "old", "lose", "twice", "false-f", "reorder", "drop", "double")
+MUTANTS = {  # a violation that each of them must cause
+    "swap": "wrong value", "miss": "false miss", "old": "wrong value", "lose": "O, but not made", "twice": "a write made twice",
+    "false-f": "F, but made", "reorder": "wrong value", "drop": "wrong value", "double": "an answer that nobody asked for"}
 
 
 def arguments():
@@ -37,7 +39,9 @@ def arguments():
     parser.add_argument("--rate", type=float, default=1.0, help="how often faults come, 1 being usual")
     parser.add_argument("--clients", type=float, default=1.0, help="how many clients there are, 1 being usual")
     parser.add_argument("--turn-ms", type=float, default=50, help="the longest turn of the loop (50)")
+    parser.add_argument("--json-mib", type=int, default=16, help="size of the large file of a json table")
     parser.add_argument("--mutant", choices=MUTANTS, help="a world that lies, which the checks have to find")
+    parser.add_argument("--mutants", action="store_true", help="runs all of these, each for a short time")
     parser.add_argument("--keep", help="a directory that is kept, with log and configuration")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -64,6 +68,18 @@ def enter_namespaces(options):
     finally:
         if not options.keep:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def run_mutants(options):
+    """Whether each mutant is found."""
+    missed = 0
+    for mutant, violation in MUTANTS.items():
+        done = subprocess.run([sys.executable, "-B", os.path.abspath(__file__), "--podop", options.podop, "--seconds", "10",
+                               "--faults", "none", "--json-mib", "1", "--mutant", mutant], stdout=subprocess.PIPE, check=False, encoding="utf-8")
+        is_found = f"VIOLATION {violation}" in done.stdout
+        missed += not is_found
+        print(f"{mutant:8} {'found' if is_found else 'NOT FOUND'}: {violation}", flush=True)
+    sys.exit(1 if missed else 0)
 
 
 def set_up_machine(directory):
@@ -294,6 +310,8 @@ class Run:
 
 def main():
     options = arguments()
+    if options.mutants:
+        run_mutants(options)
     if not options.inside:
         enter_namespaces(options)
     print(f"seed {options.seed}", flush=True)

@@ -8,7 +8,7 @@ from model import now
 
 ESCAPED = {b"\0": b"\x010", b"\x01": b"\x011", b"\t": b"\x01t", b"\r": b"\x01r", b"\n": b"\x01n"}
 UNESCAPED = {escaped: byte for byte, escaped in ESCAPED.items()}
-SECONDS = 1700000000  # of every transaction; its nanoseconds are its number
+SECONDS = 1700000000  # of every transaction; its microseconds are its number
 GUARD = 60.0
 
 
@@ -120,7 +120,7 @@ class Client:
     def ended(self, fault):
         """The connection ended: nothing may be owed, unless podop was told to stop."""
         world = self.world
-        if not self.pending or world.is_over and not world.is_quiet:
+        if not self.pending or world.is_over:
             return
         first = min(request.sent for request in self.pending)
         if any(span.meets(first - 0.5, now()) and first > span.start - 0.5 for span in world.restarts):
@@ -172,7 +172,7 @@ class Socketmap(Client):
         if status is None:
             self.world.violations.add("no answer of socketmap", repr(payload[:80]))
             return
-        if word == "PERM" and request.name.startswith("huge"):
+        if word == "PERM" and request.name.startswith(("huge", "escaped")):
             self.world.answers["postfix PERM"] += 1
             return
         text = f"{word} {text}" if status == "fail" else text
@@ -261,7 +261,7 @@ class Dict(Client):
         self.id += 1
         tx = self.world.books.begin(self.table)
         self.out += line("B", self.id, *self._user(), *((0,) if self.version[0] >= 4 else ()))
-        self.out += line("T", self.id, SECONDS, tx.number)
+        self.out += line("T", self.id, SECONDS, 1000 * tx.number)
         for ledger, kind, value in changes:
             letter = {"set": "S", "unset": "U", "inc": "A"}[kind]
             if kind == "set" and value is None:

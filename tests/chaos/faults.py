@@ -3,6 +3,7 @@
 import asyncio
 
 import nuisances
+from clients import Dict, Ended
 from model import MISS, now
 from names import MODES
 from scene import HTTP_PORT, MOVING, STATIC
@@ -19,12 +20,13 @@ class Faults:
         self.is_calm = False  # while podop is to stop and start again
         self.running = set()  # of names
         self.reloading = asyncio.Lock()
+        self.bulks = set()
         # name: the fault, mean seconds between two of them
         self.kinds = {
             "refuse": (self.refuse, 6), "freeze": (self.freeze, 9), "all500": (self.all_500, 12),
             "key": (self.key, 0.6), "kept": (self.kept, 4), "latency": (self.latency, 15), "dns": (self.dns, 5),
             "move": (self.move, 11), "reload": (self.reload, 3), "table": (self.table, 9), "stop": (self.stop, 13),
-            "clock": (self.clock, 7), "log": (self.log, 12), "program": (self.program, 38), "restart": (self.restart, 45)}
+            "clock": (self.clock, 7), "log": (self.log, 12), "program": (self.program, 38), "restart": (self.restart, 45), "bulk": (self.bulk, 17)}
         for name, nuisance in nuisances.ALL.items():
             self.kinds[name] = (lambda nuisance=nuisance: nuisance(world), 2 if name == "leave" else 4)
 
@@ -81,7 +83,7 @@ class Faults:
     async def latency(self):
         backend = self._any()
         backend.latency = self.random.choice((0.01, 0.05, 0.15))
-        self.world.faults["backend slow"] += 1
+        self.world.happens("backend slow")
         await asyncio.sleep(self.random.uniform(1, 5))
         backend.latency = 0.0
 
@@ -94,6 +96,32 @@ class Faults:
         table = self.world.tables[self.random.choice(("plain", "cached", "multi", "unixt", "named", "two"))]
         value = MISS if self.random.random() < 0.2 else f'"v{now():.6f}"'
         self.world.put(table.space, f"s{self.random.randrange(STATIC)}", value)
+
+    async def bulk(self):
+        """One client with hundreds of changes in a transaction, and more behind them."""
+        world = self.world
+        table = world.tables[self.random.choice(("held", "heldc", "plain", "commit"))]
+        client = Dict(world, table, (3, 2), f"bulk{self.random.randrange(3)}")
+        if client.user in self.bulks:
+            return
+        self.bulks.add(client.user)
+        world.happens("bulk of changes", table.name)
+        await client.connect()
+        ledgers = [world.books.ledger(table, f"b{number}/{client.user}") for number in range(400)]
+        if all(ledger.closed_until < now() for ledger in ledgers):
+            for _ in range(3 if table.write_behind else 1):
+                client.commit([(ledger, "set", None) for ledger in ledgers])
+            for request in client.pending:
+                request.factor = 100
+            client.flush()
+            txs = [request.tx for request in client.pending]
+            try:
+                await client.answers()
+            except (Ended, ValueError) as fault:
+                client.ended(fault)
+            client.close_keys(txs)
+        client.wire.close()
+        self.bulks.discard(client.user)
 
     # names
 
@@ -115,7 +143,7 @@ class Faults:
             return
         old = next(iter(backend.servers))
         new = ([address for address in MOVING if address != old[0]][0], HTTP_PORT)
-        world.faults["name moves"] += 1
+        world.happens("name moves")
         await backend.listen_at(new)
         world.zone.addresses["svc.chaos.test"] = [new[0]]
         moved_at = now()
@@ -137,7 +165,7 @@ class Faults:
         world, podop = self.world, self.podop
         tables = [table for table in world.tables.values() if table.type == "url"]
         table = self.random.choice(tables)
-        kind = self.random.choice(("unchanged", "timeout", "urls", "cache", "write_behind", "json", "log", "faulty"))
+        kind = self.random.choice(("unchanged", "timeout", "urls", "cache", "write_behind", "json", "large", "log", "faulty"))
         if kind == "timeout":
             table.timeout = table.t_max if table.timeout == table.t_min else table.t_min
         elif kind == "urls":
@@ -151,13 +179,15 @@ class Faults:
             held.write_behind = self.random.choice((0.05, 0.3, 1.0, 1.0, 0))
         elif kind == "json":
             world.write_json(is_changed=True)
+        elif kind == "large":
+            world.write_large(is_changed=True)
         elif kind == "log":
             podop.log_level = "debug" if podop.log_level == "info" and self.random.random() < 0.5 else "info"
         await self._reload(kind)
 
     async def _reload(self, kind):
         world, podop = self.world, self.podop
-        world.faults["reload " + kind] += 1
+        world.happens("reload " + kind)
         async with self.reloading:
             podop.write_config(is_faulty=kind == "faulty")
             was_taken = await podop.reload(by_signal=self.random.random() < 0.3)
@@ -179,16 +209,17 @@ class Faults:
         span.close()
 
     async def stop(self):
-        self.world.faults["SIGSTOP"] += 1
-        await self.podop.suspend(self.random.choice((0.2, 0.7, 1.5, 2.5, 4)))
+        seconds = self.random.choice((0.2, 0.7, 1.5, 2.5, 4))
+        self.world.happens("SIGSTOP", seconds)
+        await self.podop.suspend(seconds)
 
     async def clock(self):
         if self.podop.shim:
-            self.world.faults["clock steps"] += 1
+            self.world.happens("clock steps")
             self.podop.step_clock(self.random.choice((-3600, 0, 3600)))
 
     async def log(self):
-        self.world.faults["log is not read"] += 1
+        self.world.happens("log is not read")
         self.podop.readable.clear()
         await asyncio.sleep(self.random.uniform(0.3, 4))
         self.podop.readable.set()
@@ -197,7 +228,7 @@ class Faults:
         """podop stops with writes held, and starts again. Faults go on for a while only."""
         if now() - self.world.start > 0.4 * self.world.options.seconds:
             return  # what it takes from the machine is watched without starts after that
-        self.world.faults["restart"] += 1
+        self.world.happens("restart")
         await self.calm_down(self.random.random() < 0.5)
         span = Span("restart")
         self.world.restarts.append(span)
@@ -213,7 +244,7 @@ class Faults:
         self.world.mend_keys(everything=True)
         self.podop.readable.set()
         own = {"stop", "reload", "table", "log"}  # these act on podop itself
-        while self.running & own or not at_once and self.running - {"restart", *nuisances.ALL}:
+        while self.running & own or not at_once and self.running - {"restart", "bulk", *nuisances.ALL}:
             await asyncio.sleep(0.05)
 
     def check_store(self):

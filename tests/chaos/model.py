@@ -92,13 +92,14 @@ class Item:
 class Op:
     """One change of one key by one client."""
 
-    __slots__ = ("index", "kind", "value", "tx", "sent", "done", "result", "applied", "answered", "after")
+    __slots__ = ("index", "kind", "value", "tx", "sent", "done", "result", "applied", "applied_at",
+                 "answered", "after")
 
     def __init__(self, index, kind, value, tx):
         self.index, self.kind, self.value, self.tx = index, kind, value, tx
         self.sent, self.done = now(), None
         self.result = None  # O, N, F, W, or "lost" with the connection
-        self.applied = 0
+        self.applied, self.applied_at = 0, 0.0
         self.answered = True  # whether the store's last answer to it was a plain success
         self.after = None  # the values that may be there after it
 
@@ -175,8 +176,9 @@ class Ledger:
 class Books:
     """All ledgers and transactions, and what the store did for them."""
 
-    def __init__(self, violations):
+    def __init__(self, violations, was_broken):
         self.violations = violations
+        self.was_broken = was_broken  # whether an answer to a table's backend's request may not have arrived
         self.txs = {}
         self.ledgers = {}  # by (space, name)
         self.number = 0
@@ -202,7 +204,9 @@ class Books:
                                 + ", ".join(f"{op.kind} {op.value} of {op.tx}" for op in ledger.ops[-4:]))
             return ledger, None
         if number is None:  # of several that are alike, the first that is not made
-            found = [op for op in found if not op.applied and op.result in (None, "lost", "W")][:1] or found
+            waiting = [op for op in found if not op.applied]
+            found = ([op for op in waiting if op.result is None][:1]
+                     or [op for op in waiting if op.result in ("lost", "W")] or found)
         return ledger, found[-1]
 
     def applied(self, space, name, kind, value, number, is_answered=True):
@@ -217,11 +221,12 @@ class Books:
         is_held = ledger.table.is_ever_held and kind != "inc"
         if op.applied and not is_held:
             self.violations.add("a write made twice", what)
-        if op.applied and is_held and op.answered:
+        if op.applied and is_held and op.answered and not self.was_broken(ledger.table, op.applied_at):
             self.violations.add("a held write made again after it was done", what)
         if op.result == "F" and (len(op.tx.ops) == 1 or op.tx.table.is_atomic):
             self.violations.add("a write made after F", what)
         op.applied += 1
+        op.applied_at = now()
         op.answered = is_answered
 
     def done(self, tx, result, reason=""):
@@ -235,6 +240,8 @@ class Books:
         if result == "F":
             if all(applied) or (tx.table.is_atomic and any(applied)) or sorted(applied, reverse=True) != applied:
                 self.violations.add("F, but made", f"{tx} in {tx.table.name}: made {applied}, told {reason!r}")
+                for _, op in tx.ops:  # what follows from it is not told
+                    op.result = "W"
         for ledger in {ledger for ledger, _ in tx.ops}:
             ledger.resolve()
         if len(self.txs) > 5000:

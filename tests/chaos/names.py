@@ -54,7 +54,7 @@ class NameServer(asyncio.DatagramProtocol):
         if self.mode is not None:
             self.bad[-1].close()
         if mode is not None:
-            self.world.faults["name server " + mode] += 1
+            self.world.happens("name server " + mode)
             self.bad.append(Span(mode))
         if mode == "dead":  # nobody listens: the kernel says so at once
             self.transport.close()

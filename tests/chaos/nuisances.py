@@ -3,11 +3,12 @@
 import asyncio
 
 from clients import Dict, Ended, Socketmap, Wire, line, netstring
+from model import now
 
 
 async def stall(world):
     """Asks for much, reads nothing for a while, and leaves."""
-    world.faults["client stalls"] += 1
+    world.happens("client stalls")
     wire = await Wire.connect(world)
     wire.transport.pause_reading()
     table = world.random.choice([world.tables[name] for name in ("plain", "cached", "unixt")])
@@ -20,13 +21,31 @@ async def stall(world):
                 wire.write(line("L", f"shared/huge{number % 3}", ""))
     else:
         wire.write(b"".join(netstring(f"{table.name} big{number % 4}") for number in range(300)))
-    await asyncio.sleep(world.random.uniform(1, 8))
+    if world.random.random() < 0.7:
+        await asyncio.sleep(world.random.uniform(1, 8))
+    else:
+        await stay(world, wire, table)
     wire.close()
+
+
+async def stay(world, wire, table):
+    """Reads nothing for so long that podop must have hung up."""
+    start = now()
+    while now() - start - world.lost.seconds(start, now()) < table.t_max + 4 and not world.is_over:
+        await asyncio.sleep(0.1)
+    wire.transport.resume_reading()
+    last, read = now(), -1
+    while not wire.is_over and now() - last < 5 and not world.is_over:
+        if len(wire.data) != read:
+            last, read = now(), len(wire.data)
+        await asyncio.sleep(0.1)
+    if not wire.is_over and not world.is_over and not any(span.meets(start, now()) for span in world.restarts):
+        world.violations.add("a client that reads nothing stays", f"{table.name}: it got {len(wire.data)} bytes")
 
 
 async def leave(world):
     """Asks, and leaves before the answers."""
-    world.faults["client leaves"] += 1
+    world.happens("client leaves")
     wire = await Wire.connect(world)
     if world.random.random() < 0.5:
         asked = [world.choose_lookup() for _ in range(40)]
@@ -43,7 +62,7 @@ async def leave(world):
 
 async def send_half(world):
     """Begins a request and does not end it."""
-    world.faults["client sends a half"] += 1
+    world.happens("client sends a half")
     wire = await Wire.connect(world)
     wire.write(world.random.choice((b"12:plai", b"99", b"H4\t0\t0\t\tplain\nLshared/s", b"H4", b"H4\t0\t0\t\tplain\nB1\tu\n")))
     await asyncio.sleep(world.random.uniform(0.1, 5))
@@ -52,7 +71,7 @@ async def send_half(world):
 
 async def send_garbage(world):
     """Sends what is no request; podop hangs up."""
-    world.faults["client sends garbage"] += 1
+    world.happens("client sends garbage")
     wire = await Wire.connect(world)
     wire.write(world.random.choice((b"GET / HTTP/1.1\r\n\r\n", bytes(world.random.randrange(256) for _ in range(500)),
                                     b"99999999999:", b"H9\t0\t0\t\tplain\n", b"5:plain;5:plain,")))
@@ -62,7 +81,7 @@ async def send_garbage(world):
 
 async def flood(world):
     """Asks for hundreds of keys at once, and reads all answers."""
-    world.faults["client floods"] += 1
+    world.happens("client floods")
     if world.random.random() < 0.5:
         client = Socketmap(world)
         client.wire = await Wire.connect(world)

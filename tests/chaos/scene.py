@@ -14,6 +14,7 @@ NAME_SERVERS = "127.0.0.1", "127.0.0.2"
 MOVING = "127.0.0.11", "127.0.0.12"
 FULL = "127.0.0.66"  # takes no connection and refuses none
 LISTED = [f"dir/e{number}" for number in range(20)]
+ESCAPED = "escaped"  # a megabyte of short strings with escapes
 LONG = [f"long/e{number:04}" for number in range(200)]
 
 
@@ -25,7 +26,6 @@ class Scene(World):
         self.dir = directory
         self.socket_path, self.inet = os.path.join(directory, "podop.sock"), ("127.0.0.1", 9100)
         self.pause = 0.15
-        self.is_quiet = False
         self.has_two_names = False  # whether a user's own keys are asked for by both of their names
         self.writers = {}  # table: users
         self.service = Service(self)
@@ -77,6 +77,7 @@ class Scene(World):
         self._add(Table("prog", [], 4, 5, type="program", is_writable=True, is_atomic=True,
                         params=[f"python3 -S -E '{relay}' '{self.path('program.sock')}'"]))
         self._add(Table("json", [], type="json", share=True, params=[self.path("table.json")]))
+        self._add(Table("large", [], type="json", share=True, params=[self.path("large.json")]))
         self._add(Table("dns", [], 4, 5, type="dns", params=["mail.chaos.test"]))
         for table in self.tables.values():
             table.has_lists = table.type == "url" and not table.is_atomic and len(table.backends) == 1
@@ -93,9 +94,22 @@ class Scene(World):
                 for number in range(4):
                     self.put(table.space, f"big{number}", '"' + "b" * 60000 + f'{number}"')
                     self.put(table.space, f"huge{number}", '"' + "h" * 300000 + f'{number}"')
+                self.put(table.space, ESCAPED, "[" + ", ".join(['"\\u00e9\\n\\t\\"x"'] * 40000) + "]")
         for number in range(STATIC):
             self.put("dns", f"hit{number}.mx.test", f'"hit{number}.mx.test"')
         self.write_json()
+        self.filler = ",".join(f'"filler{number:08}": "{"x" * 80}"' for number in range(self.options.json_mib * 9600))
+        self.write_large()
+
+    def write_large(self, is_changed=False):
+        """A large file for a json table; what changes is one key."""
+        if is_changed:
+            self.put("large", "s1", f'"v{now():.6f}"')
+        values = {name: self.items["large", name].value for name in (f"s{number}" for number in range(STATIC))
+                  if self.item("large", name).value is not MISS}
+        with open(self.path("large.json"), "w", encoding="utf-8") as file:
+            file.write("{" + ",".join(f'"{name}": {value}' for name, value in values.items()))
+            file.write("," + self.filler + "}" if self.filler else "}")
 
     def write_json(self, is_changed=False):
         """The file of the json table, with other values than before."""
@@ -125,7 +139,7 @@ class Scene(World):
             kind, number = ("k", 6) if self.random.random() < 0.75 else ("n", 2)
             return f"{kind}{self.random.randrange(number)}/{self.random.choice(users)}"
         if table.has_lists and dice > 0.995:
-            return f"{'big' if dice < 0.998 else 'huge'}{self.random.randrange(4)}"
+            return ESCAPED if dice > 0.9995 else f"{'big' if dice < 0.998 else 'huge'}{self.random.randrange(4)}"
         if self.faulty and dice > 0.9:
             names = [name for space, name in self.faulty if space == table.space]
             if names:

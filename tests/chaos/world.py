@@ -1,7 +1,9 @@
 """The world of podop: tables, what is out when, and what may excuse a failure."""
 
 import collections
+import os
 import random
+import time
 
 from model import Books, Item, Lost, MISS, Violations, now
 
@@ -76,7 +78,7 @@ class World:
         self.options = options
         self.random = random.Random(options.seed)
         self.violations = Violations()
-        self.books = Books(self.violations)
+        self.books = Books(self.violations, self.was_broken)
         self.lost = Lost()
         self.items = {}  # by (space, name)
         self.by_directory = collections.defaultdict(set)  # of (space, directory): names in it
@@ -96,6 +98,18 @@ class World:
         self.faults = collections.Counter()
         self.start = now()
         self.is_over = False
+        self.trace = None
+
+    def happens(self, kind, detail=""):
+        """Counts a fault, and notes it in a file beside podop's log."""
+        self.faults[kind] += 1
+        self.note(f"{kind} {detail}")
+
+    def note(self, text):
+        if self.trace is None:
+            self.trace = open(os.path.join(self.options.inside, "world.log"), "w", encoding="utf-8")
+        utc = time.strftime("%H:%M:%S", time.gmtime()) + f"{time.time() % 1:.3f}"[1:]
+        self.trace.write(f"{now() - self.start:9.3f} {utc} {text}\n")
 
     # the store
 
@@ -126,7 +140,7 @@ class World:
         self.key_faults[table.space, name].append(fault)
         self.table_faults[table.name].append(fault)
         self.faulty[table.space, name] = fault
-        self.faults["key " + kind] += 1
+        self.happens("key " + kind, f"{table.name} {name} for {seconds:.2f}s at {backend and backend.name}")
         fault.end = now() + seconds  # known from the start; mend_keys() ends it
         return fault
 
@@ -173,6 +187,11 @@ class World:
                         and (self.is_dns_out(start - 4, end)):
                     return "no name server since the start"
         return None
+
+    @staticmethod
+    def was_broken(table, since):
+        """Whether connections of a table's backends were cut since then."""
+        return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages)
 
     def excuse(self, table, name, start, end, is_write=False):
         """Why a request may have failed, or None."""
@@ -224,9 +243,11 @@ class World:
             values, known = ledger.allowed(start, end)
         else:
             values, known = self._allowed(table, name, start, end), None
-        if value in values:
+        if value in values or name == "escaped" and status == "ok":  # that value is written anew on its way
             return None
         kind = "false miss" if value is MISS else "wrong value"
+        if ledger is None and value in self._allowed(table, name, start - table.stale, end):
+            kind = "a stale answer, and nothing was wrong"
         if ledger is not None:
             kind += " of a written key"
         short = sorted(str(v)[:30] for v in values)[:6]
@@ -264,7 +285,7 @@ class World:
             kind = "failed because of a short outage"
         elif any(fault.meets(start - 3, end) for fault in self.table_faults[table.name]):
             kind = "failed because of another key"
-        if self.lost.seconds(start - 1, end) > 0.2:
+        if self.lost.stopped(start - 2, end):
             kind += " (about a stop)"
         self.violations.add(kind, f"{how} {table.name} {name}: {reason!r} after {end - start:.3f}s")
 
