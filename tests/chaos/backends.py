@@ -64,16 +64,22 @@ class Service:
                 0.3, lambda: self.change(space, name, kind, value, number))
         return True
 
+    def refuse(self, space, name, kind, value, number=None):
+        """Does not make a change, and remembers that it was asked to."""
+        self.world.books.find(space, name, kind, str(value) if kind == "set" else value, number)
+
     def commit(self, space, changes, number, is_answered=True):
         """Makes all changes or none; False where an increment meets no key."""
         for change in changes:
             if change["op"] == "inc" and self.world.item(space, change["key"]).value is MISS:
+                for other in changes:
+                    self.refuse(space, other["key"], other["op"], other.get("value"), number)
                 return False
         for change in changes:
             value = change.get("value")
             if change["op"] == "set":
-                value = value if str(value).isdigit() else json.dumps(value)
-            self.change(space, change["key"], change["op"], str(value) if change["op"] == "set" else value, number, is_answered)
+                value = str(value) if str(value).isdigit() else json.dumps(value)
+            self.change(space, change["key"], change["op"], value, number, is_answered)
         return True
 
 
@@ -368,18 +374,16 @@ class Program(asyncio.Protocol):
             return None if operation in ("stop", "cancel") else {"status": "permanent"}
         keys = [key] if key is not None else [change["key"] for change in request["changes"]]
         fault = next(filter(None, (self.world.fault_of("prog", name, None) for name in keys)), None)
-        if fault in ("500", "503"):
-            return {"status": "temporary", "reason": "out of order"}
         if operation == "get":
-            value = self.service.get("prog", key)
             if fault:
-                return None
+                return {"status": "temporary", "reason": "out of order"} if fault in ("500", "503") else None
+            value = self.service.get("prog", key)
             return {"status": "miss"} if value is MISS else {"status": "ok", "value": json.loads(value)}
-        if fault and self.world.random.random() < 0.5:
-            return None
-        stamp = str(request.get("timestamp", ""))  # rounded, as JSON numbers are
-        number = round(float("0." + stamp.partition(".")[2]) * 1e6) if "." in stamp else None
         changes = [{**change, "value": change.get("by", change.get("value"))}
                    for change in (request["changes"] if operation == "commit" else [request])]
-        is_good = self.service.commit("prog", changes, number, fault is None)
+        if fault in ("500", "503") or fault and self.world.random.random() < 0.5:
+            for change in changes:
+                self.service.refuse("prog", change["key"], change["op"], change["value"])
+            return {"status": "temporary", "reason": "out of order"} if fault in ("500", "503") else None
+        is_good = self.service.commit("prog", changes, None, fault is None)
         return None if fault else {"status": "ok" if is_good else "miss"}

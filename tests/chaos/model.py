@@ -37,28 +37,28 @@ class Lost:
     """Time that nobody could use: podop stopped, podop or this process without a CPU."""
 
     def __init__(self):
-        self.spans = collections.deque(maxlen=20000)  # (from, to, seconds lost, is_stop), by their ends
+        self.spans = collections.deque(maxlen=20000)  # (from, to, seconds lost, kind), by their ends
         self.totals = collections.Counter()
         self.stop_began = None
 
     def add(self, start, end, seconds, kind):
-        self.spans.append((start, end, seconds, kind == "stop"))
+        self.spans.append((start, end, seconds, kind))
         self.totals[kind] += seconds
 
     def stopped(self, start, end):
         """Whether podop was stopped at some time from start to end."""
         return self.stop_began is not None or any(
-            is_stop and since <= end and until >= start for since, until, _, is_stop in list(self.spans)[-500:])
+            kind == "stop" and since <= end and until >= start for since, until, _, kind in list(self.spans)[-500:])
 
-    def seconds(self, start, end, with_stops=True):
+    def seconds(self, start, end, kinds=("stop", "podop", "world")):
         """How much of the time from start to end was lost, at most."""
         total = 0.0
-        for since, until, seconds, is_stop in reversed(self.spans):
+        for since, until, seconds, kind in reversed(self.spans):
             if until < start - 30:  # spans end in about the order that they are told in
                 break
-            if since <= end and until >= start and (with_stops or not is_stop):
+            if since <= end and until >= start and kind in kinds:
                 total += seconds
-        if with_stops and self.stop_began is not None:
+        if "stop" in kinds and self.stop_began is not None:
             total += max(0.0, end - self.stop_began)
         return total
 
@@ -92,7 +92,7 @@ class Item:
 class Op:
     """One change of one key by one client."""
 
-    __slots__ = ("index", "kind", "value", "tx", "sent", "done", "result", "applied", "applied_at",
+    __slots__ = ("index", "kind", "value", "tx", "sent", "done", "result", "applied", "applied_at", "asked",
                  "answered", "after")
 
     def __init__(self, index, kind, value, tx):
@@ -100,6 +100,7 @@ class Op:
         self.sent, self.done = now(), None
         self.result = None  # O, N, F, W, or "lost" with the connection
         self.applied, self.applied_at = 0, 0.0
+        self.asked = False  # whether the store heard of it, made or not
         self.answered = True  # whether the store's last answer to it was a plain success
         self.after = None  # the values that may be there after it
 
@@ -203,10 +204,11 @@ class Books:
                                 f"{kind} {space}/{name} = {value} of tx {number}; known: "
                                 + ", ".join(f"{op.kind} {op.value} of {op.tx}" for op in ledger.ops[-4:]))
             return ledger, None
-        if number is None:  # of several that are alike, the first that is not made
-            waiting = [op for op in found if not op.applied]
+        if number is None:  # of several that are alike, the first that was not asked for
+            waiting = [op for op in found if not op.asked]
             found = ([op for op in waiting if op.result is None][:1]
                      or [op for op in waiting if op.result in ("lost", "W")] or found)
+        found[-1].asked = True
         return ledger, found[-1]
 
     def applied(self, space, name, kind, value, number, is_answered=True):

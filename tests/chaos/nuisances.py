@@ -39,7 +39,8 @@ async def stay(world, wire, table):
         if len(wire.data) != read:
             last, read = now(), len(wire.data)
         await asyncio.sleep(0.1)
-    if not wire.is_over and not world.is_over and not any(span.meets(start, now()) for span in world.restarts):
+    was_much = len(wire.data) > 2000000  # less than that may be in buffers of the kernel
+    if was_much and not wire.is_over and not world.is_over and not any(span.meets(start, now()) for span in world.restarts):
         world.violations.add("a client that reads nothing stays", f"{table.name}: it got {len(wire.data)} bytes")
 
 

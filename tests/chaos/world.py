@@ -198,7 +198,7 @@ class World:
         since = start - 0.1 - (table.t_max if table.share or is_write else 0)
         if is_write and table.is_ever_held:
             since -= 30  # it waits for what is held of its key
-        if self.lost.seconds(start - 1.5, end, with_stops=False) > 0.3 * table.t_min:
+        if self.lost.seconds(start - 1.5, end, ("world",)) > 0.3 * table.t_min:
             return "machine"
         for span in (*table.gone, *self.restarts):
             if span.meets(start, end, 0.2):
