@@ -24,6 +24,7 @@ from scene import FULL, HTTP_PORT, Scene
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIP = 77
+MAX_CHILDREN = 12  # of a program table with two processes: of it, and of those before some reloads
 VERSIONS = ((2, 0), (2, 2), (3, 2), (4, 0))
 MUTANTS = {  # a violation that each of them must cause
     "swap": "wrong value", "miss": "false miss", "old": "wrong value", "lose": "O, but not made", "twice": "a write made twice",
@@ -39,7 +40,9 @@ def arguments():
     parser.add_argument("--rate", type=float, default=1.0, help="how often faults come, 1 being usual")
     parser.add_argument("--clients", type=float, default=1.0, help="how many clients there are, 1 being usual")
     parser.add_argument("--turn-ms", type=float, default=50, help="the longest turn of the loop (50)")
+    parser.add_argument("--rss-mib", type=int, default=256, help="the most memory that podop may take (256)")
     parser.add_argument("--json-mib", type=int, default=16, help="size of the large file of a json table")
+    parser.add_argument("--without", default="", help="tables that nobody asks, with commas between them")
     parser.add_argument("--mutant", choices=MUTANTS, help="a world that lies, which the checks have to find")
     parser.add_argument("--mutants", action="store_true", help="runs all of these, each for a short time")
     parser.add_argument("--keep", help="a directory that is kept, with log and configuration")
@@ -176,7 +179,7 @@ class Run:
             if world.random.random() < 0.5:
                 await Socketmap(world).session(world.random.randrange(5, 60))
             else:
-                table = world.random.choice(list(world.tables.values()))
+                table = world.tables[world.random.choice(world.asked)]
                 user = world.random.choice(world.writers.get(table.name, ["bob"]))
                 await Dict(world, table, world.random.choice(VERSIONS), user).session(world.random.randrange(5, 60))
 
@@ -203,7 +206,7 @@ class Run:
                                                            self.tell_progress())]
         clients = [asyncio.create_task(self.change_store())]
         for table in world.tables.values():
-            if table.is_writable:
+            if table.is_writable and table.name in world.asked:
                 world.writers[table.name] = [f"w{number}-{table.name}" for number in range(2)]
                 clients += [asyncio.create_task(self.write(table, user)) for user in world.writers[table.name]]
         clients += [asyncio.create_task(self.read()) for _ in range(round(24 * self.options.clients))]
@@ -239,8 +242,7 @@ class Run:
             task.cancel()
         if self.podop.process.poll() is None:
             await self._check_rest()
-            await self.podop.stop()
-            self.faults.check_store()
+            await self.faults.last_stop()
 
     async def _check_rest(self):
         """What is left of all clients and reloads: nothing."""
@@ -263,6 +265,12 @@ class Run:
 
     def _check_flatness(self):
         """Memory and descriptors of the last podop, by thirds after it has warmed up."""
+        most = [max(sample[index] for sample in self.podop.samples) for index in (2, 3, 4)]
+        print(f"\nat most {most[0] // 1024} MiB, {most[1]} descriptors, {most[2]} children")
+        if most[0] > self.options.rss_mib * 1024:
+            self.world.violations.add("too much memory", f"{most[0] // 1024} MiB")
+        if most[2] > MAX_CHILDREN:
+            self.world.violations.add("too many children", str(most[2]))
         last = [sample for sample in self.podop.samples if sample[1] == self.podop.started_at]
         last = last[len(last) // 5:]
         third = len(last) // 3

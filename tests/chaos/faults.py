@@ -97,10 +97,10 @@ class Faults:
         value = MISS if self.random.random() < 0.2 else f'"v{now():.6f}"'
         self.world.put(table.space, f"s{self.random.randrange(STATIC)}", value)
 
-    async def bulk(self):
+    async def bulk(self, table=None):
         """One client with hundreds of changes in a transaction, and more behind them."""
         world = self.world
-        table = world.tables[self.random.choice(("held", "heldc", "plain", "commit"))]
+        table = table or world.tables[self.random.choice(("held", "heldc", "plain", "commit"))]
         client = Dict(world, table, (3, 2), f"bulk{self.random.randrange(3)}")
         if client.user in self.bulks:
             return
@@ -229,19 +229,40 @@ class Faults:
         if now() - self.world.start > 0.4 * self.world.options.seconds:
             return  # what it takes from the machine is watched without starts after that
         self.world.happens("restart")
-        await self.calm_down(self.random.random() < 0.5)
+        is_hard = self.random.random() < 0.7
+        await self.calm_down(is_hard)
+        if is_hard:  # the backends are back in time, but not yet there
+            outages = [asyncio.create_task(backend.restart(self.random.uniform(0.5, 3)))
+                       for backend in self.world.backends.values() if backend.servers]
+            await asyncio.sleep(self.random.uniform(0, 1.2))
         span = Span("restart")
         self.world.restarts.append(span)
         await self.podop.stop()
+        if is_hard:
+            await asyncio.gather(*outages)
         self.check_store()
         await self.podop.start()
         span.close()
         self.is_calm = False
 
+    async def last_stop(self):
+        """Many writes, a backend that is away for two seconds, and SIGTERM."""
+        world = self.world
+        world.is_over = False  # clients can connect once more
+        for name in ("held", "heldc", "gone"):
+            await self.bulk(world.tables[name])
+        outage = asyncio.create_task(world.a.restart(2))
+        await asyncio.sleep(0)
+        world.is_over = True
+        await self.podop.stop()
+        await outage
+        self.check_store()
+
     async def calm_down(self, at_once):
         """No new faults; returns at once, or when those that are left are over."""
         self.is_calm = True
-        self.world.mend_keys(everything=True)
+        if not at_once:
+            self.world.mend_keys(everything=True)
         self.podop.readable.set()
         own = {"stop", "reload", "table", "log"}  # these act on podop itself
         while self.running & own or not at_once and self.running - {"restart", "bulk", *nuisances.ALL}:

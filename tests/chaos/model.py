@@ -216,7 +216,7 @@ class Books:
         ledger, op = self.find(space, name, kind, value, number)
         if op is None:
             return
-        what = f"{kind} {space}/{name} = {value} of {op.tx}"
+        what = f"{kind} {space}/{name} = {str(value)[:20]} of {op.tx}"
         later = [other for other in ledger.ops if other.index > op.index and other.applied]
         if later:
             self.violations.add("an older write after a newer one", f"{what}, after that of {later[-1].tx}")
@@ -224,7 +224,7 @@ class Books:
         if op.applied and not is_held:
             self.violations.add("a write made twice", what)
         if op.applied and is_held and op.answered and not self.was_broken(ledger.table, op.applied_at):
-            self.violations.add("a held write made again after it was done", what)
+            self.violations.add("a held write made again after it was done", f"{now() - op.applied_at:.3f}s after, {what}")
         if op.result == "F" and (len(op.tx.ops) == 1 or op.tx.table.is_atomic):
             self.violations.add("a write made after F", what)
         op.applied += 1

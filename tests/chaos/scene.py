@@ -33,6 +33,7 @@ class Scene(World):
         self.zone = Zone()
         self._backends()
         self._tables()
+        self.asked = [name for name in self.tables if name not in options.without.split(",")]
         self._keys()
 
     def path(self, name):
@@ -147,7 +148,7 @@ class Scene(World):
         return f"s{self.random.randrange(STATIC)}"
 
     def choose_lookup(self, is_quick=False):
-        names = ("plain", "cached", "unixt", "json") if is_quick else tuple(self.tables)
+        names = ("plain", "cached", "unixt", "json") if is_quick else self.asked
         table = self.tables[self.random.choice(names)]
         return table, self.choose_name(table)
 

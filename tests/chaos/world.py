@@ -198,7 +198,7 @@ class World:
         since = start - 0.1 - (table.t_max if table.share or is_write else 0)
         if is_write and table.is_ever_held:
             since -= 30  # it waits for what is held of its key
-        if self.lost.seconds(start - 1.5, end, ("world",)) > 0.3 * table.t_min:
+        if self.is_starved(table, start, end):
             return "machine"
         for span in (*table.gone, *self.restarts):
             if span.meets(start, end, 0.2):
@@ -215,6 +215,12 @@ class World:
         reasons = [self._outage(table, backend, since, end, is_write) or
                    self._suspended(table, backend, name, since, end) for backend in table.backends]
         return "; ".join(reasons) if all(reasons) else None
+
+    def is_starved(self, table, start, end):
+        """Whether the world stood still for long, or podop and the world got less than about half of what they needed."""
+        since = start - table.t_min - PAUSE - SLACK
+        return self.lost.seconds(start - 1.5, end, ("world",)) > 0.3 * table.t_min \
+            or self.lost.seconds(since, end, ("world", "podop")) > 0.4 * (end - since)
 
     def has_key_fault(self, table, name, start, end):
         """Whether the key was broken wherever it could be asked."""
