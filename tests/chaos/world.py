@@ -188,10 +188,10 @@ class World:
                     return "no name server since the start"
         return None
 
-    @staticmethod
-    def was_broken(table, since):
-        """Whether connections of a table's backends were cut since then."""
-        return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages)
+    def was_broken(self, table, since):
+        """Whether an answer of a table's backends may not have arrived since then: connections were cut, or podop starved."""
+        return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages) \
+            or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
     def excuse(self, table, name, start, end, is_write=False):
         """Why a request may have failed, or None."""
