@@ -27,8 +27,9 @@ SKIP = 77
 MAX_CHILDREN = 12  # of a program table with two processes: of it, and of those before some reloads
 VERSIONS = ((2, 0), (2, 2), (3, 2), (4, 0))
 MUTANTS = {  # a violation that each of them must cause
-    "swap": "wrong value", "miss": "false miss", "old": "wrong value", "lose": "O, but not made", "twice": "a write made twice",
-    "false-f": "F, but made", "reorder": "wrong value", "drop": "wrong value", "double": "an answer that nobody asked for"}
+    "swap": "wrong value", "miss": "false miss", "old": "wrong value", "lose": "O, but not made",
+    "twice": "a write made twice", "false-f": "F, but made", "reorder": "wrong value", "drop": "wrong value",
+    "double": "an answer that nobody asked for"}
 
 
 def arguments():
@@ -77,8 +78,9 @@ def run_mutants(options):
     """Whether each mutant is found."""
     missed = 0
     for mutant, violation in MUTANTS.items():
-        done = subprocess.run([sys.executable, "-B", os.path.abspath(__file__), "--podop", options.podop, "--seconds", "10",
-                               "--faults", "none", "--json-mib", "1", "--mutant", mutant], stdout=subprocess.PIPE, check=False, encoding="utf-8")
+        command = [sys.executable, "-B", os.path.abspath(__file__), "--podop", options.podop, "--seconds", "10",
+                   "--faults", "none", "--json-mib", "1", "--mutant", mutant]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, encoding="utf-8")
         is_found = f"VIOLATION {violation}" in done.stdout
         missed += not is_found
         print(f"{mutant:8} {'found' if is_found else 'NOT FOUND'}: {violation}", flush=True)

@@ -1,4 +1,5 @@
-/* clock_shim.c - preloaded into podop: moves its wall clock by the seconds that a file of 8 bytes says. */
+/* clock_shim.c - preloaded into podop: moves its wall clock by the seconds that a file of 8 bytes
+ * says. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

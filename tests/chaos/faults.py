@@ -3,12 +3,14 @@
 import asyncio
 
 import nuisances
-from clients import Dict, Ended
+from clients import Dict
 from model import MISS, now
 from names import MODES
 from scene import HTTP_PORT, MOVING, STATIC
+from wire import Ended
 from world import Span
 
+RELOADS = "unchanged", "timeout", "urls", "cache", "write_behind", "json", "large", "log", "faulty"
 KEY_KINDS = ("500", "503", "500", "503", "hang", "close", "reset", "truncate", "drip")
 
 
@@ -26,7 +28,8 @@ class Faults:
             "refuse": (self.refuse, 6), "freeze": (self.freeze, 9), "all500": (self.all_500, 12),
             "key": (self.key, 0.6), "kept": (self.kept, 4), "latency": (self.latency, 15), "dns": (self.dns, 5),
             "move": (self.move, 11), "reload": (self.reload, 3), "table": (self.table, 9), "stop": (self.stop, 13),
-            "clock": (self.clock, 7), "log": (self.log, 12), "program": (self.program, 38), "restart": (self.restart, 45), "bulk": (self.bulk, 17)}
+            "clock": (self.clock, 7), "log": (self.log, 12), "program": (self.program, 38),
+            "restart": (self.restart, 25), "bulk": (self.bulk, 17)}
         for name, nuisance in nuisances.ALL.items():
             self.kinds[name] = (lambda nuisance=nuisance: nuisance(world), 2 if name == "leave" else 4)
 
@@ -165,7 +168,7 @@ class Faults:
         world, podop = self.world, self.podop
         tables = [table for table in world.tables.values() if table.type == "url"]
         table = self.random.choice(tables)
-        kind = self.random.choice(("unchanged", "timeout", "urls", "cache", "write_behind", "json", "large", "log", "faulty"))
+        kind = self.random.choice(RELOADS)
         if kind == "timeout":
             table.timeout = table.t_max if table.timeout == table.t_min else table.t_min
         elif kind == "urls":

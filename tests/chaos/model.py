@@ -224,7 +224,8 @@ class Books:
         if op.applied and not is_held:
             self.violations.add("a write made twice", what)
         if op.applied and is_held and op.answered and not self.was_broken(ledger.table, op.applied_at):
-            self.violations.add("a held write made again after it was done", f"{now() - op.applied_at:.3f}s after, {what}")
+            self.violations.add("a held write made again after it was done",
+                                f"{now() - op.applied_at:.3f}s after, {what}")
         if op.result == "F" and (len(op.tx.ops) == 1 or op.tx.table.is_atomic):
             self.violations.add("a write made after F", what)
         op.applied += 1

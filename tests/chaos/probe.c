@@ -1,6 +1,6 @@
-/* probe.c - asks podop for a key that it always knows, every few milliseconds, and prints each answer that took
- * long: "START_NS END_NS DELAY_OF_PODOP_NS DELAY_OF_PROBE_NS CPU_OF_PODOP_NS", the first two monotonic. The delays
- * are times in which the process could have run and had no CPU.
+/* probe.c - asks podop for a key that it always knows, every few milliseconds, and prints each
+ * answer that took long: "START_NS END_NS DELAY_OF_PODOP_NS DELAY_OF_PROBE_NS CPU_OF_PODOP_NS", the
+ * first two monotonic. The delays are times in which the process could have run and had no CPU.
  *
  *     probe SOCKET REQUEST PID PERIOD_MS REPORT_MS
  */

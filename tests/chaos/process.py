@@ -111,7 +111,8 @@ class Podop:
             self.probe.wait()
         took = now() - began - self.world.lost.seconds(began, now())
         if self.process.returncode != 0:
-            self.world.violations.add("a bad end", f"status {self.process.returncode}: " + " | ".join(list(self.log)[-12:]))
+            last = " | ".join(list(self.log)[-12:])
+            self.world.violations.add("a bad end", f"status {self.process.returncode}: {last}")
         if took > SHUTDOWN_S + 3:
             self.world.violations.add("a long stop", f"{took:.1f}s")
 
@@ -265,6 +266,6 @@ class Podop:
             own_ms = 1000 * own if cpu > own / 2 else \
                 1000 * (end - start - own_delay) - self.contention(1000 * podop_delay)
             if not is_stopped and own_ms > 2 * self.world.options.turn_ms:  # it may wait for two turns
-                self.world.violations.add("podop stood still", f"an answer of a json table took {1000 * (end - start):.0f}"
-                                          f" ms; without a CPU {1000 * podop_delay:.0f} ms, the probe {1000 * own_delay:.0f}"
-                                          f" ms; on the CPU {1000 * cpu:.0f} ms")
+                self.world.violations.add(
+                    "podop stood still", f"an answer of a json table took {1000 * (end - start):.0f} ms; without a CPU "
+                    f"{1000 * podop_delay:.0f} ms, the probe {1000 * own_delay:.0f} ms; on the CPU {1000 * cpu:.0f} ms")

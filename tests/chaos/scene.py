@@ -167,4 +167,4 @@ class Scene(World):
         if sorted(request.rows) != expected:
             lacks = [row for row in expected if row not in request.rows][:3]
             more = [row for row in request.rows if row not in expected][:3]
-            self.violations.add("wrong rows", f"{how} {table.name}: lacks {lacks}, has {more}, {len(request.rows)} rows")
+            self.violations.add("wrong rows", f"{how} {table.name}: lacks {lacks}, has {more}")

@@ -189,7 +189,7 @@ class World:
         return None
 
     def was_broken(self, table, since):
-        """Whether an answer of a table's backends may not have arrived since then: connections were cut, or podop starved."""
+        """Whether podop may not have got an answer of then: connections were cut, or it starved."""
         return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages) \
             or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
@@ -217,7 +217,7 @@ class World:
         return "; ".join(reasons) if all(reasons) else None
 
     def is_starved(self, table, start, end):
-        """Whether the world stood still for long, or podop and the world got less than about half of what they needed."""
+        """Whether the world stood still for long, or podop and the world hardly got a CPU."""
         since = start - table.t_min - PAUSE - SLACK
         return self.lost.seconds(start - 1.5, end, ("world",)) > 0.3 * table.t_min \
             or self.lost.seconds(since, end, ("world", "podop")) > 0.4 * (end - since)
