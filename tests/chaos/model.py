@@ -54,7 +54,7 @@ class Lost:
         """How much of the time from start to end was lost, at most."""
         total = 0.0
         for since, until, seconds, kind in reversed(self.spans):
-            if until < start - 30:  # spans end in about the order that they are told in
+            if until < start - 0.5:  # they are told of when they end
                 break
             if since <= end and until >= start and kind in kinds:
                 total += seconds

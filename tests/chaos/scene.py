@@ -108,18 +108,22 @@ class Scene(World):
             self.put("large", "s1", f'"v{now():.6f}"')
         values = {name: self.items["large", name].value for name in (f"s{number}" for number in range(STATIC))
                   if self.item("large", name).value is not MISS}
-        with open(self.path("large.json"), "w", encoding="utf-8") as file:
-            file.write("{" + ",".join(f'"{name}": {value}' for name, value in values.items()))
-            file.write("," + self.filler + "}" if self.filler else "}")
+        self.write("large.json", "{" + ",".join([*(f'"{name}": {value}' for name, value in values.items()),
+                                                 *filter(None, [self.filler])]) + "}")
 
     def write_json(self, is_changed=False):
         """The file of the json table, with other values than before."""
         if is_changed:
             for number in range(0, STATIC, 3):
                 self.put("json", f"s{number}", f'"v{now():.6f}"')
-        with open(self.path("table.json"), "w", encoding="utf-8") as file:
-            json.dump({name: item.value[1:-1] for (space, name), item in self.items.items()
-                       if space == "json" and item.value is not MISS}, file)
+        self.write("table.json", json.dumps({name: item.value[1:-1] for (space, name), item in self.items.items()
+                                             if space == "json" and item.value is not MISS}))
+
+    def write(self, name, text):
+        """A whole file at once, as a reload may be under way."""
+        with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(self.path(name + ".new"), self.path(name))
 
     async def open(self, loop):
         for backend in self.backends.values():
