@@ -12,11 +12,10 @@ struct router;
  * goes to report, as those of config_load() do. */
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
-/* router takes the place of previous: a table whose configuration did not change keeps what it
- * remembers. */
+/* router takes the place of previous, which is NULL at the start: a table whose configuration did
+ * not change keeps what it remembers, and what is still to be written is written through the table
+ * that has its name now. */
 void router_succeed(struct router *router, const struct router *previous);
-/* What its tables hold back is written now. */
-void router_flush(struct router *router);
 void router_free(struct router **router); /* tables live on while lookups use them */
 
 struct table *router_table(const struct router *router, size_t i); /* by name; NULL: that was all */

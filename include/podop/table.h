@@ -10,13 +10,15 @@
 struct ev_loop;
 struct http;
 struct coprocesses;
+struct write_behind;
 
 /* What tables are made with; all of it outlives them. */
 struct table_env {
     struct ev_loop *loop;
     struct http *http;
     struct coprocesses *coprocesses;
-    struct commits *commits; /* those under way, of all tables: transaction.h */
+    struct commits *commits;           /* those under way, of all tables: transaction.h */
+    struct write_behind *write_behind; /* those that wait; NULL: none does */
     struct log *log;
 };
 
@@ -42,14 +44,14 @@ struct table *table_open(const struct table_config *config, const struct table_e
 struct table *table_ref(struct table *table);
 void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
 
-/* table takes the place of previous, which has the same configuration: what that one remembers, and
- * the writes that it holds back, belong to both, as long as lookups and writes use them. */
+/* table takes the place of previous, which has the same configuration: what that one remembers
+ * belongs to both, as long as lookups and writes use them. */
 void table_inherit(struct table *table, struct table *previous);
-/* The same with another configuration: only what is written through previous concerns table. At
- * most once for each previous. */
-void table_follow(struct table *table, const struct table *previous);
-/* What is held back is written now; nothing more is held, unless another table has inherited it. */
-void table_flush(struct table *table);
+/* It is the one of its name from now on: what is still to be written to that name is written
+ * through it. */
+void table_begin(struct table *table);
+/* No table has its name any more: what is still to be written is written through it. */
+void table_retire(struct table *table);
 struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 

@@ -12,6 +12,7 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
+#include "podop/write_behind.h"
 
 #include <ev.h>
 
@@ -35,6 +36,7 @@ struct server {
     struct listeners listeners;
     struct client_world clients;
     struct commits commits;
+    struct write_behind *write_behind;
     struct notify notify;
     struct admin admin; /* what the control socket can do here */
     struct stats stats;
@@ -55,6 +57,7 @@ static struct router *open_tables(struct server *s, struct config *config, confi
         .http = s->http,
         .coprocesses = s->coprocesses,
         .commits = &s->commits,
+        .write_behind = s->write_behind,
         .log = &s->log,
     };
 
@@ -111,6 +114,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     if (s->http == NULL)
         goto fail;
     s->coprocesses = coprocesses_new(loop, &s->log);
+    s->write_behind = write_behind_new(loop, &s->log);
     s->router = open_tables(s, s->config, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
@@ -139,7 +143,8 @@ static void on_less_to_do(void *arg)
     struct server *s = arg;
 
     listeners_forget_closed(&s->listeners);
-    if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL)
+    if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL &&
+        write_behind_is_empty(s->write_behind))
         ev_break(s->loop, EVBREAK_ALL);
 }
 
@@ -174,6 +179,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     }
     activation_tell_unused(&s->activation, &s->log);
+    router_succeed(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -264,7 +270,6 @@ static void take_over(struct server *s, struct config *config, struct router *ro
     router_succeed(router, previous);
     s->router = router;
     listeners_serve(&s->listeners, router);
-    router_flush(previous);
     router_free(&previous);
     config_unref(&s->config);
     s->config = config;
@@ -357,7 +362,7 @@ void server_stop(struct server *s)
     s->stop_deadline.repeat = s->config->shutdown_timeout_ms / 1000.0;
     ev_timer_again(s->loop, &s->stop_deadline);
     clients_stop(&s->clients);
-    router_flush(s->router);
+    write_behind_stop(s->write_behind);
     on_less_to_do(s);
 }
 
@@ -370,8 +375,11 @@ void server_free(struct server **pserver)
     *pserver = NULL;
     ev_timer_stop(s->loop, &s->stop_deadline);
     listeners_close(&s->listeners);
+    if (s->write_behind != NULL)
+        write_behind_close(s->write_behind);
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
+    write_behind_free(&s->write_behind);
     listeners_free(&s->listeners);
     activation_deinit(&s->activation);
     notify_deinit(&s->notify);
