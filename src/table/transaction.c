@@ -70,20 +70,25 @@ void transaction_add(struct transaction *t, const struct change *change)
     t->bytes += bytes + CHANGE_OVERHEAD_BYTES;
 }
 
-/* A private key is asked for as KEY/USER in most tables: a path without a user may be above it. */
+/* A private key is KEY/USER to most backends: a shared path may be above it. */
+static bool is_below(const struct table_key *key, const struct table_key *path)
+{
+    struct identity id;
+    bool is_below_path;
+
+    if (path->is_private)
+        return key->is_private && span_equal(path->user, key->user) &&
+               span_starts_with(key->key, path->key);
+    identity_plain(&id, key);
+    is_below_path = span_starts_with(id.bytes, path->key);
+    identity_free(&id);
+    return is_below_path;
+}
+
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path)
 {
     for (size_t i = 0; i < t->count; i++) {
-        const struct table_key *key = &t->changes[i].key;
-        struct identity id;
-        bool is_below;
-
-        if (path->is_private && key->is_private && !span_equal(path->user, key->user))
-            continue;
-        identity_plain(&id, key);
-        is_below = span_starts_with(id.bytes, path->key);
-        identity_free(&id);
-        if (is_below)
+        if (is_below(&t->changes[i].key, path))
             return true;
     }
     return false;

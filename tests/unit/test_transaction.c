@@ -113,14 +113,14 @@ static void test_transaction_touches(void **state)
         {private("p/", "bob"), false, true},
         {private("p/", "eve"), false, false},
         {private("p/", "bo"), false, false},
-        {private("c", "bob"), false, true}, /* a service may list shared keys there */
+        {private("c", "bob"), false, false},
         {private("p/b", ""), false, false},
         {shared("p/b/bob"), true, true},
         {shared("p/b/"), false, true},
         {shared("p/b"), false, true},
         {shared("p/b/bo"), false, true},
         {shared("p/b/eve"), false, false},
-        {private("a", "b"), true, true},
+        {private("a", "b"), true, false}, /* the same key, but below no path of that user */
         {private("p", "b/bob"), true, false},                    /* of another user */
         {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* nobody's: a shared key */
     };
