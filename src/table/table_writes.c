@@ -164,15 +164,32 @@ static uint32_t next_pause_ms(const struct table_writes *w, uint32_t pause_ms, u
     return doubled(pause_ms, first_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : first_ms, max_ms);
 }
 
-/* Nobody was asked: whatever is written next would fare the same. Those that were under way
- * together tell it all at once. */
-static void pause_all(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
+/* Nobody was asked. While others are under way there is only no room for more; else whatever is
+ * written next would fare the same. */
+static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
 {
     pending_put_back(&w->queue, p, now_ms);
-    if (w->pause_ms != 0 && now_ms < w->paused_until_ms)
+    w->window = w->under_way > 0 ? w->under_way : 1;
+    w->made = 0;
+    if (w->under_way > 0)
         return;
     w->pause_ms = next_pause_ms(w, w->pause_ms, PAUSE_MIN_MS, TABLE_PAUSE_MAX_MS);
     w->paused_until_ms = now_ms + w->pause_ms;
+}
+
+/* After so many writes as are under way at a time, one more is. */
+static void on_made(struct table_writes *w, struct pending_write *p)
+{
+    if (w->pause_ms != 0) /* the backend is back */
+        w->window = UNDER_WAY_MAX;
+    w->pause_ms = 0;
+    p->pause_ms = 0;
+    if (++w->made >= w->window) {
+        w->made = 0;
+        w->window += w->window < UNDER_WAY_MAX;
+    }
+    pending_end(&w->queue, p);
+    commit_turns_pass(p);
 }
 
 /* A proxy says these three while what is behind it is away. */
@@ -189,9 +206,9 @@ static bool is_hopeless(const struct table_writes *w, struct pending_write *p,
         return false;
     if (reply->status == REPLY_PERMANENT)
         return true;
-    if (w->owner->is_stopping)
-        return c->is_refused;
-    return !is_outage(reply) && ++p->attempts >= ATTEMPTS_MAX;
+    if (c->heard == 0 || is_outage(reply))
+        return false;
+    return w->owner->is_stopping ? c->is_refused : ++p->attempts >= ATTEMPTS_MAX;
 }
 
 static void on_failed(struct table_writes *w, struct pending_write *p, const struct commit *c,
@@ -205,7 +222,7 @@ static void on_failed(struct table_writes *w, struct pending_write *p, const str
         lose(w, now_ms);
         pending_end(&w->queue, p);
     } else if (c->heard == 0 && reply->status != REPLY_PERMANENT) {
-        pause_all(w, p, now_ms);
+        on_unheard(w, p, now_ms);
     } else {
         w->pause_ms = 0;
         p->pause_ms = next_pause_ms(w, p->pause_ms, w->table->write_behind_ms, PAUSE_MAX_MS);
@@ -225,14 +242,10 @@ static void on_written(void *arg, const struct reply *reply)
     if (w->owner == NULL || w->owner->is_closed)
         return; /* it is one of those that are left */
     w->refs++;
-    if (reply->status == REPLY_FOUND || reply->status == REPLY_MISS) {
-        w->pause_ms = 0;
-        p->pause_ms = 0;
-        pending_end(&w->queue, p);
-        commit_turns_pass(p);
-    } else {
+    if (reply->status == REPLY_FOUND || reply->status == REPLY_MISS)
+        on_made(w, p);
+    else
         on_failed(w, p, c, reply);
-    }
     pending_release(&w->queue, p);
     table_writes_go_on(w);
     table_writes_unref(&w);
@@ -252,7 +265,7 @@ static struct pending_write *find_due(const struct table_writes *w, uint64_t now
 {
     struct pending_write *p = pending_first(&w->queue);
 
-    if (p == NULL || p->due_at_ms > now_ms || w->under_way >= UNDER_WAY_MAX)
+    if (p == NULL || p->due_at_ms > now_ms || w->under_way >= w->window)
         return NULL;
     if (w->pause_ms == 0 || p->is_urgent)
         return p;
@@ -294,6 +307,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     const uint64_t now_ms = clock_now_ms();
 
     w->pause_ms = 0;
+    w->window = UNDER_WAY_MAX;
     for (size_t i = 0; i < w->queue.slot_count; i++) {
         for (struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot) {
             if (after_failures)

@@ -45,6 +45,7 @@ static struct table_writes *add(struct write_behind *wb, const char *name)
 
     w->owner = wb;
     w->name = xstrdup(name);
+    w->window = UNDER_WAY_MAX;
     pending_init(&w->queue);
     ev_init(&w->timer, on_time);
     w->timer.data = w;
@@ -89,7 +90,7 @@ static double wait_s(const struct table_writes *w, uint64_t now_ms)
 
     if (w->ready.first != NULL || w->failed.first != NULL)
         return 0.0;
-    if (p == NULL || w->under_way >= UNDER_WAY_MAX)
+    if (p == NULL || w->under_way >= w->window)
         return -1.0;
     at_ms = p->due_at_ms;
     if (w->pause_ms != 0 && !p->is_urgent) {

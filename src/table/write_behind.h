@@ -42,7 +42,8 @@ struct table_writes {
     bool is_retired;               /* the name has no such table any more: it only finishes */
     bool is_busy;                  /* counted by the owner */
     struct pending_writes queue;
-    unsigned under_way;
+    unsigned under_way, window; /* as many as the backend and its queue have room for */
+    unsigned made;              /* since the window changed */
     uint32_t pause_ms; /* the backend cannot be asked: one write tries it then; 0: it can */
     uint64_t paused_until_ms;
     struct turns_list ready, failed; /* for when the loop has time */
