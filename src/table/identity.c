@@ -1,7 +1,5 @@
 #include "identity.h"
 
-#include "table_type.h"
-
 #include "podop/mem.h"
 
 static char *make_room(struct identity *id, size_t len)
@@ -17,25 +15,16 @@ static char *append(char *to, struct span bytes)
     return to + bytes.len;
 }
 
-static void join(struct identity *id, struct span first, char between, struct span second)
+void identity_join(struct identity *id, const struct table_key *key)
 {
-    const size_t len = first.len + 1 + second.len;
+    const size_t len = key->key.len + 1 + key->user.len;
     char *to = make_room(id, len);
 
-    id->bytes = (struct span){to, len};
-    to = append(to, first);
-    *to++ = between;
-    append(to, second);
-}
-
-void identity_plain(struct identity *id, const struct table_key *key)
-{
     id->is_plain = true;
-    id->large = NULL;
-    if (key->is_private)
-        join(id, key->key, '/', key->user);
-    else
-        id->bytes = key->key;
+    id->bytes = (struct span){to, len};
+    to = append(to, key->key);
+    *to++ = '/';
+    append(to, key->user);
 }
 
 /* The first byte tells a shared key from a private one, and a user has no NUL byte in it. */
@@ -59,10 +48,4 @@ void identity_take(struct identity *id, struct buf *bytes)
     id->is_plain = false;
     id->large = bytes->ptr;
     id->bytes = buf_span(bytes);
-}
-
-void identity_of(struct identity *id, struct table *table, const struct table_key *key)
-{
-    if (table->ops->identify == NULL || !table->ops->identify(table, key, id))
-        identity_plain(id, key);
 }

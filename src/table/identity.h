@@ -3,7 +3,7 @@
 #ifndef PODOP_TABLE_IDENTITY_H
 #define PODOP_TABLE_IDENTITY_H
 
-#include "podop/table.h"
+#include "table_type.h"
 
 #include <stdlib.h>
 
@@ -16,13 +16,31 @@ struct identity {
     char usual[IDENTITY_USUAL_BYTES];
 };
 
-/* Fills identity, which is to be freed; it lives as long as key's bytes. */
-void identity_of(struct identity *identity, struct table *table, const struct table_key *key);
-/* The same where no table knows better: KEY, or KEY/USER. */
-void identity_plain(struct identity *identity, const struct table_key *key);
+/* All that fill identity: it is to be freed, and lives as long as key's bytes. Where no table knows
+ * better, KEY/USER of a private key. */
+void identity_join(struct identity *identity, const struct table_key *key);
 /* User and key, told apart: for a backend that is asked with both. */
 void identity_split(struct identity *identity, const struct table_key *key);
 void identity_take(struct identity *identity, struct buf *bytes); /* takes its memory over */
+
+/* KEY, or KEY/USER. */
+static inline void identity_plain(struct identity *identity, const struct table_key *key)
+{
+    if (key->is_private) {
+        identity_join(identity, key);
+        return;
+    }
+    identity->bytes = key->key;
+    identity->is_plain = true;
+    identity->large = NULL;
+}
+
+static inline void identity_of(struct identity *identity, struct table *table,
+                               const struct table_key *key)
+{
+    if (table->identify == NULL || !table->identify(table, key, identity))
+        identity_plain(identity, key);
+}
 
 static inline void identity_free(struct identity *identity)
 {

@@ -367,7 +367,9 @@ static bool is_settled(struct table *t, const struct table_key *key, const struc
 static const struct change *find_held(struct table *t, const struct table_key *key,
                                       const struct identity *id)
 {
-    return t->writes == NULL ? NULL : table_writes_find(t->writes, t, key, id->bytes);
+    if (t->writes == NULL || t->writes->queue.writes == 0)
+        return NULL;
+    return table_writes_find(t->writes, t, key, id->bytes);
 }
 
 static struct table_op *look_up(struct table *t, const struct table_key *key,

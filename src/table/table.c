@@ -47,6 +47,11 @@ int table_check(const struct table_config *config, struct error *err)
     return ops->check == NULL ? 0 : ops->check(config, err);
 }
 
+static identify_fn *identify_of(const struct table_ops *ops, struct table *t)
+{
+    return ops->is_plain != NULL && ops->is_plain(t) ? NULL : ops->identify;
+}
+
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err)
 {
@@ -62,6 +67,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
+        .identify = identify_of(ops, t),
         .memory = memory_new(t, &config->cache, config->share),
         .write_behind_ms = config->write_behind_ms,
         .shares = config->share,

@@ -12,6 +12,8 @@
 struct table_ops;
 struct identity;
 struct table_writes;
+typedef bool identify_fn(struct table *table, const struct table_key *key,
+                         struct identity *identity);
 
 enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
 
@@ -51,6 +53,7 @@ struct table {
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
+    identify_fn *identify; /* the type's, or NULL: its keys are plain */
     struct table_memory *memory;
     uint32_t write_behind_ms;    /* 0: writes are not held back */
     struct table_writes *writes; /* of all tables of its name; NULL: none is written to yet */
@@ -127,7 +130,8 @@ struct table_ops {
     void (*inherit)(struct table *next, struct table *previous);
     /* What the backend would be asked for key, when that is not KEY or KEY/USER: then true, and
      * identity is filled. NULL: it always is. */
-    bool (*identify)(struct table *table, const struct table_key *key, struct identity *identity);
+    identify_fn *identify;
+    bool (*is_plain)(struct table *table); /* it always is in this one; NULL: not */
     /* Whether a write may change keys of other identities as well, so that all of them have to be
      * forgotten; NULL: never. */
     bool (*forgets_all)(struct table *table);

@@ -89,8 +89,6 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
     const struct pending_write *p;
     struct identity id;
 
-    if (w->queue.writes == 0)
-        return NULL;
     if (table == w->table) {
         p = pending_find(&w->queue, identity);
     } else { /* another generation, whose keys may have other identities */

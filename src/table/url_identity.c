@@ -41,13 +41,16 @@ static void add_split(const struct table_key *key, struct buf *out)
     identity_free(&split);
 }
 
+bool url_table_is_plain(struct table *table)
+{
+    return url_table_of(table)->identity == URL_IDENTITY_PLAIN;
+}
+
 bool url_table_identify(struct table *table, const struct table_key *key, struct identity *identity)
 {
     const struct url_table *t = url_table_of(table);
     struct buf bytes;
 
-    if (t->identity == URL_IDENTITY_PLAIN)
-        return false;
     buf_init(&bytes, SIZE_MAX);
     if (!add_targets(t, key, &bytes))
         add_split(key, &bytes);

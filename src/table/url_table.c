@@ -400,6 +400,7 @@ const struct table_ops table_url = {
     .close = url_table_close,
     .inherit = url_table_inherit,
     .identify = url_table_identify,
+    .is_plain = url_table_is_plain,
     .forgets_all = url_table_forgets_all,
     .add_stats = url_table_add_stats,
     .start = url_table_start,

@@ -68,8 +68,8 @@ void table_writes_schedule(struct table_writes *w);
 /* Takes copies of the changes of transaction, when all of them can wait: no increments, not too
  * large, room for them, and nobody in line for their keys. false: they have to be written now. */
 bool table_writes_take(struct table_writes *w, const struct transaction *transaction);
-/* The last change of key, whose identity for table is given, that is not known to be written; or
- * NULL. Borrowed for the moment. */
+/* Where there are any: the last change of key, whose identity for table is given, that is not known
+ * to be written; or NULL. Borrowed for the moment. */
 const struct change *table_writes_find(struct table_writes *w, struct table *table,
                                        const struct table_key *key, struct span identity);
 /* What a lookup would find after value was set. The reply may point into value and scratch. */
