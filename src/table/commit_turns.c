@@ -117,7 +117,7 @@ void commit_turns_pass(struct pending_write *key)
         return;
     turn->is_free = true;
     c = turn->owner;
-    if (--c->blocked == 0)
+    if (--c->blocked == 0 && c->reason == NULL)
         list_add(&c->writes->ready, c);
 }
 
@@ -147,21 +147,22 @@ void commit_turns_end(struct commit *commit)
     table_writes_unref(&w);
 }
 
+/* It leaves its lines when it is told so, for that may take its time. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
+    if (c->reason != NULL)
+        return;
     list_remove(c);
-    leave(c);
     c->failure = *reply;
     c->reason = xmemdup0(reply->reason.ptr, reply->reason.len);
     c->failure.reason.ptr = c->reason;
     list_add(&c->writes->failed, c);
 }
 
-/* key has a value, or is held by its caller: it stays when the last one has left its line. */
 void commit_turns_fail(struct pending_write *key, const struct reply *reply)
 {
-    while (key->first != NULL)
-        fail(key->first->owner, reply);
+    for (struct pending_turn *turn = key->first; turn != NULL; turn = turn->next)
+        fail(turn->owner, reply);
 }
 
 static void finish(struct commit_turns *c)
@@ -174,12 +175,14 @@ static void finish(struct commit_turns *c)
     free(reason);
 }
 
-bool commit_turns_go_on(struct table_writes *w)
+size_t commit_turns_go_on(struct table_writes *w)
 {
     struct commit_turns *c = w->failed.first != NULL ? w->failed.first : w->ready.first;
+    size_t changes;
 
     if (c == NULL)
-        return false;
+        return 0;
+    changes = c->commit->transaction->count;
     list_remove(c);
     if (c->reason != NULL) {
         finish(c);
@@ -187,5 +190,5 @@ bool commit_turns_go_on(struct table_writes *w)
         c->is_begun = true;
         c->commit->table->ops->commit(c->commit);
     }
-    return true;
+    return changes;
 }

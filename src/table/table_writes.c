@@ -14,7 +14,8 @@ enum {
     TABLE_PAUSE_MAX_MS = 10 * 1000, /* one write tries for all: it may do so more often */
     STOP_PAUSE_MIN_MS = 100,
     STOP_PAUSE_MAX_MS = 1000,
-    TURN_BUDGET = 64, /* writes that are begun in a turn of the loop, and commits that go on */
+    TURN_BUDGET = 4096, /* of a turn of the loop: changes of commits that go on, */
+    WRITE_COST = 64,    /* and writes that begin: each costs as much as so many of those */
     LOST_TELL_EVERY_MS = 60 * 1000,
 };
 
@@ -281,20 +282,30 @@ static bool has_budget(struct write_behind *wb)
     return wb->budget > 0;
 }
 
+/* One step, and what it costs; 0: there is nothing to do now. */
+static size_t step(struct table_writes *w, uint64_t now_ms)
+{
+    const size_t changes = commit_turns_go_on(w);
+    struct pending_write *p;
+
+    if (changes > 0)
+        return changes;
+    p = find_due(w, now_ms);
+    if (p == NULL)
+        return 0;
+    write_now(w, p);
+    return WRITE_COST;
+}
+
 void table_writes_go_on(struct table_writes *w)
 {
     const uint64_t now_ms = clock_now_ms();
-    struct pending_write *p;
+    size_t cost = 1;
 
     w->refs++;
-    while (w->owner != NULL && !w->owner->is_closed && has_budget(w->owner)) {
-        w->owner->budget--;
-        if (commit_turns_go_on(w))
-            continue;
-        p = find_due(w, now_ms);
-        if (p == NULL)
-            break;
-        write_now(w, p);
+    while (cost > 0 && w->owner != NULL && !w->owner->is_closed && has_budget(w->owner)) {
+        cost = step(w, now_ms);
+        w->owner->budget -= cost < w->owner->budget ? cost : w->owner->budget;
     }
     table_writes_schedule(w);
     table_writes_unref(&w);

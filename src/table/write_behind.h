@@ -23,7 +23,7 @@ struct write_behind {
     size_t busy; /* of the names, those with something to be written */
     bool is_stopping, is_closed;
     unsigned turn; /* of the loop, that has so much budget left for beginning and ending writes */
-    unsigned budget;
+    size_t budget;
 };
 
 struct commit_turns;
@@ -90,7 +90,7 @@ void commit_turns_end(struct commit *commit); /* it is over: others may have the
 /* What was to be written to key before is; or it is not, and who waits for it fails. */
 void commit_turns_pass(struct pending_write *key);
 void commit_turns_fail(struct pending_write *key, const struct reply *reply);
-/* One of those that are due is begun or ended. false: there is none. */
-bool commit_turns_go_on(struct table_writes *w);
+/* One of those that are due is begun or ended: so many changes have it. 0: there is none. */
+size_t commit_turns_go_on(struct table_writes *w);
 
 #endif
