@@ -153,19 +153,32 @@ static void take_from_queue(struct commit *c)
     if (*link == NULL)
         commits->queue_last = link;
     c->is_queued = false;
-    if (commits->queue != NULL && !ev_is_active(&commits->queue->later))
-        ev_timer_start(c->table->env.loop, &commits->queue->later);
+}
+
+/* The timer of the first one brings the loop back to the queue. */
+static void wait_for_turn(struct commits *commits)
+{
+    struct commit *first = commits->queue;
+
+    if (first != NULL && !ev_is_active(&first->later))
+        ev_timer_start(first->table->env.loop, &first->later);
 }
 
 static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct commit *c = w->data;
+    struct commits *commits = c->table->env.commits;
 
     (void)loop;
     (void)revents;
-    c->table->env.commits->begun = c->transaction->count;
-    take_from_queue(c);
-    begin(c);
+    commits->begun = 0;
+    do {
+        take_from_queue(c);
+        commits->begun += c->transaction->count;
+        begin(c);
+        c = commits->queue;
+    } while (c != NULL && commits->begun + c->transaction->count <= TURN_CHANGES_MAX);
+    wait_for_turn(commits);
 }
 
 static void queue(struct commit *c)
@@ -175,12 +188,11 @@ static void queue(struct commit *c)
     ev_timer_init(&c->later, on_turn, 0.0, 0.0);
     c->later.data = c;
     c->is_queued = true;
-    if (commits->queue == NULL) {
+    if (commits->queue == NULL)
         commits->queue_last = &commits->queue;
-        ev_timer_start(c->table->env.loop, &c->later);
-    }
     *commits->queue_last = c;
     commits->queue_last = &c->next_queued;
+    wait_for_turn(commits);
 }
 
 void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,

@@ -155,7 +155,7 @@ class Stop(WriteBehindCase):
         self.start(table)
         self.hold(20)
         self.go_down()
-        self.suspend_done = self.client().ask("t", "x")
+        self.check_payload(self.client().ask("t", "x"), "NOTFOUND ")
         self.server.stop()
         self.check_all(20)
 
@@ -168,6 +168,18 @@ class Stop(WriteBehindCase):
         lost = self.told("write_lost")
         self.assertEqual(len(lost), 1, lost)
         self.assertIn(" table=t writes=30 reason=", lost[0])
+
+    def test_one_key_fails_for_good(self):
+        """It costs no other key, and it is tried until the time is over."""
+        self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
+        self.start(shutdown_timeout="1s")
+        self.hold(50)
+        self.server.stop()
+        self.assertEqual(len(self.store.values), 49)
+        self.assertGreater(len(self.posts("/key3")), 1)
+        lost = self.told("write_lost")
+        self.assertEqual(len(lost), 1, lost)
+        self.assertIn(" writes=1 ", lost[0])
 
     def test_what_is_refused_for_good_ends_it_early(self):
         """Of those that can never be made nobody waits for shutdown_timeout."""
@@ -503,14 +515,19 @@ class Limits(WriteBehindCase):
     def test_number(self):
         """Those under way count, too; what is too much is written at once."""
         gate = self.http.gate()
-        self.start(self.table())
-        for begin in range(0, 10000, 2000):
-            changes = [("set", f"shared/key{key}", str(key)) for key in range(begin, begin + 2000)]
+        self.http.default = lambda request: (gate, lambda: self.store._answer(request))
+        self.start(self.table(), self.table("u"))
+        self.check_payload(self.dovecot.change(("set", "shared/first", "1")), "O")
+        self.reload()
+        self.http.wait_target("/first")
+        for begin in range(0, 9999, 3333):
+            changes = [("set", f"shared/key{key}", str(key)) for key in range(begin, begin + 3333)]
             self.check_payload(self.dovecot.change(*changes), "O")
-        self.assertEqual(self.http.requests, [])
-        self.check_payload(self.dovecot.change(("set", "shared/other", "1")), "O")
         self.assertEqual(self.posts(), [b"1"])
+        commit = self.dovecot.write(("set", "shared/other", "2"))
+        self.http.wait_target("/other")
         gate.set()
+        self.check_payload(self.dovecot.wait(commit), "O")
 
     def test_bytes(self):
         self.start(self.table())
