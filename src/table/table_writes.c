@@ -11,7 +11,7 @@ enum {
     ATTEMPTS_MAX = 10,            /* that the backend answered with a failure */
     PAUSE_MIN_MS = 1000,
     PAUSE_MAX_MS = 60 * 1000,
-    TABLE_PAUSE_MAX_MS = 10 * 1000, /* one write tries for all: it may do so more often */
+    TABLE_PAUSE_MAX_MS = 2 * 1000, /* one write tries for all: it may do so more often */
     STOP_PAUSE_MIN_MS = 100,
     STOP_PAUSE_MAX_MS = 1000,
     TURN_BUDGET = 4096, /* of a turn of the loop: changes of commits that go on, */
@@ -163,6 +163,12 @@ static uint32_t next_pause_ms(const struct table_writes *w, uint32_t pause_ms, u
     return doubled(pause_ms, first_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : first_ms, max_ms);
 }
 
+/* So many writes may be under way. Lookups share the connections with them, but for a stop. */
+static unsigned window_max(const struct table_writes *w)
+{
+    return w->owner->is_stopping ? STOP_UNDER_WAY_MAX : UNDER_WAY_MAX;
+}
+
 /* Nobody was asked. While others are under way there is only no room for more; else whatever is
  * written next would fare the same. */
 static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
@@ -180,15 +186,22 @@ static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t
 static void on_made(struct table_writes *w, struct pending_write *p)
 {
     if (w->pause_ms != 0) /* the backend is back */
-        w->window = UNDER_WAY_MAX;
+        w->window = window_max(w);
     w->pause_ms = 0;
     p->pause_ms = 0;
     if (++w->made >= w->window) {
         w->made = 0;
-        w->window += w->window < UNDER_WAY_MAX;
+        w->window += w->window < window_max(w);
     }
     pending_end(&w->queue, p);
     commit_turns_pass(p);
+}
+
+/* It may hang: what is under way to it holds up connections. */
+static void on_unanswered(struct table_writes *w)
+{
+    w->window = w->window > 1 ? w->window / 2 : 1;
+    w->made = 0;
 }
 
 /* A proxy says these three while what is behind it is away. */
@@ -223,6 +236,8 @@ static void on_failed(struct table_writes *w, struct pending_write *p, const str
     } else if (c->heard == 0 && reply->status != REPLY_PERMANENT) {
         on_unheard(w, p, now_ms);
     } else {
+        if (reply->status == REPLY_UNCERTAIN)
+            on_unanswered(w);
         w->pause_ms = 0;
         p->pause_ms = next_pause_ms(w, p->pause_ms, w->table->write_behind_ms, PAUSE_MAX_MS);
         pending_put_back(&w->queue, p, now_ms + p->pause_ms);
@@ -316,7 +331,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     const uint64_t now_ms = clock_now_ms();
 
     w->pause_ms = 0;
-    w->window = UNDER_WAY_MAX;
+    w->window = window_max(w);
     for (size_t i = 0; i < w->queue.slot_count; i++) {
         for (struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot) {
             if (after_failures)

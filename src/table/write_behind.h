@@ -12,7 +12,8 @@
 
 enum {
     WRITE_BEHIND_SLOTS = 1024,
-    UNDER_WAY_MAX = 64, /* writes of one name */
+    UNDER_WAY_MAX = 16, /* writes of one name */
+    STOP_UNDER_WAY_MAX = 64,
 };
 
 struct write_behind {

@@ -111,13 +111,14 @@ static void check_pair(struct table *t, struct url_template *const templates[], 
 {
     struct identity of_a, of_b;
     struct buf urls_of_a, urls_of_b;
-    const bool are_good = targets_of(templates, count, a, keep_slash, &urls_of_a) &
-                          targets_of(templates, count, b, keep_slash, &urls_of_b);
+    const bool is_a_good = targets_of(templates, count, a, keep_slash, &urls_of_a);
+    const bool is_b_good = targets_of(templates, count, b, keep_slash, &urls_of_b);
 
     identity_of(&of_a, t, a);
     identity_of(&of_b, t, b);
-    if (are_good && span_equal(of_a.bytes, of_b.bytes) !=
-                        span_equal(buf_span(&urls_of_a), buf_span(&urls_of_b)))
+    if (is_a_good && is_b_good &&
+        span_equal(of_a.bytes, of_b.bytes) !=
+            span_equal(buf_span(&urls_of_a), buf_span(&urls_of_b)))
         fail_msg("%s and %s", buf_string(&urls_of_a), buf_string(&urls_of_b));
     identity_free(&of_a);
     identity_free(&of_b);
