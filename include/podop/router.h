@@ -12,9 +12,8 @@ struct router;
  * goes to report, as those of config_load() do. */
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
-/* router takes the place of previous, which is NULL at the start: a table whose configuration did
- * not change keeps what it remembers, and what is still to be written is written through the table
- * that has its name now. */
+/* router takes the place of previous, which is NULL at the start. A table whose configuration did
+ * not change keeps what it remembers. Pending writes are made through the tables of router. */
 void router_succeed(struct router *router, const struct router *previous);
 void router_free(struct router **router); /* tables live on while lookups use them */
 

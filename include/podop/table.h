@@ -18,7 +18,7 @@ struct table_env {
     struct http *http;
     struct coprocesses *coprocesses;
     struct commits *commits;           /* those under way, of all tables: transaction.h */
-    struct write_behind *write_behind; /* those that wait; NULL: none does */
+    struct write_behind *write_behind; /* pending writes; NULL: there are none */
     struct log *log;
 };
 
@@ -47,10 +47,9 @@ void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is
 /* table takes the place of previous, which has the same configuration: what that one remembers
  * belongs to both, as long as lookups and writes use them. */
 void table_inherit(struct table *table, struct table *previous);
-/* It is the one of its name from now on: what is still to be written to that name is written
- * through it. */
+/* Makes table the one of its name: pending writes of that name are made through it. */
 void table_begin(struct table *table);
-/* No table has its name any more: what is still to be written is written through it. */
+/* No table has its name any more. Pending writes are still made through it. */
 void table_retire(struct table *table);
 struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */

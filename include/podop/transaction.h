@@ -32,8 +32,7 @@ void transaction_clear(struct transaction *transaction); /* drops its changes */
 /* Everything in change is copied. */
 void transaction_add(struct transaction *transaction, const struct change *change);
 
-/* What stands for a key below: the same for all keys that table, which may be NULL, asks its
- * backend for in the same way. */
+/* A hash of what table, which may be NULL, would ask its backend for key: the key below. */
 uint64_t transaction_key(struct table *table, const struct table_key *key);
 /* No more changes come: now the questions below with "may" can be asked. They are quick, and say
  * yes once in a very long while where no is true. */
@@ -48,8 +47,8 @@ bool transaction_touches_below(const struct transaction *t, const struct table_k
 struct commit;
 struct commits {
     struct commit *first;
-    struct commit *queue, **queue_last; /* those that have not begun: they come all at once */
-    size_t begun;                       /* changes, since the loop came to the queue */
+    struct commit *queue, **queue_last; /* to be begun in later turns of the loop */
+    size_t begun;                       /* changes since the last of those turns */
     void (*on_idle)(void *arg);         /* after the last one has ended; may be NULL */
     void *arg;
 };

@@ -1,5 +1,5 @@
-/* write_behind.h - what is still to be written to the tables of one server, by the tables' names.
- * It outlives every table: a reload hands it on to the next one of the name. */
+/* write_behind.h - the pending writes of one server, by the names of the tables. They outlive the
+ * tables: after a reload they belong to the next table of the name. */
 #ifndef PODOP_WRITE_BEHIND_H
 #define PODOP_WRITE_BEHIND_H
 
@@ -10,14 +10,13 @@ struct log;
 struct write_behind;
 
 struct write_behind *write_behind_new(struct ev_loop *loop, struct log *log); /* never NULL */
-/* No more waits: all is written now, and tried again after short pauses, also at URLs that are left
- * alone. */
+/* Makes all pending writes now, with short pauses between tries, also at suspended URLs. */
 void write_behind_stop(struct write_behind *wb);
-/* Whether all is written, or has to be given up. */
+/* Whether nothing is pending any more. */
 bool write_behind_is_empty(const struct write_behind *wb);
 /* No more writes begin; the commits under way may be aborted. */
 void write_behind_close(struct write_behind *wb);
-/* What is not written by then is lost, and the log is told. *wb becomes NULL; NULL is fine. */
+/* Logs what is not written as lost. *wb becomes NULL; NULL is fine. */
 void write_behind_free(struct write_behind **wb);
 
 #endif

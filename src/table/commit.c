@@ -133,8 +133,7 @@ static void begin(struct commit *c)
         c->table->ops->commit(c);
 }
 
-/* Those of many changes that come all at once begin one after the other, with turns of the loop
- * between them. */
+/* Large commits that arrive together begin in several turns of the loop. */
 static bool has_to_queue(const struct commits *commits, const struct commit *c)
 {
     return commits->queue != NULL ||
@@ -209,7 +208,7 @@ void table_commit(struct table *table, const struct transaction *transaction, co
     c->is_starting = false;
 }
 
-/* What its type knows nothing of was not made. */
+/* A commit that has not begun was certainly not made. */
 static void abort_commit(struct commit *c)
 {
     const bool is_unheard = c->is_queued || commit_turns_is_waiting(c);

@@ -1,5 +1,6 @@
-/* commit_turns.c - transactions that cannot be held back stand in line for each of their keys,
- * behind what is to be written to it and behind each other. */
+/* commit_turns.c - transactions that cannot be pending are queued for each of their keys, after its
+ * pending write and after each other. A transaction begins when it is the first for all its keys.
+ * All keys are queued for at once, so two transactions never wait for each other. */
 #include "write_behind.h"
 
 #include "podop/mem.h"
@@ -12,7 +13,7 @@ struct commit_turns {
     bool is_begun;
     struct reply failure;
     char *reason;
-    size_t blocked; /* turns that have something before them */
+    size_t blocked; /* turns that are not the first for their key */
     size_t count;
     struct pending_turn turns[];
 };
@@ -60,7 +61,7 @@ static bool has_pending(struct table_writes *w, const struct transaction *t)
     return found;
 }
 
-/* A key that is changed twice has one turn. */
+/* A key that the transaction changes twice has one turn. */
 static bool is_last_in_line(const struct pending_write *key, const struct commit_turns *c)
 {
     return key->first != NULL && CONTAINER_OF(key->last, struct pending_turn, next)->owner == c;
@@ -147,7 +148,7 @@ void commit_turns_end(struct commit *commit)
     table_writes_unref(&w);
 }
 
-/* It leaves its lines when it is told so, for that may take its time. */
+/* Its turns are removed when it ends, which takes longer. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
     if (c->reason != NULL)

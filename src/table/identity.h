@@ -1,5 +1,5 @@
-/* identity.h - what tells one key of a table from another: what its backend would be asked. Keys
- * that are spelled differently and asked as one have one identity. Private to src/table. */
+/* identity.h - what tells one key of a table from another: what the backend would be asked. Keys
+ * with different names that lead to the same request have one identity. Private to src/table. */
 #ifndef PODOP_TABLE_IDENTITY_H
 #define PODOP_TABLE_IDENTITY_H
 
@@ -16,10 +16,10 @@ struct identity {
     char usual[IDENTITY_USUAL_BYTES];
 };
 
-/* All that fill identity: it is to be freed, and lives as long as key's bytes. Where no table knows
- * better, KEY/USER of a private key. */
+/* Each function below fills identity, which is to be freed and lives as long as key's bytes. This
+ * one: KEY/USER of a private key. */
 void identity_join(struct identity *identity, const struct table_key *key);
-/* User and key, told apart: for a backend that is asked with both. */
+/* User and key apart, for a backend that gets both. */
 void identity_split(struct identity *identity, const struct table_key *key);
 void identity_take(struct identity *identity, struct buf *bytes); /* takes its memory over */
 

@@ -148,7 +148,7 @@ void memory_forget_all(struct table_memory *m)
         cache_clear(m->cache);
 }
 
-/* Where nobody can tell any more which keys a change concerns, it may be any. */
+/* Without a table there is no telling which keys are one. */
 static void forget_changes(struct table_memory *m, const struct transaction *t, size_t changes)
 {
     struct table *table = m->table;

@@ -7,23 +7,23 @@
 
 struct table_memory *memory_new(struct table *table, const struct cache_config *config,
                                 bool shares);
-/* table shares it with the one that it takes the place of. */
+/* Adds a reference for table, which replaces another one after a reload. */
 struct table_memory *memory_ref(struct table_memory *memory, struct table *table);
-void memory_unref(struct table_memory *memory, struct table *table); /* table lets go of it */
+void memory_unref(struct table_memory *memory, struct table *table);
 
-/* The memories of one table's name over several reloads know of each other's writes. */
+/* Adds memory to the list of those of one table name, which forget what is written to any. */
 void memory_join(struct table_memory *memory, struct table_memory **list);
 
-/* Fetches under way, where anybody might ask for them: in a table that caches or shares. */
+/* Fetches under way are found in tables that cache or share. */
 void memory_add_fetch(struct table_memory *memory, struct fetch *fetch);
 void memory_remove_fetch(struct table_memory *memory, struct fetch *fetch);
-/* The newest that follows after (NULL: of all) and asks for identity. */
+/* The newest one for identity, or the next older one than after. NULL: there is none. */
 struct fetch *memory_find_fetch(struct table_memory *memory, struct span identity,
                                 const struct fetch *after);
-/* Whether what a fetch brings is still true, as far as podop knows. */
+/* false: the key of fetch was written or flushed since it began. */
 bool memory_trusts(const struct table_memory *memory, const struct fetch *fetch);
 
-/* What was known of key, or of all, is no longer true, nor what is being asked for. */
+/* Drops key, or all keys, from the cache, and marks the fetches under way. */
 void memory_forget(struct table_memory *memory, const struct table_key *key);
 void memory_forget_all(struct table_memory *memory);
 /* The same of the first changes of transaction, in all memories of the table. */

@@ -326,8 +326,8 @@ static int compare_order(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
-/* w, which is newer, becomes a part of older. Not when both are under way or stand in lines: then
- * they go on side by side, and the newer one is found. */
+/* Merges w, which is newer, into older. false: w is under way or one of them has a line. Both stay
+ * then, and pending_find() returns the newer. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
     if (w->waiting == NULL || w->writing != NULL || w->first != NULL || older->first != NULL)
@@ -346,7 +346,7 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     return true;
 }
 
-/* One of which no value is left keeps its name for as long as somebody stands in its line. */
+/* A key without a value, which only has a line, keeps its identity. */
 static void rename_entry(struct pending_writes *q, struct pending_write *w,
                          pending_identify_fn *identify, void *arg)
 {

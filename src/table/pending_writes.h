@@ -13,27 +13,26 @@ enum {
 
 struct pending_turn;
 
-/* One key: first what is under way is written, then what waits, then the transactions that stand in
- * line, one after the other. */
+/* One key. What is under way comes first, then what waits, then the transactions that are queued
+ * for the key (its line), one after the other. */
 struct pending_write {
     struct pending_write *next_in_slot;
     struct span identity;
     char *bytes; /* of identity */
     uint64_t hash;
-    uint64_t order;                     /* of its last change among all */
+    uint64_t order;                     /* counts the changes of all keys: that of its last one */
     struct transaction *waiting;        /* the newest value, a single change; may be NULL */
     struct transaction *writing;        /* under way; may be NULL */
     struct pending_turn *first, **last; /* the line */
-    size_t heap_at;                     /* from 1 on; 0: it has no time, as nothing waits or
-                                         * something is under way */
+    size_t heap_at;                     /* from 1 on; 0: nothing waits, or a write is under way */
     uint64_t due_at_ms;
-    uint64_t taken_at_ms; /* the first of the values that were not written since */
-    bool is_urgent;       /* somebody stands in line */
+    uint64_t taken_at_ms; /* when the first value came that was not written since */
+    bool is_urgent;       /* the line is not empty */
     /* The driver's own: */
     void *owner;
     struct commit *commit; /* while writing */
     uint32_t pause_ms;     /* after the last failure; 0: none since it was written */
-    unsigned attempts;     /* with this value that the backend answered with a failure */
+    unsigned attempts;     /* to write this value that the backend answered with a failure */
 };
 
 /* A transaction's place in the line of one key. */
@@ -41,7 +40,7 @@ struct pending_turn {
     struct pending_write *key;
     struct pending_turn *next, **prev_next;
     struct commit_turns *owner;
-    bool is_free; /* nothing is before it: its owner knows */
+    bool is_free; /* it is the first, and its owner knows */
 };
 
 struct pending_writes {
@@ -55,7 +54,7 @@ struct pending_writes {
 };
 
 void pending_init(struct pending_writes *q);
-void pending_deinit(struct pending_writes *q); /* nobody stands in any line */
+void pending_deinit(struct pending_writes *q); /* all lines are empty */
 
 struct pending_write *pending_find(const struct pending_writes *q, struct span identity);
 struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity);
@@ -63,8 +62,8 @@ struct pending_write *pending_find_or_add(struct pending_writes *q, struct span 
 void pending_release(struct pending_writes *q, struct pending_write *w);
 
 bool pending_has_room(const struct pending_writes *q, const struct transaction *transaction);
-/* value, a single change, takes the place of what waits. Its time is due_at_ms, unless an earlier
- * one waits already: the time runs from the first value on. */
+/* Replaces what waits by value, a transaction of a single change. The time of a value that it
+ * replaces stays. */
 void pending_put(struct pending_writes *q, struct pending_write *w, struct transaction *value,
                  uint64_t now_ms, uint64_t due_at_ms);
 /* The newest value that is not known to be written, or NULL. Borrowed. */
@@ -80,11 +79,11 @@ void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_
 
 void pending_line_up(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn);
 void pending_leave_line(struct pending_turn *turn);
-/* Whose turn it is, or NULL: values go first. */
+/* The first in the line when no value is left, or NULL. */
 struct pending_turn *pending_turn_of(const struct pending_write *w);
 
-/* All keys have new identities, as identify() has them; what has become one key is merged, and the
- * newer value stays. */
+/* Gives all keys new identities, as identify() says. Keys that become one are merged, and the newer
+ * value stays. */
 struct identity;
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);

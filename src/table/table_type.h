@@ -92,11 +92,11 @@ struct commit {
     struct commit_turns
         *turns; /* it waits for pending writes of its keys, or has: write_behind.c */
     bool is_starting, is_ended, is_queued;
-    bool ignores_suspension; /* set before it starts: there is no later time to ask again */
-    /* The type's word: of so many changes, the first ones, the backend may have heard. Those of a
-     * commit that succeeds are all made. */
+    bool ignores_suspension; /* it is sent to suspended URLs, too: podop stops */
+    /* Set by the type: how many of the changes, from the first on, the backend may have received.
+     * After a success it is not looked at. */
     size_t heard;
-    bool is_refused;    /* the backend answered with what is no failure of its own */
+    bool is_refused;    /* set by the type: the backend answered, and is not at fault */
     struct reply ended; /* how, once it has */
     char *reason;       /* of ended */
 };
@@ -128,12 +128,13 @@ struct table_ops {
      * over what previous knows of its backends, while previous may still be at work. NULL: nothing.
      */
     void (*inherit)(struct table *next, struct table *previous);
-    /* What the backend would be asked for key, when that is not KEY or KEY/USER: then true, and
-     * identity is filled. NULL: it always is. */
+    /* Fills identity with what the backend would be asked for key. false: KEY, or KEY/USER of a
+     * private key, is enough to tell keys apart. NULL: it always is. */
     identify_fn *identify;
-    bool (*is_plain)(struct table *table); /* it always is in this one; NULL: not */
-    /* Whether a write may change keys of other identities as well, so that all of them have to be
-     * forgotten; NULL: never. */
+    bool (*is_plain)(struct table *table); /* whether it is for all keys of table; NULL: no */
+    /* Whether a write may change keys with other identities, so that the cache is emptied. NULL:
+     * no.
+     */
     bool (*forgets_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);

@@ -1,4 +1,5 @@
-/* table_writes.c - the writes of one table's name: taken, and made when their time has come. */
+/* table_writes.c - the pending writes of one table's name: how they are taken, made when they are
+ * due, tried again and given up. */
 #include "write_behind.h"
 
 #include "podop/clock.h"
@@ -7,15 +8,15 @@
 #include <stdio.h>
 
 enum {
-    CHANGE_BYTES_MAX = 64 * 1024, /* what is larger is written at once */
-    ATTEMPTS_MAX = 10,            /* that the backend answered with a failure */
+    CHANGE_BYTES_MAX = 64 * 1024, /* of the value of a pending write */
+    ATTEMPTS_MAX = 10,            /* that the backend answered with a failure of this write */
     PAUSE_MIN_MS = 1000,
     PAUSE_MAX_MS = 60 * 1000,
-    TABLE_PAUSE_MAX_MS = 2 * 1000, /* one write tries for all: it may do so more often */
+    TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */
     STOP_PAUSE_MIN_MS = 100,
     STOP_PAUSE_MAX_MS = 1000,
-    TURN_BUDGET = 4096, /* of a turn of the loop: changes of commits that go on, */
-    WRITE_COST = 64,    /* and writes that begin: each costs as much as so many of those */
+    TURN_BUDGET = 4096, /* changes of commits that are begun or ended in a turn of the loop */
+    WRITE_COST = 64,    /* of beginning a pending write, in such changes */
     LOST_TELL_EVERY_MS = 60 * 1000,
 };
 
@@ -39,10 +40,10 @@ static bool can_wait(struct table_writes *w, const struct change *change)
     identity_of(&id, w->table, &change->key);
     p = pending_find(&w->queue, id.bytes);
     identity_free(&id);
-    return p == NULL || p->first == NULL; /* who stands in line is not to be overtaken */
+    return p == NULL || p->first == NULL; /* a queued transaction comes first */
 }
 
-/* A transaction of its own. */
+/* Copies change into a transaction of its own. */
 static struct transaction *cut_out(const struct transaction *t, const struct change *change)
 {
     struct transaction *one = transaction_new(span_of(t->user));
@@ -92,7 +93,7 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
 
     if (table == w->table) {
         p = pending_find(&w->queue, identity);
-    } else { /* another generation, whose keys may have other identities */
+    } else { /* a table from before or after a reload may identify keys in another way */
         identity_of(&id, w->table, key);
         p = pending_find(&w->queue, id.bytes);
         identity_free(&id);
@@ -119,7 +120,7 @@ static void tell_lost(struct table_writes *w, uint64_t now_ms)
     w->told_at_ms = now_ms;
 }
 
-/* One more, told at once or within the count of a later line. */
+/* Logs it at once, or within the count of a later line. */
 static void lose(struct table_writes *w, uint64_t now_ms)
 {
     w->lost++;
@@ -163,14 +164,14 @@ static uint32_t next_pause_ms(const struct table_writes *w, uint32_t pause_ms, u
     return doubled(pause_ms, first_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : first_ms, max_ms);
 }
 
-/* So many writes may be under way. Lookups share the connections with them, but for a stop. */
+/* Lookups share the connections, but not during a stop. */
 static unsigned window_max(const struct table_writes *w)
 {
     return w->owner->is_stopping ? STOP_UNDER_WAY_MAX : UNDER_WAY_MAX;
 }
 
-/* Nobody was asked. While others are under way there is only no room for more; else whatever is
- * written next would fare the same. */
+/* The backend was not asked. While others are under way, there is no room for more. Otherwise the
+ * next write would fail in the same way. */
 static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
 {
     pending_put_back(&w->queue, p, now_ms);
@@ -182,7 +183,7 @@ static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t
     w->paused_until_ms = now_ms + w->pause_ms;
 }
 
-/* After so many writes as are under way at a time, one more is. */
+/* Raises the window by one after as many writes as it allows. */
 static void on_made(struct table_writes *w, struct pending_write *p)
 {
     if (w->pause_ms != 0) /* the backend is back */
@@ -197,14 +198,14 @@ static void on_made(struct table_writes *w, struct pending_write *p)
     commit_turns_pass(p);
 }
 
-/* It may hang: what is under way to it holds up connections. */
+/* A backend that hangs holds connections that lookups need. */
 static void on_unanswered(struct table_writes *w)
 {
     w->window = w->window > 1 ? w->window / 2 : 1;
     w->made = 0;
 }
 
-/* A proxy says these three while what is behind it is away. */
+/* A proxy answers 502, 503 or 504 while its service is away. */
 static bool is_outage(const struct reply *reply)
 {
     return reply->status == REPLY_UNCERTAIN ||
@@ -214,7 +215,7 @@ static bool is_outage(const struct reply *reply)
 static bool is_hopeless(const struct table_writes *w, struct pending_write *p,
                         const struct commit *c, const struct reply *reply)
 {
-    if (p->waiting != NULL) /* its value does not count any more */
+    if (p->waiting != NULL) /* a newer value replaces it */
         return false;
     if (reply->status == REPLY_PERMANENT)
         return true;
@@ -254,7 +255,7 @@ static void on_written(void *arg, const struct reply *reply)
     p->commit = NULL;
     w->under_way--;
     if (w->owner == NULL || w->owner->is_closed)
-        return; /* it is one of those that are left */
+        return; /* table_writes_give_up() counts it */
     w->refs++;
     if (reply->status == REPLY_FOUND || reply->status == REPLY_MISS)
         on_made(w, p);
@@ -273,8 +274,8 @@ static void write_now(struct table_writes *w, struct pending_write *p)
     p->commit = commit_through(w->table, p->writing, w->owner->is_stopping, on_written, p);
 }
 
-/* While the backend cannot be asked, one write after the other tries it, and those that somebody
- * waits for. */
+/* During a pause a single write is tried when it is over, and writes that a transaction is queued
+ * for are tried at once. */
 static struct pending_write *find_due(const struct table_writes *w, uint64_t now_ms)
 {
     struct pending_write *p = pending_first(&w->queue);
@@ -297,7 +298,7 @@ static bool has_budget(struct write_behind *wb)
     return wb->budget > 0;
 }
 
-/* One step, and what it costs; 0: there is nothing to do now. */
+/* Does one thing that is due and returns its cost; 0: there is nothing to do now. */
 static size_t step(struct table_writes *w, uint64_t now_ms)
 {
     const size_t changes = commit_turns_go_on(w);

@@ -14,7 +14,7 @@ enum url_identity url_identity_choose(const struct url_backends *b)
     return url_template_is_plain(first) ? URL_IDENTITY_PLAIN : URL_IDENTITY_FIRST;
 }
 
-/* Each with a line feed behind it, which is in no URL. false: one of them has no URL for key. */
+/* Adds each URL and a line feed, which no URL has. false: one of them has no URL for key. */
 static bool add_targets(const struct url_table *t, const struct table_key *key, struct buf *out)
 {
     const size_t count = t->identity == URL_IDENTITY_ALL ? t->backends.count : 1;
@@ -58,8 +58,8 @@ bool url_table_identify(struct table *table, const struct table_key *key, struct
     return true;
 }
 
-/* A write goes to one of the URLs, where other keys may be the same one; and commit_url is told
- * keys in another way than lookups tell them. */
+/* A write goes to one of the URLs, which may be that of other keys as well. And commit_url gets
+ * keys in another form than lookups. */
 bool url_table_forgets_all(struct table *table)
 {
     const struct url_table *t = url_table_of(table);

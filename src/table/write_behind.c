@@ -37,7 +37,7 @@ static void on_time(struct ev_loop *loop, ev_timer *timer, int revents)
     table_writes_go_on(timer->data);
 }
 
-/* Without a reference yet. */
+/* The caller adds the first reference. */
 static struct table_writes *add(struct write_behind *wb, const char *name)
 {
     struct table_writes **slot = slot_of(wb, span_of(name));
@@ -82,7 +82,7 @@ void table_writes_unref(struct table_writes **pw)
     free(w);
 }
 
-/* When the loop has to come back here, or -1: something else comes first, or there is nothing. */
+/* Seconds until something is due, or -1: nothing is, or the end of a write comes first. */
 static double wait_s(const struct table_writes *w, uint64_t now_ms)
 {
     const struct pending_write *p = pending_first(&w->queue);
@@ -123,7 +123,7 @@ void table_writes_schedule(struct table_writes *w)
     w->is_busy = is_busy;
     set_timer(w);
     if (w->is_retired && !is_busy)
-        table_unref(&w->table); /* it may be the last that has w */
+        table_unref(&w->table); /* its reference to w may be the last */
 }
 
 static void identify(void *arg, const struct table_key *key, struct identity *identity)
@@ -131,7 +131,7 @@ static void identify(void *arg, const struct table_key *key, struct identity *id
     identity_of(identity, arg, key);
 }
 
-/* What had failed before may do better with other settings. */
+/* Other settings may make what failed before succeed, so failures are forgotten. */
 static void set_table(struct table_writes *w, struct table *table)
 {
     struct table *previous = w->table;
