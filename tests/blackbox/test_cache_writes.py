@@ -1,8 +1,10 @@
 """What a write takes from the cache: its keys, if it may have been made, and nothing else."""
 
+import signal
+
 import harness
 from dict import DictCase, Store
-from harness import CLOSE, http, url_table
+from harness import CLOSE, conf_file, http, url_table
 
 CACHE = {"ttl": "1h", "negative_ttl": "1h"}
 
@@ -75,6 +77,54 @@ class OtherKeys(CacheWrites):
                 self.check_payload(self.dovecot.change(("set", f"shared/other{number}", str(round))), "O")
                 self.check_payload(self.ask(f"key{number}"), "OK v")
         self.assertEqual(sum(request.method == "GET" for request in self.http.requests), 20)
+
+
+class OverReloads(CacheWrites):
+    """A write that began before a reload takes its key from the cache of the table that is there when it ends."""
+
+    def reload(self, podop, *tables):
+        before = sum("event=reload " in line for line in list(podop.log))
+        self.write("podop.conf", conf_file(listen=[{"socket": self.socket}], tables=list(tables)))
+        podop.signal(signal.SIGHUP)
+        harness.wait_until(lambda: sum("event=reload " in line for line in list(podop.log)) > before, "a reload")
+
+    def test_write_under_way(self):
+        same, other = url_table(self.http, cache=CACHE), url_table(self.http, cache={"ttl": "2h"})
+        unrelated = url_table(self.http, "u")
+        for tables in ([same], [other], [other, same], [unrelated, same], [unrelated, other, same, other]):
+            with self.subTest(tables=tables):
+                self.store.values[b"/k"] = self.store.values[b"/l"] = b'"old"'
+                podop = self.start()
+                gate = self.http.gate()
+                self.store.hold("POST", "/k", gate)
+                commit = self.dovecot.write(("set", "shared/k", "new"))
+                self.http.wait_target("/k")
+                for table in tables:
+                    self.reload(podop, table)
+                for key in "kl":
+                    self.check_payload(self.ask(key), "OK old")
+                self.http.forget()
+                gate.set()
+                self.check_payload(self.dovecot.wait(commit), "O")
+                self.check_payload(self.ask("k"), "OK new")
+                self.check_payload(self.ask("l"), "OK old")
+                self.assertEqual((self.http.count("/k"), self.http.count("/l")), (1, 0))
+                podop.stop()
+
+    def test_lookup_under_way(self):
+        """It began before the reload and before the write, and its answer comes last: it is not remembered."""
+        table = url_table(self.http, cache=CACHE)
+        podop = self.start()
+        gate = self.http.gate()
+        self.http.on("/k", (gate, http('"old"')), http(status=204), http('"new"'))
+        client = self.client()
+        client.request("t", "k")
+        self.http.wait_target("/k")
+        self.reload(podop, table)
+        self.check_payload(self.dict().change(("set", "shared/k", "new")), "O")
+        gate.set()
+        self.check_payload(client.read(), "OK old")
+        self.check_payload(self.ask("k"), "OK new")
 
 
 class WhatWasMade(CacheWrites):

@@ -71,6 +71,16 @@ class OneUrl(Identity):
         self.assertEqual([(request.method, request.body) for request in self.http.requests],
                          [("POST", b"1"), ("PATCH", b'{"inc": 5}')])
 
+    def test_flush(self):
+        self.store.values[b"/quota/bob%40example.com"] = b'"1"'
+        control = self.path("c")
+        self.serve(url_table(self.http, cache={"ttl": "1h"}), control={"socket": control})
+        self.ask_all(b"1")
+        self.store.values[b"/quota/bob%40example.com"] = b'"2"'
+        done = harness.run("PODOPCTL", "flush", "t", "quota", "--user", USER, "--control", control)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.ask_all(b"2")
+
     def test_lookups_share_one_request(self):
         self.start(share=True)
         gate = self.http.gate()
