@@ -12,13 +12,15 @@ struct http;
 struct coprocesses;
 struct disposal;
 struct json_files;
+struct write_behind;
 
 /* What tables are made with; all of it outlives them. */
 struct table_env {
     struct ev_loop *loop;
     struct http *http;
     struct coprocesses *coprocesses;
-    struct commits *commits; /* those under way, of all tables: transaction.h */
+    struct commits *commits;           /* those under way, of all tables: transaction.h */
+    struct write_behind *write_behind; /* pending writes; NULL: there are none */
     struct log *log;
     struct disposal *disposal;     /* of what is large; NULL: it goes at once */
     struct json_files *json_files; /* read in advance, only looked at while a table is opened; NULL:
@@ -53,14 +55,13 @@ struct table *table_open(const struct table_config *config, const struct table_e
 struct table *table_ref(struct table *table);
 void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
 
-/* table takes the place of previous, which has the same configuration: what that one remembers, and
- * the writes that it holds back, belong to both, as long as lookups and writes use them. */
+/* table takes the place of previous, which has the same configuration: what that one remembers
+ * belongs to both, as long as lookups and writes use them. */
 void table_inherit(struct table *table, struct table *previous);
-/* The same with another configuration: only what is written through previous concerns table. At
- * most once for each previous. */
-void table_follow(struct table *table, const struct table *previous);
-/* What is held back is written now; nothing more is held, unless another table has inherited it. */
-void table_flush(struct table *table);
+/* Makes table the one of its name: pending writes of that name are made through it. */
+void table_begin(struct table *table);
+/* No table has its name any more. Pending writes are still made through it. */
+void table_retire(struct table *table);
 struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 uint64_t table_now_ms(const struct table *table); /* service_now_ms(), the clock of its deadlines */

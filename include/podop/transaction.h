@@ -32,23 +32,24 @@ void transaction_clear(struct transaction *transaction); /* drops its changes */
 /* Everything in change is copied. */
 void transaction_add(struct transaction *transaction, const struct change *change);
 
+/* A hash of what table, which may be NULL, would ask its backend for key: the key below. */
+uint64_t transaction_key(struct table *table, const struct table_key *key);
 /* No more changes come: now the questions below with "may" can be asked. They are quick, and say
  * yes once in a very long while where no is true. */
-void transaction_seal(struct transaction *transaction);
-bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
-bool transaction_may_touch(const struct transaction *t, const struct table_key *key);
-
+void transaction_seal(struct transaction *transaction, struct table *table);
 /* Whether both change the same key. */
-bool transaction_overlaps(const struct transaction *a, const struct transaction *b);
-bool transaction_touches(const struct transaction *t, const struct table_key *key);
-/* Whether it changes a key that begins with path. */
+bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
+bool transaction_may_touch(const struct transaction *t, uint64_t key);
+/* Whether it may change a key that begins with path. */
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
 
 /* The commits of one server, whichever table they go to. */
 struct commit;
 struct commits {
     struct commit *first;
-    void (*on_idle)(void *arg); /* after the last one has ended; may be NULL */
+    struct commit *queue, **queue_last; /* to be begun in later turns of the loop */
+    size_t begun;                       /* changes since the last of those turns */
+    void (*on_idle)(void *arg);         /* after the last one has ended; may be NULL */
     void *arg;
 };
 

@@ -19,6 +19,11 @@ void url_template_free(struct url_template **t);
 const char *url_template_base(const struct url_template *t);
 
 bool url_template_has_user(const struct url_template *t);
+/* Whether what the URL says of a key is KEY, or KEY/USER of a private one, and no more. */
+bool url_template_is_plain(const struct url_template *t);
+/* Whether two keys that a has one URL for have one URL in b as well, and the other way round: they
+ * differ in what stands around the places alone. */
+bool url_template_is_alike(const struct url_template *a, const struct url_template *b);
 
 enum url_target {
     URL_TARGET_OK,

@@ -311,7 +311,7 @@ static const struct setting table_settings[] = {
      .default_note = "each change is a request of its own", .may_be_empty = true, .types = url_only,
      .doc = "template of the URL that whole transactions are posted to"},
     {"write_behind", SETTING_DURATION, FIELD(table_config, write_behind_ms), 0, HOUR,
-     .default_text = "0", .types = url_only,
+     .default_text = "0", .types = url_and_program,
      .doc = "holds writes of a key back so long and makes only the last; a crash loses as much"},
     {"miss", SETTING_STATUSES, FIELD(table_config, miss), .default_note = "none", .types = url_only,
      .doc = "HTTP statuses that say, against the rule, that there is no such key"},

@@ -41,6 +41,8 @@ static const struct column table_columns[] = {
     {"JOINED", "/joined"},
     {"FETCHES", "/fetches"},
     {"WRITTEN", "/commits/found"},
+    {"PENDING", "/pending/writes"},
+    {"LOST", "/pending/lost"},
     {"ITERATED", "/iterations"},
     {NULL, NULL},
 };

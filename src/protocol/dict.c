@@ -62,6 +62,7 @@ struct dict_request {
     uint64_t arrived_at_ms;
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration, in name */
+    uint64_t key_hash;      /* of a lookup, once an earlier write is looked at; 0: not yet */
     struct span name;       /* as the client wrote it, in bytes */
     struct span more;       /* further paths to iterate, for dict_next_path() */
     struct span user;
@@ -165,15 +166,22 @@ static bool dict_is_full(const struct session *session)
            s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
 }
 
+static bool may_ask_for(struct dict_request *r, const struct transaction *changes)
+{
+    if (r->key_hash == 0)
+        r->key_hash = transaction_key(r->table, &r->key);
+    return transaction_may_touch(changes, r->key_hash);
+}
+
 /* Whether something older changes what r asks for or changes. */
-static bool waits_for_write(const struct dict_session *s, const struct dict_request *r)
+static bool waits_for_write(const struct dict_session *s, struct dict_request *r)
 {
     for (const struct dict_request *older = s->first; older != r; older = older->next) {
         if (older->kind != REQUEST_COMMIT || older->is_finished)
             continue;
         switch (r->kind) {
         case REQUEST_LOOKUP:
-            if (transaction_may_touch(older->changes, &r->key))
+            if (may_ask_for(r, older->changes))
                 return true;
             break;
         case REQUEST_ITERATE:
@@ -493,6 +501,7 @@ static void go_to_next_path(struct dict_request *r)
         r->name = dict_next_path(&r->more);
         r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
         r->was_behind_write = false;
+        r->key_hash = 0;
     } while (ask_path(r));
 }
 
@@ -613,7 +622,7 @@ static void on_commit(struct dict_session *s, uint32_t id, bool is_async)
     r->id = id;
     r->changes = dict_transaction_take(&s->open, id, &fault);
     s->commit_bytes += r->changes->bytes;
-    transaction_seal(r->changes);
+    transaction_seal(r->changes, r->table);
     if (fault != NULL && r->table != NULL)
         answer_reason(r, REPLY_PERMANENT, "", span_of(fault));
     else

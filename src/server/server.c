@@ -16,6 +16,7 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
+#include "podop/write_behind.h"
 
 #include <ev.h>
 
@@ -43,6 +44,7 @@ struct server {
     struct listeners listeners;
     struct client_world clients;
     struct commits commits;
+    struct write_behind *write_behind;
     struct notify notify;
     struct admin admin; /* what the control socket can do here */
     struct stats stats;
@@ -62,6 +64,7 @@ static struct table_env table_env(struct server *s)
         .http = s->http,
         .coprocesses = s->coprocesses,
         .commits = &s->commits,
+        .write_behind = s->write_behind,
         .log = &s->log,
         .disposal = &s->disposal,
         .json_files = s->json_files,
@@ -152,6 +155,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     if (s->http == NULL)
         goto fail;
     s->coprocesses = coprocesses_new(loop, &s->log);
+    s->write_behind = write_behind_new(loop, &s->log);
     s->router = open_tables(s, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
@@ -180,7 +184,8 @@ static void on_less_to_do(void *arg)
     struct server *s = arg;
 
     listeners_forget_closed(&s->listeners);
-    if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL)
+    if (s->is_stopping && s->clients.first == NULL && s->commits.first == NULL &&
+        write_behind_is_empty(s->write_behind))
         ev_break(s->loop, EVBREAK_ALL);
 }
 
@@ -216,6 +221,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     }
     activation_tell_unused(&s->activation, &s->log);
+    router_succeed(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -306,7 +312,6 @@ static void take_over(struct server *s, struct reloaded *next)
     router_succeed(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
-    router_flush(previous);
     router_dispose(&previous, &s->disposal);
     json_files_free(&s->json_files);
     s->json_files = next->json_files;
@@ -395,7 +400,7 @@ void server_stop(struct server *s)
     listeners_close(&s->listeners);
     deadline_start_in(&s->stop_deadline, s->loop, s->config->shutdown_timeout_ms);
     clients_stop(&s->clients);
-    router_flush(s->router);
+    write_behind_stop(s->write_behind);
     on_less_to_do(s);
 }
 
@@ -409,8 +414,11 @@ void server_free(struct server **pserver)
     deadline_stop(&s->stop_deadline);
     reloads_deinit(&s->reloads);
     listeners_close(&s->listeners);
+    if (s->write_behind != NULL)
+        write_behind_close(s->write_behind);
     client_world_deinit(&s->clients);
     commits_abort(&s->commits);
+    write_behind_free(&s->write_behind);
     listeners_free(&s->listeners);
     activation_deinit(&s->activation);
     notify_deinit(&s->notify);

@@ -1,10 +1,23 @@
 /* commit.c - what all types of tables have in common when they are written to. */
-#include "hold.h"
-#include "table_type.h"
+#include "memory.h"
+#include "write_behind.h"
 
 #include "podop/mem.h"
 
 #include <stdlib.h>
+
+/* To begin a commit costs 1 to 2 us a change. */
+enum { TURN_CHANGES_MAX = 4096 };
+
+/* How many of the changes, from the first on, the backend may have made. */
+static size_t changes_made(const struct commit *c, const struct reply *reply)
+{
+    const bool is_made = reply->status == REPLY_FOUND || reply->status == REPLY_MISS;
+
+    if (reply->source == REPLY_HELD)
+        return 0;
+    return is_made ? c->transaction->count : c->heard;
+}
 
 static void commit_end(struct commit *c, const struct reply *reply)
 {
@@ -15,7 +28,9 @@ static void commit_end(struct commit *c, const struct reply *reply)
     if (c->next != NULL)
         c->next->prev_next = c->prev_next;
     c->table->memory->counters.commits[reply->status]++;
-    table_forget(c->table, c->transaction);
+    memory_forget_changes(c->table, c->transaction, changes_made(c, reply));
+    if (c->turns != NULL)
+        commit_turns_end(c);
     c->done(c->arg, reply);
     table_unref(&c->table);
     free(c->reason);
@@ -95,13 +110,88 @@ static struct commit *commit_new(struct table *table, const struct transaction *
     return c;
 }
 
-void commit_through(struct table *table, const struct transaction *transaction,
-                    commit_done_fn *done, void *arg)
+struct commit *commit_through(struct table *table, const struct transaction *transaction,
+                              bool ignores_suspension, commit_done_fn *done, void *arg)
 {
     struct commit *c = commit_new(table, transaction, done, arg);
 
+    c->ignores_suspension = ignores_suspension;
     table->ops->commit(c);
     c->is_starting = false;
+    return c;
+}
+
+static void begin(struct commit *c)
+{
+    struct table_writes *w = c->table->writes;
+
+    if (!is_allowed(c))
+        return;
+    if (w != NULL && table_writes_take(w, c->transaction))
+        commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_HELD});
+    else if (w == NULL || !commit_turns_delay(w, c))
+        c->table->ops->commit(c);
+}
+
+/* Large commits that arrive together begin in several turns of the loop. */
+static bool has_to_queue(const struct commits *commits, const struct commit *c)
+{
+    return commits->queue != NULL ||
+           (commits->begun > 0 && commits->begun + c->transaction->count > TURN_CHANGES_MAX);
+}
+
+static void take_from_queue(struct commit *c)
+{
+    struct commits *commits = c->table->env.commits;
+    struct commit **link = &commits->queue;
+
+    ev_timer_stop(c->table->env.loop, &c->later);
+    while (*link != c)
+        link = &(*link)->next_queued;
+    *link = c->next_queued;
+    if (*link == NULL)
+        commits->queue_last = link;
+    c->is_queued = false;
+}
+
+/* The timer of the first one brings the loop back to the queue. */
+static void wait_for_turn(struct commits *commits)
+{
+    struct commit *first = commits->queue;
+
+    if (first != NULL && !ev_is_active(&first->later))
+        ev_timer_start(first->table->env.loop, &first->later);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct commit *c = w->data;
+    struct commits *commits = c->table->env.commits;
+
+    (void)loop;
+    (void)revents;
+    commits->begun = 0;
+    do {
+        take_from_queue(c);
+        commits->begun += c->transaction->count;
+        begin(c);
+        c = commits->queue;
+    } while (c != NULL && commits->begun + c->transaction->count <= TURN_CHANGES_MAX);
+    wait_for_turn(commits);
+}
+
+static void queue(struct commit *c)
+{
+    struct commits *commits = c->table->env.commits;
+
+    ev_timer_init(&c->later, on_turn, 0.0, 0.0);
+    c->later.data = c;
+    c->is_queued = true;
+    if (commits->queue == NULL)
+        commits->queue_last = &commits->queue;
+    *commits->queue_last = c;
+    commits->queue_last = &c->next_queued;
+    wait_for_turn(commits);
 }
 
 void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
@@ -109,30 +199,35 @@ void table_commit(struct table *table, const struct transaction *transaction, co
 {
     struct commit *c = commit_new(table, transaction, done, arg);
 
-    if (is_allowed(c)) {
-        if (table->hold != NULL && hold_take(table->hold, transaction))
-            commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_HELD});
-        else if (table->hold == NULL || !hold_delays(table->hold, c))
-            table->ops->commit(c);
+    if (has_to_queue(table->env.commits, c)) {
+        queue(c);
+    } else {
+        table->env.commits->begun += transaction->count;
+        begin(c);
     }
     c->is_starting = false;
+}
+
+/* A commit that has not begun was certainly not made. */
+static void abort_commit(struct commit *c)
+{
+    const bool is_unheard = c->is_queued || commit_turns_is_waiting(c);
+
+    if (c->is_ended) {
+        commit_end(c, &c->ended);
+        return;
+    }
+    if (c->is_queued)
+        take_from_queue(c);
+    else if (!is_unheard && c->table->ops->abort_commit != NULL)
+        c->table->ops->abort_commit(c);
+    commit_end(c, &(struct reply){.status = is_unheard ? REPLY_TEMPORARY : REPLY_UNCERTAIN,
+                                  .reason = SPAN("podop stopped")});
 }
 
 void commits_abort(struct commits *commits)
 {
     commits->on_idle = NULL;
-    while (commits->first != NULL) { /* one that ends may let another begin */
-        struct commit *c = commits->first;
-        bool is_ended = c->is_ended;
-
-        if (c->is_delayed)
-            hold_forget_commit(c->table->hold, c);
-        else if (!is_ended && c->table->ops->abort_commit != NULL)
-            c->table->ops->abort_commit(c);
-        if (is_ended)
-            commit_end(c, &c->ended);
-        else
-            commit_end(c,
-                       &(struct reply){.status = REPLY_UNCERTAIN, .reason = SPAN("podop stopped")});
-    }
+    while (commits->first != NULL) /* one that ends may let another begin */
+        abort_commit(commits->first);
 }

@@ -1,7 +1,8 @@
 /* counters.c - what a table has done so far, for people and what they watch it with. */
-#include "table_type.h"
+#include "write_behind.h"
 
 #include "podop/cache.h"
+#include "podop/clock.h"
 #include "podop/json_object.h"
 
 static void add_statuses(struct buf *out, const char *name, const uint64_t counts[TABLE_STATUSES])
@@ -29,6 +30,24 @@ static void add_cache(struct buf *out, const struct table_memory *memory)
     buf_add_char(out, '}');
 }
 
+/* Of the writes that are held back. A table that never did has none. */
+static void add_pending(struct buf *out, const struct table *t)
+{
+    const struct table_writes *w = t->writes;
+    const uint64_t now_ms = clock_now_ms();
+
+    if (w == NULL || (t->write_behind_ms == 0 && w->attempts == 0))
+        return;
+    json_add_name(out, "pending");
+    buf_add_char(out, '{');
+    json_add_number(out, "writes", w->queue.writes);
+    json_add_number(out, "bytes", w->queue.bytes);
+    json_add_number(out, "oldest_ms", now_ms - pending_oldest_ms(&w->queue, now_ms));
+    json_add_number(out, "attempts", w->attempts);
+    json_add_number(out, "lost", w->lost);
+    buf_add_char(out, '}');
+}
+
 void table_add_stats(struct table *t, struct buf *out)
 {
     const struct table_counters *c = &t->memory->counters;
@@ -43,6 +62,7 @@ void table_add_stats(struct table *t, struct buf *out)
     json_add_number(out, "joined", c->joined);
     json_add_number(out, "fetches", c->fetches);
     add_statuses(out, "commits", c->commits);
+    add_pending(out, t);
     json_add_number(out, "iterations", c->iterations);
     if (t->ops->add_stats != NULL)
         t->ops->add_stats(t, out);
@@ -53,6 +73,7 @@ void table_log_counters(const struct table *t, struct log *log)
 {
     const struct table_counters *c = &t->memory->counters;
     const struct cache *cache = t->memory->cache;
+    const struct table_writes *w = t->writes;
     uint64_t commits = 0;
 
     for (int i = 0; i < TABLE_STATUSES; i++)
@@ -66,7 +87,8 @@ void table_log_counters(const struct table *t, struct log *log)
         LOG_UINT("cache_stale", c->cache_stale), LOG_UINT("cache_absent", c->cache_absent),
         LOG_UINT("joined", c->joined), LOG_UINT("fetches", c->fetches),
         LOG_UINT("commits", commits), LOG_UINT("commits_failed", commits - c->commits[REPLY_FOUND]),
-        LOG_UINT("iterations", c->iterations),
+        LOG_UINT("writes_pending", w == NULL ? 0 : w->queue.writes),
+        LOG_UINT("writes_lost", w == NULL ? 0 : w->lost), LOG_UINT("iterations", c->iterations),
         LOG_UINT("cache_entries", cache == NULL ? 0 : cache_entries(cache)),
         LOG_UINT("cache_bytes", cache == NULL ? 0 : cache_bytes(cache)));
 }

@@ -1,5 +1,6 @@
 /* dns_table.c - a domain is there when its MX records name a mail host of ours. */
 #include "dns_table.h"
+#include "identity.h"
 
 #include "podop/clock.h"
 
@@ -211,6 +212,22 @@ static void on_mx(void *arg, const struct resolver_answer *answer)
         dns_table_missed(f);
 }
 
+/* All addresses of a domain are one question. What is no domain is not asked for. */
+static bool dns_table_identify(struct table *table, const struct table_key *key,
+                               struct identity *identity)
+{
+    char domain[DOMAIN_BYTES];
+    struct buf bytes;
+
+    (void)table;
+    if (!domain_of_key(key->key, domain))
+        return false;
+    buf_init(&bytes, DOMAIN_BYTES);
+    buf_add(&bytes, span_of(domain));
+    identity_take(identity, &bytes);
+    return true;
+}
+
 static void dns_table_start(struct fetch *fetch)
 {
     struct dns_fetch *f = dns_fetch_of(fetch);
@@ -237,6 +254,7 @@ const struct table_ops table_dns = {
     .check = dns_table_check,
     .open = dns_table_open,
     .close = dns_table_close,
+    .identify = dns_table_identify,
     .start = dns_table_start,
     .cancel = dns_table_cancel,
 };

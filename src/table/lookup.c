@@ -2,20 +2,17 @@
  * question to the type, what is not even asked, and who is told when. */
 #include "lookup.h"
 #include "explain.h"
-#include "hold.h"
+#include "identity.h"
+#include "memory.h"
+#include "write_behind.h"
 
 #include "podop/cache.h"
 #include "podop/deadline.h"
-#include "podop/hash.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
 
-enum {
-    SHARED_SLOTS = 1024,        /* a chain each: lookups under way are some thousands at most */
-    USUAL_IDENTITY_BYTES = 256, /* of a key; a longer one costs an allocation */
-    KEPT_BYTES_MAX = 4096,      /* of an answer; a larger one goes when the loop goes on */
-};
+enum { KEPT_BYTES_MAX = 4096 }; /* of an answer; a larger one goes when the loop goes on */
 
 /* A caller's wait. */
 struct table_op {
@@ -78,17 +75,12 @@ void lookup_init(struct table *t)
 {
     ev_prepare_init(&t->let_known_go, let_known_go);
     t->let_known_go.data = t;
-    if (t->shares) {
-        t->shared = xcalloc(SHARED_SLOTS, sizeof(*t->shared));
-        hash_key_init_random(&t->shared_key);
-    }
 }
 
 void lookup_deinit(struct table *t)
 {
     ev_clear_pending(t->env.loop, &t->let_known_go);
     free(t->known_bytes);
-    free(t->shared);
 }
 
 void table_op_wait(struct table_op *op, table_done_fn *done, void *arg)
@@ -148,54 +140,14 @@ static struct reply keep_known(struct table *t, const struct reply *reply)
     return keep(&t->known_bytes, reply);
 }
 
-/* What tells one key from another, whoever asks: the same bytes mean the same answer. */
-static size_t identity_len(const struct table_key *key)
-{
-    return 1 + (key->is_private ? key->user.len + 1 : 0) + key->key.len;
-}
-
-static struct span identify(char *to, const struct table_key *key)
-{
-    struct span identity = {to, identity_len(key)};
-
-    append(&to, key->is_private ? SPAN("p") : SPAN("s"));
-    if (key->is_private) {
-        append(&to, key->user);
-        append(&to, SPAN("\0")); /* no user has one in it */
-    }
-    append(&to, key->key);
-    return identity;
-}
-
-static void forget(struct cache *cache, const struct table_key *key)
-{
-    char *bytes = xmalloc(identity_len(key));
-
-    cache_drop(cache, identify(bytes, key));
-    free(bytes);
-}
-
-void table_forget(struct table *t, const struct transaction *transaction)
-{
-    for (struct table_memory *m = t->memory; m != NULL; m = m->next) {
-        m->generation++;
-        for (size_t i = 0; m->cache != NULL && i < transaction->count; i++)
-            forget(m->cache, &transaction->changes[i].key);
-    }
-}
-
 void table_drop(struct table *t, const struct table_key *key)
 {
-    t->memory->generation++;
-    if (t->memory->cache != NULL)
-        forget(t->memory->cache, key);
+    memory_forget(t->memory, key);
 }
 
 void table_clear(struct table *t)
 {
-    t->memory->generation++;
-    if (t->memory->cache != NULL)
-        cache_clear(t->memory->cache);
+    memory_forget_all(t->memory);
 }
 
 static void op_join(struct table_op *op, struct fetch *fetch, enum reply_source source)
@@ -211,27 +163,20 @@ static void op_leave(struct table_op *op)
     op->fetch = NULL;
 }
 
-static struct fetch **shared_slot(struct table *t, struct span identity)
+/* Not when its key was written since, nor when most of its time is over: who joins is owed a whole
+ * timeout, or nearly. Nor one that began before a reload. */
+static bool is_joinable(const struct table *t, const struct fetch *fetch)
 {
-    return &t->shared[hash_span(&t->shared_key, identity) % SHARED_SLOTS];
-}
-
-/* Not when it began before a write, nor when most of its time is over: who joins is owed a whole
- * timeout, or nearly. */
-static bool is_joinable(const struct fetch *fetch)
-{
-    const struct table *t = fetch->table;
-
-    return fetch->generation == t->memory->generation &&
+    return fetch->table == t && memory_trusts(t->memory, fetch) &&
            fetch->deadline_at_ms >= table_now_ms(t) + t->timeout_ms / 2;
 }
 
 static struct fetch *find_shared(struct table *t, struct span identity)
 {
-    struct fetch *fetch = t->shares ? *shared_slot(t, identity) : NULL;
+    struct fetch *fetch = t->shares ? memory_find_fetch(t->memory, identity, NULL) : NULL;
 
-    while (fetch != NULL && !(span_equal(fetch->identity, identity) && is_joinable(fetch)))
-        fetch = fetch->next_shared;
+    while (fetch != NULL && !is_joinable(t, fetch))
+        fetch = memory_find_fetch(t->memory, identity, fetch);
     return fetch;
 }
 
@@ -239,18 +184,6 @@ static void fetch_free(struct fetch *fetch)
 {
     table_unref(&fetch->table);
     free(fetch);
-}
-
-/* Nobody joins it from here on. */
-static void fetch_unlink(struct fetch *fetch)
-{
-    struct fetch **link;
-
-    if (!fetch->table->shares)
-        return;
-    for (link = shared_slot(fetch->table, fetch->identity); *link != fetch;)
-        link = &(*link)->next_shared;
-    *link = fetch->next_shared;
 }
 
 static bool is_outage(enum reply_status status)
@@ -296,13 +229,13 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     if (t->memory->cache != NULL) {
         const uint64_t now_ms = loop_now_ms(t->env.loop);
 
-        if (fetch->generation == t->memory->generation)
+        if (memory_trusts(t->memory, fetch))
             cache_put(t->memory->cache, fetch->identity, &reply, now_ms);
         is_stale = find_stale(fetch, &reply, now_ms);
         if (is_stale)
             reply = keep(&stale_bytes, &reply); /* whoever is told first may ask for more */
     }
-    fetch_unlink(fetch);
+    memory_remove_fetch(t->memory, fetch);
     fetch->is_finished = true;
     while (fetch->waiting.first != NULL) {
         struct table_op *op = fetch->waiting.first;
@@ -318,39 +251,49 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     fetch_free(fetch);
 }
 
-/* The identity is kept behind the type's struct, in the same piece of memory, and the key in it. */
-static struct fetch *fetch_new(struct table *t, const struct table_key *key, struct span identity)
+/* The bytes of key, in identity where they are there as well. */
+static struct table_key keep_key(const struct table_key *key, const struct identity *id,
+                                 struct span kept, char *memory)
 {
-    size_t bytes = t->ops->fetch_bytes;
-    char *memory = xmalloc(bytes + identity.len);
+    struct table_key copy = {.is_private = key->is_private};
+
+    if (id->is_plain) {
+        copy.key = (struct span){kept.ptr, key->key.len};
+        copy.user = key->is_private ? span_skip(kept, key->key.len + 1) : copy.user;
+    } else {
+        copy.key = append(&memory, key->key);
+        copy.user = key->is_private ? append(&memory, key->user) : copy.user;
+    }
+    return copy;
+}
+
+/* The identity and the key are kept behind the type's struct, in the same piece of memory. */
+static struct fetch *fetch_new(struct table *t, const struct table_key *key,
+                               const struct identity *id)
+{
+    const size_t bytes = t->ops->fetch_bytes;
+    const size_t key_bytes = id->is_plain ? 0 : key->key.len + key->user.len;
+    char *memory = xmalloc(bytes + id->bytes.len + key_bytes);
     struct fetch *fetch = (struct fetch *)(void *)memory;
 
     memset(memory, 0, bytes);
     memory += bytes;
     *fetch = (struct fetch){
         .table = table_ref(t),
-        .identity = append(&memory, identity),
+        .identity = append(&memory, id->bytes),
         .deadline_at_ms = table_now_ms(t) + t->timeout_ms,
-        .generation = t->memory->generation,
     };
     list_init(&fetch->waiting);
-    fetch->key.is_private = key->is_private;
-    fetch->key.user = (struct span){fetch->identity.ptr + 1, key->is_private ? key->user.len : 0};
-    fetch->key.key = span_skip(fetch->identity, identity.len - key->key.len);
-    if (t->shares) {
-        struct fetch **slot = shared_slot(t, fetch->identity);
-
-        fetch->next_shared = *slot;
-        *slot = fetch;
-    }
+    fetch->key = keep_key(key, id, fetch->identity, memory);
+    memory_add_fetch(t->memory, fetch);
     return fetch;
 }
 
 /* Here and below: an op that waits, or NULL and *known. notes as in struct table_op. */
-static struct table_op *ask_anew(struct table *t, const struct table_key *key, struct span identity,
-                                 struct buf *notes, struct reply *known)
+static struct table_op *ask_anew(struct table *t, const struct table_key *key,
+                                 const struct identity *id, struct buf *notes, struct reply *known)
 {
-    struct fetch *fetch = fetch_new(t, key, identity);
+    struct fetch *fetch = fetch_new(t, key, id);
     struct table_op *op = op_new(t, notes);
 
     t->memory->counters.fetches++;
@@ -366,14 +309,14 @@ static struct table_op *ask_anew(struct table *t, const struct table_key *key, s
     return op;
 }
 
-static struct table_op *ask(struct table *t, const struct table_key *key, struct span identity,
+static struct table_op *ask(struct table *t, const struct table_key *key, const struct identity *id,
                             struct reply *known)
 {
-    struct fetch *fetch = find_shared(t, identity);
+    struct fetch *fetch = find_shared(t, id->bytes);
     struct table_op *op;
 
     if (fetch == NULL)
-        return ask_anew(t, key, identity, NULL, known);
+        return ask_anew(t, key, id, NULL, known);
     op = op_new(t, NULL);
     t->memory->counters.joined++;
     op_join(op, fetch, REPLY_JOINED);
@@ -388,7 +331,7 @@ static void read_held(struct table *t, const struct change *held, struct reply *
     buf_init(&scratch, SIZE_MAX);
     *reply = (struct reply){.status = REPLY_MISS};
     if (held->kind == CHANGE_SET)
-        t->ops->read_back(t, held->value, &scratch, reply);
+        table_writes_read(t->writes, held->value, &scratch, reply);
     reply->source = REPLY_HELD;
     *reply = keep_known(t, reply);
     buf_deinit(&scratch);
@@ -421,49 +364,52 @@ static bool is_settled(struct table *t, const struct table_key *key, const struc
     return table_skips(t, key->key);
 }
 
-static const struct change *find_held(const struct table *t, const struct table_key *key)
+static const struct change *find_held(struct table *t, const struct table_key *key,
+                                      const struct identity *id)
 {
-    return t->hold == NULL ? NULL : hold_find(t->hold, key);
+    if (t->writes == NULL || t->writes->queue.writes == 0)
+        return NULL;
+    return table_writes_find(t->writes, t, key, id->bytes);
 }
 
-static struct table_op *look_up(struct table *t, const struct table_key *key, struct span identity,
-                                struct reply *known)
+static struct table_op *look_up(struct table *t, const struct table_key *key,
+                                const struct identity *id, struct reply *known)
 {
     t->memory->counters.lookups++;
-    if (is_settled(t, key, find_held(t, key), known) || is_cached(t, identity, known)) {
+    if (is_settled(t, key, find_held(t, key, id), known) || is_cached(t, id->bytes, known)) {
         t->memory->counters.answers[known->status]++;
         return NULL;
     }
-    return ask(t, key, identity, known);
+    return ask(t, key, id, known);
 }
 
 struct table_op *table_lookup(struct table *table, const struct table_key *key, struct reply *known)
 {
-    char usual[USUAL_IDENTITY_BYTES];
-    size_t len = identity_len(key);
-    char *bytes = len <= sizeof(usual) ? usual : xmalloc(len);
-    struct table_op *op = look_up(table, key, identify(bytes, key), known);
+    struct identity id;
+    struct table_op *op;
 
-    if (bytes != usual)
-        free(bytes);
+    identity_of(&id, table, key);
+    op = look_up(table, key, &id, known);
+    identity_free(&id);
     return op;
 }
 
 struct table_op *table_explain(struct table *t, const struct table_key *key, struct buf *notes,
                                struct reply *known)
 {
-    const struct change *held = find_held(t, key);
-    char *bytes = xmalloc(identity_len(key));
-    const struct span identity = identify(bytes, key);
+    const struct change *held;
+    struct identity id;
     struct table_op *op = NULL;
 
+    identity_of(&id, t, key);
+    held = find_held(t, key, &id);
     t->memory->counters.lookups++;
-    explain_known(t, key, identity, held, notes);
+    explain_known(t, key, id.bytes, held, notes);
     if (is_settled(t, key, held, known))
         t->memory->counters.answers[known->status]++;
     else
-        op = ask_anew(t, key, identity, notes, known);
-    free(bytes);
+        op = ask_anew(t, key, &id, notes, known);
+    identity_free(&id);
     return op;
 }
 
@@ -480,7 +426,7 @@ void table_op_cancel(struct table_op **pop)
         fetch->notes = NULL; /* others may still wait for it */
     op_leave(op);
     if (fetch->waiting.first == NULL && !fetch->is_finished) { /* nobody wants to know any more */
-        fetch_unlink(fetch);
+        memory_remove_fetch(fetch->table->memory, fetch);
         fetch->table->ops->cancel(fetch);
         fetch_free(fetch);
     }

@@ -1,6 +1,7 @@
 /* program_table.c - tables that a co-process answers: any program that reads and writes lines of
  * JSON. */
 #include "program_table.h"
+#include "identity.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -208,6 +209,15 @@ static void program_table_start(struct fetch *fetch)
         fetch_format(fetch, "process", "pid %ld", program_pid(&f->request));
 }
 
+/* It gets user and key apart from each other. */
+static bool program_table_identify(struct table *table, const struct table_key *key,
+                                   struct identity *identity)
+{
+    (void)table;
+    identity_split(identity, key);
+    return true;
+}
+
 static void program_table_add_stats(struct table *table, struct buf *out)
 {
     program_set_add_stats(program_set_of(table), out);
@@ -224,6 +234,7 @@ const struct table_ops table_program = {
     .check = program_table_check,
     .open = program_table_open,
     .close = program_table_close,
+    .identify = program_table_identify,
     .add_stats = program_table_add_stats,
     .start = program_table_start,
     .cancel = program_table_cancel,

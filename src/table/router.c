@@ -105,25 +105,25 @@ static const struct route *find(const struct router *r, struct span name)
     return NULL;
 }
 
+static const struct route *find_previous(const struct router *previous, struct span name)
+{
+    return previous == NULL ? NULL : find(previous, name);
+}
+
 void router_succeed(struct router *r, const struct router *previous)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct route *next = &r->routes[i];
-        const struct route *old = find(previous, next->name);
+        const struct route *old = find_previous(previous, next->name);
 
-        if (old == NULL)
-            continue;
-        if (table_config_equal(next->config, old->config))
+        if (old != NULL && table_config_equal(next->config, old->config))
             table_inherit(next->table, old->table);
-        else
-            table_follow(next->table, old->table);
+        table_begin(next->table);
     }
-}
-
-void router_flush(struct router *r)
-{
-    for (size_t i = 0; i < r->count; i++)
-        table_flush(r->routes[i].table);
+    for (size_t i = 0; previous != NULL && i < previous->count; i++) {
+        if (find(r, previous->routes[i].name) == NULL)
+            table_retire(previous->routes[i].table);
+    }
 }
 
 static bool give_back_some(struct disposable *base)

@@ -1,10 +1,9 @@
 /* table.c - what all types of tables have in common: how they are opened, what they remember, who
  * holds them. Lookups, iterations and commits have files of their own. */
-#include "hold.h"
 #include "lookup.h"
-#include "table_type.h"
+#include "memory.h"
+#include "write_behind.h"
 
-#include "podop/cache.h"
 #include "podop/deadline.h"
 #include "podop/mem.h"
 
@@ -28,40 +27,6 @@ static void free_strings(struct string_list *list)
     for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);
     free(list->items);
-}
-
-static struct cache *cache_open(const struct cache_config *config)
-{
-    const struct cache_limits limits = {
-        .ttl_ms = config->ttl_ms,
-        .negative_ttl_ms = config->negative_ttl_ms,
-        .stale_ms = config->stale_ms,
-        .max_entries = config->max_entries,
-        .max_bytes = config->max_bytes,
-    };
-
-    return config->ttl_ms == 0 && config->negative_ttl_ms == 0 ? NULL : cache_new(&limits);
-}
-
-static struct table_memory *memory_new(const struct cache_config *config, struct disposal *disposal)
-{
-    struct table_memory *memory = xmalloc(sizeof(*memory));
-
-    *memory = (struct table_memory){.refs = 1, .cache = cache_open(config)};
-    if (memory->cache != NULL)
-        cache_set_disposal(memory->cache, disposal);
-    return memory;
-}
-
-static void memory_unref(struct table_memory *memory)
-{
-    while (memory != NULL && --memory->refs == 0) {
-        struct table_memory *next = memory->next;
-
-        cache_free(&memory->cache);
-        free(memory);
-        memory = next;
-    }
 }
 
 static const struct table_ops *find_type(const char *type, struct error *err)
@@ -93,6 +58,11 @@ void table_prepare(const struct table_config *config, struct json_files *files,
         ops->prepare(config, files, previous);
 }
 
+static identify_fn *identify_of(const struct table_ops *ops, struct table *t)
+{
+    return ops->is_plain != NULL && ops->is_plain(t) ? NULL : ops->identify;
+}
+
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err)
 {
@@ -108,45 +78,34 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
-        .memory = memory_new(&config->cache, env->disposal),
+        .identify = identify_of(ops, t),
+        .memory = memory_new(t, &config->cache, config->share),
+        .write_behind_ms = config->write_behind_ms,
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
-    if (config->write_behind_ms > 0)
-        t->hold = hold_new(t, config->write_behind_ms);
     lookup_init(t);
     return t;
 }
 
 void table_inherit(struct table *table, struct table *previous)
 {
-    memory_unref(table->memory);
-    table->memory = previous->memory;
-    table->memory->refs++;
-    if (previous->hold != NULL) {
-        hold_free(&table->hold);
-        table->hold = previous->hold;
-        hold_move(table->hold, table);
-        previous->heir = table_ref(table);
-    }
+    memory_unref(table->memory, table);
+    table->memory = memory_ref(previous->memory, table);
     if (table->ops->inherit != NULL)
         table->ops->inherit(table, previous);
 }
 
-void table_follow(struct table *table, const struct table *previous)
+void table_begin(struct table *table)
 {
-    previous->memory->next = table->memory;
-    table->memory->refs++;
+    if (table->env.write_behind != NULL)
+        write_behind_adopt(table->env.write_behind, table);
 }
 
-void table_flush(struct table *table)
+void table_retire(struct table *table)
 {
-    if (table->hold == NULL)
-        return;
-    if (table->heir == NULL)
-        hold_flush(table->hold);
-    else
-        hold_write(table->hold);
+    if (table->writes != NULL)
+        write_behind_retire(table->writes);
 }
 
 struct table *table_ref(struct table *table)
@@ -163,10 +122,8 @@ void table_unref(struct table **ptable)
     if (t == NULL || --t->refs > 0)
         return;
     lookup_deinit(t);
-    if (t->heir == NULL)
-        hold_free(&t->hold);
-    table_unref(&t->heir);
-    memory_unref(t->memory);
+    memory_unref(t->memory, t);
+    table_writes_unref(&t->writes);
     free_strings(&t->skip);
     free(t->name);
     t->ops->close(t);

@@ -10,6 +10,10 @@
 #include <ev.h>
 
 struct table_ops;
+struct identity;
+struct table_writes;
+typedef bool identify_fn(struct table *table, const struct table_key *key,
+                         struct identity *identity);
 
 enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
 
@@ -22,12 +26,16 @@ struct table_counters {
     uint64_t iterations;
 };
 
-/* What a table knows of its keys, shared with the one that takes its place at a reload. */
+/* What a table knows of its keys, shared with the one that takes its place at a reload: memory.h */
 struct table_memory {
     unsigned refs;
-    struct table_memory *next; /* a reference: what is written here is forgotten there, too */
-    struct cache *cache;       /* NULL: none */
-    uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
+    struct table *table; /* the newest that has it; borrowed, NULL when that has gone */
+    struct table_memory *related, **prev_related; /* those of the same name: what is written to
+                                                   * one is forgotten in all */
+    struct cache *cache;                          /* NULL: none */
+    struct fetch **fetches;                       /* under way; NULL: nobody asks for them */
+    struct hash_key fetch_key;
+    uint64_t clears; /* counts how often everything was forgotten */
     struct table_counters counters;
 };
 
@@ -45,12 +53,11 @@ struct table {
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
+    identify_fn *identify; /* the type's, or NULL: its keys are plain */
     struct table_memory *memory;
-    struct hold *hold;  /* NULL: writes are not held back */
-    struct table *heir; /* a reference: since a reload the hold belongs to this one */
-    bool shares;        /* lookups of one key that wait at the same time are one fetch */
-    struct fetch **shared;
-    struct hash_key shared_key;
+    uint32_t write_behind_ms;    /* 0: writes are not held back */
+    struct table_writes *writes; /* of all tables of its name; NULL: none is written to yet */
+    bool shares;                 /* lookups of one key that wait at the same time are one fetch */
     uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
     char *known_bytes;       /* of the last answer that was given at once and is not the cache's */
     ev_prepare let_known_go; /* never started, only fed: when they are many */
@@ -64,9 +71,10 @@ struct fetch {
     struct table_key key;
     uint64_t deadline_at_ms;
     struct op_list waiting;
-    struct fetch *next_shared;
-    struct buf *notes; /* of an explanation, borrowed while somebody waits for it; or NULL */
-    uint64_t generation;
+    struct fetch *next_in_slot;
+    struct buf *notes;     /* of an explanation, borrowed while somebody waits for it; or NULL */
+    bool is_outdated;      /* its key was written meanwhile */
+    uint64_t clears;       /* of the memory, when it began */
     struct reply *at_once; /* while start() has not returned: for an answer that does not wait */
     bool is_finished;      /* the answer is being told: nothing left to cancel */
 };
@@ -78,9 +86,17 @@ struct commit {
     const struct transaction *transaction;
     commit_done_fn *done;
     void *arg;
-    ev_prepare ready;            /* never started, only fed */
-    struct commit *next_delayed; /* behind a write that is held back: hold.c */
-    bool is_starting, is_ended, is_delayed, is_failing;
+    ev_prepare ready; /* never started, only fed */
+    ev_timer later;   /* when it is queued: for a later turn of the loop */
+    struct commit *next_queued;
+    struct commit_turns
+        *turns; /* it waits for pending writes of its keys, or has: write_behind.c */
+    bool is_starting, is_ended, is_queued;
+    bool ignores_suspension; /* it is sent to suspended URLs, too: podop stops */
+    /* Set by the type: how many of the changes, from the first on, the backend may have received.
+     * After a success it is not looked at. */
+    size_t heard;
+    bool is_refused;    /* set by the type: the backend answered, and is not at fault */
     struct reply ended; /* how, once it has */
     char *reason;       /* of ended */
 };
@@ -118,6 +134,14 @@ struct table_ops {
      * over what previous knows of its backends, while previous may still be at work. NULL: nothing.
      */
     void (*inherit)(struct table *next, struct table *previous);
+    /* Fills identity with what the backend would be asked for key. false: KEY, or KEY/USER of a
+     * private key, is enough to tell keys apart. NULL: it always is. */
+    identify_fn *identify;
+    bool (*is_plain)(struct table *table); /* whether it is for all keys of table; NULL: no */
+    /* Whether a write may change keys with other identities, so that the cache is emptied. NULL:
+     * no.
+     */
+    bool (*forgets_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
     /* Ends in one fetch_finish(), now or later; until it returns it ends no other. */
@@ -153,9 +177,10 @@ void fetch_format(const struct fetch *fetch, const char *name, const char *forma
 /* The answer is there: everybody who waits gets it, and fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
-/* The same as table_commit(), but nothing is checked or held back. */
-void commit_through(struct table *table, const struct transaction *transaction,
-                    commit_done_fn *done, void *arg);
+/* The same as table_commit(), but nothing is checked or held back. The commit lives until done has
+ * returned. */
+struct commit *commit_through(struct table *table, const struct transaction *transaction,
+                              bool ignores_suspension, commit_done_fn *done, void *arg);
 
 /* It is done, or has failed; commit is gone when this returns, or is later when it still starts. */
 void commit_finish(struct commit *commit, const struct reply *reply);
@@ -173,9 +198,6 @@ struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES
                          const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 bool table_skips(const struct table *table, struct span key); /* by its patterns */
-
-/* What is known of the keys of transaction is no longer true. */
-void table_forget(struct table *table, const struct transaction *transaction);
 
 extern const struct table_ops table_url;
 extern const struct table_ops table_json;

@@ -1,5 +1,7 @@
 #include "podop/transaction.h"
 
+#include "identity.h"
+
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -68,25 +70,25 @@ void transaction_add(struct transaction *t, const struct change *change)
     t->bytes += bytes + CHANGE_OVERHEAD_BYTES;
 }
 
-static bool is_same_space(const struct table_key *a, const struct table_key *b)
+/* A private key is KEY/USER to most backends: a shared path may be above it. */
+static bool is_below(const struct table_key *key, const struct table_key *path)
 {
-    return a->is_private == b->is_private && (!a->is_private || span_equal(a->user, b->user));
-}
+    struct identity id;
+    bool is_below_path;
 
-bool transaction_touches(const struct transaction *t, const struct table_key *key)
-{
-    for (size_t i = 0; i < t->count; i++) {
-        if (is_same_space(&t->changes[i].key, key) && span_equal(t->changes[i].key.key, key->key))
-            return true;
-    }
-    return false;
+    if (path->is_private)
+        return key->is_private && span_equal(path->user, key->user) &&
+               span_starts_with(key->key, path->key);
+    identity_plain(&id, key);
+    is_below_path = span_starts_with(id.bytes, path->key);
+    identity_free(&id);
+    return is_below_path;
 }
 
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path)
 {
     for (size_t i = 0; i < t->count; i++) {
-        if (is_same_space(&t->changes[i].key, path) &&
-            span_starts_with(t->changes[i].key.key, path->key))
+        if (is_below(&t->changes[i].key, path))
             return true;
     }
     return false;
@@ -100,11 +102,18 @@ static uint64_t add_hash(uint64_t hash, struct span bytes)
     return hash;
 }
 
-static uint64_t hash_of(const struct table_key *key)
+uint64_t transaction_key(struct table *table, const struct table_key *key)
 {
-    uint64_t hash = add_hash(UINT64_C(0xcbf29ce484222325), key->key);
+    struct identity id;
+    uint64_t hash;
 
-    return key->is_private ? add_hash(hash * 31, key->user) : hash;
+    if (table == NULL)
+        identity_plain(&id, key);
+    else
+        identity_of(&id, table, key);
+    hash = add_hash(UINT64_C(0xcbf29ce484222325), id.bytes);
+    identity_free(&id);
+    return hash;
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -114,39 +123,31 @@ static int compare_hashes(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-void transaction_seal(struct transaction *t)
+void transaction_seal(struct transaction *t, struct table *table)
 {
     t->hashes = xreallocarray(t->hashes, t->count, sizeof(*t->hashes));
     for (size_t i = 0; i < t->count; i++)
-        t->hashes[i] = hash_of(&t->changes[i].key);
+        t->hashes[i] = transaction_key(table, &t->changes[i].key);
     qsort(t->hashes, t->count, sizeof(*t->hashes), compare_hashes);
 }
 
-static bool has_hash(const struct transaction *t, uint64_t hash)
+bool transaction_may_touch(const struct transaction *t, uint64_t key)
 {
-    return t->count > 0 &&
-           bsearch(&hash, t->hashes, t->count, sizeof(hash), compare_hashes) != NULL;
+    return t->count > 0 && bsearch(&key, t->hashes, t->count, sizeof(key), compare_hashes) != NULL;
 }
 
-bool transaction_may_touch(const struct transaction *t, const struct table_key *key)
-{
-    return has_hash(t, hash_of(key));
-}
-
+/* Both are sorted. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b)
 {
-    for (size_t i = 0; i < b->count; i++) {
-        if (has_hash(a, b->hashes[i]))
-            return true;
-    }
-    return false;
-}
+    size_t i = 0, j = 0;
 
-bool transaction_overlaps(const struct transaction *a, const struct transaction *b)
-{
-    for (size_t i = 0; i < b->count; i++) {
-        if (transaction_touches(a, &b->changes[i].key))
+    while (i < a->count && j < b->count) {
+        if (a->hashes[i] == b->hashes[j])
             return true;
+        if (a->hashes[i] < b->hashes[j])
+            i++;
+        else
+            j++;
     }
     return false;
 }

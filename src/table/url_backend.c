@@ -220,7 +220,12 @@ bool url_route_take(struct url_route *route, size_t from)
     route->at = route->end;
     if (route->is_lookup)
         return find_trial(route, from) || find_closed(route, from);
-    return find_closed(route, from) || find_trial(route, from);
+    if (find_closed(route, from) || find_trial(route, from))
+        return true;
+    if (!route->ignores_suspension || from >= route->end)
+        return false;
+    route->at = from;
+    return true;
 }
 
 const struct url_backend *url_route_backend(const struct url_route *route)
@@ -230,8 +235,8 @@ const struct url_backend *url_route_backend(const struct url_route *route)
 
 bool url_route_is_open(const struct url_route *route)
 {
-    return route->at < route->end &&
-           (route->is_trial || !breaker_is_open(&state_of(route, route->at)->breaker));
+    return route->at < route->end && (route->is_trial || route->ignores_suspension ||
+                                      !breaker_is_open(&state_of(route, route->at)->breaker));
 }
 
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)

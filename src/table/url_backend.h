@@ -54,6 +54,7 @@ struct url_route {
     size_t at, begin, end; /* at == end: it is at none */
     bool is_lookup;
     bool is_trial;
+    bool ignores_suspension; /* where all are suspended, it asks nevertheless */
 };
 
 void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup);

@@ -247,6 +247,7 @@ static void judge(struct url_commit *c, unsigned status)
     bool is_done = status >= 200 && status < 300;
     char why[80];
 
+    c->base.is_refused = url_table_is_miss(t, status);
     url_table_tell_denied(url_table_of(c->base.table), status);
     snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
     if (url_table_is_failure(t, status))
@@ -304,6 +305,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 
     c->call = NULL;
     c->http_status = answer->status;
+    if (answer->outcome == HTTP_ANSWERED || answer->may_have_arrived)
+        c->base.heard = c->next;
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {
@@ -324,6 +327,7 @@ void url_table_commit(struct commit *commit)
         url_route_init_commit(&c->route, backends);
     else
         url_route_init(&c->route, backends, false);
+    c->route.ignores_suspension = commit->ignores_suspension;
     make_next(c);
 }
 

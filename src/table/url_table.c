@@ -59,6 +59,7 @@ static struct table *url_table_open(const struct table_config *config, const str
         return NULL;
     }
     secret_free(&t->access.authorization); /* the sites have it */
+    t->identity = url_identity_choose(&t->backends);
     return &t->base;
 }
 
@@ -399,6 +400,9 @@ const struct table_ops table_url = {
     .open = url_table_open,
     .close = url_table_close,
     .inherit = url_table_inherit,
+    .identify = url_table_identify,
+    .is_plain = url_table_is_plain,
+    .forgets_all = url_table_forgets_all,
     .add_stats = url_table_add_stats,
     .start = url_table_start,
     .cancel = url_table_cancel,

@@ -1,5 +1,6 @@
-/* url_table.h - tables behind an HTTP service, in three parts: url_table.c looks keys up,
- * url_commit.c writes, url_iterate.c walks. */
+/* url_table.h - tables behind an HTTP service, in parts: url_table.c looks keys up,
+ * url_commit.c writes, url_iterate.c walks;
+ * url_identity.c tells which keys are one. */
 #ifndef PODOP_TABLE_URL_TABLE_H
 #define PODOP_TABLE_URL_TABLE_H
 
@@ -17,6 +18,13 @@ enum {
     ITERATION_LOOKUPS_MAX = 16,    /* values of one iteration that are asked for at the same time */
 };
 
+/* What tells one key from another: its URL. */
+enum url_identity {
+    URL_IDENTITY_PLAIN, /* KEY or KEY/USER does the same */
+    URL_IDENTITY_FIRST, /* at the first one: the others tell keys apart in the same way */
+    URL_IDENTITY_ALL,   /* at all of them together */
+};
+
 struct url_table {
     struct table base;
     struct url_access access; /* what the sites borrow */
@@ -24,6 +32,7 @@ struct url_table {
     struct url_backends backends;
     char *select; /* NULL: the whole answer is the value */
     bool keep_slash;
+    enum url_identity identity;
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
@@ -87,6 +96,12 @@ bool url_table_is_miss(const struct url_table *t, unsigned status);
  * a minute. Any other status is not. */
 void url_table_tell_denied(struct url_table *t, unsigned status);
 bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
+
+enum url_identity url_identity_choose(const struct url_backends *b);
+bool url_table_identify(struct table *table, const struct table_key *key,
+                        struct identity *identity);
+bool url_table_is_plain(struct table *table);
+bool url_table_forgets_all(struct table *table);
 
 void url_explain_backends(const struct fetch *fetch, const struct url_backends *b);
 /* asked_at_ms on clock_now_ms(), where somebody listens. */

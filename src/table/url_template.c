@@ -18,7 +18,7 @@ struct url_template {
     char *target; /* what the parts' texts point into; begins with '/' */
     struct part *parts;
     size_t part_count;
-    bool has_user;
+    bool has_user, has_key;
 };
 
 static const struct {
@@ -95,6 +95,7 @@ static void add_part(struct url_template *t, struct span text, enum place place)
     t->parts = xreallocarray(t->parts, t->part_count + 1, sizeof(*t->parts));
     t->parts[t->part_count++] = (struct part){text, place};
     t->has_user |= place == PLACE_USER;
+    t->has_key |= place == PLACE_KEY;
 }
 
 static int parse_target(struct url_template *t, struct error *err)
@@ -209,6 +210,28 @@ const char *url_template_base(const struct url_template *t)
 bool url_template_has_user(const struct url_template *t)
 {
     return t->has_user;
+}
+
+bool url_template_is_plain(const struct url_template *t)
+{
+    return t->has_key && !t->has_user;
+}
+
+/* What is in front of the first place and behind the last one is the same in all URLs of one. */
+bool url_template_is_alike(const struct url_template *a, const struct url_template *b)
+{
+    if (url_template_is_plain(a) && url_template_is_plain(b))
+        return true;
+    if (a->part_count != b->part_count)
+        return false;
+    for (size_t i = 0; i < a->part_count; i++) {
+        const bool is_between = i > 0 && i + 1 < a->part_count;
+
+        if (a->parts[i].place != b->parts[i].place ||
+            (is_between && !span_equal(a->parts[i].text, b->parts[i].text)))
+            return false;
+    }
+    return true;
 }
 
 static void add_key(struct buf *out, const struct table_key *key, bool with_user, bool keep_slash)

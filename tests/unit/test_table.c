@@ -490,12 +490,13 @@ static void test_table_cache(void **state)
     }
 }
 
-/* What one user is told is no answer for another, nor for who asks for all. */
+/* What one user is told is no answer for another, nor for who asks for all; but KEY of USER is
+ * KEY/USER for a table of this type. */
 static const struct table_key alike[] = {
     {.key = TEXT("k")},
     {.key = TEXT("k"), .user = TEXT("u"), .is_private = true},
     {.key = TEXT("k"), .user = TEXT("v"), .is_private = true},
-    {.key = TEXT("k/u")},
+    {.key = TEXT("k/w")},
     {.key = TEXT("u"), .user = TEXT("k"), .is_private = true},
     {.key = TEXT("uk")},
     {.key = TEXT("k"), .user = TEXT(""), .is_private = true},

@@ -21,6 +21,11 @@ static struct transaction *changing(const struct table_key *keys, size_t count)
     return t;
 }
 
+static bool touches(const struct transaction *t, const struct table_key *key)
+{
+    return transaction_may_touch(t, transaction_key(NULL, key));
+}
+
 static void test_transaction_copies_everything(void **state)
 {
     enum { COUNT = 100 };
@@ -76,18 +81,21 @@ static void test_transaction_of_nothing(void **state)
     (void)state;
     assert_string_equal(t->user, "");
     assert_int_equal(t->count, 0);
-    assert_false(transaction_touches(t, &empty));
+    transaction_seal(t, NULL);
+    assert_false(touches(t, &empty));
     assert_false(transaction_touches_below(t, &empty));
-    assert_false(transaction_overlaps(t, t));
+    assert_false(transaction_may_overlap(t, t));
     transaction_add(t, &(struct change){.kind = CHANGE_SET}); /* all of it empty, and NULL */
-    assert_true(transaction_touches(t, &empty));
+    transaction_seal(t, NULL);
+    assert_true(touches(t, &empty));
     assert_true(t->bytes > 0); /* changes of no bytes cost memory, too */
     transaction_free(&t);
 }
 
+/* A private key is KEY/USER to the backend, whoever asks for that. */
 static void test_transaction_touches(void **state)
 {
-    const struct table_key keys[] = {shared("a/b"), private("a/b", "bob"), shared("c")};
+    const struct table_key keys[] = {shared("a/b"), private("p/b", "bob"), shared("c")};
     struct transaction *t = changing(keys, ARRAY_LEN(keys));
     const struct {
         struct table_key key;
@@ -100,19 +108,27 @@ static void test_transaction_touches(void **state)
         {shared(""), false, true},
         {shared("A/b"), false, false},
         {shared("c"), true, true},
-        {private("a/b", "bob"), true, true},
-        {private("a/b", "eve"), false, false},
-        {private("a/", "bob"), false, true},
-        {private("a/", "eve"), false, false},
-        {private("a/", "bo"), false, false},
+        {private("p/b", "bob"), true, true},
+        {private("p/b", "eve"), false, false},
+        {private("p/", "bob"), false, true},
+        {private("p/", "eve"), false, false},
+        {private("p/", "bo"), false, false},
         {private("c", "bob"), false, false},
-        {private("a/b", ""), false, false},
+        {private("p/b", ""), false, false},
+        {shared("p/b/bob"), true, true},
+        {shared("p/b/"), false, true},
+        {shared("p/b"), false, true},
+        {shared("p/b/bo"), false, true},
+        {shared("p/b/eve"), false, false},
+        {private("a", "b"), true, false}, /* the same key, but below no path of that user */
+        {private("p", "b/bob"), true, false},                    /* of another user */
         {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* nobody's: a shared key */
     };
 
     (void)state;
+    transaction_seal(t, NULL);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (transaction_touches(t, &cases[i].key) != cases[i].touches ||
+        if (touches(t, &cases[i].key) != cases[i].touches ||
             transaction_touches_below(t, &cases[i].key) != cases[i].touches_below)
             fail_msg("case %zu", i);
     }
@@ -122,18 +138,54 @@ static void test_transaction_touches(void **state)
 static void test_transaction_overlaps(void **state)
 {
     const struct table_key a[] = {shared("1"), shared("2")}, b[] = {shared("3"), shared("2")},
-                           c[] = {private("1", "bob"), shared("4")};
-    struct transaction *ta = changing(a, 2), *tb = changing(b, 2), *tc = changing(c, 2);
+                           c[] = {private("1", "bob"), shared("4")}, d[] = {shared("1/bob")};
+    struct transaction *ta = changing(a, 2), *tb = changing(b, 2), *tc = changing(c, 2),
+                       *td = changing(d, 1);
 
     (void)state;
-    assert_true(transaction_overlaps(ta, tb));
-    assert_true(transaction_overlaps(tb, ta));
-    assert_true(transaction_overlaps(ta, ta));
-    assert_false(transaction_overlaps(ta, tc));
-    assert_false(transaction_overlaps(tc, tb));
+    transaction_seal(ta, NULL);
+    transaction_seal(tb, NULL);
+    transaction_seal(tc, NULL);
+    transaction_seal(td, NULL);
+    assert_true(transaction_may_overlap(ta, tb));
+    assert_true(transaction_may_overlap(tb, ta));
+    assert_true(transaction_may_overlap(ta, ta));
+    assert_false(transaction_may_overlap(ta, tc));
+    assert_false(transaction_may_overlap(tc, tb));
+    assert_true(transaction_may_overlap(tc, td));
+    assert_true(transaction_may_overlap(td, tc));
     transaction_free(&ta);
     transaction_free(&tb);
     transaction_free(&tc);
+    transaction_free(&td);
+}
+
+/* Whatever stands before and behind the one that both change. */
+static void test_transaction_overlaps_anywhere(void **state)
+{
+    enum { COUNT = 200 };
+    struct transaction *large = transaction_new(SPAN("bob"));
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[20];
+
+        snprintf(key, sizeof(key), "%u", i);
+        transaction_add(large, &(struct change){.key = shared(key)});
+    }
+    transaction_seal(large, NULL);
+    for (unsigned i = 0; i < 2 * COUNT; i++) {
+        struct transaction *one = transaction_new(SPAN("eve"));
+        char key[20];
+
+        snprintf(key, sizeof(key), "%u", i);
+        transaction_add(one, &(struct change){.key = shared(key)});
+        transaction_seal(one, NULL);
+        assert_int_equal(transaction_may_overlap(large, one), i < COUNT);
+        assert_int_equal(transaction_may_overlap(one, large), i < COUNT);
+        transaction_free(&one);
+    }
+    transaction_free(&large);
 }
 
 int main(void)
@@ -143,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_transaction_of_nothing),
         cmocka_unit_test(test_transaction_touches),
         cmocka_unit_test(test_transaction_overlaps),
+        cmocka_unit_test(test_transaction_overlaps_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

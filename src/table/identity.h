@@ -1,0 +1,51 @@
+/* identity.h - what tells one key of a table from another: what the backend would be asked. Keys
+ * with different names that lead to the same request have one identity. Private to src/table. */
+#ifndef PODOP_TABLE_IDENTITY_H
+#define PODOP_TABLE_IDENTITY_H
+
+#include "table_type.h"
+
+#include <stdlib.h>
+
+enum { IDENTITY_USUAL_BYTES = 256 }; /* a longer one costs an allocation */
+
+struct identity {
+    struct span bytes; /* may be the key's own bytes */
+    bool is_plain;     /* KEY, or KEY/USER of a private key */
+    char *large;
+    char usual[IDENTITY_USUAL_BYTES];
+};
+
+/* Each function below fills identity, which is to be freed and lives as long as key's bytes. This
+ * one: KEY/USER of a private key. */
+void identity_join(struct identity *identity, const struct table_key *key);
+/* User and key apart, for a backend that gets both. */
+void identity_split(struct identity *identity, const struct table_key *key);
+void identity_take(struct identity *identity, struct buf *bytes); /* takes its memory over */
+
+/* KEY, or KEY/USER. */
+static inline void identity_plain(struct identity *identity, const struct table_key *key)
+{
+    if (key->is_private) {
+        identity_join(identity, key);
+        return;
+    }
+    identity->bytes = key->key;
+    identity->is_plain = true;
+    identity->large = NULL;
+}
+
+static inline void identity_of(struct identity *identity, struct table *table,
+                               const struct table_key *key)
+{
+    if (table->identify == NULL || !table->identify(table, key, identity))
+        identity_plain(identity, key);
+}
+
+static inline void identity_free(struct identity *identity)
+{
+    if (identity->large != NULL)
+        free(identity->large);
+}
+
+#endif

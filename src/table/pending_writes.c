@@ -1,0 +1,401 @@
+#include "pending_writes.h"
+#include "identity.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+enum {
+    SLOTS_MIN = 64,
+    HEAP_MIN = 64,
+    /* What a value costs besides the bytes in it: the structs and what malloc adds to each. */
+    VALUE_BYTES = sizeof(struct transaction) + sizeof(struct pending_write) + 6 * 16,
+};
+
+void pending_init(struct pending_writes *q)
+{
+    *q = (struct pending_writes){0};
+    hash_key_init_random(&q->hash_key);
+}
+
+static void entry_free(struct pending_write *w)
+{
+    transaction_free(&w->waiting);
+    transaction_free(&w->writing);
+    free(w->bytes);
+    free(w);
+}
+
+void pending_deinit(struct pending_writes *q)
+{
+    for (size_t i = 0; i < q->slot_count; i++) {
+        while (q->slots[i] != NULL) {
+            struct pending_write *w = q->slots[i];
+
+            q->slots[i] = w->next_in_slot;
+            entry_free(w);
+        }
+    }
+    free(q->slots);
+    free(q->heap);
+    *q = (struct pending_writes){0};
+}
+
+/* By identity */
+
+static struct pending_write **slot_of(const struct pending_writes *q, uint64_t hash)
+{
+    return &q->slots[hash & (q->slot_count - 1)];
+}
+
+static void link_entry(struct pending_writes *q, struct pending_write *w)
+{
+    struct pending_write **slot = slot_of(q, w->hash);
+
+    w->next_in_slot = *slot;
+    *slot = w;
+}
+
+static void unlink_entry(struct pending_writes *q, struct pending_write *w)
+{
+    struct pending_write **link = slot_of(q, w->hash);
+
+    while (*link != w)
+        link = &(*link)->next_in_slot;
+    *link = w->next_in_slot;
+}
+
+/* The number of slots is a power of two. */
+static void grow(struct pending_writes *q)
+{
+    const size_t count = q->slot_count;
+    struct pending_write **old = q->slots;
+
+    q->slot_count = count == 0 ? SLOTS_MIN : 2 * count;
+    q->slots = xcalloc(q->slot_count, sizeof(struct pending_write *));
+    for (size_t i = 0; i < count; i++) {
+        while (old[i] != NULL) {
+            struct pending_write *w = old[i];
+
+            old[i] = w->next_in_slot;
+            link_entry(q, w);
+        }
+    }
+    free(old);
+}
+
+static struct pending_write *find_hashed(const struct pending_writes *q, struct span identity,
+                                         uint64_t hash)
+{
+    struct pending_write *w = q->slot_count == 0 ? NULL : *slot_of(q, hash);
+
+    while (w != NULL && !(w->hash == hash && span_equal(w->identity, identity)))
+        w = w->next_in_slot;
+    return w;
+}
+
+struct pending_write *pending_find(const struct pending_writes *q, struct span identity)
+{
+    return q->keys == 0 ? NULL : find_hashed(q, identity, hash_span(&q->hash_key, identity));
+}
+
+static void set_identity(const struct pending_writes *q, struct pending_write *w,
+                         struct span identity)
+{
+    free(w->bytes);
+    w->bytes = xmemdup0(identity.ptr, identity.len);
+    w->identity = (struct span){w->bytes, identity.len};
+    w->hash = hash_span(&q->hash_key, identity);
+}
+
+struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity)
+{
+    struct pending_write *w = pending_find(q, identity);
+
+    if (w != NULL)
+        return w;
+    if (q->keys == q->slot_count)
+        grow(q);
+    w = xcalloc(1, sizeof(*w));
+    w->last = &w->first;
+    set_identity(q, w, identity);
+    link_entry(q, w);
+    q->keys++;
+    return w;
+}
+
+void pending_release(struct pending_writes *q, struct pending_write *w)
+{
+    if (w->waiting != NULL || w->writing != NULL || w->first != NULL)
+        return;
+    unlink_entry(q, w);
+    q->keys--;
+    entry_free(w);
+}
+
+/* By time: a binary heap */
+
+static void heap_set(struct pending_writes *q, size_t at, struct pending_write *w)
+{
+    q->heap[at] = w;
+    w->heap_at = at;
+}
+
+static bool is_before(const struct pending_write *a, const struct pending_write *b)
+{
+    return a->due_at_ms != b->due_at_ms ? a->due_at_ms < b->due_at_ms : a->order < b->order;
+}
+
+static void heap_rise(struct pending_writes *q, struct pending_write *w)
+{
+    size_t at = w->heap_at;
+
+    for (; at > 1 && is_before(w, q->heap[at / 2]); at /= 2)
+        heap_set(q, at, q->heap[at / 2]);
+    heap_set(q, at, w);
+}
+
+static void heap_sink(struct pending_writes *q, struct pending_write *w)
+{
+    size_t at = w->heap_at;
+
+    for (size_t child; (child = 2 * at) <= q->heap_count; at = child) {
+        if (child < q->heap_count && is_before(q->heap[child + 1], q->heap[child]))
+            child++;
+        if (!is_before(q->heap[child], w))
+            break;
+        heap_set(q, at, q->heap[child]);
+    }
+    heap_set(q, at, w);
+}
+
+static void heap_add(struct pending_writes *q, struct pending_write *w)
+{
+    if (q->heap_count + 1 >= q->heap_room) {
+        q->heap_room = q->heap_room == 0 ? HEAP_MIN : 2 * q->heap_room;
+        q->heap = xreallocarray(q->heap, q->heap_room, sizeof(struct pending_write *));
+    }
+    heap_set(q, ++q->heap_count, w);
+    heap_rise(q, w);
+}
+
+static void heap_remove(struct pending_writes *q, struct pending_write *w)
+{
+    struct pending_write *moved = q->heap[q->heap_count--];
+    const size_t at = w->heap_at;
+
+    w->heap_at = 0;
+    if (moved == w)
+        return;
+    heap_set(q, at, moved);
+    heap_rise(q, moved);
+    heap_sink(q, moved);
+}
+
+struct pending_write *pending_first(const struct pending_writes *q)
+{
+    return q->heap_count == 0 ? NULL : q->heap[1];
+}
+
+void pending_move(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms)
+{
+    w->due_at_ms = due_at_ms;
+    if (w->heap_at == 0)
+        return;
+    heap_rise(q, w);
+    heap_sink(q, w);
+}
+
+/* Values */
+
+static size_t cost(const struct pending_write *w, const struct transaction *value)
+{
+    return value->bytes + strlen(value->user) + w->identity.len + VALUE_BYTES;
+}
+
+bool pending_has_room(const struct pending_writes *q, const struct transaction *t)
+{
+    /* An identity has at most three bytes for each of key and user. */
+    const size_t bytes = 4 * t->bytes + t->count * (strlen(t->user) + VALUE_BYTES);
+
+    return t->count <= PENDING_WRITES_MAX - q->writes && q->bytes <= PENDING_BYTES_MAX &&
+           bytes <= PENDING_BYTES_MAX - q->bytes;
+}
+
+static void drop_value(struct pending_writes *q, struct pending_write *w,
+                       struct transaction **value)
+{
+    if (*value == NULL)
+        return;
+    q->writes--;
+    q->bytes -= cost(w, *value);
+    transaction_free(value);
+}
+
+void pending_put(struct pending_writes *q, struct pending_write *w, struct transaction *value,
+                 uint64_t now_ms, uint64_t due_at_ms)
+{
+    const bool is_first = w->waiting == NULL;
+
+    if (is_first && w->writing == NULL)
+        w->taken_at_ms = now_ms;
+    drop_value(q, w, &w->waiting);
+    w->waiting = value;
+    w->order = ++q->order;
+    w->attempts = 0;
+    q->writes++;
+    q->bytes += cost(w, value);
+    if (is_first)
+        w->due_at_ms = due_at_ms;
+    if (w->writing == NULL && w->heap_at == 0)
+        heap_add(q, w);
+}
+
+const struct change *pending_newest(const struct pending_write *w)
+{
+    const struct transaction *t = w->waiting != NULL ? w->waiting : w->writing;
+
+    return t == NULL ? NULL : &t->changes[0];
+}
+
+void pending_begin(struct pending_writes *q, struct pending_write *w)
+{
+    heap_remove(q, w);
+    w->writing = w->waiting;
+    w->waiting = NULL;
+}
+
+void pending_end(struct pending_writes *q, struct pending_write *w)
+{
+    drop_value(q, w, &w->writing);
+    if (w->waiting != NULL)
+        heap_add(q, w);
+}
+
+void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms)
+{
+    if (w->waiting != NULL) {
+        drop_value(q, w, &w->writing);
+        due_at_ms = w->due_at_ms > due_at_ms ? w->due_at_ms : due_at_ms;
+    } else {
+        w->waiting = w->writing;
+        w->writing = NULL;
+    }
+    w->due_at_ms = due_at_ms;
+    heap_add(q, w);
+}
+
+/* The line */
+
+void pending_line_up(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
+{
+    turn->key = w;
+    turn->next = NULL;
+    turn->prev_next = w->last;
+    *w->last = turn;
+    w->last = &turn->next;
+    w->is_urgent = true;
+    if (w->heap_at != 0)
+        pending_move(q, w, 0);
+}
+
+void pending_leave_line(struct pending_turn *turn)
+{
+    struct pending_write *w = turn->key;
+
+    *turn->prev_next = turn->next;
+    if (turn->next != NULL)
+        turn->next->prev_next = turn->prev_next;
+    else
+        w->last = turn->prev_next;
+    turn->key = NULL;
+    w->is_urgent = w->first != NULL;
+}
+
+struct pending_turn *pending_turn_of(const struct pending_write *w)
+{
+    return w->waiting == NULL && w->writing == NULL ? w->first : NULL;
+}
+
+/* Renaming */
+
+static int compare_order(const void *a, const void *b)
+{
+    struct pending_write *const *left = a, *const *right = b;
+
+    return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
+}
+
+/* Merges w, which is newer, into older. false: w is under way or one of them has a line. Both stay
+ * then, and pending_find() returns the newer. */
+static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
+{
+    if (w->waiting == NULL || w->writing != NULL || w->first != NULL || older->first != NULL)
+        return false;
+    if (older->waiting == NULL)
+        older->due_at_ms = w->due_at_ms;
+    drop_value(q, older, &older->waiting);
+    older->waiting = w->waiting;
+    older->order = w->order;
+    older->attempts = w->attempts;
+    w->waiting = NULL;
+    heap_remove(q, w);
+    if (older->writing == NULL && older->heap_at == 0)
+        heap_add(q, older);
+    entry_free(w);
+    return true;
+}
+
+/* A key without a value, which only has a line, keeps its identity. */
+static void rename_entry(struct pending_writes *q, struct pending_write *w,
+                         pending_identify_fn *identify, void *arg)
+{
+    const size_t values = (size_t)(w->waiting != NULL) + (size_t)(w->writing != NULL);
+    struct pending_write *older;
+
+    if (values > 0) {
+        struct identity identity;
+
+        identify(arg, &pending_newest(w)->key, &identity);
+        q->bytes -= values * w->identity.len;
+        set_identity(q, w, identity.bytes);
+        q->bytes += values * w->identity.len;
+        identity_free(&identity);
+    }
+    older = find_hashed(q, w->identity, w->hash);
+    if (older != NULL && merge(q, older, w))
+        return;
+    link_entry(q, w);
+    q->keys++;
+}
+
+void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg)
+{
+    const size_t count = q->keys;
+    struct pending_write **all = xreallocarray(NULL, count + 1, sizeof(*all));
+    size_t n = 0;
+
+    for (size_t i = 0; i < q->slot_count; i++) {
+        for (struct pending_write *w = q->slots[i]; w != NULL; w = w->next_in_slot)
+            all[n++] = w;
+        q->slots[i] = NULL;
+    }
+    qsort(all, n, sizeof(*all), compare_order);
+    q->keys = 0;
+    for (size_t i = 0; i < n; i++)
+        rename_entry(q, all[i], identify, arg);
+    free(all);
+}
+
+uint64_t pending_oldest_ms(const struct pending_writes *q, uint64_t now_ms)
+{
+    uint64_t oldest_ms = now_ms;
+
+    for (size_t i = 0; i < q->slot_count; i++) {
+        for (const struct pending_write *w = q->slots[i]; w != NULL; w = w->next_in_slot) {
+            if (pending_newest(w) != NULL && w->taken_at_ms < oldest_ms)
+                oldest_ms = w->taken_at_ms;
+        }
+    }
+    return oldest_ms;
+}

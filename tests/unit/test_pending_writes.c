@@ -1,0 +1,323 @@
+#include "unit.h"
+
+#include "identity.h"
+#include "pending_writes.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+static struct pending_writes q;
+
+#define WITH_QUEUE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+static int setup(void **state)
+{
+    (void)state;
+    pending_init(&q);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pending_deinit(&q);
+    return 0;
+}
+
+static struct transaction *value_of(const char *key, const char *value)
+{
+    struct transaction *t = transaction_new(SPAN("bob"));
+
+    transaction_add(t, &(struct change){.key = {.key = span_of(key)}, .value = span_of(value)});
+    return t;
+}
+
+static struct pending_write *put(const char *key, const char *value, uint64_t now_ms,
+                                 uint64_t due_at_ms)
+{
+    struct pending_write *w = pending_find_or_add(&q, span_of(key));
+
+    pending_put(&q, w, value_of(key, value), now_ms, due_at_ms);
+    return w;
+}
+
+static void assert_newest(const char *key, const char *value)
+{
+    const struct pending_write *w = pending_find(&q, span_of(key));
+
+    assert_non_null(w);
+    assert_true(span_equal(pending_newest(w)->value, span_of(value)));
+}
+
+static void assert_first(const char *key, uint64_t due_at_ms)
+{
+    const struct pending_write *w = pending_first(&q);
+
+    assert_non_null(w);
+    assert_true(span_equal(w->identity, span_of(key)));
+    assert_int_equal(w->due_at_ms, due_at_ms);
+}
+
+static void finish(struct pending_write *w)
+{
+    pending_end(&q, w);
+    pending_release(&q, w);
+}
+
+static void test_pending_last_value_stays(void **state)
+{
+    struct pending_write *w;
+
+    (void)state;
+    assert_null(pending_first(&q));
+    assert_null(pending_find(&q, SPAN("k")));
+    w = put("k", "1", 10, 100);
+    assert_ptr_equal(put("k", "2", 20, 200), w);
+    assert_int_equal(q.writes, 1);
+    assert_int_equal(q.keys, 1);
+    assert_newest("k", "2");
+    assert_first("k", 100); /* the time runs from the first on */
+    assert_int_equal(pending_oldest_ms(&q, 50), 10);
+    pending_begin(&q, w);
+    assert_null(pending_first(&q));
+    assert_newest("k", "2");
+    finish(w);
+    assert_null(pending_find(&q, SPAN("k")));
+    assert_int_equal(q.writes, 0);
+    assert_int_equal(q.bytes, 0);
+    assert_int_equal(q.keys, 0);
+    assert_int_equal(pending_oldest_ms(&q, 50), 50);
+}
+
+/* One at a time: what comes meanwhile waits until it is over, and is counted, too. */
+static void test_pending_while_one_is_under_way(void **state)
+{
+    struct pending_write *w;
+    size_t bytes;
+
+    (void)state;
+    w = put("k", "1", 10, 100);
+    bytes = q.bytes;
+    pending_begin(&q, w);
+    assert_int_equal(q.bytes, bytes);
+    put("k", "2", 30, 130);
+    assert_int_equal(q.writes, 2);
+    assert_int_equal(q.bytes, 2 * bytes);
+    assert_null(pending_first(&q));
+    assert_newest("k", "2");
+    assert_int_equal(pending_oldest_ms(&q, 50), 10);
+    finish(w);
+    assert_first("k", 130);
+    assert_int_equal(q.bytes, bytes);
+    pending_begin(&q, w);
+    finish(w);
+    assert_int_equal(q.bytes, 0);
+}
+
+static void test_pending_put_back(void **state)
+{
+    struct pending_write *w;
+
+    (void)state;
+    w = put("k", "1", 10, 100);
+    pending_begin(&q, w);
+    pending_put_back(&q, w, 500);
+    assert_first("k", 500);
+    assert_newest("k", "1");
+    pending_begin(&q, w);
+    put("k", "2", 510, 520);
+    pending_put_back(&q, w, 900); /* the newer one takes its place, and not before its time */
+    assert_int_equal(q.writes, 1);
+    assert_newest("k", "2");
+    assert_first("k", 900);
+    pending_begin(&q, w);
+    put("k", "3", 510, 2000);
+    pending_put_back(&q, w, 950);
+    assert_first("k", 2000);
+}
+
+/* Against a list that is searched each time. */
+static void test_pending_in_order_of_time(void **state)
+{
+    enum { COUNT = 500 };
+    struct pending_write *all[COUNT];
+    uint64_t last_ms = 0;
+    unsigned seed = 7;
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[20];
+
+        snprintf(key, sizeof(key), "%u", i);
+        seed = seed * 1103515245 + 12345;
+        all[i] = put(key, "v", 0, seed % 1000);
+    }
+    for (unsigned i = 0; i < COUNT; i += 3) {
+        seed = seed * 1103515245 + 12345;
+        pending_move(&q, all[i], seed % 1000);
+    }
+    assert_int_equal(q.heap_count, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct pending_write *w = pending_first(&q);
+
+        assert_true(w->due_at_ms >= last_ms);
+        last_ms = w->due_at_ms;
+        pending_begin(&q, w);
+        finish(w);
+    }
+    assert_null(pending_first(&q));
+    assert_int_equal(q.keys, 0);
+}
+
+static void test_pending_oldest_first_at_one_time(void **state)
+{
+    static const char *const keys[] = {"c", "a", "d", "b"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        put(keys[i], "v", 0, 5);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        struct pending_write *w = pending_first(&q);
+
+        assert_true(span_equal(w->identity, span_of(keys[i])));
+        pending_begin(&q, w);
+        finish(w);
+    }
+}
+
+static void test_pending_room(void **state)
+{
+    struct transaction *two = value_of("a", "1"), *large = transaction_new(SPAN("bob"));
+    char *bytes = xcalloc(1, PENDING_BYTES_MAX / 2);
+
+    (void)state;
+    transaction_add(two, &(struct change){.key = {.key = SPAN("b")}});
+    for (unsigned i = 0; i < PENDING_WRITES_MAX - 2; i++) {
+        char key[20];
+
+        assert_true(pending_has_room(&q, two));
+        snprintf(key, sizeof(key), "%u", i);
+        put(key, "v", 0, 0);
+    }
+    assert_true(pending_has_room(&q, two));
+    pending_begin(&q, pending_first(&q)); /* changes nothing */
+    assert_true(pending_has_room(&q, two));
+    put("one more", "v", 0, 0);
+    assert_false(pending_has_room(&q, two));
+    pending_deinit(&q);
+    pending_init(&q);
+    transaction_add(large, &(struct change){.value = {bytes, PENDING_BYTES_MAX / 2}});
+    assert_false(pending_has_room(&q, large));
+    transaction_free(&two);
+    transaction_free(&large);
+    free(bytes);
+}
+
+/* The line of a key: values first, then one after the other. */
+static void test_pending_line(void **state)
+{
+    struct pending_turn first = {0}, second = {0}, third = {0};
+    struct pending_write *w;
+
+    (void)state;
+    w = put("k", "1", 0, 1000);
+    put("other", "1", 0, 10);
+    pending_line_up(&q, w, &first);
+    pending_line_up(&q, w, &second);
+    pending_line_up(&q, w, &third);
+    assert_first("k", 0); /* somebody waits for it */
+    assert_true(w->is_urgent);
+    assert_null(pending_turn_of(w));
+    pending_begin(&q, w);
+    assert_null(pending_turn_of(w));
+    pending_end(&q, w);
+    assert_ptr_equal(pending_turn_of(w), &first);
+    pending_leave_line(&second);
+    pending_leave_line(&first);
+    assert_ptr_equal(pending_turn_of(w), &third);
+    pending_release(&q, w);
+    assert_ptr_equal(pending_find(&q, SPAN("k")), w); /* somebody is there */
+    pending_leave_line(&third);
+    assert_false(w->is_urgent);
+    pending_release(&q, w);
+    assert_null(pending_find(&q, SPAN("k")));
+}
+
+static void name_by_first_byte(void *arg, const struct table_key *key, struct identity *identity)
+{
+    const struct table_key shorter = {.key = {key->key.ptr, 1}};
+
+    (void)arg;
+    identity_plain(identity, &shorter);
+}
+
+static void test_pending_rename(void **state)
+{
+    struct pending_write *under_way;
+
+    (void)state;
+    put("a1", "old", 0, 10);
+    put("a2", "new", 0, 20);
+    under_way = put("b1", "1", 0, 5);
+    pending_begin(&q, under_way);
+    put("b2", "2", 0, 30);
+    put("c1", "alone", 0, 40);
+    pending_rename(&q, name_by_first_byte, NULL);
+    assert_int_equal(q.keys, 3);
+    assert_int_equal(q.writes, 4);
+    assert_newest("a", "new");
+    assert_first("a", 10);
+    assert_newest("b", "2"); /* after what is under way */
+    assert_ptr_equal(pending_find(&q, SPAN("b")), under_way);
+    assert_newest("c", "alone");
+    assert_null(pending_find(&q, SPAN("a1")));
+    finish(under_way);
+    for (size_t i = 0; i < 3; i++) {
+        struct pending_write *w = pending_first(&q);
+
+        pending_begin(&q, w);
+        finish(w);
+    }
+    assert_int_equal(q.bytes, 0);
+    assert_int_equal(q.keys, 0);
+}
+
+static void test_pending_many_keys(void **state)
+{
+    enum { COUNT = 5000 };
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < COUNT; i++) {
+            char key[20];
+
+            snprintf(key, sizeof(key), "%u", i);
+            put(key, round == 0 ? "1" : key, 0, i);
+        }
+    }
+    assert_int_equal(q.writes, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[20];
+
+        snprintf(key, sizeof(key), "%u", i);
+        assert_newest(key, key);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_QUEUE(test_pending_last_value_stays),
+        WITH_QUEUE(test_pending_while_one_is_under_way),
+        WITH_QUEUE(test_pending_put_back),
+        WITH_QUEUE(test_pending_in_order_of_time),
+        WITH_QUEUE(test_pending_oldest_first_at_one_time),
+        WITH_QUEUE(test_pending_room),
+        WITH_QUEUE(test_pending_line),
+        WITH_QUEUE(test_pending_rename),
+        WITH_QUEUE(test_pending_many_keys),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
