@@ -1,18 +1,40 @@
 /* endpoint.h - an IP address and a port, as text: "192.0.2.1", "192.0.2.1:53", "2001:db8::1",
- * "[2001:db8::1]:53". Never a name. */
+ * "[2001:db8::1]:53", "fe80::1%eth0", "[fe80::1%eth0]:53". Never a name. */
 #ifndef PODOP_ENDPOINT_H
 #define PODOP_ENDPOINT_H
+
+#include "podop/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+enum {
+    ENDPOINT_SCOPE_BYTES = 16, /* of an interface's name, with the NUL: IFNAMSIZ */
+    ENDPOINT_TEXT_BYTES = 80,
+};
+
 struct endpoint {
     bool is_ipv6;
     unsigned char bytes[16]; /* of the address, in network order; the first 4 of IPv4 */
-    uint16_t port;           /* 0: none was given */
+    char
+        scope[ENDPOINT_SCOPE_BYTES]; /* of an IPv6 address: an interface, or its number; "": none */
+    uint16_t port;                   /* 0: none was given */
 };
 
-/* false: text is none. */
+/* false: text is none. Whether there is such an interface is not asked. */
 bool endpoint_parse(const char *text, struct endpoint *endpoint);
+/* An address alone, without brackets and port. */
+bool endpoint_parse_address(struct span text, struct endpoint *endpoint);
+
+/* The same address and scope, whatever the ports. */
+bool endpoint_is_same_address(const struct endpoint *a, const struct endpoint *b);
+
+/* The number of the interface that the scope names, now; 0: there is no scope, or no such
+ * interface.
+ */
+uint32_t endpoint_scope_id(const struct endpoint *endpoint);
+
+/* As endpoint_parse() reads it, with the port unless it is 0. Returns text. */
+const char *endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_BYTES]);
 
 #endif
