@@ -4,6 +4,7 @@
 #define PODOP_BACKEND_HTTP_CONNECTION_H
 
 #include "podop/buf.h"
+#include "podop/endpoint.h"
 #include "podop/http1_parse.h"
 
 #include <curl/curl.h>
@@ -12,13 +13,21 @@
 enum { HTTP_RECEIVE_BYTES = 16384 }; /* read at once */
 
 struct http;
+struct http_connecting;
 struct http_connection;
 struct http_exchange;
 struct http_host;
 struct http_site;
 
-/* What libcurl made of c; its reason is for code != CURLE_OK. From the loop. */
-typedef void http_connected_fn(struct http_connection *c, CURLcode code);
+enum http_connect_end {
+    HTTP_CONNECTED,
+    HTTP_CONNECT_FAILED,    /* c->reason says why, here and in the next two */
+    HTTP_CONNECT_REFUSED,   /* somebody said no: it costs nothing to ask again */
+    HTTP_CONNECT_NO_SOCKET, /* and it is no fault of the server */
+};
+
+/* What became of c. From the loop. */
+typedef void http_connected_fn(struct http_connection *c, enum http_connect_end how);
 
 struct http_connection {
     struct http *http;
@@ -26,32 +35,32 @@ struct http_connection {
     struct http_exchange *exchange; /* NULL: it is kept */
     http_connected_fn *connected;
     struct http_connection *older, *newer; /* of those that are kept */
-    uint64_t kept_since_ms; /* of clock_coarse_ms(), as the next: libev's hour may be set */
-    uint64_t dies_at_ms;    /* it is not used again from then on; 0: always */
+    uint64_t kept_since_ms;                /* of clock_coarse_ms(): libev's hour may be set */
+    struct http_connecting *connecting;    /* while it is made; then NULL */
+    struct endpoint address;               /* where it leads to, of a host with a name */
+    unsigned name_generation;              /* of the host's name, when the address was last its */
     ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
-    CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
+    CURL *easy;    /* of TLS; NULL: io.fd is ours alone */
+    int tls_fd;    /* connected, and to be libcurl's; -1: it has it */
     struct http1 answer;
     struct buf in;         /* of the answer: what is no whole line yet */
     size_t sent;           /* of the request */
-    int socket_errno;      /* why no socket could be had; 0: no such thing */
     bool was_kept;         /* it carried another exchange before this one */
     bool is_mute;          /* not a byte more can be sent; the answer may be there all the same */
     bool has_answered;     /* some byte of an answer came */
     bool has_whole_answer; /* all of one came, but the server has not got all of the request */
     bool is_paused;
-    char reason[CURL_ERROR_SIZE]; /* libcurl's */
+    char reason[CURL_ERROR_SIZE]; /* why it failed */
 };
 
 /* Without a socket; its watchers, but for the descriptor, are to be set by who uses it. */
 struct http_connection *http_connection_new(struct http_site *site);
 void http_connection_free(struct http_connection *c); /* not one that is kept, nor in use */
 
-/* libcurl has made it. Without TLS the socket becomes ours, and libcurl forgets it; false: there is
- * none. */
-bool http_connection_take_socket(struct http_connection *c);
 void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
-bool http_connection_is_too_old(const struct http_connection *c);  /* to be used again */
+/* The host's name stands for other addresses by now: it is not to be used again. */
+bool http_connection_is_too_old(struct http_connection *c);
 
 /* http_wire.c: bytes over it, without waiting */
 

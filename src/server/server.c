@@ -110,6 +110,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->http = http_new(loop, &s->config->pool, err);
     if (s->http == NULL)
         goto fail;
+    http_set_log(s->http, &s->log);
     s->coprocesses = coprocesses_new(loop, &s->log);
     s->router = open_tables(s, s->config, report, arg);
     if (s->router == NULL) {
@@ -269,6 +270,7 @@ static void take_over(struct server *s, struct config *config, struct router *ro
     config_unref(&s->config);
     s->config = config;
     http_set_pool(s->http, &config->pool);
+    http_reload_names(s->http);
     log_as_configured(&s->log, config);
     accept_clients(s);
 }

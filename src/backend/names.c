@@ -1,0 +1,535 @@
+/* names.c - rounds of questions, one after the other for each name.
+ *
+ * A round looks into the hosts file, and where that has nothing asks DNS for A and AAAA side by
+ * side, of each name that the search domains make of this one until one has addresses. What it
+ * brings goes into name_addresses.c; the next round begins when the time to live is over, while the
+ * old addresses are still in use. So a name server that fails is noticed by nobody but the log. */
+#include "names.h"
+
+#include "name_files.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+#include "podop/resolver.h"
+
+#include <ev.h>
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum {
+    OTHER_FAMILY_MS = 50, /* one family has addresses: the other is waited for (RFC 8305, 3) */
+    ROUND_MS = 5000,      /* for one name, and a second more for each server */
+    FILES_MS = 1000,      /* how often the files are looked at, at most */
+    RENEW_MS = 1000,      /* between rounds that nothing but failures ask for */
+    FAMILIES = 2,
+};
+
+struct names {
+    struct ev_loop *loop;
+    struct log *log; /* NULL: none */
+    struct name *first;
+    struct resolver *resolver; /* NULL: there is none, resolver_error says why */
+    struct error resolver_error;
+    struct resolv_conf conf;
+    struct name_file_state conf_state, hosts_state;
+    struct buf hosts;
+    uint64_t looked_at_ms;
+};
+
+/* A or AAAA of one name, in one round. */
+struct family {
+    struct name *name;
+    struct resolver_call *call; /* NULL: answered */
+    enum name_verdict verdict;
+    bool is_for_all; /* NXDOMAIN speaks of the name, whatever the type */
+    bool was_answered;
+    const char *reason;
+    uint32_t ttl_s;
+    size_t count;
+    struct endpoint addresses[NAME_ADDRESSES_MAX];
+};
+
+struct name {
+    struct names *names;
+    struct name *next;
+    unsigned users;
+    char *host;
+    struct name_addresses addresses;
+    struct name_wait *waiting;
+    ev_timer refresh; /* the next round */
+    ev_timer half;    /* of a round: one family is there */
+    bool is_asking;
+    bool is_outdated;     /* the files have changed since the last round */
+    uint64_t asked_at_ms; /* the end of the last round */
+    size_t candidate;
+    struct family families[FAMILIES]; /* A, AAAA */
+    const char *doubt;                /* why a candidate of this round could not be told; or NULL */
+    uint64_t failing_since_ms;        /* the log was told; 0: it was not */
+};
+
+static const enum dns_type family_types[FAMILIES] = {DNS_A, DNS_AAAA};
+
+/* Waiting */
+
+static void link_wait(struct name_wait *wait, struct name_wait **head)
+{
+    wait->next = *head;
+    wait->prev_next = head;
+    if (wait->next != NULL)
+        wait->next->prev_next = &wait->next;
+    *head = wait;
+}
+
+void name_wait_start(struct name *n, struct name_wait *wait)
+{
+    link_wait(wait, &n->waiting);
+}
+
+void name_wait_stop(struct name_wait *wait)
+{
+    if (wait->prev_next == NULL)
+        return;
+    *wait->prev_next = wait->next;
+    if (wait->next != NULL)
+        wait->next->prev_next = wait->prev_next;
+    wait->prev_next = NULL;
+}
+
+/* Those who wait again are told another time; any may stop another. */
+static void tell_waiting(struct name *n)
+{
+    struct name_wait *told = n->waiting;
+
+    n->waiting = NULL;
+    if (told != NULL)
+        told->prev_next = &told;
+    while (told != NULL) {
+        struct name_wait *wait = told;
+
+        name_wait_stop(wait);
+        wait->on_news(wait);
+    }
+}
+
+/* The log */
+
+static void log_outage(struct name *n, uint64_t now_ms)
+{
+    if (n->failing_since_ms != 0)
+        return;
+    n->failing_since_ms = now_ms;
+    if (n->names->log != NULL)
+        log_warning(n->names->log, "name_failed", LOG_STR("name", n->host),
+                    LOG_STR("reason", n->addresses.reason),
+                    LOG_UINT("addresses_kept", n->addresses.count));
+}
+
+static void log_recovery(struct name *n, uint64_t now_ms)
+{
+    if (n->failing_since_ms != 0 && n->names->log != NULL)
+        log_warning(n->names->log, "name_recovered", LOG_STR("name", n->host),
+                    LOG_UINT("seconds", (now_ms - n->failing_since_ms) / 1000));
+    n->failing_since_ms = 0;
+}
+
+/* The end of a round */
+
+static void stop_questions(struct name *n)
+{
+    ev_timer_stop(n->names->loop, &n->half);
+    for (size_t i = 0; i < FAMILIES; i++)
+        resolver_cancel(&n->families[i].call);
+    n->is_asking = false;
+}
+
+static void refresh_in(struct name *n, uint32_t ms)
+{
+    ev_timer_stop(n->names->loop, &n->refresh);
+    ev_timer_set(&n->refresh, ms / 1000.0, 0.0);
+    ev_timer_start(n->names->loop, &n->refresh);
+}
+
+/* Whoever is told may begin the next round, and may end the use of the name. */
+static void finish_round(struct name *n, const struct name_round *round)
+{
+    const uint64_t now_ms = clock_now_ms();
+    uint32_t next_ms;
+
+    stop_questions(n);
+    n->asked_at_ms = now_ms;
+    next_ms = name_addresses_take(&n->addresses, round, now_ms);
+    if (next_ms > 0)
+        refresh_in(n, next_ms);
+    if (round->verdict == NAME_RESOLVED)
+        log_recovery(n, now_ms);
+    else if (n->addresses.count > 0)
+        log_outage(n, now_ms);
+    tell_waiting(n);
+}
+
+static void fail_round(struct name *n, enum name_verdict verdict, const char *reason)
+{
+    const struct name_round round = {.verdict = verdict, .reason = reason};
+
+    finish_round(n, &round);
+}
+
+/* What the families that are there have brought. */
+static struct name_round gather(const struct name *n)
+{
+    struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
+
+    for (size_t i = 0; i < FAMILIES; i++) {
+        const struct family *f = &n->families[i];
+
+        round.keeps[i] = f->call != NULL || f->verdict == NAME_UNKNOWN;
+        if (!round.keeps[i] && f->ttl_s < round.ttl_s)
+            round.ttl_s = f->ttl_s;
+        for (size_t k = 0; k < f->count && round.count < NAME_ADDRESSES_MAX; k++)
+            round.addresses[round.count++] = f->addresses[k];
+    }
+    return round;
+}
+
+/* Candidates */
+
+static void ask_next_candidate(struct name *n);
+
+static void judge_candidate(struct name *n)
+{
+    const struct family *a = &n->families[0], *b = &n->families[1];
+    const struct family *failed = a->verdict == NAME_UNKNOWN ? a : b;
+
+    ev_timer_stop(n->names->loop, &n->half);
+    if (a->verdict == NAME_RESOLVED || b->verdict == NAME_RESOLVED) {
+        const struct name_round round = gather(n);
+
+        finish_round(n, &round);
+        return;
+    }
+    if (failed->verdict == NAME_UNKNOWN && !a->is_for_all && !b->is_for_all) {
+        n->doubt = failed->reason;
+        if (!failed->was_answered) { /* the next one would wait as long for nothing */
+            fail_round(n, NAME_UNKNOWN, n->doubt);
+            return;
+        }
+    }
+    ask_next_candidate(n);
+}
+
+static void collect(struct family *f, const struct dns_answer *answer)
+{
+    struct dns_cursor cursor = dns_walk(answer);
+    struct dns_record record;
+
+    while (f->count < NAME_ADDRESSES_MAX && dns_next(&cursor, &record)) {
+        struct endpoint *to = &f->addresses[f->count++];
+
+        *to = (struct endpoint){.is_ipv6 = record.address_len == 16};
+        memcpy(to->bytes, record.address, record.address_len);
+    }
+}
+
+static void note(struct family *f, const struct resolver_answer *answer)
+{
+    f->was_answered = answer->outcome == RESOLVER_ANSWERED || answer->outcome == RESOLVER_REFUSED;
+    f->reason = answer->reason;
+    f->ttl_s = UINT32_MAX;
+    f->verdict = NAME_UNKNOWN;
+    if (answer->outcome != RESOLVER_ANSWERED)
+        return;
+    f->verdict = answer->dns.verdict == DNS_RECORDS ? NAME_RESOLVED : NAME_ABSENT;
+    f->is_for_all = answer->dns.verdict == DNS_NO_NAME;
+    if (answer->dns.has_ttl)
+        f->ttl_s = answer->dns.ttl_s;
+    collect(f, &answer->dns);
+}
+
+static void on_family(void *arg, const struct resolver_answer *answer)
+{
+    struct family *f = arg;
+    struct name *n = f->name;
+
+    f->call = NULL;
+    note(f, answer);
+    if (n->families[0].call == NULL && n->families[1].call == NULL) {
+        judge_candidate(n);
+    } else if (f->verdict == NAME_RESOLVED) {
+        ev_timer_set(&n->half, OTHER_FAMILY_MS / 1000.0, 0.0);
+        ev_timer_start(n->names->loop, &n->half);
+    }
+}
+
+/* One family has been there for a while: whoever waits need not wait for the other. */
+static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct name *n = w->data;
+    const struct name_round round = gather(n);
+
+    (void)loop;
+    (void)revents;
+    name_addresses_take(&n->addresses, &round, clock_now_ms());
+    tell_waiting(n);
+}
+
+static void ask_families(struct name *n, const char *host)
+{
+    const uint64_t deadline_at_ms =
+        clock_now_ms() + ROUND_MS + 1000 * (uint64_t)n->names->conf.server_count;
+
+    for (size_t i = 0; i < FAMILIES; i++) {
+        struct family *f = &n->families[i];
+
+        *f = (struct family){.name = n};
+        f->call =
+            resolver_start(n->names->resolver, host, family_types[i], deadline_at_ms, on_family, f);
+    }
+}
+
+static void ask_next_candidate(struct name *n)
+{
+    char host[DNS_NAME_BYTES];
+
+    while (resolv_conf_candidate(&n->names->conf, n->host, n->candidate++, host)) {
+        if (host[0] != '\0') {
+            ask_families(n, host);
+            return;
+        }
+    }
+    if (n->doubt != NULL)
+        fail_round(n, NAME_UNKNOWN, n->doubt);
+    else
+        fail_round(n, NAME_ABSENT, "there is no such name, or it has no address");
+}
+
+/* The beginning of a round */
+
+/* RFC 6761 section 6.3: never asked for. */
+static bool is_localhost(const char *host)
+{
+    struct span name = span_of(host);
+    const size_t len = strlen("localhost");
+
+    if (name.len > 0 && host[name.len - 1] == '.')
+        name.len--;
+    return name.len >= len && strncasecmp(name.ptr + name.len - len, "localhost", len) == 0 &&
+           (name.len == len || name.ptr[name.len - len - 1] == '.');
+}
+
+static size_t find_locally(const struct name *n, struct endpoint to[NAME_ADDRESSES_MAX])
+{
+    const size_t count = hosts_find(buf_span(&n->names->hosts), n->host, to, NAME_ADDRESSES_MAX);
+
+    if (count > 0 || !is_localhost(n->host))
+        return count;
+    endpoint_parse_address(SPAN("::1"), &to[0]);
+    endpoint_parse_address(SPAN("127.0.0.1"), &to[1]);
+    return 2;
+}
+
+static void begin_round(struct name *n)
+{
+    struct name_round round = {.verdict = NAME_RESOLVED};
+
+    stop_questions(n);
+    ev_timer_stop(n->names->loop, &n->refresh);
+    n->is_outdated = false;
+    n->candidate = 0;
+    n->doubt = NULL;
+    n->is_asking = true;
+    round.count = find_locally(n, round.addresses);
+    if (round.count > 0)
+        finish_round(n, &round);
+    else if (n->names->resolver == NULL)
+        fail_round(n, NAME_UNKNOWN, n->names->resolver_error.text);
+    else
+        ask_next_candidate(n);
+}
+
+/* Files */
+
+static void open_resolver(struct names *names)
+{
+    char *items[NAME_SERVERS_MAX];
+    struct string_list servers = {items, 0};
+
+    resolver_free(&names->resolver);
+    resolv_conf_read(&names->conf);
+    for (; servers.count < names->conf.server_count; servers.count++)
+        items[servers.count] = names->conf.servers[servers.count];
+    names->resolver = resolver_new(names->loop, &servers, &names->resolver_error);
+}
+
+static void read_hosts(struct names *names)
+{
+    buf_clear(&names->hosts);
+    name_file_read(HOSTS_PATH, &names->hosts);
+}
+
+/* All that is known comes from files that have changed. Rounds that are under way begin again. */
+static void ask_for_all(struct names *names)
+{
+    for (struct name *n = names->first; n != NULL; n = n->next) {
+        n->is_outdated = true;
+        refresh_in(n, 0);
+    }
+}
+
+static void stop_all_questions(struct names *names)
+{
+    for (struct name *n = names->first; n != NULL; n = n->next) {
+        for (size_t i = 0; i < FAMILIES; i++)
+            resolver_cancel(&n->families[i].call);
+    }
+}
+
+static void look_at_files(struct names *names, bool is_forced)
+{
+    const uint64_t now_ms = clock_coarse_ms();
+    bool has_new_hosts, has_new_servers;
+
+    if (!is_forced && now_ms - names->looked_at_ms < FILES_MS)
+        return;
+    names->looked_at_ms = now_ms;
+    has_new_hosts = name_file_has_changed(HOSTS_PATH, &names->hosts_state);
+    has_new_servers = name_file_has_changed(RESOLV_CONF_PATH, &names->conf_state);
+    if (has_new_hosts)
+        read_hosts(names);
+    if (has_new_servers) {
+        stop_all_questions(names);
+        open_resolver(names);
+    }
+    if (has_new_hosts || has_new_servers)
+        ask_for_all(names);
+}
+
+/* Names */
+
+static void on_refresh(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct name *n = w->data;
+
+    (void)loop;
+    (void)revents;
+    look_at_files(n->names, false);
+    begin_round(n);
+}
+
+void name_need(struct name *n)
+{
+    look_at_files(n->names, n->addresses.count == 0);
+    if (n->addresses.count == 0 && !n->is_asking)
+        begin_round(n);
+}
+
+void name_renew(struct name *n)
+{
+    look_at_files(n->names, true);
+    if (!n->is_asking && (n->is_outdated || clock_now_ms() - n->asked_at_ms >= RENEW_MS))
+        begin_round(n);
+}
+
+bool name_is_asking(const struct name *n)
+{
+    return n->is_asking;
+}
+
+const struct name_addresses *name_addresses(const struct name *n)
+{
+    return &n->addresses;
+}
+
+void name_avoid(struct name *n, const struct endpoint *address)
+{
+    name_addresses_avoid(&n->addresses, address, clock_now_ms());
+}
+
+void name_trust(struct name *n, const struct endpoint *address)
+{
+    name_addresses_trust(&n->addresses, address);
+}
+
+static struct name *name_new(struct names *names, const char *host)
+{
+    struct name *n = xcalloc(1, sizeof(*n));
+
+    n->names = names;
+    n->host = xstrdup(host);
+    ev_init(&n->refresh, on_refresh);
+    ev_init(&n->half, on_half);
+    n->refresh.data = n->half.data = n;
+    n->next = names->first;
+    names->first = n;
+    refresh_in(n, 0);
+    return n;
+}
+
+struct name *names_ref(struct names *names, const char *host)
+{
+    struct name *n = names->first;
+
+    while (n != NULL && strcasecmp(n->host, host) != 0)
+        n = n->next;
+    if (n == NULL)
+        n = name_new(names, host);
+    n->users++;
+    return n;
+}
+
+void names_unref(struct name **pname)
+{
+    struct name *n = *pname;
+    struct name **link;
+
+    if (n == NULL)
+        return;
+    *pname = NULL;
+    if (--n->users > 0)
+        return;
+    for (link = &n->names->first; *link != n;)
+        link = &(*link)->next;
+    *link = n->next;
+    stop_questions(n);
+    ev_timer_stop(n->names->loop, &n->refresh);
+    free(n->host);
+    free(n);
+}
+
+/* The whole */
+
+struct names *names_new(struct ev_loop *loop)
+{
+    struct names *names = xcalloc(1, sizeof(*names));
+
+    names->loop = loop;
+    buf_init(&names->hosts, NAME_FILE_BYTES_MAX);
+    look_at_files(names, true);
+    if (names->resolver == NULL && names->resolver_error.text[0] == '\0')
+        open_resolver(names); /* there is no file: this machine is asked */
+    return names;
+}
+
+void names_free(struct names **pnames)
+{
+    struct names *names = *pnames;
+
+    if (names == NULL)
+        return;
+    *pnames = NULL;
+    resolver_free(&names->resolver);
+    buf_deinit(&names->hosts);
+    free(names);
+}
+
+void names_set_log(struct names *names, struct log *log)
+{
+    names->log = log;
+}
+
+void names_reload(struct names *names)
+{
+    names->conf_state = names->hosts_state = (struct name_file_state){0};
+    look_at_files(names, true);
+    ask_for_all(names);
+}
