@@ -48,11 +48,16 @@ static struct span without_comment(struct span line, const char *marks)
 
 /* resolv.conf */
 
+/* With a port as well, which the C library does not know, but c-ares does. */
 static void add_server(struct resolv_conf *to, struct span address)
 {
+    char text[ENDPOINT_TEXT_BYTES] = "";
     struct endpoint server;
 
-    if (to->server_count < NAME_SERVERS_MAX && endpoint_parse_address(address, &server))
+    if (to->server_count == NAME_SERVERS_MAX || address.len == 0 || address.len >= sizeof(text))
+        return;
+    memcpy(text, address.ptr, address.len);
+    if (endpoint_parse(text, &server))
         endpoint_print(&server, to->servers[to->server_count++]);
 }
 
