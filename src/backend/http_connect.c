@@ -109,8 +109,8 @@ static void succeed(struct http_connecting *k)
     c->address = k->race.winner->at;
     fd = race_take(&k->race);
     http_connect_stop(c);
-    if (c->host->name != NULL)
-        c->name_generation = name_addresses(c->host->name)->generation - 1; /* not looked for yet */
+    if (c->name != NULL)
+        c->name_generation = c->name->generation;
     if (c->host->is_tls) {
         http_tls_start(c, site, fd, tls_ms == 0 ? 1 : (uint32_t)tls_ms);
         return;
@@ -167,7 +167,7 @@ static void set_deadline(struct http_connecting *k, uint64_t ms)
     ev_timer_start(loop, &k->deadline);
 }
 
-/* The race is lost, and the addresses are not of just now. */
+/* The race is lost: there may be other addresses by now, or soon. */
 static void renew(struct http_connecting *k)
 {
     const uint64_t left = left_ms(k);
@@ -181,7 +181,7 @@ static void renew(struct http_connecting *k)
 
 static void look(struct http_connecting *k)
 {
-    if (is_over(k) && k->race.winner == NULL && k->race.count > 0 && k->site->host->name != NULL &&
+    if (race_is_lost(&k->race) && k->race.count > 0 && k->site->host->name != NULL &&
         !k->has_renewed)
         renew(k);
     if (!is_over(k))

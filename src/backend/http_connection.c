@@ -13,6 +13,7 @@ struct http_connection *http_connection_new(struct http_site *site)
     struct http_connection *c = xmalloc(sizeof(*c));
 
     *c = (struct http_connection){.http = site->http, .host = site->host, .tls_fd = -1};
+    c->name = c->host->name == NULL ? NULL : name_addresses(c->host->name);
     ev_io_set(&c->io, -1, EV_READ);
     buf_init(&c->in, HTTP1_HEAD_BYTES_MAX + HTTP_RECEIVE_BYTES);
     return c;
@@ -46,17 +47,10 @@ void http_connection_free(struct http_connection *c)
     free(c);
 }
 
-bool http_connection_is_too_old(struct http_connection *c)
+bool http_connection_has_moved(struct http_connection *c)
 {
-    const struct name_addresses *current;
-
-    if (c->host->name == NULL)
-        return false;
-    current = name_addresses(c->host->name);
-    if (c->name_generation == current->generation)
-        return false;
-    if (!name_addresses_has(current, &c->address))
+    if (!name_addresses_has(c->name, &c->address))
         return true;
-    c->name_generation = current->generation;
+    c->name_generation = c->name->generation;
     return false;
 }

@@ -3,6 +3,8 @@
 #ifndef PODOP_BACKEND_HTTP_CONNECTION_H
 #define PODOP_BACKEND_HTTP_CONNECTION_H
 
+#include "name_addresses.h"
+
 #include "podop/buf.h"
 #include "podop/endpoint.h"
 #include "podop/http1_parse.h"
@@ -38,7 +40,8 @@ struct http_connection {
     uint64_t kept_since_ms;                /* of clock_coarse_ms(): libev's hour may be set */
     struct http_connecting *connecting;    /* while it is made; then NULL */
     struct endpoint address;               /* where it leads to, of a host with a name */
-    unsigned name_generation;              /* of the host's name, when the address was last its */
+    const struct name_addresses *name; /* of the host; NULL: it has an address, or a unix socket */
+    unsigned name_generation;          /* when the address was last one of them */
     ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;    /* of TLS; NULL: io.fd is ours alone */
@@ -59,8 +62,15 @@ struct http_connection *http_connection_new(struct http_site *site);
 void http_connection_free(struct http_connection *c); /* not one that is kept, nor in use */
 
 void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
+/* The host's name stands for other addresses than when it was asked last: is this one of them? */
+bool http_connection_has_moved(struct http_connection *c);
+
 /* The host's name stands for other addresses by now: it is not to be used again. */
-bool http_connection_is_too_old(struct http_connection *c);
+static inline bool http_connection_is_too_old(struct http_connection *c)
+{
+    return c->name != NULL && c->name->generation != c->name_generation &&
+           http_connection_has_moved(c);
+}
 
 /* http_wire.c: bytes over it, without waiting */
 

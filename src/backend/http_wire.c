@@ -18,6 +18,8 @@ static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, con
         return HTTP_MOVED_END;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return HTTP_MOVED_NONE;
+    if (errno == ETIMEDOUT) /* the host is gone, and with it the other end of all of them */
+        http_kept_close_all(c->host);
     snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(errno));
     return HTTP_MOVED_ERROR;
 }

@@ -40,6 +40,17 @@ static socklen_t fill(union socket_address *to, const struct endpoint *at)
     return sizeof(to->in);
 }
 
+bool race_meets_itself(int fd)
+{
+    union socket_address here, there;
+    socklen_t here_len = sizeof(here), there_len = sizeof(there);
+
+    if (getsockname(fd, &here.sa, &here_len) == -1 || getpeername(fd, &there.sa, &there_len) == -1)
+        return false;
+    return here.sa.sa_family != AF_UNIX && here_len == there_len &&
+           memcmp(&here, &there, here_len) == 0;
+}
+
 /* Runners */
 
 static int fail(struct race_runner *r, int error)
@@ -80,7 +91,7 @@ static int connect_runner(struct race_runner *r)
     ev_io_set(&r->io, fd, EV_WRITE);
     set_options(r, fd);
     if (connect(fd, &to.sa, len) == 0)
-        return 0;
+        return race_meets_itself(fd) ? fail(r, ECONNREFUSED) : 0;
     if (errno != EINPROGRESS && errno != EINTR)
         return fail(r, errno);
     r->race->live++;
@@ -145,6 +156,8 @@ static void on_connect(struct ev_loop *loop, ev_io *w, int revents)
     race->live--;
     if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
         error = errno;
+    if (error == 0 && race_meets_itself(w->fd))
+        error = ECONNREFUSED;
     if (error == 0) {
         win(r);
     } else {

@@ -62,6 +62,10 @@ static inline bool race_is_lost(const struct race *race)
     return race->winner == NULL && race->live == 0 && race->started == race->count;
 }
 
+/* Both ends of the connection are the same: what the kernel makes of a port of this machine that
+ * nobody listens on, when it takes that very port for our end. */
+bool race_meets_itself(int fd);
+
 int race_take(struct race *race);  /* the winner's descriptor; the caller closes it */
 void race_stop(struct race *race); /* closes the descriptors of all others */
 

@@ -180,8 +180,6 @@ static void give_up(struct resolver_call *call)
 
     if (call->useless_reason != NULL)
         call->answer = (struct resolver_answer){RESOLVER_REFUSED, call->useless_reason, {0}};
-    else if (call->was_silent)
-        call->answer = (struct resolver_answer){RESOLVER_TIMED_OUT, "no name server answers", {0}};
     else
         call->answer = (struct resolver_answer){RESOLVER_FAILED,
                                                 is_one ? "the name server cannot be reached"
@@ -252,42 +250,6 @@ static void on_result(void *arg, const struct dns_result *result)
 
 /* Questions */
 
-static void ask_next(struct resolver_call *call)
-{
-    struct resolver *r = call->resolver;
-    struct question *q = xmalloc(sizeof(*q));
-
-    *q = (struct question){r, &r->servers[call->order[call->asked]], call, call->asked};
-    call->questions[call->asked++] = q;
-    call->outstanding++;
-    call->patience.repeat = PATIENCE_MS / 1000.0;
-    ev_timer_again(r->loop, &call->patience);
-    dns_channel_ask(q->server->channel, call->name, call->type, on_result, q); /* may end it */
-}
-
-/* The server that was asked last is of no help. Those before it have had their time. */
-static void go_on(struct resolver_call *call)
-{
-    ev_timer_stop(call->resolver->loop, &call->patience);
-    if (call->asked < call->resolver->server_count)
-        ask_next(call);
-    else if (call->outstanding == 0 || call->useless_reason != NULL)
-        give_up(call);
-}
-
-static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct resolver_call *call = w->data;
-    struct question *q = call->questions[call->asked - 1];
-
-    (void)loop;
-    (void)revents;
-    if (q != NULL)
-        q->server->avoided_until_ms = clock_coarse_ms() + AVOID_MS;
-    call->was_silent = true;
-    go_on(call);
-}
-
 /* As they are listed, but for those that are avoided. */
 static void put_in_order(struct resolver_call *call)
 {
@@ -301,6 +263,54 @@ static void put_in_order(struct resolver_call *call)
                 call->order[count++] = (unsigned char)i;
         }
     }
+}
+
+static void ask_next(struct resolver_call *call)
+{
+    struct resolver *r = call->resolver;
+    struct question *q = xmalloc(sizeof(*q));
+
+    *q = (struct question){r, &r->servers[call->order[call->asked]], call, call->asked};
+    call->questions[call->asked++] = q;
+    call->outstanding++;
+    call->patience.repeat = PATIENCE_MS / 1000.0;
+    ev_timer_again(r->loop, &call->patience);
+    dns_channel_ask(q->server->channel, call->name, call->type, on_result, q); /* may end it */
+}
+
+/* All tries of c-ares are over, of which later versions make more in less time: the deadline alone
+ * ends the wait for a server that is silent. */
+static void ask_again(struct resolver_call *call)
+{
+    call->asked = 0;
+    call->was_silent = false;
+    put_in_order(call);
+    ask_next(call);
+}
+
+/* The server that was asked last is of no help. Those before it have had their time. */
+static void go_on(struct resolver_call *call)
+{
+    ev_timer_stop(call->resolver->loop, &call->patience);
+    if (call->asked < call->resolver->server_count)
+        ask_next(call);
+    else if (call->useless_reason != NULL || (call->outstanding == 0 && !call->was_silent))
+        give_up(call);
+    else if (call->outstanding == 0)
+        ask_again(call);
+}
+
+static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct resolver_call *call = w->data;
+    struct question *q = call->questions[call->asked - 1];
+
+    (void)loop;
+    (void)revents;
+    if (q != NULL)
+        q->server->avoided_until_ms = clock_coarse_ms() + AVOID_MS;
+    call->was_silent = true;
+    go_on(call);
 }
 
 static void send_now(struct resolver_call *call)

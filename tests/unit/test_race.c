@@ -128,6 +128,7 @@ static void test_one_that_listens(void **state)
     assert_int_equal(
         getsockopt(race.winner->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &len), 0);
     assert_int_equal(timeout_ms, USER_TIMEOUT_MS);
+    assert_false(race_meets_itself(race.winner->io.fd));
     assert_won_by(&at);
     close(fd);
 }
@@ -279,12 +280,34 @@ static void test_stop(void **state)
     close(fd);
 }
 
+static void test_meets_itself(void **state)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET};
+    socklen_t len = sizeof(sa);
+    const int self = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int pair[2];
+
+    (void)state;
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(self, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(getsockname(self, (struct sockaddr *)&sa, &len), 0);
+    assert_false(race_meets_itself(self)); /* nobody */
+    assert_int_equal(connect(self, (struct sockaddr *)&sa, len), 0);
+    assert_true(race_meets_itself(self));
+    close(self);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_false(race_meets_itself(pair[0]));
+    close(pair[0]);
+    close(pair[1]);
+}
+
 #define WITH_LOOP(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_meets_itself),
         WITH_LOOP(test_one_that_listens),
         WITH_LOOP(test_refused_ones_are_passed_at_once),
         WITH_LOOP(test_silent_ones_hold_up_nobody),
