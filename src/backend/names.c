@@ -1,11 +1,11 @@
 /* names.c - rounds of questions, one after the other for each name.
  *
- * A round looks into the hosts file, and where that has nothing asks DNS for A and AAAA side by
- * side, of each name that the search domains make of this one until one has addresses. What it
+ * A round looks into the hosts file, and where that has nothing asks DNS (name_asking.c). What it
  * brings goes into name_addresses.c; the next round begins when the time to live is over, while the
  * old addresses are still in use. So a name server that fails is noticed by nobody but the log. */
 #include "names.h"
 
+#include "name_asking.h"
 #include "name_files.h"
 
 #include "podop/clock.h"
@@ -18,11 +18,8 @@
 #include <strings.h>
 
 enum {
-    OTHER_FAMILY_MS = 50, /* one family has addresses: the other is waited for (RFC 8305, 3) */
-    ROUND_MS = 5000,      /* for one name, and a second more for each server */
-    FILES_MS = 1000,      /* how often the files are looked at, at most */
-    RENEW_MS = 1000,      /* between rounds that nothing but failures ask for */
-    FAMILIES = 2,
+    FILES_MS = 1000, /* how often the files are looked at, at most */
+    RENEW_MS = 1000, /* between rounds that nothing but failures ask for */
 };
 
 struct names {
@@ -37,19 +34,6 @@ struct names {
     uint64_t looked_at_ms;
 };
 
-/* A or AAAA of one name, in one round. */
-struct family {
-    struct name *name;
-    struct resolver_call *call; /* NULL: answered */
-    enum name_verdict verdict;
-    bool is_for_all; /* NXDOMAIN speaks of the name, whatever the type */
-    bool was_answered;
-    const char *reason;
-    uint32_t ttl_s;
-    size_t count;
-    struct endpoint addresses[NAME_ADDRESSES_MAX];
-};
-
 struct name {
     struct names *names;
     struct name *next;
@@ -58,17 +42,12 @@ struct name {
     struct name_addresses addresses;
     struct name_wait *waiting;
     ev_timer refresh; /* the next round */
-    ev_timer half;    /* of a round: one family is there */
+    struct name_asking asking;
     bool is_asking;
-    bool is_outdated;     /* the files have changed since the last round */
-    uint64_t asked_at_ms; /* the end of the last round */
-    size_t candidate;
-    struct family families[FAMILIES]; /* A, AAAA */
-    const char *doubt;                /* why a candidate of this round could not be told; or NULL */
-    uint64_t failing_since_ms;        /* the log was told; 0: it was not */
+    bool is_outdated;          /* the files have changed since the last round */
+    uint64_t asked_at_ms;      /* the end of the last round */
+    uint64_t failing_since_ms; /* the log was told; 0: it was not */
 };
-
-static const enum dns_type family_types[FAMILIES] = {DNS_A, DNS_AAAA};
 
 /* Waiting */
 
@@ -137,9 +116,7 @@ static void log_recovery(struct name *n, uint64_t now_ms)
 
 static void stop_questions(struct name *n)
 {
-    ev_timer_stop(n->names->loop, &n->half);
-    for (size_t i = 0; i < FAMILIES; i++)
-        resolver_cancel(&n->families[i].call);
+    name_asking_stop(&n->asking);
     n->is_asking = false;
 }
 
@@ -175,132 +152,16 @@ static void fail_round(struct name *n, enum name_verdict verdict, const char *re
     finish_round(n, &round);
 }
 
-/* What the families that are there have brought. */
-static struct name_round gather(const struct name *n)
+static void on_round(struct name_asking *asking, const struct name_round *round, bool is_all)
 {
-    struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
+    struct name *n = CONTAINER_OF(asking, struct name, asking);
 
-    for (size_t i = 0; i < FAMILIES; i++) {
-        const struct family *f = &n->families[i];
-
-        round.keeps[i] = f->call != NULL || f->verdict == NAME_UNKNOWN;
-        if (!round.keeps[i] && f->ttl_s < round.ttl_s)
-            round.ttl_s = f->ttl_s;
-        for (size_t k = 0; k < f->count && round.count < NAME_ADDRESSES_MAX; k++)
-            round.addresses[round.count++] = f->addresses[k];
-    }
-    return round;
-}
-
-/* Candidates */
-
-static void ask_next_candidate(struct name *n);
-
-static void judge_candidate(struct name *n)
-{
-    const struct family *a = &n->families[0], *b = &n->families[1];
-    const struct family *failed = a->verdict == NAME_UNKNOWN ? a : b;
-
-    ev_timer_stop(n->names->loop, &n->half);
-    if (a->verdict == NAME_RESOLVED || b->verdict == NAME_RESOLVED) {
-        const struct name_round round = gather(n);
-
-        finish_round(n, &round);
+    if (is_all) {
+        finish_round(n, round);
         return;
     }
-    if (failed->verdict == NAME_UNKNOWN && !a->is_for_all && !b->is_for_all) {
-        n->doubt = failed->reason;
-        if (!failed->was_answered) { /* the next one would wait as long for nothing */
-            fail_round(n, NAME_UNKNOWN, n->doubt);
-            return;
-        }
-    }
-    ask_next_candidate(n);
-}
-
-static void collect(struct family *f, const struct dns_answer *answer)
-{
-    struct dns_cursor cursor = dns_walk(answer);
-    struct dns_record record;
-
-    while (f->count < NAME_ADDRESSES_MAX && dns_next(&cursor, &record)) {
-        struct endpoint *to = &f->addresses[f->count++];
-
-        *to = (struct endpoint){.is_ipv6 = record.address_len == 16};
-        memcpy(to->bytes, record.address, record.address_len);
-    }
-}
-
-static void note(struct family *f, const struct resolver_answer *answer)
-{
-    f->was_answered = answer->outcome == RESOLVER_ANSWERED || answer->outcome == RESOLVER_REFUSED;
-    f->reason = answer->reason;
-    f->ttl_s = UINT32_MAX;
-    f->verdict = NAME_UNKNOWN;
-    if (answer->outcome != RESOLVER_ANSWERED)
-        return;
-    f->verdict = answer->dns.verdict == DNS_RECORDS ? NAME_RESOLVED : NAME_ABSENT;
-    f->is_for_all = answer->dns.verdict == DNS_NO_NAME;
-    if (answer->dns.has_ttl)
-        f->ttl_s = answer->dns.ttl_s;
-    collect(f, &answer->dns);
-}
-
-static void on_family(void *arg, const struct resolver_answer *answer)
-{
-    struct family *f = arg;
-    struct name *n = f->name;
-
-    f->call = NULL;
-    note(f, answer);
-    if (n->families[0].call == NULL && n->families[1].call == NULL) {
-        judge_candidate(n);
-    } else if (f->verdict == NAME_RESOLVED) {
-        ev_timer_set(&n->half, OTHER_FAMILY_MS / 1000.0, 0.0);
-        ev_timer_start(n->names->loop, &n->half);
-    }
-}
-
-/* One family has been there for a while: whoever waits need not wait for the other. */
-static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    struct name *n = w->data;
-    const struct name_round round = gather(n);
-
-    (void)loop;
-    (void)revents;
-    name_addresses_take(&n->addresses, &round, clock_now_ms());
+    name_addresses_take(&n->addresses, round, clock_now_ms());
     tell_waiting(n);
-}
-
-static void ask_families(struct name *n, const char *host)
-{
-    const uint64_t deadline_at_ms =
-        clock_now_ms() + ROUND_MS + 1000 * (uint64_t)n->names->conf.server_count;
-
-    for (size_t i = 0; i < FAMILIES; i++) {
-        struct family *f = &n->families[i];
-
-        *f = (struct family){.name = n};
-        f->call =
-            resolver_start(n->names->resolver, host, family_types[i], deadline_at_ms, on_family, f);
-    }
-}
-
-static void ask_next_candidate(struct name *n)
-{
-    char host[DNS_NAME_BYTES];
-
-    while (resolv_conf_candidate(&n->names->conf, n->host, n->candidate++, host)) {
-        if (host[0] != '\0') {
-            ask_families(n, host);
-            return;
-        }
-    }
-    if (n->doubt != NULL)
-        fail_round(n, NAME_UNKNOWN, n->doubt);
-    else
-        fail_round(n, NAME_ABSENT, "there is no such name, or it has no address");
 }
 
 /* The beginning of a round */
@@ -335,8 +196,6 @@ static void begin_round(struct name *n)
     stop_questions(n);
     ev_timer_stop(n->names->loop, &n->refresh);
     n->is_outdated = false;
-    n->candidate = 0;
-    n->doubt = NULL;
     n->is_asking = true;
     round.count = find_locally(n, round.addresses);
     if (round.count > 0)
@@ -344,7 +203,7 @@ static void begin_round(struct name *n)
     else if (n->names->resolver == NULL)
         fail_round(n, NAME_UNKNOWN, n->names->resolver_error.text);
     else
-        ask_next_candidate(n);
+        name_asking_start(&n->asking, n->names->resolver, &n->names->conf, n->addresses.count > 0);
 }
 
 /* Files */
@@ -378,10 +237,8 @@ static void ask_for_all(struct names *names)
 
 static void stop_all_questions(struct names *names)
 {
-    for (struct name *n = names->first; n != NULL; n = n->next) {
-        for (size_t i = 0; i < FAMILIES; i++)
-            resolver_cancel(&n->families[i].call);
-    }
+    for (struct name *n = names->first; n != NULL; n = n->next)
+        name_asking_stop(&n->asking);
 }
 
 static void look_at_files(struct names *names, bool is_forced)
@@ -457,8 +314,8 @@ static struct name *name_new(struct names *names, const char *host)
     n->names = names;
     n->host = xstrdup(host);
     ev_init(&n->refresh, on_refresh);
-    ev_init(&n->half, on_half);
-    n->refresh.data = n->half.data = n;
+    n->refresh.data = n;
+    name_asking_init(&n->asking, names->loop, n->host, on_round);
     n->next = names->first;
     names->first = n;
     refresh_in(n, 0);

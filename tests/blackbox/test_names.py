@@ -464,6 +464,23 @@ class Dns(NamesCase):
         self.check_reason(client.ask("whole", "k"), "TEMP", "whole")
         self.assertEqual(self.asked("service.x.a.test"), 1)
 
+    def test_search_domain_that_fails(self):
+        """Another host of that name is better than none, but not than the one that was asked so far."""
+        self.use(self.server, options="search a.test b.test\n")
+        self.zone["service.a.test"] = nameserver.SERVFAIL
+        self.zone["service.b.test"] = [ADDRESSES[1]]
+        client = self.start(host="service")
+        self.check_payload(client.ask("t", "k"), "OK k")
+        self.assertEqual(len(self.backends[1].requests), 1)
+        self.zone["service.a.test"] = [ADDRESSES[0]]
+        harness.wait_until(lambda: client.ask("t", "k") and self.backends[0].requests, "the nearer one is asked")
+        self.zone["service.a.test"] = nameserver.SERVFAIL
+        self.daemon.wait_log("event=name_failed name=service ")
+        self.backends[1].forget()
+        self.backends[0].drop()
+        self.check_payload(client.ask("t", "k"), "OK k")
+        self.assertEqual(self.backends[1].requests, [])
+
     def test_other_name_server(self):
         """The file has another one: no reload is needed."""
         self.zone["service.test"] = nameserver.SERVFAIL

@@ -243,6 +243,37 @@ static void test_unix_sockets(void **state)
     assert_int_equal(race.runners[1].error, ENAMETOOLONG);
 }
 
+/* Nobody takes the connections that wait: one more is refused, and not waited for. */
+static void test_full_unix_socket(void **state)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    char path[] = "/tmp/podop-race-XXXXXX", text[300];
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int waiting[2];
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/s", path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+        waiting[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(waiting[i], (struct sockaddr *)&sa, sizeof(sa)) == -1)
+            assert_int_equal(errno, EAGAIN);
+    }
+    race_add_unix(&race, sa.sun_path);
+    run_to_the_end(LEFT_MS);
+    assert_null(race.winner);
+    assert_true(race_was_refused(&race));
+    race_print(&race, text, sizeof(text));
+    assert_non_null(strstr(text, "Resource temporarily unavailable"));
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        close(waiting[i]);
+    close(fd);
+    unlink(sa.sun_path);
+    rmdir(path);
+}
+
 static void test_no_socket(void **state)
 {
     const struct endpoint at = refusing_at(1);
@@ -314,6 +345,7 @@ int main(void)
         WITH_LOOP(test_lost),
         WITH_LOOP(test_added_later),
         WITH_LOOP(test_unix_sockets),
+        WITH_LOOP(test_full_unix_socket),
         WITH_LOOP(test_no_socket),
         WITH_LOOP(test_stop),
     };
