@@ -2,6 +2,8 @@
 #include "http_connection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +11,8 @@
 /* One record of TLS: of more, OpenSSL does not tell how much had left when it fails, and a server
  * that hung up early would look like one that was never asked. */
 enum { TLS_SEND_BYTES_MAX = 16384 };
+
+enum { ALWAYS_FITS_BYTES = 32768 }; /* into what a server's kernel has for it */
 
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
 {
@@ -35,6 +39,16 @@ static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, si
     return HTTP_MOVED_ERROR;
 }
 
+/* A peer that has no room for the rest of a request acknowledges each of the kernel's probes, which
+ * TCP_USER_TIMEOUT takes for nothing (Linux 6.1). So what may not fit into the buffers of a server
+ * that does not read just now has the time that its call has. */
+static void allow_pauses(const struct http_connection *c)
+{
+    const unsigned none = 0;
+
+    setsockopt(c->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
+}
+
 enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t max, size_t *n)
 {
     ssize_t got;
@@ -56,6 +70,8 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
     ssize_t got;
 
     *n = 0;
+    if (c->sent == 0 && bytes.len > ALWAYS_FITS_BYTES)
+        allow_pauses(c);
     if (c->easy != NULL) {
         const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
         CURLcode code = curl_easy_send(c->easy, bytes.ptr, max, n);

@@ -5,6 +5,7 @@
 
 #include "fake_backend.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
 #include <sys/resource.h>
@@ -601,6 +602,92 @@ static void test_http_large_write(void **state)
     assert_true(backend.last.len > body.len);
     assert_memory_equal(backend.last.ptr + backend.last.len - body.len, body.ptr, body.len);
     buf_deinit(&body);
+}
+
+/* A server that takes nothing for a while, and then all. */
+struct slow_server {
+    int listener, fd;
+    ev_timer wake;
+    ev_io io;
+};
+
+static void on_slow_read(struct ev_loop *l, ev_io *w, int revents)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    char bytes[65536];
+    ssize_t n = recv(w->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    (void)revents;
+    if (n > 0 && bytes[n - 1] == '!')
+        assert_int_equal(send(w->fd, answer, strlen(answer), 0), strlen(answer));
+    else if (n == 0)
+        ev_io_stop(l, w);
+}
+
+static void on_slow_wake(struct ev_loop *l, ev_timer *w, int revents)
+{
+    struct slow_server *s = w->data;
+
+    (void)revents;
+    s->fd = accept(s->listener, NULL, NULL);
+    assert_int_not_equal(s->fd, -1);
+    ev_io_init(&s->io, on_slow_read, s->fd, EV_READ);
+    ev_io_start(l, &s->io);
+}
+
+static void slow_server_open(struct slow_server *s, double after_s, char base[64])
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET};
+    socklen_t len = sizeof(sa);
+    const int bytes = 4096;
+
+    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(s->listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    assert_int_equal(bind(s->listener, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(listen(s->listener, 1), 0);
+    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&sa, &len), 0);
+    snprintf(base, 64, "http://127.0.0.1:%u", ntohs(sa.sin_port));
+    ev_timer_init(&s->wake, on_slow_wake, after_s, 0.0);
+    s->wake.data = s;
+    ev_timer_start(loop, &s->wake);
+}
+
+/* Longer than its connect_timeout: a peer that has no room for more is not gone. */
+static void test_http_large_write_to_a_slow_server(void **state)
+{
+    enum { BODY_BYTES = 1 << 20, CONNECT_TIMEOUT_MS = 200 };
+    struct caller c = {0};
+    struct slow_server slow;
+    struct http_site_config config = {.connect_timeout_ms = CONNECT_TIMEOUT_MS};
+    struct error err = {0};
+    struct http_site *to;
+    struct buf body;
+    char base[64];
+
+    (void)state;
+    slow_server_open(&slow, 2.0, base); /* the kernel tells after its second probe, at 0.6 s */
+    config.base = base;
+    to = http_site_open(http, &config, &err);
+    buf_init(&body, SIZE_MAX);
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.ptr, 'x', BODY_BYTES);
+    body.ptr[BODY_BYTES - 1] = '!';
+    body.len = BODY_BYTES;
+    start_request(&c, to,
+                  &(struct http_request){.method = "POST",
+                                         .target = "/",
+                                         .body = buf_span(&body),
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS});
+    WAIT_UNTIL(c.answers > 0);
+    assert_outcome(&c, HTTP_ANSWERED);
+    assert_int_equal(c.status, 200);
+    buf_deinit(&body);
+    ev_io_stop(loop, &slow.io);
+    ev_timer_stop(loop, &slow.wake);
+    close(slow.fd);
+    close(slow.listener);
+    http_site_close(&to);
 }
 
 /* A server that wants no more of it has said so before it hung up. */
@@ -1532,6 +1619,7 @@ int main(void)
         WITH_BACKEND(test_http_unasked_bytes),
         WITH_BACKEND(test_http_unasked_bytes_while_idle),
         WITH_BACKEND(test_http_large_write),
+        WITH_BACKEND(test_http_large_write_to_a_slow_server),
         WITH_BACKEND(test_http_write_is_never_sent_again),
         WITH_BACKEND(test_http_write_refused_early),
         WITH_BACKEND(test_http_write_answered_early),
