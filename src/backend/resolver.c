@@ -24,7 +24,8 @@
 #include <stdlib.h>
 
 enum {
-    PATIENCE_MS = 1000,   /* with a server, until the next one is asked as well */
+    PATIENCE_MS = 1000,   /* with a server, until the next one is asked as well; less where */
+    PATIENCE_MIN_MS = 50, /* the time that is left has to do for all of them */
     AVOID_MS = 30 * 1000, /* a server that was silent is asked last for so long */
     RESOLVER_SERVERS_MAX = 16,
     ABANDONED_MAX = 3500, /* that nobody waits for; with more of them, the next ones wait */
@@ -59,6 +60,7 @@ struct resolver_call {
     enum dns_type type;
     resolver_done_fn *done;
     void *arg;
+    uint64_t deadline_at_ms;
     ev_timer deadline;
     ev_timer patience; /* with the server that was asked last */
     ev_prepare ready;  /* never started, only fed: the answer is there */
@@ -155,9 +157,19 @@ static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
     call_free(call);
 }
 
+static void avoid(struct question *q)
+{
+    q->server->avoided_until_ms = clock_coarse_ms() + AVOID_MS;
+}
+
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct resolver_call *call = w->data;
+
+    for (unsigned i = 0; i < call->asked; i++) {
+        if (call->questions[i] != NULL)
+            avoid(call->questions[i]);
+    }
 
     call->answer = (struct resolver_answer){
         .outcome = RESOLVER_TIMED_OUT,
@@ -265,6 +277,17 @@ static void put_in_order(struct resolver_call *call)
     }
 }
 
+static uint32_t patience_ms(const struct resolver_call *call)
+{
+    const uint64_t now_ms = clock_now_ms();
+    const uint64_t left_ms = call->deadline_at_ms > now_ms ? call->deadline_at_ms - now_ms : 0;
+    const uint64_t share_ms = left_ms / (call->resolver->server_count - call->asked + 1);
+
+    if (share_ms >= PATIENCE_MS)
+        return PATIENCE_MS;
+    return share_ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : (uint32_t)share_ms;
+}
+
 static void ask_next(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
@@ -273,7 +296,7 @@ static void ask_next(struct resolver_call *call)
     *q = (struct question){r, &r->servers[call->order[call->asked]], call, call->asked};
     call->questions[call->asked++] = q;
     call->outstanding++;
-    call->patience.repeat = PATIENCE_MS / 1000.0;
+    call->patience.repeat = patience_ms(call) / 1000.0;
     ev_timer_again(r->loop, &call->patience);
     dns_channel_ask(q->server->channel, call->name, call->type, on_result, q); /* may end it */
 }
@@ -308,7 +331,7 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     if (q != NULL)
-        q->server->avoided_until_ms = clock_coarse_ms() + AVOID_MS;
+        avoid(q);
     call->was_silent = true;
     go_on(call);
 }
@@ -344,6 +367,7 @@ struct resolver_call *resolver_start(struct resolver *r, const char *name, enum 
     uint64_t left_ms = deadline_at_ms > now_ms ? deadline_at_ms - now_ms : 0;
 
     *call = (struct resolver_call){.resolver = r, .type = type, .done = done, .arg = arg};
+    call->deadline_at_ms = deadline_at_ms;
     memcpy(call->name, name, name_bytes);
     ev_prepare_init(&call->ready, on_ready);
     ev_init(&call->patience, on_patience);

@@ -387,6 +387,18 @@ static void test_resolver_silent_server(void **state)
     assert_int_equal(second.questions, 2);
 }
 
+/* Less time than a server gets otherwise: it is shared out. */
+static void test_resolver_silent_server_and_little_time(void **state)
+{
+    struct wait w = {0};
+
+    (void)state;
+    server.is_silent = true;
+    start(&w, "a.example", 900);
+    run_until_done(1);
+    assert_int_equal(w.outcome, RESOLVER_ANSWERED);
+}
+
 /* It was asked first, and the other meanwhile: its answer counts all the same. */
 static void test_resolver_late_answer(void **state)
 {
@@ -532,6 +544,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolver_servers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_useless_answers, setup_two, teardown_two),
         cmocka_unit_test_setup_teardown(test_resolver_silent_server, setup_two, teardown_two),
+        cmocka_unit_test_setup_teardown(test_resolver_silent_server_and_little_time, setup_two,
+                                        teardown_two),
         cmocka_unit_test_setup_teardown(test_resolver_late_answer, setup_two, teardown_two),
         cmocka_unit_test_setup_teardown(test_resolver_nobody_knows, setup_two, teardown_two),
         cmocka_unit_test_setup_teardown(test_resolver_unreachable_server, setup_two, teardown_two),
