@@ -12,8 +12,7 @@
  * for, they are counted apart. */
 #include "podop/resolver.h"
 
-#include "dns_channel.h"
-#include "name_files.h"
+#include "name_servers.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -26,20 +25,12 @@
 enum {
     PATIENCE_MS = 1000,   /* with a server, until the next one is asked as well; less where */
     PATIENCE_MIN_MS = 50, /* the time that is left has to do for all of them */
-    AVOID_MS = 30 * 1000, /* a server that was silent is asked last for so long */
-    RESOLVER_SERVERS_MAX = 16,
     ABANDONED_MAX = 3500, /* that nobody waits for; with more of them, the next ones wait */
-};
-
-struct server {
-    struct dns_channel *channel;
-    uint64_t avoided_until_ms;
 };
 
 struct resolver {
     struct ev_loop *loop;
-    struct server servers[RESOLVER_SERVERS_MAX];
-    unsigned server_count;
+    struct name_servers servers;
     ev_prepare kick; /* never started, only fed: the next may go */
     unsigned in_flight, abandoned;
     struct resolver_call *waiting, **waiting_last; /* oldest first */
@@ -48,7 +39,7 @@ struct resolver {
 /* One server is asked. */
 struct question {
     struct resolver *resolver;
-    struct server *server;
+    struct name_server *server;
     struct resolver_call *call; /* NULL: nobody waits for it any more */
     unsigned turn;              /* of the call's */
 };
@@ -64,8 +55,8 @@ struct resolver_call {
     ev_timer deadline;
     ev_timer patience; /* with the server that was asked last */
     ev_prepare ready;  /* never started, only fed: the answer is there */
-    unsigned char order[RESOLVER_SERVERS_MAX];
-    struct question *questions[RESOLVER_SERVERS_MAX]; /* NULL: answered */
+    unsigned char order[NAME_SERVERS_LIMIT];
+    struct question *questions[NAME_SERVERS_LIMIT]; /* NULL: answered */
     unsigned asked, outstanding;
     bool was_silent;            /* some server */
     const char *useless_reason; /* of the last useless answer; NULL: there was none */
@@ -157,18 +148,13 @@ static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
     call_free(call);
 }
 
-static void avoid(struct question *q)
-{
-    q->server->avoided_until_ms = clock_coarse_ms() + AVOID_MS;
-}
-
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct resolver_call *call = w->data;
 
     for (unsigned i = 0; i < call->asked; i++) {
         if (call->questions[i] != NULL)
-            avoid(call->questions[i]);
+            name_server_avoid(call->questions[i]->server, clock_coarse_ms());
     }
 
     call->answer = (struct resolver_answer){
@@ -188,7 +174,7 @@ static void conclude(struct resolver_call *call)
 /* No server has said anything useful. */
 static void give_up(struct resolver_call *call)
 {
-    const bool is_one = call->resolver->server_count == 1;
+    const bool is_one = call->resolver->servers.count == 1;
 
     if (call->useless_reason != NULL)
         call->answer = (struct resolver_answer){RESOLVER_REFUSED, call->useless_reason, {0}};
@@ -220,12 +206,13 @@ static bool take(struct resolver_call *call, const struct dns_result *result)
     return true;
 }
 
-static bool note(struct resolver_call *call, struct server *server, const struct dns_result *result)
+static bool note(struct resolver_call *call, struct name_server *server,
+                 const struct dns_result *result)
 {
-    const bool is_away =
-        result->kind == DNS_RESULT_SILENT || result->kind == DNS_RESULT_UNREACHABLE;
-
-    server->avoided_until_ms = is_away ? clock_coarse_ms() + AVOID_MS : 0;
+    if (result->kind == DNS_RESULT_SILENT || result->kind == DNS_RESULT_UNREACHABLE)
+        name_server_avoid(server, clock_coarse_ms());
+    else
+        name_server_trust(server);
     switch (result->kind) {
     case DNS_RESULT_MESSAGE:
     case DNS_RESULT_NO_NAME: return take(call, result);
@@ -262,26 +249,11 @@ static void on_result(void *arg, const struct dns_result *result)
 
 /* Questions */
 
-/* As they are listed, but for those that are avoided. */
-static void put_in_order(struct resolver_call *call)
-{
-    const struct resolver *r = call->resolver;
-    const uint64_t now_ms = clock_coarse_ms();
-    unsigned count = 0;
-
-    for (int is_avoided = 0; is_avoided <= 1; is_avoided++) {
-        for (unsigned i = 0; i < r->server_count; i++) {
-            if ((r->servers[i].avoided_until_ms > now_ms) == (is_avoided == 1))
-                call->order[count++] = (unsigned char)i;
-        }
-    }
-}
-
 static uint32_t patience_ms(const struct resolver_call *call)
 {
     const uint64_t now_ms = clock_now_ms();
     const uint64_t left_ms = call->deadline_at_ms > now_ms ? call->deadline_at_ms - now_ms : 0;
-    const uint64_t share_ms = left_ms / (call->resolver->server_count - call->asked + 1);
+    const uint64_t share_ms = left_ms / (call->resolver->servers.count - call->asked + 1);
 
     if (share_ms >= PATIENCE_MS)
         return PATIENCE_MS;
@@ -293,7 +265,7 @@ static void ask_next(struct resolver_call *call)
     struct resolver *r = call->resolver;
     struct question *q = xmalloc(sizeof(*q));
 
-    *q = (struct question){r, &r->servers[call->order[call->asked]], call, call->asked};
+    *q = (struct question){r, &r->servers.list[call->order[call->asked]], call, call->asked};
     call->questions[call->asked++] = q;
     call->outstanding++;
     call->patience.repeat = patience_ms(call) / 1000.0;
@@ -307,7 +279,7 @@ static void ask_again(struct resolver_call *call)
 {
     call->asked = 0;
     call->was_silent = false;
-    put_in_order(call);
+    name_servers_in_order(&call->resolver->servers, clock_coarse_ms(), call->order);
     ask_next(call);
 }
 
@@ -315,7 +287,7 @@ static void ask_again(struct resolver_call *call)
 static void go_on(struct resolver_call *call)
 {
     ev_timer_stop(call->resolver->loop, &call->patience);
-    if (call->asked < call->resolver->server_count)
+    if (call->asked < call->resolver->servers.count)
         ask_next(call);
     else if (call->useless_reason != NULL || (call->outstanding == 0 && !call->was_silent))
         give_up(call);
@@ -331,7 +303,7 @@ static void on_patience(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     if (q != NULL)
-        avoid(q);
+        name_server_avoid(q->server, clock_coarse_ms());
     call->was_silent = true;
     go_on(call);
 }
@@ -340,7 +312,7 @@ static void send_now(struct resolver_call *call)
 {
     call->is_in_flight = true;
     call->resolver->in_flight++;
-    put_in_order(call);
+    name_servers_in_order(&call->resolver->servers, clock_coarse_ms(), call->order);
     ask_next(call);
 }
 
@@ -395,39 +367,6 @@ void resolver_cancel(struct resolver_call **pcall)
 
 /* The whole */
 
-static int add_server(struct resolver *r, const char *text, struct error *err)
-{
-    struct endpoint at;
-
-    if (!endpoint_parse(text, &at))
-        return error_set(err, ERR_CONFIG, "'%s' is no name server's address", text);
-    if (r->server_count == RESOLVER_SERVERS_MAX)
-        return error_set(err, ERR_CONFIG, "more than %d name servers", RESOLVER_SERVERS_MAX);
-    r->servers[r->server_count].channel = dns_channel_open(r->loop, &at, err);
-    if (r->servers[r->server_count].channel == NULL)
-        return -1;
-    r->server_count++;
-    return 0;
-}
-
-static int add_servers(struct resolver *r, const struct string_list *servers, struct error *err)
-{
-    struct resolv_conf conf;
-
-    for (size_t i = 0; i < servers->count; i++) {
-        if (add_server(r, servers->items[i], err) == -1)
-            return -1;
-    }
-    if (servers->count > 0)
-        return 0;
-    resolv_conf_read(&conf);
-    for (size_t i = 0; i < conf.server_count; i++) {
-        if (add_server(r, conf.servers[i], err) == -1)
-            return -1;
-    }
-    return 0;
-}
-
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err)
 {
@@ -437,7 +376,7 @@ struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *se
     r->waiting_last = &r->waiting;
     ev_init(&r->kick, on_kick);
     r->kick.data = r;
-    if (add_servers(r, servers, err) == -1)
+    if (name_servers_open(&r->servers, loop, servers, err) == -1)
         resolver_free(&r);
     return r;
 }
@@ -449,8 +388,7 @@ void resolver_free(struct resolver **presolver)
     if (r == NULL)
         return;
     *presolver = NULL;
-    for (unsigned i = 0; i < r->server_count; i++)
-        dns_channel_close(&r->servers[i].channel);
+    name_servers_close(&r->servers);
     ev_clear_pending(r->loop, &r->kick);
     free(r);
 }
