@@ -21,20 +21,18 @@ struct endpoint {
     uint16_t port;                   /* 0: none was given */
 };
 
-/* false: text is none. Whether there is such an interface is not asked. */
+/* Returns false if text is not an endpoint. A scope need not name an interface that exists. */
 bool endpoint_parse(const char *text, struct endpoint *endpoint);
-/* An address alone, without brackets and port. */
+/* Reads an address alone, without brackets and port. */
 bool endpoint_parse_address(struct span text, struct endpoint *endpoint);
 
-/* The same address and scope, whatever the ports. */
+/* Compares address and scope, but not the ports. */
 bool endpoint_is_same_address(const struct endpoint *a, const struct endpoint *b);
 
-/* The number of the interface that the scope names, now; 0: there is no scope, or no such
- * interface.
- */
+/* Returns the number of the scope's interface, or 0 without a scope or such an interface. */
 uint32_t endpoint_scope_id(const struct endpoint *endpoint);
 
-/* As endpoint_parse() reads it, with the port unless it is 0. Returns text. */
+/* Writes what endpoint_parse() reads, without a port if that is 0. Returns text. */
 const char *endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_BYTES]);
 
 #endif

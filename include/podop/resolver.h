@@ -23,8 +23,8 @@ const char *resolver_version(void);
 
 enum resolver_outcome {
     RESOLVER_ANSWERED, /* dns has a verdict, and it is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* no server answered the question, and at least one said something else:
-                        * SERVFAIL, REFUSED, a referral, nonsense */
+    RESOLVER_REFUSED,  /* no server gave a useful answer, and at least one gave another:
+                        * SERVFAIL, REFUSED, a referral, garbage */
     RESOLVER_FAILED,   /* no server could be reached */
     RESOLVER_TIMED_OUT,
 };

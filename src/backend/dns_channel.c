@@ -1,8 +1,8 @@
-/* dns_channel.c - one c-ares channel a name server, driven by libev.
+/* dns_channel.c - one c-ares channel for each name server, driven by libev.
  *
- * c-ares is given one server and told to judge no answer (ARES_FLAG_NOCHECKRESP): it knows fewer
- * useless answers than podop does, and at the end only says that all servers have failed. It
- * prints, sends, repeats and matches; which server is asked next is decided in resolver.c.
+ * Each channel has one server and does not judge its answers (ARES_FLAG_NOCHECKRESP). c-ares knows
+ * fewer kinds of useless answers than podop, and at the end only reports that all servers failed.
+ * It encodes, sends, repeats and matches; resolver.c decides which server is asked next.
  *
  * EDNS is left alone: c-ares 1.18 switches it off and on for the whole channel when a server does
  * not like it. What does not fit into 512 bytes comes over TCP. */
@@ -106,8 +106,8 @@ static void on_socket(void *arg, ares_socket_t fd, int wants_read, int wants_wri
     ev_io_start(c->loop, &s->io);
 }
 
-/* Sockets to a server with a scope, of which c-ares 1.18 knows nothing. It takes all of these
- * functions from us, or none. */
+/* Sockets for a server with a scope, which c-ares 1.18 does not support. c-ares takes either all of
+ * these functions or none. */
 
 static ares_socket_t scoped_socket(int family, int type, int protocol, void *arg)
 {
@@ -223,7 +223,7 @@ static int init_channel(struct dns_channel *c, struct error *err)
                 ARES_OPT_SOCK_STATE_CB | ARES_OPT_RESOLVCONF;
     int status;
 
-#ifdef ARES_OPT_QUERY_CACHE /* c-ares 1.23 and later: none, for whoever asks has one */
+#ifdef ARES_OPT_QUERY_CACHE /* c-ares 1.23 and later: off, because the callers cache */
     which |= ARES_OPT_QUERY_CACHE;
 #endif
     status = ares_init_options(&c->channel, &options, which);

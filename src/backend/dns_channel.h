@@ -11,11 +11,11 @@ struct ev_loop;
 struct dns_channel;
 
 enum dns_result_kind {
-    DNS_RESULT_MESSAGE,     /* some answer to the question, whatever it is worth */
-    DNS_RESULT_NO_NAME,     /* there is never such a name (.onion, RFC 7686); nobody was asked */
-    DNS_RESULT_UNREACHABLE, /* the network says that nobody is there */
-    DNS_RESULT_SILENT,      /* all tries are over */
-    DNS_RESULT_FAILED,      /* c-ares itself cannot ask; reason says why */
+    DNS_RESULT_MESSAGE,     /* an answer to the question, useful or not */
+    DNS_RESULT_NO_NAME,     /* a name that cannot exist (.onion, RFC 7686); no server was asked */
+    DNS_RESULT_UNREACHABLE, /* the network reports that nothing listens there */
+    DNS_RESULT_SILENT,      /* no answer to any try */
+    DNS_RESULT_FAILED,      /* c-ares cannot ask; see reason */
 };
 
 struct dns_result {
@@ -26,14 +26,14 @@ struct dns_result {
 
 typedef void dns_channel_fn(void *arg, const struct dns_result *result);
 
-/* NULL with the reason in err. */
+/* Returns NULL with the reason in err. */
 struct dns_channel *dns_channel_open(struct ev_loop *loop, const struct endpoint *server,
                                      struct error *err);
-/* Questions that are under way are answered first, with DNS_RESULT_FAILED. */
+/* Ends the questions in progress with DNS_RESULT_FAILED. */
 void dns_channel_close(struct dns_channel **channel);
 
-/* done runs once, maybe before this returns; it may ask other channels, but not close this one. A
- * question cannot be taken back. */
+/* Asks for records of the name. done is called once, possibly before this returns; it must not
+ * close the channel. A question cannot be cancelled. */
 void dns_channel_ask(struct dns_channel *channel, const char *name, enum dns_type type,
                      dns_channel_fn *done, void *arg);
 

@@ -1,8 +1,8 @@
-/* http_connect.c - connections are made: the name's addresses are asked for, and raced for; what
- * wins is the connection's, or libcurl's for TLS. connect_timeout is for all of it.
+/* http_connect.c - makes connections: resolves the name, races its addresses, and hands the socket
+ * of the winner to the connection, or to libcurl for TLS. connect_timeout covers all of that.
  *
- * Where no address could be reached, the name may stand for others by now: it is asked for once
- * more, and what is new takes part in the race. */
+ * If no address can be reached, the name may have moved. It is resolved once more, and new
+ * addresses join the race. */
 #include "http_private.h"
 #include "race.h"
 
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RENEW_PATIENCE_MS = 500 }; /* with DNS, where the race is lost already */
+enum { RENEW_PATIENCE_MS = 500 }; /* how long a lost race waits for DNS */
 
 struct http_connecting {
     struct http_connection *c;
@@ -64,7 +64,7 @@ static void explain(const struct http_connecting *k, char *text, size_t size)
                      : name_addresses(name)->reason);
 }
 
-/* Those that did not answer, or not well, are tried after the others next time. */
+/* Has addresses that failed or were slow tried last next time. */
 static void remember(const struct http_connecting *k)
 {
     struct name *name = k->site->host->name;
@@ -72,7 +72,7 @@ static void remember(const struct http_connecting *k)
     if (name == NULL || race_had_no_socket(&k->race))
         return;
     for (size_t i = 0; i < k->race.started; i++) {
-        const struct race_runner *r = &k->race.runners[i];
+        const struct race_attempt *r = &k->race.attempts[i];
 
         if (r == k->race.winner)
             name_trust(name, &r->at);
@@ -92,7 +92,7 @@ static void fail(struct http_connecting *k)
     else if (race_was_refused(&k->race))
         how = HTTP_CONNECT_REFUSED;
     if (how == HTTP_CONNECT_NO_SOCKET)
-        snprintf(c->reason, sizeof(c->reason), "%s", strerror(k->race.runners[0].error));
+        snprintf(c->reason, sizeof(c->reason), "%s", strerror(k->race.attempts[0].error));
     remember(k);
     http_connect_stop(c);
     c->connected(c, how);
@@ -142,7 +142,7 @@ static void add_addresses(struct http_connecting *k)
     }
 }
 
-/* Whatever the name comes to stand for takes part. */
+/* Adds all known addresses to the race, and waits for more while the name is being resolved. */
 static void run(struct http_connecting *k)
 {
     struct name *name = k->site->host->name;
@@ -167,7 +167,7 @@ static void set_deadline(struct http_connecting *k, uint64_t ms)
     ev_timer_start(loop, &k->deadline);
 }
 
-/* The race is lost: there may be other addresses by now, or soon. */
+/* Resolves the name again, because no known address works. */
 static void renew(struct http_connecting *k)
 {
     const uint64_t left = left_ms(k);

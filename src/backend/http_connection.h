@@ -23,12 +23,12 @@ struct http_site;
 
 enum http_connect_end {
     HTTP_CONNECTED,
-    HTTP_CONNECT_FAILED,    /* c->reason says why, here and in the next two */
-    HTTP_CONNECT_REFUSED,   /* somebody said no: it costs nothing to ask again */
-    HTTP_CONNECT_NO_SOCKET, /* and it is no fault of the server */
+    HTTP_CONNECT_FAILED,    /* see c->reason, as for the next two */
+    HTTP_CONNECT_REFUSED,   /* the peer refused it: trying again is cheap */
+    HTTP_CONNECT_NO_SOCKET, /* a local failure, not the server's */
 };
 
-/* What became of c. From the loop. */
+/* Reports the result, from the loop. */
 typedef void http_connected_fn(struct http_connection *c, enum http_connect_end how);
 
 struct http_connection {
@@ -39,13 +39,13 @@ struct http_connection {
     struct http_connection *older, *newer; /* of those that are kept */
     uint64_t kept_since_ms;                /* of clock_coarse_ms(): libev's hour may be set */
     struct http_connecting *connecting;    /* while it is made; then NULL */
-    struct endpoint address;               /* where it leads to, of a host with a name */
-    const struct name_addresses *name; /* of the host; NULL: it has an address, or a unix socket */
-    unsigned name_generation;          /* when the address was last one of them */
+    struct endpoint address;               /* the peer, if the host has a name */
+    const struct name_addresses *name;     /* of the host; NULL: it has no name */
+    unsigned name_generation;              /* at the last check that they have address */
     ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
     CURL *easy;    /* of TLS; NULL: io.fd is ours alone */
-    int tls_fd;    /* connected, and to be libcurl's; -1: it has it */
+    int tls_fd;    /* not handed to libcurl yet; -1: none */
     struct http1 answer;
     struct buf in;         /* of the answer: what is no whole line yet */
     size_t sent;           /* of the request */
@@ -62,10 +62,10 @@ struct http_connection *http_connection_new(struct http_site *site);
 void http_connection_free(struct http_connection *c); /* not one that is kept, nor in use */
 
 void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
-/* The host's name stands for other addresses than when it was asked last: is this one of them? */
+/* Checks whether the address is still one of the name's. Notes the generation if it is. */
 bool http_connection_has_moved(struct http_connection *c);
 
-/* The host's name stands for other addresses by now: it is not to be used again. */
+/* Whether the connection must not be used again, because the host's name has moved. */
 static inline bool http_connection_is_too_old(struct http_connection *c)
 {
     return c->name != NULL && c->name->generation != c->name_generation &&

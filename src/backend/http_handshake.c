@@ -1,11 +1,11 @@
-/* http_handshake.c - TLS on a connected socket, made by libcurl (CURLOPT_CONNECT_ONLY). One multi
+/* http_handshake.c - TLS on a connected socket, by libcurl (CURLOPT_CONNECT_ONLY). One multi
  * handle, driven by libev: libcurl says which sockets and which timer to watch, and is called back
  * from the loop, never from inside of its own callbacks.
  *
- * libcurl never resolves a name and connects nothing: it is given the socket
- * (CURLOPT_OPENSOCKETFUNCTION), told that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
- * made to believe that this leads to some address (CURLOPT_CONNECT_TO). The name of the URL is left
- * for SNI and the certificate.
+ * libcurl does not resolve names and does not connect. It gets the socket from
+ * CURLOPT_OPENSOCKETFUNCTION, is told that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
+ * gets an arbitrary address to connect to (CURLOPT_CONNECT_TO). SNI and the verification of the
+ * certificate use the name in the URL.
  *
  * The handle stays in the multi handle: it holds the keys. It is attached to its connection by the
  * first curl_easy_recv(), and what has a handle is nothing that libcurl closes for being idle. */

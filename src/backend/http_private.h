@@ -26,8 +26,8 @@ struct http_host {
     char *unix_socket; /* NULL: over TCP */
     uint64_t tls_hash; /* what tells TLS settings apart */
     bool is_tls;
-    struct name *name;       /* NULL: unix_socket, or address */
-    struct endpoint address; /* the port counts for a name as well */
+    struct name *name;       /* NULL: unix_socket or address is used */
+    struct endpoint address; /* its port also applies to name */
     unsigned sites;
     struct http_lane calls;
     struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
@@ -46,7 +46,7 @@ struct http {
     ev_timer idle; /* runs while connections are kept: those that were for too long are closed */
     struct names *names;
     CURLM *multi;                /* of TLS */
-    struct curl_slist *anywhere; /* where libcurl believes that its connections lead to */
+    struct curl_slist *anywhere; /* CURLOPT_CONNECT_TO: an arbitrary address */
     ev_timer timer;              /* libcurl's own */
     ev_prepare kick;             /* never started, only fed: libcurl wants to be called at once */
     char received[HTTP_RECEIVE_BYTES];
@@ -63,22 +63,23 @@ struct http_site {
     struct http_site *next, **prev_next; /* of all */
 };
 
-/* http_connect.c: connections are made */
+/* http_connect.c: makes connections */
 
-/* c gets its descriptor, and c->connected tells what became of it, once, from the loop. */
+/* Begins to connect c. c->connected is called once, from the loop. */
 void http_connect_start(struct http_connection *c, const struct http_site *site);
-void http_connect_stop(struct http_connection *c); /* fine when nothing is under way */
+void http_connect_stop(struct http_connection *c); /* harmless when nothing is in progress */
 
-/* http_handshake.c: TLS on them is libcurl's */
+/* http_handshake.c: TLS by libcurl */
 
 void http_tls_open(struct http *http);
 void http_tls_close(struct http *http); /* none may be under way */
 /* libcurl's own limit must never close a connection that the pools allow. */
 void http_tls_allow(struct http *http);
-/* The connected descriptor is taken; c->connected tells what became of it, once, from the loop. */
+/* Takes the connected descriptor and begins the handshake. c->connected is called once, from the
+ * loop. */
 void http_tls_start(struct http_connection *c, const struct http_site *site, int fd,
                     uint32_t timeout_ms);
-/* Of what libcurl knows of c, nothing is left; the descriptor is closed. Fine without TLS. */
+/* Ends TLS and closes the descriptor. Harmless without TLS. */
 void http_tls_stop(struct http_connection *c);
 
 /* http_call.c */

@@ -12,7 +12,7 @@
  * that hung up early would look like one that was never asked. */
 enum { TLS_SEND_BYTES_MAX = 16384 };
 
-enum { ALWAYS_FITS_BYTES = 32768 }; /* into what a server's kernel has for it */
+enum { ALWAYS_FITS_BYTES = 32768 }; /* into the receive buffer of a server */
 
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
 {
@@ -22,7 +22,7 @@ static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, con
         return HTTP_MOVED_END;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return HTTP_MOVED_NONE;
-    if (errno == ETIMEDOUT) /* the host is gone, and with it the other end of all of them */
+    if (errno == ETIMEDOUT) /* the host is gone: its kept connections are dead, too */
         http_kept_close_all(c->host);
     snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(errno));
     return HTTP_MOVED_ERROR;
@@ -39,9 +39,8 @@ static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, si
     return HTTP_MOVED_ERROR;
 }
 
-/* A peer that has no room for the rest of a request acknowledges each of the kernel's probes, which
- * TCP_USER_TIMEOUT takes for nothing (Linux 6.1). So what may not fit into the buffers of a server
- * that does not read just now has the time that its call has. */
+/* Switches TCP_USER_TIMEOUT off for a request that may not fit into the server's buffers. It also
+ * ends connections whose peer has no room and acknowledges each probe (Linux 6.1). */
 static void allow_pauses(const struct http_connection *c)
 {
     const unsigned none = 0;

@@ -1,6 +1,6 @@
 #include "name_addresses.h"
 
-/* Where the address stands in the list, or its end. */
+/* Returns the index of the address, or count. */
 static size_t find(const struct name_addresses *a, const struct endpoint *address)
 {
     size_t i = 0;
@@ -60,7 +60,7 @@ uint32_t name_addresses_take(struct name_addresses *a, const struct name_round *
     return NAME_TTL_MIN_MS;
 }
 
-/* The next of that family from *at on; the end of the list: there is none. */
+/* Returns the next index from at on with that family and state, or count. */
 static size_t next_of(const struct name_addresses *a, size_t at, bool is_ipv6, bool is_avoided,
                       uint64_t now_ms)
 {

@@ -3,8 +3,8 @@
 #include "podop/clock.h"
 
 enum {
-    OTHER_FAMILY_MS = 50, /* one family has addresses: the other is waited for (RFC 8305, 3) */
-    ROUND_MS = 5000,      /* for one candidate, and a second more for each server */
+    OTHER_FAMILY_MS = 50, /* to wait for the second family (RFC 8305 section 3) */
+    ROUND_MS = 5000,      /* for one candidate, plus a second for each server */
 };
 
 static const enum dns_type family_types[NAME_FAMILIES] = {DNS_A, DNS_AAAA};
@@ -16,7 +16,7 @@ static void fail(struct name_asking *a, enum name_verdict verdict, const char *r
     a->on_round(a, &round, true);
 }
 
-/* What the families that are there have brought. */
+/* Collects the results of the families that have answered. */
 static struct name_round gather(const struct name_asking *a)
 {
     struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
@@ -50,9 +50,9 @@ static void judge_candidate(struct name_asking *a)
         return;
     }
     if (failed->verdict == NAME_UNKNOWN && !four->is_for_all && !six->is_for_all) {
-        a->doubt = failed->reason;
-        if (a->is_careful || !failed->was_answered) { /* the next one might wait as long */
-            fail(a, NAME_UNKNOWN, a->doubt);
+        a->unknown_reason = failed->reason;
+        if (a->is_careful || !failed->was_answered) { /* the next might time out as well */
+            fail(a, NAME_UNKNOWN, a->unknown_reason);
             return;
         }
     }
@@ -102,7 +102,7 @@ static void on_family(void *arg, const struct resolver_answer *answer)
     }
 }
 
-/* One family has been there for a while: whoever waits need not wait for the other. */
+/* Reports the first family when the second takes too long. */
 static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct name_asking *a = w->data;
@@ -136,8 +136,8 @@ static void ask_next_candidate(struct name_asking *a)
             return;
         }
     }
-    if (a->doubt != NULL)
-        fail(a, NAME_UNKNOWN, a->doubt);
+    if (a->unknown_reason != NULL)
+        fail(a, NAME_UNKNOWN, a->unknown_reason);
     else
         fail(a, NAME_ABSENT, "there is no such name, or it has no address");
 }
@@ -158,7 +158,7 @@ void name_asking_start(struct name_asking *a, struct resolver *resolver,
     a->conf = conf;
     a->is_careful = is_careful;
     a->candidate = 0;
-    a->doubt = NULL;
+    a->unknown_reason = NULL;
     ask_next_candidate(a);
 }
 

@@ -1,6 +1,6 @@
-/* name_asking.h - one round of questions to DNS for the addresses of a name: A and AAAA side by
- * side, of each name that the search domains make of it until one has addresses. Private to
- * src/backend. */
+/* name_asking.h - one round of questions to DNS for the addresses of a name. A and AAAA records are
+ * asked for at the same time, for each candidate of the search domains until one has addresses.
+ * Private to src/backend. */
 #ifndef PODOP_BACKEND_NAME_ASKING_H
 #define PODOP_BACKEND_NAME_ASKING_H
 
@@ -15,8 +15,8 @@ enum { NAME_FAMILIES = 2 }; /* IPv4, IPv6 */
 
 struct name_asking;
 
-/* What is known so far; is_all: and that is the end. Runs from the loop, or from the start. The
- * round is borrowed. */
+/* Reports what is known so far; with is_all, the end of the round. Called from the loop or from
+ * name_asking_start(). The round is borrowed. */
 typedef void name_asking_fn(struct name_asking *asking, const struct name_round *round,
                             bool is_all);
 
@@ -25,15 +25,15 @@ struct name_family {
     struct name_asking *asking;
     struct resolver_call *call; /* NULL: answered */
     enum name_verdict verdict;
-    bool is_for_all;   /* NXDOMAIN speaks of the name, whatever the type */
-    bool was_answered; /* by somebody, in whatever way */
+    bool is_for_all;   /* NXDOMAIN, which holds for all types */
+    bool was_answered; /* by a server, usefully or not */
     const char *reason;
     uint32_t ttl_s;
     size_t count;
     struct endpoint addresses[NAME_ADDRESSES_MAX];
 };
 
-/* Its owner's memory; all zero: nothing is asked. */
+/* The memory belongs to the owner. */
 struct name_asking {
     struct ev_loop *loop;
     struct resolver *resolver;
@@ -43,16 +43,16 @@ struct name_asking {
     bool is_careful;
     size_t candidate;
     struct name_family families[NAME_FAMILIES];
-    ev_timer half;     /* one family is there: the other is waited for */
-    const char *doubt; /* why a candidate could not be told; NULL: none was */
+    ev_timer half;              /* limits the wait for the second family */
+    const char *unknown_reason; /* of a candidate that could not be resolved; NULL: none */
 };
 
-/* What the pointers lead to must outlive the round. One that is careful takes the first candidate
- * that could not be told for the end: the next one may be quite another host. */
+/* resolver, conf and host must outlive the round. With is_careful, the round ends at the first
+ * candidate that cannot be resolved, because the next candidate may be a different host. */
 void name_asking_init(struct name_asking *asking, struct ev_loop *loop, const char *host,
                       name_asking_fn *on_round);
 void name_asking_start(struct name_asking *asking, struct resolver *resolver,
                        const struct resolv_conf *conf, bool is_careful);
-void name_asking_stop(struct name_asking *asking); /* fine when nothing is asked */
+void name_asking_stop(struct name_asking *asking); /* harmless when no round is in progress */
 
 #endif

@@ -22,7 +22,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* An empty word is the end of the line. */
+/* Returns an empty word at the end of the line. */
 static struct span take_word(struct span *line)
 {
     struct span word;
@@ -48,7 +48,7 @@ static struct span without_comment(struct span line, const char *marks)
 
 /* resolv.conf */
 
-/* With a port as well, which the C library does not know, but c-ares does. */
+/* Accepts a port, as c-ares does and the C library does not. */
 static void add_server(struct resolv_conf *to, struct span address)
 {
     char text[ENDPOINT_TEXT_BYTES] = "";

@@ -1,8 +1,8 @@
-/* names.c - rounds of questions, one after the other for each name.
+/* names.c - resolves each name again and again, in rounds.
  *
- * A round looks into the hosts file, and where that has nothing asks DNS (name_asking.c). What it
- * brings goes into name_addresses.c; the next round begins when the time to live is over, while the
- * old addresses are still in use. So a name server that fails is noticed by nobody but the log. */
+ * A round reads the hosts file, and asks DNS (name_asking.c) if the file does not have the name.
+ * The result goes into name_addresses.c. The next round begins when the time to live has passed,
+ * while the old addresses stay in use. So a failing name server delays no request. */
 #include "names.h"
 
 #include "name_asking.h"
@@ -18,15 +18,15 @@
 #include <strings.h>
 
 enum {
-    FILES_MS = 1000, /* how often the files are looked at, at most */
-    RENEW_MS = 1000, /* between rounds that nothing but failures ask for */
+    FILES_MS = 1000, /* between two looks at the files, at least */
+    RENEW_MS = 1000, /* between two rounds that failed connections ask for, at least */
 };
 
 struct names {
     struct ev_loop *loop;
     struct log *log; /* NULL: none */
     struct name *first;
-    struct resolver *resolver; /* NULL: there is none, resolver_error says why */
+    struct resolver *resolver; /* NULL: see resolver_error */
     struct error resolver_error;
     struct resolv_conf conf;
     struct name_file_state conf_state, hosts_state;
@@ -46,7 +46,7 @@ struct name {
     bool is_asking;
     bool is_outdated;          /* the files have changed since the last round */
     uint64_t asked_at_ms;      /* the end of the last round */
-    uint64_t failing_since_ms; /* the log was told; 0: it was not */
+    uint64_t failing_since_ms; /* 0: no outage has been logged */
 };
 
 /* Waiting */
@@ -75,7 +75,7 @@ void name_wait_stop(struct name_wait *wait)
     wait->prev_next = NULL;
 }
 
-/* Those who wait again are told another time; any may stop another. */
+/* Calls each waiter once. A callback may wait again, or stop another waiter. */
 static void tell_waiting(struct name *n)
 {
     struct name_wait *told = n->waiting;
@@ -127,7 +127,7 @@ static void refresh_in(struct name *n, uint32_t ms)
     ev_timer_start(n->names->loop, &n->refresh);
 }
 
-/* Whoever is told may begin the next round, and may end the use of the name. */
+/* Ends a round. A waiter may begin the next one or free the name, so this comes last. */
 static void finish_round(struct name *n, const struct name_round *round)
 {
     const uint64_t now_ms = clock_now_ms();
@@ -166,7 +166,7 @@ static void on_round(struct name_asking *asking, const struct name_round *round,
 
 /* The beginning of a round */
 
-/* RFC 6761 section 6.3: never asked for. */
+/* RFC 6761 section 6.3: such names are never asked for. */
 static bool is_localhost(const char *host)
 {
     struct span name = span_of(host);
@@ -226,7 +226,7 @@ static void read_hosts(struct names *names)
     name_file_read(HOSTS_PATH, &names->hosts);
 }
 
-/* All that is known comes from files that have changed. Rounds that are under way begin again. */
+/* Begins a new round for each name. Rounds in progress begin again. */
 static void ask_for_all(struct names *names)
 {
     for (struct name *n = names->first; n != NULL; n = n->next) {
@@ -363,7 +363,7 @@ struct names *names_new(struct ev_loop *loop)
     buf_init(&names->hosts, NAME_FILE_BYTES_MAX);
     look_at_files(names, true);
     if (names->resolver == NULL && names->resolver_error.text[0] == '\0')
-        open_resolver(names); /* there is no file: this machine is asked */
+        open_resolver(names); /* without a file, a server on this machine is asked */
     return names;
 }
 

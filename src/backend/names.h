@@ -1,6 +1,5 @@
-/* names.h - the addresses that the names of backends stand for: from the hosts file or by DNS, kept
- * for their time to live, and asked for again before anybody has to wait. Private to src/backend.
- */
+/* names.h - a cache of the addresses of backends' names, from the hosts file or DNS. Addresses are
+ * kept for their time to live and then refreshed in the background. Private to src/backend. */
 #ifndef PODOP_BACKEND_NAMES_H
 #define PODOP_BACKEND_NAMES_H
 
@@ -9,40 +8,40 @@
 #include "podop/log.h"
 
 struct ev_loop;
-struct names; /* all of one http */
-struct name;  /* one of them, for all hosts that have it */
+struct names; /* the cache; one for each http */
+struct name;  /* one name, shared by all hosts that have it */
 
 struct names *names_new(struct ev_loop *loop);
-void names_free(struct names **names); /* no name may be left */
-/* Tells of outages from now on; before, nobody is told. */
+void names_free(struct names **names); /* all names must have been unref'ed */
+/* Logs outages from now on. Without this, nothing is logged. */
 void names_set_log(struct names *names, struct log *log);
-/* Reads /etc/resolv.conf and /etc/hosts again, and asks for all names anew. */
+/* Reads /etc/resolv.conf and /etc/hosts again, and resolves all names again. */
 void names_reload(struct names *names);
 
-/* One more user of that name, which is asked for as soon as the loop runs. */
+/* Returns the name, which is resolved as soon as the loop runs. Each ref needs an unref. */
 struct name *names_ref(struct names *names, const char *host);
 void names_unref(struct name **name);
 
 const struct name_addresses *name_addresses(const struct name *name);
-/* The address did not answer in time, or not well: see name_addresses.h. It did answer. */
+/* Notes that a connection to the address failed or was slow; that it succeeded. */
 void name_avoid(struct name *name, const struct endpoint *address);
 void name_trust(struct name *name, const struct endpoint *address);
 
-/* Addresses are needed: begins to ask where none is known. They may be there when this returns. */
+/* Begins to resolve the name if no address is known. The result may be there on return. */
 void name_need(struct name *name);
-/* None of them is of use: asks anew, unless that was done within the last second. They may be there
- * when this returns. */
+/* Resolves the name again because no address works, but not twice within a second. The result may
+ * be there on return. */
 void name_renew(struct name *name);
-/* More may become known soon. */
+/* Whether a round is in progress. */
 bool name_is_asking(const struct name *name);
 
-/* Somebody who waits for it; the owner's memory. */
+/* One waiter. The memory belongs to the owner. */
 struct name_wait {
-    struct name_wait *next, **prev_next;     /* prev_next is NULL: it does not wait */
-    void (*on_news)(struct name_wait *wait); /* runs once, from the loop: there are addresses, or
-                                              * nothing is asked for any more */
+    struct name_wait *next, **prev_next;     /* prev_next is NULL while it does not wait */
+    void (*on_news)(struct name_wait *wait); /* called once, from the loop, when addresses are
+                                              * known or the round has ended */
 };
-void name_wait_start(struct name *name, struct name_wait *wait); /* while name_is_asking() */
+void name_wait_start(struct name *name, struct name_wait *wait); /* only while name_is_asking() */
 void name_wait_stop(struct name_wait *wait);                     /* fine when it does not wait */
 
 #endif

@@ -51,9 +51,9 @@ bool race_meets_itself(int fd)
            memcmp(&here, &there, here_len) == 0;
 }
 
-/* Runners */
+/* Attempts */
 
-static int fail(struct race_runner *r, int error)
+static int fail(struct race_attempt *r, int error)
 {
     r->error = error;
     if (r->io.fd != -1)
@@ -62,8 +62,8 @@ static int fail(struct race_runner *r, int error)
     return -1;
 }
 
-/* What is written and not acknowledged for so long tells that the peer is gone (RFC 5482). */
-static void set_options(const struct race_runner *r, int fd)
+/* TCP_USER_TIMEOUT ends a connection whose peer acknowledges nothing for so long (RFC 5482). */
+static void set_options(const struct race_attempt *r, int fd)
 {
     const unsigned user_timeout_ms = r->race->user_timeout_ms;
     const int on = 1;
@@ -74,8 +74,8 @@ static void set_options(const struct race_runner *r, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof(user_timeout_ms));
 }
 
-/* 0: connected. -1: failed, or under way. */
-static int connect_runner(struct race_runner *r)
+/* Returns 0 when it is connected at once, else -1: it has failed, or is in progress. */
+static int connect_attempt(struct race_attempt *r)
 {
     union socket_address to;
     const socklen_t len = r->unix_path != NULL ? fill_unix(&to, r->unix_path) : fill(&to, &r->at);
@@ -99,7 +99,7 @@ static int connect_runner(struct race_runner *r)
     return -1;
 }
 
-static void win(struct race_runner *r)
+static void win(struct race_attempt *r)
 {
     ev_timer_stop(r->race->loop, &r->race->delay);
     r->race->winner = r;
@@ -112,13 +112,13 @@ static bool has_next(const struct race *race)
 
 static void start_next(struct race *race)
 {
-    struct race_runner *r = &race->runners[race->started++];
+    struct race_attempt *r = &race->attempts[race->started++];
 
-    if (connect_runner(r) == 0)
+    if (connect_attempt(r) == 0)
         win(r);
 }
 
-/* The next one is started when there is none under way, or the last one has had its time. */
+/* Starts attempts until one is in progress or connected, and the delay for the next one. */
 static void start_until_one_is_under_way(struct race *race)
 {
     const size_t live_before = race->live;
@@ -139,14 +139,14 @@ static void on_delay(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     for (size_t i = 0; i < race->started; i++)
-        race->runners[i].is_slow |= ev_is_active(&race->runners[i].io);
+        race->attempts[i].is_slow |= ev_is_active(&race->attempts[i].io);
     start_until_one_is_under_way(race);
     race->on_event(race);
 }
 
 static void on_connect(struct ev_loop *loop, ev_io *w, int revents)
 {
-    struct race_runner *r = w->data;
+    struct race_attempt *r = w->data;
     struct race *race = r->race;
     int error = 0;
     socklen_t len = sizeof(error);
@@ -180,13 +180,13 @@ void race_init(struct race *race, struct ev_loop *loop, uint32_t user_timeout_ms
     race->delay.data = race;
 }
 
-static struct race_runner *add_runner(struct race *race)
+static struct race_attempt *add_attempt(struct race *race)
 {
-    struct race_runner *r;
+    struct race_attempt *r;
 
     if (race->count == RACE_ADDRESSES_MAX)
         return NULL;
-    r = &race->runners[race->count++];
+    r = &race->attempts[race->count++];
     r->race = race;
     ev_io_init(&r->io, on_connect, -1, EV_WRITE);
     r->io.data = r;
@@ -195,20 +195,20 @@ static struct race_runner *add_runner(struct race *race)
 
 void race_add(struct race *race, const struct endpoint *at)
 {
-    struct race_runner *r;
+    struct race_attempt *r;
 
     for (size_t i = 0; i < race->count; i++) {
-        if (endpoint_is_same_address(&race->runners[i].at, at))
+        if (endpoint_is_same_address(&race->attempts[i].at, at))
             return;
     }
-    r = add_runner(race);
+    r = add_attempt(race);
     if (r != NULL)
         r->at = *at;
 }
 
 void race_add_unix(struct race *race, const char *path)
 {
-    struct race_runner *r = add_runner(race);
+    struct race_attempt *r = add_attempt(race);
 
     if (r != NULL)
         r->unix_path = path;
@@ -246,7 +246,7 @@ void race_stop(struct race *race)
 {
     ev_timer_stop(race->loop, &race->delay);
     for (size_t i = 0; i < race->started; i++) {
-        struct race_runner *r = &race->runners[i];
+        struct race_attempt *r = &race->attempts[i];
 
         ev_io_stop(race->loop, &r->io);
         if (r->io.fd != -1)
@@ -255,7 +255,7 @@ void race_stop(struct race *race)
     }
 }
 
-/* What came of it */
+/* Results */
 
 void race_print(const struct race *race, char *text, size_t size)
 {
@@ -263,7 +263,7 @@ void race_print(const struct race *race, char *text, size_t size)
 
     text[0] = '\0';
     for (size_t i = 0; i < race->started; i++) {
-        const struct race_runner *r = &race->runners[i];
+        const struct race_attempt *r = &race->attempts[i];
         char at[ENDPOINT_TEXT_BYTES];
         const char *where = r->unix_path != NULL ? r->unix_path : endpoint_print(&r->at, at);
         const int len =
@@ -286,7 +286,7 @@ static bool is_refusal(int error)
 bool race_was_refused(const struct race *race)
 {
     for (size_t i = 0; i < race->started; i++) {
-        if (!race->runners[i].has_no_socket && is_refusal(race->runners[i].error))
+        if (!race->attempts[i].has_no_socket && is_refusal(race->attempts[i].error))
             return true;
     }
     return false;
@@ -297,7 +297,7 @@ bool race_had_no_socket(const struct race *race)
     bool had_none = false;
 
     for (size_t i = 0; i < race->started; i++) {
-        if (!race->runners[i].has_no_socket)
+        if (!race->attempts[i].has_no_socket)
             return false;
         had_none = true;
     }

@@ -1,5 +1,5 @@
 /* race.h - one connection to one of several addresses (RFC 8305 section 5): they are tried one
- * after the other, each a while after the one before or as soon as that has failed, and the first
+ * after the other, each a delay after the previous one or as soon as that has failed, and the first
  * that connects wins. Private to src/backend. */
 #ifndef PODOP_BACKEND_RACE_H
 #define PODOP_BACKEND_RACE_H
@@ -18,22 +18,22 @@ enum {
 };
 
 struct race;
-struct race_runner;
+struct race_attempt;
 
-/* Some attempt has ended: the race may be won, or lost. From the loop. */
+/* Called from the loop after an attempt has ended. The race may be won or lost. */
 typedef void race_event_fn(struct race *race);
 
-struct race_runner {
+struct race_attempt {
     struct race *race;
     struct endpoint at; /* or unix_path */
     const char *unix_path;
     ev_io io;           /* fd -1: not connecting */
     int error;          /* 0: none so far */
-    bool has_no_socket; /* error is podop's own trouble, and says nothing of the address */
-    bool is_slow;       /* the next one was started before it had answered */
+    bool has_no_socket; /* error is local, and says nothing about the address */
+    bool is_slow;       /* the next attempt began before this one had a result */
 };
 
-/* Its owner's memory, for one connection. */
+/* One connection to be made. The memory belongs to the owner. */
 struct race {
     struct ev_loop *loop;
     race_event_fn *on_event;
@@ -41,40 +41,41 @@ struct race {
     uint32_t delay_ms;
     ev_timer delay;
     size_t count, started, live;
-    struct race_runner *winner; /* NULL: not yet */
-    struct race_runner runners[RACE_ADDRESSES_MAX];
+    struct race_attempt *winner; /* NULL: not yet */
+    struct race_attempt attempts[RACE_ADDRESSES_MAX];
 };
 
 void race_init(struct race *race, struct ev_loop *loop, uint32_t user_timeout_ms,
                race_event_fn *on_event);
-/* The last to start, unless it takes part already or there is no room. */
+/* Appends an address, unless it is in the race already or the race is full. */
 void race_add(struct race *race, const struct endpoint *at);
 void race_add_unix(struct race *race, const char *path); /* path is borrowed */
 
-/* So that all start within the time that is left. */
+/* Returns the delay that lets all attempts start within the time that is left. */
 uint32_t race_delay_ms(size_t count, uint64_t left_ms);
 
-/* Starts who may start. The race may be won or lost when this returns; on_event is not called. */
+/* Starts the next attempt if none is in progress, else schedules it. Does not call on_event: look
+ * at winner and race_is_lost() afterwards. */
 void race_run(struct race *race, uint64_t left_ms);
-/* Everybody who takes part has failed. */
+/* All attempts have failed. True for an empty race. */
 static inline bool race_is_lost(const struct race *race)
 {
     return race->winner == NULL && race->live == 0 && race->started == race->count;
 }
 
-/* Both ends of the connection are the same: what the kernel makes of a port of this machine that
- * nobody listens on, when it takes that very port for our end. */
+/* Whether a socket is connected to itself. The kernel does that when it chooses, for a connection
+ * to a local port without a listener, that same port as the local one. */
 bool race_meets_itself(int fd);
 
-int race_take(struct race *race);  /* the winner's descriptor; the caller closes it */
-void race_stop(struct race *race); /* closes the descriptors of all others */
+int race_take(struct race *race);  /* returns the winner's descriptor, to be closed by the caller */
+void race_stop(struct race *race); /* closes all other descriptors */
 
-/* "connect to 192.0.2.1:80: Connection refused, to [2001:db8::1]:80: ...", of all that failed or
- * have not answered yet; what does not fit is left out. */
+/* Writes "connect to 192.0.2.1:80: Connection refused, to [2001:db8::1]:80: ...". An attempt that
+ * is still in progress counts as timed out. Attempts that do not fit are left out. */
 void race_print(const struct race *race, char *text, size_t size);
-/* Somebody said no: nobody listens, or it cannot take more just now. */
+/* Whether an attempt was refused: no listener, no such socket, or a full queue. */
 bool race_was_refused(const struct race *race);
-/* No socket could be had, and that is the only reason. */
+/* Whether all attempts failed because no socket could be created. */
 bool race_had_no_socket(const struct race *race);
 
 #endif

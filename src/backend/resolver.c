@@ -1,15 +1,15 @@
-/* resolver.c - questions to a list of name servers, one after the other until one answers usefully.
+/* resolver.c - asks a list of name servers in turn until one gives a useful answer.
  *
- * Each server is asked for about a second; then the next one is asked as well, and whichever says
- * something useful first is believed. A server that says something useless is passed over at once.
- * One that was silent or out of reach is asked last for a while.
+ * A server has about a second before the next one is asked as well. The first useful answer counts.
+ * After a useless answer the next server is asked at once. A server that was silent or unreachable
+ * is asked last for a while.
  *
- * Answers come from inside of c-ares' functions, which must not be freed there. So they are only
- * noted, and the loop delivers them right after.
+ * Answers come from within c-ares' functions, which must not be freed there. So they are only
+ * stored, and the loop delivers them right after.
  *
- * A question cannot be taken back from c-ares 1.18. One that nobody waits for any more stays there
- * until the server answers or all tries are over. So that such do not hold up those that are waited
- * for, they are counted apart. */
+ * c-ares 1.18 cannot cancel a question. An abandoned one stays in its channel until the server
+ * answers or all tries are over. Abandoned questions have a limit of their own, so that they do not
+ * delay the others. */
 #include "podop/resolver.h"
 
 #include "name_servers.h"
@@ -23,9 +23,9 @@
 #include <stdlib.h>
 
 enum {
-    PATIENCE_MS = 1000,   /* with a server, until the next one is asked as well; less where */
-    PATIENCE_MIN_MS = 50, /* the time that is left has to do for all of them */
-    ABANDONED_MAX = 3500, /* that nobody waits for; with more of them, the next ones wait */
+    PATIENCE_MS = 1000,   /* before the next server is asked as well; less where */
+    PATIENCE_MIN_MS = 50, /* the deadline is nearer than that for each server */
+    ABANDONED_MAX = 3500, /* with more abandoned questions, new calls wait */
 };
 
 struct resolver {
@@ -36,12 +36,12 @@ struct resolver {
     struct resolver_call *waiting, **waiting_last; /* oldest first */
 };
 
-/* One server is asked. */
+/* A question to one server. */
 struct question {
     struct resolver *resolver;
     struct name_server *server;
     struct resolver_call *call; /* NULL: nobody waits for it any more */
-    unsigned turn;              /* of the call's */
+    unsigned turn;              /* index in the call's questions */
 };
 
 struct resolver_call {
@@ -104,7 +104,7 @@ static void call_free(struct resolver_call *call)
     free(call);
 }
 
-/* What the servers have of it goes on for nobody. */
+/* Abandons the questions in progress. */
 static void leave_servers(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
@@ -125,7 +125,7 @@ static void leave_servers(struct resolver_call *call)
     kick(r);
 }
 
-/* Nothing leads to call any more but its owner. */
+/* Removes all references to the call but its owner's. */
 static void detach(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
@@ -171,7 +171,7 @@ static void conclude(struct resolver_call *call)
     ev_feed_event(call->resolver->loop, &call->ready, EV_CUSTOM);
 }
 
-/* No server has said anything useful. */
+/* Ends a call for which no server has a useful answer. */
 static void give_up(struct resolver_call *call)
 {
     const bool is_one = call->resolver->servers.count == 1;
@@ -188,7 +188,7 @@ static void give_up(struct resolver_call *call)
 
 /* Answers */
 
-/* Whether it is an answer to the question: then the call has it. */
+/* Returns true if the answer is useful; then the call keeps it. */
 static bool take(struct resolver_call *call, const struct dns_result *result)
 {
     struct dns_answer dns = {.verdict = DNS_NO_NAME};
@@ -242,7 +242,7 @@ static void on_result(void *arg, const struct dns_result *result)
     call->outstanding--;
     if (note(call, q->server, result))
         conclude(call);
-    else if (was_last) /* after another, it still has its time */
+    else if (was_last) /* a later server still has its time */
         go_on(call);
     free(q);
 }
@@ -273,8 +273,8 @@ static void ask_next(struct resolver_call *call)
     dns_channel_ask(q->server->channel, call->name, call->type, on_result, q); /* may end it */
 }
 
-/* All tries of c-ares are over, of which later versions make more in less time: the deadline alone
- * ends the wait for a server that is silent. */
+/* Starts again with silent servers, so that only the deadline ends a call. Later versions of c-ares
+ * finish their tries within seconds. */
 static void ask_again(struct resolver_call *call)
 {
     call->asked = 0;
@@ -283,7 +283,8 @@ static void ask_again(struct resolver_call *call)
     ask_next(call);
 }
 
-/* The server that was asked last is of no help. Those before it have had their time. */
+/* Goes on after the server that was asked last did not help. Earlier servers have had their time.
+ */
 static void go_on(struct resolver_call *call)
 {
     ev_timer_stop(call->resolver->loop, &call->patience);

@@ -146,8 +146,8 @@ static void test_refused_ones_are_passed_at_once(void **state)
     race_add(&race, &at);
     race.delay_ms = UINT32_MAX;
     run_to_the_end(LEFT_MS);
-    assert_int_equal(race.runners[0].error, ECONNREFUSED);
-    assert_int_equal(race.runners[1].error, ECONNREFUSED);
+    assert_int_equal(race.attempts[0].error, ECONNREFUSED);
+    assert_int_equal(race.attempts[1].error, ECONNREFUSED);
     assert_won_by(&at);
     close(fd);
 }
@@ -166,8 +166,8 @@ static void test_silent_ones_hold_up_nobody(void **state)
     }
     run_to_the_end(500);
     for (unsigned i = 0; i < SILENT; i++) {
-        assert_true(race.runners[i].is_slow);
-        assert_int_equal(race.runners[i].error, 0);
+        assert_true(race.attempts[i].is_slow);
+        assert_int_equal(race.attempts[i].error, 0);
     }
     assert_false(race.winner->is_slow);
     assert_won_by(&at[SILENT]);
@@ -240,7 +240,7 @@ static void test_unix_sockets(void **state)
     path[sizeof(path) - 1] = '\0';
     race_add_unix(&race, path);
     run_to_the_end(LEFT_MS);
-    assert_int_equal(race.runners[1].error, ENAMETOOLONG);
+    assert_int_equal(race.attempts[1].error, ENAMETOOLONG);
 }
 
 /* Nobody takes the connections that wait: one more is refused, and not waited for. */
