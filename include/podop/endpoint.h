@@ -15,10 +15,9 @@ enum {
 
 struct endpoint {
     bool is_ipv6;
-    unsigned char bytes[16]; /* of the address, in network order; the first 4 of IPv4 */
-    char
-        scope[ENDPOINT_SCOPE_BYTES]; /* of an IPv6 address: an interface, or its number; "": none */
-    uint16_t port;                   /* 0: none was given */
+    unsigned char bytes[16];          /* of the address, in network order; the first 4 of IPv4 */
+    char scope[ENDPOINT_SCOPE_BYTES]; /* interface or its number; "": none */
+    uint16_t port;                    /* 0: none was given */
 };
 
 /* Returns false if text is not an endpoint. A scope need not name an interface that exists. */

@@ -24,15 +24,10 @@ static uint64_t hash_tls(const struct hash_key *key, const struct http_tls *tls)
     return hash_span(key, (struct span){(const char *)parts, sizeof(parts)});
 }
 
-/* As DNS knows it, where libcurl can turn it into that. */
 static char *host_of(CURLU *url)
 {
     char *host = NULL;
 
-#ifdef CURLU_PUNYCODE /* libcurl 7.88 and later */
-    if (curl_url_get(url, CURLUPART_HOST, &host, CURLU_PUNYCODE) == CURLUE_OK)
-        return host;
-#endif
     return curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK ? host : NULL;
 }
 
@@ -47,7 +42,8 @@ static uint16_t port_of(CURLU *url)
     return (uint16_t)port;
 }
 
-/* "[fe80::1]", whose scope stands apart, or "192.0.2.1". false: it is a name. */
+/* Reads "192.0.2.1", or "[fe80::1]", whose scope is another part of the URL. Returns false for a
+ * name. */
 static bool parse_address(CURLU *url, const char *host, struct endpoint *to)
 {
     struct span text = span_of(host);
@@ -64,7 +60,7 @@ static bool parse_address(CURLU *url, const char *host, struct endpoint *to)
     return true;
 }
 
-/* Where its connections lead to. */
+/* Sets where the connections of the host lead to. */
 static void find_host(struct http *http, struct http_host *host, CURLU *url)
 {
     char *text = host_of(url);

@@ -19,6 +19,7 @@ ADDRESSES = "127.0.0.2", "127.0.0.3"
 DEAF = "127.0.0.77"  # a name server that never answers
 FORMERR, NOTIMP = 1, 4
 SO_ATTACH_FILTER = 26
+PATIENT = {"retries": 0, "connect_timeout": "10s", "timeout": "15s"}
 REPLACED = 'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" /etc/resolv.conf && exec "$@"'
 
 
@@ -166,7 +167,7 @@ class Reached(NamesCase):
         for address in silent:
             self.listen_silently(address)
         self.name(*silent, ADDRESSES[0])
-        client = self.start(table={"retries": 0})
+        client = self.start(table={"retries": 0, "connect_timeout": "5s"})
         self.check_payload(client.ask("t", "a"), "OK a")
         for number in range(20):
             self.backends[0].drop()
@@ -183,6 +184,15 @@ class Reached(NamesCase):
         self.backend(host="127.0.0.9", port=self.port, default=echo)
         for number in range(3):
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
+
+    def test_addresses_in_urls(self):
+        """Of both families, with a scope, and as only the C library knows them."""
+        six = self.backend(host="::1", default=echo)
+        urls = {"four": f"http://{ADDRESSES[0]}:{self.port}", "short": f"http://127.2:{self.port}",
+                "six": f"http://[::1]:{six.port}", "scope": f"http://[::1%25lo]:{six.port}"}
+        client = self.start(*({"name": name, "type": "url", "param": url + "/§"} for name, url in urls.items()))
+        for name in urls:
+            self.check_payload(client.ask(name, "k"), "OK k")
 
     def test_reasons(self):
         """The address and the error, in words."""
@@ -209,7 +219,7 @@ class Reached(NamesCase):
                     self.daemon.wait_log(f'event=backend_failed table={table} .*reason="?{reason}')
 
     def check_vanished(self, backend, **table):
-        """A kept connection whose other end acknowledges nothing ends with connect_timeout, however long the timeout."""
+        """A kept connection whose peer acknowledges nothing ends with connect_timeout, however long the timeout."""
         client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
         self.check_payload(client.ask("t", "a"), "OK a")
         for sock in list(backend._sockets):  # pylint: disable=protected-access
@@ -284,7 +294,8 @@ class Dns(NamesCase):
         if isinstance(found, int):
             return question.answer(rcode=found)
         family = "AAAA" if question.kind == "AAAA" else "A"
-        return question.answer(*addresses(question.name, family, *[a for a in found if (":" in a) == (family == "AAAA")]))
+        fitting = [text for text in found if (":" in text) == (family == "AAAA")]
+        return question.answer(*addresses(question.name, family, *fitting))
 
     def asked(self, name, kind="A"):
         """How often the name server was asked."""
@@ -295,7 +306,7 @@ class Dns(NamesCase):
         self.zone["service.test"] = [ADDRESSES[0]]
         silent = FakeServer(self, lambda question: None)
         self.use(silent, self.server)
-        client = self.start(table={"retries": 0})
+        client = self.start(table=PATIENT)
         self.check_payload(client.ask("t", "k"), "OK k")
         self.assertNotEqual(silent.questions, [])
 
@@ -318,7 +329,7 @@ class Dns(NamesCase):
             with self.subTest(name):
                 first = FakeServer(self, answer)
                 self.use(first, self.server)
-                client = self.start(table={"retries": 0})
+                client = self.start(table=PATIENT)
                 self.check_payload(client.ask("t", "k"), "OK k")
                 self.assertNotEqual(first.questions, [])
                 self.daemon.stop()
@@ -436,7 +447,7 @@ class Dns(NamesCase):
         for answer in (lambda q: None, nameserver.SERVFAIL, nameserver.REFUSED, [], ["::1"], ["2001:db8::1", "::1"]):
             with self.subTest(answer=answer):
                 self.zone[("service.test", "AAAA")] = answer
-                client = self.start(table={"retries": 0})
+                client = self.start(table=PATIENT)
                 self.check_payload(client.ask("t", "k"), "OK k")
                 self.daemon.stop()
 
@@ -444,7 +455,7 @@ class Dns(NamesCase):
         six = self.backend(host="::1", default=echo)
         self.port = six.port
         self.zone["service.test"] = ["::1"]
-        client = self.start(table={"retries": 0})
+        client = self.start(table=PATIENT)
         self.check_payload(client.ask("t", "k"), "OK k")
 
     def test_search_domains(self):
