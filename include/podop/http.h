@@ -16,13 +16,16 @@ struct http;      /* every pool, on one loop */
 struct http_site; /* where a table's requests go, and how */
 struct http_call; /* one request under way */
 
-/* NULL where the library cannot do what podop stands on, such as resolving names without blocking.
- */
+/* Returns NULL if the library cannot be initialised. */
 struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err);
 /* All sites must be closed and all calls ended. */
 void http_free(struct http **http);
 /* Another size of the pools, from now on. */
 void http_set_pool(struct http *http, const struct pool_config *pool);
+/* Logs when names cannot be resolved any more and their last addresses stay in use. */
+void http_set_log(struct http *http, struct log *log);
+/* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
+void http_reload_names(struct http *http);
 /* "libcurl/7.88.1 ...": for the version line. */
 const char *http_library(void);
 
@@ -70,8 +73,9 @@ struct http_answer {
     struct span body;
     const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* when there is no answer: some of the request was sent */
-    bool is_own_fault;     /* podop's: most of its time went by in the queue, or no socket could be
-                              had. Says nothing of the server */
+    bool is_refused;   /* when there is no answer: nothing was sent, the connection was refused */
+    bool is_own_fault; /* podop's: most of its time went by in the queue, or no socket could be
+                          had. Says nothing of the server */
 };
 
 /* The answer is borrowed and ends when done returns. */

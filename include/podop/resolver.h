@@ -14,8 +14,7 @@ struct resolver;      /* asks one list of servers */
 struct resolver_call; /* one question under way */
 
 /* servers as endpoint.h reads them; an empty list stands for those of /etc/resolv.conf, which is
- * read here and then never again: for start and reload, as it blocks. NULL with the reason in err.
- */
+ * read here and then never again. NULL with the reason in err. */
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err);
 void resolver_free(struct resolver **resolver); /* all calls must have ended */
@@ -24,9 +23,9 @@ const char *resolver_version(void);
 
 enum resolver_outcome {
     RESOLVER_ANSWERED, /* dns has a verdict, and it is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* a server answered, but not the question: SERVFAIL, REFUSED, nonsense; or
-                        * each of several did, or could not be reached */
-    RESOLVER_FAILED,   /* the only server could not be reached */
+    RESOLVER_REFUSED,  /* no server gave a useful answer, and at least one gave another:
+                        * SERVFAIL, REFUSED, a referral, garbage */
+    RESOLVER_FAILED,   /* no server could be reached */
     RESOLVER_TIMED_OUT,
 };
 

@@ -16,7 +16,11 @@ enum {
     FLAG_RECURSION_AVAILABLE = 0x0080,
     RCODE_MASK = 0xf,
     RCODE_OK = 0,
+    RCODE_FORMAT = 1,
+    RCODE_SERVER = 2,
     RCODE_NO_NAME = 3,
+    RCODE_NOT_IMPLEMENTED = 4,
+    RCODE_REFUSED = 5,
 };
 
 /* One record of any type. */
@@ -258,6 +262,17 @@ static void undecided(struct dns_answer *a, const char *reason)
     a->has_ttl = false;
 }
 
+static const char *reason_of(unsigned rcode)
+{
+    switch (rcode) {
+    case RCODE_FORMAT: return "the name server answered FORMERR";
+    case RCODE_SERVER: return "the name server answered SERVFAIL";
+    case RCODE_NOT_IMPLEMENTED: return "the name server answered NOTIMP";
+    case RCODE_REFUSED: return "the name server answered REFUSED";
+    default: return "the name server answered with an error";
+    }
+}
+
 static void judge(struct dns_answer *a, uint32_t flags, const struct content *c)
 {
     const unsigned rcode = flags & RCODE_MASK;
@@ -267,7 +282,7 @@ static void judge(struct dns_answer *a, uint32_t flags, const struct content *c)
     else if (rcode == RCODE_NO_NAME)
         a->verdict = DNS_NO_NAME;
     else if (rcode != RCODE_OK)
-        undecided(a, "the name server answered with an error");
+        undecided(a, reason_of(rcode));
     else if (c->has_record)
         a->verdict = DNS_RECORDS;
     else if (c->has_alias && is_endless(a, c))

@@ -1,6 +1,6 @@
-/* http.c - sites and hosts, and the whole of the HTTP client. Connections are libcurl's work
- * (http_connect.c), what goes over them is not: requests are printed and answers read here
- * (http_call.c, http_exchange.c, http1_parse.c), at an eighth of the instructions.
+/* http.c - sites and hosts, and the whole of the HTTP client. TLS is libcurl's work
+ * (http_handshake.c), all else is ours: names (names.c), connections (http_connect.c), requests and
+ * answers (http_call.c, http_exchange.c, http1_parse.c), at an eighth of the instructions.
  *
  * How many connections a host gets is decided by a queue per host (http_call.c), and not by
  * libcurl. */
@@ -11,7 +11,7 @@
 #include "podop/deadline.h"
 #include "podop/mem.h"
 
-#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -25,17 +25,51 @@ static uint64_t hash_tls(const struct hash_key *key, const struct http_tls *tls)
     return hash_span(key, (struct span){(const char *)parts, sizeof(parts)});
 }
 
-static bool is_name(CURLU *url)
+static char *host_of(CURLU *url)
 {
-    unsigned char address[sizeof(struct in6_addr)];
     char *host = NULL;
-    bool is_host_name;
 
-    if (curl_url_get(url, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+    return curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK ? host : NULL;
+}
+
+static uint16_t port_of(CURLU *url)
+{
+    char *text = NULL;
+    unsigned long port = 0;
+
+    if (curl_url_get(url, CURLUPART_PORT, &text, CURLU_DEFAULT_PORT) == CURLUE_OK)
+        port = strtoul(text, NULL, 10);
+    curl_free(text);
+    return (uint16_t)port;
+}
+
+/* Reads "192.0.2.1", or "[fe80::1]", whose scope is another part of the URL. Returns false for a
+ * name. */
+static bool parse_address(CURLU *url, const char *host, struct endpoint *to)
+{
+    struct span text = span_of(host);
+    char *scope = NULL;
+
+    if (text.len > 2 && host[0] == '[')
+        text = (struct span){host + 1, text.len - 2};
+    if (!endpoint_parse_address(text, to))
         return false;
-    is_host_name = *host != '[' && inet_pton(AF_INET, host, address) != 1;
-    curl_free(host);
-    return is_host_name;
+    if (to->is_ipv6 && to->scope[0] == '\0' &&
+        curl_url_get(url, CURLUPART_ZONEID, &scope, 0) == CURLUE_OK)
+        snprintf(to->scope, sizeof(to->scope), "%s", scope);
+    curl_free(scope);
+    return true;
+}
+
+/* Sets where the connections of the host lead to. */
+static void find_host(struct http *http, struct http_host *host, CURLU *url)
+{
+    char *text = host_of(url);
+
+    if (host->unix_socket == NULL && text != NULL && !parse_address(url, text, &host->address))
+        host->name = names_ref(http->names, text);
+    host->address.port = port_of(url);
+    curl_free(text);
 }
 
 /* Of TLS, for one host of ours: what one has verified, no other takes up. */
@@ -58,13 +92,13 @@ static struct http_host *host_new(struct http *http, const struct http_site_conf
     host->unix_socket = config->unix_socket == NULL ? NULL : xstrdup(config->unix_socket);
     host->tls_hash = hash_tls(&http->tls_key, &config->tls);
     host->is_tls = strncasecmp(config->base, "https:", strlen("https:")) == 0;
-    host->has_name = config->unix_socket == NULL && is_name(url);
+    find_host(http, host, url);
     host->sessions = host->is_tls ? sessions_new() : NULL;
     host->calls.waiting_last = &host->calls.waiting;
     host->streams.waiting_last = &host->streams.waiting;
     host->next = http->hosts;
     http->hosts = host;
-    http_connect_allow(http);
+    http_tls_allow(http);
     return host;
 }
 
@@ -102,6 +136,7 @@ static void host_unref(struct http *http, struct http_host *host)
         link = &(*link)->next;
     *link = host->next;
     http_kept_close_all(host);
+    names_unref(&host->name);
     if (host->sessions != NULL)
         curl_share_cleanup(host->sessions);
     free(host->base);
@@ -229,12 +264,6 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
         error_set(err, ERR_SYSTEM, "libcurl cannot be initialised");
         return NULL;
     }
-    if ((curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0) {
-        error_set(err, ERR_SYSTEM, "this libcurl resolves names only by blocking: %s",
-                  curl_version());
-        curl_global_cleanup();
-        return NULL;
-    }
     http = xcalloc(1, sizeof(*http));
     http->loop = loop;
     service_clock_hold(loop);
@@ -242,14 +271,15 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     hash_key_init_random(&http->tls_key);
     http_kept_open(http);
     http->pool = *pool;
-    http_connect_open(http);
+    http->names = names_new(loop);
+    http_tls_open(http);
     return http;
 }
 
 void http_set_pool(struct http *http, const struct pool_config *pool)
 {
     http->pool = *pool;
-    http_connect_allow(http);
+    http_tls_allow(http);
     http_kept_close_idle(http);
     for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
         http_kept_make_room(host);
@@ -265,10 +295,21 @@ void http_free(struct http **phttp)
         return;
     *phttp = NULL;
     http_kept_close(http);
-    http_connect_close(http);
+    http_tls_close(http);
+    names_free(&http->names);
     service_clock_release(http->loop);
     free(http);
     curl_global_cleanup();
+}
+
+void http_set_log(struct http *http, struct log *log)
+{
+    names_set_log(http->names, log);
+}
+
+void http_reload_names(struct http *http)
+{
+    names_reload(http->names);
 }
 
 const char *http_library(void)

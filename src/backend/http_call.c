@@ -310,6 +310,10 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
         answer.body = is_wanted_body(call, status) ? whole_body(call, last) : buf_span(&call->body);
         break;
     case HTTP_END_ENOUGH: answer.body = buf_span(&call->body); break;
+    case HTTP_END_REFUSED:
+        answer.is_refused = true;
+        answer.outcome = HTTP_FAILED;
+        break;
     case HTTP_END_NO_SOCKET: answer.is_own_fault = true; /* fall through */
     case HTTP_END_BROKEN: answer.outcome = HTTP_FAILED; break;
     }

@@ -1,252 +1,241 @@
-/* http_connect.c - connections made by libcurl (CURLOPT_CONNECT_ONLY): names resolved without
- * blocking, addresses tried side by side, unix sockets, TLS. One multi handle, driven by libev:
- * libcurl says which sockets and which timer to watch, and is called back from the loop, never from
- * inside of its own callbacks.
+/* http_connect.c - makes connections: resolves the name, races its addresses, and hands the socket
+ * of the winner to the connection, or to libcurl for TLS. connect_timeout covers all of that.
  *
- * A socket without TLS is taken from libcurl as soon as it is connected, and its handle freed:
- * CURLOPT_CLOSESOCKETFUNCTION exists to decide that a socket is not closed. libcurl walks through
- * all of its connections for each that it receives or sends on, looks from time to time whether
- * idle ones still live, and needs 10 kB for one. With TLS the handle stays in the multi handle: it
- * holds the keys. It is attached to its connection by the first curl_easy_recv(), and what has a
- * handle is nothing that libcurl closes for being idle. */
+ * If no address can be reached, the name may have moved. It is resolved once more, and new
+ * addresses join the race. */
 #include "http_private.h"
-#include "http_tls.h"
+#include "race.h"
 
+#include "podop/clock.h"
 #include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <unistd.h>
 
-/* libcurl counts from when it is called, the service clock from when the turn began. */
-enum { CLOCKS_DIFFER_MS = TURN_SLACK_MS };
+enum { RENEW_PATIENCE_MS = 500 }; /* how long a lost race waits for DNS */
 
-struct watched {
-    struct http *http;
-    ev_io io;
+struct http_connecting {
+    struct http_connection *c;
+    const struct http_site *site;
+    uint64_t ends_at_ms; /* of service_now_ms() */
+    struct deadline deadline;
+    ev_prepare kick; /* never started, only fed: the first step */
+    bool has_renewed;
+    struct name_wait wait;
+    struct race race;
 };
 
-static void start(struct http_connection *c, uint64_t left_ms);
-
-/* What libcurl's clock says counts only when podop lost no time since c was begun. */
-static bool is_early_timeout(const struct http_connection *c, CURLcode code, uint64_t *left_ms)
+static uint64_t left_ms(const struct http_connecting *k)
 {
-    const uint64_t now_ms = service_now_ms(c->http->loop);
+    const uint64_t now_ms = service_now_ms(k->c->http->loop);
 
-    *left_ms = c->connected_by_ms > now_ms ? c->connected_by_ms - now_ms : 0;
-    return code == CURLE_OPERATION_TIMEDOUT && *left_ms > CLOCKS_DIFFER_MS;
+    return k->ends_at_ms > now_ms ? k->ends_at_ms - now_ms : 0;
 }
 
-/* Tells of every connection that is made, or will not be. What is called may start others, or give
- * up any, so the list of libcurl is asked anew each time. */
-static void harvest(struct http *http)
+void http_connect_stop(struct http_connection *c)
 {
-    CURLMsg *msg;
-    int left;
+    struct http_connecting *k = c->connecting;
 
-    while ((msg = curl_multi_info_read(http->multi, &left)) != NULL) {
-        struct http_connection *c = NULL;
-        CURLcode code = msg->data.result;
-        uint64_t left_ms;
+    if (k == NULL)
+        return;
+    c->connecting = NULL;
+    name_wait_stop(&k->wait);
+    race_stop(&k->race);
+    deadline_stop(&k->deadline);
+    ev_clear_pending(c->http->loop, &k->kick);
+    free(k);
+}
 
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-        if (!is_early_timeout(c, code, &left_ms)) {
-            c->connected(c, code); /* msg is gone from here on */
-            continue;
-        }
-        http_connect_forget(c);
-        c->reason[0] = '\0';
-        start(c, left_ms);
+/* The end */
+
+static void explain(const struct http_connecting *k, char *text, size_t size)
+{
+    const struct name *name = k->site->host->name;
+
+    if (k->race.count > 0)
+        race_print(&k->race, text, size);
+    else
+        snprintf(text, size, "name does not resolve: %s",
+                 name_is_asking(name) || name_addresses(name)->reason == NULL
+                     ? "no name server answers in time"
+                     : name_addresses(name)->reason);
+}
+
+/* Has addresses that failed or were slow tried last next time. */
+static void remember(const struct http_connecting *k)
+{
+    struct name *name = k->site->host->name;
+
+    if (name == NULL || race_had_no_socket(&k->race))
+        return;
+    for (size_t i = 0; i < k->race.started; i++) {
+        const struct race_attempt *r = &k->race.attempts[i];
+
+        if (r == k->race.winner)
+            name_trust(name, &r->at);
+        else if (r->error != 0 || r->is_slow || k->race.winner == NULL)
+            name_avoid(name, &r->at);
     }
 }
 
-static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
+static void fail(struct http_connecting *k)
 {
-    struct watched *s = w->data;
-    struct http *http = s->http;
-    int what =
-        (revents & EV_READ ? CURL_CSELECT_IN : 0) | (revents & EV_WRITE ? CURL_CSELECT_OUT : 0);
-    int running;
+    struct http_connection *c = k->c;
+    enum http_connect_end how = HTTP_CONNECT_FAILED;
 
-    (void)loop;
-    curl_multi_socket_action(http->multi, w->fd, what, &running); /* may free s */
-    harvest(http);
+    explain(k, c->reason, sizeof(c->reason));
+    if (race_had_no_socket(&k->race))
+        how = HTTP_CONNECT_NO_SOCKET;
+    else if (race_was_refused(&k->race))
+        how = HTTP_CONNECT_REFUSED;
+    if (how == HTTP_CONNECT_NO_SOCKET)
+        snprintf(c->reason, sizeof(c->reason), "%s", strerror(k->race.attempts[0].error));
+    remember(k);
+    http_connect_stop(c);
+    c->connected(c, how);
 }
 
-/* libcurl: watch fd from now on for what, or no more. Never calls libcurl's transfers from here. */
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+static void succeed(struct http_connecting *k)
 {
-    struct http *http = arg;
-    struct watched *s = socket_arg;
-    int events = (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0);
+    struct http_connection *c = k->c;
+    const struct http_site *site = k->site;
+    const uint64_t tls_ms = left_ms(k);
+    int fd;
 
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (s != NULL) {
-            ev_io_stop(http->loop, &s->io);
-            curl_multi_assign(http->multi, fd, NULL);
-            free(s);
-        }
-        return 0;
+    remember(k);
+    c->address = k->race.winner->at;
+    fd = race_take(&k->race);
+    http_connect_stop(c);
+    if (c->name != NULL)
+        c->name_generation = c->name->generation;
+    if (c->host->is_tls) {
+        http_tls_start(c, site, fd, tls_ms == 0 ? 1 : (uint32_t)tls_ms);
+        return;
     }
-    if (s == NULL) {
-        s = xmalloc(sizeof(*s));
-        s->http = http;
-        ev_init(&s->io, on_ready);
-        s->io.data = s;
-        curl_multi_assign(http->multi, fd, s);
+    ev_io_set(&c->io, fd, EV_READ);
+    c->connected(c, HTTP_CONNECTED);
+}
+
+/* Steps */
+
+static void add_addresses(struct http_connecting *k)
+{
+    const struct http_host *host = k->site->host;
+    struct endpoint list[NAME_ADDRESSES_MAX];
+    size_t count;
+
+    if (host->unix_socket != NULL) {
+        race_add_unix(&k->race, host->unix_socket);
+        return;
     }
-    ev_io_stop(http->loop, &s->io);
-    ev_io_set(&s->io, fd, events);
-    ev_io_start(http->loop, &s->io);
-    return 0;
+    if (host->name == NULL) {
+        race_add(&k->race, &host->address);
+        return;
+    }
+    count = name_addresses_in_order(name_addresses(host->name), clock_now_ms(), list);
+    for (size_t i = 0; i < count; i++) {
+        list[i].port = host->address.port;
+        race_add(&k->race, &list[i]);
+    }
 }
 
-static void time_out(struct http *http)
+/* Adds all known addresses to the race, and waits for more while the name is being resolved. */
+static void run(struct http_connecting *k)
 {
-    int running;
+    struct name *name = k->site->host->name;
 
-    curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    harvest(http);
+    add_addresses(k);
+    if (name != NULL && name_is_asking(name) && k->wait.prev_next == NULL)
+        name_wait_start(name, &k->wait);
+    race_run(&k->race, left_ms(k));
 }
 
-static void on_timer_ready(struct ev_loop *loop, ev_timer *w, int revents)
+static bool is_over(const struct http_connecting *k)
 {
-    (void)loop;
-    (void)revents;
-    time_out(w->data);
+    return k->race.winner != NULL || (race_is_lost(&k->race) && k->wait.prev_next == NULL);
+}
+
+static void set_deadline(struct http_connecting *k, uint64_t ms)
+{
+    deadline_start_in(&k->deadline, k->c->http->loop, ms);
+}
+
+/* Resolves the name again, because no known address works. */
+static void renew(struct http_connecting *k)
+{
+    const uint64_t left = left_ms(k);
+
+    k->has_renewed = true;
+    name_renew(k->site->host->name);
+    run(k);
+    if (race_is_lost(&k->race) && left > RENEW_PATIENCE_MS)
+        set_deadline(k, RENEW_PATIENCE_MS);
+}
+
+static void look(struct http_connecting *k)
+{
+    if (race_is_lost(&k->race) && k->race.count > 0 && k->site->host->name != NULL &&
+        !k->has_renewed)
+        renew(k);
+    if (!is_over(k))
+        return;
+    if (k->race.winner != NULL)
+        succeed(k);
+    else
+        fail(k);
+}
+
+static void on_race(struct race *race)
+{
+    look(CONTAINER_OF(race, struct http_connecting, race));
+}
+
+static void on_news(struct name_wait *wait)
+{
+    struct http_connecting *k = CONTAINER_OF(wait, struct http_connecting, wait);
+
+    if (k->has_renewed)
+        set_deadline(k, left_ms(k));
+    run(k);
+    look(k);
 }
 
 static void on_kick(struct ev_loop *loop, ev_prepare *w, int revents)
 {
+    struct http_connecting *k = w->data;
+
     (void)loop;
     (void)revents;
-    time_out(w->data);
+    if (k->site->host->name != NULL)
+        name_need(k->site->host->name);
+    run(k);
+    look(k);
 }
 
-/* libcurl: call me in so many milliseconds; 0 means now, but not from inside of this callback. */
-static int on_timer(CURLM *multi, long timeout_ms, void *arg)
+static void on_deadline(void *arg)
 {
-    struct http *http = arg;
-
-    (void)multi;
-    ev_timer_stop(http->loop, &http->timer);
-    if (timeout_ms == 0) {
-        ev_feed_event(http->loop, &http->kick, EV_CUSTOM);
-    } else if (timeout_ms > 0) {
-        ev_timer_set(&http->timer, (double)timeout_ms / 1000.0, 0.0);
-        ev_timer_start(http->loop, &http->timer);
-    }
-    return 0;
-}
-
-/* As libcurl would, but for what it does not tell: whose fault it is that there is none. */
-static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
-{
-    struct http_connection *c = arg;
-    int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-
-    (void)purpose;
-    if (fd == -1 && errno != EAFNOSUPPORT)
-        c->socket_errno = errno;
-    return fd == -1 ? CURL_SOCKET_BAD : fd;
-}
-
-static int on_close(void *arg, curl_socket_t fd)
-{
-    struct http *http = arg;
-
-    if (fd != http->taken_fd)
-        return close(fd);
-    http->taken_fd = -1;
-    return 0;
-}
-
-void http_connect_allow(struct http *http)
-{
-    long connections = 0;
-
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next)
-        connections +=
-            4 * (long)http->pool.max_connections; /* calls, streams, as many again kept */
-    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, connections);
-}
-
-void http_connect_open(struct http *http)
-{
-    http->taken_fd = -1;
-    ev_init(&http->timer, on_timer_ready);
-    ev_set_priority(&http->timer, PRIORITY_TICKS);
-    ev_init(&http->kick, on_kick);
-    ev_set_priority(&http->kick, PRIORITY_HTTP);
-    http->timer.data = http->kick.data = http;
-    http->multi = curl_multi_init();
-    if (http->multi == NULL)
-        abort(); /* out of memory, as in mem.c */
-    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-}
-
-void http_connect_close(struct http *http)
-{
-    curl_multi_cleanup(http->multi);
-    ev_timer_stop(http->loop, &http->timer);
-    ev_clear_pending(http->loop, &http->kick);
-}
-
-static void start(struct http_connection *c, uint64_t left_ms)
-{
-    const struct http_site *site = c->connects_for;
-    const struct http_host *host = site->host;
-    CURL *easy = c->easy = curl_easy_init();
-
-    if (easy == NULL)
-        abort(); /* out of memory, as in mem.c */
-    curl_easy_setopt(easy, CURLOPT_CURLU, site->url);
-    curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L); /* does not even look for another */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                     CURL_HTTP_VERSION_1_1); /* or TLS would agree on 2 */
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* never waits for a resolver's thread */
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_RECEIVE_BYTES);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, c);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, site->http);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->reason);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT,
-                     host->is_unreachable ? 0L : (long)HTTP_NAME_LIFE_S);
-    if (host->unix_socket != NULL)
-        curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, host->unix_socket);
-    if (host->sessions != NULL)
-        curl_easy_setopt(easy, CURLOPT_SHARE, host->sessions);
-    http_tls_set(easy, &site->tls);
-    curl_multi_add_handle(site->http->multi, easy); /* fails only for a handle misused */
+    fail(arg);
 }
 
 void http_connect_start(struct http_connection *c, const struct http_site *site)
 {
-    c->connects_for = site;
-    c->connected_by_ms = service_now_ms(site->http->loop) + site->connect_timeout_ms;
-    start(c, site->connect_timeout_ms);
-}
+    struct ev_loop *loop = site->http->loop;
+    struct http_connecting *k = c->connecting = xmalloc(sizeof(*k));
 
-void http_connect_forget(struct http_connection *c)
-{
-    if (c->easy == NULL)
-        return;
-    curl_multi_remove_handle(c->http->multi, c->easy); /* closes its connection */
-    curl_easy_cleanup(c->easy);
-    c->easy = NULL;
+    k->c = c;
+    k->site = site;
+    k->ends_at_ms = service_now_ms(loop) + site->connect_timeout_ms;
+    k->has_renewed = false;
+    k->wait = (struct name_wait){.on_news = on_news};
+    race_init(&k->race, loop, site->connect_timeout_ms, on_race);
+    deadline_init(&k->deadline, on_deadline, k);
+    deadline_start(&k->deadline, loop, k->ends_at_ms);
+    ev_prepare_init(&k->kick, on_kick);
+    ev_set_priority(&k->kick, PRIORITY_HTTP);
+    k->kick.data = k;
+    ev_feed_event(loop, &k->kick, EV_CUSTOM);
 }

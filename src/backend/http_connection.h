@@ -3,8 +3,11 @@
 #ifndef PODOP_BACKEND_HTTP_CONNECTION_H
 #define PODOP_BACKEND_HTTP_CONNECTION_H
 
+#include "name_addresses.h"
+
 #include "podop/buf.h"
 #include "podop/deadline.h"
+#include "podop/endpoint.h"
 #include "podop/http1_parse.h"
 
 #include <curl/curl.h>
@@ -13,6 +16,7 @@
 enum { HTTP_RECEIVE_BYTES = 16384 }; /* read at once */
 
 struct http;
+struct http_connecting;
 struct http_connection;
 struct http_exchange;
 struct http_host;
@@ -20,49 +24,63 @@ struct http_site;
 
 enum http_wait { HTTP_WAIT_CONNECTION, HTTP_WAIT_ANSWER, HTTP_WAITS };
 
-/* What libcurl made of c; its reason is for code != CURLE_OK. From the loop. */
-typedef void http_connected_fn(struct http_connection *c, CURLcode code);
+enum http_connect_end {
+    HTTP_CONNECTED,
+    HTTP_CONNECT_FAILED,    /* see c->reason, as for the next two */
+    HTTP_CONNECT_REFUSED,   /* the peer refused it: trying again is cheap */
+    HTTP_CONNECT_NO_SOCKET, /* a local failure, not the server's */
+};
+
+/* Reports the result, from the loop. */
+typedef void http_connected_fn(struct http_connection *c, enum http_connect_end how);
 
 struct http_connection {
     struct http *http;
     struct http_host *host;
     struct http_exchange *exchange; /* NULL: it is kept */
     http_connected_fn *connected;
-    const struct http_site *connects_for;  /* while it is made */
-    uint64_t connected_by_ms;              /* of service_now_ms() */
     struct http_connection *older, *newer; /* of those that are kept */
-    uint64_t kept_since_ms; /* of clock_coarse_ms(), as the next: libev's hour may be set */
-    uint64_t dies_at_ms;    /* it is not used again from then on; 0: always */
+    uint64_t kept_since_ms;                /* of clock_coarse_ms(): libev's hour may be set */
+    struct http_connecting *connecting;    /* while it is made; then NULL */
+    struct endpoint address;               /* the peer, if the host has a name */
+    const struct name_addresses *name;     /* of the host; NULL: it has no name */
+    unsigned name_generation;              /* at the last check that they have address */
     ev_io io;      /* on all the time, for the end that comes unasked as well; fd -1: not yet */
     ev_timer turn; /* of TLS: it is read from again, when others have had theirs */
-    CURL *easy;    /* while it is made, and for TLS; NULL: io.fd is ours alone */
     enum http_wait waits_for;
     uint64_t waits_since_ms;   /* of service_now_ms() */
     uint64_t falls_free_at_ms; /* another, while it was starved; 0: none did */
     struct deadline starving;
     struct http_connection *next_starved;
     bool is_starved; /* this and the four before: http_give_way.c */
+    CURL *easy; /* of TLS; NULL: io.fd is ours alone */
+    int tls_fd; /* not handed to libcurl yet; -1: none */
+    struct deadline handshake; /* of TLS, has to be over by then */
     struct http1 answer;
     struct buf in;         /* of the answer: what is no whole line yet */
     size_t sent;           /* of the request */
-    int socket_errno;      /* why no socket could be had; 0: no such thing */
     bool was_kept;         /* it carried another exchange before this one */
     bool is_mute;          /* not a byte more can be sent; the answer may be there all the same */
     bool has_answered;     /* some byte of an answer came */
     bool has_whole_answer; /* all of one came, but the server has not got all of the request */
     bool is_paused;
-    char reason[CURL_ERROR_SIZE]; /* libcurl's */
+    char reason[CURL_ERROR_SIZE]; /* why it failed */
 };
 
 /* Without a socket; its watchers, but for the descriptor, are to be set by who uses it. */
 struct http_connection *http_connection_new(struct http_site *site);
 void http_connection_free(struct http_connection *c); /* not one that is kept, nor in use */
 
-/* libcurl has made it. Without TLS the socket becomes ours, and libcurl forgets it; false: there is
- * none. */
-bool http_connection_take_socket(struct http_connection *c);
 void http_connection_watch(struct http_connection *c, int events); /* of EV_READ | EV_WRITE */
-bool http_connection_is_too_old(const struct http_connection *c);  /* to be used again */
+/* Checks whether the address is still one of the name's. Notes the generation if it is. */
+bool http_connection_has_moved(struct http_connection *c);
+
+/* Whether the connection must not be used again, because the host's name has moved. */
+static inline bool http_connection_is_too_old(struct http_connection *c)
+{
+    return c->name != NULL && c->name->generation != c->name_generation &&
+           http_connection_has_moved(c);
+}
 
 /* http_wire.c: bytes over it, without waiting */
 

@@ -1,4 +1,4 @@
-/* http_exchange.c - one request and its answer at a time on a connection that libcurl made, with
+/* http_exchange.c - one request and its answer at a time on a connection, with
  * one write and mostly one read.
  *
  * A connection is kept for the next request when the answer ended where it had to and the server
@@ -312,27 +312,23 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     return !c->is_mute || c->easy != NULL;
 }
 
-static void on_connected(struct http_connection *c, CURLcode code)
+static void on_connected(struct http_connection *c, enum http_connect_end how)
 {
     struct http_exchange *ex = c->exchange;
 
-    c->host->is_unreachable = code != CURLE_OK;
-    if (code != CURLE_OK)
-        c->host->wait.served_beside = 0; /* who comes back may be another */
-    if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
-        end(c, HTTP_END_NO_SOCKET, strerror(c->socket_errno));
-        return;
-    }
-    if (code != CURLE_OK) {
-        end_broken(c, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
-        return;
+    if (how != HTTP_CONNECTED)
+        c->host->wait.served_beside = 0; /* what comes back may be another server */
+    switch (how) {
+    case HTTP_CONNECT_NO_SOCKET: end(c, HTTP_END_NO_SOCKET, c->reason); return;
+    case HTTP_CONNECT_REFUSED: end(c, HTTP_END_REFUSED, c->reason); return;
+    case HTTP_CONNECT_FAILED: end_broken(c, c->reason); return;
+    case HTTP_CONNECTED: break;
     }
     http_give_way_served(c);
-    if (http_connection_take_socket(c) && begin(c, ex))
-        return;
-    end_broken(c, c->reason[0] != '\0'
-                      ? c->reason
-                      : "the server closed the connection, or spoke before it was asked");
+    if (!begin(c, ex))
+        end_broken(c, c->reason[0] != '\0'
+                          ? c->reason
+                          : "the server closed the connection, or spoke before it was asked");
 }
 
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)

@@ -7,6 +7,7 @@
 #include "podop/http.h"
 
 #include "http_connection.h"
+#include "names.h"
 
 #include <curl/curl.h>
 #include <ev.h>
@@ -40,15 +41,14 @@ struct http_host {
     char *unix_socket; /* NULL: over TCP */
     uint64_t tls_hash; /* what tells TLS settings apart */
     bool is_tls;
-    bool has_name;       /* and no address */
-    bool is_unreachable; /* its name may have another address by now */
+    struct name *name;       /* NULL: unix_socket or address is used */
+    struct endpoint address; /* its port also applies to name */
     unsigned sites;
     struct http_lane calls;
     struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
     struct http_connection *kept, *kept_oldest; /* used again newest first */
     uint32_t kept_count;
     struct http_waits wait;
-    unsigned made;    /* connections, so far */
     CURLSH *sessions; /* of TLS, for the next connection; NULL without TLS */
 };
 
@@ -61,10 +61,11 @@ struct http {
     struct http_site *sites;
     uint32_t in_flight;
     ev_timer idle; /* runs while connections are kept: those that were for too long are closed */
-    CURLM *multi;
-    ev_timer timer;  /* libcurl's own */
-    ev_prepare kick; /* never started, only fed: libcurl wants to be called at once */
-    int taken_fd;    /* a socket that libcurl lets go of without closing it, or -1 */
+    struct names *names;
+    CURLM *multi;                /* of TLS */
+    struct curl_slist *anywhere; /* CURLOPT_CONNECT_TO: an arbitrary address */
+    ev_timer timer;              /* libcurl's own */
+    ev_prepare kick;             /* never started, only fed: libcurl wants to be called at once */
     char received[HTTP_RECEIVE_BYTES];
 };
 
@@ -79,19 +80,24 @@ struct http_site {
     struct http_site *next, **prev_next; /* of all */
 };
 
-/* http_connect.c: connections are made by libcurl */
+/* http_connect.c: makes connections */
 
-void http_connect_open(struct http *http);
-void http_connect_close(struct http *http); /* none may be under way */
-/* libcurl's own limit must never close a connection that the pools allow. */
-void http_connect_allow(struct http *http);
-
-enum { HTTP_NAME_LIFE_S = 30 }; /* an address is remembered so long */
-
-/* c gets its descriptor, and c->connected tells what became of it. */
+/* Begins to connect c. c->connected is called once, from the loop. */
 void http_connect_start(struct http_connection *c, const struct http_site *site);
-/* Of what libcurl knows of c, nothing is left; a descriptor that is still its own is closed. */
-void http_connect_forget(struct http_connection *c);
+void http_connect_stop(struct http_connection *c); /* harmless when nothing is in progress */
+
+/* http_handshake.c: TLS by libcurl */
+
+void http_tls_open(struct http *http);
+void http_tls_close(struct http *http); /* none may be under way */
+/* libcurl's own limit must never close a connection that the pools allow. */
+void http_tls_allow(struct http *http);
+/* Takes the connected descriptor and begins the handshake. c->connected is called once, from the
+ * loop. */
+void http_tls_start(struct http_connection *c, const struct http_site *site, int fd,
+                    uint32_t timeout_ms);
+/* Ends TLS and closes the descriptor. Harmless without TLS. */
+void http_tls_stop(struct http_connection *c);
 
 /* http_call.c */
 

@@ -78,6 +78,16 @@ bool http_tls_has_ended_well(CURL *easy)
            (get_shutdown(session) & OPENSSL_HAS_BEEN_TOLD) != 0;
 }
 
+/* For CURLOPT_CAPATH: no authorities besides. From libcurl 8.17 on, NULL stands for the system's
+ * directory again, and something has to be named where no certificate can be. */
+static const char *no_directory(void)
+{
+    enum { NULL_IS_DEFAULT_SINCE = 0x081100 };
+
+    return curl_version_info(CURLVERSION_NOW)->version_num >= NULL_IS_DEFAULT_SINCE ? "/dev/null"
+                                                                                    : NULL;
+}
+
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls)
 {
     CURLcode code = CURLE_OK;
@@ -89,7 +99,7 @@ CURLcode http_tls_set(CURL *easy, const struct http_tls *tls)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (tls->ca.len > 0) {
-        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* where more authorities would be */
+        curl_easy_setopt(easy, CURLOPT_CAPATH, no_directory());
         code = set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
     }
     if (code == CURLE_OK && tls->cert.len > 0) {

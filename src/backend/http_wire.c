@@ -2,6 +2,8 @@
 #include "http_connection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +11,8 @@
 /* One record of TLS: of more, OpenSSL does not tell how much had left when it fails, and a server
  * that hung up early would look like one that was never asked. */
 enum { TLS_SEND_BYTES_MAX = 16384 };
+
+enum { ALWAYS_FITS_BYTES = 32768 }; /* into the receive buffer of a server */
 
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
 {
@@ -18,6 +22,8 @@ static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, con
         return HTTP_MOVED_END;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return HTTP_MOVED_NONE;
+    if (errno == ETIMEDOUT) /* the host is gone: its kept connections are dead, too */
+        http_kept_close_all(c->host);
     snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(errno));
     return HTTP_MOVED_ERROR;
 }
@@ -31,6 +37,15 @@ static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, si
     if (c->reason[0] == '\0')
         snprintf(c->reason, sizeof(c->reason), "%s", curl_easy_strerror(code));
     return HTTP_MOVED_ERROR;
+}
+
+/* Switches TCP_USER_TIMEOUT off for a request that may not fit into the server's buffers. It also
+ * ends connections whose peer has no room and acknowledges each probe (Linux 6.1). */
+static void allow_pauses(const struct http_connection *c)
+{
+    const unsigned none = 0;
+
+    setsockopt(c->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
 }
 
 enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t max, size_t *n)
@@ -54,6 +69,8 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
     ssize_t got;
 
     *n = 0;
+    if (c->sent == 0 && bytes.len > ALWAYS_FITS_BYTES)
+        allow_pauses(c);
     if (c->easy != NULL) {
         const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
         CURLcode code = curl_easy_send(c->easy, bytes.ptr, max, n);

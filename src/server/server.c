@@ -154,6 +154,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     s->http = http_new(loop, &s->config->pool, err);
     if (s->http == NULL)
         goto fail;
+    http_set_log(s->http, &s->log);
     s->coprocesses = coprocesses_new(loop, &s->log);
     s->write_behind = write_behind_new(loop, &s->log);
     s->router = open_tables(s, report, arg);
@@ -319,6 +320,7 @@ static void take_over(struct server *s, struct reloaded *next)
     s->config = next->config;
     *next = (struct reloaded){0};
     http_set_pool(s->http, &s->config->pool);
+    http_reload_names(s->http);
     log_as_configured(&s->log, s->config);
     accept_clients(s);
 }

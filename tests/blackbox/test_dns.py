@@ -420,7 +420,7 @@ class Configuration(Case):
 
     def test_servers(self):
         for server in ("ns.example", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1:65536", "[::1]", "[::1]:", "[127.0.0.1]:53",
-                       "1.2.3", "::1%lo", "127.0.0.1 "):
+                       "1.2.3", "::1%", "127.0.0.1%lo", "127.0.0.1 "):
             with self.subTest(server):
                 self.check_fault("'servers'.*must be ADDRESS", servers=["127.0.0.1", server])
 

@@ -1,0 +1,170 @@
+#include "name_asking.h"
+
+#include "podop/deadline.h"
+
+enum {
+    OTHER_FAMILY_MS = 50, /* to wait for the second family (RFC 8305 section 3) */
+    ROUND_MS = 5000,      /* for one candidate, plus a second for each server */
+};
+
+static const enum dns_type family_types[NAME_FAMILIES] = {DNS_A, DNS_AAAA};
+
+static void fail(struct name_asking *a, enum name_verdict verdict, const char *reason)
+{
+    const struct name_round round = {.verdict = verdict, .reason = reason};
+
+    a->on_round(a, &round, true);
+}
+
+/* Collects the results of the families that have answered. */
+static struct name_round gather(const struct name_asking *a)
+{
+    struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
+
+    for (size_t i = 0; i < NAME_FAMILIES; i++) {
+        const struct name_family *f = &a->families[i];
+
+        round.keeps[i] = f->call != NULL || f->verdict == NAME_UNKNOWN;
+        if (!round.keeps[i] && f->ttl_s < round.ttl_s)
+            round.ttl_s = f->ttl_s;
+        for (size_t k = 0; k < f->count && round.count < NAME_ADDRESSES_MAX; k++)
+            round.addresses[round.count++] = f->addresses[k];
+    }
+    return round;
+}
+
+/* Candidates */
+
+static void ask_next_candidate(struct name_asking *a);
+
+static void judge_candidate(struct name_asking *a)
+{
+    const struct name_family *four = &a->families[0], *six = &a->families[1];
+    const struct name_family *failed = four->verdict == NAME_UNKNOWN ? four : six;
+
+    ev_timer_stop(a->loop, &a->half);
+    if (four->verdict == NAME_RESOLVED || six->verdict == NAME_RESOLVED) {
+        const struct name_round round = gather(a);
+
+        a->on_round(a, &round, true);
+        return;
+    }
+    if (failed->verdict == NAME_UNKNOWN && !four->is_for_all && !six->is_for_all) {
+        a->unknown_reason = failed->reason;
+        if (a->is_careful || !failed->was_answered) { /* the next might time out as well */
+            fail(a, NAME_UNKNOWN, a->unknown_reason);
+            return;
+        }
+    }
+    ask_next_candidate(a);
+}
+
+static void collect(struct name_family *f, const struct dns_answer *answer)
+{
+    struct dns_cursor cursor = dns_walk(answer);
+    struct dns_record record;
+
+    while (f->count < NAME_ADDRESSES_MAX && dns_next(&cursor, &record)) {
+        struct endpoint *to = &f->addresses[f->count++];
+
+        *to = (struct endpoint){.is_ipv6 = record.address_len == 16};
+        memcpy(to->bytes, record.address, record.address_len);
+    }
+}
+
+static void note(struct name_family *f, const struct resolver_answer *answer)
+{
+    f->was_answered = answer->outcome == RESOLVER_ANSWERED || answer->outcome == RESOLVER_REFUSED;
+    f->reason = answer->reason;
+    f->ttl_s = UINT32_MAX;
+    f->verdict = NAME_UNKNOWN;
+    if (answer->outcome != RESOLVER_ANSWERED)
+        return;
+    f->verdict = answer->dns.verdict == DNS_RECORDS ? NAME_RESOLVED : NAME_ABSENT;
+    f->is_for_all = answer->dns.verdict == DNS_NO_NAME;
+    if (answer->dns.has_ttl)
+        f->ttl_s = answer->dns.ttl_s;
+    collect(f, &answer->dns);
+}
+
+static void on_family(void *arg, const struct resolver_answer *answer)
+{
+    struct name_family *f = arg;
+    struct name_asking *a = f->asking;
+
+    f->call = NULL;
+    note(f, answer);
+    if (a->families[0].call == NULL && a->families[1].call == NULL) {
+        judge_candidate(a);
+    } else if (f->verdict == NAME_RESOLVED) {
+        ev_timer_set(&a->half, OTHER_FAMILY_MS / 1000.0, 0.0);
+        ev_timer_start(a->loop, &a->half);
+    }
+}
+
+/* Reports the first family when the second takes too long. */
+static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct name_asking *a = w->data;
+    const struct name_round round = gather(a);
+
+    (void)loop;
+    (void)revents;
+    a->on_round(a, &round, false);
+}
+
+static void ask_families(struct name_asking *a, const char *host)
+{
+    const uint64_t deadline_at_ms =
+        service_now_ms(a->loop) + ROUND_MS + 1000 * (uint64_t)a->conf->server_count;
+
+    for (size_t i = 0; i < NAME_FAMILIES; i++) {
+        struct name_family *f = &a->families[i];
+
+        *f = (struct name_family){.asking = a};
+        f->call = resolver_start(a->resolver, host, family_types[i], deadline_at_ms, on_family, f);
+    }
+}
+
+static void ask_next_candidate(struct name_asking *a)
+{
+    char host[DNS_NAME_BYTES];
+
+    while (resolv_conf_candidate(a->conf, a->host, a->candidate++, host)) {
+        if (host[0] != '\0') {
+            ask_families(a, host);
+            return;
+        }
+    }
+    if (a->unknown_reason != NULL)
+        fail(a, NAME_UNKNOWN, a->unknown_reason);
+    else
+        fail(a, NAME_ABSENT, "there is no such name, or it has no address");
+}
+
+void name_asking_init(struct name_asking *a, struct ev_loop *loop, const char *host,
+                      name_asking_fn *on_round)
+{
+    *a = (struct name_asking){.loop = loop, .host = host, .on_round = on_round};
+    ev_init(&a->half, on_half);
+    a->half.data = a;
+}
+
+void name_asking_start(struct name_asking *a, struct resolver *resolver,
+                       const struct resolv_conf *conf, bool is_careful)
+{
+    name_asking_stop(a);
+    a->resolver = resolver;
+    a->conf = conf;
+    a->is_careful = is_careful;
+    a->candidate = 0;
+    a->unknown_reason = NULL;
+    ask_next_candidate(a);
+}
+
+void name_asking_stop(struct name_asking *a)
+{
+    ev_timer_stop(a->loop, &a->half);
+    for (size_t i = 0; i < NAME_FAMILIES; i++)
+        resolver_cancel(&a->families[i].call);
+}
