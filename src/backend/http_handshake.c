@@ -51,7 +51,7 @@ static void on_deadline(void *arg)
 {
     struct http_connection *c = arg;
 
-    snprintf(c->reason, sizeof(c->reason), "TLS handshake: no end within connect_timeout");
+    snprintf(c->reason, sizeof(c->reason), "the TLS handshake timed out within connect_timeout");
     c->connected(c, HTTP_CONNECT_FAILED);
 }
 
