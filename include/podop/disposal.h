@@ -15,6 +15,7 @@ struct disposable {
 
 struct disposal {
     struct disposable *first, **last; /* oldest first */
+    unsigned pieces;                  /* so many went: now and then the C library gives them back */
     void (*wake)(void *arg);          /* there is something again; NULL: nobody wants to know */
     void *wake_arg;
 };

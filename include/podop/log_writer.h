@@ -10,13 +10,13 @@
 
 struct log_writer;
 
-/* Appends the line that says that so many were lost, its line feed included. arg is copied at each
- * log_writer_add(): it runs in the thread. */
+/* What the line that tells of a loss looks like; copied with each line. */
 struct log_loss {
     unsigned format; /* enum log_format */
     bool has_time;
 };
 struct buf;
+/* Appends that line, its line feed included. Called by the thread, so it looks at nothing else. */
 typedef void log_loss_fn(struct buf *out, struct log_loss how, uint64_t lost);
 
 /* Starts the thread. NULL: there can be none. */

@@ -1,10 +1,15 @@
 #include "podop/disposal.h"
 
+#include "podop/mem.h"
+
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 2 * 1024 * 1024 };
+enum {
+    PIECE_BYTES = 2 * 1024 * 1024,
+    PIECES_A_TRIM = 16, /* what free() keeps of more of them takes long to give back at once */
+};
 
 void disposal_init(struct disposal *disposal, void (*wake)(void *arg), void *wake_arg)
 {
@@ -44,6 +49,8 @@ bool disposal_run(struct disposal *disposal)
             disposal->last = &what->next;
         disposal->first = what;
     }
+    if (++disposal->pieces % PIECES_A_TRIM == 0)
+        mem_trim();
     return disposal->first != NULL;
 }
 

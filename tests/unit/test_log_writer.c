@@ -189,8 +189,8 @@ static void test_log_writer_ends_without_a_reader(void **state)
         write_number(w, i);
     log_writer_free(&w); /* the thread hangs in write(2) */
     assert_null(w);
-    restore_stderr();
     close(ends[0]); /* now it gets EPIPE, and ends by itself */
+    restore_stderr();
 }
 
 /* A file that may grow no further cuts a line; its rest is what comes next, once it may. */
