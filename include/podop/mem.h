@@ -12,6 +12,9 @@ void *xreallocarray(void *ptr, size_t count, size_t bytes);
 char *xstrdup(const char *text);
 char *xmemdup0(const void *bytes, size_t len); /* a copy with a NUL behind it */
 
+/* Gives memory that free() kept back to the system, where the C library has a way to. */
+void mem_trim(void);
+
 /* The struct that holds member, given a pointer to that member. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 

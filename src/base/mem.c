@@ -1,5 +1,8 @@
 #include "podop/mem.h"
 
+#ifdef PODOP_HAVE_MALLOC_TRIM
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,4 +49,11 @@ char *xmemdup0(const void *bytes, size_t len)
         memcpy(copy, bytes, len);
     copy[len] = '\0';
     return copy;
+}
+
+void mem_trim(void)
+{
+#ifdef PODOP_HAVE_MALLOC_TRIM
+    malloc_trim(0);
+#endif
 }

@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_WAKEUP = 64 };
+enum {
+    ACCEPTS_PER_WAKEUP = 64,
+    BACKLOG = 65535, /* the kernel takes net.core.somaxconn of it; SOMAXCONN of musl is 128 */
+};
 
 static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
 
@@ -125,7 +128,7 @@ static int bind_hidden(struct listener *l, struct error *err)
         return bind_errno(err, "cannot bind", at);
     if (set_owner(path, at, l->service->listen, err) == -1)
         goto fail;
-    if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1) {
+    if (listen(l->fd, BACKLOG) == -1 || lstat(path, &info) == -1) {
         bind_errno(err, "cannot listen on", at);
         goto fail;
     }
@@ -169,7 +172,7 @@ static int open_inet(struct listener *l, struct error *err)
         setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(l->fd, &at->u.sa, at->len) == -1)
         return bind_errno(err, "cannot bind", at);
-    if (listen(l->fd, SOMAXCONN) == -1)
+    if (listen(l->fd, BACKLOG) == -1)
         return bind_errno(err, "cannot listen on", at);
     return 0;
 }

@@ -61,6 +61,8 @@ uint64_t __wrap_clock_coarse_ms(void)
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
+#include "fortified_wipe.h"
+
 /* One caller of http_start(), and what it was told. */
 struct caller {
     struct http_call *call;
