@@ -5,6 +5,7 @@
 #include "podop/mem.h"
 #include "schema.h"
 #include "source.h"
+#include "syntax.h"
 #include "tree.h"
 
 #include <libconfig.h>
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { EXCERPT_BYTES_MAX = 80 };
 
 /* Where the nodes of a tree come from: a place in the file, or one option for all of them. */
 struct place {
@@ -54,6 +57,53 @@ static struct node *convert(const config_setting_t *setting, const char *name,
     return node;
 }
 
+/* What libconfig said, what is meant by it, and the lines that it is about. */
+static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
+                         struct faults *faults)
+{
+    const struct span text = buf_span(&source->text);
+    char line[EXCERPT_BYTES_MAX], other[EXCERPT_BYTES_MAX] = "";
+    struct syntax_fault found;
+    const bool is_found = syntax_find(text, error_line, &found);
+    const bool has_other = is_found && found.other_line > 0;
+    char *origin = source_origin(source, is_found ? found.line : error_line);
+    char *other_origin = has_other ? source_origin(source, found.other_line) : xstrdup("");
+
+    syntax_excerpt(text, is_found ? found.line : error_line, line, sizeof(line));
+    if (has_other && found.other_line != found.line)
+        syntax_excerpt(text, found.other_line, other, sizeof(other));
+    if (is_found && found.is_duplicate)
+        fault_add(faults, origin, "duplicate setting name '%s': it is set in %s already",
+                  found.hint, other_origin);
+    else
+        fault_add(faults, origin, "%s%s%s%s%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint,
+                  has_other ? " " : "", other_origin, other[0] == '\0' ? "" : " ('", other,
+                  other[0] == '\0' ? "" : "')", line[0] == '\0' ? "" : ": '", line,
+                  line[0] == '\0' ? "" : "'");
+    free(other_origin);
+    free(origin);
+}
+
+/* libconfig 1.5 leaks a string that stands where none may: it is not given such a text. */
+static bool has_stray_string(const struct source *source)
+{
+    struct syntax_fault found;
+
+    return syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.is_string;
+}
+
+static int parse_file(config_t *parsed, struct source *source, struct faults *faults)
+{
+    if (has_stray_string(source))
+        fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
+    else if (config_read_string(parsed, buf_string(&source->text)) == CONFIG_TRUE)
+        return 0;
+    else
+        fault_syntax(source, config_error_text(parsed), (unsigned)config_error_line(parsed),
+                     faults);
+    return -1;
+}
+
 /* The file as a tree, or NULL with a fault reported. */
 static struct node *read_file(const char *file, struct faults *faults)
 {
@@ -63,16 +113,8 @@ static struct node *read_file(const char *file, struct faults *faults)
     config_t parsed;
 
     config_init(&parsed);
-    if (source_read_file(&source, file, faults) == 0) {
-        if (config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE) {
-            root = convert(config_root_setting(&parsed), NULL, &place);
-        } else {
-            char *origin = source_origin(&source, (unsigned)config_error_line(&parsed));
-
-            fault_add(faults, origin, "%s", config_error_text(&parsed));
-            free(origin);
-        }
-    }
+    if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
+        root = convert(config_root_setting(&parsed), NULL, &place);
     config_destroy(&parsed);
     source_deinit(&source);
     return root;
@@ -90,7 +132,7 @@ static struct node *parse_value(const char *value, const char *origin)
     if (asprintf(&text, "value = %s;", value) == -1)
         abort();
     config_init(&parsed);
-    if (source_read_text(&source, text, origin, &unread) == 0 &&
+    if (source_read_text(&source, text, origin, &unread) == 0 && !has_stray_string(&source) &&
         config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE &&
         config_setting_length(config_root_setting(&parsed)) == 1)
         node = convert(config_setting_get_elem(config_root_setting(&parsed), 0), NULL, &place);
