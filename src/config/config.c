@@ -7,6 +7,7 @@
 #include "source.h"
 #include "syntax.h"
 #include "tree.h"
+#include "warnings.h"
 
 #include <libconfig.h>
 
@@ -57,6 +58,24 @@ static struct node *convert(const config_setting_t *setting, const char *name,
     return node;
 }
 
+static void list_free(struct string_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct string_list){0};
+}
+
+static void list_add_once(struct string_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], text) == 0)
+            return;
+    }
+    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
+    list->items[list->count++] = xstrdup(text);
+}
+
 /* What libconfig said, what is meant by it, and the lines that it is about. */
 static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
                          struct faults *faults)
@@ -105,7 +124,7 @@ static int parse_file(config_t *parsed, struct source *source, struct faults *fa
 }
 
 /* The file as a tree, or NULL with a fault reported. */
-static struct node *read_file(const char *file, struct faults *faults)
+static struct node *read_file(const char *file, struct string_list *files, struct faults *faults)
 {
     struct source source;
     struct place place = {&source, NULL};
@@ -115,6 +134,8 @@ static struct node *read_file(const char *file, struct faults *faults)
     config_init(&parsed);
     if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
         root = convert(config_root_setting(&parsed), NULL, &place);
+    for (size_t i = 0; i < source.segment_count; i++)
+        list_add_once(files, source.segments[i].file);
     config_destroy(&parsed);
     source_deinit(&source);
     return root;
@@ -172,13 +193,16 @@ static void raise_level(struct config *config, int verbose)
 
 struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg)
 {
-    struct faults faults = {report, arg, 0};
+    struct string_list warnings = {0}, files = {0};
+    struct faults faults = {report, arg, 0, &warnings};
     struct config *config;
     struct node *root = source->file == NULL ? node_new(NODE_GROUP, NULL, "command line")
-                                             : read_file(source->file, &faults);
+                                             : read_file(source->file, &files, &faults);
 
-    if (root == NULL)
+    if (root == NULL) {
+        list_free(&files);
         return NULL;
+    }
     if (source->file != NULL) { /* of the file as a whole: no line */
         free(root->origin);
         root->origin = xstrdup(source->file);
@@ -188,6 +212,9 @@ struct config *config_load(const struct config_source *source, config_report_fn 
         apply_set(root, &source->sets[i], &faults);
     config = config_build(root, source->checks, &faults);
     node_free(&root);
+    config->warnings = warnings;
+    paths_add_files(config, &files);
+    list_free(&files);
     raise_level(config, source->verbose);
     if (faults.count > 0)
         config_unref(&config);
@@ -221,6 +248,8 @@ void config_unref(struct config **pconfig)
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
+    list_free(&config->warnings);
+    paths_free(config);
     free(config->control.origin);
     free(config->tables);
     free(config->listen);

@@ -73,9 +73,14 @@ static int set_owner(const char *path, const struct address *at, const struct li
     if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
         return error_prefix(err, "group of %s", at->text);
     /* Whoever may write to the directory may have put a link there meanwhile. */
-    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid) == -1)
-        return bind_errno(err, "cannot set owner and group of", at);
-    return 0;
+    if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)
+        return 0;
+    bind_errno(err, "cannot set owner and group of", at);
+    if (errno == EPERM) /* nor later */
+        return error_set(err, ERR_CONFIG,
+                         "cannot set owner and group of %s: only root and who has CAP_CHOWN may",
+                         at->text);
+    return -1;
 }
 
 /* A name to bind under before the rename, beside path: short, and through the directory's
