@@ -113,11 +113,20 @@ class Mailbox:
 
 
 class Alias:
-    """Postfix's virtual_alias_maps."""
+    """Postfix's virtual_alias_maps. It asks for the whole address only: a domain's catch-all is looked for here."""
 
     def get(self, key):
-        found = db.rows("SELECT destination FROM alias WHERE address = ? ORDER BY destination", key.lower())
+        with db.transaction():
+            _, at, domain = key.lower().rpartition("@")
+            return self.destinations(key) or (self.destinations(at + domain) if self.is_free(key) else None)
+
+    def destinations(self, address):
+        found = db.rows("SELECT destination FROM alias WHERE address = ? ORDER BY destination", address.lower())
         return [destination for destination, in found] or None
+
+    def is_free(self, address):
+        """An address with no mailbox, in some domain."""
+        return "@" in address and not db.rows("SELECT 1 FROM mailbox WHERE address = ?", address.lower())
 
 
 class Auth:

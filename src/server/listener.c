@@ -37,6 +37,24 @@ static bool has_file(const struct listener *l)
            info.st_dev == l->device && info.st_ino == l->inode;
 }
 
+/* A socket that was given to somebody else, and that a killed podop left behind, lets only them in:
+ * whoever can give it back may ask. As connect(2). */
+static int connect_as_owner(int fd, const struct address *at, const struct stat *info)
+{
+    int status, saved;
+
+    if (lchown(at->text, geteuid(), (gid_t)-1) == -1) {
+        errno = EACCES;
+        return -1;
+    }
+    status = connect(fd, &at->u.sa, at->len);
+    saved = errno;
+    if (lchown(at->text, info->st_uid, (gid_t)-1) == -1 && status == 0)
+        saved = errno;
+    errno = saved;
+    return status;
+}
+
 /* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
 static int check_path_free(const struct address *at, struct error *err)
 {
@@ -52,6 +70,8 @@ static int check_path_free(const struct address *at, struct error *err)
     if (fd == -1)
         return bind_errno(err, "socket for", at);
     status = connect(fd, &at->u.sa, at->len);
+    if (status == -1 && errno == EACCES)
+        status = connect_as_owner(fd, at, &info);
     if (status == -1 && (errno == ECONNREFUSED || errno == ENOENT))
         status = 0;
     else if (status == -1 && errno != EAGAIN) /* a full backlog is an answer, too */

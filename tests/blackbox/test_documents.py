@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 
+import documents
 import harness
 from harness import Case
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ("podop.8", "podop.conf.5", "podop-program.7", "podopctl.1")
 SETTING = re.compile(r"^\s*#?([a-z_]+) = ", re.MULTILINE)
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r'\bname = "(\w+)"')
 
 
@@ -122,7 +122,7 @@ class Readme(Case):
 
     def block(self, begin):
         """The fenced block that begins like this."""
-        return next(text for _, text in FENCED.findall(read("README.md")) if text.startswith(begin))
+        return documents.block("README.md", begin=begin)
 
     def test_configuration(self):
         local = self.block("{\n")

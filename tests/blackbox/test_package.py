@@ -11,12 +11,14 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import documents
 import dovecot
 import harness
 
@@ -229,11 +231,110 @@ class Package(Built):
         self.assertLessEqual(float(rating[1]), 1.5)
 
 
+class Unit(Package):
+    """README's configuration under the unit that the package brings, as systemd would start it."""
+
+    def setUp(self):
+        self.root = self.fresh()
+        self.root.run("dpkg", "-i", "/podop.deb")
+        self.root.run("useradd", "--system", "postfix")
+        with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
+            self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
+        text = documents.block("README.md", begin="user = ")
+        port = harness.free_port()
+        self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
+
+    def write(self, name, text):
+        with open(self.root.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def setting(self, name):
+        """The words of a setting of the unit."""
+        return " ".join(value for key, value in self.unit if key == name).split()
+
+    def start(self):
+        """podop, with the user and the capabilities of the unit."""
+        caps = {name: ",".join(["-all", *("+" + cap.lower().removeprefix("cap_") for cap in self.setting(name))])
+                for name in ("CapabilityBoundingSet", "AmbientCapabilities")}
+        podop = Inside(self.root, "setpriv", "--no-new-privs", "--reuid", *self.setting("User"), "--regid",
+                       *self.setting("Group"), "--init-groups", "--inh-caps", caps["AmbientCapabilities"],
+                       "--ambient-caps", caps["AmbientCapabilities"], "--bounding-set", caps["CapabilityBoundingSet"])
+        self.addCleanup(podop.stop)
+        podop.wait_ready()
+        return podop
+
+    def socket_owner(self):
+        return self.root.run("stat", "-c", "%U:%G %a", "/run/podop/podop.sock").stdout.strip()
+
+    def test_readme_configuration(self):
+        """It is checked without a warning, starts, also after a crash, and follows a change of the owner."""
+        done = self.root.run("podop", "-t")
+        self.assertEqual(done.stdout, "configuration OK\n")
+        podop = self.start()
+        self.assertEqual(self.socket_owner(), "postfix:mail 660")
+        done = self.root.run("podopctl", "get", "local", "postmaster@example.com")
+        self.assertEqual(done.stdout, "bob@example.com\n")
+
+        podop.signal(signal.SIGKILL)
+        podop.process.wait(harness.GUARD)
+        podop = self.start()
+        self.assertEqual(self.socket_owner(), "postfix:mail 660")
+
+        with open(self.root.path("/etc/podop.conf"), encoding="utf-8") as file:
+            self.write("/etc/podop.conf", file.read().replace('group = "mail"', 'group = "daemon"'))
+        podop.signal(signal.SIGHUP)
+        podop.wait_log("event=reload ")
+        self.assertEqual(self.socket_owner(), "postfix:daemon 660")
+
+    def test_second_podop(self):
+        """One that finds the socket in use leaves it alone."""
+        self.start()
+        with self.assertRaises(AssertionError) as failure:
+            self.start()
+        self.assertIn("another process answers on /run/podop/podop.sock", str(failure.exception))
+        self.assertEqual(self.socket_owner(), "postfix:mail 660")
+
+    def test_programs_have_no_capability(self):
+        self.write("/etc/podop/caps.sh", "grep -h '^Cap' /proc/self/status >/run/podop/caps\nexec cat\n")
+        self.write("/etc/podop.conf", """
+            user = "podop";
+            listen = ( { socket = "/run/podop/podop.sock"; owner = "postfix"; } );
+            tables = ( { name = "t"; type = "program"; param = "/bin/sh /etc/podop/caps.sh"; processes = 1; } );
+        """)
+        podop = self.start()
+        self.assertEqual(int(podop.status_field("CapEff")[0], 16), 1)
+        harness.wait_until(lambda: os.path.exists(self.root.path("/run/podop/caps")), "the program runs")
+        harness.wait_until(lambda: self.root.run("cat", "/run/podop/caps").stdout.count("Cap") == 5, "it has written")
+        caps = dict(line.split() for line in self.root.run("cat", "/run/podop/caps").stdout.replace(":", "").splitlines())
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            self.assertEqual(int(caps[name], 16), 0, caps)
+
+    def test_system_calls(self):
+        """What podop needs to give a socket away is not filtered."""
+        allowed = set()
+        for name, value in self.unit:
+            if name == "SystemCallFilter":
+                calls = set().union(*(self.calls(word) for word in value.lstrip("~").split()))
+                allowed = allowed - calls if value.startswith("~") else allowed | calls
+        self.assertLessEqual({"lchown", "fchmod", "prctl", "capget", "rename", "unlink"}, allowed)
+        self.assertNotIn("setresuid", allowed)
+        self.assertNotIn("mount", allowed)
+
+    def calls(self, word):
+        """The system calls of a word in a filter."""
+        if not word.startswith("@"):
+            return {word}
+        lines = self.root.run("systemd-analyze", "syscall-filter", word).stdout.splitlines()
+        words = [line.strip() for line in lines[1:] if line.strip() and not line.strip().startswith("#")]
+        return set().union(*map(self.calls, words))
+
+
 class Inside(harness.Podop):
     """The podop of a package, in a root directory."""
 
-    def __init__(self, root):
-        super().__init__("-v", through=root.into(), program="/usr/sbin/podop")
+    def __init__(self, root, *through):
+        super().__init__("-v", through=[*root.into(), *through], program="/usr/sbin/podop")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,17 @@ class Sqlite(WithSqlite):
             with self.subTest(table=table, key=key):
                 self.assertEqual(self.get(key, table), value)
 
+    def test_catch_all(self):
+        """An address of a domain, with an alias of its own, with a mailbox, or with neither."""
+        self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
+        for key, value in (("any@example.com", ["alice@example.com"]), ("Any@Example.Com", ["alice@example.com"]),
+                           ("@example.com", ["alice@example.com"]), ("a@b@example.com", ["alice@example.com"]),
+                           ("team@example.com", ["alice@example.com", "bob@example.com"]),
+                           ("bob@example.com", "miss"), ("BOB@example.com", "miss"), ("any@example.org", "miss"),
+                           ("example.com", "miss"), ("any", "miss"), ("", "miss")):
+            with self.subTest(key):
+                self.assertEqual(self.get(key, "alias"), value)
+
     def test_users(self):
         self.assertEqual(self.get("passdb/bob@example.com", "auth")["password"],
                          mail_database.PASSWORDS["BOB"])
