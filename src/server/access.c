@@ -1,7 +1,5 @@
 #include "access.h"
 
-#include "privileges.h"
-
 #include "podop/buf.h"
 
 #include <errno.h>
@@ -58,24 +56,4 @@ void access_check(const struct config *config, config_report_fn *report, void *a
             !(p->need == PATH_CONNECT && errno == ENOENT))
             tell(p->origin, who, needs[p->need].what, p->path, strerror(errno), report, arg);
     }
-}
-
-static void check_owner(const struct config *config, const struct listen_config *socket,
-                        config_report_fn *report, void *arg)
-{
-    struct error err = {0};
-    char who[100];
-
-    if (socket->socket == NULL || privileges_can_give(socket->owner, socket->group, &err))
-        return;
-    name_us(config, who, sizeof(who));
-    tell(socket->origin, who, "give another owner or group to", socket->socket, err.text, report,
-         arg);
-}
-
-void access_check_owners(const struct config *config, config_report_fn *report, void *arg)
-{
-    for (size_t i = 0; i < config->listen_count; i++)
-        check_owner(config, &config->listen[i], report, arg);
-    check_owner(config, &config->control, report, arg);
 }

@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include "privileges.h"
+#include "socket_acl.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -37,24 +38,6 @@ static bool has_file(const struct listener *l)
            info.st_dev == l->device && info.st_ino == l->inode;
 }
 
-/* A socket that was given to somebody else, and that a killed podop left behind, lets only them in:
- * whoever can give it back may ask. As connect(2). */
-static int connect_as_owner(int fd, const struct address *at, const struct stat *info)
-{
-    int status, saved;
-
-    if (lchown(at->text, geteuid(), (gid_t)-1) == -1) {
-        errno = EACCES;
-        return -1;
-    }
-    status = connect(fd, &at->u.sa, at->len);
-    saved = errno;
-    if (lchown(at->text, info->st_uid, (gid_t)-1) == -1 && status == 0)
-        saved = errno;
-    errno = saved;
-    return status;
-}
-
 /* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
 static int check_path_free(const struct address *at, struct error *err)
 {
@@ -70,8 +53,6 @@ static int check_path_free(const struct address *at, struct error *err)
     if (fd == -1)
         return bind_errno(err, "socket for", at);
     status = connect(fd, &at->u.sa, at->len);
-    if (status == -1 && errno == EACCES)
-        status = connect_as_owner(fd, at, &info);
     if (status == -1 && (errno == ECONNREFUSED || errno == ENOENT))
         status = 0;
     else if (status == -1 && errno != EAGAIN) /* a full backlog is an answer, too */
@@ -95,11 +76,14 @@ static int set_owner(const char *path, const struct address *at, const struct li
     /* Whoever may write to the directory may have put a link there meanwhile. */
     if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)
         return 0;
-    bind_errno(err, "cannot set owner and group of", at);
-    if (errno == EPERM) /* nor later */
-        return error_set(err, ERR_CONFIG,
-                         "cannot set owner and group of %s: only root and who has CAP_CHOWN may",
-                         at->text);
+    if (errno != EPERM)
+        return bind_errno(err, "cannot set owner and group of", at);
+    if (socket_acl_set(path, config->permissions, uid, gid) == 0)
+        return 0;
+    error_errno(err,
+                "cannot give %s to its owner and group, not being root, nor let them in by an ACL",
+                at->text);
+    err->kind = ERR_CONFIG; /* it fails again and again */
     return -1;
 }
 

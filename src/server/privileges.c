@@ -1,16 +1,10 @@
 #include "privileges.h"
 
-#include "podop/mem.h"
-
-#include <linux/capability.h>
-
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* -1: text is no number. */
@@ -102,47 +96,4 @@ int privileges_drop(const char *user, const char *group, struct error *err)
     if (uid != 0 && (setresuid(0, 0, 0) == 0 || geteuid() != uid || getegid() != gid))
         return error_set(err, ERR_BIND, "privileges were dropped, but there is a way back");
     return 0;
-}
-
-static bool has_cap_chown(void)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-
-    return syscall(SYS_capget, &header, data) == 0 &&
-           (data[CAP_TO_INDEX(CAP_CHOWN)].effective & CAP_TO_MASK(CAP_CHOWN)) != 0;
-}
-
-static bool is_own_group(gid_t gid)
-{
-    int count = getgroups(0, NULL);
-    gid_t *groups = xcalloc(count < 0 ? 0 : (size_t)count, sizeof(groups[0]));
-    bool is_own = gid == getegid();
-
-    count = getgroups(count < 0 ? 0 : count, groups);
-    for (int i = 0; i < count && !is_own; i++)
-        is_own = groups[i] == gid;
-    free(groups);
-    return is_own;
-}
-
-bool privileges_can_give(const char *owner, const char *group, struct error *err)
-{
-    struct error unknown = {0};
-    uid_t uid = geteuid();
-    gid_t gid = getegid(), ignored;
-
-    if (owner != NULL && privileges_find_user(owner, &uid, &ignored, &unknown) == -1)
-        return true;
-    if (group != NULL && privileges_find_group(group, &gid, &unknown) == -1)
-        return true;
-    if ((uid == geteuid() && is_own_group(gid)) || has_cap_chown())
-        return true;
-    error_set(err, ERR_CONFIG, "only root and who has CAP_CHOWN may");
-    return false;
-}
-
-void privileges_keep_from_programs(void)
-{
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0UL, 0UL, 0UL);
 }

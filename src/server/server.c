@@ -190,8 +190,6 @@ int server_check(struct ev_loop *loop, const struct config_source *source, confi
 
     if (s == NULL)
         return -1;
-    if (is_configured_user(s->config))
-        access_check_owners(s->config, warn, arg);
     become_configured_user(s->config);
     warn_of(s->config, warn, arg);
     server_free(&s);
@@ -238,7 +236,6 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_free(&s);
         return NULL;
     }
-    privileges_keep_from_programs();
     warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
     listeners_serve(&s->listeners, s->router);

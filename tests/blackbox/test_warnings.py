@@ -1,6 +1,5 @@
 """What "podop -t" warns of: a configuration that is allowed and hardly meant, and what fails later."""
 
-import grp
 import os
 import pwd
 import re
@@ -170,30 +169,6 @@ class FailsLater(WithConfig):
         self.check_warning(self.config_as(socket="none/s"), "socket", "No such file or directory")
         told = self.warnings(self.config_as(control={"socket": self.path("c")}))
         self.assertEqual(len(told), 1, told)
-
-    def test_owner_that_only_root_can_give(self):
-        """Root gives the socket away before it becomes that user; the user cannot."""
-        path = self.config_as()
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        text = text.replace(";\n}", ';\nowner = "root";\n}', 1)
-        self.write("podop.conf", text)
-        self.assertEqual(self.warnings(path), [])
-        done = as_user(NOBODY, harness.binary("PODOP"), "-t", "-c", path)
-        self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
-        (where, why), = self.told(done.stderr)
-        self.assertIn("cannot give another owner or group", why)
-        done = as_user(NOBODY, harness.binary("PODOP"), "-c", path)
-        self.assertEqual(done.returncode, 78, done.stderr)
-        self.assertIn("CAP_CHOWN", done.stderr)
-        self.assertTrue(where.startswith(path), where)
-
-    def test_own_group_can_be_given(self):
-        path = self.config({}, {"socket": self.path("own/s"), "group": grp.getgrgid(
-            pwd.getpwnam(NOBODY).pw_gid).gr_name})
-        os.chmod(path, 0o644)
-        done = as_user(NOBODY, harness.binary("PODOP"), "-t", "-c", path)
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_another_user_is_told_nothing_of_it(self):
         path = self.config_as(socket="s")
