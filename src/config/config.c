@@ -1,6 +1,7 @@
 #include "podop/config.h"
 
 #include "build.h"
+#include "excerpt.h"
 #include "overlay.h"
 #include "podop/mem.h"
 #include "schema.h"
@@ -88,9 +89,9 @@ static void fault_syntax(const struct source *source, const char *said, unsigned
     char *origin = source_origin(source, is_found ? found.line : error_line);
     char *other_origin = has_other ? source_origin(source, found.other_line) : xstrdup("");
 
-    syntax_excerpt(text, is_found ? found.line : error_line, line, sizeof(line));
+    excerpt_line(text, is_found ? found.line : error_line, line, sizeof(line));
     if (has_other && found.other_line != found.line)
-        syntax_excerpt(text, found.other_line, other, sizeof(other));
+        excerpt_line(text, found.other_line, other, sizeof(other));
     if (is_found && found.is_duplicate)
         fault_add(faults, origin, "duplicate setting name '%s': it is set in %s already",
                   found.hint, other_origin);
@@ -109,6 +110,21 @@ static bool has_stray_string(const struct source *source)
     struct syntax_fault found;
 
     return syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.is_string;
+}
+
+struct joined {
+    const struct source *source;
+    struct faults *faults;
+};
+
+static void warn_joined(void *arg, unsigned line)
+{
+    const struct joined *joined = arg;
+    char *origin = source_origin(joined->source, line);
+
+    fault_warn(joined->faults, origin,
+               "a text follows another without a comma between them: both are joined to one");
+    free(origin);
 }
 
 static int parse_file(config_t *parsed, struct source *source, struct faults *faults)
@@ -134,6 +150,8 @@ static struct node *read_file(const char *file, struct string_list *files, struc
     config_init(&parsed);
     if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
         root = convert(config_root_setting(&parsed), NULL, &place);
+    if (root != NULL)
+        syntax_find_joined(buf_span(&source.text), warn_joined, &(struct joined){&source, faults});
     for (size_t i = 0; i < source.segment_count; i++)
         list_add_once(files, source.segments[i].file);
     config_destroy(&parsed);

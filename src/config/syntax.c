@@ -7,11 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 enum {
     NAME_BYTES_SHOWN = 40,
-    EXCERPT_BYTES_MAX = 60,
     DUPLICATE_LINES = 2, /* libconfig may have read on when it finds a name there twice */
 };
 
@@ -37,6 +35,8 @@ struct parser {
     struct token name;        /* whose value comes */
     bool may_end;             /* WANT_NAME: a ';' or ',' may come first */
     bool has_comma;           /* WANT_VALUE: an element has to follow */
+    syntax_joined_fn *joined; /* NULL: nobody wants to know */
+    void *joined_arg;
 };
 
 static struct level *top(const struct parser *p)
@@ -327,6 +327,8 @@ static bool take_separator(struct parser *p)
         close_level(p);
     } else if (!goes_on_as_string(p)) {
         return fault_separator(p);
+    } else if (p->joined != NULL) {
+        p->joined(p->joined_arg, p->now.line);
     }
     return false;
 }
@@ -342,75 +344,41 @@ static bool take_token(struct parser *p)
     return false;
 }
 
+/* Whether there is a fault. */
+static bool parse(struct parser *p)
+{
+    bool is_found = false, is_end = false;
+
+    open_level(p, '\0');
+    while (!is_found && !is_end) {
+        p->now = token_next(&p->lexer);
+        is_end = p->now.kind == TOKEN_END && p->depth == 1 && p->wanted == WANT_NAME;
+        is_found = !is_end && take_token(p);
+        p->string = p->now.kind == TOKEN_STRING ? p->now : p->string;
+        p->before = p->now;
+    }
+    while (p->depth > 0)
+        free(p->levels[--p->depth].names);
+    free(p->levels);
+    return is_found;
+}
+
 bool syntax_find(struct span text, unsigned error_line, struct syntax_fault *fault)
 {
     struct parser p = {.lexer = {text, 1}, .error_line = error_line, .fault = fault};
-    bool is_found = false, is_end = false;
 
     *fault = (struct syntax_fault){0};
-    open_level(&p, '\0');
-    while (!is_found && !is_end) {
-        p.now = token_next(&p.lexer);
-        is_end = p.now.kind == TOKEN_END && p.depth == 1 && p.wanted == WANT_NAME;
-        is_found = !is_end && take_token(&p);
-        p.string = p.now.kind == TOKEN_STRING ? p.now : p.string;
-        p.before = p.now;
-    }
-    while (p.depth > 0)
-        free(p.levels[--p.depth].names);
-    free(p.levels);
-    if (!is_found || fault->line > error_line)
+    if (!parse(&p) || fault->line > error_line)
         *fault = (struct syntax_fault){0};
     return fault->line > 0;
 }
 
-static struct span line_of(struct span text, unsigned line)
+void syntax_find_joined(struct span text, syntax_joined_fn *joined, void *arg)
 {
-    const char *end;
+    struct syntax_fault ignored = {0};
+    struct parser p = {.lexer = {text, 1}, .error_line = SYNTAX_ANY_LINE, .fault = &ignored};
 
-    for (; line > 1 && text.len > 0; line--) {
-        end = memchr(text.ptr, '\n', text.len);
-        text = span_skip(text, end == NULL ? text.len : (size_t)(end - text.ptr) + 1);
-    }
-    end = text.len == 0 ? NULL : memchr(text.ptr, '\n', text.len);
-    return (struct span){text.ptr, end == NULL ? text.len : (size_t)(end - text.ptr)};
-}
-
-/* Where a secret belongs into a file of its own, or into a header, people write it here. */
-static bool may_hold_secret(struct span line)
-{
-    static const char *const words[] = {
-        "auth =", "auth=", "authoriz", "-auth",  "bearer", "token", "passw",
-        "secret", "api",   "key_file", "header", "@",      ": ",
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        size_t len = strlen(words[i]);
-
-        for (size_t at = 0; at + len <= line.len; at++) {
-            if (strncasecmp(line.ptr + at, words[i], len) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-void syntax_excerpt(struct span text, unsigned line, char *out, size_t size)
-{
-    struct span found = line_of(text, line);
-    struct span valid;
-
-    while (found.len > 0 && strchr(" \t\r", found.ptr[0]) != NULL)
-        found = span_skip(found, 1);
-    while (found.len > 0 && strchr(" \t\r", found.ptr[found.len - 1]) != NULL)
-        found.len--;
-    out[0] = '\0';
-    if (found.len == 0 || may_hold_secret(found))
-        return;
-    valid = found;
-    if (valid.len > EXCERPT_BYTES_MAX)
-        valid.len = EXCERPT_BYTES_MAX;
-    if (valid.len < found.len)
-        valid.len = span_utf8_prefix(valid);
-    snprintf(out, size, "%.*s%s", (int)valid.len, valid.ptr, valid.len < found.len ? "..." : "");
+    p.joined = joined;
+    p.joined_arg = arg;
+    parse(&p);
 }

@@ -25,8 +25,8 @@ enum { SYNTAX_ANY_LINE = INT_MAX }; /* for a look before libconfig's; it does no
  */
 bool syntax_find(struct span text, unsigned error_line, struct syntax_fault *fault);
 
-/* A line of the text for a message: without the blanks around it, and cut where it is long. Empty
- * where the line may hold a secret. */
-void syntax_excerpt(struct span text, unsigned line, char *out, size_t size);
+/* A string in a list that follows another without a comma: libconfig joins them. */
+typedef void syntax_joined_fn(void *arg, unsigned line);
+void syntax_find_joined(struct span text, syntax_joined_fn *joined, void *arg);
 
 #endif

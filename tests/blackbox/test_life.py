@@ -119,6 +119,22 @@ class Access(Life):
             self.assertIn("no-such", podop.stderr)
 
 
+class Backlog(Life):
+    def test_as_long_as_the_kernel_allows(self):
+        """Whatever SOMAXCONN says: 4096 in glibc, 128 in musl."""
+        harness.need(os.geteuid() == 0 and shutil.which("ss"), "root and ss")
+        enter = 'echo 9000 >/proc/sys/net/core/somaxconn && ip link set lo up && exec "$@"'
+        config = self.config({"socket": "127.0.0.1:9100"}, {"socket": self.socket})
+        podop = harness.Podop("-v", "-c", config, through=["unshare", "--net", "sh", "-c", enter, "sh"])
+        self.addCleanup(podop.stop)
+        podop.wait_ready()
+        for family in ("--tcp", "--unix"):
+            lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
+                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                                   check=True).stdout.splitlines()
+            self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
+
+
 class Start(Life):
     def test_ready_line_counts(self):
         podop = self.serve(url_table(self.http, "a"), url_table(self.http, "b"),

@@ -74,6 +74,17 @@ class HardlyMeant(WithConfig):
         told = self.warnings(self.config({"param": ["http://a/{}", "http://b/", "http://c/%s"]}))
         self.assertEqual(len(told), 2)
 
+    def test_texts_without_a_comma(self):
+        """libconfig joins them, and that is nearly never meant in a list."""
+        path = self.write("podop.conf", f"""
+            listen = ( {{ socket = "{self.socket}"; }} );
+            tables = ( {{ name = "t"; type = "url"; param = "http://h/" "{{}}"; headers = [ "A: b"
+              "C: d", "E: f" ]; }} );
+        """)
+        (where, text), = self.warnings(path)
+        self.assertEqual(where, path + ":4")
+        self.assertIn("comma", text)
+
     def test_other_types_have_no_url(self):
         self.assertEqual(self.warnings(self.config({"type": "json", "param": self.write("%s.json", "{}")})), [])
 

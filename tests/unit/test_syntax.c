@@ -1,5 +1,6 @@
 #include "config_case.h"
 
+#include "excerpt.h"
 #include "syntax.h"
 
 #define LISTEN_LINE "listen = ( { socket = \"/s\"; } );\n"
@@ -173,20 +174,45 @@ static void test_syntax_of_good_texts(void **state)
     }
 }
 
-static void test_syntax_excerpt(void **state)
+static void count_joined(void *arg, unsigned line)
+{
+    *(unsigned *)arg += line * 100 + 1;
+}
+
+static void test_syntax_joined(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned seen; /* the lines, times 100, and how many */
+    } cases[] = {
+        {"a = \"x\" \"y\"; b = [ \"x\", \"y\" ]; c = ( \"x\" );\n", 0},
+        {"a = [ \"x\" \"y\" ];\n", 101},
+        {"a = (\n \"x\"\n \"y\"\n \"z\", 5, \"u\" );\n", 702},
+        {"a = ( { b = \"x\" \"y\"; } );\n", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned seen = 0;
+
+        syntax_find_joined(span_of(cases[i].text), count_joined, &seen);
+        assert_int_equal(seen, cases[i].seen);
+    }
+}
+
+static void test_excerpt(void **state)
 {
     char out[100];
 
     (void)state;
-    syntax_excerpt(SPAN("a\n  b = 1; \nc"), 2, out, sizeof(out));
+    excerpt_line(SPAN("a\n  b = 1; \nc"), 2, out, sizeof(out));
     assert_string_equal(out, "b = 1;");
-    syntax_excerpt(SPAN("a\n  b = 1; \nc"), 3, out, sizeof(out));
+    excerpt_line(SPAN("a\n  b = 1; \nc"), 3, out, sizeof(out));
     assert_string_equal(out, "c");
-    syntax_excerpt(SPAN("a\n"), 9, out, sizeof(out));
+    excerpt_line(SPAN("a\n"), 9, out, sizeof(out));
     assert_string_equal(out, "");
-    syntax_excerpt(
-        SPAN("1234567890123456789012345678901234567890123456789012345678\xc2\xa7\xc2\xa7"), 1, out,
-        sizeof(out));
+    excerpt_line(SPAN("1234567890123456789012345678901234567890123456789012345678\xc2\xa7\xc2\xa7"),
+                 1, out, sizeof(out));
     assert_string_equal(out,
                         "1234567890123456789012345678901234567890123456789012345678\xc2\xa7...");
 }
@@ -200,7 +226,8 @@ int main(void)
         cmocka_unit_test(test_syntax_duplicates),
         cmocka_unit_test(test_syntax_secrets_are_not_shown),
         cmocka_unit_test(test_syntax_of_good_texts),
-        cmocka_unit_test(test_syntax_excerpt),
+        cmocka_unit_test(test_syntax_joined),
+        cmocka_unit_test(test_excerpt),
     };
 
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
