@@ -116,8 +116,8 @@ static void add_printable(struct buf *out, const char *text)
 }
 
 /* "ORIGIN: MESSAGE", for buf_deinit(). */
-static void compose(struct buf *line, const char *origin, const char *kind, const char *format,
-                    va_list args)
+__attribute__((format(printf, 4, 0))) static void
+compose(struct buf *line, const char *origin, const char *kind, const char *format, va_list args)
 {
     char message[MESSAGE_BYTES_MAX];
 

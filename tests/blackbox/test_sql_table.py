@@ -59,6 +59,16 @@ class Sqlite(WithSqlite):
             with self.subTest(key):
                 self.assertEqual(self.get(key, "alias"), value)
 
+    def test_sieve(self):
+        """There is always a script to run first: the user's, that of all, or one that does nothing."""
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "nothing")
+        self.assertRegex(self.get("sieve/data/nothing", "sieve", **BOB), "^#")
+        self.assertEqual(self.get("sieve/name/second", "sieve", **BOB), "miss")
+        self.p.ask("set", "sieve/name/first", "sieve", value="all")
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "all")
+        self.p.ask("set", "sieve/name/first", "sieve", value="own", **BOB)
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "own")
+
     def test_users(self):
         self.assertEqual(self.get("passdb/bob@example.com", "auth")["password"],
                          mail_database.PASSWORDS["BOB"])
