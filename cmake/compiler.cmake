@@ -22,8 +22,8 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
 endif()
 
 if(PODOP_HARDEN)
-    target_compile_definitions(podop_flags INTERFACE _FORTIFY_SOURCE=3)
-    target_compile_options(podop_flags INTERFACE -fPIE)
+    # Whatever level the compiler or CFLAGS begin with.
+    target_compile_options(podop_flags INTERFACE -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
     target_link_options(podop_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
     podop_add_flag(-fstack-protector-strong)
     podop_add_flag(-fstack-clash-protection)

@@ -123,7 +123,7 @@ class MailSystem:
         self.addCleanup(service.terminate)
         self.assertIn("9101", service.stdout.readline())
         command = self.root.program()
-        podop = harness.Podop("-v", "-c", "/etc/podop.conf", through=command[:-1], program=command[-1])
+        podop = harness.Podop("-vv", "-c", "/etc/podop.conf", through=command[:-1], program=command[-1])
         self.addCleanup(podop.stop)
         podop.wait_ready()
         return podop
@@ -184,6 +184,9 @@ class MailSystem:
         self.assertEqual(self.root.run("doveconf", "-n").count("pam"), 0, "PAM is asked")
         self.assertNotRegex(self.root.log(), r"status=(deferred|bounced)|Panic:|Fatal:|Error: (?!.*SSL)")
         self.assertNotIn("level=warning", podop.stderr)
+        asked = {key for key in re.findall(r"event=lookup .*table=alias key=(\S+)", podop.stderr)}
+        self.assertIn("team@example.com", asked)
+        self.assertEqual([key for key in asked if "@" not in key], [], "the table of aliases is asked for domains")
 
 
 class Bookworm(MailSystem, harness.Case):
