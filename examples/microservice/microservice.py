@@ -34,7 +34,7 @@ FIRST_ENTRIES = {
     "sieve/sieve/name/first": "nothing",
     "sieve/sieve/data/nothing": "# nothing is done before a user's own script",
 }
-FOR_ALL = "sieve/"  # below, who has no entry has the one that all share
+FOR_ALL = "sieve/"  # below it, a user without an entry gets the one that all share
 
 
 def open_database(file):

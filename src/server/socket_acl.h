@@ -4,9 +4,9 @@
 
 #include <sys/types.h>
 
-/* Gives the file of ours, by an ACL, to those whom lchown() would have given it to: uid gets the
- * permissions of the owner, and gid, in place of our own group, those of the group. (uid_t)-1 and
- * (gid_t)-1: nobody more. 0, or -1 with errno. */
+/* Gives by an ACL the access that lchown() and permissions would have given: to uid that of the
+ * owner, and to gid, in place of our own group, that of the group. (uid_t)-1 and (gid_t)-1 stand
+ * for no change, as there. The file has to be ours. 0, or -1 with errno. */
 int socket_acl_set(const char *path, unsigned permissions, uid_t uid, gid_t gid);
 
 #endif
