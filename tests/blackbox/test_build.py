@@ -119,6 +119,7 @@ exec sh -exc "$1"
         super().setUp()
         harness.need(os.geteuid() == 0 and shutil.which("dpkg-query"), "root, on a Debian")
         harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
+        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "mounts that nobody else sees")
 
     def installed(self):
         """Of each package that is installed: the alternatives it depends on. And who provides what is none."""
