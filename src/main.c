@@ -114,13 +114,24 @@ static int fail(const struct error *err)
     return exit_status(err);
 }
 
+static void print_warning(void *arg, const char *text)
+{
+    unsigned *count = arg;
+
+    ++*count;
+    fprintf(stderr, "%s\n", text);
+}
+
 static int check(struct ev_loop *loop, const struct config_source *source)
 {
     struct error err = {0};
+    unsigned warnings = 0;
 
-    if (server_check(loop, source, print_fault, NULL, &err) == -1) {
+    if (server_check(loop, source, print_fault, print_warning, &warnings, &err) == -1) {
         return fail(&err);
     }
+    if (warnings > 0)
+        fprintf(stderr, "%u warning%s\n", warnings, warnings == 1 ? "" : "s");
     printf("configuration OK\n");
     return 0;
 }

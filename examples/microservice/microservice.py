@@ -31,7 +31,10 @@ FIRST_ENTRIES = {
     "auth/passdb/bob@example.com": {"password": "{PLAIN}secret"},
     "auth/userdb/alice@example.com": {"quota_rule": "*:bytes=2000000000"},
     "auth/userdb/bob@example.com": {"quota_rule": "*:bytes=1000000000"},
+    "sieve/sieve/name/first": "nothing",
+    "sieve/sieve/data/nothing": "# nothing is done before a user's own script",
 }
+FOR_ALL = "sieve/"  # below it, a user without an entry gets the one that all share
 
 
 def open_database(file):
@@ -47,6 +50,8 @@ def lookup(db, user, path, _body=""):
     entries = "SELECT path, value FROM entry WHERE user = ? AND path "
     if not path.endswith("/"):
         row = db.execute(entries + "= ?", [user, path]).fetchone()
+        if row is None and user and path.startswith(FOR_ALL):
+            return lookup(db, "", path)
         return (200, row[1]) if row else (404, "")
     end = path[:-1] + "0"  # "0" comes after "/", so this comes after all that lies below
     rows = db.execute(entries + "> ? AND path < ?", [user, path, end])

@@ -11,7 +11,7 @@ CREATE TABLE mailbox (
 );
 
 CREATE TABLE alias (
-    address TEXT NOT NULL,             -- or @example.com, for all that has no other
+    address TEXT NOT NULL,             -- or @example.com, for all that has no alias and no mailbox
     destination TEXT NOT NULL,         -- one of possibly several
     PRIMARY KEY (address, destination)
 );

@@ -114,6 +114,14 @@ struct pool_config {
     uint32_t idle_timeout_ms;
 };
 
+/* A file or directory that podop needs for longer than its start, when it may be another user. */
+enum path_need { PATH_READ, PATH_RUN, PATH_CONNECT, PATH_MAKE_SOCKETS };
+struct config_path {
+    char *origin; /* "FILE:LINE" of the setting */
+    char *path;
+    enum path_need need;
+};
+
 struct config {
     unsigned refs;
     char *user, *group; /* NULL: privileges are kept */
@@ -127,6 +135,9 @@ struct config {
     size_t listen_count;
     struct table_config *tables;
     size_t table_count;
+    struct config_path *paths;
+    size_t path_count;
+    struct string_list warnings; /* what is allowed and hardly meant: "FILE:LINE: warning: ..." */
 };
 
 /* What the command line adds on top of the file; made by cmdline.h. Strings are borrowed. */
@@ -141,11 +152,15 @@ struct cmdline_set {
     struct span path; /* --set PATH=VALUE: what is before the first '=' */
     const char *value;
 };
-/* What the layers above know better than the schema: 0, or -1 with the reason in err. Pure: they
- * look at nothing but what they are given. */
+/* What the layers above know better than the schema: 0, or -1 with the reason in err. They look at
+ * nothing but what they are given, but for the last two. A failure of the last three is a warning;
+ * each of those may be NULL. */
 struct config_checks {
     int (*listen)(const struct listen_config *listen, struct error *err);
     int (*table)(const struct table_config *table, struct error *err);
+    int (*url)(const char *url, struct error *err);    /* a url table's param */
+    int (*user)(const char *name, struct error *err);  /* is there such a user? */
+    int (*group)(const char *name, struct error *err); /* and such a group? */
 };
 
 struct config_source {

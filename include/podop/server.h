@@ -31,8 +31,9 @@ void server_log_counters(struct server *server);
 void server_stop(struct server *server);
 
 /* Reads and checks the configuration as server_new() would, but opens no socket: 0 when it is
- * good, else -1, each fault told. */
+ * good, else -1, each fault told. What is allowed and hardly meant goes to warn; so does what will
+ * fail once podop is the configured user, as root becomes that user here, for good. */
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
-                 void *arg, struct error *err);
+                 config_report_fn *warn, void *arg, struct error *err);
 
 #endif

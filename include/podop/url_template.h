@@ -13,6 +13,10 @@ struct url_template; /* opaque */
  * http or https, no host, credentials, a fragment, bytes that no URL has, a place in scheme or
  * authority, an unknown {place}. */
 struct url_template *url_template_new(const char *text, struct error *err);
+/* -1 with ERR_CONFIG where a template that is allowed is hardly meant: it has no place for the key,
+ * or a '%' that is no %XX. 0 also for a text that url_template_new() refuses. */
+int url_template_doubt(const char *text, struct error *err);
+
 void url_template_free(struct url_template **t);
 
 /* "http://admin:8080", without a trailing slash. Borrowed. */

@@ -3,8 +3,7 @@
 #include "http_private.h"
 
 #include "podop/clock.h"
-
-#include <malloc.h>
+#include "podop/mem.h"
 
 void http_kept_remove(struct http_connection *c)
 {
@@ -47,7 +46,7 @@ void http_kept_close_idle(struct http *http)
     }
     if (next_ms == 0 && http->in_flight == 0) {
         ev_timer_stop(http->loop, &http->idle);
-        malloc_trim(0); /* a burst leaves tens of MiB behind that free() keeps */
+        mem_trim(); /* a burst leaves tens of MiB behind that free() keeps */
         return;
     }
     http->idle.repeat = (double)(next_ms == 0 ? http->pool.idle_timeout_ms : next_ms) / 1000.0;

@@ -50,6 +50,16 @@ static void limit_descriptors(void)
     }
 }
 
+/* Closes all above the standard three; Linux 5.9. musl has no function for the system call. */
+static int close_others(void)
+{
+#ifdef PODOP_HAVE_CLOSE_RANGE
+    return close_range(3, UINT_MAX, 0);
+#else
+    return (int)syscall(SYS_close_range, 3, UINT_MAX, 0);
+#endif
+}
+
 /* In the child; does not return. */
 static void become_program(struct child *c)
 {
@@ -58,7 +68,7 @@ static void become_program(struct child *c)
     /* The second question is whether podop has gone before the first was answered. */
     if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == c->parent &&
         chdir("/") == 0 && dup2(c->in, STDIN_FILENO) != -1 && dup2(c->out, STDOUT_FILENO) != -1 &&
-        dup2(c->err, STDERR_FILENO) != -1 && close_range(3, UINT_MAX, 0) == 0)
+        dup2(c->err, STDERR_FILENO) != -1 && close_others() == 0)
         execve(c->path, c->argv, c->environment);
     c->failure = errno;
     _exit(127);

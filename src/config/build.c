@@ -4,6 +4,7 @@
 #include "nearest.h"
 #include "podop/mem.h"
 #include "schema.h"
+#include "warnings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,6 +112,7 @@ static void walk(const struct setting_group *group, const struct node *node, voi
             walk_subgroup(setting, member, (char *)base + setting->offset, scope, faults);
         } else if (setting->kind != SETTING_SECTION) {
             setting_store(setting, member, base, scope->where, faults);
+            warn_duration(setting, member, scope->where, faults);
         }
     }
 }
@@ -439,5 +441,8 @@ struct config *config_build(const struct node *root, const struct config_checks 
     check_table_doubles(config, faults);
     if (checks != NULL)
         check_beyond(config, checks, listen, tables, faults);
+    if (checks != NULL)
+        warn_beyond(root, checks, faults);
+    paths_collect(config, root);
     return config;
 }

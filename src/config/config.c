@@ -1,17 +1,22 @@
 #include "podop/config.h"
 
 #include "build.h"
+#include "excerpt.h"
 #include "overlay.h"
 #include "podop/mem.h"
 #include "schema.h"
 #include "source.h"
+#include "syntax.h"
 #include "tree.h"
+#include "warnings.h"
 
 #include <libconfig.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { EXCERPT_BYTES_MAX = 80 };
 
 /* Where the nodes of a tree come from: a place in the file, or one option for all of them. */
 struct place {
@@ -54,8 +59,88 @@ static struct node *convert(const config_setting_t *setting, const char *name,
     return node;
 }
 
+static void list_free(struct string_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct string_list){0};
+}
+
+static void list_add_once(struct string_list *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], text) == 0)
+            return;
+    }
+    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
+    list->items[list->count++] = xstrdup(text);
+}
+
+/* What libconfig said, what is meant by it, and the lines that it is about. */
+static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
+                         struct faults *faults)
+{
+    const struct span text = buf_span(&source->text);
+    char line[EXCERPT_BYTES_MAX], other[EXCERPT_BYTES_MAX] = "";
+    struct syntax_fault found;
+    const bool is_found = syntax_find(text, error_line, &found);
+    const bool has_other = is_found && found.other_line > 0;
+    char *origin = source_origin(source, is_found ? found.line : error_line);
+    char *other_origin = has_other ? source_origin(source, found.other_line) : xstrdup("");
+
+    excerpt_line(text, is_found ? found.line : error_line, line, sizeof(line));
+    if (has_other && found.other_line != found.line)
+        excerpt_line(text, found.other_line, other, sizeof(other));
+    if (is_found && found.is_duplicate)
+        fault_add(faults, origin, "duplicate setting name '%s': it is set in %s already",
+                  found.hint, other_origin);
+    else
+        fault_add(faults, origin, "%s%s%s%s%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint,
+                  has_other ? " " : "", other_origin, other[0] == '\0' ? "" : " ('", other,
+                  other[0] == '\0' ? "" : "')", line[0] == '\0' ? "" : ": '", line,
+                  line[0] == '\0' ? "" : "'");
+    free(other_origin);
+    free(origin);
+}
+
+/* libconfig 1.5 leaks a string that stands where none may: it is not given such a text. */
+static bool has_stray_string(const struct source *source)
+{
+    struct syntax_fault found;
+
+    return syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.is_string;
+}
+
+struct joined {
+    const struct source *source;
+    struct faults *faults;
+};
+
+static void warn_joined(void *arg, unsigned line)
+{
+    const struct joined *joined = arg;
+    char *origin = source_origin(joined->source, line);
+
+    fault_warn(joined->faults, origin,
+               "a text follows another without a comma between them: both are joined to one");
+    free(origin);
+}
+
+static int parse_file(config_t *parsed, struct source *source, struct faults *faults)
+{
+    if (has_stray_string(source))
+        fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
+    else if (config_read_string(parsed, buf_string(&source->text)) == CONFIG_TRUE)
+        return 0;
+    else
+        fault_syntax(source, config_error_text(parsed), (unsigned)config_error_line(parsed),
+                     faults);
+    return -1;
+}
+
 /* The file as a tree, or NULL with a fault reported. */
-static struct node *read_file(const char *file, struct faults *faults)
+static struct node *read_file(const char *file, struct string_list *files, struct faults *faults)
 {
     struct source source;
     struct place place = {&source, NULL};
@@ -63,16 +148,12 @@ static struct node *read_file(const char *file, struct faults *faults)
     config_t parsed;
 
     config_init(&parsed);
-    if (source_read_file(&source, file, faults) == 0) {
-        if (config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE) {
-            root = convert(config_root_setting(&parsed), NULL, &place);
-        } else {
-            char *origin = source_origin(&source, (unsigned)config_error_line(&parsed));
-
-            fault_add(faults, origin, "%s", config_error_text(&parsed));
-            free(origin);
-        }
-    }
+    if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
+        root = convert(config_root_setting(&parsed), NULL, &place);
+    if (root != NULL)
+        syntax_find_joined(buf_span(&source.text), warn_joined, &(struct joined){&source, faults});
+    for (size_t i = 0; i < source.segment_count; i++)
+        list_add_once(files, source.segments[i].file);
     config_destroy(&parsed);
     source_deinit(&source);
     return root;
@@ -90,7 +171,7 @@ static struct node *parse_value(const char *value, const char *origin)
     if (asprintf(&text, "value = %s;", value) == -1)
         abort();
     config_init(&parsed);
-    if (source_read_text(&source, text, origin, &unread) == 0 &&
+    if (source_read_text(&source, text, origin, &unread) == 0 && !has_stray_string(&source) &&
         config_read_string(&parsed, buf_string(&source.text)) == CONFIG_TRUE &&
         config_setting_length(config_root_setting(&parsed)) == 1)
         node = convert(config_setting_get_elem(config_root_setting(&parsed), 0), NULL, &place);
@@ -130,13 +211,16 @@ static void raise_level(struct config *config, int verbose)
 
 struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg)
 {
-    struct faults faults = {report, arg, 0};
+    struct string_list warnings = {0}, files = {0};
+    struct faults faults = {report, arg, 0, &warnings};
     struct config *config;
     struct node *root = source->file == NULL ? node_new(NODE_GROUP, NULL, "command line")
-                                             : read_file(source->file, &faults);
+                                             : read_file(source->file, &files, &faults);
 
-    if (root == NULL)
+    if (root == NULL) {
+        list_free(&files);
         return NULL;
+    }
     if (source->file != NULL) { /* of the file as a whole: no line */
         free(root->origin);
         root->origin = xstrdup(source->file);
@@ -146,6 +230,9 @@ struct config *config_load(const struct config_source *source, config_report_fn 
         apply_set(root, &source->sets[i], &faults);
     config = config_build(root, source->checks, &faults);
     node_free(&root);
+    config->warnings = warnings;
+    paths_add_files(config, &files);
+    list_free(&files);
     raise_level(config, source->verbose);
     if (faults.count > 0)
         config_unref(&config);
@@ -179,6 +266,8 @@ void config_unref(struct config **pconfig)
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
+    list_free(&config->warnings);
+    paths_free(config);
     free(config->control.origin);
     free(config->tables);
     free(config->listen);

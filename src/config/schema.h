@@ -84,6 +84,9 @@ void schema_set_defaults(const struct setting_group *group, void *base);
 void schema_clear(const struct setting_group *group, void *base); /* frees strings and lists */
 bool schema_equal(const struct setting_group *group, const void *a, const void *b);
 
+/* What a value that is one number becomes, in the field's unit; false: it is not good. */
+bool setting_read_number(const struct setting *setting, const struct node *value, uint64_t *n);
+
 /* Checks one value (of a kind below GROUP) and puts it into its field, replacing what was there.
  * 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field untouched;
  * where is " in table 'alias'" or "". */

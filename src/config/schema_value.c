@@ -431,6 +431,11 @@ static enum verdict parse_number(const struct setting *setting, const struct nod
     return VALUE_WRONG_KIND;
 }
 
+bool setting_read_number(const struct setting *setting, const struct node *value, uint64_t *n)
+{
+    return parse_number(setting, value, n) == VALUE_GOOD;
+}
+
 /* n is within the setting's range, and that within the field: a test looks at every setting. */
 static void store_number(const struct setting *setting, uint64_t n, void *base)
 {

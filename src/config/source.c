@@ -23,8 +23,9 @@ struct scan {
     const char *file;
     struct span in;
     size_t at;
-    unsigned line;  /* of at, from 1 */
-    unsigned depth; /* 0: nothing may be included */
+    unsigned line;             /* of at, from 1 */
+    unsigned depth;            /* 0: nothing may be included */
+    unsigned long_string_line; /* of the first string that goes on over lines; 0: there is none */
 };
 
 static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
@@ -67,6 +68,16 @@ static void mark(struct source *source, const char *file, unsigned file_line)
         (struct source_segment){xstrdup(file), source->line, file_line};
 }
 
+/* After a quote that is missing, what stands outside of strings and what inside of them is swapped:
+ * the first string that goes on over lines is where that began. */
+static int fault_string(const struct scan *scan, unsigned line)
+{
+    if (scan->long_string_line == 0)
+        return scan_fault(scan, line, "the string that begins here has no end");
+    return scan_fault(scan, scan->long_string_line,
+                      "a quote is missing: the string that begins here goes on over several lines");
+}
+
 static int copy_string(struct scan *scan)
 {
     unsigned line = scan->line;
@@ -75,8 +86,10 @@ static int copy_string(struct scan *scan)
     while (end < scan->in.len && scan->in.ptr[end] != '"')
         end += scan->in.ptr[end] == '\\' ? 2 : 1;
     if (end >= scan->in.len)
-        return scan_fault(scan, line, "the string that begins here has no end");
+        return fault_string(scan, line);
     copy(scan, end + 1 - scan->at);
+    if (scan->line > line && scan->long_string_line == 0)
+        scan->long_string_line = line;
     return 0;
 }
 
@@ -294,7 +307,7 @@ static int add_file(struct source *source, const char *file, const char *include
     } else if (code != 0) {
         fault_add(faults, includer, "cannot include '%s': %s", file, reason(code));
     } else {
-        struct scan scan = {source, faults, file, buf_span(&bytes), 0, 1, depth};
+        struct scan scan = {source, faults, file, buf_span(&bytes), 0, 1, depth, 0};
 
         mark(source, file, 1);
         result = scan_all(&scan);
@@ -318,7 +331,7 @@ int source_read_file(struct source *source, const char *file, struct faults *fau
 int source_read_text(struct source *source, const char *text, const char *name,
                      struct faults *faults)
 {
-    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0};
+    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0, 0};
 
     source_init(source);
     mark(source, name, 1);

@@ -115,9 +115,25 @@ static void add_printable(struct buf *out, const char *text)
     }
 }
 
-void fault_add(struct faults *faults, const char *origin, const char *format, ...)
+/* "ORIGIN: MESSAGE", for buf_deinit(). */
+__attribute__((format(printf, 4, 0))) static void
+compose(struct buf *line, const char *origin, const char *kind, const char *format, va_list args)
 {
     char message[MESSAGE_BYTES_MAX];
+
+    vsnprintf(message, sizeof(message), format, args);
+    buf_init(line, REPORT_BYTES_MAX);
+    add_printable(line, origin);
+    if (line->len > REPORT_BYTES_MAX / 2) { /* an endless --set: its message counts more */
+        line->len = REPORT_BYTES_MAX / 2;
+        line->is_over = false;
+    }
+    buf_add(line, span_of(kind));
+    add_printable(line, message);
+}
+
+void fault_add(struct faults *faults, const char *origin, const char *format, ...)
+{
     struct buf line;
     va_list args;
 
@@ -125,16 +141,24 @@ void fault_add(struct faults *faults, const char *origin, const char *format, ..
     if (faults->report == NULL)
         return;
     va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
+    compose(&line, origin, ": ", format, args);
     va_end(args);
-    buf_init(&line, REPORT_BYTES_MAX);
-    add_printable(&line, origin);
-    if (line.len > REPORT_BYTES_MAX / 2) { /* an endless --set: its message counts more */
-        line.len = REPORT_BYTES_MAX / 2;
-        line.is_over = false;
-    }
-    buf_add(&line, SPAN(": "));
-    add_printable(&line, message);
     faults->report(faults->arg, buf_string(&line));
+    buf_deinit(&line);
+}
+
+void fault_warn(struct faults *faults, const char *origin, const char *format, ...)
+{
+    struct string_list *list = faults->warnings;
+    struct buf line;
+    va_list args;
+
+    if (list == NULL)
+        return;
+    va_start(args, format);
+    compose(&line, origin, ": warning: ", format, args);
+    va_end(args);
+    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
+    list->items[list->count++] = xstrdup(buf_string(&line));
     buf_deinit(&line);
 }

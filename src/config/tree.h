@@ -47,7 +47,12 @@ struct faults {
     config_report_fn *report; /* NULL: nobody wants to read them */
     void *arg;
     size_t count;
+    struct string_list *warnings; /* NULL: nobody wants to read them */
 };
+
+/* Adds "ORIGIN: warning: MESSAGE" to the warnings, one line whatever the bytes in it. */
+void fault_warn(struct faults *faults, const char *origin, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Reports "ORIGIN: MESSAGE", one line whatever the bytes in it. */
 void fault_add(struct faults *faults, const char *origin, const char *format, ...)

@@ -115,9 +115,10 @@ static void note_given(struct options *o, int letter)
         o->given[len] = (char)letter; /* there are fewer letters than room */
 }
 
+/* musl's optind is one beyond the end where the argument of a short option is missing. */
 static int fault_of_option(int why, char **argv, struct error *err)
 {
-    const char *word = argv[optind - 1];
+    const char *word = argv[optind - 1] != NULL ? argv[optind - 1] : argv[optind - 2];
 
     if (why == ':')
         return error_set(err, ERR_USAGE, "'%s' needs an argument", word);
@@ -150,9 +151,19 @@ static int take_option(struct options *o, int letter, char **argv, struct error 
     }
 }
 
-static bool is_negative_number(const char *word)
+/* A negative number, or the lone '-' that stands for standard input: musl's getopt ends there. */
+static bool is_argument(const char *word)
 {
-    return word[0] == '-' && word[1] >= '0' && word[1] <= '9';
+    return word[0] == '-' && (word[1] == '\0' || (word[1] >= '0' && word[1] <= '9'));
+}
+
+/* Has getopt begin anew, at the first word. */
+static void forget_last_time(char **argv)
+{
+    opterr = 0;
+    optind = 0; /* glibc and musl: this is a beginning */
+    getopt_long(1, argv, shorts, longs, NULL);
+    optind = 1;
 }
 
 int options_parse(struct options *o, int argc, char **argv, struct error *err)
@@ -163,11 +174,11 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
         .timeout_ms = TIMEOUT_SECONDS_DEFAULT * 1000,
         .args = xcalloc((size_t)argc + 1, sizeof(o->args[0])),
     };
-    opterr = 0;
+    forget_last_time(argv);
     while (o->action == OPTIONS_RUN && optind < argc) {
         int letter = 1;
 
-        if (is_negative_number(argv[optind]))
+        if (is_argument(argv[optind]))
             optarg = argv[optind++];
         else
             letter = getopt_long(argc, argv, shorts, longs, NULL);

@@ -31,7 +31,7 @@ struct options {
 };
 
 /* 0, or -1 with ERR_USAGE. --help and --version end the reading. Options may stand anywhere; "--"
- * ends them, and a negative number is none. Uses getopt's own globals. */
+ * ends them, and a negative number or a lone "-" is none. Uses getopt's own globals. */
 int options_parse(struct options *options, int argc, char **argv, struct error *err);
 void options_deinit(struct options *options);
 

@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include "privileges.h"
+#include "socket_acl.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -13,7 +14,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_WAKEUP = 64 };
+enum {
+    ACCEPTS_PER_WAKEUP = 64,
+    BACKLOG = 65535, /* the kernel takes net.core.somaxconn of it; SOMAXCONN of musl is 128 */
+};
 
 static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
 
@@ -70,9 +74,17 @@ static int set_owner(const char *path, const struct address *at, const struct li
     if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
         return error_prefix(err, "group of %s", at->text);
     /* Whoever may write to the directory may have put a link there meanwhile. */
-    if ((uid != (uid_t)-1 || gid != (gid_t)-1) && lchown(path, uid, gid) == -1)
+    if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)
+        return 0;
+    if (errno != EPERM)
         return bind_errno(err, "cannot set owner and group of", at);
-    return 0;
+    if (socket_acl_set(path, config->permissions, uid, gid) == 0)
+        return 0;
+    error_errno(err,
+                "cannot give %s to its owner and group, not being root, nor let them in by an ACL",
+                at->text);
+    err->kind = ERR_CONFIG; /* it fails again and again */
+    return -1;
 }
 
 /* A name to bind under before the rename, beside path: short, and through the directory's
@@ -125,7 +137,7 @@ static int bind_hidden(struct listener *l, struct error *err)
         return bind_errno(err, "cannot bind", at);
     if (set_owner(path, at, l->service->listen, err) == -1)
         goto fail;
-    if (listen(l->fd, SOMAXCONN) == -1 || lstat(path, &info) == -1) {
+    if (listen(l->fd, BACKLOG) == -1 || lstat(path, &info) == -1) {
         bind_errno(err, "cannot listen on", at);
         goto fail;
     }
@@ -169,7 +181,7 @@ static int open_inet(struct listener *l, struct error *err)
         setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(l->fd, &at->u.sa, at->len) == -1)
         return bind_errno(err, "cannot bind", at);
-    if (listen(l->fd, SOMAXCONN) == -1)
+    if (listen(l->fd, BACKLOG) == -1)
         return bind_errno(err, "cannot listen on", at);
     return 0;
 }

@@ -31,7 +31,7 @@ int privileges_find_user(const char *text, uid_t *uid, gid_t *gid, struct error 
         return 0;
     }
     if (number == -1)
-        return error_set(err, ERR_BIND, "there is no user '%s'", text);
+        return error_set(err, ERR_CONFIG, "there is no user '%s'", text);
     *uid = (uid_t)number; /* a number needs no name */
     *gid = (gid_t)number;
     return 0;
@@ -43,7 +43,7 @@ int privileges_find_group(const char *text, gid_t *gid, struct error *err)
     const struct group *entry = number == -1 ? getgrnam(text) : NULL;
 
     if (number == -1 && entry == NULL)
-        return error_set(err, ERR_BIND, "there is no group '%s'", text);
+        return error_set(err, ERR_CONFIG, "there is no group '%s'", text);
     *gid = entry != NULL ? entry->gr_gid : (gid_t)number;
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "podop/server.h"
 
+#include "access.h"
 #include "activation.h"
 #include "client.h"
 #include "listeners.h"
@@ -16,6 +17,7 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
+#include "podop/url_template.h"
 #include "podop/write_behind.h"
 
 #include <ev.h>
@@ -25,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the loop, name resolution */
 
@@ -99,7 +102,28 @@ static int check_listen(const struct listen_config *listen, struct error *err)
     return address_check(listen->socket, err);
 }
 
-static const struct config_checks checks = {.listen = check_listen, .table = table_check};
+static int check_user(const char *name, struct error *err)
+{
+    uid_t uid;
+    gid_t gid;
+
+    return privileges_find_user(name, &uid, &gid, err);
+}
+
+static int check_group(const char *name, struct error *err)
+{
+    gid_t gid;
+
+    return privileges_find_group(name, &gid, err);
+}
+
+static const struct config_checks checks = {
+    .listen = check_listen,
+    .table = table_check,
+    .url = url_template_doubt,
+    .user = check_user,
+    .group = check_group,
+};
 
 static struct stats_sources stats_sources(const struct server *s)
 {
@@ -168,13 +192,52 @@ fail:
     return NULL;
 }
 
+static bool is_configured_user(const struct config *config)
+{
+    struct error unknown = {0};
+    uid_t uid;
+    gid_t gid;
+
+    return geteuid() != 0 &&
+           (config->user == NULL ||
+            (privileges_find_user(config->user, &uid, &gid, &unknown) == 0 && uid == geteuid()));
+}
+
+/* What the configuration says and hardly means, and what the user that podop is now cannot do. */
+static void warn_of(const struct config *config, config_report_fn *warn, void *arg)
+{
+    for (size_t i = 0; i < config->warnings.count; i++)
+        warn(arg, config->warnings.items[i]);
+    if (config->user != NULL && is_configured_user(config))
+        access_check(config, warn, arg);
+}
+
+static void log_warning_text(void *arg, const char *text)
+{
+    struct server *s = arg;
+
+    log_warning(&s->log, "config_warning", LOG_STR("reason", text));
+}
+
+/* As root, what podop cannot do as the configured user shows only to that user. Without such a user
+ * the warning has been given. */
+static void become_configured_user(const struct config *config)
+{
+    struct error ignored = {0};
+
+    if (geteuid() == 0 && config->user != NULL)
+        privileges_drop(config->user, config->group, &ignored);
+}
+
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
-                 void *arg, struct error *err)
+                 config_report_fn *warn, void *arg, struct error *err)
 {
     struct server *s = load(loop, source, report, arg, err);
 
     if (s == NULL)
         return -1;
+    become_configured_user(s->config);
+    warn_of(s->config, warn, arg);
     server_free(&s);
     return 0;
 }
@@ -221,6 +284,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_free(&s);
         return NULL;
     }
+    warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
     router_succeed(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
@@ -347,6 +411,7 @@ static int switch_to(void *arg, struct reloaded *next, struct error *err)
         listeners_switch(&s->listeners, next->config, err) == -1)
         return -1;
     take_over(s, next);
+    warn_of(s->config, log_warning_text, s);
     log_info(&s->log, "reload", LOG_UINT("sockets", s->config->listen_count),
              LOG_UINT("tables", s->config->table_count));
     return 0;

@@ -189,6 +189,49 @@ fail:
     return NULL;
 }
 
+static bool has_key_place(struct span text)
+{
+    size_t len;
+
+    for (; text.len > 0; text = span_skip(text, 1)) {
+        if (place_at(text, &len) == PLACE_KEY)
+            return true;
+    }
+    return false;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* The first '%' that no two hexadecimal digits follow, or NULL. */
+static const char *find_percent(const char *text)
+{
+    const char *at = strchr(text, '%');
+
+    while (at != NULL && is_hex(at[1]) && is_hex(at[2]))
+        at = strchr(at + 1, '%');
+    return at;
+}
+
+int url_template_doubt(const char *text, struct error *err)
+{
+    const char *percent = find_percent(text);
+
+    if (percent != NULL && percent[1] != '\0')
+        return error_set(
+            err, ERR_CONFIG,
+            "'%.2s' in the URL is sent as it is: the place for the key is {} or \xc2\xa7", percent);
+    if (percent != NULL)
+        return error_set(err, ERR_CONFIG, "the URL ends with a '%%', which is sent as it is");
+    if (!has_key_place(span_of(text)))
+        return error_set(err, ERR_CONFIG,
+                         "the URL has no place for the key, {} or \xc2\xa7: the same is asked for "
+                         "every key");
+    return 0;
+}
+
 void url_template_free(struct url_template **pt)
 {
     struct url_template *t = *pt;

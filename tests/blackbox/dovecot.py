@@ -84,11 +84,11 @@ def build_chroot(suite, packages, place):
     os.rename(half, place)
 
 
-def chroot(suite, packages):
-    """The directory of a Debian release with its Dovecot, made if it is not there yet."""
+def chroot(suite, packages, name=None):
+    """The directory of a Debian release with these packages, made if it is not there yet; kept as `name`."""
     harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
     os.makedirs(CACHE, mode=0o755, exist_ok=True)
-    place = os.path.join(CACHE, suite)
+    place = os.path.join(CACHE, name or suite)
     with open(place + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.exists(place):

@@ -63,6 +63,11 @@ class Sqlite:
             cursor.execute(sql)
             return cursor.fetchall()
 
+    def execute(self, sql):
+        with contextlib.closing(self.connect()) as connection:
+            connection.cursor().execute(sql)
+            connection.commit()
+
     def write(self, case):
         """The file to be run: one line of the example is another."""
         text = read("sql_table.py")

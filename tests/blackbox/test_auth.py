@@ -134,7 +134,7 @@ class Files(AuthCase):
     """A secret that cannot be used is a fault of the configuration, with file and line."""
 
     def check(self, auth, **settings):
-        table = {"name": "t", "type": "url", "param": "http://127.0.0.1/", "auth": auth, **settings}
+        table = {"name": "t", "type": "url", "param": "http://127.0.0.1/§", "auth": auth, **settings}
         text = conf_file(listen=[{"socket": self.socket}], tables=[table])
         done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         return done.returncode, done.stdout + done.stderr

@@ -751,6 +751,16 @@ class Answers(DictCase):
                 self.check_payload(client.get("priv/k", user), f"O/{user}/k")
         self.assertEqual(len(self.http.requests), 2)
 
+    def warm_up(self, podop, visit):
+        """Visits until podop, and with it the sanitizer's allocator, grows no more; how large it is then."""
+        rss = podop.rss_kb()
+        for _ in range(20):
+            visit()
+            before, rss = rss, podop.rss_kb()
+            if rss <= before + 64:
+                return rss
+        raise AssertionError("podop grows with its visitors")
+
     def test_many_connections(self):
         """As Dovecot does it: connect, hello, lookup, close."""
         podop = self.serve(url_table(self.http), env=harness.small_quarantine())
@@ -763,7 +773,8 @@ class Answers(DictCase):
                 client.close()
 
         visit(300)
-        rss, descriptors = podop.rss_kb(), podop.unix_sockets()
+        descriptors = podop.unix_sockets()
+        rss = self.warm_up(podop, lambda: visit(500))
         visit(1_500)
         harness.wait_until(lambda: podop.unix_sockets() <= descriptors, "the descriptors are closed")
         self.assertLess(podop.rss_kb(), rss + 2048, "podop grew with its visitors")

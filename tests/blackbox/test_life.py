@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -55,6 +56,83 @@ class Life(Case):
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertRegex(done.stderr, r"\S")
         return done.stderr
+
+
+class Access(Life):
+    """A podop that is not root lets owner and group in by an ACL."""
+
+    USER, GROUP = "daemon", "games"
+
+    def setUp(self):
+        super().setUp()
+        harness.need(os.geteuid() == 0, "root, to become other users")
+        os.chmod(self.dir, 0o755)
+        os.mkdir(self.path("own"))
+        shutil.chown(self.path("own"), "nobody")
+        self.socket = self.path("own/s")
+
+    def as_user(self, user, group):
+        return ["setpriv", "--reuid", user, "--regid", group, "--clear-groups", "--inh-caps", "-all"]
+
+    def start(self, **listen):
+        config = self.config({"socket": self.socket, **listen})
+        os.chmod(config, 0o644)
+        podop = harness.Podop("-v", "-c", config, through=self.as_user("nobody", "nogroup"))
+        self.addCleanup(podop.stop)
+        return podop
+
+    def is_let_in(self, user, group):
+        done = subprocess.run([*self.as_user(user, group), sys.executable, "-c",
+                               "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])", self.socket],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD, check=False)
+        self.assertTrue(done.returncode == 0 or "Permission denied" in done.stderr, done.stderr)
+        return done.returncode == 0
+
+    def check(self, listen, *expected):
+        """Whether the owner, a stranger in the group, a stranger in podop's group and a stranger are let in."""
+        podop = self.start(**listen)
+        podop.wait_ready()
+        who = ((self.USER, "bin"), ("bin", self.GROUP), ("bin", "nogroup"), ("bin", "bin"))
+        self.assertEqual([self.is_let_in(*one) for one in who], list(expected))
+        self.assertTrue(self.is_let_in("nobody", "bin"))
+        podop.stop()
+        self.assertFalse(os.path.exists(self.socket))
+
+    def test_owner_and_group(self):
+        self.check({"owner": self.USER, "group": self.GROUP}, True, True, False, False)
+
+    def test_owner(self):
+        self.check({"owner": self.USER}, True, False, True, False)
+        self.check({"owner": self.USER, "permissions": "0600"}, True, False, False, False)
+
+    def test_group(self):
+        self.check({"group": self.GROUP}, False, True, False, False)
+        self.check({"group": self.GROUP, "permissions": "0666"}, True, True, False, True)
+
+    def test_own_group(self):
+        self.check({"group": "nogroup"}, False, False, True, False)
+
+    def test_unknown(self):
+        for setting in ("owner", "group"):
+            podop = self.start(**{setting: "no-such"})
+            self.assertEqual(podop.wait(), CONFIG, podop.stderr)
+            self.assertIn("no-such", podop.stderr)
+
+
+class Backlog(Life):
+    def test_as_long_as_the_kernel_allows(self):
+        """Whatever SOMAXCONN says: 4096 in glibc, 128 in musl."""
+        harness.need(os.geteuid() == 0 and shutil.which("ss"), "root and ss")
+        enter = 'echo 9000 >/proc/sys/net/core/somaxconn && ip link set lo up && exec "$@"'
+        config = self.config({"socket": "127.0.0.1:9100"}, {"socket": self.socket})
+        podop = harness.Podop("-v", "-c", config, through=["unshare", "--net", "sh", "-c", enter, "sh"])
+        self.addCleanup(podop.stop)
+        podop.wait_ready()
+        for family in ("--tcp", "--unix"):
+            lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
+                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                                   check=True).stdout.splitlines()
+            self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
 
 
 class Start(Life):

@@ -11,12 +11,14 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import unittest
 
+import documents
 import dovecot
 import harness
 
@@ -229,11 +231,104 @@ class Package(Built):
         self.assertLessEqual(float(rating[1]), 1.5)
 
 
+class Unit(Package):
+    """README's configuration under the unit that the package brings, as systemd would start it."""
+
+    def setUp(self):
+        self.root = self.fresh()
+        self.root.run("dpkg", "-i", "/podop.deb")
+        self.root.run("useradd", "--system", "postfix")
+        with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
+            self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
+        text = documents.block("README.md", begin="user = ")
+        port = harness.free_port()
+        self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
+
+    def write(self, name, text):
+        with open(self.root.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def setting(self, name):
+        """The words of a setting of the unit."""
+        return " ".join(value for key, value in self.unit if key == name).split()
+
+    def begin(self):
+        """podop, with the user and the capabilities of the unit; does not wait."""
+        caps = {name: ",".join(["-all", *("+" + cap.lower().removeprefix("cap_") for cap in self.setting(name))])
+                for name in ("CapabilityBoundingSet", "AmbientCapabilities")}
+        return Inside(self.root, "setpriv", "--no-new-privs", "--reuid", *self.setting("User"), "--regid",
+                       *self.setting("Group"), "--init-groups", "--inh-caps", caps["AmbientCapabilities"],
+                       "--ambient-caps", caps["AmbientCapabilities"], "--bounding-set", caps["CapabilityBoundingSet"])
+
+    def start(self):
+        podop = self.begin()
+        self.addCleanup(podop.stop)
+        podop.wait_ready()
+        return podop
+
+    def check_access(self, user, group, status):
+        """What podopctl ends with as this user and group: 0 with an answer, 75 where it is not let in."""
+        done = self.root.run("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get", "local",
+                             "postmaster@example.com", fail=False)
+        self.assertEqual(done.returncode, status, done.stdout)
+        self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
+
+    def test_readme_configuration(self):
+        """It is checked without a warning, starts, also after a crash, and follows a change of the group."""
+        done = self.root.run("podop", "-t")
+        self.assertEqual(done.stdout, "configuration OK\n")
+        podop = self.start()
+        self.assertEqual(set(podop.status_field("CapEff")), {"0000000000000000"})
+        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 0), ("podop", "podop", 0),
+                                    ("games", "games", 75), ("games", "podop", 75)):
+            self.check_access(user, group, status)
+
+        podop.signal(signal.SIGKILL)
+        podop.process.wait(harness.GUARD)
+        podop = self.start()
+        self.check_access("postfix", "postfix", 0)
+
+        with open(self.root.path("/etc/podop.conf"), encoding="utf-8") as file:
+            self.write("/etc/podop.conf", file.read().replace('group = "mail"', 'group = "games"'))
+        podop.signal(signal.SIGHUP)
+        podop.wait_log("event=reload ")
+        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 75), ("daemon", "games", 0)):
+            self.check_access(user, group, status)
+
+    def test_second_podop(self):
+        """One that finds the socket in use leaves it alone."""
+        self.start()
+        second = self.begin()
+        self.assertEqual(second.wait(), 71)
+        self.assertIn("another process answers on /run/podop/podop.sock", second.stderr)
+        self.check_access("postfix", "postfix", 0)
+
+    def test_system_calls(self):
+        """What podop needs to let others in is not filtered."""
+        allowed = set()
+        for name, value in self.unit:
+            if name == "SystemCallFilter":
+                calls = set().union(*(self.calls(word) for word in value.lstrip("~").split()))
+                allowed = allowed - calls if value.startswith("~") else allowed | calls
+        self.assertLessEqual({"lsetxattr", "fchmod", "rename", "unlink", "listen", "close_range"}, allowed)
+        self.assertNotIn("setresuid", allowed)
+        self.assertNotIn("mount", allowed)
+
+    def calls(self, word):
+        """The system calls of a word in a filter."""
+        if not word.startswith("@"):
+            return {word}
+        lines = self.root.run("systemd-analyze", "syscall-filter", word).stdout.splitlines()
+        words = [line.strip() for line in lines[1:] if line.strip() and not line.strip().startswith("#")]
+        return set().union(*map(self.calls, words))
+
+
 class Inside(harness.Podop):
     """The podop of a package, in a root directory."""
 
-    def __init__(self, root):
-        super().__init__("-v", through=root.into(), program="/usr/sbin/podop")
+    def __init__(self, root, *through):
+        super().__init__("-v", through=[*root.into(), *through], program="/usr/sbin/podop")
 
 
 if __name__ == "__main__":

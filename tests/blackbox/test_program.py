@@ -832,7 +832,7 @@ for request in ask():
 """, processes=4)
         stop = threading.Event()
         chance = random.Random(7)
-        counts, faults = [], []
+        counts, faults, progress = [], [], [0]
 
         def ask(number):
             client = harness.Socketmap(self.socket)
@@ -845,13 +845,19 @@ for request in ask():
                     answer = client.read()
                     right = b"NOTFOUND " if key[0] == "m" else b"OK " + key.encode()
                     found += answer == right
+                    progress[0] += answer == right
                     if answer != right and not (answer or b"").startswith(b"TEMP table t: "):
                         faults.append((key, answer))
             counts.append(found)
             client.close()
 
         def kill():
+            """Not before somebody has answered since the last time, however long a program takes to begin."""
+            seen = 0
             while not stop.wait(chance.random() * 0.1):
+                if progress[0] == seen:
+                    continue
+                seen = progress[0]
                 for pid in self.children()[:1 + chance.randrange(2)]:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)

@@ -48,6 +48,27 @@ class Sqlite(WithSqlite):
             with self.subTest(table=table, key=key):
                 self.assertEqual(self.get(key, table), value)
 
+    def test_catch_all(self):
+        """An address of a domain, with an alias of its own, with a mailbox, or with neither."""
+        self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
+        for key, value in (("any@example.com", ["alice@example.com"]), ("Any@Example.Com", ["alice@example.com"]),
+                           ("@example.com", ["alice@example.com"]), ("a@b@example.com", ["alice@example.com"]),
+                           ("team@example.com", ["alice@example.com", "bob@example.com"]),
+                           ("bob@example.com", "miss"), ("BOB@example.com", "miss"), ("any@example.org", "miss"),
+                           ("example.com", "miss"), ("any", "miss"), ("", "miss")):
+            with self.subTest(key):
+                self.assertEqual(self.get(key, "alias"), value)
+
+    def test_sieve(self):
+        """There is always a script to run first: the user's, that of all, or one that does nothing."""
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "nothing")
+        self.assertRegex(self.get("sieve/data/nothing", "sieve", **BOB), "^#")
+        self.assertEqual(self.get("sieve/name/second", "sieve", **BOB), "miss")
+        self.p.ask("set", "sieve/name/first", "sieve", value="all")
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "all")
+        self.p.ask("set", "sieve/name/first", "sieve", value="own", **BOB)
+        self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "own")
+
     def test_users(self):
         self.assertEqual(self.get("passdb/bob@example.com", "auth")["password"],
                          mail_database.PASSWORDS["BOB"])

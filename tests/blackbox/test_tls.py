@@ -239,8 +239,8 @@ class Files(TlsCase):
         tls = self.client_tls("alice")
         self.assertEqual(self.check(tls), (0, "configuration OK\n"))
         self.assertEqual(self.check({"ca_file": self.authority.cert()}), (0, "configuration OK\n"))
-        self.assertEqual(self.check({"ca_file": ""}, param="http://127.0.0.1/"), (0, "configuration OK\n"))
-        self.assertEqual(self.check({"ca_file": self.authority.cert()}, param="http://127.0.0.1/",
+        self.assertEqual(self.check({"ca_file": ""}, param="http://127.0.0.1/§"), (0, "configuration OK\n"))
+        self.assertEqual(self.check({"ca_file": self.authority.cert()}, param="http://127.0.0.1/§",
                                     commit_url="https://127.0.0.1/"), (0, "configuration OK\n"))
 
     def test_faults(self):

@@ -244,18 +244,26 @@ static void test_config_syntax_errors(void **state)
     static const struct {
         const char *text, *fault;
     } cases[] = {
-        {"a = 1;\nb = = 2;\n", "podop.conf:2: syntax error\n"},
-        {"a = {\n\n", "podop.conf:3: syntax error\n"},
-        {"a = 1;\nb = 1;\na = 2;\n", "podop.conf:3: duplicate setting name\n"},
+        {"a = 1;\nb = = 2;\n",
+         "podop.conf:2: syntax error: a value is missing after 'b =': 'b = = 2;'\n"},
+        {"a = {\n\n", "podop.conf:3: syntax error: '}' is missing at the end of the file, for the "
+                      "'{' of podop.conf:1 ('a = {')\n"},
+        {"a = 1;\nb = 1;\na = 2;\n",
+         "podop.conf:3: duplicate setting name 'a': it is set in podop.conf:1 already\n"},
         {"a = 1;\nb = \"x;\nc = 1;\n", "podop.conf:2: the string that begins here has no end\n"},
         {"a = \"x\\\"", "podop.conf:1: the string that begins here has no end\n"},
         {"\n/* a\n", "podop.conf:2: the comment that begins here has no end\n"},
-        {"a = [ 1, \"x\" ];\n", "podop.conf:1: mismatched element type in array\n"},
+        {"a = [ 1, \"x\" ];\n",
+         "podop.conf:1: mismatched element type in array: 'a = [ 1, \"x\" ];'\n"},
         {"@include \"x\n", "podop.conf:1: @include: the name has no closing quote\n"},
         {"\n @include \"none.conf\"\n",
          "podop.conf:2: cannot include 'none.conf': No such file or directory\n"},
         {"@include \".\"\n", "podop.conf:1: cannot include '.': Is a directory\n"},
-        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error\n"},
+        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error: @include has to begin its line, "
+                                    "with the file's name in quotes "
+                                    "after it\n"},
+        {"a = 1;\nb = \"x;\nc = \"2\";\n", "podop.conf:2: a quote is missing: the string that "
+                                           "begins here goes on over several lines\n"},
     };
 
     (void)state;
@@ -294,7 +302,11 @@ static void test_config_include_faults(void **state)
                   "podop.conf:3: unknown setting 'foo'\n"
                   "podop.conf:5: unknown setting 'bar' in table 'a'\n");
     write_text("inc.conf", "user = \"a\";\ngroup = ;\n");
-    assert_faults("@include \"inc.conf\"\n", file_only, "inc.conf:2: syntax error\n");
+    assert_faults("@include \"inc.conf\"\n", file_only,
+                  "inc.conf:2: syntax error: a value is missing after 'group =': 'group = ;'\n");
+    write_text("inc.conf", "user = \"a\";\ngroup = \"b\";\n");
+    assert_faults("\nuser = \"b\";\n@include \"inc.conf\"\n", file_only,
+                  "inc.conf:1: duplicate setting name 'user': it is set in podop.conf:2 already\n");
     write_text("inc.conf", "\nuser = \"a\n");
     assert_faults("@include \"inc.conf\"\n\"", file_only,
                   "inc.conf:2: the string that begins here has no end\n");

@@ -62,6 +62,8 @@ uint64_t __wrap_clock_coarse_ms(void)
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
+#include "fortified_wipe.h"
+
 /* One caller of http_start(), and what it was told. */
 struct caller {
     struct http_call *call;
@@ -241,7 +243,7 @@ static void test_http_request_on_the_wire(void **state)
         span_starts_with(span_of(request), SPAN("GET /a/../b/./%2e?x=%20&y=/../ HTTP/1.1\r\n")));
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         assert_non_null(strstr(request, lines[i]));
-    snprintf(host, sizeof(host), "Host: %s\r\n", backend.base + strlen("http://"));
+    snprintf(host, sizeof(host), "Host: %.80s\r\n", backend.base + strlen("http://"));
     assert_non_null(strstr(request, host));
     assert_null(strstr(request, "Expect:"));
     assert_null(strstr(request, "Transfer-Encoding:"));

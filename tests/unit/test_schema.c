@@ -57,7 +57,7 @@ static struct node *node_of(const struct value *value)
 static int store(const struct setting *setting, const struct value *value, void *base,
                  struct heard *heard)
 {
-    struct faults faults = {hear, heard, heard->count};
+    struct faults faults = {hear, heard, heard->count, NULL};
     struct node *node = node_of(value);
     int result = setting_store(setting, node, base, " in table 'a'", &faults);
 
@@ -467,7 +467,7 @@ static void test_schema_headers(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct heard heard = {0};
-        struct faults faults = {hear, &heard, 0};
+        struct faults faults = {hear, &heard, 0, NULL};
         struct table_config table = {0};
         struct node *list = node_new(NODE_ARRAY, "headers", "f:1");
 
@@ -498,7 +498,7 @@ static void test_schema_statuses(void **state)
     const struct setting *setting = schema_find(&schema_table, "miss");
     struct table_config table = {0};
     struct heard heard = {0};
-    struct faults faults = {hear, &heard, 0};
+    struct faults faults = {hear, &heard, 0, NULL};
     struct node *list = node_new(NODE_LIST, "miss", "f:1");
 
     (void)state;

@@ -21,6 +21,8 @@ void __wrap_explicit_bzero(void *bytes, size_t len)
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
+#include "fortified_wipe.h"
+
 static int enter(void **state)
 {
     char name[] = "/tmp/podop-test-secret-XXXXXX";

@@ -99,7 +99,7 @@ static void test_tabline_every_byte_comes_back(void **state)
 /* Wherever a byte stands in however long a text, it is escaped, and no other is. */
 static void test_tabline_escape_anywhere(void **state)
 {
-    static const char bytes[] = {'\0', '\1', '\t', '\n', '\v', '\r', 14, ' ', 127, -128, -1};
+    static const char bytes[] = {'\0', '\1', '\t', '\n', '\v', '\r', 14, ' ', 127, '\x80', '\xff'};
     char text[20], expected[40];
 
     (void)state;
@@ -199,7 +199,7 @@ static void test_tabline_next(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct span rest = cases[i].line, field;
+        struct span rest = cases[i].line, field = {0};
 
         for (size_t n = 0; cases[i].fields[n] != NULL; n++) {
             assert_true(tabline_next(&rest, &field));

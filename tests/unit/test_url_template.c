@@ -275,9 +275,37 @@ static void test_url_template_free_null(void **state)
     assert_null(t);
 }
 
+static void assert_doubt(const char *text, const char *doubt)
+{
+    struct error err = {0};
+
+    assert_int_equal(url_template_doubt(text, &err), doubt == NULL ? 0 : -1);
+    if (doubt == NULL)
+        assert_string_equal(err.text, "");
+    else
+        assert_non_null(strstr(err.text, doubt));
+}
+
+static void test_url_template_doubt(void **state)
+{
+    (void)state;
+    assert_doubt("http://h/\xc2\xa7", NULL);
+    assert_doubt("http://h/{}", NULL);
+    assert_doubt("http://h/a?k={key}&u={user}", NULL);
+    assert_doubt("http://h/%c2%a7{}%2F", NULL);
+    assert_doubt("http://h/", "no place");
+    assert_doubt("http://h/{user}", "no place");
+    assert_doubt("http://h/%c2%a7", "no place");
+    assert_doubt("http://h/%s", "'%s'");
+    assert_doubt("http://h/{}?a=%u", "'%u'");
+    assert_doubt("http://h/%2g{}", "'%2'");
+    assert_doubt("http://h/{}%", "ends with");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_url_template_doubt),
         cmocka_unit_test(test_url_template_targets),
         cmocka_unit_test(test_url_template_climbs),
         cmocka_unit_test(test_url_template_long),

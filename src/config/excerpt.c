@@ -1,0 +1,59 @@
+#include "excerpt.h"
+
+#include "podop/mem.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+enum { EXCERPT_BYTES_MAX = 60 };
+
+static struct span line_of(struct span text, unsigned line)
+{
+    const char *end;
+
+    for (; line > 1 && text.len > 0; line--) {
+        end = memchr(text.ptr, '\n', text.len);
+        text = span_skip(text, end == NULL ? text.len : (size_t)(end - text.ptr) + 1);
+    }
+    end = text.len == 0 ? NULL : memchr(text.ptr, '\n', text.len);
+    return (struct span){text.ptr, end == NULL ? text.len : (size_t)(end - text.ptr)};
+}
+
+/* Where a secret belongs into a file of its own, or into a header, people write it here. */
+static bool may_hold_secret(struct span line)
+{
+    static const char *const words[] = {
+        "auth =", "auth=", "authoriz", "-auth",  "bearer", "token", "passw",
+        "secret", "api",   "key_file", "header", "@",      ": ",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+
+        for (size_t at = 0; at + len <= line.len; at++) {
+            if (strncasecmp(line.ptr + at, words[i], len) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+void excerpt_line(struct span text, unsigned line, char *out, size_t size)
+{
+    struct span found = line_of(text, line);
+    struct span valid;
+
+    while (found.len > 0 && strchr(" \t\r", found.ptr[0]) != NULL)
+        found = span_skip(found, 1);
+    while (found.len > 0 && strchr(" \t\r", found.ptr[found.len - 1]) != NULL)
+        found.len--;
+    out[0] = '\0';
+    if (found.len == 0 || may_hold_secret(found))
+        return;
+    valid = found;
+    if (valid.len > EXCERPT_BYTES_MAX)
+        valid.len = EXCERPT_BYTES_MAX;
+    if (valid.len < found.len)
+        valid.len = span_utf8_prefix(valid);
+    snprintf(out, size, "%.*s%s", (int)valid.len, valid.ptr, valid.len < found.len ? "..." : "");
+}

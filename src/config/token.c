@@ -1,0 +1,145 @@
+#include "token.h"
+
+#include <strings.h>
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_word_char(char c)
+{
+    return is_letter(c) || is_digit(c) || (c != '\0' && strchr("_*-+.", c) != NULL);
+}
+
+/* Drops n bytes and counts their lines. */
+static struct span take(struct lexer *lexer, size_t n)
+{
+    struct span taken = {lexer->rest.ptr, n};
+
+    for (size_t i = 0; i < n; i++)
+        lexer->line += taken.ptr[i] == '\n';
+    lexer->rest = span_skip(lexer->rest, n);
+    return taken;
+}
+
+/* How many bytes are in front of what, or all. */
+static size_t len_before(struct span text, const char *what)
+{
+    const char *at = memmem(text.ptr, text.len, what, strlen(what));
+
+    return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
+static size_t block_comment_len(struct span text)
+{
+    size_t len = 2 + len_before(span_skip(text, 2), "*/");
+
+    return len == text.len ? len : len + 2;
+}
+
+/* The blanks or the comment at the front; 0: there are none. */
+static size_t gap_len(struct span text)
+{
+    size_t len = 0;
+
+    while (len < text.len && strchr(" \t\r\n\f\v", text.ptr[len]) != NULL && text.ptr[len] != '\0')
+        len++;
+    if (len > 0 || text.len == 0)
+        return len;
+    if (text.ptr[0] == '#' || span_starts_with(text, SPAN("//")))
+        return len_before(text, "\n");
+    return span_starts_with(text, SPAN("/*")) ? block_comment_len(text) : 0;
+}
+
+static size_t string_len(struct span text)
+{
+    size_t end = 1;
+
+    while (end < text.len && text.ptr[end] != '"')
+        end += text.ptr[end] == '\\' ? 2 : 1;
+    return end < text.len ? end + 1 : text.len;
+}
+
+/* libconfig's names begin with a letter or an asterisk, and have no dot and no plus. */
+static bool is_name(struct span word)
+{
+    return (is_letter(word.ptr[0]) || word.ptr[0] == '*') && !span_has_byte(word, '.') &&
+           !span_has_byte(word, '+');
+}
+
+/* Well enough to tell 5 and -1.5e3 and 0xffL from 5s. */
+static bool is_number(struct span word)
+{
+    bool is_hex = word.len > 2 && word.ptr[0] == '0' && (word.ptr[1] | 0x20) == 'x';
+    size_t digits = 0;
+
+    for (size_t i = is_hex ? 2 : 0; i < word.len; i++) {
+        if (strchr(is_hex ? "abcdefABCDEFL" : "eE.+-L", word.ptr[i]) == NULL &&
+            !is_digit(word.ptr[i]))
+            return false;
+        digits += is_digit(word.ptr[i]);
+    }
+    return is_hex || (digits > 0 && !is_letter(word.ptr[0]));
+}
+
+static size_t word_len(struct span text)
+{
+    size_t len = 0;
+
+    while (len < text.len && is_word_char(text.ptr[len]))
+        len++;
+    return len;
+}
+
+static enum token_kind kind_of_word(struct span word)
+{
+    return is_name(word) ? TOKEN_NAME : is_number(word) ? TOKEN_NUMBER : TOKEN_WORD;
+}
+
+static struct token make(struct lexer *lexer, enum token_kind kind, size_t len)
+{
+    struct token token = {.kind = kind, .line = lexer->line};
+
+    token.text = take(lexer, len);
+    token.last_line = lexer->line;
+    return token;
+}
+
+struct token token_next(struct lexer *lexer)
+{
+    size_t len = gap_len(lexer->rest);
+    struct span rest;
+
+    for (; len > 0; len = gap_len(lexer->rest))
+        take(lexer, len);
+    rest = lexer->rest;
+    if (rest.len == 0)
+        return make(lexer, TOKEN_END, 0);
+    if (rest.ptr[0] == '"')
+        return make(lexer, TOKEN_STRING, string_len(rest));
+    len = word_len(rest);
+    if (len > 0)
+        return make(lexer, kind_of_word((struct span){rest.ptr, len}), len);
+    if (rest.ptr[0] != '\0' && strchr("=:;,{}()[]", rest.ptr[0]) != NULL)
+        return make(lexer, TOKEN_MARK, 1);
+    len = span_utf8_char(rest);
+    return make(lexer, TOKEN_STRANGE, len == 0 ? 1 : len);
+}
+
+bool token_is(const struct token *token, char mark)
+{
+    return token->kind == TOKEN_MARK && token->text.ptr[0] == mark;
+}
+
+bool token_is_bool(const struct token *token)
+{
+    return token->kind == TOKEN_NAME &&
+           ((token->text.len == 4 && strncasecmp(token->text.ptr, "true", 4) == 0) ||
+            (token->text.len == 5 && strncasecmp(token->text.ptr, "false", 5) == 0));
+}

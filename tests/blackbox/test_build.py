@@ -1,0 +1,266 @@
+"""How podop is built: with another C library, on another processor, in another folder, with few tools."""
+
+import contextlib
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import documents
+import harness
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RELEASE = ("-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DPODOP_HARDEN=ON", "-DBUILD_TESTING=OFF")
+
+# A compiler that knows no flag of x86, as GCC for arm64.
+ARM64_CC = """#!/bin/sh
+for word; do
+    case $word in
+    -fcf-protection*) echo "cc1: error: '-fcf-protection=full' is not supported for this target" >&2; exit 1 ;;
+    -mbranch-protection=*) set -- "$@" -DPODOP_BRANCH_PROTECTION ;;
+    esac
+    [ "$word" = "-mbranch-protection=standard" ] || set -- "$@" "$word"
+    shift
+done
+exec cc "$@"
+"""
+
+
+def call(*command, fail=True, **env):
+    """Runs a command; its output is told when it fails."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, env={**os.environ, "LC_ALL": "C", **env}, check=False)
+    if fail and done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
+    return done
+
+
+class Build(unittest.TestCase):
+    def setUp(self):
+        for program in ("cmake", "ninja", "cc"):
+            harness.need(shutil.which(program), program)
+        self.dir = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, self.dir)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def program(self, name, text):
+        """A program of this test's own, in a directory for PATH."""
+        os.makedirs(self.path("bin"), exist_ok=True)
+        with open(self.path("bin", name), "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(self.path("bin", name), 0o755)
+        return self.path("bin", name)
+
+    def read(self, *names):
+        with open(self.path(*names), encoding="utf-8") as file:
+            return file.read()
+
+
+class Flags(Build):
+    def test_flag_that_the_compiler_does_not_know(self):
+        """On arm64 there is no -fcf-protection; all that it knows is used."""
+        compiler = self.program("arm64-cc", ARM64_CC)
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_C_COMPILER=" + compiler)
+        call("cmake", "--build", self.path("build"), "--target", "CMakeFiles/podop_core.dir/src/base/mem.c.o")
+        ninja = self.read("build", "build.ninja")
+        self.assertNotIn("-fcf-protection", ninja)
+        for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-mbranch-protection=standard"):
+            self.assertIn(flag, ninja)
+
+    def test_flags_here(self):
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE)
+        ninja = self.read("build", "build.ninja")
+        wanted = ["-fstack-protector-strong", "-fstack-clash-protection"]
+        wanted += ["-fcf-protection"] if os.uname().machine == "x86_64" else []
+        for flag in wanted:
+            self.assertIn(flag, ninja)
+
+    def test_link_without_make(self):
+        """Link-time optimisation says nothing where there is no make to run its jobs."""
+        os.mkdir(self.path("bin"))
+        for folder in ("/usr/bin", "/bin"):
+            for name in set(os.listdir(folder)) - {"make", "gmake"}:
+                with contextlib.suppress(FileExistsError):
+                    os.symlink(os.path.join(folder, name), self.path("bin", name))
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON",
+             PATH=self.path("bin"))
+        done = call("cmake", "--build", self.path("build"), "--target", "podop", PATH=self.path("bin"))
+        self.assertNotIn("warning:", done.stdout)
+
+
+class Recipe(Build):
+    """README's commands for a package, where nothing is installed but what a minimal Debian and they install."""
+
+    # Replaces /usr/bin and /usr/sbin, as far as this process sees them, by folders with these names only.
+    ONLY = """
+set -e
+for folder in bin sbin; do
+    mkdir "$0/$folder"
+    while read -r name; do
+        if [ -L "/usr/$folder/$name" ]; then
+            cp -P "/usr/$folder/$name" "$0/$folder"
+        elif [ -f "/usr/$folder/$name" ]; then
+            : >"$0/$folder/$name"
+            mount --bind "/usr/$folder/$name" "$0/$folder/$name"
+        fi
+    done <"$0/names"
+done
+mount --rbind "$0/sbin" /usr/sbin
+mount --rbind "$0/bin" /usr/bin
+exec sh -exc "$1"
+"""
+
+    def setUp(self):
+        super().setUp()
+        harness.need(os.geteuid() == 0 and shutil.which("dpkg-query"), "root, on a Debian")
+        harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
+        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "mounts that nobody else sees")
+
+    def installed(self):
+        """Of each package that is installed: the alternatives it depends on. And who provides what is none."""
+        form = "${db:Status-Status}\t${Package}\t${Essential}\t${Priority}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+        depends, provides, base = {}, {}, {"apt"}
+        for line in call("dpkg-query", "-W", "-f", form).stdout.splitlines():
+            status, name, essential, priority, needs, offers = line.split("\t")
+            if status != "installed":
+                continue
+            depends[name] = [[word.strip().split(" ")[0].split(":")[0] for word in group.split("|")]
+                             for group in needs.split(",") if group.strip()]
+            for word in offers.split(","):
+                provides.setdefault(word.strip().split(" ")[0], name)
+            if essential == "yes" or priority == "required":
+                base.add(name)
+        return depends, provides, base
+
+    def names(self, packages):
+        """The programs of these packages, of all that they depend on, and of a minimal Debian."""
+        depends, provides, base = self.installed()
+        missing = [name for name in packages if name not in depends]
+        harness.need(not missing, " ".join(missing))
+        todo, found = [*base, *packages], set()
+        while todo:
+            name = todo.pop()
+            if name in found or name not in depends:
+                continue
+            found.add(name)
+            for group in depends[name]:
+                todo += [name for name in (word if word in depends else provides.get(word) for word in group) if name][:1]
+        files = {path for path in call("dpkg-query", "-L", *sorted(found)).stdout.splitlines()}
+        names = {os.path.basename(path) for path in files if re.fullmatch(r"(/usr)?/s?bin/[^/]+", path)}
+        for name in os.listdir("/usr/bin"):  # of update-alternatives
+            path = os.path.join("/usr/bin", name)
+            if os.path.islink(path) and os.readlink(path).startswith("/etc/alternatives/") and \
+                    os.path.basename(os.path.realpath(path)) in names:
+                names.add(name)
+        return names
+
+    def test_package(self):
+        build = documents.block("README.md", begin="apt install gcc")
+        install = re.match(r"apt install ((?:.*\\\n)*.*)\n", build)
+        packages = install[1].replace("\\\n", " ").split()
+        names = self.names(packages)
+        self.assertIn("cmake", names)
+        self.assertNotIn("valgrind", names)
+        with open(self.path("names"), "w", encoding="utf-8") as file:
+            file.write("\n".join(sorted(names)) + "\n")
+        shutil.copytree(SOURCE, self.path("source"), ignore=shutil.ignore_patterns("build", ".git"))
+        package = documents.block("README.md", begin="(cd build/release").splitlines()[0]
+        script = f"cd {self.path('source')}\n{build[install.end():]}{package}\n"
+        done = call("unshare", "--mount", "sh", "-c", self.ONLY, self.dir, script, PATH="/usr/sbin:/usr/bin:/sbin:/bin")
+        self.assertTrue(glob.glob(self.path("source", "build", "release", "podop_*.deb")), done.stdout[-2000:])
+        self.assertNotRegex(done.stdout, r"(?i)\bwarning\b[^.]")
+
+
+class Reproducible(Build):
+    def build(self, name):
+        """The bytes of podopctl, built from a copy of the source in a folder of this name."""
+        shutil.copytree(SOURCE, self.path(name, "source"), ignore=shutil.ignore_patterns("build", ".git"))
+        call("cmake", "-S", self.path(name, "source"), "-B", self.path(name, name), *RELEASE,
+             "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON")
+        call("cmake", "--build", self.path(name, name), "--target", "podopctl")
+        with open(self.path(name, name, "podopctl"), "rb") as file:
+            return file.read()
+
+    def test_another_folder(self):
+        """Byte by byte the same, debug information and build ID included."""
+        one, other = self.build("a"), self.build("a_longer_name")
+        self.assertTrue(b".debug_" in one)
+        self.assertFalse(self.dir.encode() in one, "it holds the folder's name")
+        self.assertTrue(one == other, "they differ")
+
+
+class Musl(Build):
+    """What Alpine has in place of glibc: its headers and its getopt."""
+
+    FLAGS = ("-std=c11", "-D_GNU_SOURCE", '-DPODOP_VERSION="0"', '-DPODOP_DEFAULT_CONFIG="/etc/podop.conf"', "-Werror",
+             "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
+    HEADERS = ("ev.h", "libconfig.h", "ares*.h", "idn2.h", "curl", "json-c", "openssl", "linux", "asm", "asm-generic")
+
+    def setUp(self):
+        super().setUp()
+        harness.need(shutil.which("musl-gcc"), "musl-gcc")
+
+    def copy_headers(self):
+        """The headers of the libraries alone, without those of glibc beside them."""
+        multiarch = call("cc", "-print-multiarch").stdout.strip()
+        os.mkdir(self.path("include"))
+        for pattern in self.HEADERS:
+            found = glob.glob(f"/usr/include/{pattern}") + glob.glob(f"/usr/include/{multiarch}/{pattern}")
+            for header in found:
+                with contextlib.suppress(FileExistsError):
+                    os.symlink(header, self.path("include", os.path.basename(header)))
+        configuration = f"/usr/include/{multiarch}/openssl"  # beside those that are the same everywhere
+        if os.path.isdir(configuration) and os.path.isdir("/usr/include/openssl"):
+            os.unlink(self.path("include", "openssl"))
+            os.mkdir(self.path("include", "openssl"))
+            for header in glob.glob("/usr/include/openssl/*") + glob.glob(configuration + "/*"):
+                os.symlink(header, self.path("include", "openssl", os.path.basename(header)))
+
+    def test_every_source_compiles(self):
+        self.copy_headers()
+        sources = glob.glob(os.path.join(SOURCE, "src", "**", "*.c"), recursive=True)
+        self.assertTrue(sources)
+        folders = sorted({os.path.dirname(source) for source in sources})
+        include = [f"-I{folder}" for folder in [os.path.join(SOURCE, "include"), *folders]]
+        failures = []
+        for source in sources:
+            done = call("musl-gcc", "-fsyntax-only", *self.FLAGS, *include, "-isystem", self.path("include"), source,
+                        fail=False)
+            failures += [done.stdout] if done.returncode != 0 else []
+        self.assertEqual(failures, [])
+
+    def parser(self, compiler, *flags):
+        """A program of the parsers of both command lines, and nothing that needs a library."""
+        sources = ("ctl/options.c", "config/cmdline.c", "config/nearest.c", "base/error.c", "base/mem.c", "base/span.c")
+        program = self.path("parse-" + compiler)
+        call(compiler, *self.FLAGS, *flags, "-I" + os.path.join(SOURCE, "include"),
+             "-I" + os.path.join(SOURCE, "src", "ctl"), "-I" + os.path.join(SOURCE, "src", "config"), "-o", program,
+             os.path.join(SOURCE, "tests", "blackbox", "parse_options.c"),
+             *(os.path.join(SOURCE, "src", source) for source in sources))
+        return program
+
+    def test_same_command_lines(self):
+        """musl's getopt is another one: podop and podopctl take the same words all the same."""
+        cases = ["podopctl get alias - --socket X", "podopctl get alias - -s X -j", "podopctl - - --json -",
+                 "podopctl inc t k -5 --socket X", "podopctl get t k --socket", "podopctl get t k -s",
+                 "podopctl get t - -s", "podopctl get -jx", "podopctl get --nothing", "podopctl get -- - --socket X",
+                 "podopctl -jRuU iterate t -- -x", "podopctl get t -s - k", "podopctl --help", "podopctl",
+                 "podop -t -c F", "podop -c", "podop -c F -c G", "podop - -t", "podop --socket", "podop -vvt --sockt",
+                 "podop --name n --type url --param - -v", "podop -x", "podop -vx", "podop --check=1", "podop -- -t",
+                 "podop x -t", "podop -nA -Turl -p", "podop"]
+        musl, other = self.parser("musl-gcc", "-static"), self.parser("cc")
+        for case in cases:
+            for posix in ({}, {"POSIXLY_CORRECT": "1"}):
+                with self.subTest(case, **posix):
+                    answers = [call(program, *case.split(), fail=False, **posix) for program in (musl, other)]
+                    self.assertEqual(*((done.returncode, done.stdout) for done in answers))
+                    self.assertIn(answers[0].returncode, (0, 64))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,232 @@
+#include "config_case.h"
+
+#include "excerpt.h"
+#include "syntax.h"
+
+#define LISTEN_LINE "listen = ( { socket = \"/s\"; } );\n"
+
+struct syntax_case {
+    const char *text, *fault;
+};
+
+static void assert_told(const struct syntax_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_faults(cases[i].text, (struct config_source){0}, cases[i].fault);
+}
+
+static void test_syntax_commas(void **state)
+{
+    static const struct syntax_case cases[] = {
+        {LISTEN_LINE "tables = (\n  { name = \"a\"; }\n  { name = \"b\"; }\n);\n",
+         "podop.conf:4: syntax error: a comma is missing at the end of podop.conf:3 ('{ name = "
+         "\"a\"; }'): '{ name = \"b\"; }'\n"},
+        {LISTEN_LINE "tables = (\n  { name = \"a\"; } # text, }\n\n  { name = \"b\"; }\n);\n",
+         "podop.conf:5: syntax error: a comma is missing at the end of podop.conf:3 ('{ name = "
+         "\"a\"; } # text, }'): '{ name = \"b\"; }'\n"},
+        {"tables = ( { name = \"a\"; } { name = \"b\"; } );\n",
+         "podop.conf:1: syntax error: a comma is missing before '{': 'tables = ( { name = \"a\"; } "
+         "{ "
+         "name = \"b\"; } );'\n"},
+        {"skip = [ \"a\" 5 ];\n",
+         "podop.conf:1: syntax error: a comma is missing before '5': 'skip = [ \"a\" 5 ];'\n"},
+        {"skip = ( 5 \"a\" );\n",
+         "podop.conf:1: syntax error: a comma is missing before '\"a\"': 'skip = ( 5 \"a\" );'\n"},
+        {"listen = ( { socket = \"/s\"; } ;\ntables = ();\n",
+         "podop.conf:1: syntax error: a ',' or a ')' belongs here, not ';', in the list of "
+         "podop.conf:1: 'listen = ( { socket = \"/s\"; } ;'\n"},
+        {"skip = \"x\", \"y\";\n", "podop.conf:1: syntax error: several texts are a list, [ \"a\", "
+                                   "\"b\" ]: 'skip = \"x\", \"y\";'\n"},
+        {"a = 1;;\n", "podop.conf:1: syntax error: a ';' too many: 'a = 1;;'\n"},
+    };
+
+    (void)state;
+    assert_told(cases, ARRAY_LEN(cases));
+}
+
+static void test_syntax_quotes(void **state)
+{
+    static const struct syntax_case cases[] = {
+        {"type = url;\n", "podop.conf:1: syntax error: the value of 'type' has to stand in quotes, "
+                          "\"...\": 'type = url;'\n"},
+        {"param = http://h/{};\n",
+         "podop.conf:1: syntax error: the value of 'param' has to stand in "
+         "quotes, \"...\": 'param = http://h/{};'\n"},
+        {"socket = /s;\n", "podop.conf:1: syntax error: the value of 'socket' has to stand in "
+                           "quotes, \"...\": 'socket = /s;'\n"},
+        {"timeout = 5s;\n", "podop.conf:1: syntax error: the value of 'timeout' has to stand in "
+                            "quotes, \"...\": 'timeout = 5s;'\n"},
+        {"tables = [ alias ];\n", "podop.conf:1: syntax error: a text has to stand in quotes, "
+                                  "\"...\": 'tables = [ alias ];'\n"},
+        {"socket = \xe2\x80\x9c/s\xe2\x80\x9d;\n", "podop.conf:1: syntax error: \xe2\x80\x9c is "
+                                                   "not a quotation mark here: write \": 'socket = "
+                                                   "\xe2\x80\x9c/s\xe2\x80\x9d;'\n"},
+        {"socket = '/s';\n", "podop.conf:1: syntax error: ' is not a quotation mark here: write "
+                             "\": 'socket = '/s';'\n"},
+        {"socket = \"/s;\nuser = \"x\";\n", "podop.conf:1: a quote is missing: the string that "
+                                            "begins here goes on over several lines\n"},
+        {"socket = /s\";\nuser = \"x\";\n", "podop.conf:1: a quote is missing: the string that "
+                                            "begins here goes on over several lines\n"},
+        {"socket = \"/s;\nuser = \"x;\n",
+         "podop.conf:2: syntax error: is the closing quote missing of the text that begins in "
+         "podop.conf:1 ('socket = \"/s;'): 'user = \"x;'\n"},
+        {"{ \"listen\" = 5; }\n", "podop.conf:1: syntax error: a setting has to begin here, NAME = "
+                                  "VALUE: '{ \"listen\" = 5; "
+                                  "}'\n"},
+        {"\"listen\" = 5;\n", "podop.conf:1: syntax error: a setting's name has to stand here, "
+                              "without quotes: '\"listen\" = 5;'\n"},
+    };
+
+    (void)state;
+    assert_told(cases, ARRAY_LEN(cases));
+}
+
+static void test_syntax_brackets(void **state)
+{
+    static const struct syntax_case cases[] = {
+        {"listen = { { socket = \"/s\"; } };\n",
+         "podop.conf:1: syntax error: a list of groups is ( { ... }, { ... } ), and not in the '{' "
+         "of podop.conf:1: 'listen = { { socket = \"/s\"; } };'\n"},
+        {"listen = ( socket = \"/s\" );\n",
+         "podop.conf:1: syntax error: settings in a list stand in groups, ( { socket = ...; } ): "
+         "'listen = ( socket = \"/s\" );'\n"},
+        {"listen = [ { socket = \"/s\"; } ];\n", "podop.conf:1: syntax error: groups and lists "
+                                                 "cannot stand in [ ], but in ( ): 'listen = [ "
+                                                 "{ socket = \"/s\"; } ];'\n"},
+        {"listen = ( { socket = \"/s\"; }\ntables = ();\n",
+         "podop.conf:2: syntax error: is a ')' missing before 'tables', for the '(' of "
+         "podop.conf:1 "
+         "('listen = ( { socket = \"/s\"; }'): 'tables = ();'\n"},
+        {"listen = ( { socket = \"/s\"; );\n",
+         "podop.conf:1: syntax error: a '}' is missing before this ')', for the '{' of "
+         "podop.conf:1: 'listen = ( { socket = \"/s\"; );'\n"},
+        {"tables = (\n { name = \"a\"; }\n",
+         "podop.conf:3: syntax error: ')' is missing at the end of the file, for the '(' of "
+         "podop.conf:1 ('tables = (')\n"},
+        {");\n", "podop.conf:1: syntax error: this ')' closes nothing: ');'\n"},
+        {"listen ( );\n", "podop.conf:1: syntax error: a '=' is missing after 'listen': 'listen ( "
+                          ");'\n"},
+        {"user \"x\";\n", "podop.conf:1: syntax error: a '=' is missing after 'user': 'user "
+                          "\"x\";'\n"},
+    };
+
+    (void)state;
+    assert_told(cases, ARRAY_LEN(cases));
+}
+
+static void test_syntax_duplicates(void **state)
+{
+    static const struct syntax_case cases[] = {
+        {"log = { level = \"info\"; level = \"debug\"; };\n",
+         "podop.conf:1: duplicate setting name 'level': it is set in podop.conf:1 already\n"},
+        {"log = {\n level = \"info\";\n format = \"text\";\n level = \"debug\";\n};\n",
+         "podop.conf:4: duplicate setting name 'level': it is set in podop.conf:2 already\n"},
+        {"a = ( { b = 1; }, { b = 1; c = 2; }\n, { b = 1; b\n = 2; } );\n",
+         "podop.conf:2: duplicate setting name 'b': it is set in podop.conf:2 already\n"},
+        {"a = 1;\n b = { a = 2; };\nc = 3;\na\n\n\n= {\n};\n",
+         "podop.conf:4: duplicate setting name 'a': it is set in podop.conf:1 already\n"},
+    };
+
+    (void)state;
+    assert_told(cases, ARRAY_LEN(cases));
+}
+
+/* Lines that may hold one are told by their number alone. */
+static void test_syntax_secrets_are_not_shown(void **state)
+{
+    static const char *const secrets[] = {
+        "auth = { type = \"bearer\"; token = s3cret };\n",
+        "headers = [ \"X-Api-Key: s3cret\" 5 ];\n",
+        "headers = (\n  \"X-Key: s3cret\"\n  5 );\n",
+        "password = s3cret;\n",
+        "param = \"http://joe:s3cret@h/\" 5;\n",
+        "headers = [ \"X-Key: s3cret ];\nb = \"c\";\n",
+    };
+    struct heard heard;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
+        write_text("podop.conf", secrets[i]);
+        assert_null(load(&(struct config_source){.file = "podop.conf"}, &heard));
+        assert_non_null(strstr(heard.text, "podop.conf:"));
+        assert_null(strstr(heard.text, "s3cret"));
+    }
+}
+
+/* What libconfig takes is no fault here: every prefix of a good text that it takes, too. */
+static void test_syntax_of_good_texts(void **state)
+{
+    static const char *const good[] = {
+        "",
+        "a = 1; b : 2, c = \"x\" \"y\" d = true\n",
+        "a-b_c = 0x1f; *x = -1.5e3; y = [ ]; z = ( ); g = { }\n",
+        "a = [ 1, 2 ]; /* } */ # )\nb = ( 1, \"x\" \"y\", ( ), [ TRUE ], { c = 1L } ); // (\n",
+        "a = \"\\\" ; # not a comment\";\n",
+    };
+    struct syntax_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_false(syntax_find(span_of(good[i]), SYNTAX_ANY_LINE, &fault));
+        assert_string_equal(fault.hint, "");
+    }
+}
+
+static void count_joined(void *arg, unsigned line)
+{
+    *(unsigned *)arg += line * 100 + 1;
+}
+
+static void test_syntax_joined(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned seen; /* the lines, times 100, and how many */
+    } cases[] = {
+        {"a = \"x\" \"y\"; b = [ \"x\", \"y\" ]; c = ( \"x\" );\n", 0},
+        {"a = [ \"x\" \"y\" ];\n", 101},
+        {"a = (\n \"x\"\n \"y\"\n \"z\", 5, \"u\" );\n", 702},
+        {"a = ( { b = \"x\" \"y\"; } );\n", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        unsigned seen = 0;
+
+        syntax_find_joined(span_of(cases[i].text), count_joined, &seen);
+        assert_int_equal(seen, cases[i].seen);
+    }
+}
+
+static void test_excerpt(void **state)
+{
+    char out[100];
+
+    (void)state;
+    excerpt_line(SPAN("a\n  b = 1; \nc"), 2, out, sizeof(out));
+    assert_string_equal(out, "b = 1;");
+    excerpt_line(SPAN("a\n  b = 1; \nc"), 3, out, sizeof(out));
+    assert_string_equal(out, "c");
+    excerpt_line(SPAN("a\n"), 9, out, sizeof(out));
+    assert_string_equal(out, "");
+    excerpt_line(SPAN("1234567890123456789012345678901234567890123456789012345678\xc2\xa7\xc2\xa7"),
+                 1, out, sizeof(out));
+    assert_string_equal(out,
+                        "1234567890123456789012345678901234567890123456789012345678\xc2\xa7...");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syntax_commas),
+        cmocka_unit_test(test_syntax_quotes),
+        cmocka_unit_test(test_syntax_brackets),
+        cmocka_unit_test(test_syntax_duplicates),
+        cmocka_unit_test(test_syntax_secrets_are_not_shown),
+        cmocka_unit_test(test_syntax_of_good_texts),
+        cmocka_unit_test(test_syntax_joined),
+        cmocka_unit_test(test_excerpt),
+    };
+
+    return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}
