@@ -69,7 +69,7 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
     ssize_t got;
 
     *n = 0;
-    if (c->sent == 0 && bytes.len > ALWAYS_FITS_BYTES)
+    if (bytes.len > ALWAYS_FITS_BYTES && c->sent == 0)
         allow_pauses(c);
     if (c->easy != NULL) {
         const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
