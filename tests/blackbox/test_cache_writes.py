@@ -94,6 +94,7 @@ class OverReloads(CacheWrites):
         for tables in ([same], [other], [other, same], [unrelated, same], [unrelated, other, same, other]):
             with self.subTest(tables=tables):
                 self.store.values[b"/k"] = self.store.values[b"/l"] = b'"old"'
+                self.http.forget()
                 podop = self.start()
                 gate = self.http.gate()
                 self.store.hold("POST", "/k", gate)

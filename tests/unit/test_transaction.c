@@ -120,8 +120,8 @@ static void test_transaction_touches(void **state)
         {shared("p/b"), false, true},
         {shared("p/b/bo"), false, true},
         {shared("p/b/eve"), false, false},
-        {private("a", "b"), true, false}, /* the same key, but below no path of that user */
-        {private("p", "b/bob"), true, false},                    /* of another user */
+        {private("a", "b"), true, false},     /* the same key, but below no path of that user */
+        {private("p", "b/bob"), true, false}, /* of another user */
         {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* nobody's: a shared key */
     };
 
