@@ -6,7 +6,11 @@
 
 #include <stdlib.h>
 
-enum { DROPPED_TELL_EVERY_MS = 60 * 1000 };
+enum {
+    DROPPED_TELL_EVERY_MS = 60 * 1000,
+    LATE_MS = 100,
+    RETIRED_UNREAD_MS = 1000, /* of a table that a reload has replaced: rows must be read by then */
+};
 
 static void tell_dropped(struct table *t, struct span name)
 {
@@ -23,6 +27,10 @@ static void tell_dropped(struct table *t, struct span name)
 static void iteration_free(struct table_iteration *it)
 {
     ev_clear_pending(it->table->env.loop, &it->ready);
+    ev_timer_stop(it->table->env.loop, &it->unread);
+    *it->prev_next = it->next;
+    if (it->next != NULL)
+        it->next->prev_next = it->prev_next;
     if (it->table->ops->stop != NULL)
         it->table->ops->stop(it);
     table_unref(&it->table);
@@ -80,6 +88,51 @@ static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
     }
 }
 
+static void begin_unread(struct table_iteration *it)
+{
+    const struct table *t = it->table;
+    uint32_t ms = t->timeout_ms;
+
+    if (t->is_retired && ms > RETIRED_UNREAD_MS)
+        ms = RETIRED_UNREAD_MS;
+    it->unread_till_ms = clock_now_ms() + ms;
+    it->unread.repeat = ms / 1000.0;
+    ev_timer_again(t->env.loop, &it->unread);
+}
+
+/* Podop was stopped or busy, and has not tried to write: the timer began late or ended late. */
+static bool was_held_up(uint64_t till_ms)
+{
+    const uint64_t now_ms = clock_now_ms();
+
+    return now_ms > till_ms + LATE_MS || now_ms + LATE_MS < till_ms;
+}
+
+static void on_unread(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct table_iteration *it = w->data;
+    char text[TABLE_REASON_BYTES];
+
+    (void)loop;
+    (void)revents;
+    if (was_held_up(it->unread_till_ms)) {
+        begin_unread(it);
+        return;
+    }
+    iteration_finish(it,
+                     &(struct reply){.status = REPLY_TIMEOUT,
+                                     .reason = table_reason(it->table, text,
+                                                            "the client does not read its rows")});
+}
+
+void iterations_retire(struct table *t)
+{
+    for (struct table_iteration *it = t->iterations; it != NULL; it = it->next) {
+        if (it->is_paused)
+            begin_unread(it);
+    }
+}
+
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg)
@@ -100,6 +153,13 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
     it->options = *options;
     it->events = *events;
     it->arg = arg;
+    ev_init(&it->unread, on_unread);
+    it->unread.data = it;
+    it->next = table->iterations;
+    it->prev_next = &table->iterations;
+    if (it->next != NULL)
+        it->next->prev_next = &it->next;
+    table->iterations = it;
     ev_prepare_init(&it->ready, on_ready);
     it->ready.data = it;
     ev_feed_event(table->env.loop, &it->ready, EV_CUSTOM);
@@ -108,7 +168,18 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
 
 void table_iteration_pause(struct table_iteration *it)
 {
+    if (it->is_paused)
+        return;
     it->is_paused = true;
+    begin_unread(it);
+}
+
+/* Of a retired table, all that waits has to be read: it must not live for ever by a byte a second.
+ */
+void table_iteration_touch(struct table_iteration *it)
+{
+    if (it->is_paused && !it->table->is_retired)
+        begin_unread(it);
 }
 
 void table_iteration_resume(struct table_iteration *it)
@@ -116,6 +187,7 @@ void table_iteration_resume(struct table_iteration *it)
     if (!it->is_paused)
         return;
     it->is_paused = false;
+    ev_timer_stop(it->table->env.loop, &it->unread);
     ev_feed_event(it->table->env.loop, &it->ready, EV_CUSTOM);
 }
 

@@ -92,6 +92,8 @@ void router_succeed(struct router *r, const struct router *previous)
         else
             table_follow(next->table, old->table);
     }
+    for (size_t i = 0; i < previous->count; i++)
+        table_retire(previous->routes[i].table);
 }
 
 void router_flush(struct router *r)

@@ -46,7 +46,7 @@ static struct table_memory *memory_new(const struct cache_config *config)
 {
     struct table_memory *memory = xmalloc(sizeof(*memory));
 
-    *memory = (struct table_memory){.refs = 1, .cache = cache_open(config)};
+    *memory = (struct table_memory){.refs = 1, .served = 1, .cache = cache_open(config)};
     return memory;
 }
 
@@ -110,6 +110,7 @@ void table_inherit(struct table *table, struct table *previous)
     memory_unref(table->memory);
     table->memory = previous->memory;
     table->memory->refs++;
+    table->memory->served++;
     if (previous->hold != NULL) {
         hold_free(&table->hold);
         table->hold = previous->hold;
@@ -124,6 +125,14 @@ void table_follow(struct table *table, const struct table *previous)
 {
     previous->memory->next = table->memory;
     table->memory->refs++;
+}
+
+void table_retire(struct table *table)
+{
+    table->is_retired = true;
+    if (--table->memory->served == 0)
+        cache_free(&table->memory->cache);
+    iterations_retire(table);
 }
 
 void table_flush(struct table *table)

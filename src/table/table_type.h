@@ -27,6 +27,7 @@ struct table_memory {
     unsigned refs;
     struct table_memory *next; /* a reference: what is written here is forgotten there, too */
     struct cache *cache;       /* NULL: none */
+    unsigned served;           /* tables that are not retired and use it */
     uint64_t generation; /* counts the writes: a fetch that began before one may be out of date */
     struct table_counters counters;
 };
@@ -51,6 +52,8 @@ struct table {
     bool shares;        /* lookups of one key that wait at the same time are one fetch */
     struct fetch **shared;
     struct hash_key shared_key;
+    struct table_iteration *iterations; /* all that are under way */
+    bool is_retired;
     uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
     char *known_bytes;       /* of the last answer that was given at once and is not the cache's */
     ev_prepare let_known_go; /* never started, only fed: when they are many */
@@ -88,7 +91,8 @@ struct commit {
 /* One walk below a path. A type's struct begins with this one. */
 struct table_iteration {
     struct table *table;
-    struct table_key path; /* copied */
+    struct table_iteration *next, **prev_next; /* of the table's */
+    struct table_key path;                     /* copied */
     char *path_bytes;
     struct iterate_options options;
     struct iterate_events events;
@@ -96,7 +100,9 @@ struct table_iteration {
     uint64_t rows;
     bool has_nul; /* in a value: it fails */
     bool is_paused;
-    ev_prepare ready; /* never started, only fed: then the type goes on */
+    ev_timer unread;         /* runs while it is paused: rows have to be read by then */
+    uint64_t unread_till_ms; /* when it should end */
+    ev_prepare ready;        /* never started, only fed: then the type goes on */
 };
 
 struct table_ops {
@@ -153,6 +159,9 @@ void commit_through(struct table *table, const struct transaction *transaction,
 
 /* It is done, or has failed; commit is gone when this returns, or is later when it still starts. */
 void commit_finish(struct commit *commit, const struct reply *reply);
+
+/* Those of a table that is retired: paused ones have little time left. */
+void iterations_retire(struct table *table);
 
 /* One row, unless the options or the rules for names leave it out. false: enough, so finish. */
 bool iteration_row(struct table_iteration *it, struct span name, struct span value);
