@@ -16,6 +16,7 @@ struct http_lane {
     uint32_t in_flight;
     uint32_t waiting_count;
     struct http_call *waiting, **waiting_last; /* oldest first */
+    struct http_call *blocked, **blocked_last; /* streams whose reader takes nothing, likewise */
 };
 
 /* All calls to one host, whichever site they come from, and its connections that nobody uses. */
