@@ -211,7 +211,8 @@ static void detach(struct http_call *call)
 
     ev_timer_stop(http->loop, &call->deadline);
     ev_clear_pending(http->loop, &call->offer);
-    leave_blocked(call);
+    if (call->data != NULL)
+        leave_blocked(call);
     if (call->prev_next != NULL)
         dequeue(call);
     if (!call->is_in_flight)

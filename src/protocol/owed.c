@@ -42,11 +42,6 @@ void owed_add(struct owed_queue *queue, struct owed *owed)
     queue->count++;
 }
 
-size_t owed_unread(const struct owed_queue *queue)
-{
-    return queue->out->len + queue->early_bytes;
-}
-
 /* Whether one more answer of the usual size can be expected. */
 static bool has_room(const struct owed_queue *queue)
 {
@@ -58,14 +53,9 @@ static bool has_room(const struct owed_queue *queue)
            (unread == 0 || !*queue->is_tight);
 }
 
-bool owed_is_full(const struct owed_queue *queue)
+bool owed_is_full_of_some(const struct owed_queue *queue)
 {
     return queue->count >= OWED_MAX || !has_room(queue);
-}
-
-void owed_expect(struct owed_queue *queue)
-{
-    queue->under_way++;
 }
 
 /* A large answer counts at once, and for some while after it. */
@@ -76,11 +66,6 @@ void owed_came(struct owed_queue *queue, size_t bytes)
         queue->usual_bytes = bytes;
     else
         queue->usual_bytes -= (queue->usual_bytes - bytes) / 8;
-}
-
-void owed_gave_up(struct owed_queue *queue)
-{
-    queue->under_way--;
 }
 
 /* Whether its answer is written to the client's buffer and waits for no other. */

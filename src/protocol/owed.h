@@ -50,13 +50,33 @@ void owed_deinit(struct owed_queue *queue); /* frees what is still in it, unansw
 void owed_add(struct owed_queue *queue, struct owed *owed);
 
 /* Bytes that the client has not read, and of answers that wait for their turn. */
-size_t owed_unread(const struct owed_queue *queue);
-/* Whether no further request may begin. */
-bool owed_is_full(const struct owed_queue *queue);
+static inline size_t owed_unread(const struct owed_queue *queue)
+{
+    return queue->out->len + queue->early_bytes;
+}
+
+bool owed_is_full_of_some(const struct owed_queue *queue); /* owed_is_full(), when some are owed */
+
+/* Whether no further request may begin. Asked several times for each: mostly nothing is owed. */
+static inline bool owed_is_full(const struct owed_queue *queue)
+{
+    const size_t unread = queue->out->len;
+
+    if (queue->first != NULL)
+        return owed_is_full_of_some(queue);
+    return unread > 0 && (unread >= OWED_UNREAD_BYTES_MAX || *queue->is_tight);
+}
+
 /* A lookup has begun to wait, and then it has ended: with an answer of so many bytes, or none. */
-void owed_expect(struct owed_queue *queue);
+static inline void owed_expect(struct owed_queue *queue)
+{
+    queue->under_way++;
+}
 void owed_came(struct owed_queue *queue, size_t bytes);
-void owed_gave_up(struct owed_queue *queue);
+static inline void owed_gave_up(struct owed_queue *queue)
+{
+    queue->under_way--;
+}
 /* Whether so many bytes, which answer owed, can be kept now. Otherwise the answer is dropped, and
  * asked for again when owed_may_ask() says so: at the latest when the client has read all. */
 bool owed_admits(const struct owed_queue *queue, const struct owed *owed, size_t bytes);

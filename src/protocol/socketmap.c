@@ -301,7 +301,7 @@ static void request(struct socketmap_session *s, struct span payload)
 static void ask_again(struct socketmap_request *r)
 {
     struct socketmap_session *s = r->session;
-    struct table *table = find_table(s, r->question.table);
+    struct table *table = service_find_table(s->io.service, r->question.table);
     struct reply known = {.status = REPLY_TEMPORARY, .reason = SPAN("no such table any longer")};
     struct table_op *op =
         table == NULL ? NULL

@@ -17,7 +17,7 @@ enum {
     OUT_BYTES_PER_WAKEUP = 4096, /* and so they have after so much that was known at once */
     SPARE_OUT_BYTES_MAX = 4096,  /* a larger buffer is given back at once */
     /* One turn of the loop reads, and then writes, as much as comes to this in cost: */
-    TURN_COST_MAX = 1024 * 1024,
+    TURN_COST_MAX = 512 * 1024,
     CLIENT_COST = 2048,    /* of a client, */
     REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte that it is sent costs one */
 };
@@ -321,11 +321,14 @@ static bool is_all_said(const struct client *c)
 /* May free c. */
 static void feed_and_flush(struct client *c)
 {
+    if (c->out.len > OUT_BYTES_PER_WAKEUP)
+        client_count(c); /* before all of it is gone */
     if (!flush(c)) {
         client_free(&c);
         return;
     }
-    if (c->session != NULL && c->out.len == 0 && c->protocol->drained != NULL)
+    /* What waits for that is a request, or was stopped by long answers: either has been counted. */
+    if (c->held > 0 && c->out.len == 0 && c->session != NULL && c->protocol->drained != NULL)
         c->protocol->drained(c->session);
     feed_kept(c);
     if (c->phase == PHASE_DRAINING && is_all_said(c)) {
@@ -361,6 +364,7 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
     (void)revents;
     end_round(world);
     world->turn_cost = 0;
+    client_world_begin_turn(world);
     while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX) {
         struct client *c = world->first_woken;
 

@@ -25,8 +25,10 @@ struct client_world {
     bool is_crowded;    /* so it was in the last one: who was read in this round has to wait */
     uint32_t round;     /* in which each client is read once when it is crowded */
     size_t held_bytes;  /* that podop keeps for all clients */
-    bool is_tight;      /* they were too many, and are still */
-    ev_timer relief;    /* runs while is_tight */
+    size_t taken_bytes; /* that were added to these in this turn */
+    bool is_over;       /* held_bytes were too many, and are still */
+    bool is_tight;      /* is_over, or enough was taken in this turn */
+    ev_timer relief;    /* runs while is_over */
     unsigned relief_ticks;
     uint64_t connections;       /* ever; the next one's number in logs */
     void (*on_gone)(void *arg); /* after each client that left; may be NULL */

@@ -47,6 +47,7 @@ void client_unread_watch(struct client *client, bool has_progressed);
 void client_count(struct client *client);
 void client_uncount(struct client *client); /* it leaves */
 
+void client_world_begin_turn(struct client_world *world);
 void client_world_relief_init(struct client_world *world);
 void client_world_relief_stop(struct client_world *world);
 

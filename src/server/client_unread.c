@@ -12,7 +12,8 @@ enum {
      * answers is asked for nothing more, and long answers wait outside of podop. */
     CLIENTS_HELD_BYTES_MAX = 64 * 1024 * 1024,
     CLIENTS_HELD_BYTES_FINE = CLIENTS_HELD_BYTES_MAX / 4 * 3,
-    RELIEF_TICKS_MAX = 8, /* then slow readers go, too */
+    TURN_TAKEN_BYTES_MAX = 4 * 1024 * 1024, /* for all clients in one turn of the loop */
+    RELIEF_TICKS_MAX = 8,                   /* then slow readers go, too */
     WARN_EVERY_MS = 60 * 1000,
     LATE_MS = 100, /* a timer that ends so late was held up by podop itself */
 };
@@ -111,13 +112,22 @@ void client_count(struct client *c)
 
     if (c->session != NULL && c->protocol->held != NULL)
         held += c->protocol->held(c->session);
+    if (held > c->held)
+        world->taken_bytes += held - c->held;
     world->held_bytes += held - c->held;
     c->held = held;
-    if (world->is_tight || world->held_bytes <= CLIENTS_HELD_BYTES_MAX)
-        return;
-    world->is_tight = true;
-    world->relief_ticks = 0;
-    ev_timer_again(world->loop, &world->relief);
+    if (!world->is_over && world->held_bytes > CLIENTS_HELD_BYTES_MAX) {
+        world->is_over = true;
+        world->relief_ticks = 0;
+        ev_timer_again(world->loop, &world->relief);
+    }
+    world->is_tight = world->is_over || world->taken_bytes > TURN_TAKEN_BYTES_MAX;
+}
+
+void client_world_begin_turn(struct client_world *world)
+{
+    world->taken_bytes = 0;
+    world->is_tight = world->is_over;
 }
 
 void client_uncount(struct client *c)
@@ -162,7 +172,7 @@ static void on_relief(struct ev_loop *loop, ev_timer *w, int revents)
         c->is_stalled = c->held > 0;
     if (world->held_bytes > CLIENTS_HELD_BYTES_FINE)
         return; /* the timer repeats */
-    world->is_tight = false;
+    world->is_over = world->is_tight = false;
     ev_timer_stop(loop, w);
     for (struct client *c = world->first; c != NULL; c = c->next) {
         if (c->session != NULL && c->protocol->owed(c->session) > 0)

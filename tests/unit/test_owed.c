@@ -137,14 +137,19 @@ static void test_owed_is_full(void **state)
         {200 * KIB, 0, 412 * KIB, 4, 103 * KIB, 4, false, true},
         {1, 0, 0, 0, 0, 0, true, true}, /* all clients together */
         {0, 0, 0, 0, 0, 0, true, false},
+        {0, 0, 0, 1, 5, 1, true, false},
+        {1, 0, 0, 1, 5, 1, true, true},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = {.len = cases[i].out};
         struct owed_queue queue;
+        unsigned freed = 0;
 
         owed_init(&queue, &out, &cases[i].is_tight, answer_free);
+        if (cases[i].count > 0)
+            answer_new(&queue, &freed);
         queue.early_bytes = cases[i].early;
         queue.request_bytes = cases[i].requests;
         queue.under_way = cases[i].under_way;
@@ -152,6 +157,7 @@ static void test_owed_is_full(void **state)
         queue.count = cases[i].count;
         if (owed_is_full(&queue) != cases[i].is_full)
             fail_msg("case %zu", i);
+        owed_deinit(&queue);
     }
 }
 
