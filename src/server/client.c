@@ -13,7 +13,8 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024,
-    READS_PER_WAKEUP = 4,        /* then others have their turn, */
+    IN_BYTES_MAX = 64 * 1024 * 1024 + 2 * SCRATCH_BYTES, /* the largest max_request, and a read */
+    READS_PER_WAKEUP = 4,                                /* then others have their turn, */
     OUT_BYTES_PER_WAKEUP = 4096, /* and so they have after so much that was known at once */
     SPARE_OUT_BYTES_MAX = 4096,  /* a larger buffer is given back at once */
     /* One turn of the loop reads, and then writes, as much as comes to this in cost: */
@@ -447,8 +448,9 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     c->world = world;
     c->listener = listener;
     c->conn = ++world->connections;
-    buf_init(&c->in, SIZE_MAX); /* both are held small by not reading while the session is full */
-    buf_init(&c->out, SIZE_MAX);
+    buf_init(&c->in,
+             IN_BYTES_MAX);      /* both are held small by not reading while the session is full */
+    buf_init(&c->out, SIZE_MAX); /* as owed.h says, and one answer, whatever its size */
     ev_io_init(&c->io, on_io, fd, EV_READ);
     ev_init(&c->timer, on_timer);
     c->io.data = c->timer.data = c;

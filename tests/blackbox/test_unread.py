@@ -2,11 +2,14 @@
 disconnected in the end."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import sys
+import termios
 import textwrap
 import threading
 import time
@@ -73,6 +76,12 @@ class Unread(DictCase):
         with client.packet():
             client.asked = [client.lookup(f"shared/{key}") for key in keys]
         return client
+
+    def wait_rows(self, client):
+        """Until rows have come that fill the connection: the others wait in podop."""
+        def waiting():
+            return struct.unpack("i", fcntl.ioctl(client.sock, termios.FIONREAD, b"\0" * 4))[0]
+        wait_until(lambda: waiting() > 100_000, "rows that the client does not read")
 
     def read_all(self, client, keys, size):
         """At last it reads: each answer is there, and right."""
@@ -356,7 +365,7 @@ class Reloads(Unread):
             for _ in range(2):
                 client = self.dict()
                 client.iterate("shared/long/")
-                wait_until(client.has_news, "the first rows")
+                self.wait_rows(client)
                 clients.append(client)
             self.reload(podop)
         wait_until(lambda: self.processes(podop) <= 2, "the processes of old tables have ended")
@@ -364,8 +373,8 @@ class Reloads(Unread):
         self.assertLess(podop.rss_kb() - before, ROOM)
 
     def test_caches(self):
-        """One reader, and ten reloads with another cache, each filled."""
-        rows = http(json.dumps({f"{number:06}-" + "n" * 90: "v" for number in range(20_000)}))
+        """One who reads slowly through all of that, and ten reloads with another cache, each filled."""
+        rows = http(json.dumps({f"{number:06}-" + "n" * 90: "v" for number in range(200_000)}))
         value = http(json.dumps("x" * 60_000))
         backend = self.backend(default=lambda request: rows if b"long" in request.target else value)
 
@@ -379,7 +388,15 @@ class Reloads(Unread):
         self.reload(podop)
         reader = self.dict()
         reader.iterate("shared/long/")
-        wait_until(reader.has_news, "the first rows")
+        self.wait_rows(reader)
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def read_slowly():
+            while not over.wait(0.02) and reader.sock.recv(100_000):
+                pass
+
+        threading.Thread(target=read_slowly, daemon=True).start()
         before = podop.rss_kb()
         other = self.client()
         for ttl in range(101, 111):
@@ -388,6 +405,7 @@ class Reloads(Unread):
             write(ttl)
             self.reload(podop)
         self.assertLess(podop.rss_kb() - before, 150 * MIB)  # of 300
+        over.set()
 
     def test_who_reads_gets_all(self):
         """A reload costs an iteration nothing that is being read."""
@@ -396,10 +414,37 @@ class Reloads(Unread):
         podop = self.start(url_table(backend, timeout="1h"))
         client = self.dict()
         walk = client.iterate("shared/long/")
-        wait_until(client.has_news, "the first rows")
+        self.wait_rows(client)
         self.reload(podop)
         self.check_payload(client.wait(walk), b"")
         self.assertEqual(len(walk.rows), 20_000)
+
+
+class Turns(Unread):
+    def test_each_is_read_once_before_any_is_read_again(self):
+        """More has come from many at once than one turn of the loop is for: who asked for little is not left behind."""
+        podop = self.serve(url_table(self.backend(), skip=["known*"]), args=("-v",))
+        fcntl.fcntl(podop.process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)  # or podop leaves lines of its log out
+        clients = [self.client() for _ in range(8)]
+        for client in clients:
+            self.check_payload(client.ask("t", "known"), "NOTFOUND ")
+        podop.signal(signal.SIGSTOP)
+        wait_until(lambda: podop.status_field("State")[0] == "T", "podop stands still")
+        first, *greedy, last = clients
+        first.request("t", "known")
+        for client in greedy:
+            client.send(netstring("t known" + "x" * 2_300) * 60)
+        last.request("t", "known")
+        podop.signal(signal.SIGCONT)
+        for client in clients:
+            for _ in range(60 if client in greedy else 1):
+                self.check_payload(client.read(), "NOTFOUND ")
+        podop.stop()
+        order = re.findall(r" event=lookup conn=(\d+) ", "\n".join(podop.log))[len(clients):]
+        self.assertEqual(len(order), 60 * len(greedy) + 2)
+        ends = [len(order) - 1 - order[::-1].index(str(number)) for number in range(2, len(clients))]
+        for number in 1, len(clients):
+            self.assertLess(order.index(str(number)), min(ends))
 
 
 class UnknownTables(Unread):
