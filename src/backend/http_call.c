@@ -13,7 +13,7 @@
 
 enum {
     DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
-    GIVE_WAY_MS = 500,         /* a stream that is blocked for so long ends when others wait, or */
+    GIVE_WAY_MS = 250,         /* a stream that is blocked for so long ends when others wait, or */
     GIVE_WAY_SHARE = 4,        /* after this share of its patience, when that is less */
 };
 

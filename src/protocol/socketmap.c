@@ -225,14 +225,20 @@ static void answer_known(struct socketmap_session *s, const struct question *q, 
     encode(s->io.out, reply, table, s->io.service->listen->max_reply);
 }
 
-static void refuse(struct socketmap_session *s, const struct question *q, enum reply_status status,
-                   const char *why, struct span name)
+static void refuse(struct socketmap_session *s, const struct question *q, const char *why)
 {
-    char text[REASON_BYTES_MAX];
-    int len =
-        snprintf(text, sizeof(text), "%s%.*s", why, name.len < 255 ? (int)name.len : 255, name.ptr);
+    answer_known(s, q, NULL, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(why)});
+}
 
-    answer_known(s, q, NULL, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+/* text keeps its reason. */
+static struct reply no_table(const struct socketmap_session *s, struct span name,
+                             char text[REASON_BYTES_MAX])
+{
+    int len = snprintf(text, REASON_BYTES_MAX, "no such table: %.*s",
+                       name.len < 255 ? (int)name.len : 255, name.ptr);
+
+    service_tell_unknown(s->io.service, "socketmap", name);
+    return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
 /* Most clients ask one table again and again. */
@@ -271,8 +277,10 @@ static void look_up(struct socketmap_session *s, const struct question *q, struc
 
 static void refuse_table(struct socketmap_session *s, const struct question *q)
 {
-    service_tell_unknown(s->io.service, "socketmap", q->table);
-    refuse(s, q, REPLY_TEMPORARY, "no such table: ", q->table);
+    char text[REASON_BYTES_MAX];
+    struct reply reply = no_table(s, q->table, text);
+
+    answer_known(s, q, NULL, &reply);
 }
 
 /* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */
@@ -285,7 +293,7 @@ static void request(struct socketmap_session *s, struct span payload)
     if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
         q.started_at_us = clock_now_us();
     if (blank == NULL) {
-        refuse(s, &q, REPLY_PERMANENT, "bad request", SPAN(""));
+        refuse(s, &q, "bad request");
         return;
     }
     q.table.len = (size_t)(blank - payload.ptr);
@@ -297,18 +305,21 @@ static void request(struct socketmap_session *s, struct span payload)
         look_up(s, &q, table);
 }
 
-/* Asks again for an answer that there was no room for. */
+/* Asks again for an answer that there was no room for; a reload may have changed the tables. */
 static void ask_again(struct socketmap_request *r)
 {
     struct socketmap_session *s = r->session;
     struct table *table = service_find_table(s->io.service, r->question.table);
-    struct reply known = {.status = REPLY_TEMPORARY, .reason = SPAN("no such table any longer")};
-    struct table_op *op =
-        table == NULL ? NULL
-                      : table_lookup(table, &(struct table_key){.key = r->question.key}, &known);
+    char text[REASON_BYTES_MAX];
+    struct reply known;
+    struct table_op *op = NULL;
 
     r->is_put_off = false;
     s->put_off--;
+    if (table == NULL)
+        known = no_table(s, r->question.table, text);
+    else
+        op = table_lookup(table, &(struct table_key){.key = r->question.key}, &known);
     if (op == NULL)
         answer(r, table == NULL ? NULL : table_name(table).ptr, &known);
     else

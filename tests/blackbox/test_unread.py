@@ -287,7 +287,7 @@ class Iterations(Unread):
 
     def test_many_clients_with_some(self):
         """All of the pool is theirs, until others want some of it."""
-        self.start(url_table(self.http, timeout="5s"), pool={"max_connections": 4})
+        self.start(url_table(self.http, timeout="18s"), pool={"max_connections": 4})
         for _ in range(8):
             self.silent_iterations(4)
         self.http.wait_requests(4)
@@ -393,8 +393,9 @@ class Reloads(Unread):
         self.addCleanup(over.set)
 
         def read_slowly():
-            while not over.wait(0.02) and reader.sock.recv(100_000):
-                pass
+            with contextlib.suppress(OSError):  # closed at the end of the test
+                while not over.wait(0.02) and reader.sock.recv(100_000):
+                    pass
 
         threading.Thread(target=read_slowly, daemon=True).start()
         before = podop.rss_kb()
@@ -454,7 +455,8 @@ class UnknownTables(Unread):
         backend = self.backend(default=echo)
         tables = [url_table(backend, name=name) for name in ("alias", "domains", "senders")]
         listeners = [{"socket": self.path(name), "tables": [name]} for name in ("alias", "domains")]
-        podop = self.serve(*tables, listen=[{"socket": self.socket}, *listeners], control={"socket": self.path("control")})
+        podop = self.serve(*tables, listen=[{"socket": self.socket}, *listeners],
+                           control={"socket": self.path("control")})
         client = self.client()
         for name in "allias", "other", "al\nias":
             self.check_payload(client.ask(name, "key@example.com"), b"TEMP no such table: " + name.encode())

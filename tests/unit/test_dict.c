@@ -1058,6 +1058,29 @@ static void test_dict_rows_wait_for_the_reader(void **state)
     free(value);
 }
 
+/* Rows that nobody reads for the table's timeout: the iteration fails, and says why. */
+static void test_dict_unread_rows_fail(void **state)
+{
+    char *value = xmalloc(300001);
+    struct fake_peer peer;
+
+    (void)state;
+    memset(value, 'v', 300000);
+    value[300000] = '\0';
+    meta.table->timeout_ms = 20;
+    open_peer(&peer, HELLO_40 "I0\t0\tshared/a/\tu\n");
+    run();
+    row(0, "name", value);
+    assert_true(walking[0]->is_paused);
+    protocol_dict.progressed(peer.session); /* it has its time again */
+    while (walking_count > 0)
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(owed(&peer), 0);
+    assert_non_null(strstr(buf_string(&peer.out), "table meta: the client does not read its rows"));
+    fake_peer_close(&peer);
+    free(value);
+}
+
 static void test_dict_few_iterations_at_a_time(void **state)
 {
     struct fake_peer peer;
@@ -1261,6 +1284,7 @@ int main(void)
         WITH_TABLE(test_dict_too_many_open_transactions),
         WITH_TABLE(test_dict_too_large_open_transactions),
         WITH_TABLE(test_dict_rows_wait_for_the_reader),
+        WITH_TABLE(test_dict_unread_rows_fail),
         WITH_TABLE(test_dict_few_iterations_at_a_time),
         WITH_TABLE(test_dict_what_waits_finds_its_table_again),
         WITH_TABLE(test_dict_puts_off),

@@ -542,7 +542,7 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     peer.service.serial++;
     peer.is_tight = false;
     fake_peer_read(&peer);
-    assert_reply(&peer, SPAN("TEMP no such table any longer"));
+    assert_reply(&peer, SPAN("TEMP no such table: alias"));
     assert_reply(&peer, SPAN("OK late-x"));
     fake_peer_close(&peer);
 }
