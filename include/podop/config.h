@@ -30,8 +30,9 @@ struct listen_config {
     struct string_list tables; /* only these are served here; empty: all */
     uint32_t max_clients;
     uint32_t request_timeout_ms;
-    size_t max_request; /* bytes; 0: the protocol's own default */
-    size_t max_reply;   /* bytes of a socketmap reply's payload */
+    uint32_t reply_timeout_ms; /* 0: the longest timeout of its tables */
+    size_t max_request;        /* bytes; 0: the protocol's own default */
+    size_t max_reply;          /* bytes of a socketmap reply's payload */
 };
 
 struct cache_config {

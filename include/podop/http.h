@@ -64,7 +64,8 @@ enum http_outcome {
     HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
     HTTP_CROWDED,   /* max_waiting others wait already: nothing was sent */
-    HTTP_UNWANTED,  /* its turn in the queue came, and is_wanted said no */
+    HTTP_UNREAD, /* of a stream: its reader took nothing for long, and others wait for its place */
+    HTTP_UNWANTED, /* its turn in the queue came, and is_wanted said no */
 };
 
 struct http_answer {
@@ -104,6 +105,7 @@ struct http_request {
                            * the rest that was not used */
     uint32_t patience_ms; /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* asked when it has waited in the queue; NULL: always */
+    http_wanted_fn *is_unread; /* of a blocked stream: it waits for a client of ours; NULL: never */
     size_t excerpt_max; /* of the body of an answer that is no 200, which otherwise has none: for
                          * people to read. Not of a stream */
 };

@@ -49,6 +49,7 @@ struct service {
     struct config *config; /* a reference */
     const struct listen_config *listen; /* in config */
     struct log *log;
+    uint64_t unknown_tables, unknown_told_at_ms; /* lookups of tables that are not there */
 };
 
 /* The first reference is the caller's. */
@@ -69,11 +70,9 @@ struct session_io {
                               * session before it returns */
     void *wake_arg;
     uint64_t conn; /* the connection's number, for logs */
-};
-
-enum {
-    SESSION_OWED_MAX = 64,              /* requests under way for one client */
-    SESSION_OUT_BYTES_MAX = 256 * 1024, /* answers that it has not read yet */
+    /* Borrowed: whether all clients together leave too much unread, so that no session may keep
+     * another large answer. The client is woken when that is over. NULL: never. */
+    const bool *is_tight;
 };
 
 struct session; /* each protocol has its own */
@@ -91,8 +90,12 @@ struct protocol_ops {
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
     size_t (*owed)(const struct session *session);  /* requests not answered yet */
     bool (*is_full)(const struct session *session); /* takes no more before some are answered */
-    void (*drained)(struct session *session); /* the client has read its answers; may be NULL */
-    void (*close)(struct session **session);  /* cancels what is under way; NULLs the pointer */
+    size_t (*held)(
+        const struct session *session);       /* bytes of it, besides those in out; may be NULL */
+    void (*drained)(struct session *session); /* the client has read all of out; may be NULL */
+    /* The client has read some of out and not all; may be NULL. */
+    void (*progressed)(struct session *session);
+    void (*close)(struct session **session); /* cancels what is under way; NULLs the pointer */
 };
 
 /* The protocol that speaks on a listener of this mode to a client whose first byte is given, or
@@ -105,5 +108,9 @@ extern const struct protocol_ops protocol_control;
 
 /* The table of that name, if this listener serves it; NULL otherwise. */
 struct table *service_find_table(const struct service *service, struct span name);
+/* A client asked for a table of that name, and there is none: told once a minute, with a count. */
+void service_tell_unknown(struct service *service, const char *proto, struct span name);
+/* A client that has read nothing for so long while answers wait for it is disconnected. */
+uint32_t service_reply_timeout_ms(const struct service *service);
 
 #endif

@@ -61,6 +61,9 @@ void table_inherit(struct table *table, struct table *previous);
 /* Makes table the one of its name: pending writes of that name are made through it. */
 void table_begin(struct table *table);
 /* No table has its name any more. Pending writes are still made through it. */
+void table_retire_name(struct table *table);
+/* table serves nobody any longer, and ends with the last request that uses it: what it remembers
+ * and no other table does is forgotten, and iterations whose rows nobody reads fail soon. */
 void table_retire(struct table *table);
 struct span table_name(const struct table *table);    /* with a NUL behind it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
@@ -108,7 +111,9 @@ struct iterate_events {
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg);
-void table_iteration_pause(struct table_iteration *it); /* no more rows, but for a few on the way */
+/* No more rows, but for a few on the way. One that stays paused for the table's timeout fails. */
+void table_iteration_pause(struct table_iteration *it);
+void table_iteration_touch(struct table_iteration *it); /* its time begins anew: rows are read */
 void table_iteration_resume(struct table_iteration *it);
 void table_iteration_cancel(struct table_iteration **it); /* *it becomes NULL; NULL is fine */
 

@@ -96,6 +96,7 @@ static struct http_host *host_new(struct http *http, const struct http_site_conf
     host->sessions = host->is_tls ? sessions_new() : NULL;
     host->calls.waiting_last = &host->calls.waiting;
     host->streams.waiting_last = &host->streams.waiting;
+    host->streams.blocked_last = &host->streams.blocked;
     host->next = http->hosts;
     http->hosts = host;
     http_tls_allow(http);

@@ -11,7 +11,11 @@
 
 #include <stdlib.h>
 
-enum { DISCARD_BYTES_MAX = 65536 }; /* of a body that nobody wants, read to keep its connection */
+enum {
+    DISCARD_BYTES_MAX = 65536, /* of a body that nobody wants, read to keep its connection */
+    GIVE_WAY_MS = 250,         /* a stream that is blocked for so long ends when others wait, or */
+    GIVE_WAY_SHARE = 4,        /* after this share of its patience, when that is less */
+};
 
 struct http_call {
     struct http_exchange exchange;
@@ -32,9 +36,13 @@ struct http_call {
     ev_prepare offer;          /* never started, only fed: what has come is offered to data */
     uint32_t patience_ms;      /* of a stream, for each further part */
     http_wanted_fn *is_wanted; /* NULL: always */
+    http_wanted_fn *is_unread; /* NULL: never */
     enum http_outcome unsent;  /* why it ends, as long as nothing was sent */
     bool is_streaming;         /* a 200's body has begun */
     bool is_blocked;           /* by data */
+    struct http_call *next_blocked, **prev_next_blocked; /* NULL outside of the lane's list */
+    bool gives_way;                                      /* it has been blocked for long */
+    struct deadline blocked_for;                         /* runs until then */
 };
 
 /* Requests */
@@ -116,6 +124,67 @@ static void send_now(struct http_call *call)
     http_exchange_start(&call->exchange, call->site, false);
 }
 
+/* The oldest stream that nobody reads makes place for who waits. Its owner is told from the loop.
+ */
+static void make_place(struct http *http, struct http_lane *lane)
+{
+    struct http_call *call = lane->blocked;
+
+    if (lane->waiting == NULL || lane->in_flight < http->pool.max_connections)
+        return;
+    while (call != NULL && !(call->gives_way && call->is_unread(call->arg)))
+        call = call->next_blocked;
+    if (call == NULL)
+        return;
+    call->unsent = HTTP_UNREAD;
+    ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+}
+
+static void leave_blocked(struct http_call *call)
+{
+    deadline_stop(&call->blocked_for);
+    call->gives_way = false;
+    if (call->prev_next_blocked == NULL)
+        return;
+    *call->prev_next_blocked = call->next_blocked;
+    if (call->next_blocked != NULL)
+        call->next_blocked->prev_next_blocked = call->prev_next_blocked;
+    else
+        call->lane->blocked_last = call->prev_next_blocked;
+    call->prev_next_blocked = NULL;
+}
+
+static void start_blocked_for(struct http_call *call)
+{
+    const uint32_t share_ms = call->patience_ms / GIVE_WAY_SHARE;
+
+    deadline_start_in(&call->blocked_for, call->site->http->loop,
+                      share_ms < GIVE_WAY_MS ? share_ms : GIVE_WAY_MS);
+}
+
+static void join_blocked(struct http_call *call)
+{
+    if (call->prev_next_blocked != NULL)
+        return;
+    call->next_blocked = NULL;
+    call->prev_next_blocked = call->lane->blocked_last;
+    *call->lane->blocked_last = call;
+    call->lane->blocked_last = &call->next_blocked;
+    start_blocked_for(call);
+}
+
+static void on_blocked_for(void *arg)
+{
+    struct http_call *call = arg;
+
+    if (call->is_unread == NULL || !call->is_unread(call->arg)) {
+        start_blocked_for(call); /* it waits for something else */
+        return;
+    }
+    call->gives_way = true;
+    make_place(call->site->http, call->lane);
+}
+
 static void send_waiting(struct http *http, struct http_lane *lane)
 {
     while (lane->waiting != NULL && lane->in_flight < http->pool.max_connections) {
@@ -129,6 +198,7 @@ static void send_waiting(struct http *http, struct http_lane *lane)
             deadline_end(&call->deadline, http->loop);
         }
     }
+    make_place(http, lane);
 }
 
 void http_call_send_waiting(struct http *http, struct http_host *host)
@@ -146,6 +216,8 @@ static void detach(struct http_call *call)
 
     deadline_stop(&call->deadline);
     ev_clear_pending(http->loop, &call->offer);
+    if (call->data != NULL)
+        leave_blocked(call);
     if (call->prev_next != NULL)
         dequeue(call);
     if (!call->is_in_flight)
@@ -193,7 +265,8 @@ static void on_deadline(void *arg)
     struct http_call *call = arg;
 
     finish(call, &(struct http_answer){
-                     .outcome = call->is_in_flight ? HTTP_TIMED_OUT : call->unsent,
+                     .outcome = call->is_in_flight && call->unsent != HTTP_UNREAD ? HTTP_TIMED_OUT
+                                                                                  : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
                      .is_own_fault = was_queued(call),
                  });
@@ -212,8 +285,10 @@ static void offer(struct http_call *call)
     buf_drop(&call->body, used);
     if (call->is_blocked) {
         deadline_stop(&call->deadline); /* it is not the server that we wait for */
+        join_blocked(call);
         return;
     }
+    leave_blocked(call);
     deadline_start_in(&call->deadline, loop, call->patience_ms);
 }
 
@@ -345,6 +420,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .data = request->data,
         .patience_ms = request->patience_ms,
         .is_wanted = request->is_wanted,
+        .is_unread = request->is_unread,
         .unsent = HTTP_TIMED_OUT,
         .excerpt_max =
             request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
@@ -356,6 +432,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     call->offer.data = call;
     deadline_init(&call->deadline, on_deadline, call);
     deadline_start(&call->deadline, site->http->loop, request->deadline_at_ms);
+    deadline_init(&call->blocked_for, on_blocked_for, call);
     if (call->lane->waiting_count < site->http->pool.max_waiting) {
         enqueue(call);
         send_waiting(site->http, call->lane);

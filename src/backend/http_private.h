@@ -17,6 +17,7 @@ struct http_lane {
     uint32_t in_flight;
     uint32_t waiting_count;
     struct http_call *waiting, **waiting_last; /* oldest first */
+    struct http_call *blocked, **blocked_last; /* streams whose reader takes nothing, likewise */
 };
 
 /* What is known of how a host's new connections wait: http_give_way.c. Instants are of

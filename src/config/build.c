@@ -1,8 +1,8 @@
 #include "build.h"
 
 #include "combine.h"
-#include "nearest.h"
 #include "podop/mem.h"
+#include "podop/nearest.h"
 #include "schema.h"
 #include "warnings.h"
 

@@ -1,7 +1,7 @@
 #include "podop/cmdline.h"
 
-#include "nearest.h"
 #include "podop/mem.h"
+#include "podop/nearest.h"
 
 #include <getopt.h>
 #include <stdio.h>

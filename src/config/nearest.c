@@ -1,4 +1,4 @@
-#include "nearest.h"
+#include "podop/nearest.h"
 
 #include "podop/span.h"
 

@@ -1,7 +1,7 @@
 #include "overlay.h"
 
-#include "nearest.h"
 #include "podop/mem.h"
+#include "podop/nearest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "schema.h"
 
-#include "nearest.h"
 #include "podop/endpoint.h"
 #include "podop/mem.h"
+#include "podop/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -202,6 +202,9 @@ static const struct setting listen_settings[] = {
     {"request_timeout", SETTING_DURATION, FIELD(listen_config, request_timeout_ms), 1, DAY,
      .default_text = "\"10s\"",
      .doc = "within which a request that began must be complete; an idle client is never closed"},
+    {"reply_timeout", SETTING_DURATION, FIELD(listen_config, reply_timeout_ms), 1, DAY,
+     .default_note = "the longest timeout of its tables, 1s at least",
+     .doc = "within which a client must read something of the answers that wait for it"},
     {"max_request", SETTING_SIZE, FIELD(listen_config, max_request), 1, 64 * MIB,
      .default_note = "64K for a socketmap request, 1M for a dict line",
      .doc = "the longest request that is read"},

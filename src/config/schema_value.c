@@ -1,7 +1,7 @@
 #include "schema.h"
 
-#include "nearest.h"
 #include "podop/mem.h"
+#include "podop/nearest.h"
 
 #include <assert.h>
 #include <math.h>

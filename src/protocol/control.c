@@ -69,7 +69,7 @@ static struct session *control_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    owed_init(&s->owed, s->io.out, request_free);
+    owed_init(&s->owed, s->io.out, NULL, request_free);
     return (struct session *)s;
 }
 
@@ -94,8 +94,7 @@ static bool control_is_full(const struct session *session)
 {
     const struct control_session *s = const_session_of(session);
 
-    return s->is_reloading || s->owed.count >= SESSION_OWED_MAX ||
-           s->io.out->len >= SESSION_OUT_BYTES_MAX;
+    return s->is_reloading || owed_is_full(&s->owed);
 }
 
 /* Reading a request */
@@ -173,12 +172,18 @@ static void refuse(struct control_request *r, const char *why, struct span name)
     struct buf *out = begin(r, false);
     struct buf text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, strlen(why) + name.len);
     buf_add(&text, span_of(why));
     buf_add(&text, name);
     json_add_member(out, "error", buf_span(&text));
     buf_deinit(&text);
     end(r);
+}
+
+static void refuse_table(struct control_request *r, struct span name)
+{
+    service_tell_unknown(r->session->io.service, "control", name);
+    refuse(r, "no such table: ", name);
 }
 
 /* The commands */
@@ -317,7 +322,7 @@ static void run(struct control_request *r, const struct order *order)
     if (has_bad_user(order))
         refuse(r, "'user' is empty or has a NUL byte", SPAN(""));
     else if (table == NULL)
-        refuse(r, "no such table: ", buf_span(&order->table));
+        refuse_table(r, buf_span(&order->table));
     else if (is_explain)
         explain(r, order, table);
     else

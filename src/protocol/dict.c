@@ -21,6 +21,7 @@
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
     COMMIT_BYTES_MAX = 16 * 1024 * 1024, /* of the changes under way for one client */
+    ITERATIONS_MAX = 4,                  /* of one client at a time; others wait for their turn */
 };
 
 /* dict.h of Dovecot 2.3.19 and 2.4.1. Sorting is asked for by nobody, and rows come in any order.
@@ -45,18 +46,23 @@ struct dict_session {
     size_t commit_bytes;                /* of transactions that are under way or parked */
     struct dict_request *first, **last; /* all that are not finished, oldest first */
     size_t parked, count;
-    bool has_ended; /* a request, since run_parked() looked */
-    bool is_orphan; /* the client has gone, some commits have not ended */
+    size_t put_off;    /* they go on when the client has read its answers */
+    size_t iterations; /* under way */
+    bool has_ended;    /* a request, since run_parked() looked */
+    bool is_orphan;    /* the client has gone, some commits have not ended */
 };
 
 struct dict_request {
     struct owed owed;
     struct dict_session *session;
     struct dict_request *next, **prev_next;
-    struct table *table; /* a reference, from its arrival on; NULL: there is none of that name */
+    struct table *table; /* a reference, from its arrival on, unless it has to wait and is found
+                          * again; NULL: there is none of that name */
     enum request_kind kind;
     bool is_owed; /* an answer in its turn; not those of an async commit */
     bool is_parked;
+    bool is_put_off;
+    bool is_next_due; /* of one that is put off: the next path, not this one */
     bool was_behind_write;
     bool is_finished; /* answered, but its answer waits for its turn */
     uint64_t arrived_at_ms;
@@ -72,6 +78,7 @@ struct dict_request {
     struct table_iteration *iteration;
     uint32_t id; /* of the transaction */
     struct transaction *changes;
+    size_t bytes_len;
     char bytes[];
 };
 
@@ -101,6 +108,11 @@ static void request_free(struct dict_request *r)
         s->last = r->prev_next;
     s->count--;
     s->parked -= r->is_parked;
+    s->put_off -= r->is_put_off;
+    s->iterations -= r->iteration != NULL;
+    s->owed.request_bytes -= r->bytes_len;
+    if (r->op != NULL)
+        owed_gave_up(&s->owed);
     s->commit_bytes -= r->changes == NULL ? 0 : r->changes->bytes;
     table_op_cancel(&r->op);
     table_iteration_cancel(&r->iteration);
@@ -126,7 +138,7 @@ static struct session *dict_open(const struct session_io *io)
     s->io = *io;
     service_ref(s->io.service);
     s->last = &s->first;
-    owed_init(&s->owed, s->io.out, on_owed_free);
+    owed_init(&s->owed, s->io.out, s->io.is_tight, on_owed_free);
     return (struct session *)s;
 }
 
@@ -161,9 +173,14 @@ static bool dict_is_full(const struct session *session)
 {
     const struct dict_session *s = const_session_of(session);
 
-    return s->count >= SESSION_OWED_MAX || s->commit_bytes >= COMMIT_BYTES_MAX ||
-           s->owed.count >= SESSION_OWED_MAX ||
-           s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
+    return s->count >= OWED_MAX || s->commit_bytes >= COMMIT_BYTES_MAX || owed_is_full(&s->owed);
+}
+
+static size_t dict_held(const struct session *session)
+{
+    const struct dict_session *s = const_session_of(session);
+
+    return s->owed.early_bytes + s->owed.request_bytes + s->open.bytes;
 }
 
 static bool may_ask_for(struct dict_request *r, const struct transaction *changes)
@@ -204,12 +221,30 @@ static bool has_to_wait(const struct dict_session *s, struct dict_request *r)
         r->was_behind_write = true;
         return true;
     }
+    if (r->kind != REQUEST_ITERATE)
+        return false;
     /* The rows of an iteration cannot wait elsewhere for their turn. */
-    return r->kind == REQUEST_ITERATE && s->owed.announce == NULL && s->owed.first != &r->owed;
+    return s->iterations >= ITERATIONS_MAX ||
+           (s->owed.announce == NULL && s->owed.first != &r->owed);
 }
 
 static bool run(struct dict_request *r);
 static void go_to_next_path(struct dict_request *r);
+static struct table *table_of(struct dict_session *s);
+
+/* What waits for its client holds no table: a reload may have made another one of it meanwhile. */
+static void let_table_go(struct dict_request *r)
+{
+    table_unref(&r->table);
+}
+
+static void find_table_again(struct dict_request *r)
+{
+    struct table *table = table_of(r->session);
+
+    table_unref(&r->table);
+    r->table = table == NULL ? NULL : table_ref(table);
+}
 
 /* Begins what had to wait and has not any longer. */
 static void run_parked(struct dict_session *s)
@@ -223,6 +258,8 @@ static void run_parked(struct dict_session *s)
             continue;
         r->is_parked = false;
         s->parked--;
+        if (r->kind != REQUEST_COMMIT)
+            find_table_again(r);
         if (run(r))
             go_to_next_path(r);
         next = s->first; /* it may have ended at once, and others with it */
@@ -293,6 +330,12 @@ static void go_on(struct dict_session *s)
     s->io.wake(s->io.wake_arg);
 }
 
+/* All clients together leave too much unread, and this one has its share in it. */
+static bool is_tight(const struct dict_session *s)
+{
+    return s->io.is_tight != NULL && *s->io.is_tight && s->io.out->len > 0;
+}
+
 static void add_row(void *arg, struct span name, struct span value)
 {
     struct dict_request *r = arg;
@@ -300,7 +343,7 @@ static void add_row(void *arg, struct span name, struct span value)
 
     dict_begin_reply(s->io.out, r->owed.id);
     dict_add_row(s->io.out, r->name, name, value);
-    if (s->io.out->len >= SESSION_OUT_BYTES_MAX && r->iteration != NULL)
+    if (r->iteration != NULL && (s->io.out->len >= OWED_UNREAD_BYTES_MAX || is_tight(s)))
         table_iteration_pause(r->iteration);
     s->io.wake(s->io.wake_arg);
 }
@@ -333,26 +376,46 @@ static bool take_lookup(struct dict_request *r, const struct reply *reply)
     return false;
 }
 
+/* It goes on when the client has read its answers. */
+static void put_off(struct dict_request *r, bool is_next_due)
+{
+    r->is_put_off = true;
+    r->is_next_due = is_next_due;
+    r->session->put_off++;
+    let_table_go(r);
+}
+
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
+    const size_t bytes = reply->dict_value.len + reply->reason.len;
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    if (take_lookup(r, reply))
+    owed_came(&s->owed, bytes);
+    if (!owed_admits(&s->owed, &r->owed, bytes))
+        put_off(r, false);
+    else if (take_lookup(r, reply))
         go_to_next_path(r);
     go_on(s);
+}
+
+static void await(struct dict_request *r, struct table_op *op)
+{
+    r->op = op;
+    owed_expect(&r->session->owed);
+    table_op_wait(op, lookup_done, r);
 }
 
 /* true: it was answered at once, and the next path is due. */
 static bool look_up(struct dict_request *r)
 {
     struct reply known;
+    struct table_op *op = table_lookup(r->table, &r->key, &known);
 
-    r->op = table_lookup(r->table, &r->key, &known);
-    if (r->op == NULL)
+    if (op == NULL)
         return take_lookup(r, &known);
-    table_op_wait(r->op, lookup_done, r);
+    await(r, op);
     return false;
 }
 
@@ -362,6 +425,7 @@ static void iteration_done(void *arg, const struct reply *reply)
     struct dict_session *s = r->session;
 
     r->iteration = NULL;
+    s->iterations--;
     if (reply->status == REPLY_FOUND && r->more.len > 0)
         go_to_next_path(r);
     else
@@ -404,10 +468,17 @@ static bool run_on(struct dict_request *r, struct table *table)
         if (r->is_exact)
             return look_up(r);
         r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
+        s->iterations++;
         return false;
     case REQUEST_COMMIT: table_commit(table, r->changes, commit_done, r); return false;
     }
     return false;
+}
+
+static void refuse_table(struct dict_request *r)
+{
+    service_tell_unknown(r->session->io.service, "dict", r->session->name);
+    answer_reason(r, REPLY_TEMPORARY, "no such table: ", r->session->name);
 }
 
 /* Only answers, and leaves it to the caller to begin what waited for that. true: it was answered at
@@ -415,7 +486,7 @@ static bool run_on(struct dict_request *r, struct table *table)
 static bool run(struct dict_request *r)
 {
     if (r->table == NULL)
-        answer_reason(r, REPLY_TEMPORARY, "no such table: ", r->session->name);
+        refuse_table(r);
     else if (is_late(r))
         answer_reason(r, REPLY_TIMEOUT, "an earlier write took too long", SPAN(""));
     else
@@ -457,6 +528,7 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
         .arrived_at_us = is_logged(s) ? clock_now_us() : 0,
         .name = {r->bytes, name.len},
         .user = {r->bytes + name.len, user.len},
+        .bytes_len = name.len + user.len,
         .prev_next = s->last,
     };
     if (name.len > 0)
@@ -466,6 +538,7 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
     *s->last = r;
     s->last = &r->next;
     s->count++;
+    s->owed.request_bytes += r->bytes_len;
     if (is_owed)
         owed_add(&s->owed, &r->owed);
     return r;
@@ -479,6 +552,8 @@ static bool run_or_park(struct dict_request *r)
         return run(r);
     r->is_parked = true;
     s->parked++;
+    if (r->kind != REQUEST_COMMIT)
+        let_table_go(r);
     return false;
 }
 
@@ -495,14 +570,20 @@ static bool ask_path(struct dict_request *r)
     return false;
 }
 
+/* Paths that are answered at once follow each other while the client has room for their rows. */
 static void go_to_next_path(struct dict_request *r)
 {
-    do {
+    const struct dict_session *s = r->session;
+
+    while (s->io.out->len < OWED_UNREAD_BYTES_MAX) {
         r->name = dict_next_path(&r->more);
         r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
         r->was_behind_write = false;
         r->key_hash = 0;
-    } while (ask_path(r));
+        if (!ask_path(r))
+            return;
+    }
+    put_off(r, true);
 }
 
 static void ask(struct dict_request *r)
@@ -554,8 +635,7 @@ static bool look_up_alone(struct dict_session *s, struct span name, struct span 
     }
     r = request_new(s, REQUEST_LOOKUP, true, name, user);
     dict_key(r->name, r->user, &r->key);
-    r->op = op;
-    table_op_wait(op, lookup_done, r);
+    await(r, op);
     return true;
 }
 
@@ -694,11 +774,49 @@ static enum feed dict_feed(struct session *session, struct span in, size_t *used
     return result;
 }
 
+static void go_on_with(struct dict_request *r)
+{
+    r->is_put_off = false;
+    r->session->put_off--;
+    find_table_again(r);
+    if (r->is_next_due || run(r))
+        go_to_next_path(r);
+}
+
+static struct dict_request *first_put_off(const struct dict_session *s)
+{
+    struct dict_request *r = s->first;
+
+    while (!r->is_put_off)
+        r = r->next;
+    return r;
+}
+
 static void dict_drained(struct session *session)
+{
+    struct dict_session *s = session_of(session);
+    size_t left = s->put_off; /* one may be put off again */
+
+    for (struct dict_request *r = s->first; r != NULL; r = r->next) {
+        if (r->iteration != NULL)
+            table_iteration_resume(r->iteration);
+    }
+    while (s->put_off > 0 && left-- > 0) {
+        struct dict_request *r = first_put_off(s);
+
+        if (!owed_may_ask(&s->owed, &r->owed))
+            break;
+        go_on_with(r);
+    }
+    if (s->has_ended)
+        run_parked(s);
+}
+
+static void dict_progressed(struct session *session)
 {
     for (struct dict_request *r = session_of(session)->first; r != NULL; r = r->next) {
         if (r->iteration != NULL)
-            table_iteration_resume(r->iteration);
+            table_iteration_touch(r->iteration);
     }
 }
 
@@ -709,6 +827,8 @@ const struct protocol_ops protocol_dict = {
     .feed = dict_feed,
     .owed = dict_owed,
     .is_full = dict_is_full,
+    .held = dict_held,
     .drained = dict_drained,
+    .progressed = dict_progressed,
     .close = dict_close,
 };

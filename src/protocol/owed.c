@@ -1,8 +1,12 @@
 #include "owed.h"
 
-void owed_init(struct owed_queue *queue, struct buf *out, void (*free_owed)(struct owed *owed))
+void owed_init(struct owed_queue *queue, struct buf *out, const bool *is_tight,
+               void (*free_owed)(struct owed *owed))
 {
-    *queue = (struct owed_queue){.out = out, .free_owed = free_owed};
+    static const bool never = false;
+
+    *queue = (struct owed_queue){
+        .out = out, .is_tight = is_tight == NULL ? &never : is_tight, .free_owed = free_owed};
     queue->last = &queue->first;
 }
 
@@ -36,6 +40,58 @@ void owed_add(struct owed_queue *queue, struct owed *owed)
     *queue->last = owed;
     queue->last = &owed->next;
     queue->count++;
+}
+
+/* Whether one more answer of the usual size can be expected. */
+static bool has_room(const struct owed_queue *queue)
+{
+    const size_t unread = owed_unread(queue);
+
+    /* Neither factor is large: an answer, and OWED_MAX. */
+    return unread < OWED_UNREAD_BYTES_MAX &&
+           unread + queue->request_bytes + queue->under_way * queue->usual_bytes < OWED_BYTES_MAX &&
+           (unread == 0 || !*queue->is_tight);
+}
+
+bool owed_is_full_of_some(const struct owed_queue *queue)
+{
+    return queue->count >= OWED_MAX || !has_room(queue);
+}
+
+/* A large answer counts at once, and for some while after it. */
+void owed_came(struct owed_queue *queue, size_t bytes)
+{
+    queue->under_way--;
+    if (bytes >= queue->usual_bytes)
+        queue->usual_bytes = bytes;
+    else
+        queue->usual_bytes -= (queue->usual_bytes - bytes) / 8;
+}
+
+/* Whether its answer is written to the client's buffer and waits for no other. */
+static bool is_due(const struct owed_queue *queue, const struct owed *owed)
+{
+    return owed == queue->first || queue->announce != NULL;
+}
+
+bool owed_admits(const struct owed_queue *queue, const struct owed *owed, size_t bytes)
+{
+    const size_t unread = owed_unread(queue);
+
+    if (bytes <= OWED_SHORT_BYTES)
+        return true;
+    if (*queue->is_tight)
+        return false;
+    return (unread < OWED_BYTES_MAX && bytes <= OWED_BYTES_MAX - unread) ||
+           (is_due(queue, owed) && queue->out->len < OWED_UNREAD_BYTES_MAX);
+}
+
+/* The oldest is asked for whatever waits behind it, or nothing would ever move. */
+bool owed_may_ask(const struct owed_queue *queue, const struct owed *owed)
+{
+    if (*queue->is_tight)
+        return false;
+    return owed == queue->first ? queue->out->len < OWED_UNREAD_BYTES_MAX : has_room(queue);
 }
 
 void owed_announce(struct owed_queue *queue, struct owed *owed)

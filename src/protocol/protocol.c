@@ -1,8 +1,17 @@
 #include "podop/protocol.h"
 
+#include "podop/nearest.h"
+
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
+
+enum {
+    REPLY_TIMEOUT_MIN_MS = 1000, /* unless the listener says otherwise */
+    UNKNOWN_TELL_EVERY_MS = 60 * 1000,
+    UNKNOWN_NAME_BYTES_MAX = 255, /* in the log */
+};
 
 static const struct protocol_ops *const told_apart[] = {&protocol_socketmap, &protocol_dict};
 
@@ -73,17 +82,78 @@ void service_configure(struct service *service, struct config *config,
     service->serial++;
 }
 
-struct table *service_find_table(const struct service *service, struct span name)
+static bool is_served(const struct service *service, struct span name)
 {
     const struct string_list *served = &service->listen->tables;
-    bool is_served = served->count == 0;
+    bool is_one = served->count == 0;
 
-    if (service->router == NULL)
-        return NULL;
+    for (size_t i = 0; i < served->count && !is_one; i++)
+        is_one = span_equal(span_of(served->items[i]), name);
+    return is_one;
+}
 
-    for (size_t i = 0; i < served->count && !is_served; i++)
-        is_served = span_equal(span_of(served->items[i]), name);
-    return is_served ? router_find_table(service->router, name) : NULL;
+struct table *service_find_table(const struct service *service, struct span name)
+{
+    return service->router == NULL || !is_served(service, name)
+               ? NULL
+               : router_find_table(service->router, name);
+}
+
+/* The n-th table that is served; *n is moved behind it. NULL: that was all. */
+static struct table *next_served(const struct service *service, size_t *n)
+{
+    struct table *table = NULL;
+
+    do
+        table = service->router == NULL ? NULL : router_table(service->router, (*n)++);
+    while (table != NULL && !is_served(service, table_name(table)));
+    return table;
+}
+
+uint32_t service_reply_timeout_ms(const struct service *service)
+{
+    uint32_t longest_ms = REPLY_TIMEOUT_MIN_MS;
+    const struct table *table;
+
+    if (service->listen->reply_timeout_ms != 0)
+        return service->listen->reply_timeout_ms;
+    for (size_t n = 0; (table = next_served(service, &n)) != NULL;) {
+        if (table_timeout_ms(table) > longest_ms)
+            longest_ms = table_timeout_ms(table);
+    }
+    return longest_ms;
+}
+
+static const char *nearest_table(const struct service *service, const char *name)
+{
+    struct nearest nearest = {.word = name};
+    const struct table *table;
+
+    for (size_t n = 0; (table = next_served(service, &n)) != NULL;)
+        nearest_offer(&nearest, table_name(table).ptr);
+    return nearest.best;
+}
+
+void service_tell_unknown(struct service *service, const char *proto, struct span name)
+{
+    const uint64_t now_ms = clock_now_ms();
+    const char *nearest;
+    char *word;
+
+    service->unknown_tables++;
+    if (service->unknown_told_at_ms != 0 &&
+        now_ms - service->unknown_told_at_ms < UNKNOWN_TELL_EVERY_MS)
+        return;
+    service->unknown_told_at_ms = now_ms;
+    if (name.len > UNKNOWN_NAME_BYTES_MAX)
+        name.len = UNKNOWN_NAME_BYTES_MAX;
+    word = xmemdup0(name.ptr, name.len);
+    nearest = nearest_table(service, word);
+    log_warning(service->log, "unknown_table", LOG_STR("proto", proto), LOG_SPAN("table", name),
+                LOG_IF(nearest != NULL, LOG_STR("nearest", nearest)),
+                LOG_IF(service->listen->socket != NULL, LOG_STR("socket", service->listen->socket)),
+                LOG_UINT("count", service->unknown_tables));
+    free(word);
 }
 
 void reload_ask_add(struct reload_ask **list, struct reload_ask *ask)

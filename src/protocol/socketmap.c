@@ -22,6 +22,7 @@ struct socketmap_session {
     struct owed_queue owed;
     struct table *table; /* the last that was asked; borrowed, under this serial of the service */
     uint64_t table_serial;
+    size_t put_off; /* requests that are asked again when the client has room */
 };
 
 /* What was asked, as the log shows it. */
@@ -35,7 +36,8 @@ struct socketmap_request {
     struct owed owed;
     struct socketmap_session *session;
     struct table_op *op;
-    struct question question; /* behind this struct; empty unless it is for the debug log */
+    bool is_put_off;          /* its answer came when there was no room for it */
+    struct question question; /* its bytes follow this struct */
 };
 
 static struct socketmap_session *session_of(struct session *session)
@@ -52,7 +54,13 @@ static void request_free(struct owed *owed)
 {
     struct socketmap_request *r = CONTAINER_OF(owed, struct socketmap_request, owed);
 
+    struct socketmap_session *s = r->session;
+
+    if (r->op != NULL)
+        owed_gave_up(&s->owed);
     table_op_cancel(&r->op);
+    s->put_off -= r->is_put_off;
+    s->owed.request_bytes -= r->question.table.len + r->question.key.len;
     free(r);
 }
 
@@ -67,7 +75,7 @@ static struct session *socketmap_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    owed_init(&s->owed, s->io.out, request_free);
+    owed_init(&s->owed, s->io.out, s->io.is_tight, request_free);
     return (struct session *)s;
 }
 
@@ -90,10 +98,14 @@ static size_t socketmap_owed(const struct session *session)
 
 static bool socketmap_is_full(const struct session *session)
 {
-    const struct socketmap_session *s = const_session_of(session);
+    return owed_is_full(&const_session_of(session)->owed);
+}
 
-    return s->owed.count >= SESSION_OWED_MAX ||
-           s->io.out->len + s->owed.early_bytes >= SESSION_OUT_BYTES_MAX;
+static size_t socketmap_held(const struct session *session)
+{
+    const struct owed_queue *owed = &const_session_of(session)->owed;
+
+    return owed->early_bytes + owed->request_bytes;
 }
 
 /* What the table found, or why that cannot be told. */
@@ -153,35 +165,50 @@ static void answer(struct socketmap_request *r, const char *table, const struct 
     owed_end(&s->owed, &r->owed);
 }
 
+/* How many bytes the answer will have, or somewhat less. */
+static size_t answer_bytes(const struct socketmap_session *s, const struct reply *reply)
+{
+    const size_t max = s->io.service->listen->max_reply;
+
+    if (reply->status != REPLY_FOUND)
+        return reply->reason.len;
+    return reply->map_value.len > max ? 0 : reply->map_value.len;
+}
+
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct socketmap_request *r = arg;
     struct socketmap_session *s = r->session;
     const char *table = table_op_table(r->op); /* stays until this returns */
+    const size_t bytes = answer_bytes(s, reply);
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    answer(r, table, reply);
+    owed_came(&s->owed, bytes);
+    if (owed_admits(&s->owed, &r->owed, bytes)) {
+        answer(r, table, reply);
+    } else {
+        r->is_put_off = true;
+        s->put_off++;
+    }
     s->io.wake(s->io.wake_arg);
 }
 
 static struct socketmap_request *request_new(struct socketmap_session *s, const struct question *q)
 {
-    const bool is_logged = q->started_at_us != 0;
-    const size_t bytes = is_logged ? q->table.len + q->key.len : 0;
-    struct socketmap_request *r = xmalloc(sizeof(*r) + bytes);
+    struct socketmap_request *r = xmalloc(sizeof(*r) + q->table.len + q->key.len);
     char *copy = (char *)(r + 1);
 
     *r = (struct socketmap_request){.session = s};
-    if (is_logged) {
-        r->question = (struct question){
-            .table = {copy, q->table.len},
-            .key = {copy + q->table.len, q->key.len},
-            .started_at_us = q->started_at_us,
-        };
+    r->question = (struct question){
+        .table = {copy, q->table.len},
+        .key = {copy + q->table.len, q->key.len},
+        .started_at_us = q->started_at_us,
+    };
+    if (q->table.len > 0)
         memcpy(copy, q->table.ptr, q->table.len);
-        if (q->key.len > 0)
-            memcpy(copy + q->table.len, q->key.ptr, q->key.len);
-    }
+    if (q->key.len > 0)
+        memcpy(copy + q->table.len, q->key.ptr, q->key.len);
+    s->owed.request_bytes += q->table.len + q->key.len;
     owed_add(&s->owed, &r->owed);
     return r;
 }
@@ -198,14 +225,20 @@ static void answer_known(struct socketmap_session *s, const struct question *q, 
     encode(s->io.out, reply, table, s->io.service->listen->max_reply);
 }
 
-static void refuse(struct socketmap_session *s, const struct question *q, enum reply_status status,
-                   const char *why, struct span name)
+static void refuse(struct socketmap_session *s, const struct question *q, const char *why)
 {
-    char text[REASON_BYTES_MAX];
-    int len =
-        snprintf(text, sizeof(text), "%s%.*s", why, name.len < 255 ? (int)name.len : 255, name.ptr);
+    answer_known(s, q, NULL, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(why)});
+}
 
-    answer_known(s, q, NULL, &(struct reply){.status = status, .reason = {text, (size_t)len}});
+/* text keeps its reason. */
+static struct reply no_table(const struct socketmap_session *s, struct span name,
+                             char text[REASON_BYTES_MAX])
+{
+    int len = snprintf(text, REASON_BYTES_MAX, "no such table: %.*s",
+                       name.len < 255 ? (int)name.len : 255, name.ptr);
+
+    service_tell_unknown(s->io.service, "socketmap", name);
+    return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
 /* Most clients ask one table again and again. */
@@ -221,6 +254,13 @@ static struct table *find_table(struct socketmap_session *s, struct span name)
     return s->table;
 }
 
+static void await(struct socketmap_request *r, struct table_op *op)
+{
+    r->op = op;
+    owed_expect(&r->session->owed);
+    table_op_wait(op, lookup_done, r);
+}
+
 static void look_up(struct socketmap_session *s, const struct question *q, struct table *table)
 {
     struct reply known;
@@ -232,8 +272,15 @@ static void look_up(struct socketmap_session *s, const struct question *q, struc
         return;
     }
     r = request_new(s, q);
-    r->op = op;
-    table_op_wait(op, lookup_done, r);
+    await(r, op);
+}
+
+static void refuse_table(struct socketmap_session *s, const struct question *q)
+{
+    char text[REASON_BYTES_MAX];
+    struct reply reply = no_table(s, q->table, text);
+
+    answer_known(s, q, NULL, &reply);
 }
 
 /* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */
@@ -246,16 +293,59 @@ static void request(struct socketmap_session *s, struct span payload)
     if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
         q.started_at_us = clock_now_us();
     if (blank == NULL) {
-        refuse(s, &q, REPLY_PERMANENT, "bad request", SPAN(""));
+        refuse(s, &q, "bad request");
         return;
     }
     q.table.len = (size_t)(blank - payload.ptr);
     q.key = span_skip(payload, q.table.len + 1);
     table = find_table(s, q.table);
     if (table == NULL)
-        refuse(s, &q, REPLY_TEMPORARY, "no such table: ", q.table);
+        refuse_table(s, &q);
     else
         look_up(s, &q, table);
+}
+
+/* Asks again for an answer that there was no room for; a reload may have changed the tables. */
+static void ask_again(struct socketmap_request *r)
+{
+    struct socketmap_session *s = r->session;
+    struct table *table = service_find_table(s->io.service, r->question.table);
+    char text[REASON_BYTES_MAX];
+    struct reply known;
+    struct table_op *op = NULL;
+
+    r->is_put_off = false;
+    s->put_off--;
+    if (table == NULL)
+        known = no_table(s, r->question.table, text);
+    else
+        op = table_lookup(table, &(struct table_key){.key = r->question.key}, &known);
+    if (op == NULL)
+        answer(r, table == NULL ? NULL : table_name(table).ptr, &known);
+    else
+        await(r, op);
+}
+
+static struct socketmap_request *first_put_off(const struct socketmap_session *s)
+{
+    struct owed *owed = s->owed.first;
+
+    while (!CONTAINER_OF(owed, struct socketmap_request, owed)->is_put_off)
+        owed = owed->next;
+    return CONTAINER_OF(owed, struct socketmap_request, owed);
+}
+
+static void socketmap_drained(struct session *session)
+{
+    struct socketmap_session *s = session_of(session);
+
+    while (s->put_off > 0) {
+        struct socketmap_request *r = first_put_off(s);
+
+        if (!owed_may_ask(&s->owed, &r->owed))
+            return;
+        ask_again(r);
+    }
 }
 
 static enum feed socketmap_feed(struct session *session, struct span in, size_t *used)
@@ -287,5 +377,7 @@ const struct protocol_ops protocol_socketmap = {
     .feed = socketmap_feed,
     .owed = socketmap_owed,
     .is_full = socketmap_is_full,
+    .held = socketmap_held,
+    .drained = socketmap_drained,
     .close = socketmap_close,
 };

@@ -1,4 +1,4 @@
-#include "client.h"
+#include "client_private.h"
 
 #include "podop/deadline.h"
 #include "podop/mem.h"
@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -13,34 +14,15 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024,
-    READS_PER_WAKEUP = 4,        /* then others have their turn, */
+    IN_BYTES_MAX = 64 * 1024 * 1024 + 2 * SCRATCH_BYTES, /* the largest max_request, and a read */
+    READS_PER_WAKEUP = 4,                                /* then others have their turn, */
     OUT_BYTES_PER_WAKEUP = 4096, /* and so they have after so much that was known at once */
     SPARE_OUT_BYTES_MAX = 4096,  /* a larger buffer is given back at once */
-    LINGER_MS = 2000,            /* for the peer to read our last words and hang up */
-};
-
-enum phase {
-    PHASE_OPEN,
-    PHASE_LAST,      /* podop stops: what had arrived by then is read as there is room for it */
-    PHASE_DRAINING,  /* nothing more is read, but answers are owed */
-    PHASE_LINGERING, /* every answer is written and the sending side shut down */
-};
-
-struct client {
-    struct client_world *world;
-    struct client *next, **prev_next;
-    struct listener *listener;
-    const struct protocol_ops *protocol; /* NULL until the first byte is there */
-    struct session *session;
-    struct buf in;  /* the rest that is no whole request, or comes when the session has room */
-    struct buf out; /* answers that the kernel did not take yet */
-    enum phase phase;
-    size_t unread; /* of PHASE_LAST: bytes that are the last */
-    bool lingers;  /* after the last answer the peer has to be given time to read it */
-    ev_io io;
-    struct deadline deadline; /* a request has to be complete, or the peer to hang up, by then */
-    struct client *next_woken, **prev_next_woken; /* prev_next_woken is NULL outside of the list */
-    uint64_t conn;
+    /* One turn of the loop reads, and then writes, as much as comes to this in cost: */
+    TURN_COST_MAX = 512 * 1024,
+    CLIENT_COST = 2048,    /* of a client, */
+    REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte that it is sent costs one */
+    LINGER_MS = 2000,      /* for the peer to read our last words and hang up */
 };
 
 static void leave_woken(struct client *c)
@@ -55,7 +37,7 @@ static void leave_woken(struct client *c)
     c->prev_next_woken = NULL;
 }
 
-static void client_free(struct client **pclient)
+void client_free(struct client **pclient)
 {
     struct client *c = *pclient;
     struct client_world *world = c->world;
@@ -66,6 +48,7 @@ static void client_free(struct client **pclient)
         c->next->prev_next = c->prev_next;
     ev_io_stop(world->loop, &c->io);
     deadline_stop(&c->deadline);
+    client_uncount(c);
     leave_woken(c);
     if (c->session != NULL)
         c->protocol->close(&c->session);
@@ -114,9 +97,14 @@ static void watch(struct client *c, int events)
         ev_io_start(c->world->loop, &c->io);
 }
 
-static void wake(void *arg)
+static void feed_work(struct client_world *world)
 {
-    struct client *c = arg;
+    if (!ev_is_pending(&world->work) && !ev_is_active(&world->next_turn))
+        ev_feed_event(world->loop, &world->work, EV_CUSTOM);
+}
+
+void client_wake(struct client *c)
+{
     struct client_world *world = c->world;
 
     if (c->prev_next_woken != NULL)
@@ -125,8 +113,13 @@ static void wake(void *arg)
     c->prev_next_woken = world->last_woken;
     *world->last_woken = c;
     world->last_woken = &c->next_woken;
-    if (!ev_is_pending(&world->work))
-        ev_feed_event(world->loop, &world->work, EV_CUSTOM);
+    feed_work(world);
+}
+
+static void on_session_news(void *arg)
+{
+    client_count(arg);
+    client_wake(arg);
 }
 
 static bool open_session(struct client *c, char first_byte)
@@ -134,9 +127,10 @@ static bool open_session(struct client *c, char first_byte)
     const struct session_io io = {
         .service = c->listener->service,
         .out = &c->out,
-        .wake = wake,
+        .wake = on_session_news,
         .wake_arg = c,
         .conn = c->conn,
+        .is_tight = &c->world->is_tight,
     };
 
     c->protocol = protocol_find(c->listener->service->listen->mode, first_byte);
@@ -156,16 +150,31 @@ static void refuse(struct client *c, const char *why)
     buf_deinit(&c->in);
 }
 
+static void refuse_first_byte(struct client *c, char first_byte)
+{
+    static const char *const expected[] = {
+        [MODE_AUTO] = "is neither socketmap nor dict",
+        [MODE_POSTFIX] = "is not socketmap",
+        [MODE_DOVECOT] = "is not dict",
+        [MODE_CONTROL] = "does not begin a JSON object",
+    };
+    char why[100];
+
+    snprintf(why, sizeof(why), "unknown protocol: first byte 0x%02x %s",
+             (unsigned)(unsigned char)first_byte, expected[c->listener->service->listen->mode]);
+    refuse(c, why);
+}
+
 /* Hands bytes to the session; *used is how many it took. false: the client was refused. */
 static bool feed(struct client *c, struct span bytes, size_t *used)
 {
     *used = 0;
     if (c->session == NULL && !open_session(c, *bytes.ptr)) {
-        refuse(c, "its first byte belongs to no protocol that is spoken here");
+        refuse_first_byte(c, *bytes.ptr);
         return false;
     }
     if (c->protocol->feed(c->session, bytes, used) == FEED_BAD) {
-        refuse(c, "malformed or too long request");
+        refuse(c, "malformed request, or one that is longer than max_request");
         return false;
     }
     return true;
@@ -189,6 +198,7 @@ static void feed_kept(struct client *c)
 
     if (c->in.len == 0 || is_full(c) || !feed(c, buf_span(&c->in), &used))
         return;
+    c->world->turn_cost += used * REQUEST_BYTE_COST;
     buf_drop(&c->in, used);
     if (c->in.len == 0)
         buf_deinit(&c->in);
@@ -258,9 +268,12 @@ static bool read_requests(struct client *c)
             return true;
         }
         count_unread(c, (size_t)n);
+        c->world->turn_cost += (size_t)n * REQUEST_BYTE_COST;
         feed_new(c, (struct span){c->world->scratch, (size_t)n});
         if (n < SCRATCH_BYTES)
             return true; /* most likely there is no more */
+        c->is_stalled = false;
+        client_count(c); /* they may belong to a transaction, which keeps much */
     }
     return true;
 }
@@ -275,9 +288,14 @@ static bool flush(struct client *c)
         return true;
     }
     n = send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
-    if (n == -1)
-        return errno == EAGAIN || errno == EINTR;
-    buf_drop(&c->out, (size_t)n);
+    if (n == -1 && errno != EAGAIN && errno != EINTR)
+        return false;
+    if (n > 0) {
+        c->world->turn_cost += (size_t)n;
+        buf_drop(&c->out, (size_t)n);
+    }
+    if (c->out.len > 0 || deadline_is_running(&c->unread_deadline))
+        client_unread_watch(c, n > 0);
     if (c->out.len == 0)
         out_give_back(c);
     return true;
@@ -298,11 +316,14 @@ static bool is_all_said(const struct client *c)
 /* May free c. */
 static void feed_and_flush(struct client *c)
 {
+    if (c->out.len > OUT_BYTES_PER_WAKEUP)
+        client_count(c); /* before all of it is gone */
     if (!flush(c)) {
         client_free(&c);
         return;
     }
-    if (c->session != NULL && c->out.len == 0 && c->protocol->drained != NULL)
+    /* What waits for that is a request, or was stopped by long answers: either has been counted. */
+    if (c->held > 0 && c->out.len == 0 && c->session != NULL && c->protocol->drained != NULL)
         c->protocol->drained(c->session);
     feed_kept(c);
     if (c->phase == PHASE_DRAINING && is_all_said(c)) {
@@ -317,6 +338,17 @@ static void feed_and_flush(struct client *c)
     }
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
+    if (c->out.len > 0 || c->in.len > 0 || c->held > 0)
+        client_count(c);
+}
+
+/* Clients that were read, or are written to, in one turn are the next one's last. */
+static void end_round(struct client_world *world)
+{
+    world->is_crowded = world->was_cut;
+    if (!world->was_cut)
+        world->round++;
+    world->was_cut = false;
 }
 
 static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
@@ -325,12 +357,40 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
 
     (void)loop;
     (void)revents;
-    while (world->first_woken != NULL) {
+    end_round(world);
+    world->turn_cost = 0;
+    client_world_begin_turn(world);
+    while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX) {
         struct client *c = world->first_woken;
 
+        world->turn_cost += CLIENT_COST;
         leave_woken(c);
         feed_and_flush(c);
     }
+    world->turn_cost = 0;
+    if (world->first_woken != NULL)
+        ev_timer_start(world->loop, &world->next_turn);
+}
+
+static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct client_world *world = w->data;
+
+    (void)revents;
+    ev_feed_event(loop, &world->work, EV_CUSTOM); /* after what has come meanwhile */
+}
+
+/* Whether c is read in this turn; otherwise its descriptor shows up again in the next one. */
+static bool has_its_turn(struct client *c)
+{
+    struct client_world *world = c->world;
+
+    if (world->turn_cost >= TURN_COST_MAX)
+        world->was_cut = true;
+    else if (!world->is_crowded || c->round != world->round)
+        return true;
+    feed_work(world);
+    return false;
 }
 
 /* What a peer still sends that is not listened to any more; false when it has hung up. */
@@ -347,6 +407,10 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
     bool is_alive = true;
 
     (void)loop;
+    if (!has_its_turn(c))
+        return;
+    c->round = c->world->round;
+    c->world->turn_cost += CLIENT_COST;
     if (revents & EV_READ)
         is_alive = c->phase == PHASE_LINGERING ? discard(c) : read_requests(c);
     if (!is_alive) {
@@ -354,7 +418,7 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         return;
     }
     if (c->phase != PHASE_LINGERING)
-        wake(c);
+        client_wake(c);
 }
 
 static void on_deadline(void *arg)
@@ -366,7 +430,7 @@ static void on_deadline(void *arg)
         return;
     }
     refuse(c, "a request was not complete within request_timeout");
-    wake(c);
+    client_wake(c);
 }
 
 void client_new(struct client_world *world, struct listener *listener, int fd)
@@ -376,11 +440,14 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     c->world = world;
     c->listener = listener;
     c->conn = ++world->connections;
-    buf_init(&c->in, SIZE_MAX); /* both are held small by not reading while the session is full */
-    buf_init(&c->out, SIZE_MAX);
+    buf_init(&c->in,
+             IN_BYTES_MAX);      /* both are held small by not reading while the session is full */
+    buf_init(&c->out, SIZE_MAX); /* as owed.h says, and one answer, whatever its size */
     ev_io_init(&c->io, on_io, fd, EV_READ);
-    deadline_init(&c->deadline, on_deadline, c);
     c->io.data = c;
+    deadline_init(&c->deadline, on_deadline, c);
+    client_unread_init(c);
+    c->round = world->round - 1; /* it was not read yet */
     c->next = world->first;
     c->prev_next = &world->first;
     if (c->next != NULL)
@@ -396,6 +463,9 @@ void client_world_init(struct client_world *world, struct ev_loop *loop, struct 
     ev_prepare_init(&world->work, on_work);
     ev_set_priority(&world->work, PRIORITY_CLIENTS);
     world->work.data = world;
+    ev_timer_init(&world->next_turn, on_next_turn, 0.0, 0.0);
+    world->next_turn.data = world;
+    client_world_relief_init(world);
 }
 
 void client_world_deinit(struct client_world *world)
@@ -407,6 +477,8 @@ void client_world_deinit(struct client_world *world)
         client_free(&c);
     }
     ev_clear_pending(world->loop, &world->work);
+    ev_timer_stop(world->loop, &world->next_turn);
+    client_world_relief_stop(world);
     while (world->spare_out_count > 0)
         buf_deinit(&world->spare_out[--world->spare_out_count]);
     free(world->scratch);
@@ -432,6 +504,6 @@ void clients_stop(struct client_world *world)
         c->phase = c->unread > 0 ? PHASE_LAST : PHASE_DRAINING;
         read_requests(c); /* a broken connection shows itself again in flush() */
         deadline_stop(&c->deadline);
-        wake(c);
+        client_wake(c);
     }
 }

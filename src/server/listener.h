@@ -30,6 +30,7 @@ struct listener {
     ev_io io;
     ev_timer pause; /* runs while descriptors are out */
     uint64_t pause_told_at_ms;
+    uint64_t not_reading, unread_warned_at_ms; /* clients that were disconnected for that */
     uint32_t clients;
     int fd_max;
     listener_accept_fn *accept;

@@ -6,7 +6,11 @@
 
 #include <stdlib.h>
 
-enum { DROPPED_TELL_EVERY_MS = 60 * 1000 };
+enum {
+    DROPPED_TELL_EVERY_MS = 60 * 1000,
+    LATE_MS = 100,
+    RETIRED_UNREAD_MS = 1000, /* of a table that a reload has replaced: rows must be read by then */
+};
 
 static void tell_dropped(struct table *t, struct span name)
 {
@@ -24,6 +28,10 @@ static void iteration_free(struct table_iteration *it)
 {
     ev_clear_pending(it->table->env.loop, &it->ready);
     ev_timer_stop(it->table->env.loop, &it->next_turn);
+    deadline_stop(&it->unread);
+    *it->prev_next = it->next;
+    if (it->next != NULL)
+        it->next->prev_next = it->prev_next;
     if (it->table->ops->stop != NULL)
         it->table->ops->stop(it);
     table_unref(&it->table);
@@ -95,6 +103,35 @@ void iteration_yield(struct table_iteration *it)
     ev_timer_start(it->table->env.loop, &it->next_turn);
 }
 
+static void begin_unread(struct table_iteration *it)
+{
+    const struct table *t = it->table;
+    uint32_t ms = t->timeout_ms;
+
+    if (t->is_retired && ms > RETIRED_UNREAD_MS)
+        ms = RETIRED_UNREAD_MS;
+    deadline_start_in(&it->unread, t->env.loop, ms);
+}
+
+static void on_unread(void *arg)
+{
+    struct table_iteration *it = arg;
+    char text[TABLE_REASON_BYTES];
+
+    iteration_finish(it,
+                     &(struct reply){.status = REPLY_TIMEOUT,
+                                     .reason = table_reason(it->table, text,
+                                                            "the client does not read its rows")});
+}
+
+void iterations_retire(struct table *t)
+{
+    for (struct table_iteration *it = t->iterations; it != NULL; it = it->next) {
+        if (it->is_paused)
+            begin_unread(it);
+    }
+}
+
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg)
@@ -115,6 +152,12 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
     it->options = *options;
     it->events = *events;
     it->arg = arg;
+    deadline_init(&it->unread, on_unread, it);
+    it->next = table->iterations;
+    it->prev_next = &table->iterations;
+    if (it->next != NULL)
+        it->next->prev_next = &it->next;
+    table->iterations = it;
     ev_prepare_init(&it->ready, on_ready);
     ev_timer_init(&it->next_turn, on_next_turn, 0.0, 0.0);
     it->ready.data = it->next_turn.data = it;
@@ -124,7 +167,18 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
 
 void table_iteration_pause(struct table_iteration *it)
 {
+    if (it->is_paused)
+        return;
     it->is_paused = true;
+    begin_unread(it);
+}
+
+/* Of a retired table, all that waits has to be read: it must not live for ever by a byte a second.
+ */
+void table_iteration_touch(struct table_iteration *it)
+{
+    if (it->is_paused && !it->table->is_retired)
+        begin_unread(it);
 }
 
 void table_iteration_resume(struct table_iteration *it)
@@ -133,6 +187,7 @@ void table_iteration_resume(struct table_iteration *it)
         return;
     it->is_paused = false;
     ev_timer_stop(it->table->env.loop, &it->next_turn); /* there is one reason to go on, not two */
+    deadline_stop(&it->unread);
     ev_feed_event(it->table->env.loop, &it->ready, EV_CUSTOM);
 }
 

@@ -25,7 +25,7 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
 {
     struct table_memory *m = xcalloc(1, sizeof(*m));
 
-    m->refs = 1;
+    m->refs = m->served = 1;
     m->table = table;
     m->cache = cache_open(config);
     if (m->cache != NULL)
@@ -40,8 +40,15 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
 struct table_memory *memory_ref(struct table_memory *m, struct table *table)
 {
     m->refs++;
+    m->served++;
     m->table = table;
     return m;
+}
+
+void memory_retire(struct table_memory *m)
+{
+    if (--m->served == 0)
+        cache_free(&m->cache);
 }
 
 static void memory_leave(struct table_memory *m)

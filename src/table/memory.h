@@ -10,6 +10,8 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
 /* Adds a reference for table, which replaces another one after a reload. */
 struct table_memory *memory_ref(struct table_memory *memory, struct table *table);
 void memory_unref(struct table_memory *memory, struct table *table);
+/* A table that uses memory serves nobody any longer. After the last one the cache is given back. */
+void memory_retire(struct table_memory *memory);
 
 /* Adds memory to the list of those of one table name, which forget what is written to any. */
 void memory_join(struct table_memory *memory, struct table_memory **list);

@@ -122,7 +122,8 @@ void router_succeed(struct router *r, const struct router *previous)
     }
     for (size_t i = 0; previous != NULL && i < previous->count; i++) {
         if (find(r, previous->routes[i].name) == NULL)
-            table_retire(previous->routes[i].table);
+            table_retire_name(previous->routes[i].table);
+        table_retire(previous->routes[i].table);
     }
 }
 

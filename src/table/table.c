@@ -104,6 +104,13 @@ void table_begin(struct table *table)
 
 void table_retire(struct table *table)
 {
+    table->is_retired = true;
+    memory_retire(table->memory);
+    iterations_retire(table);
+}
+
+void table_retire_name(struct table *table)
+{
     if (table->writes != NULL)
         write_behind_retire(table->writes);
 }

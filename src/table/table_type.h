@@ -3,6 +3,7 @@
 #define PODOP_TABLE_TYPE_H
 
 #include "podop/buf.h"
+#include "podop/deadline.h"
 #include "podop/hash.h"
 #include "podop/table.h"
 #include "podop/transaction.h"
@@ -33,6 +34,7 @@ struct table_memory {
     struct table_memory *related, **prev_related; /* those of the same name: what is written to
                                                    * one is forgotten in all */
     struct cache *cache;                          /* NULL: none */
+    unsigned served;                              /* tables that are not retired and use it */
     struct fetch **fetches;                       /* under way; NULL: nobody asks for them */
     struct hash_key fetch_key;
     uint64_t clears; /* counts how often everything was forgotten */
@@ -58,6 +60,8 @@ struct table {
     uint32_t write_behind_ms;    /* 0: writes are not held back */
     struct table_writes *writes; /* of all tables of its name; NULL: none is written to yet */
     bool shares;                 /* lookups of one key that wait at the same time are one fetch */
+    struct table_iteration *iterations; /* all that are under way */
+    bool is_retired;
     uint64_t rows_dropped, dropped_told_at_ms; /* of iterations; told once a minute */
     char *known_bytes;       /* of the last answer that was given at once and is not the cache's */
     ev_prepare let_known_go; /* never started, only fed: when they are many */
@@ -104,7 +108,8 @@ struct commit {
 /* One walk below a path. A type's struct begins with this one. */
 struct table_iteration {
     struct table *table;
-    struct table_key path; /* copied */
+    struct table_iteration *next, **prev_next; /* of the table's */
+    struct table_key path;                     /* copied */
     char *path_bytes;
     struct iterate_options options;
     struct iterate_events events;
@@ -114,6 +119,7 @@ struct table_iteration {
     bool is_paused;
     ev_prepare ready;   /* never started, only fed: then the type goes on */
     ev_timer next_turn; /* runs when the type has let others go first */
+    struct deadline unread; /* runs while it is paused: rows have to be read by then */
 };
 
 struct table_ops {
@@ -184,6 +190,9 @@ struct commit *commit_through(struct table *table, const struct transaction *tra
 
 /* It is done, or has failed; commit is gone when this returns, or is later when it still starts. */
 void commit_finish(struct commit *commit, const struct reply *reply);
+
+/* Those of a table that is retired: paused ones have little time left. */
+void iterations_retire(struct table *table);
 
 /* One row, unless the options or the rules for names leave it out. false: enough, so finish. */
 bool iteration_row(struct table_iteration *it, struct span name, struct span value);

@@ -64,18 +64,64 @@ static void take_value(struct url_iteration *it, struct span name, const struct 
     }
 }
 
-static void row_done(void *arg, const struct reply *reply)
+/* It has its value, and its place is free. */
+static void end_row(struct url_row *row, const struct reply *reply)
 {
-    struct url_row *row = arg;
     struct url_iteration *it = row->it;
     char *key = row->key;
 
-    row->op = NULL;
     row->key = NULL;
     it->asked--;
     take_value(it, row->name, reply);
     free(key);
+}
+
+static bool is_long(const struct reply *reply)
+{
+    return reply->status == REPLY_FOUND && reply->dict_value.len > ITERATION_ROW_BYTES;
+}
+
+/* Long values that nobody reads are not kept: they are asked for again, one at a time. */
+static void row_done(void *arg, const struct reply *reply)
+{
+    struct url_row *row = arg;
+    struct url_iteration *it = row->it;
+
+    row->op = NULL;
+    if (is_long(reply) && it->base.is_paused) {
+        it->put_off++;
+        it->ahead_max = 1;
+        return;
+    }
+    if (it->ahead_max < ITERATION_LOOKUPS_MAX)
+        it->ahead_max += is_long(reply) ? 0 : 1;
+    end_row(row, reply);
     wake(it);
+}
+
+static void ask_put_off(struct url_iteration *it)
+{
+    struct url_row *row = it->rows;
+    struct table_key key = it->base.path;
+    struct reply known;
+
+    while (row->key == NULL || row->op != NULL)
+        row++;
+    key.key = (struct span){row->key, key.key.len + row->name.len};
+    it->put_off--;
+    row->op = table_lookup(it->base.table, &key, &known);
+    if (row->op == NULL)
+        end_row(row, &known);
+    else
+        table_op_wait(row->op, row_done, row);
+}
+
+/* One is asked for when none is under way. */
+static void ask_all_put_off(struct url_iteration *it)
+{
+    while (it->put_off > 0 && it->put_off == it->asked && !it->base.is_paused &&
+           it->failure == NULL && !it->is_enough)
+        ask_put_off(it);
 }
 
 static void ask_value(struct url_iteration *it, struct span name)
@@ -97,7 +143,7 @@ static void ask_value(struct url_iteration *it, struct span name)
         free(bytes);
         return;
     }
-    while (row->op != NULL)
+    while (row->key != NULL)
         row++;
     *row = (struct url_row){.it = it, .op = op, .key = bytes, .name = {bytes + path.len, name.len}};
     it->asked++;
@@ -142,7 +188,7 @@ static size_t read_items(struct url_iteration *it, struct span bytes, bool *is_b
         enum parse parsed;
         size_t used;
 
-        if (it->base.is_paused || it->asked == ITERATION_LOOKUPS_MAX) {
+        if (it->base.is_paused || it->asked >= it->ahead_max) {
             *is_blocked = true;
             break;
         }
@@ -290,6 +336,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
         url_route_unanswered(&it->route, answer->is_own_fault, URL_CROWDED);
         fail_over(it, REPLY_TEMPORARY, URL_CROWDED);
         break;
+    case HTTP_UNREAD: fail(it, REPLY_TIMEOUT, "the client does not read its rows"); break;
     case HTTP_UNWANTED: fail_over(it, REPLY_TEMPORARY, URL_LEFT_ALONE); break;
     case HTTP_FAILED: on_failed(it, answer); break;
     case HTTP_ANSWERED: on_status(it, answer); break;
@@ -305,6 +352,13 @@ static bool is_still_wanted(void *arg)
     return url_route_is_open(&it->route);
 }
 
+static bool is_unread(void *arg)
+{
+    const struct url_iteration *it = arg;
+
+    return it->base.is_paused;
+}
+
 static void start(struct url_iteration *it)
 {
     struct url_table *t = url_table_of(it->base.table);
@@ -316,6 +370,7 @@ static void start(struct url_iteration *it)
         .data = on_data,
         .patience_ms = t->base.timeout_ms,
         .is_wanted = is_still_wanted,
+        .is_unread = is_unread,
     };
     struct table_key path = it->base.path;
     char *target = NULL;
@@ -346,6 +401,7 @@ static void start_first(struct url_iteration *it)
     struct url_table *t = url_table_of(it->base.table);
 
     it->is_started = true;
+    it->ahead_max = ITERATION_LOOKUPS_MAX;
     it->retries_left = t->retries;
     it->deadline_at_ms = table_now_ms(&t->base) + t->base.timeout_ms;
     buf_init(&it->rest, SIZE_MAX);
@@ -363,6 +419,7 @@ void url_table_go_on(struct table_iteration *base)
 {
     struct url_iteration *it = url_iteration_of(base);
 
+    ask_all_put_off(it);
     if (!it->is_started) {
         start_first(it);
     } else if (it->is_read && it->failure == NULL && it->rest.len > 0) {

@@ -351,6 +351,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
         return;
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
     case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
+    case HTTP_UNREAD: /* of streams only */
     case HTTP_CROWDED:
         url_route_unanswered(&f->route, answer->is_own_fault, URL_CROWDED);
         fail_over(f, REPLY_TEMPORARY, URL_CROWDED);

@@ -16,6 +16,7 @@ enum {
     TARGET_BYTES_MAX = 256 * 1024,
     EXPLAIN_BODY_BYTES_MAX = 4096, /* of each answer, for a human */
     ITERATION_LOOKUPS_MAX = 16,    /* values of one iteration that are asked for at the same time */
+    ITERATION_ROW_BYTES = 4096,    /* a longer value is asked for again if rows are not read now */
 };
 
 /* What tells one key from another: its URL. */
@@ -57,8 +58,8 @@ struct url_commit {
 /* A name whose value is asked for. */
 struct url_row {
     struct url_iteration *it;
-    struct table_op *op; /* NULL: free */
-    char *key;           /* the path and the name */
+    struct table_op *op; /* NULL: free, or put off */
+    char *key;           /* the path and the name; NULL: free */
     struct span name;    /* in key */
 };
 
@@ -69,6 +70,8 @@ struct url_iteration {
     struct json_items items;
     struct url_row rows[ITERATION_LOOKUPS_MAX];
     unsigned asked;          /* rows that wait for their value */
+    unsigned put_off;        /* of these, without a lookup until rows are read again */
+    unsigned ahead_max;      /* so many may be asked for at the same time */
     uint64_t deadline_at_ms; /* of the first part of the answer */
     uint32_t retries_left;
     bool is_started;

@@ -24,6 +24,7 @@ void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
         .wake = on_wake,
         .wake_arg = peer,
         .conn = 17,
+        .is_tight = &peer->is_tight,
     });
 }
 
@@ -60,5 +61,13 @@ void fake_peer_feed(struct fake_peer *peer)
 void fake_peer_send(struct fake_peer *peer, struct span bytes)
 {
     buf_add(&peer->in, bytes);
+    fake_peer_feed(peer);
+}
+
+void fake_peer_read(struct fake_peer *peer)
+{
+    buf_clear(&peer->out);
+    if (peer->protocol->drained != NULL)
+        peer->protocol->drained(peer->session);
     fake_peer_feed(peer);
 }

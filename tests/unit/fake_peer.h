@@ -13,7 +13,8 @@ struct fake_peer {
     struct buf in, out;
     struct session *session;
     unsigned wakes;
-    bool is_bad; /* the session will hear no more */
+    bool is_tight; /* as all clients together may be */
+    bool is_bad;   /* the session will hear no more */
 };
 
 void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
@@ -22,5 +23,6 @@ void fake_peer_close(struct fake_peer *peer);
 
 void fake_peer_send(struct fake_peer *peer, struct span bytes);
 void fake_peer_feed(struct fake_peer *peer); /* what is left of what was sent */
+void fake_peer_read(struct fake_peer *peer); /* all that it was sent */
 
 #endif

@@ -129,3 +129,8 @@ struct table *router_find_table(const struct router *router, struct span name)
     }
     return NULL;
 }
+
+struct table *router_table(const struct router *router, size_t i)
+{
+    return i < router->count ? router->tables[i]->table : NULL;
+}

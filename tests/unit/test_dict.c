@@ -9,7 +9,7 @@
 
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-enum { WAITING_MAX = 128, OWED_MAX = 64, OUT_BYTES_MAX = 256 * 1024 };
+enum { WAITING_MAX = 128, OWED_MAX = 64, OUT_BYTES_MAX = 256 * 1024, BIG_BYTES = 90000 };
 
 static struct ev_loop *loop;
 static struct fake_table meta;
@@ -120,6 +120,16 @@ static void end_all(enum order order)
         }
         run();
     } while (meta.waiting_count + writing_count + walking_count > 0);
+}
+
+static bool big_at_once(struct span key, struct reply *reply)
+{
+    static char value[BIG_BYTES];
+
+    (void)key;
+    memset(value, 'v', sizeof(value));
+    *reply = fake_found((struct span){value, sizeof(value)});
+    return true;
 }
 
 static int setup(void **state)
@@ -1048,6 +1058,130 @@ static void test_dict_rows_wait_for_the_reader(void **state)
     free(value);
 }
 
+/* Rows that nobody reads for the table's timeout: the iteration fails, and says why. */
+static void test_dict_unread_rows_fail(void **state)
+{
+    char *value = xmalloc(300001);
+    struct fake_peer peer;
+
+    (void)state;
+    memset(value, 'v', 300000);
+    value[300000] = '\0';
+    meta.table->timeout_ms = 20;
+    open_peer(&peer, HELLO_40 "I0\t0\tshared/a/\tu\n");
+    run();
+    row(0, "name", value);
+    assert_true(walking[0]->is_paused);
+    protocol_dict.progressed(peer.session); /* it has its time again */
+    while (walking_count > 0)
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(owed(&peer), 0);
+    assert_non_null(strstr(buf_string(&peer.out), "table meta: the client does not read its rows"));
+    fake_peer_close(&peer);
+    free(value);
+}
+
+static void test_dict_few_iterations_at_a_time(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_40);
+    for (int i = 0; i < 10; i++)
+        tell(&peer, "I0\t0\tshared/a/\tu\n");
+    run();
+    for (size_t left = 10; left > 0; left--) {
+        assert_int_equal(walking_count, left < 4 ? left : 4);
+        end_iteration(0, REPLY_FOUND);
+        run();
+    }
+    assert_int_equal(owed(&peer), 0);
+    fake_peer_close(&peer);
+}
+
+/* What waits for its client holds no table that a reload has replaced. */
+static void test_dict_what_waits_finds_its_table_again(void **state)
+{
+    struct fake_peer peer;
+    unsigned refs;
+
+    (void)state;
+    open_peer(&peer, HELLO_40);
+    for (int i = 0; i < 4; i++)
+        tell(&peer, "I0\t0\tshared/a/\tu\n");
+    run();
+    refs = meta.table->refs;
+    tell(&peer, "I0\t0\tshared/a/\tu\n");
+    assert_int_equal(meta.table->refs, refs);
+    router.count = 0;
+    peer.service.serial++;
+    buf_clear(&peer.out);
+    end_iteration(0, REPLY_FOUND);
+    assert_non_null(strstr(buf_string(&peer.out), "no such table: meta"));
+    fake_peer_close(&peer);
+}
+
+/* Long answers to a client that does not read: few are kept, and the others asked for again. */
+static void test_dict_puts_off(void **state)
+{
+    static const char *const hellos[] = {HELLO_20, HELLO_40};
+    static char value[90000];
+    const struct span big = {value, sizeof(value)};
+
+    (void)state;
+    memset(value, 'v', sizeof(value));
+    for (size_t i = 0; i < ARRAY_LEN(hellos); i++) {
+        struct fake_peer peer;
+        struct reply reply = fake_found(big);
+        size_t got = 0;
+
+        meta.started = 0;
+        open_peer(&peer, hellos[i]);
+        for (int n = 0; n < OWED_MAX; n++)
+            tell(&peer, i == 0 ? "Lshared/a\n" : "Lshared/a\tu\n");
+        assert_int_equal(meta.waiting_count, OWED_MAX);
+        while (owed(&peer) > 0) {
+            while (meta.waiting_count > 0)
+                fake_table_answer(&meta, meta.waiting_count - 1, &reply);
+            assert_in_range(peer.out.len + protocol_dict.held(peer.session), 1,
+                            1024 * 1024 + 2 * big.len);
+            got += peer.out.len / big.len;
+            fake_peer_read(&peer);
+        }
+        assert_int_equal(got + peer.out.len / big.len, OWED_MAX);
+        assert_in_range(meta.started, OWED_MAX, 2 * OWED_MAX);
+        fake_peer_close(&peer);
+    }
+}
+
+/* Long values that are known at once, in one request: rows wait for the reader, too. */
+static void test_dict_exact_paths_wait_for_the_reader(void **state)
+{
+    enum { PATHS = 14 };
+    struct fake_peer peer;
+    struct buf line;
+    size_t got = 0;
+
+    (void)state;
+    meta.answers_at_once = big_at_once;
+    open_peer(&peer, HELLO_22);
+    buf_init(&line, SIZE_MAX);
+    buf_add(&line, SPAN("I16\t0"));
+    for (int i = 0; i < PATHS; i++)
+        buf_add(&line, SPAN("\tshared/a"));
+    buf_add(&line, SPAN("\n"));
+    fake_peer_send(&peer, buf_span(&line));
+    while (owed(&peer) > 0) {
+        assert_in_range(peer.out.len, OUT_BYTES_MAX, OUT_BYTES_MAX + BIG_BYTES + 100);
+        got += peer.out.len / BIG_BYTES;
+        fake_peer_read(&peer);
+    }
+    assert_int_equal(got + peer.out.len / BIG_BYTES, PATHS);
+    fake_peer_close(&peer);
+    buf_deinit(&line);
+    meta.answers_at_once = NULL;
+}
+
 /* Every request there is, cut at every byte, answered in the order of the requests. */
 static void test_dict_cut_anywhere(void **state)
 {
@@ -1150,6 +1284,11 @@ int main(void)
         WITH_TABLE(test_dict_too_many_open_transactions),
         WITH_TABLE(test_dict_too_large_open_transactions),
         WITH_TABLE(test_dict_rows_wait_for_the_reader),
+        WITH_TABLE(test_dict_unread_rows_fail),
+        WITH_TABLE(test_dict_few_iterations_at_a_time),
+        WITH_TABLE(test_dict_what_waits_finds_its_table_again),
+        WITH_TABLE(test_dict_puts_off),
+        WITH_TABLE(test_dict_exact_paths_wait_for_the_reader),
         WITH_TABLE(test_dict_cut_anywhere),
         WITH_TABLE(test_dict_order_of_readiness),
     };

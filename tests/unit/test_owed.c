@@ -56,7 +56,7 @@ static void test_owed_leave_in_order_whatever_the_order(void **state)
 
         buf_init(&out, 100);
         buf_add(&out, SPAN(">"));
-        owed_init(&queue, &out, answer_free);
+        owed_init(&queue, &out, NULL, answer_free);
         for (unsigned i = 0; i < OWED; i++)
             answers[i] = answer_new(&queue, &freed);
         order(n, at);
@@ -98,7 +98,7 @@ static void test_owed_deinit_frees_all(void **state)
             struct buf out;
 
             buf_init(&out, 100);
-            owed_init(&queue, &out, answer_free);
+            owed_init(&queue, &out, NULL, answer_free);
             for (unsigned i = 0; i < OWED; i++)
                 answers[i] = answer_new(&queue, &freed);
             order(n, at);
@@ -115,11 +115,125 @@ static void test_owed_deinit_frees_all(void **state)
     }
 }
 
+enum { KIB = 1024 };
+
+static void test_owed_is_full(void **state)
+{
+    static const struct {
+        size_t out, early, requests, under_way, usual, count;
+        bool is_tight, is_full;
+    } cases[] = {
+        {0, 0, 0, 0, 0, 0, false, false},
+        {0, 0, 0, 63, 1000, 63, false, false},
+        {0, 0, 0, 0, 0, 64, false, true}, /* answers owed */
+        {256 * KIB - 1, 0, 0, 0, 0, 0, false, false},
+        {256 * KIB, 0, 0, 0, 0, 0, false, true}, /* unread */
+        {100 * KIB, 156 * KIB, 0, 0, 0, 2, false, true},
+        {0, 0, 0, 1, 1024 * KIB - 1, 1, false, false},
+        {0, 0, 0, 1, 1024 * KIB, 1, false, true}, /* what will come */
+        {0, 0, 0, 16, 64 * KIB, 16, false, true},
+        {0, 0, 0, 15, 64 * KIB, 15, false, false},
+        {0, 0, 1024 * KIB, 0, 0, 3, false, true}, /* long requests */
+        {200 * KIB, 0, 412 * KIB, 4, 103 * KIB, 4, false, true},
+        {1, 0, 0, 0, 0, 0, true, true}, /* all clients together */
+        {0, 0, 0, 0, 0, 0, true, false},
+        {0, 0, 0, 1, 5, 1, true, false},
+        {1, 0, 0, 1, 5, 1, true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf out = {.len = cases[i].out};
+        struct owed_queue queue;
+        unsigned freed = 0;
+
+        owed_init(&queue, &out, &cases[i].is_tight, answer_free);
+        if (cases[i].count > 0)
+            answer_new(&queue, &freed);
+        queue.early_bytes = cases[i].early;
+        queue.request_bytes = cases[i].requests;
+        queue.under_way = cases[i].under_way;
+        queue.usual_bytes = cases[i].usual;
+        queue.count = cases[i].count;
+        if (owed_is_full(&queue) != cases[i].is_full)
+            fail_msg("case %zu", i);
+        owed_deinit(&queue);
+    }
+}
+
+/* first is the oldest, or overtakes: its answer goes straight to the client's buffer. */
+static void test_owed_admits_and_may_ask(void **state)
+{
+    static const struct {
+        size_t out, early, bytes;
+        bool is_first, is_tight, is_admitted, may_ask;
+    } cases[] = {
+        {0, 0, 5000 * KIB, true, false, true, true},
+        {256 * KIB - 1, 0, 5000 * KIB, true, false, true, true},
+        {256 * KIB, 0, 768 * KIB + 1, true, false, false, false},
+        {256 * KIB, 0, 768 * KIB, true, false, true, false},
+        {256 * KIB, 0, 4 * KIB, true, false, true, false}, /* a short one always */
+        {0, 1000 * KIB, 100 * KIB, true, false, true, true},
+        {0, 0, 1024 * KIB, false, false, true, true},
+        {0, 0, 1024 * KIB + 1, false, false, false, true},
+        {100 * KIB, 900 * KIB, 24 * KIB, false, false, true, false},
+        {100 * KIB, 900 * KIB, 24 * KIB + 1, false, false, false, false},
+        {0, 1100 * KIB, 5 * KIB, false, false, false, false},
+        {0, 0, 5 * KIB, true, true, false, false},
+        {0, 0, 4 * KIB, false, true, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf out = {.len = cases[i].out};
+        struct owed_queue queue;
+        unsigned freed = 0;
+        struct answer *first, *second;
+
+        owed_init(&queue, &out, &cases[i].is_tight, answer_free);
+        first = answer_new(&queue, &freed);
+        second = answer_new(&queue, &freed);
+        queue.early_bytes = cases[i].early;
+        if (owed_admits(&queue, cases[i].is_first ? &first->owed : &second->owed, cases[i].bytes) !=
+            cases[i].is_admitted)
+            fail_msg("case %zu is admitted", i);
+        if (owed_may_ask(&queue, cases[i].is_first ? &first->owed : &second->owed) !=
+            cases[i].may_ask)
+            fail_msg("case %zu may ask", i);
+        owed_deinit(&queue);
+    }
+}
+
+static void test_owed_learns_the_usual_size(void **state)
+{
+    struct buf out = {.len = 0};
+    struct owed_queue queue;
+
+    (void)state;
+    owed_init(&queue, &out, NULL, answer_free);
+    for (int i = 0; i < 64; i++)
+        owed_expect(&queue);
+    owed_came(&queue, 800000);
+    assert_int_equal(queue.usual_bytes, 800000); /* a large one counts at once */
+    owed_came(&queue, 0);
+    assert_int_equal(queue.usual_bytes, 700000);
+    for (int i = 0; i < 60; i++)
+        owed_came(&queue, 100);
+    assert_in_range(queue.usual_bytes, 100, 400);
+    assert_int_equal(queue.under_way, 2);
+    owed_gave_up(&queue);
+    owed_came(&queue, 100);
+    assert_int_equal(queue.under_way, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owed_leave_in_order_whatever_the_order),
         cmocka_unit_test(test_owed_deinit_frees_all),
+        cmocka_unit_test(test_owed_is_full),
+        cmocka_unit_test(test_owed_admits_and_may_ask),
+        cmocka_unit_test(test_owed_learns_the_usual_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

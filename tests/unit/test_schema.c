@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "../../src/config/nearest.h"
 #include "../../src/config/schema.h"
+#include "podop/nearest.h"
 
 #include <limits.h>
 
@@ -119,7 +119,7 @@ static void test_schema_every_setting_is_whole(void **state)
         for (size_t i = 0; i < (*group)->count; i++, count++)
             check_setting(*group, &(*group)->settings[i]);
     }
-    assert_int_equal(count, 9 + 3 + 10 + 25 + 5 + 4 + 3 + 3 + 4);
+    assert_int_equal(count, 9 + 3 + 11 + 25 + 5 + 4 + 3 + 3 + 4);
 }
 
 static void test_schema_defaults(void **state)

@@ -492,6 +492,75 @@ static void test_socketmap_full_of_answers(void **state)
     }
 }
 
+/* Long answers to a client that does not read: few are kept, and the others asked for again. */
+static void test_socketmap_puts_off(void **state)
+{
+    static const enum order orders[] = {OLDEST_FIRST, NEWEST_FIRST};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct fake_peer peer;
+        unsigned got = 0;
+
+        alias.started = 0;
+        fake_peer_open(&peer, &protocol_socketmap, &router);
+        for (int n = 0; n < OWED_MAX; n++)
+            send_request(&peer, "alias late-big");
+        assert_int_equal(alias.started, OWED_MAX);
+        answer_all(orders[i]);
+        assert_int_equal(protocol_socketmap.owed(peer.session) > 0, true);
+        assert_in_range(peer.out.len + protocol_socketmap.held(peer.session), OUT_BYTES_MAX,
+                        1024 * 1024 + 2 * BIG_BYTES);
+        assert_int_equal(alias.waiting_count, 0); /* nobody is asked before it reads */
+        while (peer.out.len > 0) {
+            got += (unsigned)(peer.out.len / (BIG_BYTES + strlen("90003:OK ,")));
+            fake_peer_read(&peer);
+            assert_in_range(alias.waiting_count, 0, 1024 * 1024 / BIG_BYTES + 1);
+            answer_all(orders[i]);
+        }
+        assert_int_equal(got, OWED_MAX);
+        assert_in_range(alias.started, OWED_MAX, 2 * OWED_MAX);
+        fake_peer_close(&peer);
+    }
+}
+
+/* All clients together have too much: a long answer waits outside, a short one does not. */
+static void test_socketmap_puts_off_when_it_is_tight(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    fake_peer_open(&peer, &protocol_socketmap, &router);
+    send_request(&peer, "alias late-big");
+    send_request(&peer, "other late-x");
+    peer.is_tight = true;
+    answer_all(OLDEST_FIRST);
+    assert_int_equal(peer.out.len, 0);
+    fake_peer_read(&peer);
+    assert_int_equal(alias.waiting_count, 0);
+    router.count = 0; /* a reload took the table away meanwhile */
+    peer.service.serial++;
+    peer.is_tight = false;
+    fake_peer_read(&peer);
+    assert_reply(&peer, SPAN("TEMP no such table: alias"));
+    assert_reply(&peer, SPAN("OK late-x"));
+    fake_peer_close(&peer);
+}
+
+static void test_socketmap_close_forgets_what_is_put_off(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    fake_peer_open(&peer, &protocol_socketmap, &router);
+    for (int n = 0; n < OWED_MAX; n++)
+        send_request(&peer, "alias late-big");
+    for (int n = 0; n < OWED_MAX / 2; n++)
+        answer(&alias, 0);
+    fake_peer_close(&peer);
+    assert_int_equal(alias.waiting_count, 0);
+}
+
 static void test_socketmap_close_cancels(void **state)
 {
     struct fake_peer peer;
@@ -540,6 +609,8 @@ static void test_socketmap_log(void **state)
     int saved = dup(STDERR_FILENO);
     int file = memfd_create("log", MFD_CLOEXEC);
     char text[4096] = "";
+    static const char told[] =
+        "level=warning event=unknown_table proto=socketmap table=none count=1\n";
 
     (void)state;
     for (unsigned level = LOG_LEVEL_INFO; level <= LOG_LEVEL_DEBUG; level++) {
@@ -560,7 +631,10 @@ static void test_socketmap_log(void **state)
     close(saved);
     assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
     close(file);
-    assert_int_equal(strncmp(text, "level=debug ", 12), 0); /* nothing before it, at info */
+    /* A line at info, without the key; then it comes first, as the other answers have to wait. */
+    assert_int_equal(strncmp(text, told, strlen(told)), 0);
+    assert_int_equal(strncmp(text + strlen(told), told, strlen(told)), 0);
+    assert_int_equal(strncmp(text + 2 * strlen(told), "level=debug ", 12), 0);
     assert_non_null(strstr(text, "conn=17 proto=socketmap table=alias key=late-x status=found"));
     assert_non_null(strstr(text, "key=late-temporary status=temporary reason=\"it is down\""));
     assert_non_null(strstr(text, "key=\"a\\x0alevel=error\""));
@@ -598,6 +672,9 @@ int main(void)
         WITH_TABLES(test_socketmap_wakes_its_client),
         WITH_TABLES(test_socketmap_full_of_requests),
         WITH_TABLES(test_socketmap_full_of_answers),
+        WITH_TABLES(test_socketmap_puts_off),
+        WITH_TABLES(test_socketmap_puts_off_when_it_is_tight),
+        WITH_TABLES(test_socketmap_close_forgets_what_is_put_off),
         WITH_TABLES(test_socketmap_close_cancels),
         WITH_TABLES(test_socketmap_two_sessions),
         WITH_TABLES(test_socketmap_log),

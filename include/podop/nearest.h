@@ -1,6 +1,6 @@
-/* nearest.h - the known name that somebody probably meant. Private to src/config. */
-#ifndef PODOP_CONFIG_NEAREST_H
-#define PODOP_CONFIG_NEAREST_H
+/* nearest.h - the known name that somebody probably meant. */
+#ifndef PODOP_NEAREST_H
+#define PODOP_NEAREST_H
 
 #include <stddef.h>
 
