@@ -553,7 +553,8 @@ class Silence(Log):
         tables = [url_table(self.http), url_table(self.http, "w", write_behind="1h"), json_table, program]
 
         def configure(*more):
-            self.write("podop.conf", conf_file(listen=[{"socket": self.socket}], tables=[*tables, *more]))
+            self.write("podop.conf", conf_file(listen=[{"socket": self.socket}], tables=[*tables, *more],
+                                               control={"socket": self.path("control")}))
 
         configure()
         podop = self.podop("-c", path, verbose=())
@@ -579,8 +580,8 @@ class Silence(Log):
             client.send(request)
             client.close()
         configure(url_table(self.http, "new"))
-        podop.signal(signal.SIGHUP)
-        harness.wait_until(lambda: postfix.ask("new", "k") == b"OK v", "the new table is there")
+        self.assertEqual(harness.run("PODOPCTL", "reload", "--control", self.path("control")).returncode, 0)
+        self.check_payload(postfix.ask("new", "k"), "OK v")
         self.check_payload(postfix.ask("t", "k"), "OK v")
         podop.stop()
         self.assertEqual(podop.log, [])

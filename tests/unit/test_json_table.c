@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "podop/deadline.h"
 #include "podop/table.h"
 
 #include "fake_table.h"
@@ -14,12 +15,14 @@ static int setup(void **state)
 {
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
+    service_clock_hold(loop);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
+    service_clock_release(loop);
     ev_loop_destroy(loop);
     return 0;
 }
