@@ -72,6 +72,8 @@ struct http_answer {
     bool may_have_arrived; /* when there is no answer: some of the request was sent */
     bool is_own_fault;     /* podop's: most of its time went by in the queue, or no socket could be
                               had. Says nothing of the server */
+    bool is_refused;       /* nothing was sent: the connection was refused */
+    bool was_resent; /* a kept connection had been closed, so it was sent again on a new one */
 };
 
 /* The answer is borrowed and ends when done returns. */
@@ -99,6 +101,8 @@ struct http_request {
                            * for the first part; a body has no limit, only what is not used; done gets
                            * the rest that was not used */
     uint32_t patience_ms; /* of a stream, for each further part */
+    bool is_fresh; /* on a new connection, never on one that was kept: after a failure, a new one
+                    * tells more. A write needs no such word */
     http_wanted_fn *is_wanted; /* asked when it has waited in the queue; NULL: always */
     size_t excerpt_max; /* of the body of an answer that is no 200, which otherwise has none: for
                          * people to read. Not of a stream */

@@ -9,6 +9,7 @@
 
 #include "http_private.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -268,6 +269,18 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     return !c->is_mute || c->easy != NULL;
 }
 
+/* A unix socket without a file, or with a full backlog, is refused as well. */
+static bool is_refused(const struct http_connection *c, CURLcode code)
+{
+    long error = 0;
+
+    if (code != CURLE_COULDNT_CONNECT)
+        return false;
+    curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
+    return error == ECONNREFUSED ||
+           (c->host->unix_socket != NULL && (error == ENOENT || error == EAGAIN));
+}
+
 static void on_connected(struct http_connection *c, CURLcode code)
 {
     struct http_exchange *ex = c->exchange;
@@ -275,6 +288,10 @@ static void on_connected(struct http_connection *c, CURLcode code)
     c->host->is_unreachable = code != CURLE_OK;
     if (code == CURLE_COULDNT_CONNECT && c->socket_errno != 0) {
         end(c, HTTP_END_NO_SOCKET, strerror(c->socket_errno));
+        return;
+    }
+    if (is_refused(c, code)) {
+        end(c, HTTP_END_REFUSED, c->reason[0] != '\0' ? c->reason : curl_easy_strerror(code));
         return;
     }
     if (code != CURLE_OK) {

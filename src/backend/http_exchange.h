@@ -14,6 +14,7 @@ enum http_end {
     HTTP_END_STALE,     /* a kept connection turned out to be closed: no byte of an answer came */
     HTTP_END_BROKEN,    /* reason says why */
     HTTP_END_NO_SOCKET, /* as well, and it is no fault of the server */
+    HTTP_END_REFUSED,   /* as well: the connection was refused, and nothing was sent over it */
 };
 
 enum http_take { HTTP_TAKE_MORE, HTTP_TAKE_PAUSE, HTTP_TAKE_ENOUGH };
