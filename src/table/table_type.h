@@ -71,6 +71,9 @@ struct fetch {
     bool is_finished;      /* the answer is being told: nothing left to cancel */
 };
 
+/* Whether the cache has an answer that takes the place of a failure. */
+bool fetch_has_stale(const struct fetch *fetch);
+
 /* One transaction on its way to a type. A type's struct begins with this one. */
 struct commit {
     struct commit *next, **prev_next; /* in the server's list */

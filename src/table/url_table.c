@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DENIED_TELL_EVERY_MS = 60 * 1000 };
+enum { STATUS_TELL_EVERY_MS = 60 * 1000, REFUSALS_EXPLAINED_MAX = 3 };
 
 struct url_fetch {
     struct fetch base;
@@ -16,6 +16,8 @@ struct url_fetch {
     struct url_route route;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
+    bool is_retry;
+    unsigned requests;    /* in all */
     unsigned http_status; /* of the last call; 0: it had no answer */
     char *target;
     uint64_t asked_at_ms; /* 0: nobody wants to know */
@@ -52,7 +54,9 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
     t->value = config->value;
-    t->has_auth = config->auth.type != AUTH_NONE;
+    t->has_certificate = config->tls.cert_file != NULL;
+    t->shows_itself =
+        t->has_certificate || config->auth.type != AUTH_NONE || config->headers.count > 0;
     if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
         url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
         url_table_close(&t->base);
@@ -119,7 +123,7 @@ static void finish(struct url_fetch *f, const struct reply *reply)
     struct reply told = *reply;
 
     told.http_status = f->http_status;
-    url_route_drop(&f->route); /* where nothing was told of it, nothing was learnt */
+    url_route_close(&f->route); /* where nothing was told of it, nothing was learnt */
     free(f->target);
     f->target = NULL;
     fetch_finish(&f->base, &told);
@@ -129,6 +133,7 @@ static void fail(struct url_fetch *f, enum reply_status status, const char *why)
 {
     char text[TABLE_REASON_BYTES];
 
+    url_route_give_up(&f->route);
     finish(f, &(struct reply){.status = status,
                               .reason = table_reason(f->base.table, text, "%s", why)});
 }
@@ -175,9 +180,40 @@ static bool is_denied(unsigned status)
     return status == 401 || status == 403 || status == 407;
 }
 
-/* 408, 425 and 429 speak of the moment, every other 4XX of the key; unless the table says
- * otherwise, where in doubt temporary is the answer that loses no mail. Where podop shows who it
- * is, a denial speaks of that: a wrong token must not bounce mail. */
+/* Of 4XX, these speak of the request's form, of the connection, of the moment or of a proxy, and
+ * never of the key. */
+static bool is_of_request(unsigned status)
+{
+    switch (status) {
+    case 405:
+    case 406:
+    case 407:
+    case 408:
+    case 411:
+    case 412:
+    case 413:
+    case 415:
+    case 417:
+    case 421:
+    case 425:
+    case 426:
+    case 428:
+    case 429:
+    case 431: return true;
+    default: return false;
+    }
+}
+
+/* Where podop shows who it is, a denial may speak of that: a wrong token must not bounce mail.
+ * nginx refuses a bad certificate with 400. */
+static bool is_of_podop(const struct url_table *t, unsigned status)
+{
+    return ((status == 401 || status == 403) && t->shows_itself) ||
+           (status == 400 && t->has_certificate);
+}
+
+/* Every other 4XX speaks of the key, unless the table says otherwise: where in doubt temporary is
+ * the answer that loses no mail. */
 bool url_table_is_miss(const struct url_table *t, unsigned status)
 {
     if (status_set_has_code(&t->temporary, status))
@@ -187,8 +223,7 @@ bool url_table_is_miss(const struct url_table *t, unsigned status)
     if (status_set_has_class(&t->temporary, status))
         return false;
     return status == 204 || status_set_has_class(&t->miss, status) ||
-           (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429 &&
-            !(t->has_auth && is_denied(status)));
+           (status >= 400 && status < 500 && !is_of_request(status) && !is_of_podop(t, status));
 }
 
 bool url_table_is_failure(const struct url_table *t, unsigned status)
@@ -196,19 +231,32 @@ bool url_table_is_failure(const struct url_table *t, unsigned status)
     return status >= 500 && !url_table_is_miss(t, status);
 }
 
-void url_table_tell_denied(struct url_table *t, unsigned status)
+/* A miss that may be none, such as of a wrong host name, or of http spoken to a TLS port. */
+static bool is_doubtful(const struct url_table *t, unsigned status)
 {
-    uint64_t *told_at_ms = &t->denied_told_at_ms[status % 8];
-    uint64_t now_ms = clock_now_ms();
+    return status >= 400 && status < 500 && status != 404 && status != 410 &&
+           url_table_is_miss(t, status) && !status_set_has_code(&t->miss, status);
+}
 
-    if (!is_denied(status))
+void url_table_tell_status(struct url_table *t, unsigned status, bool is_lookup)
+{
+    const bool is_odd = is_denied(status) || (is_lookup && is_doubtful(t, status));
+    uint64_t *told_at_ms = &t->odd_told_at_ms[status % 100];
+    uint64_t now_ms;
+
+    if (!is_odd)
         return;
-    t->denied++;
-    if (*told_at_ms != 0 && now_ms - *told_at_ms < DENIED_TELL_EVERY_MS)
+    now_ms = clock_now_ms();
+    t->odd_answers++;
+    if (*told_at_ms != 0 && now_ms - *told_at_ms < STATUS_TELL_EVERY_MS)
         return;
     *told_at_ms = now_ms;
-    log_warning(t->base.env.log, "backend_denied", LOG_STR("table", t->base.name),
-                LOG_UINT("http_status", status), LOG_UINT("count", t->denied));
+    if (is_denied(status))
+        log_warning(t->base.env.log, "backend_denied", LOG_STR("table", t->base.name),
+                    LOG_UINT("http_status", status), LOG_UINT("count", t->odd_answers));
+    else
+        log_warning(t->base.env.log, "backend_doubtful_miss", LOG_STR("table", t->base.name),
+                    LOG_UINT("http_status", status), LOG_UINT("count", t->odd_answers));
 }
 
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
@@ -216,7 +264,7 @@ static void answer_status(struct url_fetch *f, const struct http_answer *answer)
     struct url_table *t = url_table_of(f->base.table);
     char why[80];
 
-    url_table_tell_denied(t, answer->status);
+    url_table_tell_status(t, answer->status, true);
     if (answer->status == 200) {
         answer_value(f, answer->body);
     } else if (url_table_is_miss(t, answer->status)) {
@@ -236,9 +284,16 @@ static bool is_wanted(void *arg)
     return url_route_is_open(&f->route);
 }
 
+/* A URL that refuses is asked very often: the first rounds tell it all. */
+static bool is_explained(const struct url_fetch *f)
+{
+    return f->base.notes != NULL &&
+           f->requests <= REFUSALS_EXPLAINED_MAX * url_table_of(f->base.table)->backends.count;
+}
+
 static void explain_request(struct url_fetch *f)
 {
-    if (f->base.notes == NULL)
+    if (!is_explained(f))
         return;
     f->asked_at_ms = clock_now_ms();
     fetch_format(&f->base, "url", "%s%s", url_template_base(url_route_backend(&f->route)->template),
@@ -252,71 +307,88 @@ static void attempt(struct url_fetch *f)
         .target = f->target,
         .deadline_at_ms = f->attempt_until_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
+        .is_fresh = f->is_retry || f->route.trial != BREAKER_NO_TRIAL,
         .is_wanted = is_wanted,
         .excerpt_max = f->base.notes == NULL ? 0 : EXPLAIN_BODY_BYTES_MAX,
     };
 
+    f->requests++;
     explain_request(f);
     url_route_asked(&f->route);
     f->call = http_start(url_route_backend(&f->route)->site, &request, on_answer, f);
     buf_deinit(&user);
 }
 
-static void fail_over(struct url_fetch *f, enum reply_status status, const char *why);
+static void go_on(struct url_fetch *f, enum reply_status status, const char *why);
 
 /* Asks the URL that the route has come to. */
 static void ask(struct url_fetch *f)
 {
     struct url_table *t = url_table_of(f->base.table);
 
+    f->is_retry = false;
     f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
     free(f->target);
     switch (url_table_target(t, url_route_backend(&f->route), &f->base.key, &f->target)) {
     case URL_TARGET_OK: attempt(f); return;
     case URL_TARGET_CLIMBS:
         fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
-        if (url_table_is_nowhere(t, &f->route, &f->base.key))
+        if (url_table_is_nowhere(t, &f->route, &f->base.key)) {
             finish(f, &(struct reply){.status = REPLY_MISS});
-        else
-            fail_over(f, REPLY_TEMPORARY, URL_NO_PLACE);
+        } else {
+            url_route_skip(&f->route);
+            go_on(f, REPLY_TEMPORARY, URL_NO_PLACE);
+        }
         return;
     case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
     }
 }
 
-static void fail_at_once(struct url_fetch *f)
+static void on_waited(void *arg)
 {
-    url_route_found_none(&f->route);
-    fail(f, REPLY_TEMPORARY, URL_LEFT_ALONE);
+    struct url_fetch *f = arg;
+
+    go_on(f, REPLY_TEMPORARY, url_route_reason(&f->route));
 }
 
-/* The URL that was asked failed, and the next one is asked with what is left of the time. */
-static void fail_over(struct url_fetch *f, enum reply_status status, const char *why)
+/* The URL that was asked failed, or none may be asked. The next one is asked with what is left of
+ * the time. Who was refused everywhere is not refused for long, but a stale answer is good enough
+ * not to wait for that. */
+static void go_on(struct url_fetch *f, enum reply_status status, const char *why)
 {
-    if (clock_now_ms() < f->base.deadline_at_ms && url_route_take(&f->route, f->route.at + 1))
+    if (clock_now_ms() < f->base.deadline_at_ms && url_route_take(&f->route)) {
         ask(f);
-    else
+        return;
+    }
+    if (fetch_has_stale(&f->base) ||
+        !url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f))
         fail(f, status, why);
 }
 
-/* Its turn in the queue came when the URL was left alone already. */
+/* None may be asked, or any more when its turn in the queue came. */
 static void go_elsewhere(struct url_fetch *f)
 {
-    if (url_route_take(&f->route, f->route.at + 1))
+    char text[URL_SUSPENDED_BYTES];
+
+    if (url_route_take(&f->route))
         ask(f);
     else
-        fail_at_once(f);
+        go_on(f, REPLY_TEMPORARY, url_route_suspended(&f->route, text));
 }
 
 static void on_failed(struct url_fetch *f, const struct http_answer *answer)
 {
-    if (f->retries_left > 0 && !answer->is_own_fault && url_route_is_open(&f->route)) {
+    if (answer->was_resent && f->retries_left > 0)
         f->retries_left--;
+    if (f->retries_left > 0 && !answer->is_own_fault && !answer->is_refused &&
+        url_route_is_open(&f->route)) {
+        f->retries_left--;
+        f->is_retry = true;
         attempt(f);
         return;
     }
-    url_route_unanswered(&f->route, answer->is_own_fault, answer->reason);
-    fail_over(f, REPLY_TEMPORARY, answer->reason);
+    url_route_unanswered(&f->route, answer, answer->reason);
+    go_on(f, REPLY_TEMPORARY, answer->reason);
 }
 
 static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
@@ -325,8 +397,8 @@ static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
     static const char share[] = "no answer within this URL's share of the table's timeout";
     const char *why = f->attempt_until_ms == f->base.deadline_at_ms ? all : share;
 
-    url_route_unanswered(&f->route, answer->is_own_fault, why);
-    fail_over(f, REPLY_TIMEOUT, why);
+    url_route_unanswered(&f->route, answer, why);
+    go_on(f, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -336,7 +408,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 
     f->call = NULL;
     f->http_status = answer->status;
-    url_explain_answer(&f->base, answer, f->asked_at_ms);
+    if (is_explained(f))
+        url_explain_answer(&f->base, answer, f->asked_at_ms);
     switch (answer->outcome) {
     case HTTP_ANSWERED:
         if (!url_table_is_failure(url_table_of(f->base.table), answer->status)) {
@@ -345,13 +418,13 @@ static void on_answer(void *arg, const struct http_answer *answer)
         }
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
         url_route_failed(&f->route, why);
-        fail_over(f, REPLY_TEMPORARY, why);
+        go_on(f, REPLY_TEMPORARY, why);
         return;
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
     case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
     case HTTP_CROWDED:
-        url_route_unanswered(&f->route, answer->is_own_fault, URL_CROWDED);
-        fail_over(f, REPLY_TEMPORARY, URL_CROWDED);
+        url_route_unanswered(&f->route, answer, URL_CROWDED);
+        go_on(f, REPLY_TEMPORARY, URL_CROWDED);
         return;
     case HTTP_UNWANTED: go_elsewhere(f); return;
     case HTTP_FAILED: on_failed(f, answer); return;
@@ -365,11 +438,8 @@ static void url_table_start(struct fetch *fetch)
 
     f->retries_left = t->retries;
     url_explain_backends(fetch, &t->backends);
-    url_route_init(&f->route, &t->backends, true);
-    if (url_route_take(&f->route, 0))
-        ask(f);
-    else
-        fail_at_once(f);
+    url_route_init(&f->route, &t->backends, &f->base.key, true);
+    go_elsewhere(f);
 }
 
 static void url_table_cancel(struct fetch *fetch)
@@ -377,7 +447,7 @@ static void url_table_cancel(struct fetch *fetch)
     struct url_fetch *f = url_fetch_of(fetch);
 
     http_cancel(&f->call);
-    url_route_drop(&f->route);
+    url_route_close(&f->route);
     free(f->target);
 }
 
