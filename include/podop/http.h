@@ -23,6 +23,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
 void http_free(struct http **http);
 /* Another size of the pools, from now on. */
 void http_set_pool(struct http *http, const struct pool_config *pool);
+uint32_t http_max_connections(const struct http *http); /* of each pool */
 /* "libcurl/7.88.1 ...": for the version line. */
 const char *http_library(void);
 

@@ -44,8 +44,8 @@ static struct url_state *state_of(const struct url_route *route, size_t at)
     return &route->backends->health->of[at];
 }
 
-/* Only failures and suspended URLs need it. */
-static uint64_t hash_of(struct url_route *route)
+/* Only few need it: after failures, and when many requests are under way. */
+uint64_t url_route_hash(struct url_route *route)
 {
     const struct hash_key *by = &route->backends->health->hash_key;
 
@@ -100,7 +100,7 @@ static bool find_trial(struct url_route *route)
             return false;
         if (!breaker_is_open(b))
             continue;
-        route->trial = breaker_take_trial(b, hash_of(route), pause_ms, now_ms);
+        route->trial = breaker_take_trial(b, url_route_hash(route), pause_ms, now_ms);
         route->at = i;
         if (route->trial != BREAKER_NO_TRIAL)
             return true;
@@ -274,8 +274,8 @@ static void count_failure(struct url_route *route, size_t at)
 static void fail_breaker(struct url_route *route, size_t at, enum breaker_kind kind,
                          enum breaker_trial trial)
 {
-    breaker_failed(&state_of(route, at)->breaker, kind, hash_of(route), trial, pause_max_ms(route),
-                   clock_now_ms());
+    breaker_failed(&state_of(route, at)->breaker, kind, url_route_hash(route), trial,
+                   pause_max_ms(route), clock_now_ms());
 }
 
 static enum breaker_trial marked_trial(unsigned what)

@@ -67,6 +67,8 @@ void url_route_init_commit(struct url_route *route, struct url_backends *b,
                            const struct table_key *key); /* to commit_url */
 void url_route_set_key(struct url_route *route, const struct table_key *key);
 
+uint64_t url_route_hash(struct url_route *route); /* of its key; never 0 */
+
 /* To the first URL that did not fail in this round and may be asked. false: there is none. */
 bool url_route_take(struct url_route *route);
 /* When the round failed because connections were refused, and nothing was sent to any URL: resume

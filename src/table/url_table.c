@@ -14,6 +14,7 @@ struct url_fetch {
     struct fetch base;
     struct http_call *call;
     struct url_route route;
+    struct url_turn turn;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
     bool is_retry;
@@ -53,6 +54,7 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->temporary = config->temporary;
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
+    t->turns.loop = env->loop;
     t->value = config->value;
     t->has_certificate = config->tls.cert_file != NULL;
     t->shows_itself =
@@ -124,6 +126,7 @@ static void finish(struct url_fetch *f, const struct reply *reply)
 
     told.http_status = f->http_status;
     url_route_close(&f->route); /* where nothing was told of it, nothing was learnt */
+    url_turn_end(&url_table_of(f->base.table)->turns, &f->turn);
     free(f->target);
     f->target = NULL;
     fetch_finish(&f->base, &told);
@@ -300,7 +303,7 @@ static void explain_request(struct url_fetch *f)
                  f->target);
 }
 
-static void attempt(struct url_fetch *f)
+static void send(struct url_fetch *f)
 {
     struct buf user;
     const struct http_request request = {
@@ -320,6 +323,43 @@ static void attempt(struct url_fetch *f)
 }
 
 static void go_on(struct url_fetch *f, enum reply_status status, const char *why);
+static void go_elsewhere(struct url_fetch *f);
+
+static void on_turn(void *arg, bool is_late)
+{
+    struct url_fetch *f = arg;
+
+    f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
+    if (is_late)
+        fail(f, REPLY_TIMEOUT, "too many requests for this key are under way");
+    else if (url_route_is_open(&f->route))
+        send(f);
+    else
+        go_elsewhere(f);
+}
+
+static void wait_for_turn(struct url_fetch *f)
+{
+    const uint64_t now_ms = clock_now_ms();
+    const uint64_t until_ms = f->base.deadline_at_ms;
+
+    fetch_note(&f->base, "wait", SPAN("many requests for this key are under way"));
+    url_turn_wait(&url_table_of(f->base.table)->turns, &f->turn,
+                  until_ms > now_ms ? until_ms - now_ms : 0, on_turn, f);
+}
+
+/* Sends it, unless so many of its key are under way that it has to wait. */
+static void attempt(struct url_fetch *f)
+{
+    struct url_turns *turns = &url_table_of(f->base.table)->turns;
+    const uint32_t max_connections = http_max_connections(f->base.table->env.http);
+
+    if (url_turn_take(turns, &f->turn, max_connections) ||
+        url_turn_take_of(turns, &f->turn, url_route_hash(&f->route), max_connections))
+        send(f);
+    else
+        wait_for_turn(f);
+}
 
 /* Asks the URL that the route has come to. */
 static void ask(struct url_fetch *f)
@@ -448,6 +488,7 @@ static void url_table_cancel(struct fetch *fetch)
 
     http_cancel(&f->call);
     url_route_close(&f->route);
+    url_turn_end(&url_table_of(fetch->table)->turns, &f->turn);
     free(f->target);
 }
 

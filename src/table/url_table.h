@@ -7,6 +7,7 @@
 #include "url_access.h"
 #include "url_backend.h"
 #include "url_route.h"
+#include "url_turn.h"
 
 #include "podop/json_items.h"
 #include "podop/mem.h"
@@ -29,6 +30,7 @@ struct url_table {
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
+    struct url_turns turns;                    /* of its lookups */
     uint64_t odd_answers, odd_told_at_ms[100]; /* of each 4XX: see url_table_tell_status() */
 };
 

@@ -24,7 +24,11 @@ class Case(DictCase):
 
     def poisoned(self, *answer):
         """A backend on which one key ends badly."""
-        return self.backend(default=lambda request: answer if is_poison(request) else echo(request))
+        backend = self.backend(default=lambda request: answer if is_poison(request) else echo(request))
+        for step in answer:
+            if isinstance(step, threading.Event):
+                self.addCleanup(step.set)  # before the backend stops, which waits for its threads
+        return backend
 
     def table(self, *backends, **settings):
         return {"name": "t", "type": "url", "param": [backend.url + "/§" for backend in backends], **settings}
@@ -65,7 +69,6 @@ class OneKey(Case):
 
     def test_hanging_and_dripping(self):
         gate = threading.Event()
-        self.addCleanup(gate.set)
         for (name, answer), urls in itertools.product(
                 {"hangs": (gate,), "drips": (http('"x', length=9), gate)}.items(), (1, 2)):
             with self.subTest(name, urls=urls):
@@ -74,8 +77,8 @@ class OneKey(Case):
     def test_hanging_while_others_are_asked(self):
         """Many at once, all of which run into the timeout together, between answers to others."""
         gate = threading.Event()
-        self.addCleanup(gate.set)
         backend = self.backend(default=lambda request: (gate,) if request.target.startswith(b"/slow") else echo(request))
+        self.addCleanup(gate.set)
         self.start(backend, timeout="1s")
         clients = [self.client() for _ in range(2 * FAILURES)]
         for number, client in enumerate(clients):
@@ -173,6 +176,59 @@ class OneKey(Case):
             got = self.postfix.ask("t", key)
             if not (key in bad[0] and key in bad[1]):
                 self.assertEqual(got, f"OK {key}".encode(), f"seed {seed}, step {count}, bad keys {bad}")
+
+
+class Crowds(Case):
+    """A key on which the backend hangs does not take the whole pool, however many ask for it."""
+
+    CROWD = 40
+
+    def crowd(self, key, table="t"):
+        clients = [self.client() for _ in range(self.CROWD)]
+        for client in clients:
+            client.request(table, key)
+        return clients
+
+    def test_hanging_key(self):
+        gate = threading.Event()
+        for pool in (8, 16, 64):
+            with self.subTest(pool=pool):
+                gate.clear()
+                backend = self.poisoned(gate, http('"late"'))
+                self.start(backend, timeout="1h", pool={"max_connections": pool})
+                crowd = self.crowd(POISON)
+                backend.wait_requests(2)
+                self.check_good_keys()
+                self.assertLess(backend.count("/" + POISON), pool)
+                gate.set()
+                for client in crowd:
+                    self.check_payload(client.read(), "OK late")
+                self.check_good_keys()
+
+    def test_hanging_key_times_out(self):
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="500ms", pool={"max_connections": 8})
+        for client in self.crowd(POISON):
+            self.check_reason(client.read(), "TIMEOUT")
+        self.check_good_keys()
+
+    def test_clients_that_leave(self):
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="1h", pool={"max_connections": 16})
+        for _ in range(3):
+            crowd = self.crowd(POISON)
+            self.check_good_keys(5)
+            for client in crowd:
+                client.close()
+        self.check_good_keys()
+
+    def test_busy_key(self):
+        """One that many want is answered for all of them, each by a request of its own."""
+        backend = self.backend(default=echo)
+        self.start(backend)
+        for client in self.crowd("k"):
+            self.check_payload(client.read(), "OK k")
+        self.assertEqual(backend.count("/k"), self.CROWD)
 
 
 class Refused(Case):

@@ -1,0 +1,137 @@
+#include "url_turn.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+struct url_turn_key {
+    struct url_turn_key *next;
+    uint64_t hash;
+    uint32_t under_way;
+    struct url_turn *waiting, **waiting_last; /* the oldest first */
+};
+
+static uint32_t part_of(uint32_t max_connections)
+{
+    return max_connections < URL_TURNS_PART ? 1 : max_connections / URL_TURNS_PART;
+}
+
+bool url_turn_take(struct url_turns *turns, struct url_turn *turn, uint32_t max_connections)
+{
+    if (turn->is_taken)
+        return true;
+    if (turns->under_way >= part_of(max_connections))
+        return false;
+    turn->is_taken = true;
+    turns->under_way++;
+    return true;
+}
+
+static struct url_turn_key *find_key(struct url_turns *turns, uint64_t hash)
+{
+    struct url_turn_key **slot = &turns->slots[hash / 2 % URL_TURN_SLOTS];
+    struct url_turn_key *key = *slot;
+
+    while (key != NULL && key->hash != hash)
+        key = key->next;
+    if (key != NULL)
+        return key;
+    key = xcalloc(1, sizeof(*key));
+    key->hash = hash;
+    key->waiting_last = &key->waiting;
+    key->next = *slot;
+    *slot = key;
+    return key;
+}
+
+static void free_if_unused(struct url_turns *turns, struct url_turn_key *key)
+{
+    struct url_turn_key **link = &turns->slots[key->hash / 2 % URL_TURN_SLOTS];
+
+    if (key->under_way > 0 || key->waiting != NULL)
+        return;
+    while (*link != key)
+        link = &(*link)->next;
+    *link = key->next;
+    free(key);
+}
+
+bool url_turn_take_of(struct url_turns *turns, struct url_turn *turn, uint64_t hash,
+                      uint32_t max_connections)
+{
+    turn->key = find_key(turns, hash);
+    if (turn->key->under_way >= part_of(max_connections))
+        return false;
+    turn->key->under_way++;
+    turns->under_way++;
+    turn->is_taken = true;
+    return true;
+}
+
+static void leave(struct url_turns *turns, struct url_turn *turn)
+{
+    *turn->prev_next = turn->next;
+    if (turn->next != NULL)
+        turn->next->prev_next = turn->prev_next;
+    else
+        turn->key->waiting_last = turn->prev_next;
+    turn->prev_next = NULL;
+    ev_timer_stop(turns->loop, &turn->deadline);
+}
+
+static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct url_turn *turn = w->data;
+
+    (void)loop;
+    (void)revents;
+    turn->done(turn->arg, !turn->is_taken);
+}
+
+void url_turn_wait(struct url_turns *turns, struct url_turn *turn, uint64_t ms, url_turn_fn *done,
+                   void *arg)
+{
+    turn->done = done;
+    turn->arg = arg;
+    turn->next = NULL;
+    turn->prev_next = turn->key->waiting_last;
+    *turn->key->waiting_last = turn;
+    turn->key->waiting_last = &turn->next;
+    ev_timer_init(&turn->deadline, on_turn, (double)ms / 1000.0, 0.0);
+    turn->deadline.data = turn;
+    ev_timer_start(turns->loop, &turn->deadline);
+}
+
+/* From the loop, for whoever ends may be in the middle of something. */
+static void give_to_next(struct url_turns *turns, struct url_turn_key *key)
+{
+    struct url_turn *turn = key->waiting;
+
+    if (turn == NULL)
+        return;
+    leave(turns, turn);
+    turn->is_taken = true;
+    key->under_way++;
+    turns->under_way++;
+    ev_feed_event(turns->loop, &turn->deadline, EV_CUSTOM);
+}
+
+void url_turn_end(struct url_turns *turns, struct url_turn *turn)
+{
+    struct url_turn_key *key = turn->key;
+
+    if (turn->prev_next != NULL)
+        leave(turns, turn);
+    if (turn->done != NULL)
+        ev_clear_pending(turns->loop, &turn->deadline);
+    if (turn->is_taken) {
+        turns->under_way--;
+        if (key != NULL)
+            key->under_way--;
+        if (key != NULL)
+            give_to_next(turns, key);
+    }
+    *turn = (struct url_turn){.is_taken = false};
+    if (key != NULL)
+        free_if_unused(turns, key);
+}

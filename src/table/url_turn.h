@@ -1,0 +1,51 @@
+/* url_turn.h - how many lookups of one key may be under way at a time. A key on which the backend
+ * hangs would otherwise take every connection of the pool, each for the whole timeout. What comes
+ * beyond waits for its turn; other keys do not notice. */
+#ifndef PODOP_TABLE_URL_TURN_H
+#define PODOP_TABLE_URL_TURN_H
+
+#include <ev.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    URL_TURNS_PART = 8, /* of the pool's connections: so many of a table are not even counted by
+                         * key, and as many more of each key */
+    URL_TURN_SLOTS = 64,
+};
+
+struct url_turn_key; /* one that is counted */
+
+/* All zero but for loop: nothing is under way. */
+struct url_turns {
+    struct ev_loop *loop;
+    size_t under_way;
+    struct url_turn_key *slots[URL_TURN_SLOTS];
+};
+
+typedef void url_turn_fn(void *arg, bool is_late);
+
+/* Of one lookup; all zero before it and after it. */
+struct url_turn {
+    bool is_taken;
+    struct url_turn_key *key; /* NULL: it is not counted by key */
+    struct url_turn *next, **prev_next;
+    ev_timer deadline; /* initialised with prev_next */
+    url_turn_fn *done;
+    void *arg;
+};
+
+/* Whether it may still be sent without being counted by its key, which costs nothing. */
+bool url_turn_take(struct url_turns *turns, struct url_turn *turn, uint32_t max_connections);
+/* The same for any other; key is a hash of it. false: it waits, and done runs from the loop, once,
+ * when it has its turn or when so many milliseconds are over. */
+bool url_turn_take_of(struct url_turns *turns, struct url_turn *turn, uint64_t key,
+                      uint32_t max_connections);
+void url_turn_wait(struct url_turns *turns, struct url_turn *turn, uint64_t ms, url_turn_fn *done,
+                   void *arg);
+/* It is over, or not wanted any more. Any number of times. */
+void url_turn_end(struct url_turns *turns, struct url_turn *turn);
+
+#endif
