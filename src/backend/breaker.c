@@ -82,7 +82,8 @@ enum breaker_trial breaker_take_trial(struct breaker *b, uint64_t key, uint32_t 
 bool breaker_answered(struct breaker *b, bool is_failure, enum breaker_trial trial)
 {
     if (!breaker_is_open(b)) {
-        *b = (struct breaker){.answered = is_failure ? b->answered : 0};
+        b->unsent = b->suspect_count = 0;
+        b->answered = is_failure ? b->answered : 0;
         return true;
     }
     if (b->cause == BREAKER_UNSENT && trial == BREAKER_NO_TRIAL)

@@ -269,7 +269,7 @@ static bool begin(struct http_connection *c, struct http_exchange *ex)
     return !c->is_mute || c->easy != NULL;
 }
 
-/* A unix socket without a file, or with a full backlog, is refused as well. */
+/* A unix socket without a file is refused as well. */
 static bool is_refused(const struct http_connection *c, CURLcode code)
 {
     long error = 0;
@@ -277,8 +277,7 @@ static bool is_refused(const struct http_connection *c, CURLcode code)
     if (code != CURLE_COULDNT_CONNECT)
         return false;
     curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
-    return error == ECONNREFUSED ||
-           (c->host->unix_socket != NULL && (error == ENOENT || error == EAGAIN));
+    return error == ECONNREFUSED || (c->host->unix_socket != NULL && error == ENOENT);
 }
 
 static void on_connected(struct http_connection *c, CURLcode code)

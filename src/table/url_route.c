@@ -22,15 +22,19 @@ enum {
 void url_route_init(struct url_route *route, struct url_backends *b, const struct table_key *key,
                     bool is_lookup)
 {
-    *route = (struct url_route){
-        .backends = b, .key = key, .at = b->count, .end = b->count, .is_lookup = is_lookup};
+    route->backends = b;
+    route->key = key;
+    route->at = route->end = b->count;
+    route->is_lookup = is_lookup;
 }
 
 void url_route_init_commit(struct url_route *route, struct url_backends *b,
                            const struct table_key *key)
 {
-    *route = (struct url_route){
-        .backends = b, .key = key, .at = b->count + 1, .begin = b->count, .end = b->count + 1};
+    route->backends = b;
+    route->key = key;
+    route->begin = b->count;
+    route->at = route->end = b->count + 1;
 }
 
 void url_route_set_key(struct url_route *route, const struct table_key *key)
@@ -86,23 +90,24 @@ static uint32_t pause_max_ms(const struct url_route *route)
 
 /* The choice of a URL */
 
+static bool take_trial(struct url_route *route, size_t at)
+{
+    route->trial = breaker_take_trial(&state_of(route, at)->breaker, url_route_hash(route),
+                                      pause_max_ms(route), clock_now_ms());
+    route->at = at;
+    return route->trial != BREAKER_NO_TRIAL;
+}
+
 static bool find_trial(struct url_route *route)
 {
-    const uint32_t pause_ms = pause_max_ms(route);
-    const uint64_t now_ms = clock_now_ms();
-
     for (size_t i = route->begin; i < route->end; i++) {
-        struct breaker *b = &state_of(route, i)->breaker;
+        const bool is_closed = !breaker_is_open(&state_of(route, i)->breaker);
 
         if (mark_of(route, i) != 0)
             continue;
-        if (!breaker_is_open(b) && route->is_lookup)
+        if (is_closed && route->is_lookup)
             return false;
-        if (!breaker_is_open(b))
-            continue;
-        route->trial = breaker_take_trial(b, url_route_hash(route), pause_ms, now_ms);
-        route->at = i;
-        if (route->trial != BREAKER_NO_TRIAL)
+        if (!is_closed && take_trial(route, i))
             return true;
     }
     return false;
@@ -158,8 +163,20 @@ static void drop_trial(struct url_route *route)
     route->trial = BREAKER_NO_TRIAL;
 }
 
+/* Nearly always: nothing has failed yet, and the first may be asked. */
+static bool is_simple(const struct url_route *route)
+{
+    return route->marks == NULL && !route->has_waited && route->trial == BREAKER_NO_TRIAL &&
+           !breaker_is_open(&state_of(route, route->begin)->breaker);
+}
+
 bool url_route_take(struct url_route *route)
 {
+    if (is_simple(route)) {
+        route->at = route->begin;
+        route->is_last_resort = false;
+        return true;
+    }
     drop_trial(route);
     route->is_last_resort = false;
     if (find(route))
@@ -181,14 +198,16 @@ bool url_route_is_open(const struct url_route *route)
 
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
 {
-    const uint64_t now_ms = clock_now_ms();
     uint64_t sharers = 1;
+    uint64_t now_ms;
 
     for (size_t i = route->begin; i < route->end; i++)
         sharers += i != route->at && mark_of(route, i) == 0 &&
                    !breaker_is_open(&state_of(route, i)->breaker);
-    return sharers == 1 || now_ms >= deadline_at_ms ? deadline_at_ms
-                                                    : now_ms + (deadline_at_ms - now_ms) / sharers;
+    if (sharers == 1)
+        return deadline_at_ms;
+    now_ms = clock_now_ms();
+    return now_ms >= deadline_at_ms ? deadline_at_ms : now_ms + (deadline_at_ms - now_ms) / sharers;
 }
 
 /* Waiting for who refuses */
@@ -328,9 +347,11 @@ void url_route_worked(struct url_route *route)
     answered(route, false);
     drop_trial(route);
     state->failures_in_row = 0;
-    settle(route, true);
-    outage_worked(&state->outage, t->env.log, t->name,
-                  url_template_base(url_route_backend(route)->template), clock_now_ms());
+    if (route->marks != NULL)
+        settle(route, true);
+    if (outage_is_on(&state->outage))
+        outage_worked(&state->outage, t->env.log, t->name,
+                      url_template_base(url_route_backend(route)->template), clock_now_ms());
 }
 
 void url_route_asked(struct url_route *route)

@@ -60,7 +60,8 @@ struct url_route {
     void *arg;
 };
 
-/* key is borrowed until url_route_close(); it may be set anew between two requests. */
+/* route is all zero. key is borrowed until url_route_close(); it may be set anew between two
+ * requests. */
 void url_route_init(struct url_route *route, struct url_backends *b, const struct table_key *key,
                     bool is_lookup);
 void url_route_init_commit(struct url_route *route, struct url_backends *b,

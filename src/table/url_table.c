@@ -267,10 +267,12 @@ static void answer_status(struct url_fetch *f, const struct http_answer *answer)
     struct url_table *t = url_table_of(f->base.table);
     char why[80];
 
-    url_table_tell_status(t, answer->status, true);
     if (answer->status == 200) {
         answer_value(f, answer->body);
-    } else if (url_table_is_miss(t, answer->status)) {
+        return;
+    }
+    url_table_tell_status(t, answer->status, true);
+    if (url_table_is_miss(t, answer->status)) {
         succeed(f, &(struct reply){.status = REPLY_MISS});
     } else {
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
@@ -354,7 +356,7 @@ static void attempt(struct url_fetch *f)
     struct url_turns *turns = &url_table_of(f->base.table)->turns;
     const uint32_t max_connections = http_max_connections(f->base.table->env.http);
 
-    if (url_turn_take(turns, &f->turn, max_connections) ||
+    if (f->turn.is_taken || url_turn_take(turns, &f->turn, max_connections) ||
         url_turn_take_of(turns, &f->turn, url_route_hash(&f->route), max_connections))
         send(f);
     else
@@ -405,15 +407,21 @@ static void go_on(struct url_fetch *f, enum reply_status status, const char *why
         fail(f, status, why);
 }
 
-/* None may be asked, or any more when its turn in the queue came. */
-static void go_elsewhere(struct url_fetch *f)
+static void go_on_suspended(struct url_fetch *f)
 {
     char text[URL_SUSPENDED_BYTES];
 
+    go_on(f, REPLY_TEMPORARY, url_route_suspended(&f->route, text));
+}
+
+/* To the first URL, or to another when its turn in the queue came and it may not be asked any
+ * more. */
+static void go_elsewhere(struct url_fetch *f)
+{
     if (url_route_take(&f->route))
         ask(f);
     else
-        go_on(f, REPLY_TEMPORARY, url_route_suspended(&f->route, text));
+        go_on_suspended(f);
 }
 
 static void on_failed(struct url_fetch *f, const struct http_answer *answer)

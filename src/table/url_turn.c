@@ -11,16 +11,14 @@ struct url_turn_key {
     struct url_turn *waiting, **waiting_last; /* the oldest first */
 };
 
-static uint32_t part_of(uint32_t max_connections)
+static uint32_t part_of(uint32_t max_connections, uint32_t part)
 {
-    return max_connections < URL_TURNS_PART ? 1 : max_connections / URL_TURNS_PART;
+    return max_connections < part ? 1 : max_connections / part;
 }
 
 bool url_turn_take(struct url_turns *turns, struct url_turn *turn, uint32_t max_connections)
 {
-    if (turn->is_taken)
-        return true;
-    if (turns->under_way >= part_of(max_connections))
+    if (turns->under_way >= part_of(max_connections, URL_TURNS_FREE_PART))
         return false;
     turn->is_taken = true;
     turns->under_way++;
@@ -60,7 +58,7 @@ bool url_turn_take_of(struct url_turns *turns, struct url_turn *turn, uint64_t h
                       uint32_t max_connections)
 {
     turn->key = find_key(turns, hash);
-    if (turn->key->under_way >= part_of(max_connections))
+    if (turn->key->under_way >= part_of(max_connections, URL_TURNS_KEY_PART))
         return false;
     turn->key->under_way++;
     turns->under_way++;
@@ -131,7 +129,8 @@ void url_turn_end(struct url_turns *turns, struct url_turn *turn)
         if (key != NULL)
             give_to_next(turns, key);
     }
-    *turn = (struct url_turn){.is_taken = false};
+    turn->is_taken = false;
+    turn->key = NULL;
     if (key != NULL)
         free_if_unused(turns, key);
 }

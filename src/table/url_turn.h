@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 enum {
-    URL_TURNS_PART = 8, /* of the pool's connections: so many of a table are not even counted by
-                         * key, and as many more of each key */
+    URL_TURNS_FREE_PART = 4, /* of the pool's connections: so many are not even counted by key */
+    URL_TURNS_KEY_PART = 8,  /* so many more are there for each key */
     URL_TURN_SLOTS = 64,
 };
 
@@ -27,7 +27,7 @@ struct url_turns {
 
 typedef void url_turn_fn(void *arg, bool is_late);
 
-/* Of one lookup; all zero before it and after it. */
+/* Of one lookup; all zero before it. */
 struct url_turn {
     bool is_taken;
     struct url_turn_key *key; /* NULL: it is not counted by key */

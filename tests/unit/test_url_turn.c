@@ -2,7 +2,13 @@
 
 #include "url_turn.h"
 
-enum { MAX_CONNECTIONS = 2 * URL_TURNS_PART, PART = 2, HASH = 77 };
+enum {
+    MAX_CONNECTIONS = 2 * URL_TURNS_KEY_PART,
+    FREE = MAX_CONNECTIONS / URL_TURNS_FREE_PART,
+    PART = 2,
+    TAKEN = FREE + PART,
+    HASH = 77,
+};
 
 struct waiter {
     struct url_turn turn;
@@ -48,13 +54,13 @@ static void wait_for_turn(struct url_turns *turns, struct waiter *w, uint64_t ms
 /* So many that the next of the same key has to wait. */
 static void fill(struct url_turns *turns, struct waiter *taken)
 {
-    for (int i = 0; i < 2 * PART; i++)
+    for (int i = 0; i < TAKEN; i++)
         assert_true(take(turns, &taken[i], HASH));
 }
 
 static void end_all(struct url_turns *turns, struct waiter *taken)
 {
-    for (int i = 0; i < 2 * PART; i++)
+    for (int i = 0; i < TAKEN; i++)
         url_turn_end(turns, &taken[i].turn);
     assert_int_equal(turns->under_way, 0);
     for (int i = 0; i < URL_TURN_SLOTS; i++)
@@ -64,7 +70,7 @@ static void end_all(struct url_turns *turns, struct waiter *taken)
 static void test_one_key_leaves_room(void **state)
 {
     struct url_turns turns = {.loop = loop};
-    struct waiter taken[2 * PART] = {0}, first = {0}, second = {0}, other[PART + 1] = {0};
+    struct waiter taken[TAKEN] = {0}, first = {0}, second = {0}, other[PART + 1] = {0};
 
     (void)state;
     fill(&turns, taken);
@@ -76,7 +82,7 @@ static void test_one_key_leaves_room(void **state)
         assert_true(take(&turns, &other[i], HASH + 2)); /* another key does not notice */
     assert_false(take(&turns, &other[PART], HASH + 2));
     url_turn_end(&turns, &other[PART].turn);
-    url_turn_end(&turns, &taken[2 * PART - 1].turn);
+    url_turn_end(&turns, &taken[TAKEN - 1].turn);
     assert_int_equal(first.calls, 0); /* from the loop only */
     ev_run(loop, EVRUN_NOWAIT);
     assert_int_equal(first.calls, 1);
@@ -95,7 +101,7 @@ static void test_one_key_leaves_room(void **state)
 static void test_its_time_is_over(void **state)
 {
     struct url_turns turns = {.loop = loop};
-    struct waiter taken[2 * PART] = {0}, late = {0};
+    struct waiter taken[TAKEN] = {0}, late = {0};
 
     (void)state;
     fill(&turns, taken);
@@ -112,7 +118,7 @@ static void test_its_time_is_over(void **state)
 static void test_one_that_goes(void **state)
 {
     struct url_turns turns = {.loop = loop};
-    struct waiter taken[2 * PART] = {0}, waiting[3] = {0};
+    struct waiter taken[TAKEN] = {0}, waiting[3] = {0};
 
     (void)state;
     fill(&turns, taken);
@@ -121,7 +127,7 @@ static void test_one_that_goes(void **state)
         wait_for_turn(&turns, &waiting[i], 1000000);
     }
     url_turn_end(&turns, &waiting[0].turn);
-    url_turn_end(&turns, &taken[2 * PART - 1].turn); /* the second's turn, which goes */
+    url_turn_end(&turns, &taken[TAKEN - 1].turn); /* the second's turn, which goes */
     url_turn_end(&turns, &waiting[1].turn);
     ev_run(loop, EVRUN_NOWAIT);
     assert_int_equal(waiting[0].calls + waiting[1].calls, 0);
