@@ -150,6 +150,10 @@ static void fail_of_answer(struct url_fetch *f, const char *why)
 
 static void succeed(struct url_fetch *f, const struct reply *reply)
 {
+    struct url_turns *turns = &url_table_of(f->base.table)->turns;
+
+    if (turns->slow_count > 0)
+        url_turns_remove_slow(turns, url_route_hash(&f->route));
     url_route_worked(&f->route);
     finish(f, reply);
 }
@@ -350,13 +354,20 @@ static void wait_for_turn(struct url_fetch *f)
                   until_ms > now_ms ? until_ms - now_ms : 0, on_turn, f);
 }
 
+static bool is_slow(struct url_fetch *f)
+{
+    const struct url_turns *turns = &url_table_of(f->base.table)->turns;
+
+    return turns->slow_count > 0 && url_turns_is_slow(turns, url_route_hash(&f->route));
+}
+
 /* Sends it, unless so many of its key are under way that it has to wait. */
 static void attempt(struct url_fetch *f)
 {
     struct url_turns *turns = &url_table_of(f->base.table)->turns;
     const uint32_t max_connections = http_max_connections(f->base.table->env.http);
 
-    if (f->turn.is_taken || url_turn_take(turns, &f->turn, max_connections) ||
+    if (f->turn.is_taken || (!is_slow(f) && url_turn_take(turns, &f->turn, max_connections)) ||
         url_turn_take_of(turns, &f->turn, url_route_hash(&f->route), max_connections))
         send(f);
     else
@@ -424,6 +435,13 @@ static void go_elsewhere(struct url_fetch *f)
         go_on_suspended(f);
 }
 
+static void unanswered(struct url_fetch *f, const struct http_answer *answer, const char *why)
+{
+    if (answer->may_have_arrived && !answer->is_own_fault)
+        url_turns_add_slow(&url_table_of(f->base.table)->turns, url_route_hash(&f->route));
+    url_route_unanswered(&f->route, answer, why);
+}
+
 static void on_failed(struct url_fetch *f, const struct http_answer *answer)
 {
     if (answer->was_resent && f->retries_left > 0)
@@ -435,7 +453,7 @@ static void on_failed(struct url_fetch *f, const struct http_answer *answer)
         attempt(f);
         return;
     }
-    url_route_unanswered(&f->route, answer, answer->reason);
+    unanswered(f, answer, answer->reason);
     go_on(f, REPLY_TEMPORARY, answer->reason);
 }
 
@@ -445,7 +463,7 @@ static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
     static const char share[] = "no answer within this URL's share of the table's timeout";
     const char *why = f->attempt_until_ms == f->base.deadline_at_ms ? all : share;
 
-    url_route_unanswered(&f->route, answer, why);
+    unanswered(f, answer, why);
     go_on(f, REPLY_TIMEOUT, why);
 }
 

@@ -11,14 +11,46 @@ struct url_turn_key {
     struct url_turn *waiting, **waiting_last; /* the oldest first */
 };
 
-static uint32_t part_of(uint32_t max_connections, uint32_t part)
+bool url_turns_is_slow(const struct url_turns *turns, uint64_t key)
 {
-    return max_connections < part ? 1 : max_connections / part;
+    for (unsigned i = 0; i < turns->slow_count; i++) {
+        if (turns->slow[i] == key)
+            return true;
+    }
+    return false;
+}
+
+void url_turns_add_slow(struct url_turns *turns, uint64_t key)
+{
+    if (url_turns_is_slow(turns, key))
+        return;
+    if (turns->slow_count < URL_SLOW_KEYS_MAX) {
+        turns->slow[turns->slow_count++] = key;
+    } else {
+        turns->slow[turns->slow_next] = key;
+        turns->slow_next = (turns->slow_next + 1) % URL_SLOW_KEYS_MAX;
+    }
+}
+
+void url_turns_remove_slow(struct url_turns *turns, uint64_t key)
+{
+    for (unsigned i = 0; i < turns->slow_count; i++) {
+        if (turns->slow[i] == key)
+            turns->slow[i--] = turns->slow[--turns->slow_count];
+    }
+}
+
+static uint32_t limit_of(const struct url_turns *turns, uint64_t key, uint32_t max_connections)
+{
+    if (max_connections < URL_TURNS_POOL_MIN && !url_turns_is_slow(turns, key))
+        return UINT32_MAX;
+    return max_connections < URL_TURNS_KEY_PART ? 1 : max_connections / URL_TURNS_KEY_PART;
 }
 
 bool url_turn_take(struct url_turns *turns, struct url_turn *turn, uint32_t max_connections)
 {
-    if (turns->under_way >= part_of(max_connections, URL_TURNS_FREE_PART))
+    if (max_connections >= URL_TURNS_POOL_MIN &&
+        turns->under_way >= max_connections / URL_TURNS_FREE_PART)
         return false;
     turn->is_taken = true;
     turns->under_way++;
@@ -58,7 +90,7 @@ bool url_turn_take_of(struct url_turns *turns, struct url_turn *turn, uint64_t h
                       uint32_t max_connections)
 {
     turn->key = find_key(turns, hash);
-    if (turn->key->under_way >= part_of(max_connections, URL_TURNS_KEY_PART))
+    if (turn->key->under_way >= limit_of(turns, hash, max_connections))
         return false;
     turn->key->under_way++;
     turns->under_way++;

@@ -136,12 +136,53 @@ static void test_one_that_goes(void **state)
     end_all(&turns, taken);
 }
 
+/* A pool of few connections has none to spare, unless the key was slow before. */
+static void test_small_pool(void **state)
+{
+    enum { FEW = 8 };
+    struct url_turns turns = {.loop = loop};
+    struct waiter any[100] = {0}, slow[2] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(any); i++)
+        assert_true(url_turn_take(&turns, &any[i].turn, FEW));
+    url_turns_add_slow(&turns, HASH);
+    url_turns_add_slow(&turns, HASH);
+    assert_int_equal(turns.slow_count, 1);
+    assert_true(url_turns_is_slow(&turns, HASH));
+    assert_false(url_turns_is_slow(&turns, HASH + 2));
+    assert_true(url_turn_take_of(&turns, &slow[0].turn, HASH, FEW));
+    assert_false(url_turn_take_of(&turns, &slow[1].turn, HASH, FEW));
+    url_turns_remove_slow(&turns, HASH);
+    assert_true(url_turn_take_of(&turns, &slow[1].turn, HASH, FEW));
+    for (size_t i = 0; i < ARRAY_LEN(any); i++)
+        url_turn_end(&turns, &any[i].turn);
+    url_turn_end(&turns, &slow[0].turn);
+    url_turn_end(&turns, &slow[1].turn);
+    assert_int_equal(turns.under_way, 0);
+}
+
+static void test_as_many_slow_keys_as_there_is_room_for(void **state)
+{
+    struct url_turns turns = {.loop = loop};
+
+    (void)state;
+    for (uint64_t key = 1; key <= 3 * URL_SLOW_KEYS_MAX; key++)
+        url_turns_add_slow(&turns, key);
+    assert_int_equal(turns.slow_count, URL_SLOW_KEYS_MAX);
+    assert_true(url_turns_is_slow(&turns, 3 * URL_SLOW_KEYS_MAX));
+    assert_false(url_turns_is_slow(&turns, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_key_leaves_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_its_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_that_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_small_pool, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_as_many_slow_keys_as_there_is_room_for, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
