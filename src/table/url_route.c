@@ -1,23 +1,10 @@
-#include "url_route.h"
-
-#include "table_type.h"
+/* url_route.c - which URL a request goes to next. */
+#include "url_route_private.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-/* What became of a URL in a round. */
-enum {
-    MARK_FAILED = 1,
-    MARK_UNSENT = 2,  /* nothing was sent to it */
-    MARK_REFUSED = 4, /* and it may be back in a moment */
-    MARK_COUNTS = 8,  /* it counts when the request has failed, or another URL served it */
-    MARK_STATUS = 16, /* it counts when another URL serves the request */
-    MARK_TRIAL = 32,  /* as does this, which its breaker waits to hear of */
-    MARK_AGAIN = 64,  /* with a key that failed already */
-};
 
 void url_route_init(struct url_route *route, struct url_backends *b, const struct table_key *key,
                     bool is_lookup)
@@ -43,11 +30,6 @@ void url_route_set_key(struct url_route *route, const struct table_key *key)
     route->key_hash = 0;
 }
 
-static struct url_state *state_of(const struct url_route *route, size_t at)
-{
-    return &route->backends->health->of[at];
-}
-
 /* Only few need it: after failures, and when many requests are under way. */
 uint64_t url_route_hash(struct url_route *route)
 {
@@ -60,26 +42,20 @@ uint64_t url_route_hash(struct url_route *route)
     return route->key_hash;
 }
 
-static unsigned mark_of(const struct url_route *route, size_t at)
-{
-    return route->marks == NULL ? 0 : route->marks[at - route->begin];
-}
-
-static void mark(struct url_route *route, unsigned what)
+void url_route_mark(struct url_route *route, unsigned what)
 {
     if (route->marks == NULL)
         route->marks = xcalloc(route->end - route->begin, 1);
     route->marks[route->at - route->begin] = (unsigned char)what;
 }
 
-static void clear_marks(struct url_route *route)
+void url_route_clear_marks(struct url_route *route)
 {
     free(route->marks);
     route->marks = NULL;
 }
 
-/* While no other URL serves, a suspended one is tried often. */
-static uint32_t pause_max_ms(const struct url_route *route)
+uint32_t url_route_pause_max_ms(const struct url_route *route)
 {
     for (size_t i = route->begin; i < route->end; i++) {
         if (!breaker_is_open(&state_of(route, i)->breaker))
@@ -93,7 +69,7 @@ static uint32_t pause_max_ms(const struct url_route *route)
 static bool take_trial(struct url_route *route, size_t at)
 {
     route->trial = breaker_take_trial(&state_of(route, at)->breaker, url_route_hash(route),
-                                      pause_max_ms(route), clock_now_ms());
+                                      url_route_pause_max_ms(route), clock_now_ms());
     route->at = at;
     return route->trial != BREAKER_NO_TRIAL;
 }
@@ -130,7 +106,7 @@ static bool find_closed(struct url_route *route)
         route->at = i;
         if (!is_known_to_refuse(route, i))
             return true;
-        mark(route, MARK_FAILED | MARK_UNSENT | MARK_REFUSED | MARK_COUNTS);
+        url_route_mark(route, MARK_FAILED | MARK_UNSENT | MARK_REFUSED | MARK_COUNTS);
     }
     return false;
 }
@@ -156,7 +132,7 @@ static bool find(struct url_route *route)
     return find_closed(route) || find_trial(route) || find_last_resort(route);
 }
 
-static void drop_trial(struct url_route *route)
+void url_route_drop_trial(struct url_route *route)
 {
     if (route->trial != BREAKER_NO_TRIAL)
         breaker_drop_trial(&state_of(route, route->at)->breaker, route->trial);
@@ -177,7 +153,7 @@ bool url_route_take(struct url_route *route)
         route->is_last_resort = false;
         return true;
     }
-    drop_trial(route);
+    url_route_drop_trial(route);
     route->is_last_resort = false;
     if (find(route))
         return true;
@@ -244,7 +220,7 @@ static void on_waited(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    clear_marks(route);
+    url_route_clear_marks(route);
     route->resume(route->arg);
 }
 
@@ -262,214 +238,4 @@ bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_
     route->wait.data = route;
     ev_timer_start(route->backends->table->env.loop, &route->wait);
     return true;
-}
-
-/* What became of it */
-
-static void tell_failure(const struct url_route *route, size_t at, const char *why)
-{
-    struct table *t = route->backends->table;
-
-    outage_failed(&state_of(route, at)->outage, t->env.log, t->name,
-                  url_template_base(route->backends->items[at].template), span_of(why),
-                  clock_now_ms());
-}
-
-static void note_failure(struct url_state *state, const char *why)
-{
-    state->failed_at_ms = clock_now_ms();
-    snprintf(state->reason, sizeof(state->reason), "%s", why);
-}
-
-static void count_failure(struct url_route *route, size_t at)
-{
-    struct url_state *state = state_of(route, at);
-
-    state->failures++;
-    state->failures_in_row++;
-    tell_failure(route, at, state->reason);
-}
-
-static void fail_breaker(struct url_route *route, size_t at, enum breaker_kind kind,
-                         enum breaker_trial trial)
-{
-    breaker_failed(&state_of(route, at)->breaker, kind, url_route_hash(route), trial,
-                   pause_max_ms(route), clock_now_ms());
-}
-
-static enum breaker_trial marked_trial(unsigned what)
-{
-    if ((what & MARK_TRIAL) == 0)
-        return BREAKER_NO_TRIAL;
-    return what & MARK_AGAIN ? BREAKER_TRIAL_AGAIN : BREAKER_TRIAL;
-}
-
-static void settle_one(struct url_route *route, size_t at, bool is_served)
-{
-    const unsigned what = mark_of(route, at);
-    const enum breaker_trial trial = marked_trial(what);
-
-    if (what & MARK_COUNTS) {
-        count_failure(route, at);
-        fail_breaker(route, at, BREAKER_UNSENT, BREAKER_NO_TRIAL);
-    } else if ((what & MARK_STATUS) && is_served) {
-        fail_breaker(route, at, BREAKER_ANSWERED, trial);
-    } else {
-        breaker_drop_trial(&state_of(route, at)->breaker, trial);
-    }
-}
-
-/* Other URLs failed before: now it is known what that means. */
-static void settle(struct url_route *route, bool is_served)
-{
-    if (route->marks == NULL)
-        return;
-    for (size_t i = route->begin; i < route->end; i++)
-        settle_one(route, i, is_served);
-    clear_marks(route);
-}
-
-static void answered(struct url_route *route, bool is_failure)
-{
-    struct url_state *state = state_of(route, route->at);
-
-    state->answers++;
-    state->refused_at_ms = 0;
-    if (breaker_answered(&state->breaker, is_failure, route->trial))
-        route->trial = BREAKER_NO_TRIAL;
-}
-
-void url_route_worked(struct url_route *route)
-{
-    struct url_state *state = state_of(route, route->at);
-    struct table *t = route->backends->table;
-
-    answered(route, false);
-    drop_trial(route);
-    state->failures_in_row = 0;
-    if (route->marks != NULL)
-        settle(route, true);
-    if (outage_is_on(&state->outage))
-        outage_worked(&state->outage, t->env.log, t->name,
-                      url_template_base(url_route_backend(route)->template), clock_now_ms());
-}
-
-void url_route_asked(struct url_route *route)
-{
-    struct url_state *state = state_of(route, route->at);
-
-    state->requests++;
-    route->answers = state->answers;
-}
-
-void url_route_failed(struct url_route *route, const char *why)
-{
-    unsigned what = MARK_FAILED | MARK_STATUS;
-
-    answered(route, true);
-    note_failure(state_of(route, route->at), why);
-    count_failure(route, route->at);
-    if (route->trial != BREAKER_NO_TRIAL)
-        what |= MARK_TRIAL | (route->trial == BREAKER_TRIAL_AGAIN ? MARK_AGAIN : 0);
-    route->trial = BREAKER_NO_TRIAL;
-    mark(route, what);
-}
-
-void url_route_erred(struct url_route *route, const char *why)
-{
-    answered(route, false);
-    drop_trial(route);
-    note_failure(state_of(route, route->at), why);
-    count_failure(route, route->at);
-    settle(route, false);
-}
-
-/* Its turn to be tried is over at once, and who waits already goes on waiting. */
-static void fail_unsent(struct url_route *route, bool is_refused)
-{
-    const bool was_trial = route->trial != BREAKER_NO_TRIAL;
-    unsigned what = MARK_FAILED | MARK_UNSENT;
-
-    if (is_refused && (!was_trial || route->has_waited))
-        what |= MARK_REFUSED;
-    if (was_trial) {
-        count_failure(route, route->at);
-        fail_breaker(route, route->at, BREAKER_UNSENT, route->trial);
-        route->trial = BREAKER_NO_TRIAL;
-    } else if (route->answers == state_of(route, route->at)->answers) {
-        what |= MARK_COUNTS;
-    }
-    mark(route, what);
-}
-
-/* Somebody else was answered after this request had been sent, so it is not the server. */
-static void fail_sent(struct url_route *route)
-{
-    count_failure(route, route->at);
-    if (route->answers == state_of(route, route->at)->answers)
-        fail_breaker(route, route->at, BREAKER_UNANSWERED, route->trial);
-    else
-        drop_trial(route);
-    route->trial = BREAKER_NO_TRIAL;
-    mark(route, MARK_FAILED);
-}
-
-void url_route_unanswered(struct url_route *route, const struct http_answer *answer,
-                          const char *why)
-{
-    struct url_state *state = state_of(route, route->at);
-
-    note_failure(state, why);
-    if (answer->is_refused)
-        state->refused_at_ms = clock_now_ms();
-    if (answer->is_own_fault) {
-        count_failure(route, route->at);
-        drop_trial(route);
-        mark(route, MARK_FAILED);
-    } else if (answer->is_refused || !answer->may_have_arrived) {
-        fail_unsent(route, answer->is_refused);
-    } else {
-        fail_sent(route);
-    }
-}
-
-void url_route_skip(struct url_route *route)
-{
-    drop_trial(route);
-    mark(route, MARK_FAILED | MARK_UNSENT);
-}
-
-const char *url_route_reason(const struct url_route *route)
-{
-    const struct url_state *last = state_of(route, route->begin);
-
-    for (size_t i = route->begin; i < route->end; i++) {
-        if (state_of(route, i)->failed_at_ms > last->failed_at_ms)
-            last = state_of(route, i);
-    }
-    return last->reason;
-}
-
-const char *url_route_suspended(const struct url_route *route, char text[URL_SUSPENDED_BYTES])
-{
-    for (size_t i = route->begin; i < route->end; i++)
-        tell_failure(route, i, "suspended");
-    snprintf(text, URL_SUSPENDED_BYTES, "suspended for a while after failures, the last: %s",
-             url_route_reason(route));
-    return text;
-}
-
-void url_route_give_up(struct url_route *route)
-{
-    settle(route, false);
-}
-
-void url_route_close(struct url_route *route)
-{
-    drop_trial(route);
-    for (size_t i = route->begin; route->marks != NULL && i < route->end; i++)
-        breaker_drop_trial(&state_of(route, i)->breaker, marked_trial(mark_of(route, i)));
-    clear_marks(route);
-    if (route->has_waited)
-        ev_timer_stop(route->backends->table->env.loop, &route->wait);
 }

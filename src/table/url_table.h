@@ -1,5 +1,5 @@
-/* url_table.h - tables behind an HTTP service, in three parts: url_table.c looks keys up,
- * url_commit.c writes, url_iterate.c walks. */
+/* url_table.h - tables behind an HTTP service: url_table.c looks keys up, url_commit.c writes,
+ * url_iterate.c walks, url_status.c knows what a status means. */
 #ifndef PODOP_TABLE_URL_TABLE_H
 #define PODOP_TABLE_URL_TABLE_H
 

@@ -1,6 +1,7 @@
 """Whose fault a failure is: one key costs no other an answer, and a restart costs nobody one."""
 
 import itertools
+import json
 import random
 import threading
 import time
@@ -453,6 +454,32 @@ class Retries(Case):
 
 
 class Printed(Case):
+    def ask_control(self, control, command):
+        with harness.connect(control) as sock:
+            sock.sendall(harness.to_bytes(json.dumps({"command": command}) + "\n"))
+            with sock.makefile("rb") as lines:
+                return json.loads(lines.readline())
+
+    def test_pause_is_short_when_no_url_serves(self):
+        """However many trials have failed: the second that follows may find one of them back."""
+        control = self.path("control")
+        with harness.deaf_port() as first, harness.deaf_port() as second:
+            urls = [f"http://127.0.0.1:{port}/§" for port in (first, second)]
+            self.serve({"name": "t", "type": "url", "param": urls, "timeout": "120ms"}, control={"socket": control})
+            self.postfix = self.client()
+
+            def has_failed_often():
+                self.check_reason(self.postfix.ask("t", f"k{next(self.numbers)}"), "TEMP")
+                backends = self.ask_control(control, "stats")["tables"][0]["backends"]
+                for backend in backends:
+                    self.assertLessEqual(backend["left_alone_ms"], 1000)
+                    if backend["left_alone"]:
+                        self.assertEqual(backend["cause"], "unsent")
+                        self.assertNotEqual(backend["reason"], "")
+                return all(backend["requests"] >= FAILURES + 4 for backend in backends)
+
+            harness.wait_until(has_failed_often, "each has been tried four times")
+
     def test_stats_name_the_tables(self):
         backend = self.backend(default=echo)
         control = self.path("control")
