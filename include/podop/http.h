@@ -26,6 +26,7 @@ void http_set_pool(struct http *http, const struct pool_config *pool);
 void http_set_log(struct http *http, struct log *log);
 /* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
 void http_reload_names(struct http *http);
+uint32_t http_max_connections(const struct http *http); /* of each pool */
 /* "libcurl/7.88.1 ...": for the version line. */
 const char *http_library(void);
 
@@ -77,6 +78,7 @@ struct http_answer {
     bool is_refused;   /* when there is no answer: nothing was sent, the connection was refused */
     bool is_own_fault; /* podop's: most of its time went by in the queue, or no socket could be
                           had. Says nothing of the server */
+    bool was_resent;   /* a kept connection had been closed, so it was sent again on a new one */
 };
 
 /* The answer is borrowed and ends when done returns. */
@@ -104,6 +106,8 @@ struct http_request {
                            * for the first part; a body has no limit, only what is not used; done gets
                            * the rest that was not used */
     uint32_t patience_ms; /* of a stream, for each further part */
+    bool is_fresh; /* on a new connection, never on one that was kept: after a failure, a new one
+                    * tells more. A write needs no such word */
     http_wanted_fn *is_wanted; /* asked when it has waited in the queue; NULL: always */
     http_wanted_fn *is_unread; /* of a blocked stream: it waits for a client of ours; NULL: never */
     size_t excerpt_max; /* of the body of an answer that is no 200, which otherwise has none: for

@@ -11,6 +11,11 @@ struct outage {
     uint64_t failures;
 };
 
+static inline bool outage_is_on(const struct outage *outage)
+{
+    return outage->since_ms != 0;
+}
+
 /* One more request of table failed for backend, which is named without path, query or secret. */
 void outage_failed(struct outage *outage, struct log *log, const char *table, const char *backend,
                    struct span reason, uint64_t now_ms);

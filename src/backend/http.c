@@ -288,6 +288,11 @@ void http_set_pool(struct http *http, const struct pool_config *pool)
     }
 }
 
+uint32_t http_max_connections(const struct http *http)
+{
+    return http->pool.max_connections;
+}
+
 void http_free(struct http **phttp)
 {
     struct http *http = *phttp;

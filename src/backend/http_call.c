@@ -32,6 +32,8 @@ struct http_call {
     size_t discarded;
     size_t excerpt_max; /* see http_request */
     bool is_write;
+    bool is_fresh; /* see http_request */
+    bool was_resent;
     http_data_fn *data;        /* NULL: no stream */
     ev_prepare offer;          /* never started, only fed: what has come is offered to data */
     uint32_t patience_ms;      /* of a stream, for each further part */
@@ -121,7 +123,7 @@ static void send_now(struct http_call *call)
     call->is_in_flight = true;
     call->lane->in_flight++;
     call->site->http->in_flight++;
-    http_exchange_start(&call->exchange, call->site, false);
+    http_exchange_start(&call->exchange, call->site, call->is_fresh);
 }
 
 /* The oldest stream that nobody reads makes place for who waits. Its owner is told from the loop.
@@ -269,6 +271,7 @@ static void on_deadline(void *arg)
                                                                                   : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
                      .is_own_fault = was_queued(call),
+                     .was_resent = call->was_resent,
                  });
 }
 
@@ -373,10 +376,13 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
     struct http_answer answer = {.outcome = HTTP_ANSWERED,
                                  .status = status,
                                  .reason = reason,
-                                 .may_have_arrived = ex->may_have_arrived};
+                                 .may_have_arrived = ex->may_have_arrived,
+                                 .is_refused = end == HTTP_END_REFUSED,
+                                 .was_resent = call->was_resent};
 
     switch (end) {
     case HTTP_END_STALE: /* only a lookup goes over a kept connection: it may be sent again */
+        call->was_resent = true;
         http_exchange_start(ex, call->site, true);
         return;
     case HTTP_END_WHOLE:
@@ -385,11 +391,8 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
         answer.body = is_wanted_body(call, status) ? whole_body(call, last) : buf_span(&call->body);
         break;
     case HTTP_END_ENOUGH: answer.body = buf_span(&call->body); break;
-    case HTTP_END_REFUSED:
-        answer.is_refused = true;
-        answer.outcome = HTTP_FAILED;
-        break;
     case HTTP_END_NO_SOCKET: answer.is_own_fault = true; /* fall through */
+    case HTTP_END_REFUSED:
     case HTTP_END_BROKEN: answer.outcome = HTTP_FAILED; break;
     }
     if (is_too_large(call))
@@ -417,6 +420,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         .arg = arg,
         .started_at_ms = turns_now_ms(site->http->turns),
         .is_write = request->method != NULL,
+        .is_fresh = request->is_fresh,
         .data = request->data,
         .patience_ms = request->patience_ms,
         .is_wanted = request->is_wanted,

@@ -52,9 +52,9 @@ struct http_connection {
     uint64_t falls_free_at_ms; /* another, while it was starved; 0: none did */
     struct deadline starving;
     struct http_connection *next_starved;
-    bool is_starved; /* this and the four before: http_give_way.c */
-    CURL *easy; /* of TLS; NULL: io.fd is ours alone */
-    int tls_fd; /* not handed to libcurl yet; -1: none */
+    bool is_starved;           /* this and the four before: http_give_way.c */
+    CURL *easy;                /* of TLS; NULL: io.fd is ours alone */
+    int tls_fd;                /* not handed to libcurl yet; -1: none */
     struct deadline handshake; /* of TLS, has to be over by then */
     struct http1 answer;
     struct buf in;         /* of the answer: what is no whole line yet */

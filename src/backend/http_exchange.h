@@ -13,8 +13,8 @@ enum http_end {
     HTTP_END_ENOUGH,    /* on_body() wanted no more of it */
     HTTP_END_STALE,     /* a kept connection has come to its end: nothing came, or no answer */
     HTTP_END_BROKEN,    /* reason says why */
-    HTTP_END_REFUSED,   /* as well: no connection was made, for somebody said no */
     HTTP_END_NO_SOCKET, /* as well, and it is no fault of the server */
+    HTTP_END_REFUSED,   /* as well: the connection was refused, and nothing was sent over it */
 };
 
 enum http_take { HTTP_TAKE_MORE, HTTP_TAKE_PAUSE, HTTP_TAKE_ENOUGH };

@@ -56,7 +56,7 @@ struct resolver_call {
     uint64_t deadline_at_ms;
     struct deadline deadline;
     struct deadline patience; /* with the server that was asked last */
-    ev_prepare ready;  /* never started, only fed: the answer is there */
+    ev_prepare ready;         /* never started, only fed: the answer is there */
     unsigned char order[NAME_SERVERS_LIMIT];
     struct question *questions[NAME_SERVERS_LIMIT]; /* NULL: answered */
     unsigned asked, outstanding;

@@ -7,69 +7,91 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+enum { NAME_WIDTH = 24 };
+
 struct column {
     const char *title, *pointer;
+    bool is_text; /* to the left, and escaped; else a number or a word, to the right */
+    size_t width; /* 0: the title's */
 };
 
+#define TEXT(title, pointer)                                                                       \
+    {                                                                                              \
+        title, pointer, true, NAME_WIDTH                                                           \
+    }
+#define NUMBER(title, pointer)                                                                     \
+    {                                                                                              \
+        title, pointer, false, 0                                                                   \
+    }
+#define COLUMNS_END                                                                                \
+    {                                                                                              \
+        NULL, NULL, false, 0                                                                       \
+    }
+
 static const struct column process_lines[] = {
-    {"version", "/version"},
-    {"pid", "/pid"},
-    {"uptime", "/uptime_s"},
-    {"memory", "/rss_bytes"},
-    {"connections", "/connections"},
-    {"clients", "/clients"},
-    {"requests", "/requests"},
-    {"reloads", "/reloads/done"},
-    {"reloads failed", "/reloads/failed"},
-    {"longest turn us", "/loop/longest_us"},
-    {"time lost ms", "/loop/lost_ms"},
-    {NULL, NULL},
+    NUMBER("version", "/version"),
+    NUMBER("pid", "/pid"),
+    NUMBER("uptime", "/uptime_s"),
+    NUMBER("memory", "/rss_bytes"),
+    NUMBER("connections", "/connections"),
+    NUMBER("clients", "/clients"),
+    NUMBER("requests", "/requests"),
+    NUMBER("reloads", "/reloads/done"),
+    NUMBER("reloads failed", "/reloads/failed"),
+    NUMBER("longest turn us", "/loop/longest_us"),
+    NUMBER("time lost ms", "/loop/lost_ms"),
+    COLUMNS_END,
 };
 
 static const struct column table_columns[] = {
-    {"TABLE", "/table"},
-    {"LOOKUPS", "/lookups"},
-    {"FOUND", "/answers/found"},
-    {"MISS", "/answers/miss"},
-    {"TEMPORARY", "/answers/temporary"},
-    {"TIMEOUT", "/answers/timeout"},
-    {"PERMANENT", "/answers/permanent"},
-    {"FRESH", "/cache/fresh"},
-    {"STALE", "/cache/stale"},
-    {"ABSENT", "/cache/absent"},
-    {"ENTRIES", "/cache/entries"},
-    {"JOINED", "/joined"},
-    {"FETCHES", "/fetches"},
-    {"WRITTEN", "/commits/found"},
-    {"PENDING", "/pending/writes"},
-    {"LOST", "/pending/lost"},
-    {"ITERATED", "/iterations"},
-    {NULL, NULL},
+    TEXT("TABLE", "/table"),
+    NUMBER("LOOKUPS", "/lookups"),
+    NUMBER("FOUND", "/answers/found"),
+    NUMBER("MISS", "/answers/miss"),
+    NUMBER("TEMPORARY", "/answers/temporary"),
+    NUMBER("TIMEOUT", "/answers/timeout"),
+    NUMBER("PERMANENT", "/answers/permanent"),
+    NUMBER("FRESH", "/cache/fresh"),
+    NUMBER("STALE", "/cache/stale"),
+    NUMBER("ABSENT", "/cache/absent"),
+    NUMBER("ENTRIES", "/cache/entries"),
+    NUMBER("JOINED", "/joined"),
+    NUMBER("FETCHES", "/fetches"),
+    NUMBER("WRITTEN", "/commits/found"),
+    NUMBER("PENDING", "/pending/writes"),
+    NUMBER("LOST", "/pending/lost"),
+    NUMBER("ITERATED", "/iterations"),
+    COLUMNS_END,
 };
 
+/* The first is the table's, the others are those of each of its backends. */
 static const struct column backend_columns[] = {
-    {"BACKEND", "/url"},
-    {"REQUESTS", "/requests"},
-    {"FAILURES", "/failures"},
-    {"IN A ROW", "/failures_in_row"},
-    {"LEFT ALONE MS", "/left_alone_ms"},
-    {NULL, NULL},
+    TEXT("TABLE", "/table"),
+    TEXT("BACKEND", "/url"),
+    NUMBER("REQUESTS", "/requests"),
+    NUMBER("FAILURES", "/failures"),
+    NUMBER("IN A ROW", "/failures_in_row"),
+    NUMBER("COUNTED", "/counted"),
+    NUMBER("LEFT ALONE MS", "/left_alone_ms"),
+    NUMBER("SINCE MS", "/since_ms"),
+    {"CAUSE", "/cause", false, sizeof("unanswered") - 1},
+    NUMBER("FAILED MS AGO", "/failed_ms"),
+    {"REASON", "/reason", true, 0},
+    COLUMNS_END,
 };
 
 static const struct column pool_columns[] = {
-    {"POOL", "/host"},
-    {"IN FLIGHT", "/in_flight"},
-    {"WAITING", "/waiting"},
-    {NULL, NULL},
+    TEXT("POOL", "/host"),
+    NUMBER("IN FLIGHT", "/in_flight"),
+    NUMBER("WAITING", "/waiting"),
+    COLUMNS_END,
 };
 
 static const struct column turn_columns[] = {
-    {"TURNS OF MS AT MOST", "/ms_at_most"},
-    {"COUNT", "/count"},
-    {NULL, NULL},
+    NUMBER("TURNS OF MS AT MOST", "/ms_at_most"),
+    NUMBER("COUNT", "/count"),
+    COLUMNS_END,
 };
-
-enum { NAME_WIDTH = 24 };
 
 /* Text as it is, a number as its digits, "-" where there is none. */
 static void cell_of(struct span object, const char *pointer, struct buf *cell)
@@ -83,23 +105,37 @@ static void cell_of(struct span object, const char *pointer, struct buf *cell)
         buf_add_char(cell, '-');
 }
 
-static void print_row(struct span object, const struct column *columns)
+static size_t width_of(const struct column *c)
+{
+    return c->width == 0 ? strlen(c->title) : c->width;
+}
+
+static void add_blanks(struct buf *line, size_t len, const struct column *c)
+{
+    for (size_t i = len; i < width_of(c); i++)
+        buf_add_char(line, ' ');
+}
+
+static void add_cell(struct buf *line, const struct column *c, struct span cell)
+{
+    if (!c->is_text)
+        add_blanks(line, cell.len, c);
+    output_add_escaped(line, cell);
+    if (c->is_text && c[1].title != NULL)
+        add_blanks(line, cell.len, c);
+    buf_add(line, c[1].title == NULL ? SPAN("\n") : SPAN("  "));
+}
+
+/* The first cell is of first, the others of object. */
+static void print_row(struct span first, struct span object, const struct column *columns)
 {
     struct buf cell, line;
 
     buf_init(&cell, SIZE_MAX);
     buf_init(&line, SIZE_MAX);
     for (const struct column *c = columns; c->title != NULL; c++) {
-        size_t width = c == columns ? NAME_WIDTH : strlen(c->title);
-
-        cell_of(object, c->pointer, &cell);
-        if (c == columns)
-            output_add_escaped(&line, buf_span(&cell));
-        for (size_t i = cell.len; i < width; i++)
-            buf_add_char(&line, ' ');
-        if (c != columns)
-            buf_add(&line, buf_span(&cell));
-        buf_add(&line, c[1].title == NULL ? SPAN("\n") : SPAN("  "));
+        cell_of(c == columns ? first : object, c->pointer, &cell);
+        add_cell(&line, c, buf_span(&cell));
     }
     fwrite(line.ptr, 1, line.len, stdout);
     buf_deinit(&cell);
@@ -108,15 +144,20 @@ static void print_row(struct span object, const struct column *columns)
 
 static void print_titles(const struct column *columns)
 {
-    printf("\n%-*s", NAME_WIDTH, columns->title);
-    for (const struct column *c = columns + 1; c->title != NULL; c++)
-        printf("  %s", c->title);
-    printf("\n");
+    struct buf line;
+
+    buf_init(&line, SIZE_MAX);
+    buf_add_char(&line, '\n');
+    for (const struct column *c = columns; c->title != NULL; c++)
+        add_cell(&line, c, span_of(c->title));
+    fwrite(line.ptr, 1, line.len, stdout);
+    buf_deinit(&line);
 }
 
-/* The rows of an array; the titles stand before the first, unless they do already. */
+/* The rows of an array; the titles stand before the first, unless they do already. owner has the
+ * first cell of each, or NULL: its item has. */
 static void print_array(struct span object, const char *pointer, const struct column *columns,
-                        bool *has_titles)
+                        const struct span *owner, bool *has_titles)
 {
     struct json_cursor cursor;
     struct span ignored, item;
@@ -128,7 +169,7 @@ static void print_array(struct span object, const char *pointer, const struct co
         if (!*has_titles)
             print_titles(columns);
         *has_titles = true;
-        print_row(item, columns);
+        print_row(owner == NULL ? item : *owner, item, columns);
     }
 }
 
@@ -142,7 +183,7 @@ static void print_backends(struct span object)
         return;
     cursor = json_walk(object);
     while (json_next(&cursor, &ignored, &table))
-        print_array(table, "/backends", backend_columns, &has_titles);
+        print_array(table, "/backends", backend_columns, &table, &has_titles);
 }
 
 static void print_stats(struct span object)
@@ -156,10 +197,10 @@ static void print_stats(struct span object)
         printf("%-16s%.*s\n", c->title, (int)text.len, text.ptr);
     }
     buf_deinit(&text);
-    print_array(object, "/tables", table_columns, &has_tables);
+    print_array(object, "/tables", table_columns, NULL, &has_tables);
     print_backends(object);
-    print_array(object, "/pool", pool_columns, &has_pool);
-    print_array(object, "/loop/turns", turn_columns, &has_turns);
+    print_array(object, "/pool", pool_columns, NULL, &has_pool);
+    print_array(object, "/loop/turns", turn_columns, NULL, &has_turns);
 }
 
 enum exit_status command_stats(const struct options *o)

@@ -30,9 +30,9 @@ struct client {
     uint64_t conn;
     uint32_t round; /* in which it was read last */
     /* client_unread.c: */
-    size_t held;            /* bytes of it, as far as the world has counted them */
-    bool is_stalled;        /* it took nothing since podop looked last */
-    int queued;             /* bytes that the kernel had for it when its time began */
+    size_t held;                     /* bytes of it, as far as the world has counted them */
+    bool is_stalled;                 /* it took nothing since podop looked last */
+    int queued;                      /* bytes that the kernel had for it when its time began */
     struct deadline unread_deadline; /* runs while out is not empty */
 };
 

@@ -191,6 +191,15 @@ static bool is_outage(enum reply_status status)
     return status == REPLY_TEMPORARY || status == REPLY_TIMEOUT;
 }
 
+bool fetch_has_stale(const struct fetch *fetch)
+{
+    struct cache *cache = fetch->table->memory->cache;
+    struct reply ignored;
+
+    return cache != NULL && cache_get(cache, fetch->identity, loop_now_ms(fetch->table->env.loop),
+                                      &ignored) == CACHE_STALE;
+}
+
 /* An answer from before the outage is better than none. It is the cache's own, until somebody asks
  * for more. */
 static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)

@@ -83,6 +83,9 @@ struct fetch {
     bool is_finished;      /* the answer is being told: nothing left to cancel */
 };
 
+/* Whether the cache has an answer that takes the place of a failure. */
+bool fetch_has_stale(const struct fetch *fetch);
+
 /* One transaction on its way to a type. A type's struct begins with this one. */
 struct commit {
     struct commit *next, **prev_next; /* in the server's list */
@@ -117,8 +120,8 @@ struct table_iteration {
     uint64_t rows;
     bool has_nul; /* in a value: it fails */
     bool is_paused;
-    ev_prepare ready;   /* never started, only fed: then the type goes on */
-    ev_timer next_turn; /* runs when the type has let others go first */
+    ev_prepare ready;       /* never started, only fed: then the type goes on */
+    ev_timer next_turn;     /* runs when the type has let others go first */
     struct deadline unread; /* runs while it is paused: rows have to be read by then */
 };
 

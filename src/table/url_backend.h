@@ -1,5 +1,4 @@
-/* url_backend.h - the URLs of a url table: where each leads to, how it has been doing, and which of
- * them a request goes to. */
+/* url_backend.h - the URLs of a url table: where each leads to, and how it has been doing. */
 #ifndef PODOP_TABLE_URL_BACKEND_H
 #define PODOP_TABLE_URL_BACKEND_H
 
@@ -37,51 +36,20 @@ void url_backends_inherit(struct url_backends *next, const struct url_backends *
 
 /* How one of the URLs has been doing. */
 struct url_report {
-    const char *base; /* "http://host:port"; borrowed */
+    const char *base; /* "http://host:port"; borrowed, as reason */
     uint64_t requests;
     uint64_t failures; /* refused, timed out, a status of failure, no use: after all retries */
     unsigned failures_in_row;
-    bool is_left_alone;
-    uint64_t left_alone_ms; /* so much longer; 0: the next lookup tries it */
+    unsigned counted; /* of them, towards being suspended */
+    bool is_suspended;
+    const char *cause;     /* what suspended it: "unsent", "unanswered" or "answered" */
+    uint64_t suspended_ms; /* for so long already */
+    uint64_t left_ms;      /* and so much longer; 0: the next lookup tries it */
+    bool has_failed;       /* ever */
+    uint64_t failed_ms;    /* so long ago, the last time, and why */
+    const char *reason;
 };
 size_t url_backends_count(const struct url_backends *b); /* that of commit_url is the last */
 struct url_report url_backends_report(const struct url_backends *b, size_t i);
-
-/* One request on its way from URL to URL. A URL that failed too often is left alone: it is asked by
- * one single lookup after a pause, or by a write or an iteration that would have no other. */
-struct url_route {
-    struct url_backends *backends;
-    size_t at, begin, end; /* at == end: it is at none */
-    bool is_lookup;
-    bool is_trial;
-    bool ignores_suspension; /* where all are suspended, it asks nevertheless */
-};
-
-void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup);
-void url_route_init_commit(struct url_route *route, struct url_backends *b); /* to commit_url */
-/* To the first URL, from the one with that index on, that is not left alone. false: there is none.
- */
-bool url_route_take(struct url_route *route, size_t from);
-const struct url_backend *url_route_backend(const struct url_route *route);
-/* Whether it has come to a URL, and that may be asked, still or again. */
-bool url_route_is_open(const struct url_route *route);
-
-/* Until when to wait for it, of what is left until the deadline: the others behind it that are not
- * left alone may need as long. */
-uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
-void url_route_asked(const struct url_route *route); /* it is sent there, once more */
-
-/* What came of it; the route is over with this URL then, or, after the last one, as good as new. */
-void url_route_worked(struct url_route *route);
-void url_route_failed(struct url_route *route, const char *why); /* refused, timed out, 5XX */
-void url_route_erred(struct url_route *route, const char *why);  /* it lives, and is of no use */
-void url_route_drop(struct url_route *route); /* cancelled, or never sent. Any number of times */
-/* No whole answer came: it failed, unless podop itself is to blame. */
-void url_route_unanswered(struct url_route *route, bool is_own_fault, const char *why);
-#define URL_CROWDED "too many requests wait for a connection to the backend"
-#define URL_NO_PLACE "the key would leave the path of the URL, and others failed"
-/* The request fails at once, as all URLs are left alone. */
-#define URL_LEFT_ALONE "what failed before is left alone for a while"
-void url_route_found_none(const struct url_route *route);
 
 #endif

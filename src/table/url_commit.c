@@ -17,7 +17,8 @@ static void fail(struct url_commit *c, enum reply_status status, const char *why
 {
     char text[TABLE_REASON_BYTES];
 
-    url_route_drop(&c->route);
+    url_route_give_up(&c->route);
+    url_route_close(&c->route);
     commit_finish(&c->base, &(struct reply){.status = status,
                                             .reason = table_reason(c->base.table, text, "%s", why),
                                             .http_status = c->http_status});
@@ -212,20 +213,52 @@ static void send_next(struct url_commit *c)
     }
 }
 
-/* On the URL that it began with, unless that is left alone meanwhile. */
+static void send_again(struct url_commit *c)
+{
+    c->next = url_table_of(c->base.table)->backends.has_commit ? 0 : c->next - 1;
+    send_next(c);
+}
+
+static void on_waited(void *arg);
+
+/* Nothing of the change was sent: another URL may have it, or it fails with why. */
+static void send_elsewhere(struct url_commit *c, enum reply_status status, const char *why)
+{
+    if (table_now_ms(c->base.table) < c->deadline_at_ms && url_route_take(&c->route))
+        send_again(c);
+    else if (!url_route_wait(&c->route, c->deadline_at_ms, on_waited, c))
+        fail(c, status, why);
+}
+
+static void on_waited(void *arg)
+{
+    struct url_commit *c = arg;
+
+    send_elsewhere(c, REPLY_TEMPORARY, url_route_reason(&c->route));
+}
+
+static void finish(struct url_commit *c)
+{
+    url_route_close(&c->route);
+    commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
+                                            .http_status = c->http_status});
+}
+
+/* On the URL that it began with, unless that is suspended meanwhile. */
 static void make_next(struct url_commit *c)
 {
     const struct transaction *t = c->base.transaction;
+    char text[URL_SUSPENDED_BYTES];
 
     if (c->next == t->count) {
-        commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
-                                                .http_status = c->http_status});
-    } else if (!url_route_is_open(&c->route) && !url_route_take(&c->route, c->route.begin)) {
-        url_route_found_none(&c->route);
-        fail(c, REPLY_TEMPORARY, URL_LEFT_ALONE);
-    } else {
-        send_next(c);
+        finish(c);
+        return;
     }
+    url_route_set_key(&c->route, &t->changes[c->next].key);
+    if (url_route_is_open(&c->route) || url_route_take(&c->route))
+        send_next(c);
+    else
+        fail(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
 }
 
 static bool has_kind(const struct url_commit *c, enum change_kind kind)
@@ -241,6 +274,12 @@ static bool has_kind(const struct url_commit *c, enum change_kind kind)
     return false;
 }
 
+/* A proxy says these of a backend that may have made the write before it went. */
+static bool is_uncertain(unsigned status)
+{
+    return status == 502 || status == 503 || status == 504;
+}
+
 static void judge(struct url_commit *c, unsigned status)
 {
     const struct url_table *t = url_table_of(c->base.table);
@@ -248,7 +287,7 @@ static void judge(struct url_commit *c, unsigned status)
     char why[80];
 
     c->base.is_refused = url_table_is_miss(t, status);
-    url_table_tell_denied(url_table_of(c->base.table), status);
+    url_table_tell_status(url_table_of(c->base.table), status, false);
     snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
     if (url_table_is_failure(t, status))
         url_route_failed(&c->route, why);
@@ -265,36 +304,33 @@ static void judge(struct url_commit *c, unsigned status)
     if (is_done)
         make_next(c);
     else
-        fail(c, REPLY_TEMPORARY, why);
-}
-
-/* Nothing of the change was sent: another URL may have it, or it fails with why. */
-static void send_elsewhere(struct url_commit *c, const char *why)
-{
-    if (table_now_ms(c->base.table) >= c->deadline_at_ms ||
-        !url_route_take(&c->route, c->route.at + 1)) {
-        fail(c, REPLY_TEMPORARY, why);
-        return;
-    }
-    c->next = url_table_of(c->base.table)->backends.has_commit ? 0 : c->next - 1;
-    send_next(c);
+        fail(c, is_uncertain(status) ? REPLY_UNCERTAIN : REPLY_TEMPORARY, why);
 }
 
 static void on_unsent(struct url_commit *c, const struct http_answer *answer)
 {
     static const char late[] = "a write could not be sent within the table's timeout";
+    char text[URL_SUSPENDED_BYTES];
 
-    if (answer->outcome == HTTP_UNWANTED) {
-        send_elsewhere(c, URL_LEFT_ALONE);
-    } else if (answer->outcome == HTTP_CROWDED) {
-        url_route_unanswered(&c->route, answer->is_own_fault, URL_CROWDED);
-        send_elsewhere(c, URL_CROWDED);
-    } else if (answer->outcome != HTTP_TIMED_OUT) {
-        url_route_unanswered(&c->route, answer->is_own_fault, answer->reason);
-        send_elsewhere(c, answer->reason);
-    } else {
-        url_route_unanswered(&c->route, answer->is_own_fault, late);
+    switch (answer->outcome) {
+    case HTTP_UNWANTED:
+        send_elsewhere(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
+        return;
+    case HTTP_CROWDED:
+        url_route_unanswered(&c->route, answer, URL_CROWDED);
+        send_elsewhere(c, REPLY_TEMPORARY, URL_CROWDED);
+        return;
+    case HTTP_TIMED_OUT:
+        url_route_unanswered(&c->route, answer, late);
         fail(c, REPLY_TIMEOUT, late);
+        return;
+    case HTTP_ANSWERED:
+    case HTTP_TOO_LARGE:
+    case HTTP_UNREAD:
+    case HTTP_FAILED:
+        url_route_unanswered(&c->route, answer, answer->reason);
+        send_elsewhere(c, REPLY_TEMPORARY, answer->reason);
+        return;
     }
 }
 
@@ -310,7 +346,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {
-        url_route_unanswered(&c->route, answer->is_own_fault, unconfirmed);
+        url_route_unanswered(&c->route, answer, unconfirmed);
         fail(c, REPLY_UNCERTAIN, unconfirmed);
     } else {
         on_unsent(c, answer);
@@ -324,9 +360,9 @@ void url_table_commit(struct commit *commit)
 
     c->deadline_at_ms = table_now_ms(commit->table) + commit->table->timeout_ms;
     if (backends->has_commit)
-        url_route_init_commit(&c->route, backends);
+        url_route_init_commit(&c->route, backends, NULL);
     else
-        url_route_init(&c->route, backends, false);
+        url_route_init(&c->route, backends, NULL, false);
     c->route.ignores_suspension = commit->ignores_suspension;
     make_next(c);
 }
@@ -334,5 +370,5 @@ void url_table_commit(struct commit *commit)
 void url_table_abort_commit(struct commit *commit)
 {
     http_cancel(&url_commit_of(commit)->call);
-    url_route_drop(&url_commit_of(commit)->route);
+    url_route_close(&url_commit_of(commit)->route);
 }

@@ -18,6 +18,7 @@ static void fail(struct url_iteration *it, enum reply_status status, const char 
 
     if (it->failure != NULL)
         return;
+    url_route_give_up(&it->route);
     table_reason(it->base.table, text, "%s", why);
     it->failure = xstrdup(text);
     it->failure_status = status;
@@ -228,7 +229,7 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 {
     struct url_iteration *it = arg;
 
-    if (it->route.is_trial)
+    if (it->route.trial != BREAKER_NO_TRIAL)
         url_route_worked(&it->route); /* the rest may take as long as the rows do */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* it is looked at when it is whole */
@@ -266,13 +267,25 @@ static bool is_untouched(const struct url_iteration *it)
     return it->items.phase == JSON_ITEMS_START && table_now_ms(it->base.table) < it->deadline_at_ms;
 }
 
+static void on_waited(void *arg);
+
 /* The URL that was asked failed: the next one is asked, or it fails with why. */
-static void fail_over(struct url_iteration *it, enum reply_status status, const char *why)
+static void go_elsewhere(struct url_iteration *it, enum reply_status status, const char *why)
 {
-    if (is_untouched(it) && url_route_take(&it->route, it->route.at + 1))
+    if (is_untouched(it) && url_route_take(&it->route))
         start_again(it);
+    else if (is_untouched(it) && url_route_wait(&it->route, it->deadline_at_ms, on_waited, it))
+        it->is_read = false;
     else
         fail(it, status, why);
+}
+
+static void on_waited(void *arg)
+{
+    struct url_iteration *it = arg;
+
+    go_elsewhere(it, REPLY_TEMPORARY, url_route_reason(&it->route));
+    finish_if_over(it);
 }
 
 static void on_status(struct url_iteration *it, const struct http_answer *answer)
@@ -280,7 +293,7 @@ static void on_status(struct url_iteration *it, const struct http_answer *answer
     struct url_table *t = url_table_of(it->base.table);
     char why[80];
 
-    url_table_tell_denied(t, answer->status);
+    url_table_tell_status(t, answer->status, true);
     snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
     if (answer->status == 200) {
         url_route_worked(&it->route);
@@ -291,7 +304,7 @@ static void on_status(struct url_iteration *it, const struct http_answer *answer
         url_route_worked(&it->route);
     } else if (url_table_is_failure(t, answer->status)) {
         url_route_failed(&it->route, why);
-        fail_over(it, REPLY_TEMPORARY, why);
+        go_elsewhere(it, REPLY_TEMPORARY, why);
     } else {
         url_route_erred(&it->route, why);
         fail(it, REPLY_TEMPORARY, why);
@@ -300,28 +313,32 @@ static void on_status(struct url_iteration *it, const struct http_answer *answer
 
 static void on_failed(struct url_iteration *it, const struct http_answer *answer)
 {
-    if (it->retries_left > 0 && !answer->is_own_fault && is_untouched(it) &&
+    if (answer->was_resent && it->retries_left > 0)
+        it->retries_left--;
+    if (it->retries_left > 0 && !answer->is_own_fault && !answer->is_refused && is_untouched(it) &&
         url_route_is_open(&it->route)) {
         it->retries_left--;
+        it->is_retry = true;
         start_again(it);
         return;
     }
-    url_route_unanswered(&it->route, answer->is_own_fault, answer->reason);
-    fail_over(it, REPLY_TEMPORARY, answer->reason);
+    url_route_unanswered(&it->route, answer, answer->reason);
+    go_elsewhere(it, REPLY_TEMPORARY, answer->reason);
 }
 
 static void on_timed_out(struct url_iteration *it, const struct http_answer *answer)
 {
     static const char why[] = "no answer within the table's timeout, or this URL's share of it";
 
-    url_route_unanswered(&it->route, answer->is_own_fault, why);
-    fail_over(it, REPLY_TIMEOUT, why);
+    url_route_unanswered(&it->route, answer, why);
+    go_elsewhere(it, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     static const char too_large[] = "one entry is larger than max_response";
     struct url_iteration *it = arg;
+    char text[URL_SUSPENDED_BYTES];
 
     it->call = NULL;
     it->http_status = answer->status;
@@ -333,11 +350,13 @@ static void on_answer(void *arg, const struct http_answer *answer)
         break;
     case HTTP_TIMED_OUT: on_timed_out(it, answer); break;
     case HTTP_CROWDED:
-        url_route_unanswered(&it->route, answer->is_own_fault, URL_CROWDED);
-        fail_over(it, REPLY_TEMPORARY, URL_CROWDED);
+        url_route_unanswered(&it->route, answer, URL_CROWDED);
+        go_elsewhere(it, REPLY_TEMPORARY, URL_CROWDED);
+        break;
+    case HTTP_UNWANTED:
+        go_elsewhere(it, REPLY_TEMPORARY, url_route_suspended(&it->route, text));
         break;
     case HTTP_UNREAD: fail(it, REPLY_TIMEOUT, "the client does not read its rows"); break;
-    case HTTP_UNWANTED: fail_over(it, REPLY_TEMPORARY, URL_LEFT_ALONE); break;
     case HTTP_FAILED: on_failed(it, answer); break;
     case HTTP_ANSWERED: on_status(it, answer); break;
     }
@@ -368,6 +387,7 @@ static void start(struct url_iteration *it)
         .deadline_at_ms = url_route_share(&it->route, it->deadline_at_ms),
         .headers = {url_table_user_header(&it->base.path, &user)},
         .data = on_data,
+        .is_fresh = it->is_retry || it->route.trial != BREAKER_NO_TRIAL,
         .patience_ms = t->base.timeout_ms,
         .is_wanted = is_still_wanted,
         .is_unread = is_unread,
@@ -375,6 +395,7 @@ static void start(struct url_iteration *it)
     struct table_key path = it->base.path;
     char *target = NULL;
 
+    it->is_retry = false;
     path.is_private = false; /* the user is in the header, and in {user}, but not behind the path */
     switch (url_table_target(t, backend, &path, &target)) {
     case URL_TARGET_OK:
@@ -384,8 +405,10 @@ static void start(struct url_iteration *it)
         break;
     case URL_TARGET_CLIMBS:
         it->is_read = true;
-        if (!url_table_is_nowhere(t, &it->route, &path))
-            fail_over(it, REPLY_TEMPORARY, URL_NO_PLACE);
+        if (url_table_is_nowhere(t, &it->route, &path))
+            break;
+        url_route_skip(&it->route);
+        go_elsewhere(it, REPLY_TEMPORARY, URL_NO_PLACE);
         break;
     case URL_TARGET_LONG:
         it->is_read = true;
@@ -399,19 +422,19 @@ static void start(struct url_iteration *it)
 static void start_first(struct url_iteration *it)
 {
     struct url_table *t = url_table_of(it->base.table);
+    char text[URL_SUSPENDED_BYTES];
 
     it->is_started = true;
     it->ahead_max = ITERATION_LOOKUPS_MAX;
     it->retries_left = t->retries;
     it->deadline_at_ms = table_now_ms(&t->base) + t->base.timeout_ms;
     buf_init(&it->rest, SIZE_MAX);
-    url_route_init(&it->route, &t->backends, false);
-    if (url_route_take(&it->route, it->route.begin)) {
+    url_route_init(&it->route, &t->backends, &it->base.path, false);
+    if (url_route_take(&it->route)) {
         start(it);
     } else {
-        url_route_found_none(&it->route);
         it->is_read = true;
-        fail(it, REPLY_TEMPORARY, URL_LEFT_ALONE);
+        fail(it, REPLY_TEMPORARY, url_route_suspended(&it->route, text));
     }
 }
 
@@ -436,7 +459,7 @@ void url_table_stop(struct table_iteration *base)
     struct url_iteration *it = url_iteration_of(base);
 
     http_cancel(&it->call);
-    url_route_drop(&it->route);
+    url_route_close(&it->route);
     for (size_t i = 0; i < ITERATION_LOOKUPS_MAX; i++) {
         table_op_cancel(&it->rows[i].op);
         free(it->rows[i].key);

@@ -8,14 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DENIED_TELL_EVERY_MS = 60 * 1000 };
+enum { REFUSALS_EXPLAINED_MAX = 3 };
 
 struct url_fetch {
     struct fetch base;
     struct http_call *call;
     struct url_route route;
+    struct url_turn turn;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
+    bool is_retry;
+    unsigned requests;    /* in all */
     unsigned http_status; /* of the last call; 0: it had no answer */
     char *target;
     uint64_t asked_at_ms; /* 0: nobody wants to know */
@@ -51,8 +54,11 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->temporary = config->temporary;
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
+    t->turns.loop = env->loop;
     t->value = config->value;
-    t->has_auth = config->auth.type != AUTH_NONE;
+    t->has_certificate = config->tls.cert_file != NULL;
+    t->shows_itself =
+        t->has_certificate || config->auth.type != AUTH_NONE || config->headers.count > 0;
     if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
         url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
         url_table_close(&t->base);
@@ -120,7 +126,8 @@ static void finish(struct url_fetch *f, const struct reply *reply)
     struct reply told = *reply;
 
     told.http_status = f->http_status;
-    url_route_drop(&f->route); /* where nothing was told of it, nothing was learnt */
+    url_route_close(&f->route); /* where nothing was told of it, nothing was learnt */
+    url_turn_end(&url_table_of(f->base.table)->turns, &f->turn);
     free(f->target);
     f->target = NULL;
     fetch_finish(&f->base, &told);
@@ -130,6 +137,7 @@ static void fail(struct url_fetch *f, enum reply_status status, const char *why)
 {
     char text[TABLE_REASON_BYTES];
 
+    url_route_give_up(&f->route);
     finish(f, &(struct reply){.status = status,
                               .reason = table_reason(f->base.table, text, "%s", why)});
 }
@@ -143,6 +151,10 @@ static void fail_of_answer(struct url_fetch *f, const char *why)
 
 static void succeed(struct url_fetch *f, const struct reply *reply)
 {
+    struct url_turns *turns = &url_table_of(f->base.table)->turns;
+
+    if (turns->slow_count > 0)
+        url_turns_remove_slow(turns, url_route_hash(&f->route));
     url_route_worked(&f->route);
     finish(f, reply);
 }
@@ -171,56 +183,17 @@ static void answer_value(struct url_fetch *f, struct span body)
     buf_deinit(&scratch);
 }
 
-static bool is_denied(unsigned status)
-{
-    return status == 401 || status == 403 || status == 407;
-}
-
-/* 408, 425 and 429 speak of the moment, every other 4XX of the key; unless the table says
- * otherwise, where in doubt temporary is the answer that loses no mail. Where podop shows who it
- * is, a denial speaks of that: a wrong token must not bounce mail. */
-bool url_table_is_miss(const struct url_table *t, unsigned status)
-{
-    if (status_set_has_code(&t->temporary, status))
-        return false;
-    if (status_set_has_code(&t->miss, status))
-        return true;
-    if (status_set_has_class(&t->temporary, status))
-        return false;
-    return status == 204 || status_set_has_class(&t->miss, status) ||
-           (status >= 400 && status < 500 && status != 408 && status != 425 && status != 429 &&
-            !(t->has_auth && is_denied(status)));
-}
-
-bool url_table_is_failure(const struct url_table *t, unsigned status)
-{
-    return status >= 500 && !url_table_is_miss(t, status);
-}
-
-void url_table_tell_denied(struct url_table *t, unsigned status)
-{
-    uint64_t *told_at_ms = &t->denied_told_at_ms[status % 8];
-    uint64_t now_ms = clock_now_ms();
-
-    if (!is_denied(status))
-        return;
-    t->denied++;
-    if (*told_at_ms != 0 && now_ms - *told_at_ms < DENIED_TELL_EVERY_MS)
-        return;
-    *told_at_ms = now_ms;
-    log_warning(t->base.env.log, "backend_denied", LOG_STR("table", t->base.name),
-                LOG_UINT("http_status", status), LOG_UINT("count", t->denied));
-}
-
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
 {
     struct url_table *t = url_table_of(f->base.table);
     char why[80];
 
-    url_table_tell_denied(t, answer->status);
     if (answer->status == 200) {
         answer_value(f, answer->body);
-    } else if (url_table_is_miss(t, answer->status)) {
+        return;
+    }
+    url_table_tell_status(t, answer->status, true);
+    if (url_table_is_miss(t, answer->status)) {
         succeed(f, &(struct reply){.status = REPLY_MISS});
     } else {
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
@@ -237,88 +210,165 @@ static bool is_wanted(void *arg)
     return url_route_is_open(&f->route);
 }
 
+/* A URL that refuses is asked very often: the first rounds tell it all. */
+static bool is_explained(const struct url_fetch *f)
+{
+    return f->base.notes != NULL &&
+           f->requests <= REFUSALS_EXPLAINED_MAX * url_table_of(f->base.table)->backends.count;
+}
+
 static void explain_request(struct url_fetch *f)
 {
-    if (f->base.notes == NULL)
+    if (!is_explained(f))
         return;
     f->asked_at_ms = clock_now_ms();
     fetch_format(&f->base, "url", "%s%s", url_template_base(url_route_backend(&f->route)->template),
                  f->target);
 }
 
-static void attempt(struct url_fetch *f)
+static void send(struct url_fetch *f)
 {
     struct buf user;
     const struct http_request request = {
         .target = f->target,
         .deadline_at_ms = f->attempt_until_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
+        .is_fresh = f->is_retry || f->route.trial != BREAKER_NO_TRIAL,
         .is_wanted = is_wanted,
         .excerpt_max = f->base.notes == NULL ? 0 : EXPLAIN_BODY_BYTES_MAX,
     };
 
+    f->requests++;
     explain_request(f);
     url_route_asked(&f->route);
     f->call = http_start(url_route_backend(&f->route)->site, &request, on_answer, f);
     buf_deinit(&user);
 }
 
-static void fail_over(struct url_fetch *f, enum reply_status status, const char *why);
+static void go_on(struct url_fetch *f, enum reply_status status, const char *why);
+static void go_elsewhere(struct url_fetch *f);
+
+static void on_turn(void *arg, bool is_late)
+{
+    struct url_fetch *f = arg;
+
+    f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
+    if (is_late)
+        fail(f, REPLY_TIMEOUT, "too many requests for this key are under way");
+    else if (url_route_is_open(&f->route))
+        send(f);
+    else
+        go_elsewhere(f);
+}
+
+static void wait_for_turn(struct url_fetch *f)
+{
+    fetch_note(&f->base, "wait", SPAN("many requests for this key are under way"));
+    url_turn_wait(&url_table_of(f->base.table)->turns, &f->turn, f->base.deadline_at_ms, on_turn,
+                  f);
+}
+
+static bool is_slow(struct url_fetch *f)
+{
+    const struct url_turns *turns = &url_table_of(f->base.table)->turns;
+
+    return turns->slow_count > 0 && url_turns_is_slow(turns, url_route_hash(&f->route));
+}
+
+/* Sends it, unless so many of its key are under way that it has to wait. */
+static void attempt(struct url_fetch *f)
+{
+    struct url_turns *turns = &url_table_of(f->base.table)->turns;
+    const uint32_t max_connections = http_max_connections(f->base.table->env.http);
+
+    if (f->turn.is_taken || (!is_slow(f) && url_turn_take(turns, &f->turn, max_connections)) ||
+        url_turn_take_of(turns, &f->turn, url_route_hash(&f->route), max_connections))
+        send(f);
+    else
+        wait_for_turn(f);
+}
 
 /* Asks the URL that the route has come to. */
 static void ask(struct url_fetch *f)
 {
     struct url_table *t = url_table_of(f->base.table);
 
+    f->is_retry = false;
     f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
     free(f->target);
     switch (url_table_target(t, url_route_backend(&f->route), &f->base.key, &f->target)) {
     case URL_TARGET_OK: attempt(f); return;
     case URL_TARGET_CLIMBS:
         fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
-        if (url_table_is_nowhere(t, &f->route, &f->base.key))
+        if (url_table_is_nowhere(t, &f->route, &f->base.key)) {
             finish(f, &(struct reply){.status = REPLY_MISS});
-        else
-            fail_over(f, REPLY_TEMPORARY, URL_NO_PLACE);
+        } else {
+            url_route_skip(&f->route);
+            go_on(f, REPLY_TEMPORARY, URL_NO_PLACE);
+        }
         return;
     case URL_TARGET_LONG: fail(f, REPLY_PERMANENT, "the key is too long for a URL"); return;
     }
 }
 
-static void fail_at_once(struct url_fetch *f)
+static void on_waited(void *arg)
 {
-    url_route_found_none(&f->route);
-    fail(f, REPLY_TEMPORARY, URL_LEFT_ALONE);
+    struct url_fetch *f = arg;
+
+    go_on(f, REPLY_TEMPORARY, url_route_reason(&f->route));
 }
 
-/* The URL that was asked failed, and the next one is asked with what is left of the time. */
-static void fail_over(struct url_fetch *f, enum reply_status status, const char *why)
+/* The URL that was asked failed, or none may be asked. The next one is asked with what is left of
+ * the time. Who was refused everywhere is not refused for long, but a stale answer is good enough
+ * not to wait for that. */
+static void go_on(struct url_fetch *f, enum reply_status status, const char *why)
 {
-    if (table_now_ms(f->base.table) < f->base.deadline_at_ms &&
-        url_route_take(&f->route, f->route.at + 1))
+    if (table_now_ms(f->base.table) < f->base.deadline_at_ms && url_route_take(&f->route)) {
         ask(f);
-    else
+        return;
+    }
+    if (fetch_has_stale(&f->base) ||
+        !url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f))
         fail(f, status, why);
 }
 
-/* Its turn in the queue came when the URL was left alone already. */
+static void go_on_suspended(struct url_fetch *f)
+{
+    char text[URL_SUSPENDED_BYTES];
+
+    go_on(f, REPLY_TEMPORARY, url_route_suspended(&f->route, text));
+}
+
+/* To the first URL, or to another when its turn in the queue came and it may not be asked any
+ * more. */
 static void go_elsewhere(struct url_fetch *f)
 {
-    if (url_route_take(&f->route, f->route.at + 1))
+    if (url_route_take(&f->route))
         ask(f);
     else
-        fail_at_once(f);
+        go_on_suspended(f);
+}
+
+static void unanswered(struct url_fetch *f, const struct http_answer *answer, const char *why)
+{
+    if (answer->may_have_arrived && !answer->is_own_fault)
+        url_turns_add_slow(&url_table_of(f->base.table)->turns, url_route_hash(&f->route));
+    url_route_unanswered(&f->route, answer, why);
 }
 
 static void on_failed(struct url_fetch *f, const struct http_answer *answer)
 {
-    if (f->retries_left > 0 && !answer->is_own_fault && url_route_is_open(&f->route)) {
+    if (answer->was_resent && f->retries_left > 0)
         f->retries_left--;
+    if (f->retries_left > 0 && !answer->is_own_fault && !answer->is_refused &&
+        url_route_is_open(&f->route)) {
+        f->retries_left--;
+        f->is_retry = true;
         attempt(f);
         return;
     }
-    url_route_unanswered(&f->route, answer->is_own_fault, answer->reason);
-    fail_over(f, REPLY_TEMPORARY, answer->reason);
+    unanswered(f, answer, answer->reason);
+    go_on(f, REPLY_TEMPORARY, answer->reason);
 }
 
 static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
@@ -327,8 +377,8 @@ static void on_timed_out(struct url_fetch *f, const struct http_answer *answer)
     static const char share[] = "no answer within this URL's share of the table's timeout";
     const char *why = f->attempt_until_ms == f->base.deadline_at_ms ? all : share;
 
-    url_route_unanswered(&f->route, answer->is_own_fault, why);
-    fail_over(f, REPLY_TIMEOUT, why);
+    unanswered(f, answer, why);
+    go_on(f, REPLY_TIMEOUT, why);
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -338,7 +388,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 
     f->call = NULL;
     f->http_status = answer->status;
-    url_explain_answer(&f->base, answer, f->asked_at_ms);
+    if (is_explained(f))
+        url_explain_answer(&f->base, answer, f->asked_at_ms);
     switch (answer->outcome) {
     case HTTP_ANSWERED:
         if (!url_table_is_failure(url_table_of(f->base.table), answer->status)) {
@@ -347,14 +398,14 @@ static void on_answer(void *arg, const struct http_answer *answer)
         }
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
         url_route_failed(&f->route, why);
-        fail_over(f, REPLY_TEMPORARY, why);
+        go_on(f, REPLY_TEMPORARY, why);
         return;
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
     case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
     case HTTP_UNREAD: /* of streams only */
     case HTTP_CROWDED:
-        url_route_unanswered(&f->route, answer->is_own_fault, URL_CROWDED);
-        fail_over(f, REPLY_TEMPORARY, URL_CROWDED);
+        url_route_unanswered(&f->route, answer, URL_CROWDED);
+        go_on(f, REPLY_TEMPORARY, URL_CROWDED);
         return;
     case HTTP_UNWANTED: go_elsewhere(f); return;
     case HTTP_FAILED: on_failed(f, answer); return;
@@ -368,11 +419,8 @@ static void url_table_start(struct fetch *fetch)
 
     f->retries_left = t->retries;
     url_explain_backends(fetch, &t->backends);
-    url_route_init(&f->route, &t->backends, true);
-    if (url_route_take(&f->route, 0))
-        ask(f);
-    else
-        fail_at_once(f);
+    url_route_init(&f->route, &t->backends, &f->base.key, true);
+    go_elsewhere(f);
 }
 
 static void url_table_cancel(struct fetch *fetch)
@@ -380,7 +428,8 @@ static void url_table_cancel(struct fetch *fetch)
     struct url_fetch *f = url_fetch_of(fetch);
 
     http_cancel(&f->call);
-    url_route_drop(&f->route);
+    url_route_close(&f->route);
+    url_turn_end(&url_table_of(fetch->table)->turns, &f->turn);
     free(f->target);
 }
 

@@ -1,12 +1,14 @@
 /* url_table.h - tables behind an HTTP service, in parts: url_table.c looks keys up,
  * url_commit.c writes, url_iterate.c walks;
- * url_identity.c tells which keys are one. */
+ * url_identity.c tells which keys are one, url_status.c what a status means. */
 #ifndef PODOP_TABLE_URL_TABLE_H
 #define PODOP_TABLE_URL_TABLE_H
 
 #include "table_type.h"
 #include "url_access.h"
 #include "url_backend.h"
+#include "url_route.h"
+#include "url_turn.h"
 
 #include "podop/json_items.h"
 #include "podop/mem.h"
@@ -29,7 +31,8 @@ enum url_identity {
 struct url_table {
     struct table base;
     struct url_access access; /* what the sites borrow */
-    bool has_auth;
+    bool shows_itself;    /* by a token, a certificate or a header: then a denial speaks of that */
+    bool has_certificate; /* of podop's own */
     struct url_backends backends;
     char *select; /* NULL: the whole answer is the value */
     bool keep_slash;
@@ -37,7 +40,8 @@ struct url_table {
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
-    uint64_t denied, denied_told_at_ms[8]; /* answers with 401, 403 and 407 */
+    struct url_turns turns;                    /* of its lookups */
+    uint64_t odd_answers, odd_told_at_ms[100]; /* of each 4XX: see url_table_tell_status() */
 };
 
 static inline struct url_table *url_table_of(struct table *table)
@@ -74,6 +78,7 @@ struct url_iteration {
     unsigned ahead_max;      /* so many may be asked for at the same time */
     uint64_t deadline_at_ms; /* of the first part of the answer */
     uint32_t retries_left;
+    bool is_retry;
     bool is_started;
     bool is_read;   /* the call has ended: what is left of its body is in rest */
     bool is_list;   /* it was a 200 with something in it */
@@ -95,9 +100,9 @@ bool url_table_is_nowhere(const struct url_table *t, const struct url_route *rou
  * percent-encoded. text is initialised here, keeps the line, and is the caller's to deinit. */
 const char *url_table_user_header(const struct table_key *key, struct buf *text);
 bool url_table_is_miss(const struct url_table *t, unsigned status);
-/* 401, 403 and 407 are most likely not what the administrator wants: each is told in the log, once
- * a minute. Any other status is not. */
-void url_table_tell_denied(struct url_table *t, unsigned status);
+/* 401, 403 and 407, and a miss by another 4XX than 404 and 410, are most likely not what the
+ * administrator wants: each status is told in the log, once a minute. */
+void url_table_tell_status(struct url_table *t, unsigned status, bool is_lookup);
 bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
 
 enum url_identity url_identity_choose(const struct url_backends *b);

@@ -9,6 +9,10 @@ MAX_REPLY = 100_000  # payload bytes, "OK " included
 MAX_RESPONSE = 1 << 20
 
 
+# 4XX that speak of the request's form, the connection or the moment, and never of the key
+OF_THE_REQUEST = (405, 406, 407, 408, 411, 412, 413, 415, 417, 421, 425, 426, 428, 429, 431)
+
+
 class Answers(Case):
     """Scripted answers, asked for over one socketmap connection."""
 
@@ -144,12 +148,12 @@ class Statuses(Answers):
         self.ask_all([(http(status=204), "NOTFOUND ")])
 
     def test_4xx_is_a_miss(self):
-        codes = [code for code in range(400, 500) if code not in (408, 425, 429)]
+        codes = [code for code in range(400, 500) if code not in OF_THE_REQUEST]
         self.start()
         self.ask_all([(http('"body"', code), "NOTFOUND ") for code in codes])
 
     def test_other_statuses_are_temporary(self):
-        codes = [408, 425, 429, *range(500, 600), 201, 202, 203, 205, 206, 207, 226, 299,
+        codes = [*OF_THE_REQUEST, *range(500, 600), 201, 202, 203, 205, 206, 207, 226, 299,
                  300, 301, 302, 303, 304, 305, 307, 308, 600, 999]
         self.start()
         self.ask_all([(http('"body"' if code not in (205, 304) else b"", code), "TEMP") for code in codes])
@@ -174,16 +178,29 @@ class Statuses(Answers):
                       for code in (301, 302, 303, 307, 308)])
         self.assertEqual(self.http.count("/elsewhere"), 0)
 
-    def test_refused_access_is_a_miss_with_a_warning(self):
+    def test_doubtful_misses_and_denials_are_warned_of(self):
         podop = self.serve(url_table(self.http))
         client = self.client()
-        for code in (401, 403, 407):
+        for code, event, expected in ((401, "backend_denied", "NOTFOUND "), (403, "backend_denied", "NOTFOUND "),
+                                      (407, "backend_denied", "TEMP"), (400, "backend_doubtful_miss", "NOTFOUND "),
+                                      (422, "backend_doubtful_miss", "NOTFOUND ")):
             with self.subTest(code=code):
                 self.http.on("/k", http(b"", code))
-                before = len(podop.log)
-                self.check_payload(client.ask("t", "k"), "NOTFOUND ")
-                harness.wait_until(lambda: any("level=warning" in line for line in podop.log[before:]),
-                                   f"a warning about {code} in the log")
+                for _ in range(3):
+                    self.check_answer(client.ask("t", "k"), expected)
+                podop.wait_log(rf"level=warning event={event} table=t http_status={code} ")
+        for code in (404, 410, 204):
+            self.http.on("/k", http(b"", code))
+            self.check_payload(client.ask("t", "k"), "NOTFOUND ")
+        podop.stop()
+        self.assertEqual(sum("event=backend_d" in line for line in podop.log), 5, "each status once a minute")
+
+    def test_misses_that_the_table_wants(self):
+        podop = self.serve(url_table(self.http, miss=[422]))
+        self.http.on("/k", http(b"", 422))
+        self.check_payload(self.client().ask("t", "k"), "NOTFOUND ")
+        podop.stop()
+        self.assertNotIn("event=backend_doubtful_miss", podop.stderr)
 
 
 class Rubbish(Answers):

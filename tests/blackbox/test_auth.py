@@ -89,13 +89,16 @@ class Denied(AuthCase):
         return podop
 
     def test_lookups(self):
+        all_denied = {401: "TEMP", 403: "TEMP", 407: "TEMP"}
         cases = [
-            ({}, {}),
-            ({"auth": self.bearer()}, {401: "TEMP", 403: "TEMP", 407: "TEMP"}),
-            ({"auth": self.basic()}, {401: "TEMP", 403: "TEMP", 407: "TEMP"}),
+            ({}, {407: "TEMP"}),
+            ({"auth": self.bearer()}, all_denied),
+            ({"auth": self.basic()}, all_denied),
+            ({"headers": ["X-Api-Key: secret"]}, all_denied),
             ({"auth": self.bearer(), "miss": [401]}, {403: "TEMP", 407: "TEMP"}),
             ({"auth": self.bearer(), "miss": ["4xx"]}, {}),
-            ({"auth": self.bearer(), "temporary": [404]}, {401: "TEMP", 403: "TEMP", 407: "TEMP", 404: "TEMP"}),
+            ({"headers": ["X-Api-Key: secret"], "miss": [403]}, {401: "TEMP", 407: "TEMP"}),
+            ({"auth": self.bearer(), "temporary": [404]}, {**all_denied, 404: "TEMP"}),
         ]
         for number, (settings, failures) in enumerate(cases):
             with self.subTest(**settings):

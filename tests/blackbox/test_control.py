@@ -240,9 +240,9 @@ class Explain(ControlCase):
             self.start({"name": "t", "type": "url", "param": [dead + "/§", self.http.url + "/§"], "retries": 1})
             answer = self.explain("k")
         self.assertEqual(answer["dovecot"], "k")
-        self.assertEqual(self.notes(answer, "url"), [dead + "/k", dead + "/k", self.http.url + "/k"])
+        self.assertEqual(self.notes(answer, "url"), [dead + "/k", self.http.url + "/k"])
         self.assertRegex(self.notes(answer, "status")[0], "^failed: ")
-        self.assertEqual(self.notes(answer, "status")[2], "200")
+        self.assertEqual(self.notes(answer, "status")[1], "200")
 
     def test_timeout(self):
         self.start(url_table(self.http, timeout="200ms"))
@@ -251,22 +251,33 @@ class Explain(ControlCase):
         self.assertEqual((answer["status"], self.notes(answer, "status")), ("timeout", ["timed out"]))
 
     def test_breaker(self):
-        self.start()
-        self.http.default = lambda request: DOWN
+        """How a URL has been doing, why, and for how long."""
+        self.start(url_table(self.http, retries=0))
         postfix = self.client()
+        self.http.default = lambda request: DOWN
         for number in range(2):
             postfix.ask("t", f"k{number}")
-        self.assertEqual(self.notes(self.explain("x"), "backend"), [self.http.url + " asked, failures in a row: 2"])
-        for number in range(3, FAILURES):
+        answer = self.explain("x")
+        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " asked, failures in a row: 2"])
+        self.assertRegex(self.notes(answer, "failure")[0], r"failed \d+ ms ago, 0 in a row count: .*status 503$")
+        self.http.default = lambda request: (harness.CLOSE,)
+        for number in range(FAILURES):
             postfix.ask("t", f"k{number}")
         before = len(self.http.requests)
         answer = self.explain("k")
         if self.notes(answer, "url"):  # this machine was too slow: the pause is over
             self.assertIn("tried again now", self.notes(answer, "backend")[0])
         else:
-            self.assertRegex(self.notes(answer, "backend")[0], r"left alone for \d+ ms more$")
+            self.assertRegex(self.notes(answer, "backend")[0],
+                             r"suspended for \d+ ms more, since \d+ ms: it does not answer$")
+            self.assertIn("closed the connection", answer["reason"])
             self.assertEqual(len(self.http.requests), before)
+        self.assertRegex(self.notes(answer, "failure")[0], r"failed \d+ ms ago, 5 in a row count: .*closed")
         self.assertEqual(answer["status"], "temporary")
+        url = self.stats()[1]["t"]["backends"][0]
+        self.assertEqual((url["left_alone"], url["cause"], url["counted"]), (True, "unanswered", FAILURES))
+        self.assertIn("closed the connection", url["reason"])
+        self.assertGreaterEqual(url["since_ms"], 0)
 
     def test_cache(self):
         self.start(url_table(self.http, cache={"ttl": "1h", "negative_ttl": "1h"}))

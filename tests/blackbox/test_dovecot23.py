@@ -35,7 +35,9 @@ class WithDovecot(Case):
 
     def table(self, name):
         settings = {"value": "string"} if name in TEXT_TABLES else {}
-        return {"name": name, "type": "url", "param": f"http://127.0.0.1:{self.service.port}/{name}/§", **settings}
+        # a service that is down is waited for: not as long as the default in each of many requests
+        return {"name": name, "type": "url", "param": f"http://127.0.0.1:{self.service.port}/{name}/§",
+                "timeout": "2s", **settings}
 
     def serve_dovecot(self, *tables):
         """podop with a socket for auth workers, for mail processes and for Dovecot's dict server."""

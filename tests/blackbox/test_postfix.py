@@ -235,7 +235,8 @@ class Postmap(WithPostfix):
         with harness.deaf_port() as deaf:
             self.http.on("/late", (self.http.gate(),))
             self.serve_postfix(url_table(self.http, "slow", timeout="200ms"),
-                               {"name": "down", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
+                               {"name": "down", "type": "url", "param": f"http://127.0.0.1:{deaf}/§",
+                                "timeout": "200ms"})
             self.check_postmap("down", "k", warning="socketmap server temporary error: ")
             self.check_postmap("slow", "late", warning="socketmap server timeout error: ")
             self.check_postmap("nosuch", "k", warning="socketmap server temporary error: no such table: nosuch")

@@ -15,7 +15,7 @@ import unittest.mock
 import harness
 from certificates import Authority
 from dict import DictCase
-from harness import CLOSE, conf_file, echo, url_table
+from harness import CLOSE, conf_file, echo, http, url_table
 
 
 class TlsCase(DictCase):
@@ -174,6 +174,19 @@ class Client(TlsCase):
         self.serve(url_table(backend, tls={"ca_file": self.authority.cert(), "cert_file": cert, "key_file": key}))
         self.check_reason(self.ask(), "TEMP")
         self.assertEqual(backend.requests, [])
+
+    def test_denials_speak_of_the_certificate(self):
+        """nginx says 400 of one that it does not trust."""
+        backend = self.tls_backend(clients=ssl.CERT_OPTIONAL)
+        self.serve(url_table(backend, "alice", tls=self.client_tls("alice")),
+                   url_table(backend, "wanted", tls=self.client_tls("alice"), miss=[400]),
+                   url_table(backend, "none", tls={"ca_file": self.authority.cert()}))
+        for status in (400, 401, 403, 404, 407, 422):
+            backend.on("/k", http(b"", status))
+            expected = "TEMP" if status in (400, 401, 403, 407) else "NOTFOUND "
+            self.check_answer(self.ask("alice"), expected, "alice")
+            self.check_answer(self.ask("wanted"), "NOTFOUND " if status == 400 else expected, "wanted")
+            self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
 
     def test_no_connection_is_shared(self):
         """Tables to one host that differ in their certificate never get each other's connections."""

@@ -2,103 +2,375 @@
 
 #include "podop/breaker.h"
 
-static void fail_often(struct breaker *b, unsigned times, uint64_t now_ms)
+#include <stdlib.h>
+
+enum { ALONE = BREAKER_PAUSE_MIN_MS, AMONG_OTHERS = BREAKER_PAUSE_MAX_MS };
+
+/* Different keys, from first on. */
+static void fail_often(struct breaker *b, enum breaker_kind kind, unsigned times, uint64_t first,
+                       uint64_t now_ms)
 {
     for (unsigned i = 0; i < times; i++)
-        breaker_failed(b, false, now_ms);
+        breaker_failed(b, kind, first + i, BREAKER_NO_TRIAL, AMONG_OTHERS, now_ms);
 }
 
-static void test_breaker_opens_after_failures_in_a_row(void **state)
+static void fail_trial(struct breaker *b, enum breaker_kind kind, uint64_t key, uint64_t now_ms)
+{
+    breaker_failed(b, kind, key, BREAKER_TRIAL, AMONG_OTHERS, now_ms);
+}
+
+static enum breaker_trial try(struct breaker *b, uint64_t key, uint64_t now_ms)
+{
+    return breaker_take_trial(b, key, AMONG_OTHERS, now_ms);
+}
+
+static void test_each_kind_opens_after_failures_in_a_row(void **state)
+{
+    (void)state;
+    for (int kind = BREAKER_UNSENT; kind <= BREAKER_ANSWERED; kind++) {
+        struct breaker b = {0};
+
+        fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 10);
+        assert_false(breaker_is_open(&b));
+        assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
+        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* not in a row any more */
+        assert_int_equal(breaker_failures(&b), 0);
+        fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 20);
+        assert_false(breaker_is_open(&b));
+        assert_int_equal(try(&b, 1, 1000000), BREAKER_NO_TRIAL); /* nothing to try */
+        fail_often(&b, (enum breaker_kind)kind, 1, 100, 30);
+        assert_true(breaker_is_open(&b));
+        assert_int_equal(b.cause, kind);
+        assert_int_equal(breaker_left_ms(&b, AMONG_OTHERS, 31), BREAKER_PAUSE_MIN_MS - 1);
+    }
+}
+
+/* A million times, by itself or between the failures of others. */
+static void test_one_key_never_opens(void **state)
 {
     struct breaker b = {0};
 
     (void)state;
-    fail_often(&b, BREAKER_FAILURES_MAX - 1, 10);
+    for (int i = 0; i < 1000000; i++)
+        breaker_failed(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, (uint64_t)i);
     assert_false(breaker_is_open(&b));
-    breaker_worked(&b, false); /* not in a row any more */
-    fail_often(&b, BREAKER_FAILURES_MAX - 1, 20);
+    for (uint64_t key = 1; key <= BREAKER_FAILURES_MAX - 2; key++) {
+        breaker_failed(&b, BREAKER_UNANSWERED, key, BREAKER_NO_TRIAL, ALONE, 0);
+        breaker_failed(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, 0);
+    }
     assert_false(breaker_is_open(&b));
-    assert_false(breaker_take_trial(&b, 1000000)); /* nothing to try */
-    breaker_failed(&b, false, 30);
+    assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
+    breaker_failed(&b, BREAKER_UNANSWERED, 100, BREAKER_NO_TRIAL, ALONE, 0);
     assert_true(breaker_is_open(&b));
 }
 
-static void test_breaker_one_trial_after_the_pause(void **state)
+/* An answer that is a failure ends the rows of those that had none, but not that of its own. */
+static void test_a_failure_that_is_an_answer(void **state)
 {
     struct breaker b = {0};
 
     (void)state;
-    fail_often(&b, BREAKER_FAILURES_MAX, 50);
-    assert_false(breaker_take_trial(&b, 50));
-    assert_false(breaker_take_trial(&b, 50 + BREAKER_PAUSE_MIN_MS - 1));
-    assert_true(breaker_take_trial(&b, 50 + BREAKER_PAUSE_MIN_MS));
-    assert_true(breaker_is_open(&b)); /* for all the others */
-    assert_false(breaker_take_trial(&b, 50 + BREAKER_PAUSE_MIN_MS));
-    assert_false(breaker_take_trial(&b, 1000000));
-    breaker_worked(&b, true);
+    fail_often(&b, BREAKER_ANSWERED, BREAKER_FAILURES_MAX - 1, 1, 0);
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX - 1, 1, 0);
+    fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX - 1, 1, 0);
+    breaker_answered(&b, true, BREAKER_NO_TRIAL);
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX - 1, 1, 0);
+    fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX - 1, 1, 0);
     assert_false(breaker_is_open(&b));
-    fail_often(&b, BREAKER_FAILURES_MAX - 1, 2000000); /* it counts from the beginning */
+    fail_often(&b, BREAKER_ANSWERED, 1, 1, 0);
+    assert_true(breaker_is_open(&b));
+}
+
+static void test_one_trial_in_a_pause(void **state)
+{
+    struct breaker b = {0};
+
+    (void)state;
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 50);
+    assert_int_equal(try(&b, 9, 50), BREAKER_NO_TRIAL);
+    assert_int_equal(try(&b, 9, 50 + BREAKER_PAUSE_MIN_MS - 1), BREAKER_NO_TRIAL);
+    assert_int_equal(try(&b, 9, 50 + BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
+    assert_true(breaker_is_open(&b)); /* for all the others */
+    assert_int_equal(try(&b, 10, 50 + BREAKER_PAUSE_MIN_MS), BREAKER_NO_TRIAL);
+    assert_int_equal(try(&b, 10, 50 + 2 * BREAKER_PAUSE_MIN_MS - 1), BREAKER_NO_TRIAL);
+    /* the first has not ended yet: it must not keep all others from trying */
+    assert_int_equal(try(&b, 10, 50 + 2 * BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
+    assert_true(breaker_answered(&b, false, BREAKER_TRIAL));
+    assert_false(breaker_is_open(&b));
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX - 1, 1, 5000); /* from the beginning */
     assert_false(breaker_is_open(&b));
 }
 
-static void test_breaker_pause_doubles_up_to_a_limit(void **state)
+static void test_pause_doubles_up_to_a_limit(void **state)
 {
     static const uint32_t pauses_ms[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000};
-    struct breaker b = {0};
-    uint64_t now_ms = 7;
+    static const enum breaker_kind kinds[] = {BREAKER_UNSENT, BREAKER_ANSWERED};
 
     (void)state;
-    fail_often(&b, BREAKER_FAILURES_MAX, now_ms);
-    for (size_t i = 0; i < ARRAY_LEN(pauses_ms); i++) {
-        assert_false(breaker_take_trial(&b, now_ms + pauses_ms[i] - 1));
-        now_ms += pauses_ms[i];
-        assert_true(breaker_take_trial(&b, now_ms));
-        now_ms += 100; /* it takes a while to fail; the pause counts from then */
-        breaker_failed(&b, true, now_ms);
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct breaker b = {0};
+        uint64_t now_ms = 7;
+
+        fail_often(&b, kinds[k], BREAKER_FAILURES_MAX, 1, now_ms);
+        for (size_t i = 0; i < ARRAY_LEN(pauses_ms); i++) {
+            assert_int_equal(try(&b, 100 + i, now_ms + pauses_ms[i] - 1), BREAKER_NO_TRIAL);
+            now_ms += pauses_ms[i];
+            assert_int_equal(try(&b, 100 + i, now_ms), BREAKER_TRIAL);
+            fail_trial(&b, kinds[k], 100 + i, now_ms + 100);
+        }
+        assert_int_equal(try(&b, 200, now_ms + BREAKER_PAUSE_MAX_MS), BREAKER_TRIAL);
+        breaker_answered(&b, false, BREAKER_TRIAL);
+        fail_often(&b, kinds[k], BREAKER_FAILURES_MAX, 1, now_ms); /* and from the shortest again */
+        assert_int_equal(try(&b, 200, now_ms + BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
     }
-    assert_true(breaker_take_trial(&b, now_ms + BREAKER_PAUSE_MAX_MS));
-    breaker_worked(&b, true);
-    fail_often(&b, BREAKER_FAILURES_MAX, now_ms); /* and from the shortest again */
-    assert_true(breaker_take_trial(&b, now_ms + BREAKER_PAUSE_MIN_MS));
 }
 
-static void test_breaker_trial_given_up_is_free(void **state)
+/* What nothing else can serve is tried every second, however long the outage is. */
+static void test_pause_of_the_only_one_is_short(void **state)
+{
+    struct breaker b = {0};
+    uint64_t now_ms = 0;
+
+    (void)state;
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, now_ms);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(breaker_take_trial(&b, 5, ALONE, now_ms + 999), BREAKER_NO_TRIAL);
+        now_ms += 1000;
+        assert_int_equal(breaker_left_ms(&b, ALONE, now_ms), 0);
+        assert_int_equal(breaker_take_trial(&b, 5, ALONE, now_ms), BREAKER_TRIAL);
+        breaker_failed(&b, BREAKER_UNSENT, 5, BREAKER_TRIAL, ALONE, now_ms);
+    }
+    /* also when it was among others before, and they went later */
+    for (int i = 0; i < 10; i++) {
+        now_ms += BREAKER_PAUSE_MAX_MS;
+        assert_int_equal(try(&b, 5, now_ms), BREAKER_TRIAL);
+        fail_trial(&b, BREAKER_UNSENT, 5, now_ms);
+    }
+    assert_int_equal(try(&b, 5, now_ms + 1000), BREAKER_NO_TRIAL);
+    assert_int_equal(breaker_take_trial(&b, 5, ALONE, now_ms + 1000), BREAKER_TRIAL);
+}
+
+static void test_unanswered_pause_stays_short(void **state)
+{
+    struct breaker b = {0};
+    uint64_t now_ms = 0;
+
+    (void)state;
+    fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX, 1, now_ms);
+    for (uint64_t i = 0; i < 20; i++) {
+        now_ms += 1000;
+        assert_int_equal(try(&b, 100 + i, now_ms), BREAKER_TRIAL);
+        fail_trial(&b, BREAKER_UNANSWERED, 100 + i, now_ms);
+    }
+    assert_true(breaker_is_open(&b));
+}
+
+/* A key whose trial failed, by itself, costs the others none of theirs. */
+static void test_the_next_trial_is_for_another_key(void **state)
 {
     struct breaker b = {0};
 
     (void)state;
-    fail_often(&b, BREAKER_FAILURES_MAX, 0);
-    assert_true(breaker_take_trial(&b, 1000));
-    breaker_drop_trial(&b);
-    assert_true(breaker_is_open(&b));
-    assert_true(breaker_take_trial(&b, 1000)); /* at once: nothing was learnt */
+    fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX, 1, 0);
+    assert_int_equal(try(&b, 3, 999), BREAKER_NO_TRIAL);
+    assert_int_equal(try(&b, 3, 1000), BREAKER_TRIAL_AGAIN);
+    assert_int_equal(try(&b, 3, 3000), BREAKER_NO_TRIAL); /* the other is still under way */
+    assert_int_equal(try(&b, 4, 3000), BREAKER_NO_TRIAL);
+    assert_int_equal(try(&b, 50, 1000), BREAKER_TRIAL);
+    breaker_failed(&b, BREAKER_UNANSWERED, 3, BREAKER_TRIAL_AGAIN, ALONE, 3000);
+    assert_int_equal(try(&b, 3, 3000), BREAKER_TRIAL_AGAIN); /* a pause after it began */
+    assert_int_equal(try(&b, 51, 3000), BREAKER_TRIAL);
+    assert_true(breaker_answered(&b, false, BREAKER_TRIAL));
+    assert_false(breaker_is_open(&b));
 }
 
-/* What was under way when it was left alone neither prolongs the pause nor ends it. */
-static void test_breaker_late_ends_do_not_count(void **state)
+/* It can be reached again, and one key is no reason to think that it does not answer. */
+static void test_reached_again(void **state)
 {
     struct breaker b = {0};
 
     (void)state;
-    fail_often(&b, BREAKER_FAILURES_MAX + 64, 0);
-    breaker_worked(&b, false);
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 0);
+    assert_int_equal(try(&b, 3, 1000), BREAKER_TRIAL);
+    fail_trial(&b, BREAKER_UNANSWERED, 3, 1001);
+    assert_false(breaker_is_open(&b));
+    assert_int_equal(breaker_failures(&b), 1);
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 2000);
+    assert_int_equal(try(&b, 4, 3000), BREAKER_TRIAL);
+    assert_true(breaker_answered(&b, true, BREAKER_TRIAL)); /* 500 */
+    assert_false(breaker_is_open(&b));
+}
+
+static void test_failures_that_are_answers_while_suspended(void **state)
+{
+    struct breaker b = {0};
+
+    (void)state;
+    fail_often(&b, BREAKER_ANSWERED, BREAKER_FAILURES_MAX, 1, 0);
+    assert_int_equal(try(&b, 50, 1000), BREAKER_TRIAL);
+    assert_false(breaker_answered(&b, true, BREAKER_TRIAL)); /* nobody has answered it better yet */
     assert_true(breaker_is_open(&b));
-    fail_often(&b, 64, 999);
-    assert_true(breaker_take_trial(&b, 1000));
-    fail_often(&b, 64, 1001);
-    breaker_worked(&b, false);
+    breaker_drop_trial(&b, BREAKER_TRIAL); /* and nobody has */
+    assert_int_equal(try(&b, 51, 1000), BREAKER_TRIAL);
+    assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* asked when all others failed */
+    assert_false(breaker_is_open(&b));
+}
+
+static void test_trial_given_up_is_free(void **state)
+{
+    struct breaker b = {0};
+
+    (void)state;
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 0);
+    assert_int_equal(try(&b, 8, 1000), BREAKER_TRIAL);
+    breaker_drop_trial(&b, BREAKER_TRIAL);
     assert_true(breaker_is_open(&b));
-    assert_false(breaker_take_trial(&b, 5000)); /* the trial still runs */
+    assert_int_equal(try(&b, 9, 1000), BREAKER_TRIAL); /* at once: nothing was learnt */
+    assert_int_equal(try(&b, 9, 2000), BREAKER_TRIAL_AGAIN);
+    breaker_drop_trial(&b, BREAKER_TRIAL_AGAIN);
+    assert_int_equal(try(&b, 9, 2000), BREAKER_TRIAL_AGAIN);
+}
+
+/* What was under way when it was suspended does not prolong the pause. Old connections may live
+ * while new ones are refused, but an answer ends the doubt whether there are any. */
+static void test_late_ends(void **state)
+{
+    struct breaker b = {0};
+
+    (void)state;
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX + 64, 1, 0);
+    assert_false(breaker_answered(&b, false, BREAKER_NO_TRIAL));
+    assert_true(breaker_is_open(&b));
+    fail_often(&b, BREAKER_UNANSWERED, 64, 1, 999);
+    fail_often(&b, BREAKER_ANSWERED, 64, 1, 999);
+    assert_int_equal(breaker_left_ms(&b, AMONG_OTHERS, 999), 1);
+    b = (struct breaker){0};
+    fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX, 1, 0);
+    assert_true(breaker_answered(&b, true, BREAKER_NO_TRIAL));
+    assert_false(breaker_is_open(&b));
+}
+
+/* A service that is down for all, comes back, and has one key that it never answers. */
+
+enum { POISON = 7, HANGS = 4 };
+
+struct story {
+    struct breaker b;
+    uint64_t now_ms;
+    enum breaker_trial hanging[HANGS]; /* requests for the poison that are under way */
+    uint64_t ends_at_ms[HANGS];        /* 0: it is none */
+    uint64_t tried_at_ms;              /* with the poison, as with any other key */
+};
+
+static bool may_ask(struct story *s, uint64_t key, enum breaker_trial *trial)
+{
+    *trial = BREAKER_NO_TRIAL;
+    if (!breaker_is_open(&s->b))
+        return true;
+    *trial = breaker_take_trial(&s->b, key, ALONE, s->now_ms);
+    return *trial != BREAKER_NO_TRIAL;
+}
+
+static void end_hanging(struct story *s)
+{
+    for (int i = 0; i < HANGS; i++) {
+        if (s->ends_at_ms[i] == 0 || s->ends_at_ms[i] > s->now_ms)
+            continue;
+        s->ends_at_ms[i] = 0;
+        breaker_failed(&s->b, BREAKER_UNANSWERED, POISON, s->hanging[i], ALONE, s->now_ms);
+    }
+}
+
+static void ask_poison(struct story *s)
+{
+    enum breaker_trial trial;
+
+    for (int i = 0; i < HANGS; i++) {
+        if (s->ends_at_ms[i] != 0 || !may_ask(s, POISON, &trial))
+            continue;
+        s->hanging[i] = trial;
+        if (trial == BREAKER_TRIAL)
+            s->tried_at_ms = s->now_ms;
+        s->ends_at_ms[i] = s->now_ms + (rand() % 2 == 0 ? 1 : 3000);
+        end_hanging(s);
+        return;
+    }
+}
+
+static void fall_ill(struct story *s)
+{
+    const enum breaker_kind kind = rand() % 2 == 0 ? BREAKER_UNSENT : BREAKER_UNANSWERED;
+    const unsigned failures = (unsigned)rand() % 40;
+
+    for (unsigned i = 0; i < failures; i++) {
+        const uint64_t key = 1000 + (uint64_t)rand() % 20;
+        enum breaker_trial trial;
+
+        s->now_ms += (uint64_t)rand() % 800;
+        end_hanging(s);
+        if (may_ask(s, key, &trial))
+            breaker_failed(&s->b, kind, key, trial, ALONE, s->now_ms);
+        if (rand() % 4 == 0)
+            ask_poison(s);
+    }
+}
+
+/* A good key is asked when the pause is over, or the one trial that the poison may have got when
+ * nobody knew what it is has taken a second, also when it was the fifth of those that failed; and
+ * from then on always. */
+static void get_well(struct story *s)
+{
+    const uint64_t well_at_ms = s->now_ms;
+    bool has_answered = false;
+
+    while (s->now_ms < well_at_ms + 20000) {
+        const uint64_t key = 5000 + (uint64_t)rand() % 1000000;
+        enum breaker_trial trial;
+
+        s->now_ms += (uint64_t)rand() % 300;
+        end_hanging(s);
+        if (rand() % 4 != 0) {
+            ask_poison(s);
+        } else if (may_ask(s, key, &trial)) {
+            breaker_answered(&s->b, false, trial);
+            has_answered = true;
+        } else if (has_answered || (s->now_ms >= well_at_ms + BREAKER_PAUSE_MIN_MS &&
+                                    s->now_ms >= s->tried_at_ms + BREAKER_PAUSE_MIN_MS &&
+                                    s->now_ms >= s->b.opened_at_ms + BREAKER_PAUSE_MIN_MS)) {
+            fail_msg("a good key is not asked for %d ms after the outage",
+                     (int)(s->now_ms - well_at_ms));
+        }
+    }
+}
+
+static void test_one_key_costs_no_other_an_answer(void **state)
+{
+    (void)state;
+    srand(1);
+    for (int i = 0; i < 2000; i++) {
+        struct story s = {.now_ms = 1000000};
+
+        fall_ill(&s);
+        get_well(&s);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_breaker_opens_after_failures_in_a_row),
-        cmocka_unit_test(test_breaker_one_trial_after_the_pause),
-        cmocka_unit_test(test_breaker_pause_doubles_up_to_a_limit),
-        cmocka_unit_test(test_breaker_trial_given_up_is_free),
-        cmocka_unit_test(test_breaker_late_ends_do_not_count),
+        cmocka_unit_test(test_each_kind_opens_after_failures_in_a_row),
+        cmocka_unit_test(test_one_key_never_opens),
+        cmocka_unit_test(test_a_failure_that_is_an_answer),
+        cmocka_unit_test(test_one_trial_in_a_pause),
+        cmocka_unit_test(test_pause_doubles_up_to_a_limit),
+        cmocka_unit_test(test_pause_of_the_only_one_is_short),
+        cmocka_unit_test(test_unanswered_pause_stays_short),
+        cmocka_unit_test(test_the_next_trial_is_for_another_key),
+        cmocka_unit_test(test_reached_again),
+        cmocka_unit_test(test_failures_that_are_answers_while_suspended),
+        cmocka_unit_test(test_trial_given_up_is_free),
+        cmocka_unit_test(test_late_ends),
+        cmocka_unit_test(test_one_key_costs_no_other_an_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

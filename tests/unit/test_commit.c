@@ -290,7 +290,7 @@ static void test_commit_as_one(void **state)
 /* What never left podop is a failure, and nothing uncertain. */
 static void test_commit_refused(void **state)
 {
-    struct table *t = open_table(&(struct table_config){0}, "/m/§");
+    struct table *t = open_table(&(struct table_config){.timeout_ms = 300}, "/m/§");
     struct writer w = {0};
 
     (void)state;

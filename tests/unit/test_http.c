@@ -71,8 +71,9 @@ struct caller {
     enum http_outcome outcome;
     unsigned status;
     bool is_own_fault;
-    bool is_refused;
     bool may_have_arrived;
+    bool is_refused;
+    bool was_resent;
     struct buf body;
     char reason[300];
     void (*then)(struct caller *caller); /* called in done; may be NULL */
@@ -97,8 +98,9 @@ static void on_answer(void *arg, const struct http_answer *answer)
     c->outcome = answer->outcome;
     c->status = answer->status;
     c->is_own_fault = answer->is_own_fault;
-    c->is_refused = answer->is_refused;
     c->may_have_arrived = answer->may_have_arrived;
+    c->is_refused = answer->is_refused;
+    c->was_resent = answer->was_resent;
     if (answer->outcome == HTTP_FAILED)
         snprintf(c->reason, sizeof(c->reason), "%s", answer->reason);
     if (c->then != NULL)
@@ -927,6 +929,10 @@ static void test_http_refused(void **state)
     snprintf(expected, sizeof(expected), "connect to %s: Connection refused",
              none.base + strlen("http://"));
     assert_string_equal(c.reason, expected);
+    assert_null(strstr(c.reason, "secret"));
+    assert_true(c.is_refused);
+    assert_false(c.may_have_arrived);
+    assert_false(c.is_own_fault);
     http_site_close(&closed);
 }
 
@@ -951,6 +957,7 @@ static void test_http_unix_socket(void **state)
     start_request(&other, elsewhere, &request);
     WAIT_UNTIL(other.answers > 0);
     assert_outcome(&other, HTTP_FAILED);
+    assert_true(other.is_refused);
     http_site_close(&elsewhere);
     backend_close(&local);
     start_request(&d, here, &request); /* there is no such socket now */
@@ -961,6 +968,46 @@ static void test_http_unix_socket(void **state)
     assert_string_equal(d.reason, expected);
     http_site_close(&here);
     assert_int_equal(backend.requests, 0);
+}
+
+/* After a failure another connection that was kept would tell as little. */
+static void test_http_on_a_new_connection(void **state)
+{
+    struct caller c = {0};
+
+    (void)state;
+    ask("/x");
+    ask("/x");
+    assert_int_equal(backend.accepted, 1);
+    start_request(&c, site,
+                  &(struct http_request){.target = "/y",
+                                         .is_fresh = true,
+                                         .deadline_at_ms = clock_now_ms() + LONG_MS});
+    WAIT_UNTIL(c.answers > 0);
+    assert_body(&c, "/y");
+    assert_int_equal(backend.accepted, 2);
+    ask("/x"); /* and it is kept like any other */
+    assert_int_equal(backend.accepted, 2);
+}
+
+/* Who counts the requests has to know that there were two. */
+static void test_http_sent_again_is_told(void **state)
+{
+    struct caller c = {0}, d = {0};
+
+    (void)state;
+    ask("/x");
+    start(&c, "/drop");
+    WAIT_UNTIL(c.answers > 0);
+    assert_outcome(&c, HTTP_FAILED);
+    assert_true(c.was_resent);
+    assert_false(c.is_refused);
+    assert_int_equal(backend.requests, 3);
+    start(&d, "/drop"); /* no connection is kept */
+    WAIT_UNTIL(d.answers > 0);
+    assert_outcome(&d, HTTP_FAILED);
+    assert_false(d.was_resent);
+    assert_int_equal(backend.requests, 4);
 }
 
 static void test_http_bad_bases(void **state)
@@ -1631,6 +1678,8 @@ int main(void)
         WITH_BACKEND(test_http_large_error_pages),
         WITH_BACKEND(test_http_refused),
         WITH_BACKEND(test_http_unix_socket),
+        WITH_BACKEND(test_http_on_a_new_connection),
+        WITH_BACKEND(test_http_sent_again_is_told),
         WITH_BACKEND(test_http_bad_bases),
         WITH_BACKEND(test_http_deadline_on_the_wire),
         WITH_BACKEND(test_http_deadline_has_passed),

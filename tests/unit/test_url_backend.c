@@ -95,7 +95,8 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     return ask_table(t, &wanted, on_done, asker);
 }
 
-static void assert_asked(struct table *t, const char *key, unsigned requests)
+/* How many requests that took. */
+static unsigned ask(struct table *t, const char *key)
 {
     unsigned before = backend.requests;
     struct asker asker;
@@ -103,7 +104,23 @@ static void assert_asked(struct table *t, const char *key, unsigned requests)
     begin(t, key, &asker);
     WAIT_UNTIL(asker.answers > 0);
     assert_int_equal(asker.status, REPLY_TEMPORARY); /* of "/..." no answer is JSON */
-    assert_int_equal(backend.requests - before, requests);
+    return backend.requests - before;
+}
+
+static void assert_asked(struct table *t, const char *key, unsigned requests)
+{
+    assert_int_equal(ask(t, key), requests);
+}
+
+/* Keys that the backend closes on without a word: so many suspend it. */
+static void assert_dropped(struct table *t, unsigned times)
+{
+    char key[32];
+
+    for (unsigned i = 0; i < times; i++) {
+        snprintf(key, sizeof(key), "drop%u", i);
+        assert_in_range(ask(t, key), 1, 2); /* twice where a connection had been kept */
+    }
 }
 
 /* What the table before knew goes on, and a request of it that still runs counts for both. */
@@ -115,21 +132,50 @@ static void test_health_is_inherited(void **state)
     (void)state;
     begin(previous, "hold", &late);
     WAIT_UNTIL(backend_holds(&backend, "/hold"));
-    for (unsigned i = 0; i + 1 < BREAKER_FAILURES_MAX; i++)
-        assert_asked(previous, "bad", 1);
+    assert_dropped(previous, BREAKER_FAILURES_MAX - 2);
     table_inherit(next, previous);
     assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
-    for (unsigned i = 0; i + 1 < BREAKER_FAILURES_MAX; i++)
-        assert_asked(next, "bad", 1);
-    backend_end(backend_held(&backend, "/hold"));
-    WAIT_UNTIL(late.answers > 0);
+    assert_dropped(next, BREAKER_FAILURES_MAX - 1);
+    assert_dropped(previous, 1); /* of a key that failed already */
+    assert_asked(previous, "drop-another", 1);
     assert_asked(next, "k", 0);
     assert_asked(previous, "k", 0);
     assert_asked(other, "k", 1);
+    backend_end(backend_held(&backend, "/hold")); /* it was sent before others were answered */
+    WAIT_UNTIL(late.answers > 0);
     table_unref(&previous);
     assert_asked(next, "k", 0);
     table_unref(&next);
     table_unref(&other);
+}
+
+/* Others are answered while it hangs: it is not the backend that fails. */
+static void test_a_request_that_hung_while_others_were_answered(void **state)
+{
+    struct table *t = open_table();
+    struct asker hung;
+
+    (void)state;
+    begin(t, "hold", &hung);
+    WAIT_UNTIL(backend_holds(&backend, "/hold"));
+    assert_asked(t, "k", 1);
+    assert_dropped(t, BREAKER_FAILURES_MAX - 1);
+    backend_end(backend_held(&backend, "/hold"));
+    WAIT_UNTIL(hung.answers > 0);
+    assert_asked(t, "k", 1);
+    table_unref(&t);
+}
+
+/* A million times would say no more. */
+static void test_statuses_never_suspend_the_only_url(void **state)
+{
+    struct table *t = open_table();
+
+    (void)state;
+    for (unsigned i = 0; i < 10 * BREAKER_FAILURES_MAX; i++)
+        assert_asked(t, "bad", 1);
+    assert_asked(t, "k", 1);
+    table_unref(&t);
 }
 
 /* podop's own want says nothing of the URL. */
@@ -153,6 +199,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_health_is_inherited, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_request_that_hung_while_others_were_answered, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_statuses_never_suspend_the_only_url, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_descriptor_is_no_failure, setup, teardown),
     };
 

@@ -1,0 +1,494 @@
+"""Whose fault a failure is: one key costs no other an answer, and a restart costs nobody one."""
+
+import itertools
+import json
+import random
+import threading
+import time
+
+import harness
+from dict import DictCase
+from harness import CLOSE, RESET, Backend, echo, http, url_table
+
+POISON = "poison"
+FAILURES = 5  # in a row, until a URL is suspended
+
+
+def is_poison(request):
+    return POISON.encode() in request.target
+
+
+class Case(DictCase):
+    def setUp(self):
+        super().setUp()
+        self.numbers = itertools.count()
+
+    def poisoned(self, *answer):
+        """A backend on which one key ends badly."""
+        backend = self.backend(default=lambda request: answer if is_poison(request) else echo(request))
+        for step in answer:
+            if isinstance(step, threading.Event):
+                self.addCleanup(step.set)  # before the backend stops, which waits for its threads
+        return backend
+
+    def table(self, *backends, **settings):
+        return {"name": "t", "type": "url", "param": [backend.url + "/§" for backend in backends], **settings}
+
+    def start(self, *backends, pool=None, **settings):
+        self.socket = self.path(f"s{next(self.numbers)}")
+        podop = self.serve(self.table(*backends, **settings), **({"pool": pool} if pool else {}))
+        self.postfix = self.client()
+        return podop
+
+    def check_good_keys(self, number=20):
+        for count in range(number):
+            self.check_payload(self.postfix.ask("t", f"k{count}"), f"OK k{count}")
+
+
+class OneKey(Case):
+    """It is asked again and again, and every other key is answered all the time."""
+
+    def check_poison(self, answer, urls, word="TEMP", **settings):
+        self.start(*(self.poisoned(*answer) for _ in range(urls)), **settings)
+        client = self.client()
+        for _ in range(3):
+            for _ in range(FAILURES + 1):
+                self.check_reason(client.ask("t", POISON), word)
+            self.check_good_keys(2)
+
+    def test_statuses(self):
+        for status, urls in ((500, 1), (500, 2), (500, 3), (502, 1), (503, 1), (503, 2), (504, 2), (599, 1)):
+            with self.subTest(status=status, urls=urls):
+                self.check_poison((http(status=status),), urls)
+
+    def test_connections_that_end(self):
+        answers = {"closed": (CLOSE,), "reset": (RESET,), "half a head": (b"HTTP/1.1 200 OK\r\nContent-", CLOSE),
+                   "half a body": (http('"x', length=9), RESET), "not HTTP": (b"hello\r\n\r\n", CLOSE)}
+        for (name, answer), urls in itertools.product(answers.items(), (1, 2)):
+            with self.subTest(name, urls=urls):
+                self.check_poison(answer, urls)
+
+    def test_hanging_and_dripping(self):
+        gate = threading.Event()
+        for (name, answer), urls in itertools.product(
+                {"hangs": (gate,), "drips": (http('"x', length=9), gate)}.items(), (1, 2)):
+            with self.subTest(name, urls=urls):
+                self.check_poison(answer, urls, word="TIMEOUT", timeout="60ms")
+
+    def test_hanging_while_others_are_asked(self):
+        """Many at once, all of which run into the timeout together, between answers to others."""
+        gate = threading.Event()
+        backend = self.backend(default=lambda request: (gate,) if request.target.startswith(b"/slow") else echo(request))
+        self.addCleanup(gate.set)
+        self.start(backend, timeout="1s")
+        clients = [self.client() for _ in range(2 * FAILURES)]
+        for number, client in enumerate(clients):
+            client.request("t", f"slow{number}")
+        backend.wait_requests(2 * FAILURES)
+        while not all(client.has_news() for client in clients):
+            self.check_good_keys(1)
+        for client in clients:
+            self.check_reason(client.read(), "TIMEOUT")
+        self.check_good_keys()
+
+    def test_bad_on_one_url_only(self):
+        """Another URL has the answer, for the poison as well as for all others; also when that one fails for others."""
+        for answer in ((http(status=500),), (RESET,)):
+            with self.subTest(answer=answer):
+                first, second = self.poisoned(*answer), self.backend(default=echo)
+                self.start(first, second)
+                for _ in range(3 * FAILURES):
+                    self.check_payload(self.postfix.ask("t", POISON), f"OK {POISON}")
+                    self.check_good_keys(1)
+                for _ in range(3 * FAILURES):
+                    self.check_payload(self.postfix.ask("t", POISON), f"OK {POISON}")
+                second.default = lambda request: http(status=500)
+                self.check_good_keys()
+
+    def test_suspended_for_its_answers_is_the_last_resort(self):
+        """It lives: when the other one goes, it is asked at once."""
+        first, second = self.poisoned(http(status=503)), self.backend(default=echo)
+        self.start(first, second)
+        for _ in range(2 * FAILURES):
+            self.check_payload(self.postfix.ask("t", POISON), f"OK {POISON}")
+        self.assertLess(first.count("/" + POISON), 2 * FAILURES, "it is suspended")
+        second.stop()
+        self.check_good_keys()
+
+    def test_suspended_where_another_url_answers_well(self):
+        first, second = self.backend(default=lambda request: http(status=500)), self.backend(default=echo)
+        self.start(first, second)
+        self.check_good_keys(3 * FAILURES)
+        self.assertLess(len(first.requests), 3 * FAILURES)
+        first.default = echo
+
+        def is_asked():
+            self.check_good_keys(1)
+            return second.requests[-1].target != b"/k0" or first.count("/k0") > 1
+
+        harness.wait_until(is_asked, "the first is asked again")
+
+    def test_misses_of_another_url_count_too(self):
+        first = self.backend(default=lambda request: http(status=500))
+        second = self.backend(default=lambda request: http(status=404))
+        self.start(first, second)
+        for number in range(3 * FAILURES):
+            self.check_payload(self.postfix.ask("t", f"k{number}"), "NOTFOUND ")
+        self.assertLess(len(first.requests), 3 * FAILURES)
+
+    def test_iterations_and_writes(self):
+        backend = self.poisoned(http(status=500))
+        backend.on("/d/", http('{"a": "1"}'))
+        self.start(backend)
+        client = self.dict()
+        for _ in range(2 * FAILURES):
+            self.check_failure(client.wait(client.iterate(f"shared/{POISON}/")), "t")
+            self.check_failure(client.change(("set", f"shared/{POISON}", "1")), "t")
+            self.assertEqual(client.rows("shared/d/"), [(b"shared/d/a", b"1")])
+            self.check_good_keys(1)
+
+    def test_five_different_keys(self):
+        """Those are no single key any more, and a second later one tries it."""
+        backend = self.backend(default=lambda request: (CLOSE,))
+        self.start(backend, retries=0)
+        begun = time.monotonic()
+        for number in range(FAILURES):
+            self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
+        answer = self.postfix.ask("t", "more")
+        if time.monotonic() - begun < 1:
+            self.assertEqual(backend.count("/more"), 0)
+            self.assertIn(b"suspended", answer)
+        backend.default = echo
+        harness.wait_until(lambda: self.postfix.ask("t", "k") == b"OK k", "it is asked again")
+
+    def test_random(self):
+        """Two URLs that live, each with a poison of its own, in any order: only a key that is bad on both may fail."""
+        seed = random.randrange(1 << 32)
+        generator = random.Random(seed)
+        endings = ((http(status=500),), (http(status=503),), (CLOSE,), (RESET,), (b"nonsense\r\n\r\n", CLOSE))
+        bad = [{f"p{number}": generator.choice(endings) for number in generator.sample(range(4), 2)} for _ in range(2)]
+
+        def answer(number):
+            return lambda request: bad[number].get(request.target[1:].decode(), echo(request))
+
+        self.start(*(self.backend(default=answer(number)) for number in range(2)))
+        for count in range(400):
+            key = f"p{generator.randrange(4)}" if generator.random() < 0.8 else f"k{count}"
+            got = self.postfix.ask("t", key)
+            if not (key in bad[0] and key in bad[1]):
+                self.assertEqual(got, f"OK {key}".encode(), f"seed {seed}, step {count}, bad keys {bad}")
+
+
+class Crowds(Case):
+    """A key on which the backend hangs does not take the whole pool, however many ask for it."""
+
+    CROWD = 40
+
+    def crowd(self, key, table="t"):
+        clients = [self.client() for _ in range(self.CROWD)]
+        for client in clients:
+            client.request(table, key)
+        return clients
+
+    def test_hanging_key(self):
+        gate = threading.Event()
+        for pool in (16, 64):
+            with self.subTest(pool=pool):
+                gate.clear()
+                backend = self.poisoned(gate, http('"late"'))
+                self.start(backend, timeout="1h", pool={"max_connections": pool})
+                crowd = self.crowd(POISON)
+                backend.wait_requests(2)
+                self.check_good_keys()
+                self.assertLess(backend.count("/" + POISON), pool)
+                gate.set()
+                for client in crowd:
+                    self.check_payload(client.read(), "OK late")
+                self.check_good_keys()
+
+    def test_hanging_key_times_out(self):
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="500ms", pool={"max_connections": 8})
+        for client in self.crowd(POISON):
+            self.check_reason(client.read(), "TIMEOUT")
+        self.check_good_keys()
+
+    def test_hanging_key_and_a_small_pool(self):
+        """It may take all of it once, as it might be one that many want; not when it was not answered before."""
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="600ms", pool={"max_connections": 4})
+        crowd = self.crowd(POISON)
+        for client in crowd:
+            self.check_reason(client.read(), "TIMEOUT")
+        for _ in range(3):
+            for client in crowd:
+                client.request("t", POISON)
+            self.check_good_keys()
+            for client in crowd:
+                self.check_reason(client.read(), "TIMEOUT")
+        backend.default = echo
+        self.check_payload(self.postfix.ask("t", POISON), f"OK {POISON}")
+        for client in self.crowd(POISON):
+            self.check_payload(client.read(), f"OK {POISON}")
+
+    def test_clients_that_leave(self):
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="1h", pool={"max_connections": 16})
+        for _ in range(3):
+            crowd = self.crowd(POISON)
+            self.check_good_keys(5)
+            for client in crowd:
+                client.close()
+        self.check_good_keys()
+
+    def test_busy_key(self):
+        """One that many want is answered for all of them, each by a request of its own."""
+        backend = self.backend(default=echo)
+        self.start(backend)
+        for client in self.crowd("k"):
+            self.check_payload(client.read(), "OK k")
+        self.assertEqual(backend.count("/k"), self.CROWD)
+
+
+class Refused(Case):
+    """A restart of the service costs no lookup and no write, as long as it is shorter than the timeout."""
+
+    def setUp(self):
+        super().setUp()
+        self.port = harness.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start_refused(self, *urls, **settings):
+        self.socket = self.path(f"s{next(self.numbers)}")
+        podop = self.serve({"name": "t", "type": "url", "param": [url + "/§" for url in urls or (self.url,)], **settings})
+        self.postfix = self.client()
+        return podop
+
+    def back(self, **options):
+        return self.backend(port=self.port, **{"default": echo, **options})
+
+    def wait_refused(self, podop):
+        """Waits until podop asks again and again, which shows as a process that sleeps and wakes by itself."""
+        def naps():
+            return int(podop.status_field("voluntary_ctxt_switches")[0])
+        before = naps()
+        harness.wait_until(lambda: self.postfix.has_news() or naps() > before + 3, "podop asks again")
+        self.assertFalse(self.postfix.has_news(), "nobody is told before the timeout")
+
+    def test_lookup_waits_for_the_service(self):
+        for retries in (0, 1):
+            with self.subTest(retries=retries):
+                podop = self.start_refused(retries=retries)
+                self.postfix.request("t", "k")
+                self.wait_refused(podop)
+                backend = self.back()
+                self.check_payload(self.postfix.read(), "OK k")
+                self.assertEqual(backend.count("/k"), 1)
+                podop.stop()
+                self.assertNotIn("event=backend_failed", podop.stderr, "it costs nothing, so nothing is told")
+                backend.stop()
+
+    def test_unix_socket_that_is_not_there_yet(self):
+        path = self.path("backend")
+        podop = self.serve({"name": "t", "type": "url", "param": "http://localhost/§", "unix_socket": path})
+        self.postfix = self.client()
+        self.postfix.request("t", "k")
+        self.wait_refused(podop)
+        self.backend(unix_path=path, default=echo)
+        self.check_payload(self.postfix.read(), "OK k")
+
+    def test_write_waits_for_the_service(self):
+        for settings in ({}, {"commit_url": self.url + "/commit"}):
+            with self.subTest(**settings):
+                podop = self.start_refused(**settings)
+                client = self.dict()
+                write = client.write(("set", "shared/a", "1"), ("unset", "shared/b"))
+                self.wait_refused(podop)
+                backend = self.back(default=lambda request: http(status=204))
+                self.check_payload(client.wait(write), "O")
+                self.assertEqual(len(backend.requests), 1 if settings else 2)
+                backend.stop()
+
+    def test_iteration_waits_for_the_service(self):
+        podop = self.start_refused()
+        client = self.dict()
+        request = client.iterate("shared/d/")
+        self.wait_refused(podop)
+        self.back(default=lambda request: http('{"a": "1"}'))
+        self.check_payload(client.wait(request), "")
+        self.assertEqual(request.rows, [(b"shared/d/a", b"1")])
+
+    def test_many_wait_and_all_are_answered(self):
+        podop = self.start_refused()
+        clients = [self.client() for _ in range(200)]
+        for number, client in enumerate(clients):
+            client.request("t", f"k{number}")
+        self.wait_refused(podop)
+        backend = self.back()
+        for number, client in enumerate(clients):
+            self.check_payload(client.read(), f"OK k{number}")
+        self.assertEqual(len(backend.requests), 200)
+
+    def test_restarts_under_load(self):
+        """One client asks all the time while the service goes and comes."""
+        self.start_refused()
+        stop = threading.Event()
+        failed = []
+
+        def ask():
+            client = self.client()
+            for number in itertools.count():
+                if stop.is_set():
+                    return
+                if client.ask("t", f"k{number}") != f"OK k{number}".encode():
+                    failed.append(number)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        for _ in range(10):
+            backend = Backend(port=self.port, default=echo)
+            backend.wait_requests(20)
+            backend.stop()
+        self.back()
+        stop.set()
+        thread.join(harness.GUARD)
+        self.assertEqual(failed, [])
+
+    def test_timeout_ends_the_wait(self):
+        podop = self.start_refused(timeout="400ms")
+        self.check_reason(self.postfix.ask("t", "k"), "TEMP")
+        self.assertRegex(podop.wait_log("event=backend_failed"), "reason=")
+        self.check_failure(self.dict().change(("set", "shared/k", "1")), "t")
+
+    def test_next_url_is_asked_at_once(self):
+        with harness.deaf_port() as deaf:
+            second = self.backend(default=echo)
+            self.start_refused(f"http://127.0.0.1:{deaf}", second.url, timeout="1h")
+            self.check_good_keys(3 * FAILURES)
+            client = self.dict()
+            second.default = lambda request: http(status=204)
+            self.check_payload(client.change(("set", "shared/k", "1")), "O")
+
+    def test_all_urls_refuse(self):
+        """The round begins again with the first; whichever is back first answers."""
+        with harness.deaf_port() as deaf:
+            podop = self.start_refused(f"http://127.0.0.1:{deaf}", self.url)
+            self.postfix.request("t", "k")
+            self.wait_refused(podop)
+            self.back()
+            self.check_payload(self.postfix.read(), "OK k")
+
+    def test_stale_answer_does_not_wait(self):
+        backend = self.back()
+        self.start_refused(cache={"ttl": "1ms", "stale": "1h"}, timeout="1h")
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        backend.stop()
+        for _ in range(FAILURES + 2):
+            self.check_payload(self.postfix.ask("t", "k"), "OK k")
+
+    def test_outage_that_opens_the_circuit(self):
+        """Who comes later fails at once, and the service is found within about a second when it is back."""
+        self.start_refused(timeout="200ms")
+        for number in range(FAILURES):
+            self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
+        harness.wait_until(lambda: b"suspended" in self.postfix.ask("t", "k"), "it is suspended")
+        backend = self.back()
+        harness.wait_until(lambda: self.postfix.ask("t", "k") == b"OK k", "it is back")
+        self.assertEqual(backend.count("/k"), 1, "the first that is asked is answered")
+
+    def test_leaving_clients_end_the_wait(self):
+        podop = self.start_refused(timeout="1h")
+        self.postfix.request("t", "k")
+        client = self.dict()
+        client.iterate("shared/d/")
+        self.wait_refused(podop)
+        self.postfix.close()
+        client.close()
+        self.back().default = echo
+        podop.stop()
+
+    def test_stop_ends_the_wait(self):
+        self.socket = self.path("s")
+        podop = self.serve({"name": "t", "type": "url", "param": self.url + "/§", "timeout": "1h"},
+                           shutdown_timeout="300ms")
+        self.postfix = self.client()
+        self.postfix.request("t", "k")
+        client = self.dict()
+        client.iterate("shared/d/")
+        client.write(("set", "shared/k", "1"))
+        self.wait_refused(podop)
+        podop.stop()
+
+
+class Retries(Case):
+    """A retry and a trial use new connections, and a key is asked 1 + retries times at most."""
+
+    def test_key_on_which_the_server_closes(self):
+        for retries in (0, 1, 2, 3):
+            with self.subTest(retries=retries):
+                backend = self.poisoned(CLOSE)
+                self.start(backend, retries=retries)
+                self.check_good_keys(1)  # its connection is kept
+                self.check_reason(self.postfix.ask("t", POISON), "TEMP")
+                # one more goes over a new connection, as a kept one may have been closed before
+                self.assertEqual(backend.count("/" + POISON), 1 + max(retries, 1))
+
+    def test_retry_goes_over_a_new_connection(self):
+        backend = self.backend(default=echo)
+        backend.on("/bad", (http('"x', length=9), CLOSE))
+        self.start(backend, retries=2)
+        gate = backend.gate()
+        backend.on("/slow", (gate, http('"x"')))
+        clients = [self.client() for _ in range(4)]
+        for client in clients:
+            client.request("t", "slow")
+        backend.wait_requests(4)
+        gate.set()
+        for client in clients:
+            self.check_payload(client.read(), "OK x")  # four connections are kept
+        self.check_reason(self.postfix.ask("t", "bad"), "TEMP")
+        connections = [request.connection for request in backend.requests if request.target == b"/bad"]
+        self.assertEqual(len(connections), 3)
+        self.assertLessEqual(connections[0], 4, "the first try takes one that is kept")
+        self.assertEqual(connections[1:], [5, 6], "the others do not")
+
+
+class Printed(Case):
+    def ask_control(self, control, command):
+        with harness.connect(control) as sock:
+            sock.sendall(harness.to_bytes(json.dumps({"command": command}) + "\n"))
+            with sock.makefile("rb") as lines:
+                return json.loads(lines.readline())
+
+    def test_pause_is_short_when_no_url_serves(self):
+        """However many trials have failed: the second that follows may find one of them back."""
+        control = self.path("control")
+        with harness.deaf_port() as first, harness.deaf_port() as second:
+            urls = [f"http://127.0.0.1:{port}/§" for port in (first, second)]
+            self.serve({"name": "t", "type": "url", "param": urls, "timeout": "120ms"}, control={"socket": control})
+            self.postfix = self.client()
+
+            def has_failed_often():
+                self.check_reason(self.postfix.ask("t", f"k{next(self.numbers)}"), "TEMP")
+                backends = self.ask_control(control, "stats")["tables"][0]["backends"]
+                for backend in backends:
+                    self.assertLessEqual(backend["left_alone_ms"], 1000)
+                    if backend["left_alone"]:
+                        self.assertEqual(backend["cause"], "unsent")
+                        self.assertNotEqual(backend["reason"], "")
+                return all(backend["requests"] >= FAILURES + 4 for backend in backends)
+
+            harness.wait_until(has_failed_often, "each has been tried four times")
+
+    def test_stats_name_the_tables(self):
+        backend = self.backend(default=echo)
+        control = self.path("control")
+        names = [f"table{number}" for number in range(9)]
+        self.serve(*(url_table(backend, name) for name in names), control={"socket": control})
+        done = harness.run("PODOPCTL", "stats", "--control", control)
+        lines = [line.split() for line in done.stdout.splitlines() if backend.url in line and "table" in line]
+        self.assertEqual([line[:2] for line in lines], [[name, backend.url] for name in names], done.stdout)
+
+
+if __name__ == "__main__":
+    harness.main()
