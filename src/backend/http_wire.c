@@ -1,6 +1,8 @@
 /* http_wire.c - bytes over a connection: by its socket, or through TLS, which is libcurl's. */
 #include "http_connection.h"
 
+#include "podop/socket_io.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -58,7 +60,7 @@ enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t ma
 
         return moved_by_tls(c, code, *n);
     }
-    got = recv(c->io.fd, to, max, MSG_DONTWAIT);
+    got = socket_recv(c->io.fd, to, max, MSG_DONTWAIT);
     if (got > 0)
         *n = (size_t)got;
     return moved_by_socket(c, got, "Recv failure");
@@ -77,7 +79,7 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
 
         return moved_by_tls(c, code, *n);
     }
-    got = send(c->io.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    got = socket_send(c->io.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (got > 0)
         *n = (size_t)got;
     return moved_by_socket(c, got, "Send failure");
@@ -91,6 +93,6 @@ bool http_wire_is_silent(struct http_connection *c)
 
     if (c->easy != NULL)
         return http_wire_receive(c, &byte, 1, &n) == HTTP_MOVED_NONE;
-    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+    return socket_recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }

@@ -3,6 +3,7 @@
 #include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
+#include "podop/socket_io.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -255,7 +256,7 @@ static bool read_requests(struct client *c)
 
     out_take(c);
     for (int i = 0; i < READS_PER_WAKEUP && c->out.len < out_end && is_read(c); i++) {
-        ssize_t n = recv(c->io.fd, c->world->scratch, read_room(c), 0);
+        ssize_t n = socket_recv(c->io.fd, c->world->scratch, read_room(c), 0);
 
         if (n == -1)
             return errno == EAGAIN || errno == EINTR;
@@ -287,7 +288,7 @@ static bool flush(struct client *c)
         out_give_back(c);
         return true;
     }
-    n = send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
+    n = socket_send(c->io.fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
     if (n == -1 && errno != EAGAIN && errno != EINTR)
         return false;
     if (n > 0) {
@@ -396,7 +397,7 @@ static bool has_its_turn(struct client *c)
 /* What a peer still sends that is not listened to any more; false when it has hung up. */
 static bool discard(struct client *c)
 {
-    ssize_t n = recv(c->io.fd, c->world->scratch, SCRATCH_BYTES, 0);
+    ssize_t n = socket_recv(c->io.fd, c->world->scratch, SCRATCH_BYTES, 0);
 
     return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
 }
