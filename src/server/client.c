@@ -402,6 +402,14 @@ static bool discard(struct client *c)
     return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
 }
 
+/* After a read that nothing came of yet, as of a request that has to be asked for: feeding and
+ * flushing c would change nothing. */
+static bool is_at_rest(const struct client *c)
+{
+    return c->phase == PHASE_OPEN && c->out.len == 0 && c->in.len == 0 && c->held == 0 &&
+           (c->io.events & EV_WRITE) == 0 && !is_full(c);
+}
+
 static void on_io(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct client *c = w->data;
@@ -418,8 +426,12 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         client_free(&c);
         return;
     }
-    if (c->phase != PHASE_LINGERING)
+    if (is_at_rest(c)) {
+        out_give_back(c);
+        feed_work(c->world); /* for the end of the round */
+    } else if (c->phase != PHASE_LINGERING) {
         client_wake(c);
+    }
 }
 
 static void on_deadline(void *arg)
