@@ -88,23 +88,29 @@ void client_unread_watch(struct client *c, bool has_progressed)
         c->protocol->progressed(c->session);
 }
 
-void client_count(struct client *c)
+static void take_bytes(struct client_world *world, size_t bytes)
 {
-    struct client_world *world = c->world;
-    size_t held = c->in.len + c->out.len;
-
-    if (c->session != NULL && c->protocol->held != NULL)
-        held += c->protocol->held(c->session);
-    if (held > c->held)
-        world->taken_bytes += held - c->held;
-    world->held_bytes += held - c->held;
-    c->held = held;
+    world->taken_bytes += bytes;
+    world->held_bytes += bytes;
     if (!world->is_over && world->held_bytes > CLIENTS_HELD_BYTES_MAX) {
         world->is_over = true;
         world->relief_ticks = 0;
         ev_timer_again(world->loop, &world->relief);
     }
     world->is_tight = world->is_over || world->taken_bytes > TURN_TAKEN_BYTES_MAX;
+}
+
+void client_count(struct client *c)
+{
+    size_t held = c->in.len + c->out.len;
+
+    if (c->session != NULL && c->protocol->held != NULL)
+        held += c->protocol->held(c->session);
+    if (held > c->held)
+        take_bytes(c->world, held - c->held);
+    else
+        c->world->held_bytes -= c->held - held;
+    c->held = held;
 }
 
 void client_world_begin_turn(struct client_world *world)
