@@ -1,6 +1,7 @@
 #include "podop/http1_parse.h"
 
 #include "podop/parse.h"
+#include "podop/word.h"
 
 #include <strings.h>
 
@@ -36,6 +37,20 @@ static struct span trim(struct span text)
     return text;
 }
 
+/* Whether all bytes are above '\r', as in nearly every line. Of a short one that is not known. */
+static bool is_surely_fine(struct span line)
+{
+    size_t i = 0;
+
+    if (line.len < WORD_BYTES)
+        return line.len == 0;
+    for (; line.len - i >= WORD_BYTES; i += WORD_BYTES) {
+        if (word_has_below(word_load(line.ptr + i), '\r' + 1))
+            return false;
+    }
+    return !word_has_below(word_load(line.ptr + line.len - WORD_BYTES), '\r' + 1);
+}
+
 /* The line at the front of in, without its end. A head's may end in a line feed alone (RFC 9112
  * section 2.2). *bytes is what it takes, of at most max. */
 static enum parse take_line(struct http1 *p, struct span in, size_t max, struct span *line,
@@ -53,7 +68,7 @@ static enum parse take_line(struct http1 *p, struct span in, size_t max, struct 
     *line = (struct span){in.ptr, *bytes - 1};
     if (line->len > 0 && feed[-1] == '\r')
         line->len--;
-    if (span_has_byte(*line, '\r') || span_has_byte(*line, '\0'))
+    if (!is_surely_fine(*line) && (span_has_byte(*line, '\r') || span_has_byte(*line, '\0')))
         return bad(p, "the head of the answer holds a bare CR or a NUL");
     return PARSE_DONE;
 }

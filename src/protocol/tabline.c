@@ -1,5 +1,7 @@
 #include "podop/tabline.h"
 
+#include "podop/word.h"
+
 /* What stands behind "\1" for a byte, or 0 for a byte that stands for itself. */
 static char code_of(char byte)
 {
@@ -56,23 +58,18 @@ void tabline_unescape(struct buf *out, struct span field)
 /* Of eight bytes: whether all are above '\r'. */
 static bool is_plain_word(const char *bytes)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof(word));
-    return ((word - ones * ('\r' + 1)) & ~word & ones * 0x80) == 0;
+    return !word_has_below(word_load(bytes), '\r' + 1);
 }
 
 /* How many bytes at the front stand for themselves, as all above '\r' do. Not each that ends the
  * run has to be escaped. */
 static size_t plain_prefix(struct span bytes)
 {
-    const size_t word = sizeof(uint64_t);
     size_t i = 0;
 
-    while (bytes.len - i >= word && is_plain_word(bytes.ptr + i))
-        i += word;
-    if (i > 0 && bytes.len - i < word && is_plain_word(bytes.ptr + bytes.len - word))
+    while (bytes.len - i >= WORD_BYTES && is_plain_word(bytes.ptr + i))
+        i += WORD_BYTES;
+    if (i > 0 && bytes.len - i < WORD_BYTES && is_plain_word(bytes.ptr + bytes.len - WORD_BYTES))
         return bytes.len; /* the last eight overlap those before */
     while (i < bytes.len && (unsigned char)bytes.ptr[i] > '\r')
         i++;

@@ -4,6 +4,8 @@
  * parser for each string that it decodes. All of it is linear: a MiB takes a few milliseconds. */
 #include "podop/json_value.h"
 
+#include "podop/word.h"
+
 #include <json-c/json.h>
 
 enum { DEPTH_MAX = 64 }; /* the bits of struct place */
@@ -686,19 +688,39 @@ void json_reply(struct span value, struct buf *scratch, struct reply *reply)
     }
 }
 
+/* Of eight bytes: whether one is a quote, a backslash or a control. */
+static inline bool has_special(uint64_t word)
+{
+    return word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\');
+}
+
+/* Whether s, the inside of a string, is valid and means itself. */
+static bool is_literal(struct span s)
+{
+    char last[WORD_BYTES];
+    struct span rest = s;
+    uint64_t all = 0;
+
+    for (; rest.len >= WORD_BYTES; rest = span_skip(rest, WORD_BYTES)) {
+        const uint64_t word = word_load(rest.ptr);
+
+        if (has_special(word))
+            return false;
+        all |= word;
+    }
+    memset(last, ' ', sizeof(last));
+    memcpy(last, rest.ptr, rest.len);
+    all |= word_load(last);
+    return !has_special(word_load(last)) && (word_is_ascii(all) || span_is_utf8(s));
+}
+
 bool json_reply_plain(struct span text, struct reply *reply)
 {
     text = trim(text);
     if (text.len < 2 || *text.ptr != '"' || text.ptr[text.len - 1] != '"')
         return false;
     text = (struct span){text.ptr + 1, text.len - 2};
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-
-        if (c == '"' || c == '\\' || (unsigned char)c < 0x20)
-            return false;
-    }
-    if (!span_is_utf8(text))
+    if (!is_literal(text))
         return false;
     *reply = (struct reply){.status = REPLY_FOUND, .map_value = text, .dict_value = text};
     return true;

@@ -327,12 +327,44 @@ static void test_http1_bad_at_once(void **state)
     }
 }
 
+/* In a field of any length and at any place in it, a CR or a NUL is an error, and no other control
+ * is. */
+static void test_http1_controls_anywhere(void **state)
+{
+    (void)state;
+    for (size_t len = 1; len <= 20; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned byte = 0; byte < 0x20; byte++) {
+                const bool is_bad = byte == '\r' || byte == '\0';
+                struct outcome o;
+                struct buf wire;
+
+                if (byte == '\n')
+                    continue;
+                buf_init(&wire, SIZE_MAX);
+                buf_add(&wire, SPAN(OK_ "A:"));
+                for (size_t i = 0; i < len; i++)
+                    buf_add_char(&wire, i == at ? (char)byte : 'x');
+                buf_add(&wire, SPAN("\r\nContent-Length: 0\r\n\r\n"));
+                o = parse(buf_span(&wire), SIZE_MAX);
+                assert_int_equal(o.event, is_bad ? HTTP1_BAD : HTTP1_END);
+                buf_deinit(&o.body);
+                buf_deinit(&wire);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http1_good),   cmocka_unit_test(test_http1_cut_off),
-        cmocka_unit_test(test_http1_bad),    cmocka_unit_test(test_http1_surplus),
-        cmocka_unit_test(test_http1_limits), cmocka_unit_test(test_http1_bad_at_once),
+        cmocka_unit_test(test_http1_good),
+        cmocka_unit_test(test_http1_cut_off),
+        cmocka_unit_test(test_http1_bad),
+        cmocka_unit_test(test_http1_surplus),
+        cmocka_unit_test(test_http1_limits),
+        cmocka_unit_test(test_http1_bad_at_once),
+        cmocka_unit_test(test_http1_controls_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -503,6 +503,27 @@ static void test_json_plain_is_never_wrong(void **state)
     }
 }
 
+/* Whatever the byte and its place, with few or many others around it. */
+static void test_json_plain_every_byte_anywhere(void **state)
+{
+    char text[20];
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(text) - 2; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                struct reply reply;
+                bool is_plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+
+                memset(text, 'a', sizeof(text));
+                text[0] = text[len + 1] = '"';
+                text[1 + at] = (char)byte;
+                assert_int_equal(json_reply_plain((struct span){text, len + 2}, &reply), is_plain);
+            }
+        }
+    }
+}
+
 static void test_json_plain(void **state)
 {
     static const struct {
@@ -639,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_json_select_deep),
         cmocka_unit_test(test_json_select_in_a_long_array),
         cmocka_unit_test(test_json_plain_is_never_wrong),
+        cmocka_unit_test(test_json_plain_every_byte_anywhere),
         cmocka_unit_test(test_json_plain),
     };
 
