@@ -6,6 +6,7 @@
 #include "podop/span.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 
 struct buf {
     char *ptr;
@@ -18,7 +19,12 @@ static inline void buf_init(struct buf *b, size_t max) /* allocates nothing yet 
     *b = (struct buf){.max = max};
 }
 
-void buf_deinit(struct buf *b); /* b is as after buf_init() */
+static inline void buf_deinit(struct buf *b) /* b is as after buf_init() */
+{
+    if (b->ptr != NULL) /* mostly there is nothing to free */
+        free(b->ptr);
+    buf_init(b, b->max);
+}
 
 void buf_add_uint(struct buf *b, uint64_t n); /* decimal */
 /* Each byte as %XX but for A-Z a-z 0-9 - . _ ~ and, with keep_slash, / (RFC 3986 section 2.3). */

@@ -2,15 +2,7 @@
 
 #include "podop/mem.h"
 
-#include <stdlib.h>
-
 enum { BUF_FIRST_BYTES = 64 };
-
-void buf_deinit(struct buf *b)
-{
-    free(b->ptr);
-    buf_init(b, b->max);
-}
 
 char *buf_grow(struct buf *b, size_t n)
 {
@@ -45,10 +37,31 @@ void buf_add_uint(struct buf *b, uint64_t n)
         to[--digits] = (char)('0' + n % 10);
 }
 
-static bool is_unreserved(char c)
+/* The bytes that stay: unreserved ones, and maybe the slash. */
+enum { STAYS = 1, SLASH = 2 };
+
+static const unsigned char kinds[256] = {
+    ['-'] = STAYS, ['.'] = STAYS, ['0'] = STAYS, ['1'] = STAYS, ['2'] = STAYS, ['3'] = STAYS,
+    ['4'] = STAYS, ['5'] = STAYS, ['6'] = STAYS, ['7'] = STAYS, ['8'] = STAYS, ['9'] = STAYS,
+    ['A'] = STAYS, ['B'] = STAYS, ['C'] = STAYS, ['D'] = STAYS, ['E'] = STAYS, ['F'] = STAYS,
+    ['G'] = STAYS, ['H'] = STAYS, ['I'] = STAYS, ['J'] = STAYS, ['K'] = STAYS, ['L'] = STAYS,
+    ['M'] = STAYS, ['N'] = STAYS, ['O'] = STAYS, ['P'] = STAYS, ['Q'] = STAYS, ['R'] = STAYS,
+    ['S'] = STAYS, ['T'] = STAYS, ['U'] = STAYS, ['V'] = STAYS, ['W'] = STAYS, ['X'] = STAYS,
+    ['Y'] = STAYS, ['Z'] = STAYS, ['_'] = STAYS, ['a'] = STAYS, ['b'] = STAYS, ['c'] = STAYS,
+    ['d'] = STAYS, ['e'] = STAYS, ['f'] = STAYS, ['g'] = STAYS, ['h'] = STAYS, ['i'] = STAYS,
+    ['j'] = STAYS, ['k'] = STAYS, ['l'] = STAYS, ['m'] = STAYS, ['n'] = STAYS, ['o'] = STAYS,
+    ['p'] = STAYS, ['q'] = STAYS, ['r'] = STAYS, ['s'] = STAYS, ['t'] = STAYS, ['u'] = STAYS,
+    ['v'] = STAYS, ['w'] = STAYS, ['x'] = STAYS, ['y'] = STAYS, ['z'] = STAYS, ['~'] = STAYS,
+    ['/'] = SLASH,
+};
+
+static size_t kept_prefix(struct span bytes, unsigned kept)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
+    size_t i = 0;
+
+    while (i < bytes.len && (kinds[(unsigned char)bytes.ptr[i]] & kept) != 0)
+        i++;
+    return i;
 }
 
 void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash)
@@ -56,12 +69,9 @@ void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash)
     static const char hex[] = "0123456789ABCDEF";
 
     while (bytes.len > 0) {
-        size_t kept = 0;
+        const size_t kept = kept_prefix(bytes, keep_slash ? STAYS | SLASH : STAYS);
         unsigned char byte;
 
-        while (kept < bytes.len &&
-               (is_unreserved(bytes.ptr[kept]) || (keep_slash && bytes.ptr[kept] == '/')))
-            kept++;
         buf_add(b, (struct span){bytes.ptr, kept});
         bytes = span_skip(bytes, kept);
         if (bytes.len == 0)
