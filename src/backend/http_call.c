@@ -132,7 +132,7 @@ static void make_place(struct http *http, struct http_lane *lane)
 {
     struct http_call *call = lane->blocked;
 
-    if (lane->waiting == NULL || lane->in_flight < http->pool.max_connections)
+    if (lane->in_flight < http->pool.max_connections)
         return;
     while (call != NULL && !(call->gives_way && call->is_unread(call->arg)))
         call = call->next_blocked;
@@ -184,7 +184,8 @@ static void on_blocked_for(void *arg)
         return;
     }
     call->gives_way = true;
-    make_place(call->site->http, call->lane);
+    if (call->lane->waiting != NULL)
+        make_place(call->site->http, call->lane);
 }
 
 static void send_waiting(struct http *http, struct http_lane *lane)
@@ -200,7 +201,8 @@ static void send_waiting(struct http *http, struct http_lane *lane)
             deadline_end(&call->deadline, http->loop);
         }
     }
-    make_place(http, lane);
+    if (lane->waiting != NULL)
+        make_place(http, lane);
 }
 
 void http_call_send_waiting(struct http *http, struct http_host *host)
@@ -217,9 +219,10 @@ static void detach(struct http_call *call)
     struct http *http = call->site->http;
 
     deadline_stop(&call->deadline);
-    ev_clear_pending(http->loop, &call->offer);
-    if (call->data != NULL)
+    if (call->data != NULL) {
+        ev_clear_pending(http->loop, &call->offer);
         leave_blocked(call);
+    }
     if (call->prev_next != NULL)
         dequeue(call);
     if (!call->is_in_flight)
@@ -436,7 +439,8 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
     call->offer.data = call;
     deadline_init(&call->deadline, on_deadline, call);
     deadline_start(&call->deadline, site->http->loop, request->deadline_at_ms);
-    deadline_init(&call->blocked_for, on_blocked_for, call);
+    if (call->data != NULL)
+        deadline_init(&call->blocked_for, on_blocked_for, call);
     if (call->lane->waiting_count < site->http->pool.max_waiting) {
         enqueue(call);
         send_waiting(site->http, call->lane);

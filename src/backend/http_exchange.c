@@ -215,7 +215,8 @@ static void receive(struct http_connection *c)
 {
     struct http *http = c->http;
 
-    ev_timer_stop(http->loop, &c->turn);
+    if (c->easy != NULL)
+        ev_timer_stop(http->loop, &c->turn);
     for (int reads = 0; reads < TLS_READS_MAX; reads++) {
         size_t n;
 

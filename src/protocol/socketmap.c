@@ -193,21 +193,31 @@ static void lookup_done(void *arg, const struct reply *reply)
     s->io.wake(s->io.wake_arg);
 }
 
+/* The bytes of q as they came, with what is between its table and its key. */
+static struct span bytes_of(const struct question *q)
+{
+    const size_t key_at = q->key.len == 0 ? q->table.len : (size_t)(q->key.ptr - q->table.ptr);
+
+    return (struct span){q->table.ptr, key_at + q->key.len};
+}
+
 static struct socketmap_request *request_new(struct socketmap_session *s, const struct question *q)
 {
-    struct socketmap_request *r = xmalloc(sizeof(*r) + q->table.len + q->key.len);
+    const struct span bytes = bytes_of(q);
+    struct socketmap_request *r = xmalloc(sizeof(*r) + bytes.len);
     char *copy = (char *)(r + 1);
 
-    *r = (struct socketmap_request){.session = s};
-    r->question = (struct question){
-        .table = {copy, q->table.len},
-        .key = {copy + q->table.len, q->key.len},
-        .started_at_us = q->started_at_us,
+    *r = (struct socketmap_request){
+        .session = s,
+        .question =
+            {
+                .table = {copy, q->table.len},
+                .key = {copy + bytes.len - q->key.len, q->key.len},
+                .started_at_us = q->started_at_us,
+            },
     };
-    if (q->table.len > 0)
-        memcpy(copy, q->table.ptr, q->table.len);
-    if (q->key.len > 0)
-        memcpy(copy + q->table.len, q->key.ptr, q->key.len);
+    if (bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
     s->owed.request_bytes += q->table.len + q->key.len;
     owed_add(&s->owed, &r->owed);
     return r;

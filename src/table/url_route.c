@@ -51,7 +51,8 @@ void url_route_mark(struct url_route *route, unsigned what)
 
 void url_route_clear_marks(struct url_route *route)
 {
-    free(route->marks);
+    if (route->marks != NULL)
+        free(route->marks);
     route->marks = NULL;
 }
 
@@ -178,6 +179,8 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
     uint64_t sharers = 1;
     uint64_t now_ms;
 
+    if (route->end - route->begin == 1) /* as most tables have it */
+        return deadline_at_ms;
     for (size_t i = route->begin; i < route->end; i++)
         sharers += i != route->at && mark_of(route, i) == 0 &&
                    !breaker_is_open(&state_of(route, i)->breaker);

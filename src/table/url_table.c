@@ -159,7 +159,7 @@ static void succeed(struct url_fetch *f, const struct reply *reply)
     finish(f, reply);
 }
 
-static void answer_value(struct url_fetch *f, struct span body)
+static void answer_any_value(struct url_fetch *f, struct span body)
 {
     const struct url_table *t = url_table_of(f->base.table);
     struct reply reply = {.status = REPLY_MISS};
@@ -167,10 +167,6 @@ static void answer_value(struct url_fetch *f, struct span body)
     struct buf scratch;
     char why[sizeof(err.text) + 40];
 
-    if (t->select == NULL && json_reply_plain(body, &reply)) {
-        succeed(f, &reply);
-        return;
-    }
     if (json_check(body, &err) == -1) {
         snprintf(why, sizeof(why), "the answer is no JSON: %s", err.text);
         fail_of_answer(f, why);
@@ -181,6 +177,16 @@ static void answer_value(struct url_fetch *f, struct span body)
         json_reply(body, &scratch, &reply);
     succeed(f, &reply);
     buf_deinit(&scratch);
+}
+
+static void answer_value(struct url_fetch *f, struct span body)
+{
+    struct reply reply;
+
+    if (url_table_of(f->base.table)->select == NULL && json_reply_plain(body, &reply))
+        succeed(f, &reply);
+    else
+        answer_any_value(f, body);
 }
 
 static void answer_status(struct url_fetch *f, const struct http_answer *answer)
