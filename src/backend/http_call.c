@@ -139,7 +139,7 @@ static void make_place(struct http *http, struct http_lane *lane)
     if (call == NULL)
         return;
     call->unsent = HTTP_UNREAD;
-    ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+    deadline_end(&call->deadline, http->loop);
 }
 
 static void leave_blocked(struct http_call *call)
@@ -310,8 +310,8 @@ static void on_offer(struct ev_loop *loop, ev_prepare *w, int revents)
 
     (void)loop;
     (void)revents;
-    if (!call->is_blocked)
-        return; /* the server has all the time that it had, and no more */
+    if (!call->is_blocked || call->unsent == HTTP_UNREAD)
+        return; /* the server has all the time that it had, and no more; or it is about to end */
     offer(call);
     if (is_too_large(call))
         finish(call, &(struct http_answer){.outcome = HTTP_TOO_LARGE, .status = 200});

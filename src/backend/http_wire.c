@@ -16,28 +16,42 @@ enum { TLS_SEND_BYTES_MAX = 16384 };
 
 enum { ALWAYS_FITS_BYTES = 32768 }; /* into the receive buffer of a server */
 
+/* Nothing is acknowledged any more: the host is gone, and its kept connections are dead, too. c may
+ * be one of those, and is left to who looked at it. */
+static void note_error(struct http_connection *c, int error)
+{
+    if (error == ETIMEDOUT && c->exchange != NULL)
+        http_kept_close_all(c->host);
+}
+
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
 {
+    int error;
+
     if (n > 0)
         return HTTP_MOVED;
     if (n == 0)
         return HTTP_MOVED_END;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return HTTP_MOVED_NONE;
-    if (errno == ETIMEDOUT) /* the host is gone: its kept connections are dead, too */
-        http_kept_close_all(c->host);
-    snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(errno));
+    error = errno;
+    snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(error));
+    note_error(c, error);
     return HTTP_MOVED_ERROR;
 }
 
+/* libcurl leaves errno as the socket's failure has set it; it is 0 before. */
 static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, size_t n)
 {
+    const int error = errno;
+
     if (code == CURLE_AGAIN)
         return HTTP_MOVED_NONE;
     if (code == CURLE_OK)
         return n > 0 ? HTTP_MOVED : HTTP_MOVED_END;
     if (c->reason[0] == '\0')
         snprintf(c->reason, sizeof(c->reason), "%s", curl_easy_strerror(code));
+    note_error(c, error);
     return HTTP_MOVED_ERROR;
 }
 
@@ -56,8 +70,10 @@ enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t ma
 
     *n = 0;
     if (c->easy != NULL) {
-        CURLcode code = curl_easy_recv(c->easy, to, max, n);
+        CURLcode code;
 
+        errno = 0;
+        code = curl_easy_recv(c->easy, to, max, n);
         return moved_by_tls(c, code, *n);
     }
     got = socket_recv(c->io.fd, to, max, MSG_DONTWAIT);
@@ -75,8 +91,10 @@ enum http_moved http_wire_send(struct http_connection *c, struct span bytes, siz
         allow_pauses(c);
     if (c->easy != NULL) {
         const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
-        CURLcode code = curl_easy_send(c->easy, bytes.ptr, max, n);
+        CURLcode code;
 
+        errno = 0;
+        code = curl_easy_send(c->easy, bytes.ptr, max, n);
         return moved_by_tls(c, code, *n);
     }
     got = socket_send(c->io.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -341,6 +341,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     char text[URL_SUSPENDED_BYTES];
 
     it->call = NULL;
+    it->has_arrived |= answer->may_have_arrived && answer->outcome != HTTP_ANSWERED;
     it->http_status = answer->status;
     it->is_read = true;
     switch (answer->outcome) {
@@ -387,7 +388,7 @@ static void start(struct url_iteration *it)
         .deadline_at_ms = url_route_share(&it->route, it->deadline_at_ms),
         .headers = {url_table_user_header(&it->base.path, &user)},
         .data = on_data,
-        .is_fresh = it->is_retry || it->route.trial != BREAKER_NO_TRIAL,
+        .is_fresh = it->is_retry || it->has_arrived || it->route.trial != BREAKER_NO_TRIAL,
         .patience_ms = t->base.timeout_ms,
         .is_wanted = is_still_wanted,
         .is_unread = is_unread,

@@ -18,7 +18,8 @@ struct url_fetch {
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     uint32_t retries_left;
     bool is_retry;
-    unsigned requests;    /* in all */
+    bool has_arrived;  /* it may have, where no answer came: then it takes new connections alone */
+    unsigned requests; /* in all */
     unsigned http_status; /* of the last call; 0: it had no answer */
     char *target;
     uint64_t asked_at_ms; /* 0: nobody wants to know */
@@ -239,7 +240,7 @@ static void send(struct url_fetch *f)
         .target = f->target,
         .deadline_at_ms = f->attempt_until_ms,
         .headers = {url_table_user_header(&f->base.key, &user)},
-        .is_fresh = f->is_retry || f->route.trial != BREAKER_NO_TRIAL,
+        .is_fresh = f->is_retry || f->has_arrived || f->route.trial != BREAKER_NO_TRIAL,
         .is_wanted = is_wanted,
         .excerpt_max = f->base.notes == NULL ? 0 : EXPLAIN_BODY_BYTES_MAX,
     };
@@ -393,6 +394,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     char why[80];
 
     f->call = NULL;
+    f->has_arrived |= answer->may_have_arrived && answer->outcome != HTTP_ANSWERED;
     f->http_status = answer->status;
     if (is_explained(f))
         url_explain_answer(&f->base, answer, f->asked_at_ms);

@@ -79,6 +79,7 @@ struct url_iteration {
     uint64_t deadline_at_ms; /* of the first part of the answer */
     uint32_t retries_left;
     bool is_retry;
+    bool has_arrived; /* it may have, where no answer came */
     bool is_started;
     bool is_read;   /* the call has ended: what is left of its body is in rest */
     bool is_list;   /* it was a 200 with something in it */

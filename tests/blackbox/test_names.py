@@ -227,24 +227,30 @@ class Reached(NamesCase):
         self.check_payload(client.ask("t", "b"), "OK b")
         self.assertEqual(backend.connections, 2)
 
-    def test_host_that_vanishes_with_all_connections(self):
-        """One of them is waited for, the others end with it."""
-        gate = self.backends[0].gate()
-        self.backends[0].default = lambda request: (gate, echo(request))
-        self.name(ADDRESSES[0])
-        client = self.start(table={"timeout": "10m", "connect_timeout": "1s"})
+    def check_vanished_with_all(self, backend, **table):
+        """One of the connections is waited for, the others end with it."""
+        gate = backend.gate()
+        backend.default = lambda request: (gate, echo(request))
+        client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
         others = [self.client() for _ in range(5)]
         for number, other in enumerate(others):
             other.request("t", f"k{number}")
-        self.backends[0].wait_requests(5)
+        backend.wait_requests(5)
         gate.set()
         for number, other in enumerate(others):
             self.check_payload(other.read(), f"OK k{number}")
-        for sock in list(self.backends[0]._sockets):  # pylint: disable=protected-access
+        for sock in list(backend._sockets):  # pylint: disable=protected-access
             go_silent(sock)
         before = self.daemon.descriptors()
         self.check_payload(client.ask("t", "b"), "OK b")
         harness.wait_until(lambda: self.daemon.descriptors() == before - 4, "the connections are closed")
+
+    def test_host_that_vanishes_with_all_connections(self):
+        self.check_vanished_with_all(self.backend(default=echo))
+
+    def test_host_that_vanishes_with_all_connections_of_tls(self):
+        authority = Authority(self.dir)
+        self.check_vanished_with_all(self.backend(tls=authority.server()), tls={"ca_file": authority.cert()})
 
     def test_host_that_vanishes(self):
         self.check_vanished(self.backend(default=echo))

@@ -1,8 +1,10 @@
 """Whose fault a failure is: one key costs no other an answer, and a restart costs nobody one."""
 
+import contextlib
 import itertools
 import json
 import random
+import socket
 import threading
 import time
 
@@ -73,7 +75,7 @@ class OneKey(Case):
         for (name, answer), urls in itertools.product(
                 {"hangs": (gate,), "drips": (http('"x', length=9), gate)}.items(), (1, 2)):
             with self.subTest(name, urls=urls):
-                self.check_poison(answer, urls, word="TIMEOUT", timeout="60ms")
+                self.check_poison(answer, urls, word="TIMEOUT", timeout="200ms")
 
     def test_hanging_while_others_are_asked(self):
         """Many at once, all of which run into the timeout together, between answers to others."""
@@ -451,6 +453,85 @@ class Retries(Case):
         self.assertEqual(len(connections), 3)
         self.assertLessEqual(connections[0], 4, "the first try takes one that is kept")
         self.assertEqual(connections[1:], [5, 6], "the others do not")
+
+
+class Crashing:
+    """A server that crashes on one key, and is there again a moment later."""
+
+    def __init__(self, port):
+        self.port, self.crashes, self.is_over = port, 0, False
+        self._sockets = set()
+        self._listen()
+
+    def _listen(self):
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
+
+    def _accept(self, listener):
+        with contextlib.suppress(OSError), listener:
+            while True:
+                sock = listener.accept()[0]
+                self._sockets.add(sock)
+                threading.Thread(target=self._serve, args=[sock], daemon=True).start()
+
+    def _serve(self, sock):
+        with contextlib.suppress(OSError), sock:
+            while request := sock.recv(65536):
+                if POISON.encode() in request:
+                    self._crash()
+                    return
+                sock.sendall(http('"v"'))
+
+    def _crash(self):
+        self.crashes += 1
+        self.stop()
+        time.sleep(0.02)  # for so long it refuses
+        if not self.is_over:
+            self._listen()
+
+    def stop(self):
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        for sock in list(self._sockets):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._sockets.clear()
+
+
+class KeyThatCrashes(Case):
+    def hammer(self, is_over):
+        """Lookups of others, whose connections are kept."""
+        client = self.client()
+        while not is_over.is_set():
+            client.ask("t", "k")
+
+    def check(self, retries):
+        server = Crashing(harness.free_port())
+        self.addCleanup(server.stop)
+        self.socket = self.path(f"s{next(self.numbers)}")
+        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{server.port}/§", "retries": retries,
+                    "timeout": "5s", "share": False})
+        self.postfix = self.client()
+        is_over = threading.Event()
+        self.addCleanup(is_over.set)
+        others = [threading.Thread(target=self.hammer, args=[is_over]) for _ in range(4)]
+        for other in others:
+            other.start()
+        for _ in range(3):
+            harness.wait_until(lambda: self.postfix.ask("t", "k") == b"OK v", "its connection is kept")
+            server.crashes = 0
+            self.check_reason(self.postfix.ask("t", POISON), "TEMP")
+            self.assertLessEqual(server.crashes, 1 + max(retries, 1))
+        server.is_over = True
+        is_over.set()
+        for other in others:
+            other.join(harness.GUARD)
+
+    def test_it_is_asked_as_often_as_any(self):
+        """While the server starts again it refuses, which is waited for; the key is the same all the same."""
+        for retries in (0, 1, 2):
+            with self.subTest(retries=retries):
+                self.check(retries)
 
 
 class Printed(Case):
