@@ -130,6 +130,7 @@ static void start(struct program_iteration *it)
     buf_init(&it->rest, SIZE_MAX); /* of one line, so within max_response */
     buf_init(&it->texts, SIZE_MAX);
     it->request.ops = &ops;
+    it->request.key = program_key(program_set_of(it->base.table), &it->base.path);
     it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
     if (!program_can_ask(&it->base.path))
         finish(it, REPLY_FOUND, SPAN(""));

@@ -1,3 +1,4 @@
+#include "program_slow.h"
 #include "program_ticket.h"
 
 #include "podop/clock.h"
@@ -20,6 +21,7 @@ struct program_process {
     struct program_set *set;
     struct coprocess *coprocess;
     struct program_tickets tickets;
+    uint64_t busy_id;         /* a slow key's, and nothing from there on was answered; 0: none */
     bool has_answered;        /* since it was started */
     uint64_t silent_since_ms; /* of service_now_ms() */
     struct deadline hang;
@@ -35,6 +37,8 @@ struct program_set {
     ev_prepare ready; /* never started, only fed */
     struct outage outage;
     char last_death[500];
+    struct hash_key hash_key;
+    struct program_slow slow; /* keys */
     size_t count;
     struct program_process processes[];
 };
@@ -80,6 +84,10 @@ static void on_timeout(void *arg)
     struct program_process *p = process_of(r->ticket);
     struct table *table = table_ref(p->set->table); /* what is told may be the end of it */
 
+    if (p->busy_id == 0) { /* it does not wait for another one */
+        p->busy_id = r->ticket->id;
+        program_slow_add(&p->set->slow, r->key);
+    }
     ticket_leave(r->ticket, TICKET_OVERDUE);
     r->ops->failed(r, PROGRAM_OVERDUE, SPAN("no answer within the table's timeout"));
     if (p->has_answered && p->tickets.overdue_count > OVERDUE_MAX)
@@ -109,29 +117,63 @@ static bool is_starting_and_full(const struct program_process *p)
     return !p->has_answered && p->tickets.overdue_count >= OVERDUE_MAX;
 }
 
-static struct program_process *choose(struct program_set *s)
+static bool may_ask(const struct program_process *p)
+{
+    return coprocess_is_running(p->coprocess) && !is_starting_and_full(p);
+}
+
+/* A process that is busy with a slow key may not come to anything else. */
+static bool is_better(const struct program_process *a, const struct program_process *b)
+{
+    if ((a->busy_id == 0) != (b->busy_id == 0))
+        return a->busy_id == 0;
+    return a->tickets.awaited_count + a->tickets.overdue_count <
+           b->tickets.awaited_count + b->tickets.overdue_count;
+}
+
+static struct program_process *choose_among(struct program_set *s, size_t begin, size_t end)
 {
     struct program_process *best = NULL;
 
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = begin; i < end; i++) {
         struct program_process *p = &s->processes[i];
 
-        if (coprocess_is_running(p->coprocess) && !is_starting_and_full(p) &&
-            (best == NULL || p->tickets.awaited_count < best->tickets.awaited_count))
+        if (may_ask(p) && (best == NULL || is_better(p, best)))
             best = p;
     }
     return best;
 }
 
+/* A slow key is asked of the last process, while another one is there for the other keys. */
+static struct program_process *choose(struct program_set *s, bool is_slow)
+{
+    const struct program_process *other;
+
+    if (!is_slow || s->count == 1)
+        return choose_among(s, 0, s->count);
+    other = choose_among(s, 0, s->count - 1);
+    return other == NULL || other->busy_id != 0 ? NULL : choose_among(s, s->count - 1, s->count);
+}
+
+uint64_t program_key(const struct program_set *s, const struct table_key *key)
+{
+    return (hash_span(&s->hash_key, key->key) ^
+            (key->is_private ? ~hash_span(&s->hash_key, key->user) : 0)) |
+           1;
+}
+
 bool program_ask(struct program_set *s, struct program_request *r, const char **reason)
 {
-    struct program_process *p = choose(s);
+    const bool is_slow = program_slow_has(&s->slow, r->key);
+    struct program_process *p = choose(s, is_slow);
     uint64_t begins_at;
     struct buf line;
     bool is_queued;
 
     if (p == NULL) {
-        *reason = s->last_death[0] == '\0' ? "the program has not answered yet" : s->last_death;
+        *reason = is_slow                    ? "the program did not answer this key before"
+                  : s->last_death[0] == '\0' ? "the program has not answered yet"
+                                             : s->last_death;
         return false;
     }
     *reason = "too many requests wait for the program";
@@ -147,6 +189,8 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
         return false;
     r->ticket = ticket_new(&p->tickets, r);
     r->ticket->begins_at = begins_at;
+    if (is_slow && p->busy_id == 0)
+        p->busy_id = r->ticket->id;
     deadline_init(&r->deadline, on_timeout, r);
     await_answer(r->ticket);
     return true;
@@ -222,6 +266,7 @@ static void hand_over(struct program_ticket *t, const struct program_answer *ans
     struct program_request *r = t->request;
     struct table *table = table_ref(process_of(t)->set->table);
 
+    program_slow_remove(&process_of(t)->set->slow, r->key);
     if (r->ops->has_parts && answer->status == PROGRAM_OK && answer->has_more)
         ticket_rest(t);
     else
@@ -246,6 +291,8 @@ static bool on_line(void *arg, struct span line, struct error *err)
         return false;
     }
     p->silent_since_ms = service_now_ms(s->env.loop);
+    if (answer.id >= p->busy_id)
+        p->busy_id = 0;
     if (!p->has_answered) {
         p->has_answered = true;
         if (deadline_is_running(&p->hang)) /* the patience of a start is over */
@@ -262,6 +309,20 @@ static bool on_line(void *arg, struct span line, struct error *err)
             stop_watching(p);
     }
     return true;
+}
+
+/* The oldest request that it had read. It has cost a process before, so it costs the last one only
+ * from now on. */
+static void remember_culprit(struct program_process *p)
+{
+    const struct program_ticket *oldest = p->tickets.open;
+
+    for (const struct program_ticket *t = oldest; t != NULL; t = t->next) {
+        if (t->id < oldest->id)
+            oldest = t;
+    }
+    if (oldest != NULL && oldest->request->is_second)
+        program_slow_add(&p->set->slow, oldest->request->key);
 }
 
 static void fail_or_ask_again(struct program_set *s, struct program_ticket *t)
@@ -299,7 +360,9 @@ static void on_died(void *arg, struct span reason, struct span said)
     log_death(s, reason, said);
     stop_watching(p);
     p->has_answered = false;
+    p->busy_id = 0;
     tickets_forget(&p->tickets);
+    remember_culprit(p);
     while (p->tickets.open != NULL)
         fail_or_ask_again(s, p->tickets.open);
     tickets_restart(&p->tickets);
@@ -347,6 +410,7 @@ struct program_set *program_set_new(struct table *table, const struct table_conf
     s->path = path;
     snprintf(s->last_death, sizeof(s->last_death), "the program is not started yet");
     s->count = config->processes;
+    hash_key_init_random(&s->hash_key);
     for (size_t i = 0; i < s->count; i++)
         process_init(&s->processes[i], s, &wanted);
     ev_prepare_init(&s->ready, on_ready);

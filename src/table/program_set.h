@@ -22,6 +22,7 @@ enum program_failure {
 struct program_request {
     const struct program_request_ops *ops;
     uint64_t deadline_at_ms;
+    uint64_t key; /* program_key(); 0: of none */
     /* This module's own: */
     struct program_ticket *ticket; /* NULL: nothing is under way */
     struct deadline deadline;
@@ -45,8 +46,12 @@ struct program_set *program_set_new(struct table *table, const struct table_conf
                                     const struct table_env *env, struct words *words, char *path);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
-/* Asks the process with the fewest requests under way. false: nobody can be asked now, and *reason,
- * which lives as long as the set, says why; neither of the ops runs then, or before this returns.
+/* A hash of key, never 0. */
+uint64_t program_key(const struct program_set *set, const struct table_key *key);
+/* Asks the process with the fewest requests that it has not answered; a key that was not answered
+ * before goes to the last process, and others avoid the process that is busy with it. false: nobody
+ * can be asked now, and *reason, which lives as long as the set, says why; neither of the ops runs
+ * then, or before this returns.
  */
 bool program_ask(struct program_set *set, struct program_request *request, const char **reason);
 /* Of the process that is asked, or 0. */

@@ -203,6 +203,7 @@ static void program_table_start(struct fetch *fetch)
     }
     f->request.ops = &ops;
     f->request.deadline_at_ms = fetch->deadline_at_ms;
+    f->request.key = program_key(program_set_of(fetch->table), &fetch->key);
     if (!program_ask(program_set_of(fetch->table), &f->request, &reason))
         fail(f, REPLY_TEMPORARY, span_of(reason));
     else

@@ -14,9 +14,9 @@ enum {
     PAUSE_MAX_MS = 60 * 1000,
     TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */
     STOP_PAUSE_MIN_MS = 100,
-    STOP_PAUSE_MAX_MS = 1000,
-    TURN_BUDGET = 4096, /* changes of commits that are begun or ended in a turn of the loop */
-    WRITE_COST = 64,    /* of beginning a pending write, in such changes */
+    STOP_PAUSE_MAX_MS = 200, /* a service that is back just before the end of the stop is asked */
+    TURN_BUDGET = 4096,      /* changes of commits that are begun or ended in a turn of the loop */
+    WRITE_COST = 64,         /* of beginning a pending write, in such changes */
     LOST_TELL_EVERY_MS = 60 * 1000,
 };
 
@@ -325,6 +325,17 @@ void table_writes_go_on(struct table_writes *w)
     }
     table_writes_schedule(w);
     table_writes_unref(&w);
+}
+
+void table_writes_stop(struct table_writes *w)
+{
+    table_writes_hurry(w, true);
+    for (size_t i = 0; i < w->queue.slot_count; i++) {
+        for (struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot) {
+            if (p->commit != NULL)
+                p->commit->ignores_suspension = true;
+        }
+    }
 }
 
 void table_writes_hurry(struct table_writes *w, bool after_failures)

@@ -19,6 +19,7 @@ static void fail(struct url_commit *c, enum reply_status status, const char *why
 
     url_route_give_up(&c->route);
     url_route_close(&c->route);
+    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
     commit_finish(&c->base, &(struct reply){.status = status,
                                             .reason = table_reason(c->base.table, text, "%s", why),
                                             .http_status = c->http_status});
@@ -234,31 +235,55 @@ static void on_waited(void *arg)
 {
     struct url_commit *c = arg;
 
+    c->route.ignores_suspension = c->base.ignores_suspension; /* podop stops meanwhile */
     send_elsewhere(c, REPLY_TEMPORARY, url_route_reason(&c->route));
 }
 
 static void finish(struct url_commit *c)
 {
     url_route_close(&c->route);
+    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
     commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
                                             .http_status = c->http_status});
 }
 
 /* On the URL that it began with, unless that is suspended meanwhile. */
-static void make_next(struct url_commit *c)
+static void send_first(struct url_commit *c)
 {
-    const struct transaction *t = c->base.transaction;
     char text[URL_SUSPENDED_BYTES];
 
+    if (url_route_is_open(&c->route) || url_route_take(&c->route))
+        send_next(c);
+    else
+        fail(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
+}
+
+static void on_turn(void *arg, bool is_late)
+{
+    struct url_commit *c = arg;
+
+    c->is_late = url_table_is_late(c->base.table, c->deadline_at_ms);
+    if (is_late)
+        fail(c, REPLY_TIMEOUT, URL_KEY_CROWDED);
+    else
+        send_first(c);
+}
+
+static void make_next(struct url_commit *c)
+{
+    struct url_table *table = url_table_of(c->base.table);
+    const struct transaction *t = c->base.transaction;
+
+    url_turn_end(&table->turns, &c->turn);
     if (c->next == t->count) {
         finish(c);
         return;
     }
     url_route_set_key(&c->route, &t->changes[c->next].key);
-    if (url_route_is_open(&c->route) || url_route_take(&c->route))
-        send_next(c);
+    if (url_table_take_turn(table, &c->turn, &c->route))
+        send_first(c);
     else
-        fail(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
+        url_turn_wait(&table->turns, &c->turn, c->deadline_at_ms, on_turn, c);
 }
 
 static bool has_kind(const struct url_commit *c, enum change_kind kind)
@@ -292,7 +317,7 @@ static void judge(struct url_commit *c, unsigned status)
     if (url_table_is_failure(t, status))
         url_route_failed(&c->route, why);
     else if (is_done || url_table_is_miss(t, status))
-        url_route_worked(&c->route);
+        url_table_worked(url_table_of(c->base.table), &c->route);
     else
         url_route_erred(&c->route, why);
     if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
@@ -321,7 +346,7 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
         send_elsewhere(c, REPLY_TEMPORARY, URL_CROWDED);
         return;
     case HTTP_TIMED_OUT:
-        url_route_unanswered(&c->route, answer, late);
+        url_table_unanswered(url_table_of(c->base.table), &c->route, answer, c->is_late, late);
         fail(c, REPLY_TIMEOUT, late);
         return;
     case HTTP_ANSWERED:
@@ -346,7 +371,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {
-        url_route_unanswered(&c->route, answer, unconfirmed);
+        url_table_unanswered(url_table_of(c->base.table), &c->route, answer, c->is_late,
+                             unconfirmed);
         fail(c, REPLY_UNCERTAIN, unconfirmed);
     } else {
         on_unsent(c, answer);
@@ -369,6 +395,9 @@ void url_table_commit(struct commit *commit)
 
 void url_table_abort_commit(struct commit *commit)
 {
-    http_cancel(&url_commit_of(commit)->call);
-    url_route_close(&url_commit_of(commit)->route);
+    struct url_commit *c = url_commit_of(commit);
+
+    http_cancel(&c->call);
+    url_route_close(&c->route);
+    url_turn_end(&url_table_of(commit->table)->turns, &c->turn);
 }

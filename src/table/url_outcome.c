@@ -58,6 +58,15 @@ static void settle_one(struct url_route *route, size_t at, bool is_served)
     }
 }
 
+/* Since it began to refuse, a request could have waited its whole timeout for it. */
+static bool has_refused_for_long(const struct url_route *route, size_t at)
+{
+    const struct url_state *state = state_of(route, at);
+
+    return state->refused_at_ms != 0 &&
+           state->refused_at_ms - state->refused_since_ms >= route->backends->table->timeout_ms;
+}
+
 /* Other URLs failed before: now it is known what that means. */
 static void settle(struct url_route *route, bool is_served)
 {
@@ -153,6 +162,16 @@ static void fail_sent(struct url_route *route)
     url_route_mark(route, MARK_FAILED);
 }
 
+/* After a while without any, the next one may be that of a restart. */
+static void note_refusal(struct url_state *state, uint32_t timeout_ms)
+{
+    const uint64_t now_ms = clock_now_ms();
+
+    if (state->refused_at_ms == 0 || now_ms - state->refused_at_ms > timeout_ms)
+        state->refused_since_ms = now_ms;
+    state->refused_at_ms = now_ms;
+}
+
 void url_route_unanswered(struct url_route *route, const struct http_answer *answer,
                           const char *why)
 {
@@ -160,7 +179,7 @@ void url_route_unanswered(struct url_route *route, const struct http_answer *ans
 
     note_failure(state, why);
     if (answer->is_refused)
-        state->refused_at_ms = clock_now_ms();
+        note_refusal(state, route->backends->table->timeout_ms);
     if (answer->is_own_fault) {
         count_failure(route, route->at);
         url_route_drop_trial(route);
@@ -201,6 +220,17 @@ const char *url_route_suspended(const struct url_route *route, char text[URL_SUS
 void url_route_give_up(struct url_route *route)
 {
     settle(route, false);
+}
+
+void url_route_leave(struct url_route *route)
+{
+    for (size_t i = route->begin; route->marks != NULL && i < route->end; i++) {
+        if ((mark_of(route, i) & MARK_REFUSED) && !has_refused_for_long(route, i))
+            count_failure(route, i);
+        else
+            settle_one(route, i, false);
+    }
+    url_route_clear_marks(route);
 }
 
 void url_route_close(struct url_route *route)

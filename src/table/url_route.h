@@ -34,10 +34,11 @@ struct url_health {
         struct breaker breaker;
         struct outage outage;
         uint64_t requests, failures;
-        uint64_t answers;         /* whole ones */
-        unsigned failures_in_row; /* of any kind */
-        uint64_t failed_at_ms;    /* the last time; 0: never */
-        uint64_t refused_at_ms;   /* the last time; 0: connected since, or never */
+        uint64_t answers;          /* whole ones */
+        unsigned failures_in_row;  /* of any kind */
+        uint64_t failed_at_ms;     /* the last time; 0: never */
+        uint64_t refused_at_ms;    /* the last time; 0: connected since, or never */
+        uint64_t refused_since_ms; /* the first time of those in a row */
         char reason[URL_REASON_BYTES];
     } of[];
 };
@@ -104,6 +105,9 @@ const char *url_route_suspended(const struct url_route *route, char text[URL_SUS
 
 /* The request has failed for good: what was refused counts now. */
 void url_route_give_up(struct url_route *route);
+/* The same for one that has another answer and could have waited. Others may have none: a refusal
+ * counts when there have been some for as long as these would wait. */
+void url_route_leave(struct url_route *route);
 /* Its end, after any of the above or when it is cancelled: what nothing was told of says nothing.
  * Any number of times. */
 void url_route_close(struct url_route *route);

@@ -16,6 +16,7 @@ struct url_fetch {
     struct url_route route;
     struct url_turn turn;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
+    bool is_late;              /* most of its time went by before its turn came */
     uint32_t retries_left;
     bool is_retry;
     bool has_arrived;  /* it may have, where no answer came: then it takes new connections alone */
@@ -122,6 +123,42 @@ bool url_table_is_nowhere(const struct url_table *t, const struct url_route *rou
     return is_climbing;
 }
 
+static bool is_slow(const struct url_table *t, struct url_route *route)
+{
+    return t->turns.slow_count > 0 && url_turns_is_slow(&t->turns, url_route_hash(route));
+}
+
+bool url_table_take_turn(struct url_table *t, struct url_turn *turn, struct url_route *route)
+{
+    const uint32_t max_connections = http_max_connections(t->base.env.http);
+
+    return (!is_slow(t, route) && url_turn_take(&t->turns, turn, max_connections)) ||
+           url_turn_take_of(&t->turns, turn, url_route_hash(route), max_connections);
+}
+
+bool url_table_is_late(struct table *table, uint64_t deadline_at_ms)
+{
+    return table_now_ms(table) + table->timeout_ms / 2 > deadline_at_ms;
+}
+
+void url_table_worked(struct url_table *t, struct url_route *route)
+{
+    if (t->turns.slow_count > 0)
+        url_turns_remove_slow(&t->turns, url_route_hash(route));
+    url_route_worked(route);
+}
+
+void url_table_unanswered(struct url_table *t, struct url_route *route,
+                          const struct http_answer *answer, bool is_late, const char *why)
+{
+    struct http_answer judged = *answer;
+
+    judged.is_own_fault |= is_late && answer->outcome == HTTP_TIMED_OUT;
+    if (judged.may_have_arrived && !judged.is_own_fault)
+        url_turns_add_slow(&t->turns, url_route_hash(route));
+    url_route_unanswered(route, &judged, why);
+}
+
 static void finish(struct url_fetch *f, const struct reply *reply)
 {
     struct reply told = *reply;
@@ -152,11 +189,7 @@ static void fail_of_answer(struct url_fetch *f, const char *why)
 
 static void succeed(struct url_fetch *f, const struct reply *reply)
 {
-    struct url_turns *turns = &url_table_of(f->base.table)->turns;
-
-    if (turns->slow_count > 0)
-        url_turns_remove_slow(turns, url_route_hash(&f->route));
-    url_route_worked(&f->route);
+    url_table_worked(url_table_of(f->base.table), &f->route);
     finish(f, reply);
 }
 
@@ -260,8 +293,9 @@ static void on_turn(void *arg, bool is_late)
     struct url_fetch *f = arg;
 
     f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
+    f->is_late = url_table_is_late(f->base.table, f->base.deadline_at_ms);
     if (is_late)
-        fail(f, REPLY_TIMEOUT, "too many requests for this key are under way");
+        fail(f, REPLY_TIMEOUT, URL_KEY_CROWDED);
     else if (url_route_is_open(&f->route))
         send(f);
     else
@@ -275,21 +309,10 @@ static void wait_for_turn(struct url_fetch *f)
                   f);
 }
 
-static bool is_slow(struct url_fetch *f)
-{
-    const struct url_turns *turns = &url_table_of(f->base.table)->turns;
-
-    return turns->slow_count > 0 && url_turns_is_slow(turns, url_route_hash(&f->route));
-}
-
 /* Sends it, unless so many of its key are under way that it has to wait. */
 static void attempt(struct url_fetch *f)
 {
-    struct url_turns *turns = &url_table_of(f->base.table)->turns;
-    const uint32_t max_connections = http_max_connections(f->base.table->env.http);
-
-    if (f->turn.is_taken || (!is_slow(f) && url_turn_take(turns, &f->turn, max_connections)) ||
-        url_turn_take_of(turns, &f->turn, url_route_hash(&f->route), max_connections))
+    if (f->turn.is_taken || url_table_take_turn(url_table_of(f->base.table), &f->turn, &f->route))
         send(f);
     else
         wait_for_turn(f);
@@ -334,9 +357,12 @@ static void go_on(struct url_fetch *f, enum reply_status status, const char *why
         ask(f);
         return;
     }
-    if (fetch_has_stale(&f->base) ||
-        !url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f))
+    if (fetch_has_stale(&f->base)) {
+        url_route_leave(&f->route);
         fail(f, status, why);
+    } else if (!url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f)) {
+        fail(f, status, why);
+    }
 }
 
 static void go_on_suspended(struct url_fetch *f)
@@ -358,9 +384,7 @@ static void go_elsewhere(struct url_fetch *f)
 
 static void unanswered(struct url_fetch *f, const struct http_answer *answer, const char *why)
 {
-    if (answer->may_have_arrived && !answer->is_own_fault)
-        url_turns_add_slow(&url_table_of(f->base.table)->turns, url_route_hash(&f->route));
-    url_route_unanswered(&f->route, answer, why);
+    url_table_unanswered(url_table_of(f->base.table), &f->route, answer, f->is_late, why);
 }
 
 static void on_failed(struct url_fetch *f, const struct http_answer *answer)

@@ -40,7 +40,7 @@ struct url_table {
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
-    struct url_turns turns;                    /* of its lookups */
+    struct url_turns turns;                    /* of its lookups and writes */
     uint64_t odd_answers, odd_told_at_ms[100]; /* of each 4XX: see url_table_tell_status() */
 };
 
@@ -53,6 +53,8 @@ struct url_commit {
     struct commit base;
     size_t next; /* the change to be made after this one */
     struct url_route route;
+    struct url_turn turn; /* of the change under way */
+    bool is_late;         /* most of its time went by before its turn came */
     uint64_t deadline_at_ms;
     bool has_missed; /* an increment met no such key */
     struct http_call *call;
@@ -105,6 +107,18 @@ bool url_table_is_miss(const struct url_table *t, unsigned status);
  * administrator wants: each status is told in the log, once a minute. */
 void url_table_tell_status(struct url_table *t, unsigned status, bool is_lookup);
 bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
+
+/* Takes turn, so that the request that route is for may be sent. false: url_turn_wait() has to
+ * follow. */
+bool url_table_take_turn(struct url_table *t, struct url_turn *turn, struct url_route *route);
+#define URL_KEY_CROWDED "too many requests for this key are under way"
+/* Whether most of a request's time is over now. */
+bool url_table_is_late(struct table *table, uint64_t deadline_at_ms);
+/* The request of route was answered well, or not at all, which its key is remembered for. is_late:
+ * its turn came late, so that a timeout says nothing. */
+void url_table_worked(struct url_table *t, struct url_route *route);
+void url_table_unanswered(struct url_table *t, struct url_route *route,
+                          const struct http_answer *answer, bool is_late, const char *why);
 
 enum url_identity url_identity_choose(const struct url_backends *b);
 bool url_table_identify(struct table *table, const struct table_key *key,

@@ -184,7 +184,7 @@ static void each(struct write_behind *wb, void (*call)(struct table_writes *w))
 
 static void stop(struct table_writes *w)
 {
-    table_writes_hurry(w, true);
+    table_writes_stop(w);
     table_writes_schedule(w);
 }
 

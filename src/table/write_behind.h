@@ -79,6 +79,8 @@ void table_writes_read(const struct table_writes *w, struct span value, struct b
                        struct reply *reply);
 /* Makes pending writes due now; with after_failures also those that are to be tried again. */
 void table_writes_hurry(struct table_writes *w, bool after_failures);
+/* podop stops: all are due now, and suspended URLs are asked as well, also by those under way. */
+void table_writes_stop(struct table_writes *w);
 void table_writes_go_on(struct table_writes *w); /* does what is due, within the budget */
 /* Counts and logs all that is left as lost. */
 void table_writes_give_up(struct table_writes *w);

@@ -454,6 +454,37 @@ for request in ask():
         self.check_payload(self.postfix.ask("t", "once"), "OK once")
         self.check_reason(self.postfix.ask("t", "always"), "TEMP")
 
+    def check_poison(self, words):
+        """Once a key has shown what it does, others are answered whatever becomes of it."""
+        client = self.client()
+        client.ask("t", "poison")
+        self.check_recovers()
+        for _ in range(5):
+            client.request("t", "poison")
+            for number in range(20):
+                self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+            self.assertIn(client.read().split()[0], words)
+
+    def test_key_that_hangs(self):
+        self.start("""
+for request in ask():
+    while request["key"] == "poison":
+        time.sleep(1)
+    say(request, value=request["key"])
+""", processes=2, timeout="1s")
+        for number in range(4):
+            self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+        self.check_poison((b"TIMEOUT", b"TEMP"))
+
+    def test_key_that_ends_processes(self):
+        self.start("""
+for request in ask():
+    if request["key"] == "poison":
+        sys.exit(1)
+    say(request, value=request["key"])
+""", processes=2)
+        self.check_poison((b"TEMP",))
+
     def test_writes_are_made_once(self):
         self.start(RECORD + """
 for request in ask():

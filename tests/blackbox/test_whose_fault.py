@@ -233,6 +233,59 @@ class Crowds(Case):
         for client in self.crowd(POISON):
             self.check_payload(client.read(), f"OK {POISON}")
 
+    def test_turns_that_come_late(self):
+        """A request whose turn comes just before its deadline says nothing of the backend."""
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="1s", pool={"max_connections": 8})
+        crowd = self.crowd(POISON) + self.crowd(POISON)
+        for _ in range(3):
+            for client in crowd:
+                self.check_reason(client.read(), "TIMEOUT")
+                client.request("t", POISON)
+            self.check_good_keys(5)
+        for client in crowd:
+            self.check_reason(client.read(), "TIMEOUT")
+
+    def test_write_that_hangs(self):
+        """As a lookup: other keys have connections left."""
+        gate = threading.Event()
+        for pool in (16, 64):
+            with self.subTest(pool=pool):
+                gate.clear()
+                backend = self.poisoned(gate, http(status=204))
+                self.start(backend, timeout="1h", pool={"max_connections": pool})
+                clients = [self.dict() for _ in range(pool)]
+                writes = [client.write(("set", f"shared/{POISON}", "1")) for client in clients]
+                backend.wait_requests(pool // 4)
+                self.check_good_keys()
+                self.check_payload(self.dict().change(("set", "shared/k", "1")), "O")
+                self.assertLess(backend.count("/" + POISON), pool)
+                gate.set()
+                for client, write in zip(clients, writes):
+                    self.check_payload(client.wait(write), "O")
+                self.assertEqual(backend.count("/" + POISON), pool)
+
+    def test_write_that_hangs_is_remembered(self):
+        """From then on it takes one connection of a small pool, for lookups and writes together."""
+        backend = self.poisoned(threading.Event())
+        self.start(backend, timeout="600ms", pool={"max_connections": 4})
+        self.check_payload(self.dict().change(("set", f"shared/{POISON}", "1"))[:1], "W")
+        clients = [self.dict() for _ in range(8)]
+        writes = [client.write(("set", f"shared/{POISON}", "1")) for client in clients]
+        self.check_good_keys()
+        for client, write in zip(clients, writes):
+            self.assertIn(client.wait(write)[:1], (b"W", b"F"))
+
+    def test_changes_of_one_transaction(self):
+        """Each has a turn of its own: a transaction never waits for itself."""
+        backend = self.backend(default=lambda request: http(status=204))
+        self.start(backend, pool={"max_connections": 1})
+        changes = [("set", "shared/k", str(number)) for number in range(20)]
+        clients = [self.dict() for _ in range(4)]
+        for client, write in [(client, client.write(*changes)) for client in clients]:
+            self.check_payload(client.wait(write), "O")
+        self.assertEqual(backend.count("/k"), len(changes) * len(clients))
+
     def test_clients_that_leave(self):
         backend = self.poisoned(threading.Event())
         self.start(backend, timeout="1h", pool={"max_connections": 16})
@@ -387,6 +440,32 @@ class Refused(Case):
         backend.stop()
         for _ in range(FAILURES + 2):
             self.check_payload(self.postfix.ask("t", "k"), "OK k")
+
+    def test_stale_answers_suspend_nobody(self):
+        """A key without a stale answer waits for the service, whatever was asked before."""
+        backend = self.back()
+        podop = self.start_refused(timeout="1h", cache={"ttl": "1ms", "stale": "1h"})
+        keys = [f"k{number}" for number in range(2 * FAILURES)]
+        before = [self.postfix.ask("t", key) for key in keys]
+        backend.stop()
+        self.assertEqual([self.postfix.ask("t", key) for key in keys], before)
+        self.postfix.request("t", "new")
+        self.wait_refused(podop)
+        self.back()
+        self.check_payload(self.postfix.read(), "OK new")
+
+    def test_stale_answers_of_a_long_outage(self):
+        """No request would wait that long: now the URL is suspended, and told as failed."""
+        backend = self.back()
+        podop = self.start_refused(timeout="100ms", cache={"ttl": "1ms", "stale": "1h"})
+        self.check_payload(self.postfix.ask("t", "k"), "OK k")
+        backend.stop()
+
+        def is_suspended():
+            self.check_payload(self.postfix.ask("t", "k"), "OK k")
+            return b"suspended" in self.postfix.ask("t", "new")
+        harness.wait_until(is_suspended, "it is suspended")
+        self.assertIn("event=backend_failed", podop.stderr)
 
     def test_outage_that_opens_the_circuit(self):
         """Who comes later fails at once, and the service is found within about a second when it is back."""
