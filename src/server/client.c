@@ -313,6 +313,21 @@ static bool is_all_said(const struct client *c)
     return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
 }
 
+/* Enough was taken in this turn; the next one begins with nothing. */
+static bool is_tight_for_now(const struct client_world *world)
+{
+    return world->is_tight && !world->is_over;
+}
+
+/* What there was no room for in this turn is asked for in the next one. Only what is written would
+ * wake the client by itself. */
+static void wake_for_next_turn(struct client *c)
+{
+    if (is_tight_for_now(c->world) && c->out.len == 0 && c->session != NULL &&
+        c->protocol->owed(c->session) > 0)
+        client_wake(c);
+}
+
 /* May free c. */
 static void feed_and_flush(struct client *c)
 {
@@ -340,6 +355,7 @@ static void feed_and_flush(struct client *c)
                  (c->out.len > 0 ? EV_WRITE : 0));
     if (c->out.len > 0 || c->in.len > 0 || c->held > 0)
         client_count(c);
+    wake_for_next_turn(c);
 }
 
 /* Clients that were read, or are written to, in one turn are the next one's last. */
@@ -360,7 +376,8 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
     end_round(world);
     world->turn_cost = 0;
     client_world_begin_turn(world);
-    while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX) {
+    while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX &&
+           !is_tight_for_now(world)) {
         struct client *c = world->first_woken;
 
         world->turn_cost += CLIENT_COST;

@@ -155,6 +155,27 @@ class Lookups(Unread):
         del silent
 
 
+    def test_more_at_once_than_one_turn_may_take(self):
+        """One long answer for many clients that read: each gets it, though not in the same turn."""
+        size = 400_000
+        for proto in "socketmap", "dict":
+            for cache in {}, {"ttl": "1h"}:
+                with self.subTest(proto, cache=cache):
+                    backend = self.backend(default=self.answer(size))
+                    gate = backend.gate()
+                    backend.on("/big0", (gate, http(json.dumps(self.value(0, size)))),
+                               http(json.dumps(self.value(0, size))))
+                    podop = self.start(url_table(backend, share=True, timeout="1h", cache=cache))
+                    clients = [self.silent(proto, ["big0"]) for _ in range(60)]
+                    backend.wait_target("/big0")
+                    self.check_others()
+                    gate.set()
+                    for client in clients:
+                        self.read_all(client, ["big0"], size)
+                        client.close()
+                    podop.stop()
+
+
 class Patience(Unread):
     """reply_timeout: from when on a client that reads nothing is no client any more."""
 
