@@ -21,7 +21,8 @@ enum {
     /* One turn of the loop reads, and then writes, as much as comes to this in cost: */
     TURN_COST_MAX = 512 * 1024,
     CLIENT_COST = 2048,    /* of a client, */
-    REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte that it is sent costs one */
+    REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte of an answer costs one when it is
+                            * known at once, and one when it is written */
     LINGER_MS = 2000,      /* for the peer to read our last words and hang up */
 };
 
@@ -168,6 +169,8 @@ static void refuse_first_byte(struct client *c, char first_byte)
 /* Hands bytes to the session; *used is how many it took. false: the client was refused. */
 static bool feed(struct client *c, struct span bytes, size_t *used)
 {
+    const size_t out_before = c->out.len;
+
     *used = 0;
     if (c->session == NULL && !open_session(c, *bytes.ptr)) {
         refuse_first_byte(c, *bytes.ptr);
@@ -177,6 +180,7 @@ static bool feed(struct client *c, struct span bytes, size_t *used)
         refuse(c, "malformed request, or one that is longer than max_request");
         return false;
     }
+    c->world->turn_cost += c->out.len - out_before;
     return true;
 }
 
@@ -353,7 +357,7 @@ static void feed_and_flush(struct client *c)
     }
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
-    if (c->out.len > 0 || c->in.len > 0 || c->held > 0)
+    if (c->out.len > 0 || c->in.len > 0 || c->held > 0 || c->world->is_tight)
         client_count(c);
     wake_for_next_turn(c);
 }
