@@ -72,7 +72,7 @@ static const struct column backend_columns[] = {
     NUMBER("FAILURES", "/failures"),
     NUMBER("IN A ROW", "/failures_in_row"),
     NUMBER("COUNTED", "/counted"),
-    NUMBER("LEFT ALONE MS", "/left_alone_ms"),
+    NUMBER("SUSPENDED MS", "/left_alone_ms"),
     NUMBER("SINCE MS", "/since_ms"),
     {"CAUSE", "/cause", false, sizeof("unanswered") - 1},
     NUMBER("FAILED MS AGO", "/failed_ms"),

@@ -14,18 +14,21 @@
 enum {
     LINE_BYTES_MAX = 256 * 1024,
     NOTES_BYTES_MAX = 256 * 1024, /* of one explanation */
+    EXPLANATIONS_MAX = 4, /* under way: each answer may be long, and wait here for its turn */
 };
 
 struct control_session {
     struct session_io io;
     struct owed_queue owed;
-    bool is_reloading; /* what was asked after a reload is asked of what it leads to */
+    bool is_reloading;   /* what was asked after a reload is asked of what it leads to */
+    size_t explanations; /* not ended, or waiting for their turn */
 };
 
 struct control_request {
     struct owed owed;
     struct control_session *session;
-    struct table_op *op; /* of an explanation */
+    bool is_explanation; /* that had to wait */
+    struct table_op *op; /* of it, until it ends */
     struct buf notes;
     struct reload_ask reload;
     struct buf faults; /* of a reload */
@@ -51,6 +54,7 @@ static void request_free(struct owed *owed)
 {
     struct control_request *r = CONTAINER_OF(owed, struct control_request, owed);
 
+    r->session->explanations -= r->is_explanation;
     table_op_cancel(&r->op);
     reload_ask_cancel(&r->reload);
     buf_deinit(&r->notes);
@@ -94,7 +98,12 @@ static bool control_is_full(const struct session *session)
 {
     const struct control_session *s = const_session_of(session);
 
-    return s->is_reloading || owed_is_full(&s->owed);
+    return s->is_reloading || s->explanations >= EXPLANATIONS_MAX || owed_is_full(&s->owed);
+}
+
+static size_t control_held(const struct session *session)
+{
+    return const_session_of(session)->owed.early_bytes;
 }
 
 /* Reading a request */
@@ -289,10 +298,13 @@ static void explain(struct control_request *r, const struct order *order, struct
         return;
     }
     r->op = table_explain(table, &key, &r->notes, &known);
-    if (r->op == NULL)
+    if (r->op == NULL) {
         add_explanation(r, &known);
-    else
-        table_op_wait(r->op, explained, r);
+        return;
+    }
+    r->is_explanation = true;
+    r->session->explanations++;
+    table_op_wait(r->op, explained, r);
 }
 
 /* No user is nobody, and what tells keys apart has a NUL behind the user. */
@@ -373,5 +385,6 @@ const struct protocol_ops protocol_control = {
     .feed = control_feed,
     .owed = control_owed,
     .is_full = control_is_full,
+    .held = control_held,
     .close = control_close,
 };

@@ -385,11 +385,16 @@ static void put_off(struct dict_request *r, bool is_next_due)
     let_table_go(r);
 }
 
+static size_t answer_bytes(const struct reply *reply)
+{
+    return reply->dict_value.len + reply->reason.len;
+}
+
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
-    const size_t bytes = reply->dict_value.len + reply->reason.len;
+    const size_t bytes = answer_bytes(reply);
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
     owed_came(&s->owed, bytes);
@@ -413,9 +418,12 @@ static bool look_up(struct dict_request *r)
     struct reply known;
     struct table_op *op = table_lookup(r->table, &r->key, &known);
 
-    if (op == NULL)
+    if (op != NULL)
+        await(r, op);
+    else if (owed_admits_known(&r->session->owed, answer_bytes(&known)))
         return take_lookup(r, &known);
-    await(r, op);
+    else
+        put_off(r, false);
     return false;
 }
 
@@ -630,6 +638,8 @@ static bool look_up_alone(struct dict_session *s, struct span name, struct span 
         return false;
     op = table_lookup(table, &key, &known);
     if (op == NULL) {
+        if (!owed_admits_known(&s->owed, answer_bytes(&known)))
+            return false;
         dict_add_lookup(s->io.out, s->name, &known);
         return true;
     }

@@ -81,6 +81,11 @@ static inline void owed_gave_up(struct owed_queue *queue)
  * asked for again when owed_may_ask() says so: at the latest when the client has read all. */
 bool owed_admits(const struct owed_queue *queue, const struct owed *owed, size_t bytes);
 bool owed_may_ask(const struct owed_queue *queue, const struct owed *owed);
+/* The same for an answer that is known as soon as it is asked for, while the queue is not full. */
+static inline bool owed_admits_known(const struct owed_queue *queue, size_t bytes)
+{
+    return bytes <= OWED_SHORT_BYTES || !*queue->is_tight;
+}
 
 /* Gives owed an id, and before it each that is older. For queues that announce. */
 void owed_announce(struct owed_queue *queue, struct owed *owed);

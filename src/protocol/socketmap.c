@@ -175,6 +175,13 @@ static size_t answer_bytes(const struct socketmap_session *s, const struct reply
     return reply->map_value.len > max ? 0 : reply->map_value.len;
 }
 
+/* Its answer is dropped, and asked for again when there is room. */
+static void put_off(struct socketmap_request *r)
+{
+    r->is_put_off = true;
+    r->session->put_off++;
+}
+
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct socketmap_request *r = arg;
@@ -184,12 +191,10 @@ static void lookup_done(void *arg, const struct reply *reply)
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
     owed_came(&s->owed, bytes);
-    if (owed_admits(&s->owed, &r->owed, bytes)) {
+    if (owed_admits(&s->owed, &r->owed, bytes))
         answer(r, table, reply);
-    } else {
-        r->is_put_off = true;
-        s->put_off++;
-    }
+    else
+        put_off(r);
     s->io.wake(s->io.wake_arg);
 }
 
@@ -275,14 +280,13 @@ static void look_up(struct socketmap_session *s, const struct question *q, struc
 {
     struct reply known;
     struct table_op *op = table_lookup(table, &(struct table_key){.key = q->key}, &known);
-    struct socketmap_request *r;
 
-    if (op == NULL) {
+    if (op != NULL)
+        await(request_new(s, q), op);
+    else if (owed_admits_known(&s->owed, answer_bytes(s, &known)))
         answer_known(s, q, table_name(table).ptr, &known);
-        return;
-    }
-    r = request_new(s, q);
-    await(r, op);
+    else
+        put_off(request_new(s, q));
 }
 
 static void refuse_table(struct socketmap_session *s, const struct question *q)

@@ -22,7 +22,8 @@ enum {
     /* One turn of the loop reads, and then writes, as much as comes to this in cost: */
     TURN_COST_MAX = 512 * 1024,
     CLIENT_COST = 2048,    /* of a client, */
-    REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte that it is sent costs one */
+    REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte of an answer costs one when it is
+                            * known at once, and one when it is written */
     LINGER_MS = 2000,      /* for the peer to read our last words and hang up */
 };
 
@@ -169,6 +170,8 @@ static void refuse_first_byte(struct client *c, char first_byte)
 /* Hands bytes to the session; *used is how many it took. false: the client was refused. */
 static bool feed(struct client *c, struct span bytes, size_t *used)
 {
+    const size_t out_before = c->out.len;
+
     *used = 0;
     if (c->session == NULL && !open_session(c, *bytes.ptr)) {
         refuse_first_byte(c, *bytes.ptr);
@@ -178,6 +181,7 @@ static bool feed(struct client *c, struct span bytes, size_t *used)
         refuse(c, "malformed request, or one that is longer than max_request");
         return false;
     }
+    c->world->turn_cost += c->out.len - out_before;
     return true;
 }
 
@@ -314,6 +318,21 @@ static bool is_all_said(const struct client *c)
     return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
 }
 
+/* Enough was taken in this turn; the next one begins with nothing. */
+static bool is_tight_for_now(const struct client_world *world)
+{
+    return world->is_tight && !world->is_over;
+}
+
+/* What there was no room for in this turn is asked for in the next one. Only what is written would
+ * wake the client by itself. */
+static void wake_for_next_turn(struct client *c)
+{
+    if (is_tight_for_now(c->world) && c->out.len == 0 && c->session != NULL &&
+        c->protocol->owed(c->session) > 0)
+        client_wake(c);
+}
+
 /* May free c. */
 static void feed_and_flush(struct client *c)
 {
@@ -339,8 +358,9 @@ static void feed_and_flush(struct client *c)
     }
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
-    if (c->out.len > 0 || c->in.len > 0 || c->held > 0)
+    if (c->out.len > 0 || c->in.len > 0 || c->held > 0 || c->world->is_tight)
         client_count(c);
+    wake_for_next_turn(c);
 }
 
 /* Clients that were read, or are written to, in one turn are the next one's last. */
@@ -361,7 +381,8 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
     end_round(world);
     world->turn_cost = 0;
     client_world_begin_turn(world);
-    while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX) {
+    while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX &&
+           !is_tight_for_now(world)) {
         struct client *c = world->first_woken;
 
         world->turn_cost += CLIENT_COST;

@@ -155,6 +155,49 @@ class Lookups(Unread):
         del silent
 
 
+    def test_many_clients_and_one_value_of_the_cache(self):
+        """It is known at once, and still kept for no more of them than all together may leave unread."""
+        size = 500_000
+        for proto in "socketmap", "dict":
+            with self.subTest(proto):
+                backend = self.backend(default=self.answer(size))
+                podop = self.start(url_table(backend, timeout="1h", cache={"ttl": "1h"}))
+                self.check_others()
+                self.assertTrue(self.client().ask("t", "big0"))
+                before = podop.rss_kb()
+                podop.signal(signal.SIGSTOP)  # so that all ask before anybody is disconnected
+                with Peak(podop) as peak:
+                    silent = [self.silent(proto, ["big0"] * 2) for _ in range(400)]
+                    podop.signal(signal.SIGCONT)
+                    podop.wait_log("event=client_not_reading .*all clients together")
+                    self.check_others()
+                self.assertLess(peak.kb - before, ROOM + 64 * MIB)
+                self.assertEqual(backend.count("/big0"), 1)
+                for client in silent:
+                    client.sock.close()
+                podop.stop()
+
+    def test_more_at_once_than_one_turn_may_take(self):
+        """One long answer for many clients that read: each gets it, though not in the same turn."""
+        size = 400_000
+        for proto in "socketmap", "dict":
+            for cache in {}, {"ttl": "1h"}:
+                with self.subTest(proto, cache=cache):
+                    backend = self.backend(default=self.answer(size))
+                    gate = backend.gate()
+                    backend.on("/big0", (gate, http(json.dumps(self.value(0, size)))),
+                               http(json.dumps(self.value(0, size))))
+                    podop = self.start(url_table(backend, share=True, timeout="1h", cache=cache))
+                    clients = [self.silent(proto, ["big0"]) for _ in range(60)]
+                    backend.wait_target("/big0")
+                    self.check_others()
+                    gate.set()
+                    for client in clients:
+                        self.read_all(client, ["big0"], size)
+                        client.close()
+                    podop.stop()
+
+
 class Patience(Unread):
     """reply_timeout: from when on a client that reads nothing is no client any more."""
 

@@ -9,7 +9,7 @@
 
 #define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-enum { OWED_MAX = 64 };
+enum { EXPLANATIONS_MAX = 4 };
 
 static struct ev_loop *loop;
 static struct fake_table alias, cached;
@@ -255,14 +255,19 @@ static void test_control_order(void **state)
 static void test_control_takes_no_more_than_it_may_owe(void **state)
 {
     (void)state;
-    for (int i = 0; i < OWED_MAX + 10; i++)
+    for (int i = 0; i < 64; i++)
         fake_peer_send(&peer,
                        SPAN("{\"command\":\"explain\",\"table\":\"alias\",\"key\":\"late\"}\n"));
-    assert_int_equal(alias.waiting_count, OWED_MAX);
+    assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
     assert_true(protocol_control.is_full(peer.session));
+    answer(&alias, 1); /* it waits for its turn: no other may begin */
+    fake_peer_feed(&peer);
+    assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX - 1);
+    assert_true(protocol_control.held(peer.session) > 0);
     answer(&alias, 0);
     fake_peer_feed(&peer);
-    assert_int_equal(alias.waiting_count, OWED_MAX);
+    assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
+    assert_int_equal(protocol_control.held(peer.session), 0);
     fake_peer_close(&peer);
     assert_int_equal(alias.waiting_count, 0);
 }
