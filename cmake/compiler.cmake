@@ -30,8 +30,9 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
 endif()
 
 if(PODOP_HARDEN)
-    # Whatever level the compiler or CFLAGS begin with.
-    target_compile_options(podop_flags INTERFACE -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    # Whatever level the compiler or CFLAGS begin with. CMake leaves out an option that is there already, and so an
+    # -U whose -D comes later, but not from within SHELL.
+    target_compile_options(podop_flags INTERFACE -fPIE "SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
     target_link_options(podop_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
     podop_add_flag(-fstack-protector-strong)
     podop_add_flag(-fstack-clash-protection)

@@ -103,6 +103,12 @@ class Flags(Build):
         for flag in wanted:
             self.assertIn(flag, ninja)
 
+    def test_hardened_tests(self):
+        """The tests that choose a level of _FORTIFY_SOURCE themselves compile beside the one of PODOP_HARDEN."""
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DBUILD_TESTING=ON", "-DPODOP_WERROR=ON")
+        call("cmake", "--build", self.path("build"), "--target",
+             "tests/unit/CMakeFiles/fortified_secret.dir/__/__/src/base/secret.c.o")
+
     def test_link_without_make(self):
         """Link-time optimisation says nothing where there is no make to run its jobs."""
         os.mkdir(self.path("bin"))
