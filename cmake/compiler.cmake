@@ -1,12 +1,20 @@
 # What depends on the compiler, the architecture and the C library: each flag is asked for first.
 include(CheckCCompilerFlag)
+include(CheckCSourceCompiles)
 include(CheckSymbolExists)
 
+# Clang says of another architecture's flags that they are unused, and compiles all the same.
 function(podop_add_flag flag)
     string(REGEX REPLACE "=/.*" "" name "${flag}")
     string(MAKE_C_IDENTIFIER "PODOP_CC_HAS${name}" known)
     check_c_compiler_flag(${flag} ${known})
     if(${known})
+        string(REGEX REPLACE "=.*" "" option "${flag}")
+        set(CMAKE_REQUIRED_FLAGS ${flag})
+        check_c_source_compiles("int main(void) { return 0; }" ${known}_USED
+            FAIL_REGEX "unused during compilation: '${option}")
+    endif()
+    if(${known}_USED)
         target_compile_options(podop_flags INTERFACE ${flag})
     endif()
 endfunction()
@@ -15,15 +23,16 @@ endfunction()
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     foreach(map IN ITEMS ${PROJECT_BINARY_DIR}=build ${PROJECT_SOURCE_DIR}=.)
         podop_add_flag(-ffile-prefix-map=${map})
-        if(PODOP_CC_HAS_ffile_prefix_map) # link-time optimisation writes paths, too
+        if(PODOP_CC_HAS_ffile_prefix_map_USED) # link-time optimisation writes paths, too
             target_link_options(podop_flags INTERFACE -ffile-prefix-map=${map})
         endif()
     endforeach()
 endif()
 
 if(PODOP_HARDEN)
-    # Whatever level the compiler or CFLAGS begin with.
-    target_compile_options(podop_flags INTERFACE -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+    # Whatever level the compiler or CFLAGS begin with. CMake leaves out an option that is there already, and so an
+    # -U whose -D comes later, but not from within SHELL.
+    target_compile_options(podop_flags INTERFACE -fPIE "SHELL:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
     target_link_options(podop_flags INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
     podop_add_flag(-fstack-protector-strong)
     podop_add_flag(-fstack-clash-protection)

@@ -42,7 +42,7 @@ static socklen_t fill(union socket_address *to, const struct endpoint *at)
 
 bool race_meets_itself(int fd)
 {
-    union socket_address here, there;
+    union socket_address here = {0}, there = {0};
     socklen_t here_len = sizeof(here), there_len = sizeof(there);
 
     if (getsockname(fd, &here.sa, &here_len) == -1 || getpeername(fd, &there.sa, &there_len) == -1)

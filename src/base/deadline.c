@@ -11,6 +11,7 @@ enum { FIRST_ROOM = 64 }; /* deadlines */
 
 static const double horizon_s = 1e9;
 static const double us_per_s = 1e6;
+static const uint64_t beat_us = DEADLINE_BEAT_MS * UINT64_C(1000);
 
 struct service_clock {
     struct ev_loop *loop;
@@ -66,8 +67,8 @@ static void arm(struct service_clock *c)
     const uint64_t at_us = next_us(c);
     uint64_t wait_us = at_us > now_us ? at_us - now_us : 0;
 
-    if (wait_us > DEADLINE_BEAT_MS * 1000)
-        wait_us = DEADLINE_BEAT_MS * 1000;
+    if (wait_us > beat_us)
+        wait_us = beat_us;
     ev_timer_stop(c->loop, &c->beat);
     ev_timer_set(&c->beat, (double)wait_us / us_per_s, 0.0);
     ev_timer_start(c->loop, &c->beat);

@@ -2,8 +2,8 @@
 
 const uint32_t turn_bucket_ms[TURN_BUCKETS] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 0};
 
-static const uint64_t slack_us = TURN_SLACK_MS * 1000;
-static const uint64_t catch_up_us = TURN_CATCH_UP_MS * 1000;
+static const uint64_t slack_us = TURN_SLACK_MS * UINT64_C(1000);
+static const uint64_t catch_up_us = TURN_CATCH_UP_MS * UINT64_C(1000);
 
 /* Catching up ends however often something is lost meanwhile: a real silence shows all the same. */
 static void lose(struct turns *t, uint64_t now_us, uint64_t us)

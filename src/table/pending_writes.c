@@ -9,7 +9,7 @@ enum {
     SLOTS_MIN = 64,
     HEAP_MIN = 64,
     /* What a value costs besides the bytes in it: the structs and what malloc adds to each. */
-    VALUE_BYTES = sizeof(struct transaction) + sizeof(struct pending_write) + 6 * 16,
+    VALUE_BYTES = sizeof(struct transaction) + sizeof(struct pending_write) + 6 * sizeof(void *[2]),
 };
 
 void pending_init(struct pending_writes *q)

@@ -28,6 +28,19 @@ done
 exec cc "$@"
 """
 
+# A compiler for which these flags are of another architecture, as Clang for x86 tells of -mbranch-protection.
+UNUSED_CC = """#!/bin/sh
+for word; do
+    case $word in
+    -fcf-protection* | -mbranch-protection=*)
+        echo "clang: warning: argument unused during compilation: '$word' [-Wunused-command-line-argument]" >&2 ;;
+    *) set -- "$@" "$word" ;;
+    esac
+    shift
+done
+exec cc "$@"
+"""
+
 
 def call(*command, fail=True, **env):
     """Runs a command; its output is told when it fails."""
@@ -72,6 +85,16 @@ class Flags(Build):
         for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-mbranch-protection=standard"):
             self.assertIn(flag, ninja)
 
+    def test_flag_that_the_compiler_does_not_use(self):
+        """Clang warns of each such flag at each file, which PODOP_WERROR makes an error."""
+        compiler = self.program("unused-cc", UNUSED_CC)
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_C_COMPILER=" + compiler)
+        ninja = self.read("build", "build.ninja")
+        for flag in ("-fcf-protection", "-mbranch-protection"):
+            self.assertNotIn(flag, ninja)
+        for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-ffile-prefix-map"):
+            self.assertIn(flag, ninja)
+
     def test_flags_here(self):
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE)
         ninja = self.read("build", "build.ninja")
@@ -79,6 +102,12 @@ class Flags(Build):
         wanted += ["-fcf-protection"] if os.uname().machine == "x86_64" else []
         for flag in wanted:
             self.assertIn(flag, ninja)
+
+    def test_hardened_tests(self):
+        """The tests that choose a level of _FORTIFY_SOURCE themselves compile beside the one of PODOP_HARDEN."""
+        call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DBUILD_TESTING=ON", "-DPODOP_WERROR=ON")
+        call("cmake", "--build", self.path("build"), "--target",
+             "tests/unit/CMakeFiles/fortified_secret.dir/__/__/src/base/secret.c.o")
 
     def test_link_without_make(self):
         """Link-time optimisation says nothing where there is no make to run its jobs."""

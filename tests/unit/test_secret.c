@@ -61,7 +61,10 @@ static void assert_line(struct span file, struct span line)
     write_file(file, 0600);
     s = secret_read_line("f", &err);
     assert_string_equal(err.text, "");
-    assert_non_null(s);
+    if (s == NULL) {
+        fail();
+        return; /* the compiler does not know that fail() never returns */
+    }
     assert_true(span_equal(secret_span(s), line));
     assert_int_equal(strlen(secret_text(s)), line.len);
     secret_free(&s);
