@@ -194,8 +194,11 @@ class World:
         return None
 
     def was_broken(self, table, since):
-        """Whether podop may not have got an answer of then: connections were cut, or it starved."""
-        return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages) \
+        """Whether podop may not have got an answer of then: connections were cut, it starved, or the request had waited
+        for most of its time while connections were refused."""
+        def patience(span):
+            return 0.5 if span.seconds(now()) > 0.6 * table.t_min else 0.1
+        return any(span.meets(since - patience(span), now()) for backend in table.backends for span in backend.outages) \
             or table.type == "program" and any(death >= since - 0.1 for death in self.program_deaths) \
             or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
