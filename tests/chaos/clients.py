@@ -27,7 +27,8 @@ class Client:
         if any(span.meets(first - 0.5, now()) and first > span.start - 0.5 for span in world.restarts):
             return
         ended_at = self.wire.ended_at
-        if ended_at is not None and ended_at <= first and any(span.meets(ended_at, ended_at) for span in world.restarts):
+        if ended_at is not None and ended_at <= first \
+                and any(span.meets(ended_at, ended_at) for span in world.restarts):
             return  # podop had stopped while nothing was asked
         world.violations.add("an answer is owed", f"{self.how}: {fault}; {len(self.pending)} owed, the first sent "
                              f"{now() - first:.2f}s ago: {self.pending[0]}")

@@ -198,7 +198,8 @@ class World:
         for most of its time while connections were refused."""
         def patience(span):
             return 0.5 if span.seconds(now()) > 0.6 * table.t_min else 0.1
-        return any(span.meets(since - patience(span), now()) for backend in table.backends for span in backend.outages) \
+        spans = [span for backend in table.backends for span in backend.outages]
+        return any(span.meets(since - patience(span), now()) for span in spans) \
             or table.type == "program" and any(death >= since - 0.1 for death in self.program_deaths) \
             or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
@@ -237,9 +238,12 @@ class World:
                    for fault in self.key_faults.get((table.space, name), ()))
 
     def _suspended(self, table, backend, name, start, end):
-        """One of several URLs may be suspended because of keys that another answers."""
+        """One of several URLs may be suspended because of keys that another answers, or, as lookups do not wait for it
+        but go to another, for a second after connections were refused, however short that was."""
         if len(table.backends) < 2:
             return None
+        if any(span.kind == "refused" and span.meets(start, end, PAUSE + SLACK) for span in backend.outages):
+            return f"{backend.name} may be suspended"
         for fault in self.table_faults[table.name]:
             if fault.backend == backend and fault.meets(start, end, PAUSE_OF_SEVERAL + SLACK):
                 return f"{backend.name} may be suspended"
