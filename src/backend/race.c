@@ -81,6 +81,7 @@ static int connect_attempt(struct race_attempt *r)
     const socklen_t len = r->unix_path != NULL ? fill_unix(&to, r->unix_path) : fill(&to, &r->at);
     const int fd = socket(to.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+    r->has_no_socket = false;
     if (len == 0)
         errno = ENAMETOOLONG;
     if (fd == -1 || len == 0) {
@@ -102,6 +103,7 @@ static int connect_attempt(struct race_attempt *r)
 static void win(struct race_attempt *r)
 {
     ev_timer_stop(r->race->loop, &r->race->delay);
+    ev_timer_stop(r->race->loop, &r->race->again);
     r->race->winner = r;
 }
 
@@ -118,6 +120,49 @@ static void start_next(struct race *race)
         win(r);
 }
 
+static bool is_refusal(int error)
+{
+    return error == ECONNREFUSED || error == ECONNRESET || error == ENOENT || error == EAGAIN;
+}
+
+static bool was_refused(const struct race_attempt *r)
+{
+    return !r->has_no_socket && is_refusal(r->error);
+}
+
+bool race_was_refused(const struct race *race)
+{
+    for (size_t i = 0; i < race->started; i++) {
+        if (was_refused(&race->attempts[i]))
+            return true;
+    }
+    return false;
+}
+
+/* While the others do not answer, an address that refused may have a service again. */
+static void watch_refused(struct race *race)
+{
+    if (race->winner == NULL && race->live > 0 && race_was_refused(race) &&
+        !ev_is_active(&race->again))
+        ev_timer_again(race->loop, &race->again);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int revents)
+{
+    struct race *race = w->data;
+
+    (void)revents;
+    ev_timer_stop(loop, w);
+    for (size_t i = 0; i < race->started && race->winner == NULL; i++) {
+        struct race_attempt *r = &race->attempts[i];
+
+        if (was_refused(r) && !ev_is_active(&r->io) && connect_attempt(r) == 0)
+            win(r);
+    }
+    watch_refused(race);
+    race->on_event(race);
+}
+
 /* Starts attempts until one is in progress or connected, and the delay for the next one. */
 static void start_until_one_is_under_way(struct race *race)
 {
@@ -126,6 +171,7 @@ static void start_until_one_is_under_way(struct race *race)
     ev_timer_stop(race->loop, &race->delay);
     while (has_next(race) && race->live == live_before)
         start_next(race);
+    watch_refused(race);
     if (!has_next(race))
         return;
     race->delay.repeat = race->delay_ms / 1000.0;
@@ -178,6 +224,9 @@ void race_init(struct race *race, struct ev_loop *loop, uint32_t user_timeout_ms
                           .delay_ms = RACE_DELAY_MS};
     ev_init(&race->delay, on_delay);
     race->delay.data = race;
+    ev_init(&race->again, on_again);
+    race->again.repeat = RACE_AGAIN_MS / 1000.0;
+    race->again.data = race;
 }
 
 static struct race_attempt *add_attempt(struct race *race)
@@ -245,6 +294,7 @@ int race_take(struct race *race)
 void race_stop(struct race *race)
 {
     ev_timer_stop(race->loop, &race->delay);
+    ev_timer_stop(race->loop, &race->again);
     for (size_t i = 0; i < race->started; i++) {
         struct race_attempt *r = &race->attempts[i];
 
@@ -276,20 +326,6 @@ void race_print(const struct race *race, char *text, size_t size)
         }
         used += (size_t)len;
     }
-}
-
-static bool is_refusal(int error)
-{
-    return error == ECONNREFUSED || error == ECONNRESET || error == ENOENT || error == EAGAIN;
-}
-
-bool race_was_refused(const struct race *race)
-{
-    for (size_t i = 0; i < race->started; i++) {
-        if (!race->attempts[i].has_no_socket && is_refusal(race->attempts[i].error))
-            return true;
-    }
-    return false;
 }
 
 bool race_had_no_socket(const struct race *race)

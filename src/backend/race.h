@@ -1,6 +1,7 @@
 /* race.h - one connection to one of several addresses (RFC 8305 section 5): they are tried one
  * after the other, each a delay after the previous one or as soon as that has failed, and the first
- * that connects wins. Private to src/backend. */
+ * that connects wins. Those that were refused are tried again while others do not answer, as a
+ * service that restarts is back soon. Private to src/backend. */
 #ifndef PODOP_BACKEND_RACE_H
 #define PODOP_BACKEND_RACE_H
 
@@ -15,6 +16,7 @@ enum {
     RACE_ADDRESSES_MAX = 40,
     RACE_DELAY_MS = 250,    /* RFC 8305's Connection Attempt Delay */
     RACE_DELAY_MIN_MS = 10, /* its lower limit */
+    RACE_AGAIN_MS = 100,    /* until addresses that were refused are tried again */
 };
 
 struct race;
@@ -28,7 +30,7 @@ struct race_attempt {
     struct endpoint at; /* or unix_path */
     const char *unix_path;
     ev_io io;           /* fd -1: not connecting */
-    int error;          /* 0: none so far */
+    int error;          /* of the last try; 0: none so far */
     bool has_no_socket; /* error is local, and says nothing about the address */
     bool is_slow;       /* the next attempt began before this one had a result */
 };
@@ -39,7 +41,7 @@ struct race {
     race_event_fn *on_event;
     uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT of the sockets */
     uint32_t delay_ms;
-    ev_timer delay;
+    ev_timer delay, again;
     size_t count, started, live;
     struct race_attempt *winner; /* NULL: not yet */
     struct race_attempt attempts[RACE_ADDRESSES_MAX];

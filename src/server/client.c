@@ -356,6 +356,8 @@ static void feed_and_flush(struct client *c)
         c->phase = PHASE_LINGERING;
         deadline_start_in(&c->deadline, c->world->loop, LINGER_MS);
     }
+    if (c->out.len > 0) /* what has come since is not tried until there is room again */
+        client_unread_watch(c, false);
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
     if (c->out.len > 0 || c->in.len > 0 || c->held > 0 || c->world->is_tight)

@@ -173,6 +173,22 @@ class Reached(NamesCase):
             self.backends[0].drop()
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
 
+    def test_restart_beside_an_address_that_is_silent(self):
+        """The address that refused is tried again while the other one says nothing."""
+        silent = "127.0.0.10"
+        self.listen_silently(silent)
+        self.name(ADDRESSES[0], silent)
+        self.backends[0].stop()
+        client = self.start(table={"timeout": "1h", "connect_timeout": "1h"})
+        client.request("t", "k")
+
+        def is_waiting():  # in state SYN_SENT: the first address has refused
+            with open("/proc/net/tcp", encoding="ascii") as table:
+                return f" 0A00007F:{self.port:04X} 02 " in table.read()
+        harness.wait_until(is_waiting, "the second address is tried")
+        self.backend(host=ADDRESSES[0], port=self.port, default=echo)
+        self.check_payload(client.read(), "OK k")
+
     def test_other_family(self):
         """IPv6 is tried first, and has nothing there; or the other way round."""
         six = self.backend(host="::1", default=echo)

@@ -4,6 +4,7 @@ A mutant is a backend or a client that breaks a promise on purpose: the checks h
 """
 
 import asyncio
+import collections
 import json
 import os
 import socket
@@ -87,6 +88,11 @@ def seen(text):
     return text[1:-1] if text[:1] == '"' else text
 
 
+def number_of(timestamp):
+    """The number of a transaction, which is in the nanoseconds of its timestamp, or None."""
+    return int(timestamp.rpartition(".")[2]) // 1000 if timestamp else None
+
+
 class Connection(asyncio.Protocol):
     """One connection of podop's to a backend."""
 
@@ -160,6 +166,7 @@ class Backend:
         self.is_frozen = self.is_5xx = False
         self.thawed_at = 0.0
         self.kept_fault_rate = 0.0  # of requests on kept connections
+        self.kept_ends = collections.deque(maxlen=300)  # when it ended such connections
         self.latency = 0.0
         self.hanging = 0
         world.backends[name] = self
@@ -258,8 +265,7 @@ class Backend:
             if self.is_5xx:
                 fault = "503"
             return self.later(connection, lambda: self.answer_get(connection, space, name, fault))
-        stamp = headers.get("podop-timestamp", "")
-        number = int(stamp.rpartition(".")[2]) // 1000 if stamp else None
+        number = number_of(headers.get("podop-timestamp", ""))
         if space == "commit-all":
             names = [change["key"] for change in json.loads(body)["ops"]]
             fault = next(filter(None, (self.world.fault_of("commit", key, self) for key in names)), None)
@@ -276,7 +282,8 @@ class Backend:
             answer()
 
     def end_kept(self, connection):
-        self.world.happens("kept connection ended")
+        self.world.happens("kept connection ended", self.name)
+        self.kept_ends.append(now())
         how = self.random.randrange(4)
         if how == 0:
             connection.write(http(408, b"", b"Connection: close\r\n"))
@@ -381,9 +388,10 @@ class Program(asyncio.Protocol):
             return {"status": "miss"} if value is MISS else {"status": "ok", "value": json.loads(value)}
         changes = [{**change, "value": change.get("by", change.get("value"))}
                    for change in (request["changes"] if operation == "commit" else [request])]
+        number = number_of(next((change["timestamp"] for change in (request, *changes) if "timestamp" in change), ""))
         if fault in ("500", "503") or fault and self.world.random.random() < 0.5:
             for change in changes:
-                self.service.refuse("prog", change["key"], change["op"], change["value"])
+                self.service.refuse("prog", change["key"], change["op"], change["value"], number)
             return {"status": "temporary", "reason": "out of order"} if fault in ("500", "503") else None
-        is_good = self.service.commit("prog", changes, None, fault is None)
+        is_good = self.service.commit("prog", changes, number, fault is None)
         return None if fault else {"status": "ok" if is_good else "miss"}

@@ -26,6 +26,10 @@ class Client:
         first = min(request.sent for request in self.pending)
         if any(span.meets(first - 0.5, now()) and first > span.start - 0.5 for span in world.restarts):
             return
+        ended_at = self.wire.ended_at
+        if ended_at is not None and ended_at <= first \
+                and any(span.meets(ended_at, ended_at) for span in world.restarts):
+            return  # podop had stopped while nothing was asked
         world.violations.add("an answer is owed", f"{self.how}: {fault}; {len(self.pending)} owed, the first sent "
                              f"{now() - first:.2f}s ago: {self.pending[0]}")
 
@@ -50,13 +54,21 @@ class Client:
 class Request:
     """A lookup, an iteration or a transaction that an answer is owed to."""
 
-    __slots__ = ("kind", "table", "name", "sent", "number", "answer", "rows", "tx", "factor")
+    __slots__ = ("kind", "table", "name", "sent", "number", "answer", "rows", "tx", "factor", "behind")
 
     def __init__(self, kind, table, name, tx=None, factor=1):
         self.kind, self.table, self.name, self.tx, self.factor = kind, table, name, tx, factor
         self.sent = now()
         self.number = self.answer = None
         self.rows = []
+        self.behind = set()  # keys of earlier transactions that it waits for
+
+    def wait_for(self, earlier, names):
+        """Notes what goes before it on its connection, as these are its keys."""
+        for other in earlier:
+            own = {ledger.name for ledger, _ in other.tx.ops} if other.tx else set()
+            if own & names:
+                self.behind |= own | other.behind
 
     def __str__(self):
         return f"{self.kind} {self.table.name} {self.name}"
@@ -151,7 +163,9 @@ class Dict(Client):
 
     def lookup(self, name, factor=1):
         self.out += line("L", self.path_of(name), *self._user())
-        return self._owed(Request("lookup", self.table, name, factor=factor))
+        request = Request("lookup", self.table, name, factor=factor)
+        request.wait_for(self.pending, {name})
+        return self._owed(request)
 
     def iterate(self, name, flags):
         limit = () if self.version == (2, 0) else (0,)
@@ -171,7 +185,9 @@ class Dict(Client):
             ledger.issue(kind, value, tx)
             self.out += line(letter, self.id, self.path_of(ledger.name), *(() if kind == "unset" else (value,)))
         self.out += line("C", self.id)
-        return self._owed(Request("commit", self.table, str(self.id), tx))
+        request = Request("commit", self.table, str(self.id), tx)
+        request.wait_for(self.pending, {ledger.name for ledger, _, _ in changes})
+        return self._owed(request)
 
     def flush(self):
         """Sends what was asked."""
@@ -224,12 +240,13 @@ class Dict(Client):
             status = {"O": "ok", "N": "miss", "F": "fail"}.get(letter)
             if status is None:
                 return False
-            self.world.judge_lookup(request.table, request.name, request.sent, now(), status, text, self.how)
+            self.world.judge_lookup(request.table, request.name, request.sent, now(), status, text, self.how,
+                                    request.behind)
             return True
         if letter not in ("O", "N", "F", "W") or text != request.name:
             return False
         reason = unescape(fields[1]) if len(fields) > 1 else ""
-        self.world.judge_write(request.tx, letter, reason, request.sent, now(), self.how)
+        self.world.judge_write(request.tx, letter, reason, request.sent, now(), self.how, request.behind)
         return True
 
     def answer_row(self, request, letter, text, fields):

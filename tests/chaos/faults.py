@@ -103,7 +103,7 @@ class Faults:
     async def bulk(self, table=None):
         """One client with hundreds of changes in a transaction, and more behind them."""
         world = self.world
-        table = table or world.tables[self.random.choice(("held", "heldc", "plain", "commit"))]
+        table = table or world.tables[self.random.choice(("held", "heldc", "plain", "commit", "prog"))]
         client = Dict(world, table, (3, 2), f"bulk{self.random.randrange(3)}")
         if client.user in self.bulks:
             return
@@ -178,7 +178,7 @@ class Faults:
             cached = self.random.choice([table for table in tables if "cache" in table.settings])
             cached.settings["cache"] = {**cached.settings["cache"], "ttl": self.random.choice(("1s", "2s"))}
         elif kind == "write_behind":
-            held = self.random.choice([table for table in tables if table.is_ever_held])
+            held = self.random.choice([table for table in world.tables.values() if table.is_ever_held])
             held.write_behind = self.random.choice((0.05, 0.3, 1.0, 1.0, 0))
         elif kind == "json":
             world.write_json(is_changed=True)
@@ -252,7 +252,7 @@ class Faults:
         """Many writes, a backend that is away for two seconds, and SIGTERM."""
         world = self.world
         world.is_over = False  # clients can connect once more
-        for name in ("held", "heldc", "gone"):
+        for name in ("held", "heldc", "gone", "prog"):
             await self.bulk(world.tables[name])
         outage = asyncio.create_task(world.a.restart(2))
         await asyncio.sleep(0)

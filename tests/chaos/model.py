@@ -88,6 +88,10 @@ class Item:
         return self.values[first:last]
 
 
+def table_is_held(ledger, kind):
+    """Whether such a change may be held back, and only the last of several be made."""
+    return ledger.table.is_ever_held and kind != "inc"
+
 
 class Op:
     """One change of one key by one client."""
@@ -204,7 +208,10 @@ class Books:
                                 f"{kind} {space}/{name} = {value} of tx {number}; known: "
                                 + ", ".join(f"{op.kind} {op.value} of {op.tx}" for op in ledger.ops[-4:]))
             return ledger, None
-        if number is None:  # of several that are alike, the first that was not asked for
+        if number is None and table_is_held(ledger, kind):  # the first after what was made, as some are left out
+            made = max((op.index for op in ledger.ops if op.applied), default=-1)
+            found = [op for op in found if op.index > made][:1] or found
+        elif number is None:  # of several that are alike, the first that was not asked for
             waiting = [op for op in found if not op.asked]
             found = ([op for op in waiting if op.result is None][:1]
                      or [op for op in waiting if op.result in ("lost", "W")] or found)
@@ -220,7 +227,7 @@ class Books:
         later = [other for other in ledger.ops if other.index > op.index and other.applied]
         if later:
             self.violations.add("an older write after a newer one", f"{what}, after that of {later[-1].tx}")
-        is_held = ledger.table.is_ever_held and kind != "inc"
+        is_held = table_is_held(ledger, kind)
         if op.applied and not is_held:
             self.violations.add("a write made twice", what)
         if op.applied and is_held and op.answered and not self.was_broken(ledger.table, op.applied_at):

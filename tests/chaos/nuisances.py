@@ -32,7 +32,8 @@ async def stall(world):
 async def stay(world, wire, table):
     """Reads nothing for so long that podop must have hung up."""
     start = now()
-    while now() - start - world.lost.seconds(start, now()) < table.t_max + 4 and not world.is_over:
+    patience = 2 * max(table.t_max for table in world.tables.values()) + 2  # twice: its system took some at first
+    while now() - start - world.lost.seconds(start, now()) < patience and not world.is_over:
         await asyncio.sleep(0.1)
     wire.transport.resume_reading()
     last, read = now(), -1

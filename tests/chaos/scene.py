@@ -75,7 +75,7 @@ class Scene(World):
         self._add(Table("gone", [self.a], write_behind=0.5, **held), a)
         self._add(Table("commit", [self.a], is_writable=True, is_atomic=True), a, commit_url=f"http://{a}/commit-all/x")
         relay = os.path.join(os.path.dirname(os.path.abspath(__file__)), "relay.py")
-        self._add(Table("prog", [], 4, 5, type="program", is_writable=True, is_atomic=True,
+        self._add(Table("prog", [], 4, 5, type="program", is_atomic=True, write_behind=0.4, **held,
                         params=[f"python3 -S -E '{relay}' '{self.path('program.sock')}'"]))
         self._add(Table("json", [], type="json", share=True, params=[self.path("table.json")]))
         self._add(Table("large", [], type="json", share=True, params=[self.path("large.json")]))

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import re
 
+from model import now
+
 ESCAPED = {b"\0": b"\x010", b"\x01": b"\x011", b"\t": b"\x01t", b"\r": b"\x01r", b"\n": b"\x01n"}
 UNESCAPED = {escaped: byte for byte, escaped in ESCAPED.items()}
 GUARD = 60.0
@@ -36,6 +38,7 @@ class Wire(asyncio.Protocol):
     def __init__(self):
         self.data = bytearray()
         self.is_over = False
+        self.ended_at = None
         self.waiter = None
         self.transport = None
 
@@ -59,7 +62,7 @@ class Wire(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, fault):
-        self.is_over = True
+        self.is_over, self.ended_at = True, now()
         self._wake()
 
     def _wake(self):

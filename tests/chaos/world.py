@@ -169,7 +169,9 @@ class World:
         for span in spans:
             if merged and span.kind != "5xx" and merged[-1].kind != "5xx" \
                     and (merged[-1].end is None or span.start - merged[-1].end < 0.3):
-                merged[-1] = Span(span.kind, merged[-1].start, span.end)
+                last = merged[-1]
+                end_of_both = None if None in (last.end, span.end) else max(last.end, span.end)
+                merged[-1] = Span(span.kind, last.start, end_of_both)
             else:
                 merged.append(Span(span.kind, span.start, span.end))
         for span in merged:
@@ -178,6 +180,9 @@ class World:
                     return f"{backend.name} answered 5xx"
             elif (is_write or span.seconds(end) >= 0.6 * table.t_min) and span.meets(start, end, after):
                 return f"{backend.name} out ({span.kind}) for {span.seconds(end):.2f}s"
+        if not is_write and any(start <= at <= end for at in backend.kept_ends) \
+                and any(start <= span.start <= end for span in spans):
+            return f"{backend.name} ended a kept connection, and cut the next one"
         if table.is_named and backend.is_named:
             for span in self.moved:
                 if span.meets(start, end, 3.5):
@@ -189,8 +194,13 @@ class World:
         return None
 
     def was_broken(self, table, since):
-        """Whether podop may not have got an answer of then: connections were cut, or it starved."""
-        return any(span.meets(since - 0.1, now()) for backend in table.backends for span in backend.outages) \
+        """Whether podop may not have got an answer of then: connections were cut, it starved, or the request had waited
+        for most of its time while connections were refused."""
+        def patience(span):
+            return 0.5 if span.seconds(now()) > 0.6 * table.t_min else 0.1
+        spans = [span for backend in table.backends for span in backend.outages]
+        return any(span.meets(since - patience(span), now()) for span in spans) \
+            or table.type == "program" and any(death >= since - 0.1 for death in self.program_deaths) \
             or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
     def excuse(self, table, name, start, end, is_write=False):
@@ -228,9 +238,12 @@ class World:
                    for fault in self.key_faults.get((table.space, name), ()))
 
     def _suspended(self, table, backend, name, start, end):
-        """One of several URLs may be suspended because of keys that another answers."""
+        """One of several URLs may be suspended because of keys that another answers, or, as lookups do not wait for it
+        but go to another, for a second after connections were refused, however short that was."""
         if len(table.backends) < 2:
             return None
+        if any(span.kind == "refused" and span.meets(start, end, PAUSE + SLACK) for span in backend.outages):
+            return f"{backend.name} may be suspended"
         for fault in self.table_faults[table.name]:
             if fault.backend == backend and fault.meets(start, end, PAUSE_OF_SEVERAL + SLACK):
                 return f"{backend.name} may be suspended"
@@ -238,12 +251,14 @@ class World:
 
     # judgement of lookups
 
-    def judge_lookup(self, table, name, start, end, status, value, how):
-        """Checks an answer: status is ok, miss or fail, value the text or the reason."""
+    def judge_lookup(self, table, name, start, end, status, value, how, behind=()):
+        """Checks an answer: status is ok, miss or fail, value the text or the reason.
+
+        behind is what other keys there are in earlier transactions that it had to wait for."""
         self.answers[f"{how} {status}"] += 1
         ledger = self.books.ledgers.get((table.space, name))
         if status == "fail":
-            return self._judge_failure(table, name, ledger, start, end, value, how)
+            return self._judge_failure(table, name, ledger, start, end, value, how, behind)
         value = MISS if status == "miss" else value
         if ledger is not None:
             values, known = ledger.allowed(start, end)
@@ -279,12 +294,12 @@ class World:
             values.discard(MISS)
         return values
 
-    def _judge_failure(self, table, name, ledger, start, end, reason, how):
+    def _judge_failure(self, table, name, ledger, start, end, reason, how, behind):
         if ledger is not None and table.is_ever_held and self._is_pending(ledger, start) \
                 and not any(span.meets(start, end, 0.2) for span in (*table.gone, *self.restarts)):
             self.violations.add("a held write is not found", f"{how} {table.name} {name}: {reason!r}")
             return
-        excuse = self.excuse(table, name, start, end)
+        excuse = self.excuse(table, name, start, end) or self._is_behind(table, behind, start, end)
         if excuse:
             self.excused[excuse.split(" for ")[0]] += 1
             return
@@ -297,9 +312,18 @@ class World:
             kind += " (about a stop)"
         self.violations.add(kind, f"{how} {table.name} {name}: {reason!r} after {end - start:.3f}s")
 
+    def _is_behind(self, table, behind, start, end):
+        """Whether a transaction with a broken key took all of the time before it on its connection."""
+        if end - start >= 0.8 * table.t_min \
+                and any(self.has_key_fault(table, name, start - 0.1, end) for name in behind):
+            return "key fault before it"
+        return None
+
     @staticmethod
     def _is_pending(ledger, start):
         """Whether the last that was told as done is held back, and nothing else of the key is under way."""
+        if ledger.table.type == "program" and ledger.ops[-1].kind == "unset":
+            return False  # it comes without a number, so it is not known which of several was made
         known = [op for op in ledger.ops if op.done is not None and op.done < start]
         return bool(known) and known[-1] is ledger.ops[-1] and known[-1].result == "O" and not known[-1].applied
 
@@ -309,7 +333,7 @@ class World:
         if end - start > limit and end - start > (limit := limit + self.lost.seconds(start - 1, end)):
             self.violations.add("waited for too long", f"{how} {table.name}: {end - start:.2f}s, limit {limit:.2f}s")
 
-    def judge_write(self, tx, result, reason, start, end, how):
+    def judge_write(self, tx, result, reason, start, end, how, behind=()):
         """Checks what was told of a transaction."""
         self.answers[f"{how} commit {result}"] += 1
         self.books.done(tx, result, reason)
@@ -322,6 +346,8 @@ class World:
                 self.violations.add("N, but the keys are there", f"{how} {table.name} {names}")
             return
         excuses = [excuse for name in names if (excuse := self.excuse(table, name, start, end, True))]
+        if before_it := self._is_behind(table, behind, start, end):
+            excuses.append(before_it)
         if excuses:
             self.excused["write: " + excuses[0].split(" for ")[0]] += 1
             return

@@ -41,24 +41,32 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A listening socket on 127.0.0.host. One that is silent never hears of a connection. */
-static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
+/* A socket on 127.0.0.host that does not listen yet: connections are refused. */
+static int bind_at(unsigned host, struct endpoint *at)
 {
-    struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
-    const struct sock_fprog program = {1, drop};
     struct sockaddr_in sa = {.sin_family = AF_INET};
     socklen_t len = sizeof(sa);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
     assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+    *at = (struct endpoint){.port = ntohs(sa.sin_port)};
+    memcpy(at->bytes, &sa.sin_addr, 4);
+    return fd;
+}
+
+/* A listening socket on 127.0.0.host. One that is silent never hears of a connection. */
+static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
+{
+    struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+    const struct sock_fprog program = {1, drop};
+    const int fd = bind_at(host, at);
+
     assert_int_equal(listen(fd, 16), 0);
     if (is_silent)
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
                          0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
-    *at = (struct endpoint){.port = ntohs(sa.sin_port)};
-    memcpy(at->bytes, &sa.sin_addr, 4);
     return fd;
 }
 
@@ -174,6 +182,30 @@ static void test_silent_ones_hold_up_nobody(void **state)
     assert_true(events > 0);
     for (unsigned i = 0; i <= SILENT; i++)
         close(fds[i]);
+}
+
+/* The service at one address restarts while the other address is silent. */
+static void test_refused_ones_are_tried_again(void **state)
+{
+    struct endpoint at, silent;
+    const int fd = bind_at(1, &at), silent_fd = listen_at(2, true, &silent);
+    unsigned before;
+
+    (void)state;
+    race_add(&race, &at);
+    race_add(&race, &silent);
+    race_run(&race, LEFT_MS);
+    while (race.attempts[0].error == 0 || !ev_is_active(&race.attempts[1].io))
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(race.attempts[0].error, ECONNREFUSED);
+    for (before = events; events == before;) /* once more in vain */
+        ev_run(loop, EVRUN_ONCE);
+    assert_null(race.winner);
+    assert_int_equal(listen(fd, 16), 0);
+    run_to_the_end(LEFT_MS);
+    assert_won_by(&at);
+    close(fd);
+    close(silent_fd);
 }
 
 static void test_lost(void **state)
@@ -342,6 +374,7 @@ int main(void)
         WITH_LOOP(test_one_that_listens),
         WITH_LOOP(test_refused_ones_are_passed_at_once),
         WITH_LOOP(test_silent_ones_hold_up_nobody),
+        WITH_LOOP(test_refused_ones_are_tried_again),
         WITH_LOOP(test_lost),
         WITH_LOOP(test_added_later),
         WITH_LOOP(test_unix_sockets),
