@@ -139,7 +139,7 @@ static void make_place(struct http *http, struct http_lane *lane)
     if (call == NULL)
         return;
     call->unsent = HTTP_UNREAD;
-    ev_feed_event(http->loop, &call->deadline, EV_TIMER);
+    deadline_end(&call->deadline, http->loop);
 }
 
 static void leave_blocked(struct http_call *call)
