@@ -228,7 +228,7 @@ class Patience(Unread):
         lines = self.told(podop)
         for text in lines:
             self.assertRegex(text, r"level=info .* socket=\S+ reason=\"it read nothing .*reply_timeout\"$")
-        warnings = [text for text in podop.log if "level=warning" in text]
+        warnings = [text for text in podop.log if "event=client_not_reading" in text]
         self.assertEqual(len(warnings), 1)  # they are rare
         self.assertRegex(warnings[0], r"event=client_not_reading conn=\d+ socket=\S+ unread_bytes=[1-9][0-9]+ "
                                       r"reason=\".*reply_timeout\" count=1$")
