@@ -105,7 +105,7 @@ def compile_helpers(directory):
         print("chaos: no compiler, so the clock is not stepped and the loop not probed")
         return None, None
     shim, probe = os.path.join(directory, "shim.so"), os.path.join(directory, "probe")
-    for flags, source, target in ((["-shared", "-fPIC"], "clock_shim.c", shim), ([], "probe.c", probe)):
+    for flags, source, target in ((["-shared", "-fPIC"], "../blackbox/set_clock.c", shim), ([], "probe.c", probe)):
         subprocess.run(["cc", "-O2", *flags, "-o", target, os.path.join(HERE, source)], check=True)
     return shim, probe
 

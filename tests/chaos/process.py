@@ -75,7 +75,7 @@ class Podop:
         env["ASAN_OPTIONS"] = ("verify_asan_link_order=0:quarantine_size_mb=1:thread_local_quarantine_size_kb=64:"
                                "allocator_release_to_os_interval_ms=500:" + env.get("ASAN_OPTIONS", ""))
         if self.shim:
-            env.update(LD_PRELOAD=self.shim, CHAOS_CLOCK=self.clock_file)
+            env.update(LD_PRELOAD=self.shim, SET_CLOCK_FILE=self.clock_file)
         self.world.starts.append(now())
         self.events["ready"] = 0
         self.process = subprocess.Popen([self.program, "-c", self.world.path("podop.conf")], env=env,
