@@ -1,6 +1,7 @@
 """What the tests of pending writes have in common: a store that goes away and comes back, and a podop that is reloaded."""
 
 import signal
+import socket
 
 import harness
 from dict import DictCase, Store
@@ -73,10 +74,15 @@ class WriteBehindCase(DictCase):
         self.check_all(number, prefix)
 
     def go_down(self):
-        """The backend's port refuses connections from now on."""
+        """The backend's port refuses connections from now on, and is no other test's."""
         self.http.stop()
+        self.port = socket.socket()
+        self.addCleanup(self.port.close)
+        self.port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port.bind(("127.0.0.1", self.http.port))
 
     def come_back(self):
+        self.port.close()
         self.http = Backend(port=self.http.port, default=self.http.default)
         self.addCleanup(self.http.stop)
 
