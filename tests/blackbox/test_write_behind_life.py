@@ -43,7 +43,7 @@ class Outage(WriteBehindCase):
                 lambda: setattr(self.http, "default", lambda request: http(status=503))]
         for way in ways:
             self.store = self.http.default = Store()
-            self.start(self.table(write_behind="1ms"))
+            self.start(self.table(write_behind="1ms", timeout="1s"))
             way()
             self.hold(5)
             self.suspend()
@@ -99,7 +99,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.store.values[b"/k"], b"2")
 
     def test_suspended_and_other_settings(self):
-        self.start()
+        self.start(self.table(timeout="1s"))
         self.hold(100)
         self.go_down()
         self.suspend()

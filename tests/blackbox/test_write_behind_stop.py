@@ -39,7 +39,7 @@ class Stop(WriteBehindCase):
         self.assertEqual(self.told("write_lost"), [])
 
     def test_url_is_suspended_and_back(self):
-        self.start()
+        self.start(self.table(timeout="1s"))  # each lookup that is refused waits for so long
         self.hold(100)
         self.go_down()
         self.suspend()
@@ -49,7 +49,7 @@ class Stop(WriteBehindCase):
         self.assertEqual(self.told("write_lost"), [])
 
     def test_backend_comes_back_while_podop_stops(self):
-        self.start()
+        self.start(self.table(timeout="1s"))
         self.hold(100)
         self.go_down()
         self.suspend()
