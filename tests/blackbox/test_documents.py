@@ -147,7 +147,8 @@ class Readme(Case):
         known = set()
         for variable in ("PODOP", "PODOPCTL"):
             known |= set(re.findall(r"--[a-z]+", harness.run(variable, "--help").stdout))
-        others = {"--preset", "--build", "--install", "--system", "--now", "--create"}  # of cmake, useradd, systemd
+        # of cmake, useradd, systemd, scripts/chaos
+        others = {"--preset", "--build", "--install", "--system", "--now", "--create", "--seconds"}
         self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z]+", read("README.md"))), known | others)
 
     def test_links_lead_somewhere(self):
