@@ -64,7 +64,7 @@ class Service:
 class Model(DictCase):
     def configure(self):
         """A table in one of the forms that lead to the same URLs."""
-        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]), "timeout": f"{self.random.randint(5, 9)}s"}
+        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]), "timeout": f"1{self.random.randint(5, 9)}00ms"}
         if self.random.random() < 0.5:
             settings["cache"] = {"ttl": "1h", "negative_ttl": "1h"}
         tables = [url_table(self.http, "other")]
