@@ -58,13 +58,15 @@ static void settle_one(struct url_route *route, size_t at, bool is_served)
     }
 }
 
-/* Since it began to refuse, a request could have waited its whole timeout for it. */
+/* Since it began to refuse, a request could have waited its whole timeout for it: but for its last
+ * pause, and for the next one, for which there was no time. */
 static bool has_refused_for_long(const struct url_route *route, size_t at)
 {
     const struct url_state *state = state_of(route, at);
+    const uint64_t refused_ms = state->refused_at_ms - state->refused_since_ms;
 
     return state->refused_at_ms != 0 &&
-           state->refused_at_ms - state->refused_since_ms >= route->backends->table->timeout_ms;
+           refused_ms + 2 * URL_REFUSED_WAIT_MAX_MS >= route->backends->table->timeout_ms;
 }
 
 /* Other URLs failed before: now it is known what that means. */
@@ -218,11 +220,6 @@ const char *url_route_suspended(const struct url_route *route, char text[URL_SUS
 }
 
 void url_route_give_up(struct url_route *route)
-{
-    settle(route, false);
-}
-
-void url_route_leave(struct url_route *route)
 {
     for (size_t i = route->begin; route->marks != NULL && i < route->end; i++) {
         if ((mark_of(route, i) & MARK_REFUSED) && !has_refused_for_long(route, i))

@@ -103,11 +103,10 @@ const char *url_route_reason(const struct url_route *route);
 enum { URL_SUSPENDED_BYTES = URL_REASON_BYTES + 80 };
 const char *url_route_suspended(const struct url_route *route, char text[URL_SUSPENDED_BYTES]);
 
-/* The request has failed for good: what was refused counts now. */
+/* The request has failed for good, or has a stale answer. A refusal counts when the URL has refused
+ * for as long as a request waits for it: this one may have lost its time elsewhere, or not waited.
+ */
 void url_route_give_up(struct url_route *route);
-/* The same for one that has another answer and could have waited. Others may have none: a refusal
- * counts when there have been some for as long as these would wait. */
-void url_route_leave(struct url_route *route);
 /* Its end, after any of the above or when it is cancelled: what nothing was told of says nothing.
  * Any number of times. */
 void url_route_close(struct url_route *route);

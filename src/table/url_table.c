@@ -357,12 +357,9 @@ static void go_on(struct url_fetch *f, enum reply_status status, const char *why
         ask(f);
         return;
     }
-    if (fetch_has_stale(&f->base)) {
-        url_route_leave(&f->route);
+    if (fetch_has_stale(&f->base) ||
+        !url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f))
         fail(f, status, why);
-    } else if (!url_route_wait(&f->route, f->base.deadline_at_ms, on_waited, f)) {
-        fail(f, status, why);
-    }
 }
 
 static void go_on_suspended(struct url_fetch *f)

@@ -343,6 +343,27 @@ class Refused(Case):
                 self.assertNotIn("event=backend_failed", podop.stderr, "it costs nothing, so nothing is told")
                 backend.stop()
 
+    def test_time_lost_elsewhere_is_none_of_refusal(self):
+        """Lookups that hung before the service restarted are refused for a moment only, and suspend nobody."""
+        backend = self.back()
+        gate = backend.gate()
+        backend.default = lambda request: (gate, CLOSE)
+        podop = self.start_refused(timeout="3s", retries=1)
+        hanging = [self.client() for _ in range(6)]
+        began = time.monotonic()
+        for number, client in enumerate(hanging):
+            client.request("t", f"bad{number}")
+        harness.wait_until(lambda: len(backend.requests) == 6, "all of them hang")
+        harness.wait_until(lambda: time.monotonic() > began + 2, "most of their time goes by")
+        backend.stop()
+        for client in hanging:
+            self.assertRegex(client.read(), b"^(TEMP|TIMEOUT) ")
+        self.postfix.request("t", "good")
+        self.wait_refused(podop)
+        self.back()
+        self.check_payload(self.postfix.read(), "OK good")
+        podop.stop()
+
     def test_unix_socket_that_is_not_there_yet(self):
         path = self.path("backend")
         podop = self.serve({"name": "t", "type": "url", "param": "http://localhost/§", "unix_socket": path})

@@ -288,7 +288,8 @@ class World:
         joined = table.t_max if table.share else 0.05
         age = table.ttl * FRESH + late + joined if table.ttl else joined
         values = {seen_text(v) for v in item.between(start - age, end)}
-        if table.stale and self.excuse(table, name, start, end):
+        is_out = any(span.meets(start, end, 0.1) for backend in table.backends for span in backend.outages)
+        if table.stale and (is_out or self.excuse(table, name, start, end)):  # it is not waited for
             values |= {seen_text(v) for v in item.between(start - age - table.stale, end)}
         if MISS in values and MISS not in item.between(start - table.negative_ttl * FRESH - late - joined, end):
             values.discard(MISS)
