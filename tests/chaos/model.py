@@ -210,7 +210,8 @@ class Books:
             return ledger, None
         if number is None and table_is_held(ledger, kind):  # the first after what was made, as some are left out
             made = max((op.index for op in ledger.ops if op.applied), default=-1)
-            found = [op for op in found if op.index > made][:1] or found
+            newer = [op for op in found if op.index > made]
+            found = [op for op in newer if op.result != "F"][:1] or newer[:1] or found
         elif number is None:  # of several that are alike, the first that was not asked for
             waiting = [op for op in found if not op.asked]
             found = ([op for op in waiting if op.result is None][:1]
