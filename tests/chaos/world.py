@@ -205,7 +205,9 @@ class World:
 
     def excuse(self, table, name, start, end, is_write=False):
         """Why a request may have failed, or None."""
-        since = start - 0.1 - (table.t_max if table.share or is_write else 0)
+        since = start - 0.1
+        if table.share or is_write:  # it may have joined, or waited for, what began before podop was stopped
+            since -= table.t_max + self.lost.seconds(start - 10, start, ("stop",))
         if is_write and table.is_ever_held:
             since -= 30  # it waits for what is held of its key
         if self.is_starved(table, start, end):
@@ -287,6 +289,8 @@ class World:
             return {MISS}
         joined = table.t_max if table.share else 0.05
         age = table.ttl * FRESH + late + joined if table.ttl else joined
+        if table.type == "json":  # a stopped podop has not read the new file
+            age += self.lost.seconds(start - 10, start, ("stop",))
         values = {seen_text(v) for v in item.between(start - age, end)}
         is_out = any(span.meets(start, end, 0.1) for backend in table.backends for span in backend.outages)
         if table.stale and (is_out or self.excuse(table, name, start, end)):  # it is not waited for
