@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-/* A name or a number; -1 with ERR_CONFIG when there is no such user or group. */
+/* Takes a name or a number. -1 with ERR_CONFIG if that user or group does not exist. */
 int privileges_find_user(const char *text, uid_t *uid, gid_t *gid, struct error *err);
 int privileges_find_group(const char *text, gid_t *gid, struct error *err);
 
