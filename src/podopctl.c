@@ -2,8 +2,8 @@
  * so that what it prints is what they get. */
 #include "ctl/command.h"
 
-#include "podop/address.h"
 #include "podop/mem.h"
+#include "podop/socket_address.h"
 
 #include <fcntl.h>
 #include <stdio.h>

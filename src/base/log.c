@@ -1,7 +1,7 @@
 #include "podop/log.h"
 
+#include "log_writer.h"
 #include "podop/buf.h"
-#include "podop/log_writer.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "podop/log_queue.h"
+#include "log_queue.h"
 
 void log_queue_init(struct log_queue *queue)
 {

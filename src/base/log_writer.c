@@ -1,6 +1,6 @@
-#include "podop/log_writer.h"
+#include "log_writer.h"
 
-#include "podop/log_queue.h"
+#include "log_queue.h"
 #include "podop/mem.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "channel.h"
 
-#include "podop/address.h"
 #include "podop/clock.h"
+#include "podop/socket_address.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #include "speaker.h"
 
 #include "channel.h"
-#include "dict_line.h"
+#include "protocol/dict_line.h"
 
 #include "podop/tabline.h"
 

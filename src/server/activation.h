@@ -3,8 +3,8 @@
 #ifndef PODOP_SERVER_ACTIVATION_H
 #define PODOP_SERVER_ACTIVATION_H
 
-#include "podop/address.h"
 #include "podop/log.h"
+#include "podop/socket_address.h"
 
 #include <stddef.h>
 

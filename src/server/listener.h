@@ -2,8 +2,8 @@
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
-#include "podop/address.h"
 #include "podop/protocol.h"
+#include "podop/socket_address.h"
 
 #include <ev.h>
 

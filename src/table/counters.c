@@ -1,7 +1,7 @@
 /* counters.c - what a table has done so far, for people and what they watch it with. */
 #include "write_behind.h"
 
-#include "podop/cache.h"
+#include "cache.h"
 #include "podop/clock.h"
 #include "podop/json_object.h"
 

@@ -1,5 +1,5 @@
 /* domain.c - the only door to libidn2. */
-#include "podop/domain.h"
+#include "domain.h"
 
 #include "podop/mem.h"
 

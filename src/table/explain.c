@@ -1,6 +1,6 @@
 #include "explain.h"
 
-#include "podop/cache.h"
+#include "cache.h"
 #include "podop/deadline.h"
 #include "podop/json_object.h"
 #include "podop/json_value.h"

@@ -6,7 +6,7 @@
 #include "memory.h"
 #include "write_behind.h"
 
-#include "podop/cache.h"
+#include "cache.h"
 #include "podop/deadline.h"
 #include "podop/mem.h"
 

@@ -1,7 +1,7 @@
 #include "memory.h"
 #include "write_behind.h"
 
-#include "podop/cache.h"
+#include "cache.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef PODOP_BENCH_CONNECT_H
 #define PODOP_BENCH_CONNECT_H
 
-#include "podop/address.h"
+#include "podop/socket_address.h"
 
 /* A non-blocking connection, or -1 with errno. */
 int bench_connect(const struct address *at);

@@ -1,9 +1,9 @@
 /* memory.c - answers socketmap and dict lookups at once, from memory: one read, one write, nothing
  * in between. No podop can be faster on libev; this is the limit of its front side. */
-#include "podop/address.h"
 #include "podop/buf.h"
 #include "podop/mem.h"
 #include "podop/netstring.h"
+#include "podop/socket_address.h"
 #include "podop/tabline.h"
 
 #include <ev.h>

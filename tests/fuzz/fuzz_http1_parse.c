@@ -1,8 +1,8 @@
 /* The first byte says in pieces of how many bytes, the rest is what a server sends. */
 #include "fuzz.h"
 
+#include "backend/http/http1_parse.h"
 #include "podop/buf.h"
-#include "podop/http1_parse.h"
 
 struct outcome {
     enum http1_event event;

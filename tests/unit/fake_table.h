@@ -6,7 +6,7 @@
 #include "podop/protocol.h"
 #include "podop/table.h"
 
-#include "table_type.h"
+#include "table/table_type.h"
 
 enum { FAKE_FETCHES_MAX = 256, FAKE_TABLES_MAX = 4 };
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "dict_line.h"
+#include "protocol/dict_line.h"
 
 static void assert_text(struct span got, const char *expected)
 {

@@ -4,8 +4,8 @@
 #include "podop/mem.h"
 #include "podop/url_template.h"
 
-#include "identity.h"
-#include "table_type.h"
+#include "table/identity.h"
+#include "table/table_type.h"
 
 #include <ev.h>
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "options.h"
+#include "ctl/options.h"
 
 enum { WORDS_MAX = 10 };
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "owed.h"
+#include "protocol/owed.h"
 
 enum { OWED = 5, ORDERS = 120 };
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "identity.h"
-#include "pending_writes.h"
+#include "table/identity.h"
+#include "table/pending_writes.h"
 
 #include "podop/mem.h"
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "../../src/config/schema.h"
+#include "config/schema.h"
 #include "podop/nearest.h"
 
 #include <limits.h>

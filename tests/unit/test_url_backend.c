@@ -6,7 +6,7 @@
 
 #include "ask_table.h"
 #include "fake_backend.h"
-#include "table_type.h"
+#include "table/table_type.h"
 
 #include <ev.h>
 

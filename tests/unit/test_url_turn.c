@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "url_turn.h"
+#include "table/url/url_turn.h"
 
 #include <ev.h>
 

@@ -1,0 +1,176 @@
+#include "url_backend.h"
+
+#include "table/table_type.h"
+#include "url_route.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Opening and closing */
+
+static struct url_health *health_new(size_t count)
+{
+    struct url_health *health =
+        xcalloc(1, sizeof(struct url_health) + count * sizeof(struct url_state));
+
+    health->refs = 1;
+    hash_key_init_random(&health->hash_key);
+    return health;
+}
+
+static void health_unref(struct url_health **phealth)
+{
+    struct url_health *health = *phealth;
+
+    *phealth = NULL;
+    if (health != NULL && --health->refs == 0)
+        free(health);
+}
+
+static int check_url(const char *url, struct error *err)
+{
+    struct url_template *template = url_template_new(url, err);
+
+    if (template == NULL)
+        return -1;
+    url_template_free(&template);
+    return 0;
+}
+
+int url_backends_check(const struct table_config *config, struct error *err)
+{
+    if (check_url(config->param, err) == -1)
+        return -1;
+    for (size_t i = 0; i < config->fallbacks.count; i++) {
+        if (check_url(config->fallbacks.items[i], err) == -1)
+            return -1;
+    }
+    return config->commit_url == NULL ? 0 : check_url(config->commit_url, err);
+}
+
+static struct http_site *site_open(const struct url_access *access,
+                                   const struct table_config *config, const char *base,
+                                   struct http *http, struct error *err)
+{
+    const char **headers = xreallocarray(NULL, config->headers.count + 3, sizeof(*headers));
+    struct http_site_config wanted = {
+        .base = base,
+        .unix_socket = config->unix_socket,
+        .headers = headers,
+        .tls = url_access_tls(access),
+        .connect_timeout_ms = config->connect_timeout_ms,
+        .max_response = config->max_response,
+    };
+    struct http_site *site;
+    char table[300]; /* a name has at most 255 bytes */
+
+    snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
+    headers[wanted.header_count++] = "Accept: application/json";
+    headers[wanted.header_count++] = table;
+    if (access->authorization != NULL)
+        headers[wanted.header_count++] = secret_text(access->authorization);
+    for (size_t i = 0; i < config->headers.count; i++)
+        headers[wanted.header_count++] = config->headers.items[i];
+    site = http_site_open(http, &wanted, err);
+    free(headers);
+    return site;
+}
+
+static int backend_open(struct url_backend *backend, const char *url,
+                        const struct url_access *access, const struct table_config *config,
+                        struct http *http, struct error *err)
+{
+    backend->template = url_template_new(url, err);
+    if (backend->template == NULL)
+        return -1;
+    backend->site = site_open(access, config, url_template_base(backend->template), http, err);
+    return backend->site == NULL ? -1 : 0;
+}
+
+int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
+                      const struct table_config *config, struct http *http, struct error *err)
+{
+    size_t all = 1 + config->fallbacks.count + (config->commit_url == NULL ? 0 : 1);
+
+    *b = (struct url_backends){
+        .table = table,
+        .items = xcalloc(all, sizeof(*b->items)),
+        .count = 1 + config->fallbacks.count,
+        .has_commit = config->commit_url != NULL,
+        .health = health_new(all),
+    };
+    for (size_t i = 0; i < all; i++) {
+        const char *url = i == 0         ? config->param
+                          : i < b->count ? config->fallbacks.items[i - 1]
+                                         : config->commit_url;
+
+        if (backend_open(&b->items[i], url, access, config, http, err) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+size_t url_backends_count(const struct url_backends *b)
+{
+    return b->count + (b->has_commit ? 1 : 0);
+}
+
+/* Nothing else of the table serves, so the pause is short. */
+static bool is_none_open(const struct url_backends *b, size_t i)
+{
+    const size_t begin = i < b->count ? 0 : b->count;
+    const size_t end = i < b->count ? b->count : b->count + 1;
+
+    for (size_t at = begin; at < end; at++) {
+        if (!breaker_is_open(&b->health->of[at].breaker))
+            return false;
+    }
+    return true;
+}
+
+struct url_report url_backends_report(const struct url_backends *b, size_t i)
+{
+    static const char *const causes[] = {[BREAKER_UNSENT] = "unsent",
+                                         [BREAKER_UNANSWERED] = "unanswered",
+                                         [BREAKER_ANSWERED] = "answered"};
+    const struct url_state *state = &b->health->of[i];
+    const struct breaker *breaker = &state->breaker;
+    const bool is_open = breaker_is_open(breaker);
+    const uint32_t pause_max_ms = is_none_open(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
+    const uint64_t now_ms = clock_now_ms();
+
+    return (struct url_report){
+        .base = url_template_base(b->items[i].template),
+        .requests = state->requests,
+        .failures = state->failures,
+        .failures_in_row = state->failures_in_row,
+        .counted = breaker_failures(breaker),
+        .is_suspended = is_open,
+        .cause = is_open ? causes[breaker->cause] : NULL,
+        .suspended_ms = is_open ? now_ms - breaker->opened_at_ms : 0,
+        .left_ms = is_open ? breaker_left_ms(breaker, pause_max_ms, now_ms) : 0,
+        .has_failed = state->failed_at_ms != 0,
+        .failed_ms = now_ms - state->failed_at_ms,
+        .reason = state->reason,
+    };
+}
+
+void url_backends_close(struct url_backends *b)
+{
+    for (size_t i = 0; i < url_backends_count(b); i++) {
+        http_site_close(&b->items[i].site);
+        url_template_free(&b->items[i].template);
+    }
+    free(b->items);
+    health_unref(&b->health);
+}
+
+void url_backends_inherit(struct url_backends *next, const struct url_backends *previous)
+{
+    previous->health->refs++;
+    health_unref(&next->health);
+    next->health = previous->health;
+}
