@@ -1,7 +1,7 @@
 #include "warnings.h"
 
 #include "podop/mem.h"
-#include "podop/words.h"
+#include "podop/shell_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,13 +161,14 @@ static void add_socket(struct config *config, const struct node *group)
 static void add_program(struct config *config, const struct node *param)
 {
     struct error err = {0};
-    struct words words;
+    struct shell_words words;
 
-    if (param == NULL || param->kind != NODE_STRING || words_split(&words, param->text, &err) == -1)
+    if (param == NULL || param->kind != NODE_STRING ||
+        shell_words_split(&words, param->text, &err) == -1)
         return;
     if (strchr(words.items[0], '/') != NULL)
         add_path(config, param->origin, words.items[0], PATH_RUN);
-    words_free(&words);
+    shell_words_free(&words);
 }
 
 static void add_table(struct config *config, const struct node *table)

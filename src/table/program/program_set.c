@@ -32,7 +32,7 @@ struct program_set {
     struct table_env env;
     char *name;
     uint32_t timeout_ms;
-    struct words words;
+    struct shell_words words;
     char *path;
     ev_prepare ready; /* never started, only fed */
     struct outage outage;
@@ -391,7 +391,8 @@ static void process_init(struct program_process *p, struct program_set *s,
 }
 
 struct program_set *program_set_new(struct table *table, const struct table_config *config,
-                                    const struct table_env *env, struct words *words, char *path)
+                                    const struct table_env *env, struct shell_words *words,
+                                    char *path)
 {
     struct program_set *s =
         xcalloc(1, sizeof(*s) + config->processes * sizeof(struct program_process));
@@ -434,7 +435,7 @@ void program_set_free(struct program_set **ps)
         stop_watching(p);
         coprocess_let_go(&p->coprocess);
     }
-    words_free(&s->words);
+    shell_words_free(&s->words);
     free(s->path);
     free(s->name);
     free(s);

@@ -7,7 +7,7 @@
 #include "table/table_type.h"
 
 #include "podop/deadline.h"
-#include "podop/words.h"
+#include "podop/shell_words.h"
 
 struct program_set;
 struct program_ticket;
@@ -43,7 +43,8 @@ struct program_request_ops {
 /* The processes are started from the loop, so not before it runs. table is borrowed, and may be all
  * zeroes until then; words are taken, and path is too. */
 struct program_set *program_set_new(struct table *table, const struct table_config *config,
-                                    const struct table_env *env, struct words *words, char *path);
+                                    const struct table_env *env, struct shell_words *words,
+                                    char *path);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
 /* A hash of key, never 0. */

@@ -21,13 +21,13 @@ static struct program_fetch *program_fetch_of(struct program_request *request)
 
 static int program_table_check(const struct table_config *config, struct error *err)
 {
-    struct words words;
+    struct shell_words words;
 
     if (!span_is_utf8(span_of(config->name)))
         return error_set(err, ERR_CONFIG, "the name of a program table must be valid UTF-8");
-    if (words_split(&words, config->param, err) == -1)
+    if (shell_words_split(&words, config->param, err) == -1)
         return -1;
-    words_free(&words);
+    shell_words_free(&words);
     return 0;
 }
 
@@ -83,14 +83,14 @@ static struct table *program_table_open(const struct table_config *config,
                                         const struct table_env *env, struct error *err)
 {
     struct program_table *t;
-    struct words words;
+    struct shell_words words;
     char *path;
 
-    if (words_split(&words, config->param, err) == -1)
+    if (shell_words_split(&words, config->param, err) == -1)
         return NULL;
     path = find_program(words.items[0], err);
     if (path == NULL) {
-        words_free(&words);
+        shell_words_free(&words);
         return NULL;
     }
     t = xcalloc(1, sizeof(*t));

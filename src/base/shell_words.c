@@ -1,4 +1,4 @@
-#include "podop/words.h"
+#include "podop/shell_words.h"
 
 #include "podop/buf.h"
 #include "podop/mem.h"
@@ -74,19 +74,19 @@ static const char *take_word(const char *line, const char *at, struct buf *word,
     return at;
 }
 
-static void add(struct words *words, struct buf *word)
+static void add(struct shell_words *words, struct buf *word)
 {
     words->items = xreallocarray(words->items, words->count + 2, sizeof(*words->items));
     words->items[words->count++] = xmemdup0(word->ptr, word->len);
     words->items[words->count] = NULL;
 }
 
-int words_split(struct words *words, const char *line, struct error *err)
+int shell_words_split(struct shell_words *words, const char *line, struct error *err)
 {
     const char *at = line;
     struct buf word;
 
-    *words = (struct words){0};
+    *words = (struct shell_words){0};
     buf_init(&word, SIZE_MAX);
     while (at != NULL) {
         while (is_blank(*at))
@@ -103,14 +103,14 @@ int words_split(struct words *words, const char *line, struct error *err)
         return 0;
     if (at != NULL)
         error_set(err, ERR_CONFIG, "the command line is empty");
-    words_free(words);
+    shell_words_free(words);
     return -1;
 }
 
-void words_free(struct words *words)
+void shell_words_free(struct shell_words *words)
 {
     for (size_t i = 0; i < words->count; i++)
         free(words->items[i]);
     free(words->items);
-    *words = (struct words){0};
+    *words = (struct shell_words){0};
 }

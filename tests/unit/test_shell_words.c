@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "podop/words.h"
+#include "podop/shell_words.h"
 
 /* The words with '|' behind each, which none of them holds; NULL: a fault. */
 static const struct {
@@ -38,11 +38,11 @@ static void test_words(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct words words = {0};
+        struct shell_words words = {0};
         struct error err = {0};
         char text[200] = "";
 
-        if (words_split(&words, cases[i].line, &err) == -1) {
+        if (shell_words_split(&words, cases[i].line, &err) == -1) {
             if (cases[i].words != NULL)
                 fail_msg("%s: %s", cases[i].line, err.text);
             assert_int_equal(err.kind, ERR_CONFIG);
@@ -57,18 +57,18 @@ static void test_words(void **state)
         if (cases[i].words == NULL)
             fail_msg("%s has no fault", cases[i].line);
         assert_string_equal(text, cases[i].words);
-        words_free(&words);
-        words_free(&words);
+        shell_words_free(&words);
+        shell_words_free(&words);
     }
 }
 
 static void test_words_tell_where(void **state)
 {
-    struct words words;
+    struct shell_words words;
     struct error err = {0};
 
     (void)state;
-    words_split(&words, "ab 'c", &err);
+    shell_words_split(&words, "ab 'c", &err);
     assert_string_equal(err.text,
                         "no end to the quotes that begin at character 4 of the command line");
 }
