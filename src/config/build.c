@@ -2,7 +2,7 @@
 
 #include "combine.h"
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 #include "schema.h"
 #include "warnings.h"
 
@@ -337,7 +337,7 @@ static void check_socket_doubles(const struct config *config, struct faults *fau
 }
 
 /* As written: a table with other faults is still one that a listener may name. */
-static bool has_table(const struct node *tables, const char *name, struct nearest *nearest)
+static bool has_table(const struct node *tables, const char *name, struct suggestion *suggestion)
 {
     for (size_t i = 0; tables != NULL && i < tables->count; i++) {
         const char *other = node_find_text(tables->children[i], "name");
@@ -345,7 +345,7 @@ static bool has_table(const struct node *tables, const char *name, struct neares
         if (other != NULL && strcmp(other, name) == 0)
             return true;
         if (other != NULL)
-            nearest_offer(nearest, other);
+            suggestion_offer(suggestion, other);
     }
     return false;
 }
@@ -357,13 +357,14 @@ static void check_served(const struct node *listener, const struct node *tables,
 
     for (size_t i = 0; names != NULL && i < names->count; i++) {
         const struct node *name = names->children[i];
-        struct nearest nearest = {.word = name->text};
+        struct suggestion suggestion = {.word = name->text};
 
-        if (name->kind != NODE_STRING || has_table(tables, name->text, &nearest))
+        if (name->kind != NODE_STRING || has_table(tables, name->text, &suggestion))
             continue;
         fault_add(faults, name->origin, "no table '%s', named by 'tables'%s%s%s%s", name->text,
-                  where, nearest.best == NULL ? "" : " (did you mean '",
-                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+                  where, suggestion.best == NULL ? "" : " (did you mean '",
+                  suggestion.best == NULL ? "" : suggestion.best,
+                  suggestion.best == NULL ? "" : "'?)");
     }
 }
 

@@ -1,7 +1,7 @@
 #include "podop/cmdline.h"
 
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -91,24 +91,25 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
 
 static int unknown_option(const char *word, struct error *err)
 {
-    struct nearest nearest = {0};
+    struct suggestion suggestion = {0};
     bool is_prefix = false;
     char *name;
 
     if (strncmp(word, "--", 2) != 0)
         return error_set(err, ERR_USAGE, "unknown option '%s'", word);
     name = xmemdup0(word + 2, strcspn(word + 2, "="));
-    nearest.word = name;
+    suggestion.word = name;
     for (const struct option *o = options; o->name != NULL; o++) {
         is_prefix = is_prefix || strncmp(o->name, name, strlen(name)) == 0;
-        nearest_offer(&nearest, o->name);
+        suggestion_offer(&suggestion, o->name);
     }
     if (is_prefix)
         error_set(err, ERR_USAGE, "option '--%s' may be the beginning of several", name);
     else
         error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
-                  nearest.best == NULL ? "" : " (did you mean '--",
-                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+                  suggestion.best == NULL ? "" : " (did you mean '--",
+                  suggestion.best == NULL ? "" : suggestion.best,
+                  suggestion.best == NULL ? "" : "'?)");
     free(name);
     return -1;
 }

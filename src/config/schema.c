@@ -2,7 +2,7 @@
 
 #include "podop/endpoint.h"
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -387,20 +387,20 @@ const struct setting *schema_find(const struct setting_group *group, const char 
 
 void schema_hint(const struct setting_group *group, const char *name, char *out, size_t size)
 {
-    struct nearest nearest = {.word = name};
+    struct suggestion suggestion = {.word = name};
 
     out[0] = '\0';
     for (size_t i = 0; i < group->count; i++) {
         const struct setting *s = &group->settings[i];
 
-        nearest_offer(&nearest, s->name);
+        suggestion_offer(&suggestion, s->name);
         if (s->kind == SETTING_GROUP && schema_find(s->group, name) != NULL) {
             snprintf(out, size, " (it belongs in '%s')", s->name);
             return;
         }
     }
-    if (nearest.best != NULL)
-        snprintf(out, size, " (did you mean '%s'?)", nearest.best);
+    if (suggestion.best != NULL)
+        snprintf(out, size, " (did you mean '%s'?)", suggestion.best);
 }
 
 static bool has_type(const char *const *types, const char *table_type)

@@ -1,6 +1,6 @@
 #include "podop/protocol.h"
 
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -124,20 +124,20 @@ uint32_t service_reply_timeout_ms(const struct service *service)
     return longest_ms;
 }
 
-static const char *nearest_table(const struct service *service, const char *name)
+static const char *suggest_table(const struct service *service, const char *name)
 {
-    struct nearest nearest = {.word = name};
+    struct suggestion suggestion = {.word = name};
     const struct table *table;
 
     for (size_t n = 0; (table = next_served(service, &n)) != NULL;)
-        nearest_offer(&nearest, table_name(table).ptr);
-    return nearest.best;
+        suggestion_offer(&suggestion, table_name(table).ptr);
+    return suggestion.best;
 }
 
 void service_tell_unknown(struct service *service, const char *proto, struct span name)
 {
     const uint64_t now_ms = clock_now_ms();
-    const char *nearest;
+    const char *suggestion;
     char *word;
 
     service->unknown_tables++;
@@ -148,9 +148,9 @@ void service_tell_unknown(struct service *service, const char *proto, struct spa
     if (name.len > UNKNOWN_NAME_BYTES_MAX)
         name.len = UNKNOWN_NAME_BYTES_MAX;
     word = xmemdup0(name.ptr, name.len);
-    nearest = nearest_table(service, word);
+    suggestion = suggest_table(service, word);
     log_warning(service->log, "unknown_table", LOG_STR("proto", proto), LOG_SPAN("table", name),
-                LOG_IF(nearest != NULL, LOG_STR("nearest", nearest)),
+                LOG_IF(suggestion != NULL, LOG_STR("nearest", suggestion)),
                 LOG_IF(service->listen->socket != NULL, LOG_STR("socket", service->listen->socket)),
                 LOG_UINT("count", service->unknown_tables));
     free(word);

@@ -1,7 +1,7 @@
 #include "unit.h"
 
 #include "config/schema.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <limits.h>
 
@@ -578,15 +578,15 @@ static void test_schema_distances(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(nearest_distance(cases[i].a, cases[i].b, 9), cases[i].distance);
-        assert_int_equal(nearest_distance(cases[i].b, cases[i].a, 9), cases[i].distance);
+        assert_int_equal(edit_distance(cases[i].a, cases[i].b, 9), cases[i].distance);
+        assert_int_equal(edit_distance(cases[i].b, cases[i].a, 9), cases[i].distance);
     }
-    assert_int_equal(nearest_distance("abcd", "wxyz", 2), 3);
+    assert_int_equal(edit_distance("abcd", "wxyz", 2), 3);
     memset(long_word, 'x', 99);
     long_word[99] = '\0';
-    assert_int_equal(nearest_distance(long_word, "x", 2), 3);
+    assert_int_equal(edit_distance(long_word, "x", 2), 3);
     long_word[64] = '\0';
-    assert_int_equal(nearest_distance(long_word, long_word, 2), 0);
+    assert_int_equal(edit_distance(long_word, long_word, 2), 0);
 }
 
 static void test_schema_types(void **state)

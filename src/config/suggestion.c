@@ -1,4 +1,4 @@
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include "podop/span.h"
 
@@ -22,7 +22,7 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /* Optimal string alignment: three rows of the usual matrix, two back for the swaps. */
-size_t nearest_distance(const char *a, const char *b, size_t limit)
+size_t edit_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[3][WORD_BYTES_MAX + 1];
     size_t a_len = strlen(a), b_len = strlen(b);
@@ -47,14 +47,14 @@ size_t nearest_distance(const char *a, const char *b, size_t limit)
     return rows[a_len % 3][b_len] > limit ? limit + 1 : rows[a_len % 3][b_len];
 }
 
-void nearest_offer(struct nearest *nearest, const char *name)
+void suggestion_offer(struct suggestion *suggestion, const char *name)
 {
-    size_t len = strlen(nearest->word) < strlen(name) ? strlen(nearest->word) : strlen(name);
+    size_t len = strlen(suggestion->word) < strlen(name) ? strlen(suggestion->word) : strlen(name);
     size_t limit = len < 2 ? 0 : len < 5 ? 1 : DISTANCE_MAX; /* "ttl" is not a typo of "url" */
-    size_t distance = nearest_distance(nearest->word, name, limit);
+    size_t distance = edit_distance(suggestion->word, name, limit);
 
-    if (distance > limit || (nearest->best != NULL && distance >= nearest->distance))
+    if (distance > limit || (suggestion->best != NULL && distance >= suggestion->distance))
         return;
-    nearest->best = name;
-    nearest->distance = distance;
+    suggestion->best = name;
+    suggestion->distance = distance;
 }
