@@ -1,6 +1,6 @@
 #include "build.h"
 
-#include "combine.h"
+#include "cross_checks.h"
 #include "podop/mem.h"
 #include "podop/suggestion.h"
 #include "schema.h"
@@ -179,7 +179,7 @@ static void check_defaults(const struct node *defaults, struct faults *faults)
         return;
     if (defaults->kind == NODE_GROUP) {
         walk(&schema_table, defaults, &unused, &scope, faults);
-        combine_check_defaults(defaults, &unused, faults);
+        cross_check_defaults(defaults, &unused, faults);
     } else {
         fault_wrong_kind(defaults, "defaults", "", "a group, { ... }", faults);
     }
@@ -205,7 +205,7 @@ static void build_table(const struct node *node, const struct node *defaults, si
     walk(&schema_table, node, table, &scope, faults);
     check_mandatory(&schema_table, node, &scope, faults);
     if (setting_belongs_to(schema_find(&schema_table, "auth"), scope.table_type))
-        combine_check_table(node, table, where, faults);
+        cross_check_table(node, table, where, faults);
     if (cache->negative_ttl_ms == TTL_UNSET)
         cache->negative_ttl_ms =
             cache->ttl_ms < NEGATIVE_TTL_MAX_MS ? cache->ttl_ms : NEGATIVE_TTL_MAX_MS;

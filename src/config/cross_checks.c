@@ -1,4 +1,4 @@
-#include "combine.h"
+#include "cross_checks.h"
 
 #include "podop/mem.h"
 
@@ -105,8 +105,8 @@ static void check_headers(const struct node *table, const struct table_config *c
     }
 }
 
-void combine_check_table(const struct node *node, const struct table_config *config,
-                         const char *where, struct faults *faults)
+void cross_check_table(const struct node *node, const struct table_config *config,
+                       const char *where, struct faults *faults)
 {
     check_auth(node, &config->auth, where, faults);
     check_tls(node, &config->tls, where, faults);
@@ -114,8 +114,8 @@ void combine_check_table(const struct node *node, const struct table_config *con
         check_headers(node, config, where, faults);
 }
 
-void combine_check_defaults(const struct node *defaults, const struct table_config *config,
-                            struct faults *faults)
+void cross_check_defaults(const struct node *defaults, const struct table_config *config,
+                          struct faults *faults)
 {
     const struct node *group = node_find(defaults, "auth");
 
