@@ -17,11 +17,11 @@ static inline bool outage_is_on(const struct outage *outage)
 }
 
 /* One more request of table failed for backend, which is named without path, query or secret. */
-void outage_failed(struct outage *outage, struct log *log, const char *table, const char *backend,
-                   struct span reason, uint64_t now_ms);
+void outage_failure(struct outage *outage, struct log *log, const char *table, const char *backend,
+                    struct span reason, uint64_t now_ms);
 /* It works. That is the end of the outage when the last failure is a second ago, so that what fails
  * every other time does not write two lines a time. */
-void outage_worked(struct outage *outage, struct log *log, const char *table, const char *backend,
-                   uint64_t now_ms);
+void outage_success(struct outage *outage, struct log *log, const char *table, const char *backend,
+                    uint64_t now_ms);
 
 #endif

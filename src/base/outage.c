@@ -2,8 +2,8 @@
 
 enum { TELL_EVERY_MS = 60 * 1000, WELL_AFTER_MS = 1000 };
 
-void outage_failed(struct outage *o, struct log *log, const char *table, const char *backend,
-                   struct span reason, uint64_t now_ms)
+void outage_failure(struct outage *o, struct log *log, const char *table, const char *backend,
+                    struct span reason, uint64_t now_ms)
 {
     o->failures++;
     o->failed_at_ms = now_ms;
@@ -22,8 +22,8 @@ void outage_failed(struct outage *o, struct log *log, const char *table, const c
     o->told_at_ms = now_ms;
 }
 
-void outage_worked(struct outage *o, struct log *log, const char *table, const char *backend,
-                   uint64_t now_ms)
+void outage_success(struct outage *o, struct log *log, const char *table, const char *backend,
+                    uint64_t now_ms)
 {
     if (o->since_ms == 0 || now_ms - o->failed_at_ms < WELL_AFTER_MS)
         return;

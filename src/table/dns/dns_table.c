@@ -127,11 +127,11 @@ void dns_table_note(struct dns_fetch *f, const struct resolver_answer *answer)
 
     if (answer->outcome == RESOLVER_ANSWERED) {
         t->doubtful = 0;
-        outage_worked(&t->outage, t->base.env.log, t->base.name, t->servers, clock_now_ms());
+        outage_success(&t->outage, t->base.env.log, t->base.name, t->servers, clock_now_ms());
         note_ttl(f, &answer->dns);
     } else if (is_outage(t, answer)) {
-        outage_failed(&t->outage, t->base.env.log, t->base.name, t->servers,
-                      span_of(answer->reason), clock_now_ms());
+        outage_failure(&t->outage, t->base.env.log, t->base.name, t->servers,
+                       span_of(answer->reason), clock_now_ms());
     }
 }
 

@@ -298,7 +298,7 @@ static bool on_line(void *arg, struct span line, struct error *err)
         if (deadline_is_running(&p->hang)) /* the patience of a start is over */
             watch_for(p, patience_ms(p));
     }
-    outage_worked(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
+    outage_success(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
     if (t != NULL && t->state == TICKET_AWAITED) {
         if (p->tickets.awaited_count == 1)
             stop_watching(p);
@@ -346,7 +346,7 @@ static void log_death(struct program_set *s, struct span reason, struct span sai
 
     snprintf(text, sizeof(text), "%.*s%s%.*s", (int)reason.len, reason.ptr,
              said.len == 0 ? "" : ", and said last: ", (int)said.len, said.ptr);
-    outage_failed(&s->outage, s->env.log, s->name, s->path, span_of(text), clock_now_ms());
+    outage_failure(&s->outage, s->env.log, s->name, s->path, span_of(text), clock_now_ms());
 }
 
 static void on_died(void *arg, struct span reason, struct span said)

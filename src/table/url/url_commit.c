@@ -48,7 +48,7 @@ static bool is_wanted(void *arg)
 {
     const struct url_commit *c = arg;
 
-    return url_route_is_open(&c->route);
+    return url_route_may_ask(&c->route);
 }
 
 static void send(struct url_commit *c, const char *method, const char *target, struct span body,
@@ -252,7 +252,7 @@ static void send_first(struct url_commit *c)
 {
     char text[URL_SUSPENDED_BYTES];
 
-    if (url_route_is_open(&c->route) || url_route_take(&c->route))
+    if (url_route_may_ask(&c->route) || url_route_take(&c->route))
         send_next(c);
     else
         fail(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
@@ -315,11 +315,11 @@ static void judge(struct url_commit *c, unsigned status)
     url_table_tell_status(url_table_of(c->base.table), status, false);
     snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
     if (url_table_is_failure(t, status))
-        url_route_failed(&c->route, why);
+        url_route_failure(&c->route, why);
     else if (is_done || url_table_is_miss(t, status))
         url_table_worked(url_table_of(c->base.table), &c->route);
     else
-        url_route_erred(&c->route, why);
+        url_route_bad_response(&c->route, why);
     if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
         c->has_missed = true;
         is_done = true;
@@ -342,7 +342,7 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
         send_elsewhere(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
         return;
     case HTTP_CROWDED:
-        url_route_unanswered(&c->route, answer, URL_CROWDED);
+        url_route_no_response(&c->route, answer, URL_CROWDED);
         send_elsewhere(c, REPLY_TEMPORARY, URL_CROWDED);
         return;
     case HTTP_TIMED_OUT:
@@ -353,7 +353,7 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
     case HTTP_TOO_LARGE:
     case HTTP_UNREAD:
     case HTTP_FAILED:
-        url_route_unanswered(&c->route, answer, answer->reason);
+        url_route_no_response(&c->route, answer, answer->reason);
         send_elsewhere(c, REPLY_TEMPORARY, answer->reason);
         return;
     }

@@ -230,7 +230,7 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
     struct url_iteration *it = arg;
 
     if (it->route.trial != BREAKER_NO_TRIAL)
-        url_route_worked(&it->route); /* the rest may take as long as the rows do */
+        url_route_success(&it->route); /* the rest may take as long as the rows do */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* it is looked at when it is whole */
     return read_items(it, bytes, is_blocked);
@@ -296,17 +296,17 @@ static void on_status(struct url_iteration *it, const struct http_answer *answer
     url_table_tell_status(t, answer->status, true);
     snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
     if (answer->status == 200) {
-        url_route_worked(&it->route);
+        url_route_success(&it->route);
         it->is_list = true;
         buf_add(&it->rest, answer->body);
         read_rest(it);
     } else if (url_table_is_miss(t, answer->status)) {
-        url_route_worked(&it->route);
+        url_route_success(&it->route);
     } else if (url_table_is_failure(t, answer->status)) {
-        url_route_failed(&it->route, why);
+        url_route_failure(&it->route, why);
         go_elsewhere(it, REPLY_TEMPORARY, why);
     } else {
-        url_route_erred(&it->route, why);
+        url_route_bad_response(&it->route, why);
         fail(it, REPLY_TEMPORARY, why);
     }
 }
@@ -316,13 +316,13 @@ static void on_failed(struct url_iteration *it, const struct http_answer *answer
     if (answer->was_resent && it->retries_left > 0)
         it->retries_left--;
     if (it->retries_left > 0 && !answer->is_own_fault && !answer->is_refused && is_untouched(it) &&
-        url_route_is_open(&it->route)) {
+        url_route_may_ask(&it->route)) {
         it->retries_left--;
         it->is_retry = true;
         start_again(it);
         return;
     }
-    url_route_unanswered(&it->route, answer, answer->reason);
+    url_route_no_response(&it->route, answer, answer->reason);
     go_elsewhere(it, REPLY_TEMPORARY, answer->reason);
 }
 
@@ -330,7 +330,7 @@ static void on_timed_out(struct url_iteration *it, const struct http_answer *ans
 {
     static const char why[] = "no answer within the table's timeout, or this URL's share of it";
 
-    url_route_unanswered(&it->route, answer, why);
+    url_route_no_response(&it->route, answer, why);
     go_elsewhere(it, REPLY_TIMEOUT, why);
 }
 
@@ -346,12 +346,12 @@ static void on_answer(void *arg, const struct http_answer *answer)
     it->is_read = true;
     switch (answer->outcome) {
     case HTTP_TOO_LARGE:
-        url_route_erred(&it->route, too_large);
+        url_route_bad_response(&it->route, too_large);
         fail(it, REPLY_TEMPORARY, too_large);
         break;
     case HTTP_TIMED_OUT: on_timed_out(it, answer); break;
     case HTTP_CROWDED:
-        url_route_unanswered(&it->route, answer, URL_CROWDED);
+        url_route_no_response(&it->route, answer, URL_CROWDED);
         go_elsewhere(it, REPLY_TEMPORARY, URL_CROWDED);
         break;
     case HTTP_UNWANTED:
@@ -369,7 +369,7 @@ static bool is_still_wanted(void *arg)
 {
     const struct url_iteration *it = arg;
 
-    return url_route_is_open(&it->route);
+    return url_route_may_ask(&it->route);
 }
 
 static bool is_unread(void *arg)

@@ -9,9 +9,9 @@ static void tell_failure(const struct url_route *route, size_t at, const char *w
 {
     struct table *t = route->backends->table;
 
-    outage_failed(&state_of(route, at)->outage, t->env.log, t->name,
-                  url_template_base(route->backends->items[at].template), span_of(why),
-                  clock_now_ms());
+    outage_failure(&state_of(route, at)->outage, t->env.log, t->name,
+                   url_template_base(route->backends->items[at].template), span_of(why),
+                   clock_now_ms());
 }
 
 static void note_failure(struct url_state *state, const char *why)
@@ -32,8 +32,8 @@ static void count_failure(struct url_route *route, size_t at)
 static void fail_breaker(struct url_route *route, size_t at, enum breaker_kind kind,
                          enum breaker_trial trial)
 {
-    breaker_failed(&state_of(route, at)->breaker, kind, url_route_hash(route), trial,
-                   url_route_pause_max_ms(route), clock_now_ms());
+    breaker_failure(&state_of(route, at)->breaker, kind, url_route_hash(route), trial,
+                    url_route_pause_max_ms(route), clock_now_ms());
 }
 
 static enum breaker_trial marked_trial(unsigned what)
@@ -89,7 +89,7 @@ static void answered(struct url_route *route, bool is_failure)
         route->trial = BREAKER_NO_TRIAL;
 }
 
-void url_route_worked(struct url_route *route)
+void url_route_success(struct url_route *route)
 {
     struct url_state *state = state_of(route, route->at);
     struct table *t = route->backends->table;
@@ -100,8 +100,8 @@ void url_route_worked(struct url_route *route)
     if (route->marks != NULL)
         settle(route, true);
     if (outage_is_on(&state->outage))
-        outage_worked(&state->outage, t->env.log, t->name,
-                      url_template_base(url_route_backend(route)->template), clock_now_ms());
+        outage_success(&state->outage, t->env.log, t->name,
+                       url_template_base(url_route_backend(route)->template), clock_now_ms());
 }
 
 void url_route_asked(struct url_route *route)
@@ -112,7 +112,7 @@ void url_route_asked(struct url_route *route)
     route->answers = state->answers;
 }
 
-void url_route_failed(struct url_route *route, const char *why)
+void url_route_failure(struct url_route *route, const char *why)
 {
     unsigned what = MARK_FAILED | MARK_STATUS;
 
@@ -125,7 +125,7 @@ void url_route_failed(struct url_route *route, const char *why)
     url_route_mark(route, what);
 }
 
-void url_route_erred(struct url_route *route, const char *why)
+void url_route_bad_response(struct url_route *route, const char *why)
 {
     answered(route, false);
     url_route_drop_trial(route);
@@ -174,8 +174,8 @@ static void note_refusal(struct url_state *state, uint32_t timeout_ms)
     state->refused_at_ms = now_ms;
 }
 
-void url_route_unanswered(struct url_route *route, const struct http_answer *answer,
-                          const char *why)
+void url_route_no_response(struct url_route *route, const struct http_answer *answer,
+                           const char *why)
 {
     struct url_state *state = state_of(route, route->at);
 

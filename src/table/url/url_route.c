@@ -168,7 +168,7 @@ const struct url_backend *url_route_backend(const struct url_route *route)
     return &route->backends->items[route->at];
 }
 
-bool url_route_is_open(const struct url_route *route)
+bool url_route_may_ask(const struct url_route *route)
 {
     return route->at < route->end && (route->trial != BREAKER_NO_TRIAL || route->is_last_resort ||
                                       !breaker_is_open(&state_of(route, route->at)->breaker));

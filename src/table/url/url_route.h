@@ -81,19 +81,20 @@ bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_
                     void *arg);
 const struct url_backend *url_route_backend(const struct url_route *route);
 /* Whether it has come to a URL, and that may be asked, still or again. */
-bool url_route_is_open(const struct url_route *route);
+bool url_route_may_ask(const struct url_route *route);
 /* Until when to wait for it, of what is left until the deadline: the others that may be asked after
  * it may need as long. */
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
 void url_route_asked(struct url_route *route); /* it is sent there, once more */
 
 /* What became of it at this URL. */
-void url_route_worked(struct url_route *route);                  /* found, or a real miss */
-void url_route_failed(struct url_route *route, const char *why); /* 5XX: another may answer well */
-void url_route_erred(struct url_route *route, const char *why);  /* it lives, and is of no use */
+void url_route_success(struct url_route *route);                  /* found, or a real miss */
+void url_route_failure(struct url_route *route, const char *why); /* 5XX: another may answer well */
+void url_route_bad_response(struct url_route *route,
+                            const char *why); /* it lives, and is of no use */
 /* No whole answer came. */
-void url_route_unanswered(struct url_route *route, const struct http_answer *answer,
-                          const char *why);
+void url_route_no_response(struct url_route *route, const struct http_answer *answer,
+                           const char *why);
 void url_route_skip(struct url_route *route); /* this URL has no place for the key */
 #define URL_CROWDED "too many requests wait for a connection to the backend"
 #define URL_NO_PLACE "the key would leave the path of the URL, and others failed"

@@ -145,7 +145,7 @@ void url_table_worked(struct url_table *t, struct url_route *route)
 {
     if (t->turns.slow_count > 0)
         url_turns_remove_slow(&t->turns, url_route_hash(route));
-    url_route_worked(route);
+    url_route_success(route);
 }
 
 void url_table_unanswered(struct url_table *t, struct url_route *route,
@@ -156,7 +156,7 @@ void url_table_unanswered(struct url_table *t, struct url_route *route,
     judged.is_own_fault |= is_late && answer->outcome == HTTP_TIMED_OUT;
     if (judged.may_have_arrived && !judged.is_own_fault)
         url_turns_add_slow(&t->turns, url_route_hash(route));
-    url_route_unanswered(route, &judged, why);
+    url_route_no_response(route, &judged, why);
 }
 
 static void finish(struct url_fetch *f, const struct reply *reply)
@@ -183,7 +183,7 @@ static void fail(struct url_fetch *f, enum reply_status status, const char *why)
 /* It lives, but its answer is of no use. The others are for when it is down. */
 static void fail_of_answer(struct url_fetch *f, const char *why)
 {
-    url_route_erred(&f->route, why);
+    url_route_bad_response(&f->route, why);
     fail(f, REPLY_TEMPORARY, why);
 }
 
@@ -247,7 +247,7 @@ static bool is_wanted(void *arg)
 {
     const struct url_fetch *f = arg;
 
-    return url_route_is_open(&f->route);
+    return url_route_may_ask(&f->route);
 }
 
 /* A URL that refuses is asked very often: the first rounds tell it all. */
@@ -296,7 +296,7 @@ static void on_turn(void *arg, bool is_late)
     f->is_late = url_table_is_late(f->base.table, f->base.deadline_at_ms);
     if (is_late)
         fail(f, REPLY_TIMEOUT, URL_KEY_CROWDED);
-    else if (url_route_is_open(&f->route))
+    else if (url_route_may_ask(&f->route))
         send(f);
     else
         go_elsewhere(f);
@@ -389,7 +389,7 @@ static void on_failed(struct url_fetch *f, const struct http_answer *answer)
     if (answer->was_resent && f->retries_left > 0)
         f->retries_left--;
     if (f->retries_left > 0 && !answer->is_own_fault && !answer->is_refused &&
-        url_route_is_open(&f->route)) {
+        url_route_may_ask(&f->route)) {
         f->retries_left--;
         f->is_retry = true;
         attempt(f);
@@ -426,14 +426,14 @@ static void on_answer(void *arg, const struct http_answer *answer)
             return;
         }
         snprintf(why, sizeof(why), "the backend answered with status %u", answer->status);
-        url_route_failed(&f->route, why);
+        url_route_failure(&f->route, why);
         go_on(f, REPLY_TEMPORARY, why);
         return;
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
     case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
     case HTTP_UNREAD: /* of streams only */
     case HTTP_CROWDED:
-        url_route_unanswered(&f->route, answer, URL_CROWDED);
+        url_route_no_response(&f->route, answer, URL_CROWDED);
         go_on(f, REPLY_TEMPORARY, URL_CROWDED);
         return;
     case HTTP_UNWANTED: go_elsewhere(f); return;
