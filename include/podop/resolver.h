@@ -39,7 +39,7 @@ struct resolver_answer {
 typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);
 
 /* Asks for name's records, now or when fewer questions are under way; name is a host name (see
- * domain.h) and copied. done runs once, from the loop, never before this returns; after
+ * idna.h) and copied. done runs once, from the loop, never before this returns; after
  * resolver_cancel() it never runs. */
 struct resolver_call *resolver_start(struct resolver *resolver, const char *name,
                                      enum dns_type type, uint64_t deadline_at_ms,

@@ -26,7 +26,7 @@ static struct span trim(struct span s)
 }
 
 /* The names between param's commas; hosts has room for all of MAIL_HOSTS_MAX. */
-static int parse_hosts(const char *param, char (*hosts)[DOMAIN_BYTES], size_t *count,
+static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t *count,
                        struct error *err)
 {
     *count = 0;
@@ -36,7 +36,7 @@ static int parse_hosts(const char *param, char (*hosts)[DOMAIN_BYTES], size_t *c
 
         if (*count == MAIL_HOSTS_MAX)
             return error_set(err, ERR_CONFIG, "more than %d mail hosts", MAIL_HOSTS_MAX);
-        if (!domain_of_host(name, hosts[*count]))
+        if (!idna_of_host(name, hosts[*count]))
             return error_set(err, ERR_CONFIG, "'%.*s' is no host name",
                              name.len < PARAM_BYTES_SHOWN ? (int)name.len : PARAM_BYTES_SHOWN,
                              name.ptr);
@@ -49,7 +49,7 @@ static int parse_hosts(const char *param, char (*hosts)[DOMAIN_BYTES], size_t *c
 
 static int dns_table_check(const struct table_config *config, struct error *err)
 {
-    char hosts[MAIL_HOSTS_MAX][DOMAIN_BYTES];
+    char hosts[MAIL_HOSTS_MAX][IDNA_NAME_BYTES];
     size_t count;
 
     return parse_hosts(config->param, hosts, &count, err);
@@ -216,13 +216,13 @@ static void on_mx(void *arg, const struct resolver_answer *answer)
 static bool dns_table_identify(struct table *table, const struct table_key *key,
                                struct identity *identity)
 {
-    char domain[DOMAIN_BYTES];
+    char domain[IDNA_NAME_BYTES];
     struct buf bytes;
 
     (void)table;
-    if (!domain_of_key(key->key, domain))
+    if (!idna_of_key(key->key, domain))
         return false;
-    buf_init(&bytes, DOMAIN_BYTES);
+    buf_init(&bytes, IDNA_NAME_BYTES);
     buf_add(&bytes, span_of(domain));
     identity_take(identity, &bytes);
     return true;
@@ -233,7 +233,7 @@ static void dns_table_start(struct fetch *fetch)
     struct dns_fetch *f = dns_fetch_of(fetch);
 
     fetch_note(fetch, "servers", span_of(dns_table_of(fetch->table)->servers));
-    if (domain_of_key(fetch->key.key, f->domain))
+    if (idna_of_key(fetch->key.key, f->domain))
         f->mx = resolver_start(dns_table_of(fetch->table)->resolver, f->domain, DNS_MX,
                                fetch->deadline_at_ms, on_mx, f);
     else

@@ -8,7 +8,7 @@
 #include "podop/mem.h"
 #include "podop/outage.h"
 #include "podop/resolver.h"
-#include "table/domain.h"
+#include "table/idna.h"
 
 enum { MAIL_HOSTS_MAX = 100 };
 
@@ -17,8 +17,8 @@ struct dns_table {
     struct resolver *resolver;
     char *servers; /* for the log */
     struct outage outage;
-    unsigned doubtful;           /* failures in a row that may be the fault of the domains */
-    char (*hosts)[DOMAIN_BYTES]; /* this system's mail hosts */
+    unsigned doubtful;              /* failures in a row that may be the fault of the domains */
+    char (*hosts)[IDNA_NAME_BYTES]; /* this system's mail hosts */
     size_t host_count;
     bool best;     /* only an exchange of the lowest preference counts */
     bool implicit; /* without MX records, addresses count */
@@ -34,7 +34,7 @@ struct dns_implicit;
 
 struct dns_fetch {
     struct fetch base;
-    char domain[DOMAIN_BYTES];
+    char domain[IDNA_NAME_BYTES];
     struct resolver_call *mx;
     struct dns_implicit *implicit; /* NULL: not asked */
     bool has_ttl;

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "table/domain.h"
+#include "table/idna.h"
 
 #define A63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A61 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -70,11 +70,11 @@ static void test_domain_of_host(void **state)
         {TEXT("\xc3\xbc b.example"), NULL},
         {TEXT("\xef\xbc\x91"), NULL}, /* full-width 1 */
     };
-    char got[DOMAIN_BYTES];
+    char got[IDNA_NAME_BYTES];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const bool is_name = domain_of_host(cases[i].text, got);
+        const bool is_name = idna_of_host(cases[i].text, got);
 
         if (is_name != (cases[i].domain != NULL))
             fail_msg("case %zu: '%.*s'", i, (int)cases[i].text.len, cases[i].text.ptr);
@@ -86,17 +86,17 @@ static void test_domain_of_host(void **state)
 static void test_domain_of_long_text(void **state)
 {
     static char text[100000];
-    char got[DOMAIN_BYTES];
+    char got[IDNA_NAME_BYTES];
 
     (void)state;
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = "\xc3\xbc"[i % 2];
     for (size_t chars = 0; chars < 1500; chars++) /* xn-- and a little more are left for 57 */
-        assert_int_equal(domain_of_host((struct span){text, 2 * chars}, got),
+        assert_int_equal(idna_of_host((struct span){text, 2 * chars}, got),
                          chars > 0 && chars <= 57);
-    assert_false(domain_of_host((struct span){text, sizeof(text)}, got));
+    assert_false(idna_of_host((struct span){text, sizeof(text)}, got));
     memset(text, 'a', sizeof(text));
-    assert_false(domain_of_host((struct span){text, sizeof(text)}, got));
+    assert_false(idna_of_host((struct span){text, sizeof(text)}, got));
 }
 
 static void test_domain_of_key(void **state)
@@ -118,11 +118,11 @@ static void test_domain_of_key(void **state)
         {TEXT("bob@[192.0.2.1]"), NULL},
         {TEXT("example.org@"), NULL},
     };
-    char got[DOMAIN_BYTES];
+    char got[IDNA_NAME_BYTES];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(domain_of_key(cases[i].key, got), cases[i].domain != NULL);
+        assert_int_equal(idna_of_key(cases[i].key, got), cases[i].domain != NULL);
         if (cases[i].domain != NULL)
             assert_string_equal(got, cases[i].domain);
     }

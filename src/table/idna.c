@@ -1,5 +1,5 @@
-/* domain.c - the only door to libidn2. */
-#include "domain.h"
+/* idna.c - the only door to libidn2. */
+#include "idna.h"
 
 #include "podop/mem.h"
 
@@ -10,7 +10,7 @@
 enum {
     LABEL_BYTES_MAX = 63,
     /* 253 bytes of A-labels are no more than 253 characters, of four bytes each. */
-    TEXT_BYTES_MAX = 4 * DOMAIN_BYTES,
+    TEXT_BYTES_MAX = 4 * IDNA_NAME_BYTES,
 };
 
 static bool is_ascii(struct span text)
@@ -63,11 +63,11 @@ static bool is_host_name(const char *name)
 }
 
 /* Copies ASCII text in lower case, without its last dot, when it is a host name then. */
-static bool finish(struct span text, char domain[DOMAIN_BYTES])
+static bool finish(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > 0 && text.ptr[text.len - 1] == '.')
         text.len--;
-    if (text.len >= DOMAIN_BYTES || span_has_byte(text, '\0'))
+    if (text.len >= IDNA_NAME_BYTES || span_has_byte(text, '\0'))
         return false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -78,7 +78,7 @@ static bool finish(struct span text, char domain[DOMAIN_BYTES])
     return is_host_name(domain);
 }
 
-static bool finish_utf8(struct span text, char domain[DOMAIN_BYTES])
+static bool finish_utf8(struct span text, char domain[IDNA_NAME_BYTES])
 {
     uint8_t *ascii = NULL;
     uint8_t *copy;
@@ -94,16 +94,16 @@ static bool finish_utf8(struct span text, char domain[DOMAIN_BYTES])
     return is_good;
 }
 
-bool domain_of_host(struct span text, char domain[DOMAIN_BYTES])
+bool idna_of_host(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > TEXT_BYTES_MAX)
         return false;
     return is_ascii(text) ? finish(text, domain) : finish_utf8(text, domain);
 }
 
-bool domain_of_key(struct span key, char domain[DOMAIN_BYTES])
+bool idna_of_key(struct span key, char domain[IDNA_NAME_BYTES])
 {
     const char *at = key.len == 0 ? NULL : memrchr(key.ptr, '@', key.len);
 
-    return domain_of_host(at == NULL ? key : span_skip(key, (size_t)(at - key.ptr) + 1), domain);
+    return idna_of_host(at == NULL ? key : span_skip(key, (size_t)(at - key.ptr) + 1), domain);
 }
