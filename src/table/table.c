@@ -1,5 +1,5 @@
-/* table.c - what all types of tables have in common: how they are opened, what they remember, who
- * holds them. Lookups, iterations and commits have files of their own. */
+/* table.c - opens and closes tables of all types, and hands on what they know at a reload. This
+ * file sits on top of all others of src/table; table_base.c is at their bottom. */
 #include "lookup.h"
 #include "memory.h"
 #include "write_behind.h"
@@ -7,9 +7,6 @@
 #include "podop/deadline.h"
 #include "podop/mem.h"
 
-#include <fnmatch.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const struct table_ops *const table_types[] = {&table_url, &table_json, &table_dns,
@@ -63,6 +60,16 @@ static identify_fn *identify_of(const struct table_ops *ops, struct table *t)
     return ops->is_plain != NULL && ops->is_plain(t) ? NULL : ops->identify;
 }
 
+static void table_destroy(struct table *t)
+{
+    lookup_deinit(t);
+    memory_unref(t->memory, t);
+    table_writes_unref(&t->writes);
+    free_strings(&t->skip);
+    free(t->name);
+    t->ops->close(t);
+}
+
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err)
 {
@@ -74,6 +81,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
     *t = (struct table){
         .ops = ops,
         .refs = 1,
+        .destroy = table_destroy,
         .name = xstrdup(config->name),
         .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
@@ -113,71 +121,4 @@ void table_retire_name(struct table *table)
 {
     if (table->writes != NULL)
         write_behind_retire(table->writes);
-}
-
-struct table *table_ref(struct table *table)
-{
-    table->refs++;
-    return table;
-}
-
-void table_unref(struct table **ptable)
-{
-    struct table *t = *ptable;
-
-    *ptable = NULL;
-    if (t == NULL || --t->refs > 0)
-        return;
-    lookup_deinit(t);
-    memory_unref(t->memory, t);
-    table_writes_unref(&t->writes);
-    free_strings(&t->skip);
-    free(t->name);
-    t->ops->close(t);
-}
-
-uint32_t table_timeout_ms(const struct table *table)
-{
-    return table->timeout_ms;
-}
-
-uint64_t table_now_ms(const struct table *table)
-{
-    return service_now_ms(table->env.loop);
-}
-
-struct span table_name(const struct table *table)
-{
-    return (struct span){table->name, table->name_len};
-}
-
-struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES],
-                         const char *format, ...)
-{
-    int begin = snprintf(text, TABLE_REASON_BYTES, "table %s: ", table->name);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text + begin, TABLE_REASON_BYTES - (size_t)begin, format, args);
-    va_end(args);
-    for (char *c = text + begin; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
-            *c = '?';
-    }
-    return span_of(text);
-}
-
-/* Keys are compared as C strings: one with a NUL byte matches no pattern. */
-bool table_skips(const struct table *t, struct span key)
-{
-    bool matches = false;
-    char *text;
-
-    if (t->skip.count == 0 || span_has_byte(key, '\0'))
-        return false;
-    text = xmemdup0(key.ptr, key.len);
-    for (size_t i = 0; i < t->skip.count && !matches; i++)
-        matches = fnmatch(t->skip.items[i], text, 0) == 0;
-    free(text);
-    return matches;
 }

@@ -1,4 +1,4 @@
-/* table_type.h - what a type of table has to provide, and what table.c and lookup.c do for it. */
+/* table_type.h - what a type of table has to provide, and what src/table does for it. */
 #ifndef PODOP_TABLE_TYPE_H
 #define PODOP_TABLE_TYPE_H
 
@@ -50,6 +50,7 @@ struct op_list {
 struct table {
     const struct table_ops *ops;
     unsigned refs;
+    void (*destroy)(struct table *table); /* called by the last table_unref() */
     char *name;
     size_t name_len;
     struct string_list skip;

@@ -1,7 +1,7 @@
 #include "podop/coprocess.h"
 
-#include "says.h"
 #include "spawn.h"
+#include "stderr_log.h"
 
 #include "podop/buf.h"
 #include "podop/clock.h"
@@ -64,7 +64,7 @@ struct coprocess {
     struct buf out;
     size_t out_at; /* bytes of out that are written */
     uint64_t queued, written;
-    struct says says;
+    struct stderr_log stderr_log;
 };
 
 struct coprocesses {
@@ -123,7 +123,8 @@ static void close_all(struct coprocess *c)
     close(c->process.pidfd);
     close(c->process.out);
     close(c->process.err);
-    says_end(&c->says, c->owner->log, c->name, (uint64_t)c->process.pid, clock_now_ms());
+    stderr_log_end(&c->stderr_log, c->owner->log, c->name, (uint64_t)c->process.pid,
+                   clock_now_ms());
     buf_deinit(&c->in);
     c->scanned = 0;
 }
@@ -142,7 +143,7 @@ static void tell_death(struct coprocess *c, const char *reason)
     if (c->is_told || c->events == NULL)
         return;
     c->is_told = true;
-    c->events->died(c->arg, span_of(reason), span_of(c->says.last));
+    c->events->died(c->arg, span_of(reason), span_of(c->stderr_log.last));
 }
 
 /* It is of no use any more: nothing is read or written, and there is nothing to wait for. */
@@ -261,8 +262,8 @@ static void on_hear(struct ev_loop *loop, ev_io *w, int revents)
 
     (void)revents;
     if (n > 0)
-        says_hear(&c->says, (struct span){bytes, (size_t)n}, c->owner->log, c->name,
-                  (uint64_t)c->process.pid, clock_now_ms());
+        stderr_log_read(&c->stderr_log, (struct span){bytes, (size_t)n}, c->owner->log, c->name,
+                        (uint64_t)c->process.pid, clock_now_ms());
     else if (is_over(n))
         ev_io_stop(loop, &c->hear);
 }
@@ -399,7 +400,7 @@ void coprocess_start(struct coprocess *c)
     c->started_at_ms = clock_now_ms();
     c->is_told = c->is_closed = false;
     c->queued = c->written = 0;
-    c->says = (struct says){0};
+    c->stderr_log = (struct stderr_log){0};
     if (spawn(&c->process, c->path, c->argv, c->line_max, &err) == -1) {
         begin_pause(c);
         tell_death(c, err.text);

@@ -1,10 +1,10 @@
-#include "says.h"
+#include "stderr_log.h"
 
 #include <stdio.h>
 
 enum { SECOND_MS = 1000 };
 
-static void tell_dropped(struct says *s, struct log *log, const char *table, uint64_t pid)
+static void tell_dropped(struct stderr_log *s, struct log *log, const char *table, uint64_t pid)
 {
     if (s->dropped == 0)
         return;
@@ -14,7 +14,7 @@ static void tell_dropped(struct says *s, struct log *log, const char *table, uin
 }
 
 /* Whether one more line may be told now. */
-static bool may_tell(struct says *s, struct log *log, const char *table, uint64_t pid,
+static bool may_tell(struct stderr_log *s, struct log *log, const char *table, uint64_t pid,
                      uint64_t now_ms)
 {
     if (now_ms - s->second_at_ms >= SECOND_MS) {
@@ -22,10 +22,10 @@ static bool may_tell(struct says *s, struct log *log, const char *table, uint64_
         s->lines = 0;
         tell_dropped(s, log, table, pid);
     }
-    return s->lines++ < SAYS_LINES_MAX;
+    return s->lines++ < STDERR_LINES_MAX;
 }
 
-static void end_line(struct says *s, struct log *log, const char *table, uint64_t pid,
+static void end_line(struct stderr_log *s, struct log *log, const char *table, uint64_t pid,
                      uint64_t now_ms)
 {
     const struct span text = {s->line, s->len};
@@ -45,8 +45,8 @@ static void end_line(struct says *s, struct log *log, const char *table, uint64_
     s->has_more = false;
 }
 
-void says_hear(struct says *s, struct span bytes, struct log *log, const char *table, uint64_t pid,
-               uint64_t now_ms)
+void stderr_log_read(struct stderr_log *s, struct span bytes, struct log *log, const char *table,
+                     uint64_t pid, uint64_t now_ms)
 {
     for (size_t i = 0; i < bytes.len; i++) {
         if (bytes.ptr[i] == '\n')
@@ -58,7 +58,8 @@ void says_hear(struct says *s, struct span bytes, struct log *log, const char *t
     }
 }
 
-void says_end(struct says *s, struct log *log, const char *table, uint64_t pid, uint64_t now_ms)
+void stderr_log_end(struct stderr_log *s, struct log *log, const char *table, uint64_t pid,
+                    uint64_t now_ms)
 {
     end_line(s, log, table, pid, now_ms);
     tell_dropped(s, log, table, pid);
