@@ -55,7 +55,7 @@ static int check(const struct command *command, const struct options *o, struct 
     if (o->control[0] != '/')
         return error_set(err, ERR_USAGE, "--control takes an absolute path, not '%.200s'",
                          o->control);
-    return address_check(o->where, err);
+    return socket_address_check(o->where, err);
 }
 
 static enum exit_status run(const struct options *o)

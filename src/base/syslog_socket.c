@@ -35,7 +35,7 @@ void syslog_socket_close(struct syslog_socket *s)
     s->is_open = false;
 }
 
-/* "<22>Nov 22 16:40:10 podop[4711]: " as RFC 3164 wants it and glibc writes it, in local time. */
+/* Adds "<22>Nov 22 16:40:10 podop[4711]: " in the form of RFC 3164 and glibc, in local time. */
 static void add_head(struct buf *out, int severity)
 {
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -51,13 +51,13 @@ static void add_head(struct buf *out, int severity)
     buf_add(out, span_of(text));
 }
 
-static bool has_room_only_later(int error)
+static bool is_queue_full(int error)
 {
     return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
 }
 
-/* No datagram is too long: Linux allows at least SOCK_MIN_SNDBUF (4608) bytes whatever the
- * administrator sets (net/unix/af_unix.c, unix_dgram_sendmsg()). */
+/* A message is never too long: Linux accepts at least SOCK_MIN_SNDBUF (4608) bytes in a datagram
+ * (net/unix/af_unix.c, unix_dgram_sendmsg()). */
 enum syslog_outcome syslog_socket_send(struct syslog_socket *s, int severity, struct span text)
 {
     enum syslog_outcome outcome = SYSLOG_ABSENT;
@@ -72,10 +72,10 @@ enum syslog_outcome syslog_socket_send(struct syslog_socket *s, int severity, st
          attempt++) {
         if (send(s->fd, message.ptr, message.len, MSG_NOSIGNAL) != -1)
             outcome = SYSLOG_TAKEN;
-        else if (has_room_only_later(errno))
+        else if (is_queue_full(errno))
             outcome = SYSLOG_LOST;
         else
-            syslog_socket_close(s); /* the logger that it was connected to has gone */
+            syslog_socket_close(s); /* the logger was stopped or restarted: connect again */
     }
     buf_deinit(&message);
     return outcome;

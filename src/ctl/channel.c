@@ -15,7 +15,7 @@ enum {
 };
 
 /* Blocking, as only so a full backlog of a unix socket is waited for. */
-static int connect_one(const struct address *at, uint32_t timeout_ms)
+static int connect_one(const struct socket_address *at, uint32_t timeout_ms)
 {
     const struct timeval wait = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
     int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -33,8 +33,8 @@ static int connect_one(const struct address *at, uint32_t timeout_ms)
 
 int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, struct error *err)
 {
-    struct address at[ADDRESSES_MAX];
-    int count = address_resolve(where, at, ADDRESSES_MAX, err);
+    struct socket_address at[ADDRESSES_MAX];
+    int count = socket_address_resolve(where, at, ADDRESSES_MAX, err);
 
     *c = (struct channel){.fd = -1, .where = where, .timeout_ms = timeout_ms};
     buf_init(&c->out, SIZE_MAX);

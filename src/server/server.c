@@ -99,7 +99,7 @@ static bool dispose_some(void *arg)
 
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
-    return address_check(listen->socket, err);
+    return socket_address_check(listen->socket, err);
 }
 
 static int check_user(const char *name, struct error *err)
