@@ -87,7 +87,7 @@ int shell_words_split(struct shell_words *words, const char *line, struct error 
     struct buf word;
 
     *words = (struct shell_words){0};
-    buf_init(&word, SIZE_MAX);
+    buf_init(&word, strlen(line) + 1);
     while (at != NULL) {
         while (is_blank(*at))
             at++;

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { HEAD_BYTES_MAX = 80 };
+
 bool syslog_socket_open(struct syslog_socket *s)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -42,7 +44,7 @@ static void add_head(struct buf *out, int severity)
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t now = time(NULL);
     struct tm local;
-    char text[80];
+    char text[HEAD_BYTES_MAX];
 
     localtime_r(&now, &local);
     snprintf(text, sizeof(text), "<%d>%s %2d %02d:%02d:%02d podop[%ld]: ", LOG_MAIL | severity,
@@ -65,7 +67,7 @@ enum syslog_outcome syslog_socket_send(struct syslog_socket *s, int severity, st
 
     if (text.len > SYSLOG_BYTES_MAX)
         text.len = SYSLOG_BYTES_MAX;
-    buf_init(&message, SIZE_MAX);
+    buf_init(&message, HEAD_BYTES_MAX + SYSLOG_BYTES_MAX);
     add_head(&message, severity);
     buf_add(&message, text);
     for (int attempt = 0; attempt < 2 && outcome == SYSLOG_ABSENT && syslog_socket_open(s);
