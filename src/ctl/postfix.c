@@ -1,22 +1,22 @@
-/* postfix.c - asks as Postfix does: socketmap lookups. */
-#include "speaker.h"
+/* postfix.c - the client's side of the socketmap protocol. */
+#include "client_protocol.h"
 
 #include "channel.h"
 
 #include "podop/netstring.h"
 
-static void postfix_ask(struct buf *out, const struct question *question, uint32_t number)
+static void postfix_encode(struct buf *out, const struct query *query, uint32_t number)
 {
     (void)number;
-    buf_add_uint(out, (uint64_t)question->table.len + 1 + question->key.len);
+    buf_add_uint(out, (uint64_t)query->table.len + 1 + query->key.len);
     buf_add_char(out, ':');
-    buf_add(out, question->table);
+    buf_add(out, query->table);
     buf_add_char(out, ' ');
-    buf_add(out, question->key);
+    buf_add(out, query->key);
     buf_add_char(out, ',');
 }
 
-/* What stands behind the first word: nothing where that is all. */
+/* The first word of a reply; the rest is the value or the reason. */
 static const struct {
     struct span word;
     enum reply_status status;
@@ -26,8 +26,8 @@ static const struct {
     {{"PERM ", 5}, REPLY_PERMANENT}, {{"NOTFOUND", 8}, REPLY_MISS},
 };
 
-static enum parse postfix_hear(struct span in, enum operation operation, struct buf *scratch,
-                               struct heard *heard, size_t *used)
+static enum parse postfix_decode(struct span in, enum operation operation, struct buf *scratch,
+                                 struct decoded_reply *reply, size_t *used)
 {
     struct span payload;
     enum parse parsed = netstring_parse(in, CHANNEL_REPLY_BYTES_MAX, &payload, used);
@@ -39,8 +39,8 @@ static enum parse postfix_hear(struct span in, enum operation operation, struct 
     for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++) {
         if (!span_starts_with(payload, replies[i].word))
             continue;
-        *heard = (struct heard){
-            .kind = HEARD_ANSWER,
+        *reply = (struct decoded_reply){
+            .kind = DECODED_ANSWER,
             .status = replies[i].status,
             .text = span_skip(payload, replies[i].word.len),
         };
@@ -49,4 +49,5 @@ static enum parse postfix_hear(struct span in, enum operation operation, struct 
     return PARSE_BAD;
 }
 
-const struct speaker speaker_postfix = {.ask = postfix_ask, .hear = postfix_hear};
+const struct client_protocol postfix_protocol = {.encode = postfix_encode,
+                                                 .decode = postfix_decode};

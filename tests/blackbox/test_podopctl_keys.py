@@ -174,7 +174,7 @@ class Input(Keys):
 
     def test_closed_files(self):
         """podopctl's socket must not take their place."""
-        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"), ("a", "<&- >&-", "print")):
+        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot write"), ("a", "<&- >&-", "cannot write")):
             done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
                                   capture_output=True, text=True, timeout=harness.GUARD, check=False)
             self.check(done, [], FAILED, [told])

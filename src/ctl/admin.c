@@ -1,9 +1,9 @@
-/* orders.c - flush and reload: orders whose answer is that they are done. */
+/* admin.c - the commands flush and reload, whose answer is only whether they succeeded. */
 #include "command.h"
 #include "control.h"
 
-static enum exit_status order(const struct options *o, const char *command, const char *table,
-                              const char *key)
+static enum exit_status run(const struct options *o, const char *command, const char *table,
+                            const char *key)
 {
     struct error err = {0};
     enum exit_status status;
@@ -25,13 +25,13 @@ enum exit_status command_flush(const struct options *o)
     const char *key = o->count > 2 ? o->args[2] : NULL;
 
     if (!control_can_carry(o))
-        return command_usage("the control socket takes UTF-8 only");
+        return output_usage("arguments for the control socket must be UTF-8");
     if (key == NULL && o->user != NULL)
-        return command_usage("--user needs a key to be flushed");
-    return order(o, "flush", o->args[1], key);
+        return output_usage("--user needs a KEY to flush");
+    return run(o, "flush", o->args[1], key);
 }
 
 enum exit_status command_reload(const struct options *o)
 {
-    return order(o, "reload", NULL, NULL);
+    return run(o, "reload", NULL, NULL);
 }
