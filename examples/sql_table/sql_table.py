@@ -195,7 +195,7 @@ class Entries:
 
 
 class Sieve(Entries):
-    """Scripts: a user's own entry, or that of all, or a script that does nothing. Dovecot 2.4 keeps mail back without."""
+    """Scripts: a user's own entry, or that of all, or one that does nothing, as Dovecot 2.4 keeps mail back without."""
 
     NOTHING = {"sieve/name/first": "nothing", "sieve/data/nothing": "# nothing is done before a user's own script"}
 

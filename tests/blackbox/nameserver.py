@@ -48,7 +48,8 @@ class Nsd:
             conf += f'zone:\n    name: "{zone}"\n    zonefile: "{number}.zone"\n'
             if text is not None:
                 case.write(f"{number}.zone", f"$ORIGIN {zone}.\n$TTL 3600\n"
-                           f"@ 600 IN SOA ns.invalid. root.invalid. 1 3600 600 86400 300\n@ IN NS ns.invalid.\n{text}\n")
+                           "@ 600 IN SOA ns.invalid. root.invalid. 1 3600 600 86400 300\n"
+                           f"@ IN NS ns.invalid.\n{text}\n")
         self.log = case.path("nsd.log")
         self.process = subprocess.Popen([shutil.which("nsd", path=PATH), "-d", "-c", case.write("nsd.conf", conf)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""What the tests of pending writes have in common: a store that goes away and comes back, and a podop that is reloaded."""
+"""What the tests of pending writes have in common: a store that goes away and comes back, and reloads."""
 
 import signal
 import socket
@@ -65,11 +65,13 @@ class WriteBehindCase(DictCase):
             self.check_payload(self.dovecot.change(("set", f"shared/{prefix}{key}", str(key))), "O")
 
     def check_all(self, number, prefix="key"):
-        self.assertEqual({key: value for key, value in self.store.values.items() if key.startswith(b"/" + prefix.encode())},
+        self.assertEqual({key: value for key, value in self.store.values.items()
+                          if key.startswith(b"/" + prefix.encode())},
                          {b"/%s%d" % (prefix.encode(), key): b"%d" % key for key in range(number)})
 
     def wait_all(self, number, prefix="key"):
-        harness.wait_until(lambda: sum(key.startswith(b"/" + prefix.encode()) for key in list(self.store.values)) == number,
+        start = b"/" + prefix.encode()
+        harness.wait_until(lambda: sum(key.startswith(start) for key in list(self.store.values)) == number,
                            "all is written")
         self.check_all(number, prefix)
 

@@ -537,7 +537,6 @@ class Requests(Answers):
                 self.check_payload(self.postfix.ask("t", "k"), "OK k")
 
 
-
 class UnaskedAnswers(Case):
     """A kept connection on which a server said something that nobody asked for is not used any more."""
 

@@ -185,7 +185,6 @@ class Files(AuthCase):
         self.check_payload(self.client().ask("t", "k"), "OK k")
         self.assertEqual(backend.requests[0].header("Authorization"), ["Bearer " + TOKEN])
 
-
     def test_reload(self):
         """The next request has the new token; a bad one changes nothing."""
         backend = self.backend(default=harness.echo)

@@ -233,7 +233,6 @@ class Many(DictCase):
                 for request in requests:
                     self.check_payload(lazy.wait(request), "O" + value)
 
-
     def test_client_that_does_not_read_failures(self):
         """Answers that podop gives by itself do not pile up either."""
         backend = self.backend(default=echo)

@@ -19,7 +19,7 @@ MALFORMED = [
 class Framing(Case):
     """One podop with one listener. Every test runs in both modes, as they differ in who looks at the first byte."""
 
-    mode = None
+    mode = ""
 
     def setUp(self):
         super().setUp()

@@ -413,7 +413,8 @@ class Answers(Log):
         self.assertEqual(sorted((fields["proto"], fields["cache"], fields["http_status"])
                                 for fields in self.of(self.lines(self.server, "text"), "lookup")
                                 if fields["key"] != b"witness"),
-                         [(b"dict", b"joined", b"200"), (b"dict", b"joined", b"200"), (b"socketmap", b"absent", b"200")])
+                         [(b"dict", b"joined", b"200"), (b"dict", b"joined", b"200"),
+                          (b"socketmap", b"absent", b"200")])
 
     def test_held(self):
         self.http.default = Store()

@@ -14,7 +14,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -24,7 +23,8 @@ import harness
 
 SOURCE = dovecot.SOURCE
 ENV = {**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}
-NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
+NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))"
+                      r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
                       r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")  # podop's user stays after a purge
 
 

@@ -145,7 +145,8 @@ class Write(Dovecot):
             self.check_usage(*words, word="usage: podopctl " + words[0])
         for option in (["--recurse"], ["--no-values"], ["--max", "1"]):
             self.check_usage("get", "t", "k", *option, word=f"get has no option {option[0]}")
-        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"], ["--timeout", "99999999999"],
+        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"],
+                       ["--timeout", "99999999999"],
                        ["--timeout", ""], ["--as", ""]):
             self.check_usage("iterate", "t", *option, word=option[0])
         self.check_usage("get", "t", "k", "--as", "postfix", "--user", "u", word="--user")

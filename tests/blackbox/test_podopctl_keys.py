@@ -113,7 +113,8 @@ class Input(Keys):
 
     def test_lines(self):
         for stdin, lines in (("", []), ("a", ["a\ta"]), ("a\n", ["a\ta"]), ("a\nb", ["a\ta", "b\tb"]),
-                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]), ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
+                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]),
+                             ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
                              (" a \n", [" a \t%20a%20"]), ("-\n", ["-\t-"]), ("--json\n", ["--json\t--json"])):
             for client in CLIENTS:
                 with self.subTest(stdin=stdin, client=client):
@@ -174,7 +175,8 @@ class Input(Keys):
 
     def test_closed_files(self):
         """podopctl's socket must not take their place."""
-        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot write"), ("a", "<&- >&-", "cannot write")):
+        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot write"),
+                                   ("a", "<&- >&-", "cannot write")):
             done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
                                   capture_output=True, text=True, timeout=harness.GUARD, check=False)
             self.check(done, [], FAILED, [told])

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import unittest
 
 import harness
 from harness import Case
@@ -256,7 +255,8 @@ def nested(depth):
     for _ in range(depth - 1): value = [value]
     return value
 values = {"surrogate": "a\\ud800", "nan": float("nan"), "inf": [float("inf")], "bytes": b"\\xff", "object": object(),
-          "set": {1}, "tuple": {(1, 2): 3}, "deep": nested(61), "deeper": nested(100_000), "huge": "x" * (1 << 20), "fits": "x" * 1_000_000,
+          "set": {1}, "tuple": {(1, 2): 3}, "deep": nested(61), "deeper": nested(100_000), "huge": "x" * (1 << 20),
+          "fits": "x" * 1_000_000,
           "deep enough": nested(60)}
 serve({"t": values})''')
         for key in ("surrogate", "nan", "inf", "bytes", "object", "set", "tuple", "deep", "deeper", "huge"):
@@ -626,7 +626,6 @@ serve({"t": T()})''')
         self.assertEqual(p.ask("get", "")["value"], [
             "Change(op='set', key='k', value='v', by=0, user=None, expire=5, timestamp=None)",
             "Change(op='inc', key='n', value='', by=2, user='bob', expire=None, timestamp=None)"])
-
 
     def test_one_by_one(self):
         """What fails behind a change that was made is not as if nothing had been done."""

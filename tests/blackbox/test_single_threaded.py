@@ -162,7 +162,8 @@ class SingleThreaded(DictCase):
     def test_iteration_with_values(self):
         """They are asked for side by side."""
         self.start(Server(self, backlog=64))
-        self.assertEqual(self.dict().rows("shared/p/"), [(b"shared/p/" + name, b"p/" + name) for name in (b"a", b"b", b"c")])
+        self.assertEqual(self.dict().rows("shared/p/"),
+                         [(b"shared/p/" + name, b"p/" + name) for name in (b"a", b"b", b"c")])
 
 
 if __name__ == "__main__":

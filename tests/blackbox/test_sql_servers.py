@@ -1,10 +1,9 @@
-"""examples/sql_table under podop, in front of it a real Postfix and a real Dovecot 2.3, behind it SQLite or PostgreSQL."""
+"""examples/sql_table under podop, asked by a real Postfix and a real Dovecot 2.3, with SQLite or PostgreSQL."""
 
 import contextlib
 import re
 
 import dict as dicts
-import dovecot
 import harness
 import mail_database
 import test_dovecot23

@@ -15,7 +15,7 @@ import threading
 import time
 
 import harness
-from dict import Dict, DictCase, line
+from dict import Dict, DictCase
 from harness import echo, http, netstring, url_table, wait_until
 
 MIB = 1024  # of what rss_kb() counts
@@ -153,7 +153,6 @@ class Lookups(Unread):
             self.check_others()
         self.assertLess(peak.kb - before, ROOM + 64 * MIB)
         del silent
-
 
     def test_many_clients_and_one_value_of_the_cache(self):
         """It is known at once, and still kept for no more of them than all together may leave unread."""

@@ -80,7 +80,8 @@ class OneKey(Case):
     def test_hanging_while_others_are_asked(self):
         """Many at once, all of which run into the timeout together, between answers to others."""
         gate = threading.Event()
-        backend = self.backend(default=lambda request: (gate,) if request.target.startswith(b"/slow") else echo(request))
+        backend = self.backend(default=lambda request: (
+            (gate,) if request.target.startswith(b"/slow") else echo(request)))
         self.addCleanup(gate.set)
         self.start(backend, timeout="1s")
         clients = [self.client() for _ in range(2 * FAILURES)]
@@ -315,7 +316,8 @@ class Refused(Case):
 
     def start_refused(self, *urls, **settings):
         self.socket = self.path(f"s{next(self.numbers)}")
-        podop = self.serve({"name": "t", "type": "url", "param": [url + "/§" for url in urls or (self.url,)], **settings})
+        podop = self.serve({"name": "t", "type": "url", "param": [url + "/§" for url in urls or (self.url,)],
+                            **settings})
         self.postfix = self.client()
         return podop
 
