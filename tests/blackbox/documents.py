@@ -1,4 +1,4 @@
-"""Fenced blocks of the documents, which their readers paste into files and shells."""
+"""The fenced blocks of the documents, which readers paste, in their order."""
 
 import os
 import re
@@ -8,12 +8,12 @@ GUIDE = ("docs", "admin-guide.md")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def fenced(*path):
-    """Returns the language ("" for none) and the text of each fenced block of a document, in order."""
+def fenced(*path: str) -> list[tuple[str, str]]:
+    """Returns each fenced block of a document, as its language ("" for none) and its text."""
     with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
         return FENCED.findall(file.read())
 
 
-def block(*path, begin):
-    """Returns the text of the first fenced block that begins like this."""
+def block(*path: str, begin: str) -> str:
+    """Returns the fenced block that begins like this."""
     return next(text for _, text in fenced(*path) if text.startswith(begin))

@@ -57,7 +57,8 @@ def logged_events(source):
 def other_warnings(stderr):
     """The lines of a check that are not about accounts and directories that this machine may lack."""
     return [line for line in stderr.splitlines()
-            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |^\d+ warnings?$", line)]
+            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |"
+                             r"^\d+ warnings?$", line)]
 
 
 class Pages(Case):
@@ -198,7 +199,8 @@ class Guide(Case):
     def test_configuration(self):
         local = self.block("{\n")
         self.assertIsInstance(json.loads(local), dict)
-        check_configuration(self, self.block("user = ").replace("/etc/podop/local.json", self.write("local.json", local)))
+        path = self.write("local.json", local)
+        check_configuration(self, self.block("user = ").replace("/etc/podop/local.json", path))
 
     def test_tables_that_are_asked_are_served(self):
         served = set(TABLE.findall(self.block("user = ")))
