@@ -231,7 +231,8 @@ class Dovecot:
         self.version, self.root = version, root
         self.outside = tempfile.mkdtemp(prefix="dovecot-", dir=root + "/tmp")
         self.dir = self.outside.removeprefix(root)
-        self.imap_port, self.sieve_port = harness.free_port(), harness.free_port()
+        self.port_holders = [harness.reserve(), harness.reserve()]
+        self.imap_port, self.sieve_port = map(harness.number, self.port_holders)
         self.process = None
         os.chmod(self.outside, 0o755)
         os.mkdir(self.path("mail"))
@@ -297,11 +298,13 @@ class Dovecot:
             # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
             children = self.children()
             self.process.terminate()
-            harness.wait_until(lambda: all(has_ended(pid) or is_log(pid) for pid in self.children()), "Dovecot ends")
+            harness.wait_until(lambda: all(harness.has_ended(pid) or is_log(pid) for pid in self.children()), "Dovecot ends")
             self.process.kill()
             self.process.wait(harness.GUARD)
-            harness.wait_until(lambda: all(map(has_ended, children)), "Dovecot's log ends")
+            harness.wait_until(lambda: all(map(harness.has_ended, children)), "Dovecot's log ends")
             self.process.stderr.close()
+        for holder in self.port_holders:
+            holder.close()
         log = self.log()
         shutil.rmtree(self.outside)
         if CRASH.search(log):
@@ -320,15 +323,6 @@ class Dovecot:
                 open(self.path("dovecot.log"), encoding="utf-8", errors="replace") as file:
             return file.read()
         return ""
-
-
-def has_ended(pid):
-    """True if there is no such process any more, or only its exit status is left of it."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def is_log(pid):

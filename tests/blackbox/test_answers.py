@@ -305,7 +305,7 @@ class Rubbish(Answers):
 
     def test_reason_keeps_the_query_to_itself(self):
         """Neither a reason nor the log shows what may be a secret."""
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"),
                            url_table(self.http, name="slow", template="/§?token=s3cret", timeout="100ms"),
                            {"name": "deaf", "type": "url", "param": f"http://127.0.0.1:{deaf}/§?token=s3cret"})
@@ -425,7 +425,7 @@ class Transport(Answers):
             self.check_payload(self.postfix.ask("t", f"k{number}"), "OK x")
 
     def test_connection_refused_or_name_unknown(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "refused", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"},
                    {"name": "socket", "type": "url", "param": "http://localhost/§", "unix_socket": self.path("none")},
                    {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§"})
@@ -501,7 +501,7 @@ class Times(Answers):
 
     def test_backend_comes_up_later(self):
         """podop starts while its backend is down, and needs no help once it is up."""
-        port = harness.free_port()
+        port = self.reserve_port()
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§"})
         client = self.client()
         self.check_reason(client.ask("t", "k"), "TEMP")

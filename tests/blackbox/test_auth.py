@@ -1,4 +1,4 @@
-"""Who podop is to a backend: auth, and that nobody else gets to see it (section 4)."""
+"""Who podop is to a backend: auth, and that nobody else gets to see it."""
 
 import base64
 import os
@@ -69,7 +69,7 @@ class Requests(AuthCase):
         """Neither netrc nor a proxy of the environment."""
         backend = self.backend(default=harness.echo)
         self.write(".netrc", "machine 127.0.0.1 login nobody password nothing\n")
-        with harness.deaf_port() as proxy:
+        with harness.refusing_port() as proxy:
             address = f"http://127.0.0.1:{proxy}"
             self.serve(url_table(backend, auth=self.bearer()),
                        env={"HOME": self.dir, "http_proxy": address, "https_proxy": address, "ALL_PROXY": address})
@@ -244,7 +244,7 @@ class Leaks(AuthCase):
     def check_format(self, log_format):
         backend = self.backend()
         options = {"timeout": "200ms", "max_response": 1000}
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             tables = [url_table(backend, "t", auth=self.bearer(), **options),
                       url_table(backend, "b", auth=self.basic(), **options),
                       {"name": "gone", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "auth": self.basic()}]

@@ -97,7 +97,7 @@ class Tables(CommandLine):
 
     def test_several_sockets(self):
         """The n-th mode belongs to the n-th socket; without one it is auto."""
-        port = harness.free_port()
+        port = self.reserve_port()
         self.podop("--socket", self.path("a"), "--mode", "postfix", "--socket", "unix:" + self.path("b"),
                    "--mode", "auto", "--socket", f"127.0.0.1:{port}", "--name", "t", "--type", "url", "--param",
                    self.url())
@@ -109,7 +109,7 @@ class Tables(CommandLine):
             self.backend(host="::1")
         except OSError:
             self.skipTest("no IPv6 loopback here")
-        port = harness.free_port()
+        port = self.reserve_port("::1")
         self.podop("--socket", f"[::1]:{port}", "--name", "t", "--type", "url", "--param", self.url())
         self.check_payload(self.client(("::1", port)).ask("t", "k"), "OK k")
 

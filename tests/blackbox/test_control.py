@@ -1,11 +1,13 @@
 """The control socket: explain, stats, flush and reload, by themselves and through podopctl; and SIGUSR1."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import stat
+import threading
 
 import harness
 from dict import DictCase
@@ -235,7 +237,7 @@ class Explain(ControlCase):
         self.assertEqual(self.notes(answer, "body"), ["\ufffd\x00\ufffd"])
 
     def test_refused_tries_every_url(self):
-        with harness.deaf_port() as port:
+        with harness.refusing_port() as port:
             dead = f"http://127.0.0.1:{port}"
             self.start({"name": "t", "type": "url", "param": [dead + "/§", self.http.url + "/§"], "retries": 1})
             answer = self.explain("k")
@@ -339,7 +341,7 @@ for line in sys.stdin:
         self.assertEqual(process, [{"pid": int(answer["dovecot"]), "running": True, "requests": 0}])
 
     def test_dns(self):
-        with harness.contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as deaf:
+        with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as deaf:
             deaf.bind(("127.0.0.1", 0))
             server = f"127.0.0.1:{deaf.getsockname()[1]}"
             self.start({"name": "t", "type": "dns", "param": "mx1.mail.example", "servers": [server],
@@ -594,7 +596,7 @@ class Ctl(ControlCase):
                     sock.sendall(answer)
                     sock.shutdown(socket.SHUT_RDWR)
                     sock.close()
-                thread = harness.threading.Thread(target=serve, daemon=True)
+                thread = threading.Thread(target=serve, daemon=True)
                 thread.start()
                 self.ctl("stats", status=FAILED)
                 thread.join(harness.GUARD)

@@ -113,7 +113,7 @@ class Answers(Iterate):
                 self.check_fails(client=self.dict(version))
 
     def test_refused(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
         for version in VERSIONS:
             client = self.dict(version)

@@ -691,7 +691,7 @@ class Answers(DictCase):
                       ((http("{}", 404, length=9), CLOSE), "F")], requests=2)
 
     def test_connection_refused(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
         for version in VERSIONS:
             self.check_failure(self.dict(version).get("shared/k"))
@@ -781,7 +781,7 @@ class Answers(DictCase):
 
     def test_over_tcp(self):
         """Dovecot has no such client, but a listener is a listener."""
-        port = harness.free_port()
+        port = self.reserve_port()
         self.serve(url_table(self.http), listen=[{"socket": f"127.0.0.1:{port}"}])
         client = self.dict(address=("127.0.0.1", port))
         self.assertEqual(client.sock.family, socket.AF_INET)

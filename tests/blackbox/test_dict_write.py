@@ -353,7 +353,7 @@ class Outcomes(Write):
                     self.check_dict(self.dict(version).change(("increment", f"shared/k{number}", 1)), expected)
 
     def test_refused(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"},
                    {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§"})
         for table in ("t", "unknown"):

@@ -149,12 +149,12 @@ class WithNsd(DnsTable):
         self.check("one.z.example", "TEMP")
         podop.wait_log(f'event=backend_failed table=t backend="?{nsd.address}"? reason=')
         self.check("other.z.example", "TEMP")
-        Nsd(self, zones(), port=nsd.port)
+        nsd.start()
         self.check("one.z.example", "OK")
         self.check("other.z.example", "NOTFOUND ")
 
     def test_second_server_is_asked(self):
-        with harness.deaf_port() as port:
+        with harness.refusing_port() as port:
             self.start_dns(f"127.0.0.1:{port}", Nsd(self, zones()))
             self.check("one.z.example", "OK")
             self.check("other.z.example", "NOTFOUND ")

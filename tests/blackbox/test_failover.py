@@ -88,7 +88,7 @@ class Failover(Case):
         self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
 
     def test_refused(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", f"http://{'x' * 64}.invalid/§",
                                                           self.second.url + "/§"]})
         client = self.client()
@@ -160,7 +160,7 @@ class Writes(Case):
     """A write goes elsewhere only when nothing of it was sent."""
 
     def test_refused_write_goes_to_the_next(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", self.second.url + "/§"]})
         self.second.default = lambda request: http(status=204)
         self.check_payload(self.dict().change(("set", "shared/a", "1"), ("unset", "shared/b"),
@@ -323,7 +323,7 @@ class Suspended(Case):
         self.ask_until("k", b"OK k")
 
     def test_outage_longer_than_the_timeout(self):
-        port = harness.free_port()
+        port = self.reserve_port()
         backend = Backend(port=port, default=echo)
         podop = self.start(backend, timeout="300ms")
         self.check_payload(self.postfix.ask("t", "k"), "OK k")

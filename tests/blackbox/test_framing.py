@@ -310,7 +310,7 @@ class Listeners(Case):
 
     def test_unix_and_tcp_side_by_side(self):
         http_server = self.backend(default=echo)
-        ports = [harness.free_port() for _ in range(2)]
+        ports = [self.reserve_port() for _ in range(2)]
         addresses = [self.path("a"), self.path("b"), ("127.0.0.1", ports[0]), ("127.0.0.1", ports[1])]
         self.serve(url_table(http_server), listen=[
             {"socket": self.path("a")},

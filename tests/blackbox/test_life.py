@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import harness
-from harness import Case, conf_file, echo, http, netstring, url_table
+from harness import Case, conf_file, echo, netstring, url_table
 
 BIND, CONFIG = 71, 78
 
@@ -139,7 +139,7 @@ class Start(Life):
     def test_ready_line_counts(self):
         podop = self.serve(url_table(self.http, "a"), url_table(self.http, "b"),
                            listen=[{"socket": self.socket}, {"socket": self.path("more")},
-                                   {"socket": f"127.0.0.1:{harness.free_port()}"}])
+                                   {"socket": f"127.0.0.1:{self.reserve_port()}"}])
         line = podop.wait_log("event=ready")
         self.assertIn("level=info", line)
         self.assertRegex(line, r"\bsockets=3\b")
@@ -316,7 +316,7 @@ class SocketFiles(Life):
 
     def test_port_is_free_again_at_once(self):
         """Connections of the last run, in TIME_WAIT or not, do not keep podop from starting."""
-        port = harness.free_port()
+        port = self.reserve_port()
         for _ in range(2):
             podop = self.podop("-c", self.config({"socket": f"127.0.0.1:{port}"}))
             self.client(("127.0.0.1", port)).ask("t", "k")
@@ -406,7 +406,7 @@ class Stop(Life):
 
     def test_all_that_was_asked_is_answered(self):
         """Also what podop had not read yet, as it answers so many of one client at a time, and from who waited."""
-        port = harness.free_port()
+        port = self.reserve_port()
         podop = self.podop("-c", self.config({"socket": self.socket, "max_clients": 1},
                                              {"socket": f"127.0.0.1:{port}"}, shutdown_timeout="1h"))
         gate = self.http.gate()

@@ -43,7 +43,7 @@ class NamesCase(Case):
         harness.need(shutil.which("unshare") and
                      subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0,
                      "mount namespaces")
-        self.port = harness.free_port()
+        self.port = self.reserve_port()
         self.backends = [self.backend(host=address, port=self.port, default=echo) for address in ADDRESSES]
         self.write("hosts", "")
         self.write("resolv.conf", f"nameserver {DEAF}\noptions timeout:30 attempts:5\n")
@@ -212,7 +212,7 @@ class Reached(NamesCase):
 
     def test_reasons(self):
         """The address and the error, in words."""
-        with harness.deaf_port() as port:
+        with harness.refusing_port() as port:
             tables = [{"name": "closed", "type": "url", "param": f"http://127.0.0.1:{port}/§"},
                       {"name": "closed6", "type": "url", "param": f"http://[::1]:{port}/§"},
                       {"name": "secure", "type": "url", "param": f"https://127.0.0.1:{port}/§"},
@@ -238,7 +238,7 @@ class Reached(NamesCase):
         """A kept connection whose peer acknowledges nothing ends with connect_timeout, however long the timeout."""
         client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
         self.check_payload(client.ask("t", "a"), "OK a")
-        for sock in list(backend._sockets):  # pylint: disable=protected-access
+        for sock in backend.sockets():
             go_silent(sock)
         self.check_payload(client.ask("t", "b"), "OK b")
         self.assertEqual(backend.connections, 2)
@@ -255,7 +255,7 @@ class Reached(NamesCase):
         gate.set()
         for number, other in enumerate(others):
             self.check_payload(other.read(), f"OK k{number}")
-        for sock in list(backend._sockets):  # pylint: disable=protected-access
+        for sock in backend.sockets():
             go_silent(sock)
         before = self.daemon.descriptors()
         self.check_payload(client.ask("t", "b"), "OK b")

@@ -14,7 +14,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -241,7 +240,7 @@ class Unit(Package):
         with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
         text = documents.block("README.md", begin="user = ")
-        port = harness.free_port()
+        port = self.reserve_port()
         self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
         self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
 

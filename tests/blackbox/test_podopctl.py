@@ -1,6 +1,7 @@
 """podopctl get: what it prints and its exit status, against podop and against servers that misbehave."""
 
 import os
+import socket
 import threading
 
 import harness
@@ -26,7 +27,7 @@ class AgainstPodop(Get):
     def setUp(self):
         super().setUp()
         self.http = self.backend(default=echo)
-        self.port = harness.free_port()
+        self.port = self.reserve_port()
         self.serve(url_table(self.http), url_table(self.http, "slow", timeout="200ms"),
                    listen=[{"socket": self.socket}, {"socket": f"127.0.0.1:{self.port}"}])
 
@@ -122,7 +123,7 @@ class WithoutPodop(Get):
         thread.start()
 
         def stop():
-            listener.shutdown(harness.socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
             thread.join(harness.GUARD)
             listener.close()
             os.unlink(self.socket)
@@ -130,7 +131,7 @@ class WithoutPodop(Get):
         return stop
 
     def test_nobody_there(self):
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             for address in (self.path("none"), f"127.0.0.1:{deaf}"):
                 with self.subTest(address=address):
                     self.assertIn(address, self.check_get("t", "k", status=FAILED, address=address).stderr)

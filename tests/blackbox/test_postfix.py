@@ -75,22 +75,18 @@ class Postfix:
 
     def __init__(self, socket):
         self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
-        self.port = None
+        self.port_holder = harness.reserve()
+        self.port = harness.number(self.port_holder)
         os.chmod(self.dir, 0o755)
         for name in ("etc", "queue", "data", "log"):
             os.mkdir(self.path(name), 0o755)
         os.chown(self.path("data"), pwd.getpwnam("postfix").pw_uid, -1)
         self.write("main.cf", MAIN_CF, socket=socket)
-        self.choose_port()
+        self.write("master.cf", MASTER_CF, port=self.port)
 
     def write(self, name, text, **values):
         with open(self.path("etc/" + name), "w", encoding="ascii") as file:
             file.write(text.format(dir=self.dir, **values))
-
-    def choose_port(self):
-        """A port that is free now; another process may take it until Postfix starts."""
-        self.port = harness.free_port()
-        self.write("master.cf", MASTER_CF, port=self.port)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -103,9 +99,6 @@ class Postfix:
 
     def start(self):
         done = self.run("postfix", "start")
-        while done.returncode != 0 and f"port {self.port}: Address already in use" in self.log():
-            self.choose_port()
-            done = self.run("postfix", "start")
         if done.returncode != 0:
             raise AssertionError(f"Postfix did not start:\n{done.stderr}\n{self.log()}")
         harness.wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "smtpd listens")
@@ -123,9 +116,10 @@ class Postfix:
         pid = self.master_pid()
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
-            harness.wait_until(lambda: has_ended(pid), "Postfix ends")
+            harness.wait_until(lambda: harness.has_ended(pid), "Postfix ends")
 
     def remove(self):
+        self.port_holder.close()
         shutil.rmtree(self.dir)
 
     def log(self):
@@ -134,15 +128,6 @@ class Postfix:
                 return file.read()
         except FileNotFoundError:
             return ""
-
-
-def has_ended(pid):
-    """True if there is no such process any more, or only its exit status is left of it."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 class WithPostfix(Case):
@@ -232,7 +217,7 @@ class Postmap(WithPostfix):
                 self.check_outcome(outcome, value, warning)
 
     def test_failures_around_the_backend(self):
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             self.http.on("/late", (self.http.gate(),))
             self.serve_postfix(url_table(self.http, "slow", timeout="200ms"),
                                {"name": "down", "type": "url", "param": f"http://127.0.0.1:{deaf}/§",
@@ -251,7 +236,7 @@ class Postmap(WithPostfix):
                 self.check_postmap("alias", key, "found")
 
     def test_tcp(self):
-        port = harness.free_port()
+        port = self.reserve_port()
         self.http.on("/k", http('"x"'))
         self.serve(url_table(self.http, "alias"), listen=[{"socket": f"127.0.0.1:{port}", "mode": "postfix"}])
         self.check_postmap("alias", "k", "x", address=f"inet:127.0.0.1:{port}")

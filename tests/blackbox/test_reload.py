@@ -207,7 +207,7 @@ class Sockets(Reload):
 
     def test_unchanged_sockets_stay_open(self):
         """By descriptor: a client that waits in the backlog is served by the new set."""
-        port = harness.free_port()
+        port = self.reserve_port()
         listen = [{"socket": self.socket}, {"socket": f"127.0.0.1:{port}"}]
         podop = self.start(listen=listen)
         inode, descriptors = self.inode(), podop.descriptors()

@@ -4,7 +4,6 @@ import contextlib
 import re
 
 import dict as dicts
-import dovecot
 import harness
 import mail_database
 import test_dovecot23

@@ -15,7 +15,7 @@ import threading
 import time
 
 import harness
-from dict import Dict, DictCase, line
+from dict import Dict, DictCase
 from harness import echo, http, netstring, url_table, wait_until
 
 MIB = 1024  # of what rss_kb() counts
@@ -132,7 +132,7 @@ class Lookups(Unread):
     def test_middle_sized_over_tcp(self):
         for proto in "socketmap", "dict":
             with self.subTest(proto):
-                self.check(proto, 300_000, 8, address=f"127.0.0.1:{harness.free_port()}")
+                self.check(proto, 300_000, 8, address=f"127.0.0.1:{self.reserve_port()}")
 
     def test_small_ones(self):
         self.check("socketmap", 4_000, 20)
@@ -253,7 +253,7 @@ class Patience(Unread):
         self.check_closed(client)
 
     def test_over_tcp(self):
-        port = harness.free_port()
+        port = self.reserve_port()
         backend = self.backend(default=self.answer(1_000_000))
         podop = self.serve(url_table(backend), listen=[{"socket": f"127.0.0.1:{port}", "max_reply": "4M",
                                                         "reply_timeout": "500ms"}])
@@ -263,7 +263,7 @@ class Patience(Unread):
 
     def test_over_tcp_with_what_the_kernel_takes_at_once(self):
         """Each piece of the answers is taken whole, and the next one waits for the socket."""
-        port = harness.free_port()
+        port = self.reserve_port()
         backend = self.backend(default=self.answer(60_000))
         podop = self.serve(url_table(backend, cache={"ttl": "1h"}),
                            listen=[{"socket": f"127.0.0.1:{port}", "reply_timeout": "500ms"}])

@@ -310,7 +310,7 @@ class Refused(Case):
 
     def setUp(self):
         super().setUp()
-        self.port = harness.free_port()
+        self.port = self.reserve_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start_refused(self, *urls, **settings):
@@ -437,7 +437,7 @@ class Refused(Case):
         self.check_failure(self.dict().change(("set", "shared/k", "1")), "t")
 
     def test_next_url_is_asked_at_once(self):
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             second = self.backend(default=echo)
             self.start_refused(f"http://127.0.0.1:{deaf}", second.url, timeout="1h")
             self.check_good_keys(3 * FAILURES)
@@ -447,7 +447,7 @@ class Refused(Case):
 
     def test_all_urls_refuse(self):
         """The round begins again with the first; whichever is back first answers."""
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             podop = self.start_refused(f"http://127.0.0.1:{deaf}", self.url)
             self.postfix.request("t", "k")
             self.wait_refused(podop)
@@ -606,7 +606,7 @@ class KeyThatCrashes(Case):
             client.ask("t", "k")
 
     def check(self, retries):
-        server = Crashing(harness.free_port())
+        server = Crashing(self.reserve_port())
         self.addCleanup(server.stop)
         self.socket = self.path(f"s{next(self.numbers)}")
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{server.port}/§", "retries": retries,
@@ -644,7 +644,7 @@ class Printed(Case):
     def test_pause_is_short_when_no_url_serves(self):
         """However many trials have failed: the second that follows may find one of them back."""
         control = self.path("control")
-        with harness.deaf_port() as first, harness.deaf_port() as second:
+        with harness.refusing_port() as first, harness.refusing_port() as second:
             urls = [f"http://127.0.0.1:{port}/§" for port in (first, second)]
             self.serve({"name": "t", "type": "url", "param": urls, "timeout": "120ms"}, control={"socket": control})
             self.postfix = self.client()

@@ -3,7 +3,7 @@
 import signal
 
 import harness
-from harness import CLOSE, http, url_table
+from harness import CLOSE, http
 from pending import WriteBehindCase
 
 
