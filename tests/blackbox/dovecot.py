@@ -1,7 +1,7 @@
 """Private Dovecots for the tests: the installed one, or one of another Debian release in a chroot that is kept.
 
-A Dovecot has a directory of its own for everything, loopback ports that were free, and ends with its test. What it
-wants of podop is configured by examples/dovecot-VERSION, as it stands there but for the paths.
+A Dovecot keeps everything in a directory of its own, listens on reserved loopback ports, and ends with its test. Its
+use of podop is configured by examples/dovecot-VERSION, with no change but the paths.
 """
 
 import base64

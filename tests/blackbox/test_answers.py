@@ -190,8 +190,9 @@ class Statuses(Answers):
                     self.check_answer(client.ask("t", "k"), expected)
                 podop.wait_log(rf"level=warning event={event} table=t http_status={code} ")
         for code in (404, 410, 204):
-            self.http.on("/k", http(b"", code))
-            self.check_payload(client.ask("t", "k"), "NOTFOUND ")
+            with self.subTest(code=code):
+                self.http.on("/k", http(b"", code))
+                self.check_payload(client.ask("t", "k"), "NOTFOUND ")
         podop.stop()
         self.assertEqual(sum("event=backend_d" in line for line in podop.log), 5, "each status once a minute")
 
@@ -312,15 +313,17 @@ class Rubbish(Answers):
         client = self.client()
         for key, answer in (("status", http(b"", 503)), ("text", http("s3cret")),
                             ("cut", (http("x", length=9), CLOSE))):
-            self.http.on(f"/{key}?token=s3cret", answer)
-            answer = client.ask("t", key)
-            self.check_reason(answer, "TEMP")
-            self.assertNotIn(b"s3cret", answer)
+            with self.subTest(key=key, answer=answer):
+                self.http.on(f"/{key}?token=s3cret", answer)
+                answer = client.ask("t", key)
+                self.check_reason(answer, "TEMP")
+                self.assertNotIn(b"s3cret", answer)
         self.http.on("/late?token=s3cret", (self.http.gate(),))
         for table, word in (("slow", "TIMEOUT"), ("deaf", "TEMP")):
-            answer = client.ask(table, "late")
-            self.check_reason(answer, word, table)
-            self.assertNotIn(b"s3cret", answer)
+            with self.subTest(table=table, word=word):
+                answer = client.ask(table, "late")
+                self.check_reason(answer, word, table)
+                self.assertNotIn(b"s3cret", answer)
         podop.stop()
         self.assertNotIn("s3cret", podop.stderr)
 

@@ -61,9 +61,10 @@ class Requests(AuthCase):
         self.serve(url_table(backend, "a"), url_table(backend, "b", auth=self.basic()),
                    url_table(backend, "c", auth={"type": "none"}), defaults={"auth": self.bearer()})
         for table, expected in (("a", ["Bearer " + TOKEN]), ("b", ["Basic " + BASIC]), ("c", [])):
-            backend.forget()
-            self.check_payload(self.client().ask(table, "k"), "OK k")
-            self.assertEqual(backend.requests[0].header("Authorization"), expected)
+            with self.subTest(table=table, expected=expected):
+                backend.forget()
+                self.check_payload(self.client().ask(table, "k"), "OK k")
+                self.assertEqual(backend.requests[0].header("Authorization"), expected)
 
     def test_no_other_credentials(self):
         """Neither netrc nor a proxy of the environment."""
@@ -165,7 +166,8 @@ class Files(AuthCase):
 
     def test_good(self):
         for text in (TOKEN, TOKEN + "\n", TOKEN + "\r\n", "x" * 8192):
-            self.assertEqual(self.check(self.bearer(text)), (0, "configuration OK\n"))
+            with self.subTest(text=text[:40]):
+                self.assertEqual(self.check(self.bearer(text)), (0, "configuration OK\n"))
         self.assertEqual(self.check(self.basic()), (0, "configuration OK\n"))
 
     def test_readable_by_all(self):
@@ -252,8 +254,9 @@ class Leaks(AuthCase):
             answers = self.provoke(backend)
             checked = harness.run("PODOP", "-t", "-vv", "-c", self.path("podop.conf"))
             for name in ("cmdline", "environ", "comm", "status", "maps"):
-                with open(f"/proc/{podop.pid}/{name}", "rb") as file:
-                    self.check_clean(f"/proc/PID/{name}", file.read())
+                with self.subTest(name=name):
+                    with open(f"/proc/{podop.pid}/{name}", "rb") as file:
+                        self.check_clean(f"/proc/PID/{name}", file.read())
             podop.stop()
         self.assertGreater(len(podop.log), 40)  # it did log
         self.check_clean("the log", podop.stderr.encode("utf-8", "surrogateescape"))

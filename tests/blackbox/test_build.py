@@ -83,7 +83,8 @@ class Flags(Build):
         ninja = self.read("build", "build.ninja")
         self.assertNotIn("-fcf-protection", ninja)
         for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-mbranch-protection=standard"):
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_flag_that_the_compiler_does_not_use(self):
         """Clang warns of each such flag at each file, which PODOP_WERROR makes an error."""
@@ -91,9 +92,11 @@ class Flags(Build):
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_C_COMPILER=" + compiler)
         ninja = self.read("build", "build.ninja")
         for flag in ("-fcf-protection", "-mbranch-protection"):
-            self.assertNotIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertNotIn(flag, ninja)
         for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-ffile-prefix-map"):
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_flags_here(self):
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE)
@@ -101,7 +104,8 @@ class Flags(Build):
         wanted = ["-fstack-protector-strong", "-fstack-clash-protection"]
         wanted += ["-fcf-protection"] if os.uname().machine == "x86_64" else []
         for flag in wanted:
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_hardened_tests(self):
         """The tests that choose a level of _FORTIFY_SOURCE themselves compile beside the one of PODOP_HARDEN."""

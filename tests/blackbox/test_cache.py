@@ -75,8 +75,9 @@ class Cache(Case):
                 self.http.on(f"/{table}/{harness.percent(key, b'/')}", http(f'"{table}{number}"'))
         for _ in range(2):
             for table in ("a", "b"):
-                for number, key in enumerate(keys):
-                    self.check_payload(client.ask(table, key), f"OK {table}{number}")
+                with self.subTest(table=table):
+                    for number, key in enumerate(keys):
+                        self.check_payload(client.ask(table, key), f"OK {table}{number}")
         self.assertEqual(len(self.http.requests), 2 * len(keys))
 
     def test_all_clients_share_it(self):
@@ -136,7 +137,8 @@ class Cache(Case):
     def test_least_recently_used_leaves_first(self):
         self.start(ttl="1h", max_entries=3)
         for key in ("a", "b", "c", "a", "d"):
-            self.check_payload(self.postfix.ask("t", key), f"OK {key}")
+            with self.subTest(key=key):
+                self.check_payload(self.postfix.ask("t", key), f"OK {key}")
         for key, number in (("a", 0), ("c", 0), ("d", 0), ("b", 1), ("a", 1)):
             with self.subTest(key):
                 self.check_requests(key, f"OK {key}", number)

@@ -3,8 +3,9 @@
 import signal
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import CLOSE, conf_file, http, url_table
+from store import Store
 
 CACHE = {"ttl": "1h", "negative_ttl": "1h"}
 
@@ -139,8 +140,9 @@ class WhatWasMade(CacheWrites):
 
     def check_forgotten(self, **facts):
         for key, is_forgotten in facts.items():
-            self.ask(key)
-            self.assertEqual(self.http.count("/" + key) > 0, is_forgotten, key)
+            with self.subTest(key=key, is_forgotten=is_forgotten):
+                self.ask(key)
+                self.assertEqual(self.http.count("/" + key) > 0, is_forgotten, key)
 
     def test_first_failure(self):
         for answer, letter in ((http(status=500), "F"), (http(status=403), "F"), ((CLOSE,), "W")):

@@ -709,9 +709,10 @@ class Captures(DictCase):
             capture = Capture(name)
             steps.setdefault(capture.kind, set()).update(title for title, _ in capture.steps)
         for table in (SKIP, CHANGED):
-            for kind, entries in table.items():
-                named = {entry if isinstance(entry, str) else entry[0] for entry in entries}
-                self.assertEqual(named - steps[kind], set())
+            with self.subTest(table=table):
+                for kind, entries in table.items():
+                    named = {entry if isinstance(entry, str) else entry[0] for entry in entries}
+                    self.assertEqual(named - steps[kind], set())
 
 
 def replay(name):

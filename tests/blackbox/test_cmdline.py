@@ -22,7 +22,8 @@ class CommandLine(Case):
         self.assertEqual(done.returncode, USAGE, done.stderr)
         self.assertIn("--help", done.stderr)
         for word in words:
-            self.assertIn(word, done.stderr)
+            with self.subTest(word=word):
+                self.assertIn(word, done.stderr)
         return done
 
     def check_refused(self, *args, word=""):
@@ -60,7 +61,8 @@ class Tables(CommandLine):
         podop = self.podop("--socket", self.socket, *args)
         client = self.client()
         for table, answer in expected.items():
-            self.check_payload(client.ask(table, "k"), answer)
+            with self.subTest(table=table, answer=answer):
+                self.check_payload(client.ask(table, "k"), answer)
         client.close()
         podop.stop()
 
@@ -102,7 +104,8 @@ class Tables(CommandLine):
                    "--mode", "auto", "--socket", f"127.0.0.1:{port}", "--name", "t", "--type", "url", "--param",
                    self.url())
         for address in (self.path("a"), self.path("b"), ("127.0.0.1", port)):
-            self.check_payload(self.client(address).ask("t", "k"), "OK k")
+            with self.subTest(address=address):
+                self.check_payload(self.client(address).ask("t", "k"), "OK k")
 
     def test_ipv6_socket(self):
         try:
@@ -220,7 +223,8 @@ class OnTopOfTheFile(CommandLine):
         self.podop("-c", self.file, "--name", "more", "--type", "url", "--param", self.url("/more/§"))
         client = self.client()
         for table in ("alias", "domain", "more"):
-            self.check_payload(client.ask(table, "k"), "OK k")
+            with self.subTest(table=table):
+                self.check_payload(client.ask(table, "k"), "OK k")
         self.assertEqual([request.target for request in self.http.requests],
                          [b"/file/alias/k", b"/file/domain/k", b"/more/k"])
 
@@ -229,14 +233,16 @@ class OnTopOfTheFile(CommandLine):
         self.podop("--name", "alias", "--type", "url", "--param", self.url("/line/alias/§"), "--config", self.file)
         client = self.client()
         for table in ("alias", "alias", "domain"):
-            self.check_payload(client.ask(table, "k"), "OK k")
+            with self.subTest(table=table):
+                self.check_payload(client.ask(table, "k"), "OK k")
         self.assertEqual([request.target for request in self.http.requests],
                          [b"/line/alias/k", b"/line/alias/k", b"/file/domain/k"])
 
     def test_socket_is_added(self):
         self.podop("-c", self.file, "--socket", self.path("more"), "--mode", "postfix")
         for address in (self.socket, self.path("more")):
-            self.check_payload(self.client(address).ask("alias", "k"), "OK k")
+            with self.subTest(address=address):
+                self.check_payload(self.client(address).ask("alias", "k"), "OK k")
 
 
 class Set(CommandLine):
@@ -290,7 +296,8 @@ class Set(CommandLine):
     def test_array(self):
         self.start('tables.alias.skip=[ "x*", "y" ]')
         for key, answer in (("xy", "NOTFOUND "), ("y", "NOTFOUND "), ("z", "OK z")):
-            self.check_payload(self.postfix.ask("alias", key), answer)
+            with self.subTest(key=key, answer=answer):
+                self.check_payload(self.postfix.ask("alias", key), answer)
 
     def test_log_level(self):
         podop = self.start("log.level=debug")
@@ -348,7 +355,8 @@ class Verbosity(CommandLine):
     def test_keys_only_at_debug_and_values_never(self):
         """Keys are people's addresses."""
         for args in ([], ["-v"]):
-            self.assertNotIn(self.KEY, self.log_of(*args))
+            with self.subTest(args=args):
+                self.assertNotIn(self.KEY, self.log_of(*args))
         log = self.log_of("-vv")
         self.assertIn(self.KEY, log)
         self.assertNotIn("the value", log)

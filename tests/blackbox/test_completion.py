@@ -61,7 +61,8 @@ class Completion(harness.Case):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
         for command, option in (("get", "--recurse"), ("get", "--control"), ("stats", "--socket"), ("flush", "--as")):
-            self.assertNotIn(option, self.offers("podopctl", command, "--"))
+            with self.subTest(command=command, option=option):
+                self.assertNotIn(option, self.offers("podopctl", command, "--"))
 
     def test_words(self):
         self.write("file", "")

@@ -28,8 +28,9 @@ class ConfigFile(Case):
         self.assertNotIn("configuration OK", done.stdout)
         told = [match for match in map(FAULT.fullmatch, done.stderr.splitlines()) if match]
         for number, word in faults:
-            if not any(m["file"] == self.file and int(m["line"]) == number and word in m["text"] for m in told):
-                self.fail(f"no message about {word!r} in line {number}:\n{done.stderr}")
+            with self.subTest(number=number, word=word):
+                if not any(m["file"] == self.file and int(m["line"]) == number and word in m["text"] for m in told):
+                    self.fail(f"no message about {word!r} in line {number}:\n{done.stderr}")
         return told
 
     def config(self, table="", listener="", top=""):
@@ -257,10 +258,11 @@ class Effects(Case):
         gate.set()
         self.check_payload(slow.read(), "OK slow")
         for table, requests in (("short", 1), ("long", 2)):
-            self.http.forget()
-            for _ in range(2):
-                self.check_payload(client.ask(table, "k"), "OK k")
-            self.assertEqual(len(self.http.requests), requests)
+            with self.subTest(table=table, requests=requests):
+                self.http.forget()
+                for _ in range(2):
+                    self.check_payload(client.ask(table, "k"), "OK k")
+                self.assertEqual(len(self.http.requests), requests)
 
     def test_log_as_json(self):
         podop = self.serve(url_table(self.http), log={"format": "json"}, args=["-vv"])

@@ -364,7 +364,8 @@ class Flush(ControlCase):
 
     def asked_again(self):
         for key in ("a", "b"):
-            self.check_answer(self.postfix.ask("t", key), f"OK {key}")
+            with self.subTest(key=key):
+                self.check_answer(self.postfix.ask("t", key), f"OK {key}")
         return sorted(request.target for request in self.http.requests)
 
     def test_key(self):

@@ -116,8 +116,9 @@ class Answers(Iterate):
         deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
         for version in VERSIONS:
-            client = self.dict(version)
-            self.check_failure(client.wait(client.iterate("shared/p/")))
+            with self.subTest(version=version):
+                client = self.dict(version)
+                self.check_failure(client.wait(client.iterate("shared/p/")))
 
     def test_bad_paths(self):
         self.start()
@@ -134,7 +135,8 @@ class Answers(Iterate):
     def test_dot_segments_are_empty(self):
         self.start()
         for path in ("shared/../", "shared/a/../", "shared/./"):
-            self.check_rows("", path=path)
+            with self.subTest(path=path):
+                self.check_rows("", path=path)
         self.assertEqual(self.http.requests, [])
 
     def test_path_with_nul(self):
@@ -518,7 +520,8 @@ class Large(Iterate):
             self.http.on("/u/", http(body_of(self.users(count))))
             growth[count] = self.peak(podop, lambda count=count: self.read_all(count, flags))
         for count in (10_000, 100_000):
-            self.assertLess(growth[count], self.GROWTH, f"podop grew with the number of names: {growth} kB")
+            with self.subTest(count=count):
+                self.assertLess(growth[count], self.GROWTH, f"podop grew with the number of names: {growth} kB")
 
     def test_names_only(self):
         self.check_growth(json.dumps, NO_VALUES)
@@ -580,13 +583,15 @@ class Large(Iterate):
         self.dovecot = self.dict()
         self.http.on("/p/", http(json.dumps(["x" * 1_100_000])))
         for version in VERSIONS:
-            self.check_fails(client=self.dict(version))
+            with self.subTest(version=version):
+                self.check_fails(client=self.dict(version))
         self.http.on("/p/", http(json.dumps(["x" * 100] * 20_000)))
         for version in VERSIONS:
-            client = self.dict(version)
-            request = client.iterate("shared/p/", NO_VALUES)
-            self.check_payload(client.wait(request), "")
-            self.assertEqual(len(request.rows), 20_000)
+            with self.subTest(version=version):
+                client = self.dict(version)
+                request = client.iterate("shared/p/", NO_VALUES)
+                self.check_payload(client.wait(request), "")
+                self.assertEqual(len(request.rows), 20_000)
 
     def test_many_rows_at_once_for_many_clients(self):
         self.start()

@@ -1,8 +1,9 @@
 """What one client can make podop remember has a limit."""
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import url_table
+from store import Store
 
 
 class Limits(DictCase):

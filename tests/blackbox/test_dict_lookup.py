@@ -37,10 +37,11 @@ class Hello(DictCase):
     def test_hello_alone_is_not_answered(self):
         self.start()
         for version in VERSIONS:
-            client = self.dict(version)
-            self.check_payload(self.dict(version).get("shared/k"), "O/k")  # podop has read the hello by now
-            self.assertFalse(client.has_news(), "an answer to a hello")
-            self.check_payload(client.get("shared/k"), "O/k")
+            with self.subTest(version=version):
+                client = self.dict(version)
+                self.check_payload(self.dict(version).get("shared/k"), "O/k")  # podop has read the hello by now
+                self.assertFalse(client.has_news(), "an answer to a hello")
+                self.check_payload(client.get("shared/k"), "O/k")
 
     def test_hello_and_leave(self):
         self.start()
@@ -70,9 +71,10 @@ class Hello(DictCase):
     def test_value_type(self):
         self.start()
         for value_type in (b"0", b"1"):
-            client = self.dict((2, 2), greet=False)
-            client.send(b"H2\t2\t%s\tbob\tt\n" % value_type)
-            self.check_payload(client.get("priv/k"), "O/k/bob")
+            with self.subTest(value_type=value_type):
+                client = self.dict((2, 2), greet=False)
+                client.send(b"H2\t2\t%s\tbob\tt\n" % value_type)
+                self.check_payload(client.get("priv/k"), "O/k/bob")
 
     def test_escaped_dict_name_and_user(self):
         file = self.write("t.json", '{"k": "x", "k/\\ttab": "y"}')
@@ -200,13 +202,14 @@ class BadClients(DictCase):
         good = self.dict()
         self.check_payload(good.get("shared/k"), "O/k")
         for wire in (b"Xrubbish\n", hello((2, 2)), b"L" + b"x" * (MAX_LINE + 2)):
-            client = self.dict()
-            try:
-                client.send(wire)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
-            client.read_end()
-            self.check_payload(good.get("shared/k"), "O/k")
+            with self.subTest(wire=wire):
+                client = self.dict()
+                try:
+                    client.send(wire)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+                client.read_end()
+                self.check_payload(good.get("shared/k"), "O/k")
 
     def test_half_a_line_is_not_waited_for(self):
         self.start(request_timeout="100ms")
@@ -295,8 +298,9 @@ class Keys(DictCase):
     def test_shared_keys_do_not_need_the_user(self):
         self.start()
         for user in ("", "bob@example.com", "*", "b*"):
-            self.check_payload(self.dict((3, 2), user=user).get("shared/userdb/bob@example.com"),
-                               "O/userdb/bob%40example.com")
+            with self.subTest(user=user):
+                self.check_payload(self.dict((3, 2), user=user).get("shared/userdb/bob@example.com"),
+                                   "O/userdb/bob%40example.com")
 
     def test_user_in_the_template(self):
         self.start("/{user}/meta/§?u={user}&k={key}")
@@ -448,13 +452,14 @@ class Lines(DictCase):
     def test_byte_by_byte(self):
         self.start()
         for version in VERSIONS:
-            client = self.dict(version, greet=False)
-            user = b"" if version[0] == 2 else b"\tbob"
-            for byte in hello(version, "t", "bob" if version[0] == 2 else "") + b"Lpriv/k%s\n" % user * 3:
-                client.send(bytes([byte]))
-            requests = [client.expect("L", "k") for _ in range(3)]
-            for request in requests:
-                self.check_payload(client.wait(request), "O/k/bob")
+            with self.subTest(version=version):
+                client = self.dict(version, greet=False)
+                user = b"" if version[0] == 2 else b"\tbob"
+                for byte in hello(version, "t", "bob" if version[0] == 2 else "") + b"Lpriv/k%s\n" % user * 3:
+                    client.send(bytes([byte]))
+                requests = [client.expect("L", "k") for _ in range(3)]
+                for request in requests:
+                    self.check_payload(client.wait(request), "O/k/bob")
 
     def test_many_in_one_packet(self):
         self.start()
@@ -694,7 +699,8 @@ class Answers(DictCase):
         deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
         for version in VERSIONS:
-            self.check_failure(self.dict(version).get("shared/k"))
+            with self.subTest(version=version):
+                self.check_failure(self.dict(version).get("shared/k"))
 
     def test_late_answer(self):
         self.start(timeout="200ms")
@@ -713,11 +719,12 @@ class Answers(DictCase):
         self.serve(url_table(self.http, timeout="300ms"), pool={"max_connections": 1})
         self.http.default = lambda request: (self.http.gate(), http('"late"'))
         for version in ((2, 0), (4, 0)):
-            client = self.dict(version)
-            with client.packet():
-                requests = [client.lookup(f"shared/k{number}") for number in range(100)]
-            for request in requests:
-                self.check_failure(client.wait(request))
+            with self.subTest(version=version):
+                client = self.dict(version)
+                with client.packet():
+                    requests = [client.lookup(f"shared/k{number}") for number in range(100)]
+                for request in requests:
+                    self.check_failure(client.wait(request))
 
     def test_reason_keeps_the_query_to_itself(self):
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"))
@@ -748,7 +755,8 @@ class Answers(DictCase):
         client = self.dict()
         for _ in range(2):
             for user in ("bob", "al"):
-                self.check_payload(client.get("priv/k", user), f"O/{user}/k")
+                with self.subTest(user=user):
+                    self.check_payload(client.get("priv/k", user), f"O/{user}/k")
         self.assertEqual(len(self.http.requests), 2)
 
     def warm_up(self, podop, visit):

@@ -4,8 +4,9 @@ import random
 import threading
 
 import harness
-from dict import ASYNC_VERSIONS, VERSIONS, DictCase, Store
+from dict import ASYNC_VERSIONS, VERSIONS, DictCase
 from harness import echo, http, url_table
+from store import Store
 
 
 class Lookups(DictCase):
@@ -87,11 +88,12 @@ class Lookups(DictCase):
 
     def test_same_key_twice(self):
         for version in VERSIONS:
-            client = self.dict(version)
-            with client.packet():
-                requests = [client.lookup("shared/k") for _ in range(20)]
-            for request in requests:
-                self.check_payload(client.wait(request), "Ok")
+            with self.subTest(version=version):
+                client = self.dict(version)
+                with client.packet():
+                    requests = [client.lookup("shared/k") for _ in range(20)]
+                for request in requests:
+                    self.check_payload(client.wait(request), "Ok")
 
     def test_slow_iteration_holds_up_nobody(self):
         for number, version in enumerate(ASYNC_VERSIONS):
@@ -421,7 +423,8 @@ class Writes(DictCase):
         self.check_payload(client.wait(lookups[0]), "O2")
         self.check_payload(client.wait(lookups[1]), "N")
         for commit in (first, second, third):
-            self.check_payload(client.wait(commit), "O")
+            with self.subTest(commit=commit):
+                self.check_payload(client.wait(commit), "O")
 
     def test_slow_commit_holds_up_no_other_key(self):
         for number, version in enumerate(ASYNC_VERSIONS):

@@ -5,8 +5,9 @@ import os
 import signal
 
 import harness
-from dict import VERSIONS, DictCase, Store, hello
+from dict import VERSIONS, DictCase, hello
 from harness import CLOSE, RESET, http, percent, url_table
+from store import Store
 
 MAX_LINE = 1 << 20
 
@@ -206,16 +207,18 @@ class Requests(Write):
     def test_long_value(self):
         self.start(value="string")
         for text in ("x" * (MAX_LINE - 40), "\n\t" * 200_000, "ö" * 400_000):
-            self.check_payload(self.dovecot.change(("set", "shared/k", text)), "O")
-            self.assertEqual(json.loads(self.http.requests[-1].body), text)
+            with self.subTest(text=text[:40]):
+                self.check_payload(self.dovecot.change(("set", "shared/k", text)), "O")
+                self.assertEqual(json.loads(self.http.requests[-1].body), text)
 
     def test_json_of_any_depth_does_no_harm(self):
         self.start()
         for value in ("[" * 100_000 + "]" * 100_000, '{"a":' * 50_000 + "1" + "}" * 50_000, "[" * 500_000):
-            self.http.forget()
-            self.check_payload(self.dovecot.change(("set", "shared/k", value)), "O")
-            body, = [request.body for request in self.http.requests]
-            self.assertIn(body, (value.encode(), json.dumps(value).encode()))
+            with self.subTest(value=value[:40]):
+                self.http.forget()
+                self.check_payload(self.dovecot.change(("set", "shared/k", value)), "O")
+                body, = [request.body for request in self.http.requests]
+                self.assertIn(body, (value.encode(), json.dumps(value).encode()))
 
     def test_over_a_unix_socket(self):
         path = self.path("http")
@@ -432,9 +435,10 @@ class Outcomes(Write):
         client = self.dict()
         self.http.on("/k?token=s3cret", http(b"s3cret", 500), (CLOSE,))
         for letter in ("F", "W"):
-            answer = client.change(("set", "shared/k", "1"))
-            self.check_failure(answer, "t", letter)
-            self.assertNotIn(b"s3cret", answer)
+            with self.subTest(letter=letter):
+                answer = client.change(("set", "shared/k", "1"))
+                self.check_failure(answer, "t", letter)
+                self.assertNotIn(b"s3cret", answer)
         podop.stop()
         self.assertNotIn("s3cret", podop.stderr)
 
@@ -545,7 +549,8 @@ class Transactions(Write):
     def test_empty_transaction(self):
         self.start()
         for version in VERSIONS:
-            self.check_payload(self.dict(version).change(), "O")
+            with self.subTest(version=version):
+                self.check_payload(self.dict(version).change(), "O")
         self.assertEqual(self.http.requests, [])
 
     def test_changes_without_a_begin(self):
@@ -843,7 +848,8 @@ class CommitUrl(Write):
     def test_refused_values(self):
         self.start()
         for value in (b"a\0b", b"\xff"):
-            self.check_failure(self.dovecot.change(("set", "shared/a", "1"), ("set", "shared/k", value)))
+            with self.subTest(value=value):
+                self.check_failure(self.dovecot.change(("set", "shared/a", "1"), ("set", "shared/k", value)))
         self.check_failure(self.dovecot.change(("set", "shared/a", "1"), ("set", "other/k", "1")), None)
         self.check_failure(self.dict(user="").change(("set", "shared/a", "1"), ("set", "priv/k", "1")), None)
         self.assertEqual(self.http.requests, [])
@@ -886,9 +892,10 @@ class OtherTables(DictCase):
     def test_unknown_table(self):
         self.serve({"name": "t", "type": "json", "param": self.write("t.json", '{"k": "x"}')})
         for version in VERSIONS:
-            client = self.dict(version, name="x")
-            self.check_payload(client.change(("set", "shared/k", "1")), "Fno such table: x")
-            self.check_payload(client.wait(client.commit(77)), "Fno such table: x")
+            with self.subTest(version=version):
+                client = self.dict(version, name="x")
+                self.check_payload(client.change(("set", "shared/k", "1")), "Fno such table: x")
+                self.check_payload(client.wait(client.commit(77)), "Fno such table: x")
 
 
 if __name__ == "__main__":

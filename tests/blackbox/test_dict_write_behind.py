@@ -1,8 +1,9 @@
 """write_behind: repeated writes of a key are held back, and then the last one is written."""
 
 import harness
-from dict import VERSIONS, DictCase, Store
+from dict import VERSIONS, DictCase
 from harness import http, url_table
+from store import Store
 
 
 class Write(DictCase):
@@ -33,8 +34,9 @@ class WriteBehind(Write):
     def test_answered_at_once_and_written_at_the_stop(self):
         podop = self.start(write_behind="1h")
         for value in ("1", "2", "3"):
-            self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value),
-                                                   ("set", "priv/quota/messages", value)), "O")
+            with self.subTest(value=value):
+                self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value),
+                                                       ("set", "priv/quota/messages", value)), "O")
         self.pass_through()
         self.assertEqual(self.writes(), [])
         podop.stop()
@@ -56,9 +58,10 @@ class WriteBehind(Write):
     def test_each_key_and_user_for_itself(self):
         podop = self.start(write_behind="1h")
         for user in ("al", "bob"):
-            client = self.dict(user=user)
-            self.check_payload(client.change(("set", "priv/k", f'"{user}"')), "O")
-            client.close()
+            with self.subTest(user=user):
+                client = self.dict(user=user)
+                self.check_payload(client.change(("set", "priv/k", f'"{user}"')), "O")
+                client.close()
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         podop.stop()
         self.assertEqual(sorted(self.writes()), [("POST", "/k", b"1"), ("POST", "/k/al", b'"al"'),

@@ -77,9 +77,11 @@ class WithNsd(DnsTable):
     def test_mx(self):
         self.start_dns(Nsd(self, zones()))
         for name in ("one", "two", "upper", "alias", "equal", "_under", "many"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("other", "null", "none", "hidden", "nowhere", "dangling", "aliasnone", "trick", "host4", "both"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
         self.check("broken.example", "TEMP")
         self.check("x.broken.example", "TEMP")
         self.check("lame.example", "TEMP")
@@ -87,16 +89,20 @@ class WithNsd(DnsTable):
     def test_best(self):
         self.start_dns(Nsd(self, zones()), best=True)
         for name in ("one", "equal"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("two", "many", "other"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
 
     def test_implicit(self):
         self.start_dns(Nsd(self, zones()), implicit=True)
         for name in ("host4", "host6", "host46", "one"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("far", "both", "nullhost", "null", "none", "nowhere", "dangling", "aliasnone"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
         self.check("broken.example", "TEMP")
 
     def test_keys(self):
@@ -109,13 +115,15 @@ class WithNsd(DnsTable):
                  "xn--mnchen-3ya.z.example": "xn--mnchen-3ya.z.example",
                  "one\u3002z\uff0eexample": "one.z.example"}
         for key, domain in found.items():
-            self.check(key, f"OK {domain}")
+            with self.subTest(key=key, domain=domain):
+                self.check(key, f"OK {domain}")
 
     def test_dovecot(self):
         self.start_dns(Nsd(self, zones()))
         client = self.dict()
         for key in ("shared/one.z.example", "priv/one.z.example", "shared/al@one.z.example"):
-            self.check_payload(client.get(key), "Oone.z.example")
+            with self.subTest(key=key):
+                self.check_payload(client.get(key), "Oone.z.example")
         self.check_payload(client.get("shared/other.z.example"), "N")
         self.check_failure(client.get("shared/broken.example"))
         self.check_failure(client.change(("set", "shared/one.z.example", "v")))
@@ -164,14 +172,15 @@ class SeveralServers(DnsTable):
     def test_one_that_fails_is_passed_over(self):
         """What one refuses to say or fails at, another may know."""
         for rcode in (nameserver.SERVFAIL, nameserver.REFUSED):
-            first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
-            second = FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
-            podop = self.start_dns(first, second)
-            self.check("a.example", "OK")
-            self.assertNotEqual(first.questions, [])
-            second.answer = first.answer
-            self.check("b.example", "TEMP")
-            podop.stop()
+            with self.subTest(rcode=rcode):
+                first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
+                second = FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
+                podop = self.start_dns(first, second)
+                self.check("a.example", "OK")
+                self.assertNotEqual(first.questions, [])
+                second.answer = first.answer
+                self.check("b.example", "TEMP")
+                podop.stop()
 
     def test_silent_one_is_passed_over(self):
         first = FakeServer(self, lambda q: None)
@@ -195,7 +204,8 @@ class Misbehaviour(DnsTable):
                     "-a.example", "a-.example", "a/b.example", "a\\.example", "a*.example", "a,b.example", b"a\0.example",
                     b"\xff.example", "a\u200b b.example", "\u2028.example", "user@a＠b.example", "x" * 60_000,
                     "ö" * 20_000):
-            self.check(key, "NOTFOUND ")
+            with self.subTest(key=key[:40]):
+                self.check(key, "NOTFOUND ")
         self.assertEqual(self.server.questions, [])
         self.check("a.example", "TIMEOUT")
         self.assertNotEqual(self.server.questions, [])
@@ -203,19 +213,22 @@ class Misbehaviour(DnsTable):
     def test_longest_names_are_asked_for(self):
         self.start_fake(lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
         for key in ("a" * 63 + ".example", ".".join(["a" * 63] * 3 + ["b" * 61]), "a"):
-            self.check(key, "OK")
+            with self.subTest(key=key):
+                self.check(key, "OK")
 
     def test_error_codes(self):
         codes = {"formerr": 1, "servfail": 2, "notimp": 4, "refused": 5, "yxdomain": 6, "notauth": 9}
         self.start_fake(lambda q: q.answer(rcode=codes[q.name.split(".")[0]]))
         for name in codes:
-            self.check(f"{name}.example", "TEMP")
+            with self.subTest(name=name):
+                self.check(f"{name}.example", "TEMP")
 
     def test_servfail_and_refused_are_named(self):
         codes = {"servfail": 2, "refused": 5}
         self.start_fake(lambda q: q.answer(rcode=codes[q.name.split(".")[0]]))
         for name in codes:
-            self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
+            with self.subTest(name=name):
+                self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
 
     def test_broken_domains_are_no_outage(self):
         """Unless there is nothing else for a while."""
@@ -248,7 +261,8 @@ class Misbehaviour(DnsTable):
         }
         self.start_fake(lambda q: answers[q.name.split(".")[0]][0](q))
         for name, (_, expected) in answers.items():
-            self.check(f"{name}.example", expected)
+            with self.subTest(name=name, expected=expected):
+                self.check(f"{name}.example", expected)
 
     def test_silence(self):
         podop = self.start_fake(lambda question: None, timeout="300ms")
@@ -340,8 +354,9 @@ class Cache(DnsTable):
     def check_asked(self, key, expected, *counts, kind="MX"):
         """After each of some lookups, so often the server was asked."""
         for count in counts:
-            self.check(key, expected)
-            self.assertEqual(self.server.count(key, kind), count, key)
+            with self.subTest(count=count):
+                self.check(key, expected)
+                self.assertEqual(self.server.count(key, kind), count, key)
 
     def test_long_times_are_kept(self):
         self.start_cached(lambda q: q.answer(mx(q.name, 10, "mx1.mail.example", ttl=3600)))
@@ -374,7 +389,8 @@ class Cache(DnsTable):
         self.check_asked("kept.example", "NOTFOUND ", 1, 1)
         self.check_asked("plain.example", "NOTFOUND ", 1, 1)
         for name in ("ttl", "minimum", "others"):
-            self.check_asked(f"{name}.example", "NOTFOUND ", 1, 2)
+            with self.subTest(name=name):
+                self.check_asked(f"{name}.example", "NOTFOUND ", 1, 2)
 
     def test_addresses_count_as_well(self):
         def answer(question):

@@ -324,11 +324,13 @@ class Users(WithDovecot):
         self.check_failure(BOB, "secret", is_temporary=True)
         self.check_failure("nobody@example.com", "secret", is_temporary=True)
         for name in (BOB, "nobody@example.com"):
-            self.assertEqual(self.user(name)[0], FAILED)
+            with self.subTest(name=name):
+                self.assertEqual(self.user(name)[0], FAILED)
         self.assertNotEqual(self.user("*"), (0, ""))
         for name in (BOB, "nobody@example.com"):
-            answer, _ = self.imap().command(f"LOGIN {name} secret")
-            self.assertRegex(answer, r"^NO \[UNAVAILABLE\]")
+            with self.subTest(name=name):
+                answer, _ = self.imap().command(f"LOGIN {name} secret")
+                self.assertRegex(answer, r"^NO \[UNAVAILABLE\]")
 
     def test_imap_logins(self):
         self.bob()
@@ -371,7 +373,8 @@ class Mail(WithDovecot):
         pairs = " ".join(f"{name} {literal(value)}" for name, value in entries.items())
         self.ok(client, f"SETMETADATA INBOX ({pairs})")
         for name, value in entries.items():
-            self.check_metadata(client, name, value)
+            with self.subTest(name=name, value=value):
+                self.check_metadata(client, name, value)
         self.ok(client, "SETMETADATA INBOX (/private/comment NIL)")
         self.check_metadata(client, "/private/comment", None)
         lines = self.ok(client, "GETMETADATA (DEPTH infinity) INBOX (/private/vendor)")
@@ -413,7 +416,8 @@ class Mail(WithDovecot):
         self.ok(client, 'SETMETADATA INBOX (/private/comment "kept")')
         self.service.stop()
         for command in ("GETMETADATA INBOX /private/comment", 'SETMETADATA INBOX (/private/comment "x")'):
-            self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
+            with self.subTest(command=command):
+                self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
         self.service.start()
         self.check_metadata(client, "/private/comment", "kept")
 

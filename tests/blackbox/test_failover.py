@@ -102,9 +102,10 @@ class Failover(Case):
                    (http("no json"), "TEMP"), (http(status=429), "TEMP"), (http(status=302), "TEMP"),
                    (http('"' + "x" * 2_000_000 + '"'), "TEMP"))
         for answer, expected in answers:
-            self.first.on("/k", answer)
-            for _ in range(2 * FAILURES):
-                self.check_answer(self.postfix.ask("t", "k"), expected)
+            with self.subTest(answer=answer, expected=expected):
+                self.first.on("/k", answer)
+                for _ in range(2 * FAILURES):
+                    self.check_answer(self.postfix.ask("t", "k"), expected)
         self.assertEqual(len(self.first.requests), 2 * FAILURES * len(answers))
         self.assertEqual(self.second.requests, [])
 
@@ -248,10 +249,11 @@ class Suspended(Case):
         for number in range(FAILURES - 1):
             self.first.on(f"/bad{number}", (CLOSE,))
         for good in (http(status=404), http(status=500), echo):
-            for number in range(FAILURES - 1):
-                self.check_reason(self.postfix.ask("t", f"bad{number}"), "TEMP")
-            self.first.default = good if callable(good) else lambda request, good=good: good
-            self.postfix.ask("t", "k")
+            with self.subTest(good=good):
+                for number in range(FAILURES - 1):
+                    self.check_reason(self.postfix.ask("t", f"bad{number}"), "TEMP")
+                self.first.default = good if callable(good) else lambda request, good=good: good
+                self.postfix.ask("t", "k")
         self.check_payload(self.postfix.ask("t", "k"), "OK k")
         self.assertEqual(self.first.count("/bad0"), 3 * 2)
 

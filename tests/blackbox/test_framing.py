@@ -90,7 +90,8 @@ class WellFormed:
         self.assertFalse(client.has_news(), "an answer overtook another")
         gate.set()
         for expected in ("OK slow", "OK fast", "TEMP no such table: nosuch", "PERM bad request"):
-            self.check_payload(client.read(), expected)
+            with self.subTest(expected=expected):
+                self.check_payload(client.read(), expected)
 
     def test_odd_keys(self):
         self.http.default = lambda request: http('"%s"' % request.target[1:].decode())

@@ -87,7 +87,8 @@ class Lookups(JsonTable):
         client = self.client()
         client.send(harness.netstring("u k") + harness.netstring("j k") + harness.netstring("u l"))
         for expected in ("OK k", "OK json", "OK l"):
-            self.check_payload(client.read(), expected)
+            with self.subTest(expected=expected):
+                self.check_payload(client.read(), expected)
 
 
 class Faults(JsonTable):
@@ -97,10 +98,11 @@ class Faults(JsonTable):
         config = self.write("podop.conf", conf_file(
             listen=[{"socket": self.socket}], tables=[{"name": "t", "type": "json", "param": param}]))
         for args in (["-t"], []):
-            done = harness.run("PODOP", "-c", config, *args)
-            self.assertEqual(done.returncode, CONFIG, done.stderr)
-            for word in (param, *words):
-                self.assertRegex(done.stderr, word)
+            with self.subTest(args=args):
+                done = harness.run("PODOP", "-c", config, *args)
+                self.assertEqual(done.returncode, CONFIG, done.stderr)
+                for word in (param, *words):
+                    self.assertRegex(done.stderr, word)
 
     def test_broken_files(self):
         contents = {

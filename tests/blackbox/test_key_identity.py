@@ -1,8 +1,9 @@
 """A key is what the backend would be asked: cache, shared requests, order and pending writes go by its URL."""
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import http, url_table
+from store import Store
 
 USER = "bob@example.com"
 
@@ -160,7 +161,8 @@ class UserInTheTemplate(Identity):
         self.start(url_table(self.http, template="/state/{user}", cache={"ttl": "1h", "negative_ttl": "1h"}))
         client = self.dict()
         for key in ("priv/a", "priv/b"):
-            self.check_payload(client.get(key), "N")
+            with self.subTest(key=key):
+                self.check_payload(client.get(key), "N")
         self.assertEqual(len(self.gets()), 1)
         self.check_payload(client.change(("set", "priv/b", "1")), "O")
         self.check_payload(client.get("priv/a"), "O1")

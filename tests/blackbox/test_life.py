@@ -114,9 +114,10 @@ class Access(Life):
 
     def test_unknown(self):
         for setting in ("owner", "group"):
-            podop = self.start(**{setting: "no-such"})
-            self.assertEqual(podop.wait(), CONFIG, podop.stderr)
-            self.assertIn("no-such", podop.stderr)
+            with self.subTest(setting=setting):
+                podop = self.start(**{setting: "no-such"})
+                self.assertEqual(podop.wait(), CONFIG, podop.stderr)
+                self.assertIn("no-such", podop.stderr)
 
 
 class Backlog(Life):
@@ -129,10 +130,11 @@ class Backlog(Life):
         self.addCleanup(podop.stop)
         podop.wait_ready()
         for family in ("--tcp", "--unix"):
-            lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
-                                   check=True).stdout.splitlines()
-            self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
+            with self.subTest(family=family):
+                lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
+                                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                                       check=True).stdout.splitlines()
+                self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
 
 
 class Start(Life):
@@ -193,8 +195,9 @@ class Start(Life):
         self.podop("-c", self.config({"socket": self.socket, "owner": "nobody", "group": "nogroup"},
                                      {"socket": self.path("own"), "owner": "nobody"}))
         for path, owner in ((self.socket, (user.pw_uid, user.pw_gid)), (self.path("own"), (user.pw_uid, os.getegid()))):
-            found = os.stat(path)
-            self.assertEqual((found.st_uid, found.st_gid), owner)
+            with self.subTest(path=path, owner=owner):
+                found = os.stat(path)
+                self.assertEqual((found.st_uid, found.st_gid), owner)
 
     def test_unknown_owner(self):
         for setting in ("owner", "group"):
@@ -374,7 +377,8 @@ class Stop(Life):
         podop.signal(signal.SIGTERM)
         self.assertEqual(podop.wait(), 0)
         for client in (idle, used, half):
-            self.assertIsNone(client.read())
+            with self.subTest(client=client):
+                self.assertIsNone(client.read())
 
     def hold_requests(self, podop_config):
         """A podop with requests under way: two on one connection, one on another, and the gate that holds them."""
@@ -456,8 +460,9 @@ class Stop(Life):
         podop.signal(signal.SIGTERM)
         podop.wait()
         for client in (first, second):
-            while (answer := client.read()) is not None:
-                self.assertRegex(answer, rb"^(TEMP|TIMEOUT) ")
+            with self.subTest(client=client):
+                while (answer := client.read()) is not None:
+                    self.assertRegex(answer, rb"^(TEMP|TIMEOUT) ")
 
     def test_second_signal_ends_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -193,8 +193,9 @@ class ManyClients(Case):
         last.request("t", "known")
         podop.signal(signal.SIGCONT)
         for client, answers in (first, 1), (greedy, 4_000), (last, 1):
-            for _ in range(answers):
-                self.check_payload(client.read(), "NOTFOUND ")
+            with self.subTest(client=client, answers=answers):
+                for _ in range(answers):
+                    self.check_payload(client.read(), "NOTFOUND ")
         podop.stop()
         order = re.findall(r" event=lookup conn=(\d+) ", "\n".join(podop.log))[len(clients):]
         self.assertEqual(len(order), 4_002)

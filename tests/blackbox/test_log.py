@@ -10,8 +10,9 @@ import subprocess
 import threading
 
 import harness
-from dict import EXACT, VERSIONS, DictCase, Store, hello, line
+from dict import EXACT, VERSIONS, DictCase, hello, line
 from harness import CLOSE, conf_file, echo, http, netstring, percent, url_table
+from store import Store
 
 VALUE_MAX, LINE_MAX = 600, 4096
 ESCAPE = re.compile(rb'\\(?:(["\\])|x([0-9a-f]{2}))')
@@ -562,19 +563,21 @@ class Silence(Log):
         postfix = self.client()
         for table, key, answer in (("t", "k", "OK v"), ("t", "k", "OK v"), ("t", "none", "NOTFOUND "),
                                    ("j", "k", "OK v"), ("j", "none", "NOTFOUND "), ("t", "a\nb", "NOTFOUND ")):
-            self.check_payload(postfix.ask(table, key), answer)
+            with self.subTest(table=table, key=key, answer=answer):
+                self.check_payload(postfix.ask(table, key), answer)
         for version in VERSIONS:
-            client = self.dict(version)
-            self.check_payload(client.get("shared/k"), "Ov")
-            self.check_payload(client.get("priv/none"), "N")
-            self.check_payload(client.change(("set", "shared/n", "1"), ("unset", "shared/none", )), "O")
-            self.check_payload(client.change(("increment", "shared/n", 1)), "O")
-            self.assertEqual(len(client.rows("shared/d/")), 2)
-            held = self.dict(version, name="w")
-            self.check_payload(held.change(("set", "shared/held", "1")), "O")
-            client.half_close()
-            client.read_end()
-            held.close()
+            with self.subTest(version=version):
+                client = self.dict(version)
+                self.check_payload(client.get("shared/k"), "Ov")
+                self.check_payload(client.get("priv/none"), "N")
+                self.check_payload(client.change(("set", "shared/n", "1"), ("unset", "shared/none", )), "O")
+                self.check_payload(client.change(("increment", "shared/n", 1)), "O")
+                self.assertEqual(len(client.rows("shared/d/")), 2)
+                held = self.dict(version, name="w")
+                self.check_payload(held.change(("set", "shared/held", "1")), "O")
+                client.half_close()
+                client.read_end()
+                held.close()
         for request in (netstring("t k"), b"", b"3:t", hello((4, 0))):  # those who leave early
             client = self.client()
             client.send(request)

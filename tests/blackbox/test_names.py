@@ -208,7 +208,8 @@ class Reached(NamesCase):
                 "six": f"http://[::1]:{six.port}", "scope": f"http://[::1%25lo]:{six.port}"}
         client = self.start(*({"name": name, "type": "url", "param": url + "/§"} for name, url in urls.items()))
         for name in urls:
-            self.check_payload(client.ask(name, "k"), "OK k")
+            with self.subTest(name=name):
+                self.check_payload(client.ask(name, "k"), "OK k")
 
     def test_reasons(self):
         """The address and the error, in words."""

@@ -70,7 +70,8 @@ class Install(Built):
         conf, local = self.root + "/etc/podop.conf", self.root + "/etc/podop/local.json"
         self.install()
         for path in (conf, local, self.root + "/usr/sbin/podop"):
-            self.assertTrue(os.path.isfile(path), path)
+            with self.subTest(path=path):
+                self.assertTrue(os.path.isfile(path), path)
         with open(conf, "a", encoding="utf-8") as file:
             file.write("# edited\n")
         os.unlink(local)
@@ -183,7 +184,8 @@ class Package(Built):
                      "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
                      "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
                      "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):
-            self.assertTrue(os.path.isfile(root.path(path)), path)
+            with self.subTest(path=path):
+                self.assertTrue(os.path.isfile(root.path(path)), path)
         self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
         self.assertEqual(root.run("getent", "passwd", "podop").stdout.split(":")[5:],
                          ["/nonexistent", "/usr/sbin/nologin\n"])
@@ -281,7 +283,8 @@ class Unit(Package):
         self.assertEqual(set(podop.status_field("CapEff")), {"0000000000000000"})
         for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 0), ("podop", "podop", 0),
                                     ("games", "games", 75), ("games", "podop", 75)):
-            self.check_access(user, group, status)
+            with self.subTest(user=user, group=group, status=status):
+                self.check_access(user, group, status)
 
         podop.signal(signal.SIGKILL)
         podop.process.wait(harness.GUARD)
@@ -293,7 +296,8 @@ class Unit(Package):
         podop.signal(signal.SIGHUP)
         podop.wait_log("event=reload ")
         for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 75), ("daemon", "games", 0)):
-            self.check_access(user, group, status)
+            with self.subTest(user=user, group=group, status=status):
+                self.check_access(user, group, status)
 
     def test_second_podop(self):
         """One that finds the socket in use leaves it alone."""

@@ -298,7 +298,8 @@ class Smtpd(WithPostfix):
     def test_recipients(self):
         session = self.session()
         for address in ("bob@example.com", "al@example.com", "team@example.com", "Bob@Example.COM"):
-            self.check_recipient(session, address, 250)
+            with self.subTest(address=address):
+                self.check_recipient(session, address, 250)
         self.check_recipient(session, "nobody@example.com", 550, "5.1.1")
         self.check_recipient(session, "bob@elsewhere.example", 554, "5.7.1")
         self.check_recipient(session, "bob@example.com", 250)

@@ -44,7 +44,8 @@ serve({"t": T()})''')
             with self.subTest(key):
                 self.check_answer(client.ask("t", key), expected)
         for key, reason in (("temporary", b"come back"), ("permanent", b"go away"), ("fault", b"ValueError: a b")):
-            self.assertIn(reason, client.ask("t", key))
+            with self.subTest(key=key, reason=reason):
+                self.assertIn(reason, client.ask("t", key))
 
     def test_longest_answer(self):
         """What podop would not take is a failure of the one lookup, not the end of the program."""
@@ -52,7 +53,8 @@ serve({"t": T()})''')
                                 max_response=2000)
         client = self.client()
         for key, expected in (("1900", "OK " + "x" * 1900), ("2000", "TEMP"), ("1", "OK x")):
-            self.check_answer(client.ask("t", key), expected)
+            with self.subTest(key=key[:40], expected=expected):
+                self.check_answer(client.ask("t", key), expected)
         self.assertNotIn("level=warning", "\n".join(podop.log))
 
     def test_prints_and_tracebacks_are_logged(self):

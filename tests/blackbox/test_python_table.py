@@ -185,9 +185,10 @@ class Operations(Tables):
         p = self.program(self.text)
         for value, owner in (("all", {}), ("bob's", {"user": "bob", "private": True}),
                              ("al's", {"user": "al", "private": True})):
-            p.ask("set", "d/k", value=value, **owner)
-            self.assertEqual(p.ask("get", "d/k", **owner)["value"], value)
-            self.assertEqual(p.iterate("d/", **owner)["rows"], [["k", value]])
+            with self.subTest(value=value, owner=owner):
+                p.ask("set", "d/k", value=value, **owner)
+                self.assertEqual(p.ask("get", "d/k", **owner)["value"], value)
+                self.assertEqual(p.iterate("d/", **owner)["rows"], [["k", value]])
         self.assertEqual(p.ask("get", "d/k", user="bob")["value"], "all")
 
     def test_commit(self):
@@ -244,9 +245,11 @@ values = {"text": "t", "int": 10**30, "float": 1.5, "true": True, "list": ["a", 
 serve({"t": values})''')
         for key, value in (("text", "t"), ("int", 10**30), ("float", 1.5), ("true", True), ("list", ["a", None]),
                            ("dict", {"a": {"b": []}}), ("bytes", "ü"), ("empty", "")):
-            self.assertEqual(p.ask("get", key), {"status": "ok", "value": value})
+            with self.subTest(key=key, value=value):
+                self.assertEqual(p.ask("get", key), {"status": "ok", "value": value})
         for key in ("none", "nothing"):
-            self.assertEqual(p.ask("get", key), {"status": "miss"})
+            with self.subTest(key=key):
+                self.assertEqual(p.ask("get", key), {"status": "miss"})
 
     def test_what_is_no_json(self):
         p = self.program('''
@@ -313,7 +316,8 @@ class Lookups:
 serve({"t": Lookups()})''')
         self.assertEqual(p.ask("get", "k")["value"], "k")
         for op, members in (("set", {"value": ""}), ("unset", {}), ("inc", {"by": 1}), ("iterate", {})):
-            self.assertEqual(p.ask(op, "k", **members), {"status": "permanent", "reason": f"the table has no {op}"})
+            with self.subTest(op=op, members=members):
+                self.assertEqual(p.ask(op, "k", **members), {"status": "permanent", "reason": f"the table has no {op}"})
         self.assertEqual(p.ask("get", "k", user="bob", private=True)["status"], "permanent")
 
     def test_no_table_at_all(self):
@@ -474,7 +478,8 @@ serve({"t": T()})''')
         self.assertEqual(p.end(), 0)
         for text in ("at the beginning", "printed", "written", "straight to descriptor 1", "to __stdout__",
                      "by a child"):
-            self.assertIn(text + "\n", self.stderr())
+            with self.subTest(text=text):
+                self.assertIn(text + "\n", self.stderr())
         self.assertEqual(len(p.answers), 1)
 
 
@@ -518,9 +523,11 @@ serve({"list": T(["a", "b", "gone"]), "pairs": T([("a", 1), ["b", 2]]), "dict": 
        "none": T(None), "text": T("ab"), "numbers": T([1, 2]), "names": T([(1, 2)]), "bad": T([("a\\ud800", 1)]),
        "huge": T([("a", 1), ("b", "x" * (1 << 20))])})''')
         for table in ("list", "pairs", "dict"):
-            self.assertEqual(p.iterate("d/", table=table)["rows"], [["a", 1], ["b", 2]])
+            with self.subTest(table=table):
+                self.assertEqual(p.iterate("d/", table=table)["rows"], [["a", 1], ["b", 2]])
         for table in ("none", "text", "numbers", "names", "bad", "huge"):
-            self.assertEqual(p.iterate("d/", table=table)["status"], "temporary", table)
+            with self.subTest(table=table):
+                self.assertEqual(p.iterate("d/", table=table)["status"], "temporary", table)
         self.assertEqual(p.iterate("d/", table="list", values=False)["rows"], [[n, None] for n in ("a", "b", "gone")])
 
     def test_limit_and_stop(self):
@@ -601,8 +608,9 @@ serve({"t": T()})'''
             return [{"op": "set", "key": "a", "value": "1"}, {"op": "unset", "key": "nothing"}, last]
         for last, status in (({"op": "set", "key": "b", "value": "bad"}, "temporary"),
                              ({"op": "inc", "key": "b", "by": 1}, "miss"), ({"op": "frob", "key": "b"}, "permanent")):
-            self.assertEqual(p.ask("commit", changes=changes(last))["status"], status)
-            self.assertEqual(p.ask("get", "a"), {"status": "miss"})
+            with self.subTest(last=last, status=status):
+                self.assertEqual(p.ask("commit", changes=changes(last))["status"], status)
+                self.assertEqual(p.ask("get", "a"), {"status": "miss"})
         self.assertEqual(p.ask("commit", changes=changes({"op": "inc", "key": "a", "by": 1})), {"status": "ok"})
         self.assertEqual(p.ask("get", "a"), {"status": "ok", "value": 2})
 
@@ -682,13 +690,15 @@ serve({"t": UrlTable("http://service/§")})'''
         p = self.program(self.TABLE)
         for number, (text, value) in enumerate((("12", 12), ('{"a":1}', {"a": 1}), ('"t"', "t"), ("text", "text"),
                                                 ("", ""))):
-            self.assertEqual(p.ask("set", f"{number}", value=text, user="bob", private=True), {"status": "ok"})
-            self.assertEqual(p.ask("get", f"{number}/bob")["value"], value)
+            with self.subTest(number=number, text=text, value=value):
+                self.assertEqual(p.ask("set", f"{number}", value=text, user="bob", private=True), {"status": "ok"})
+                self.assertEqual(p.ask("get", f"{number}/bob")["value"], value)
         self.assertEqual(p.ask("commit", changes=[{"op": "set", "key": "a", "value": "1"},
                                                   {"op": "set", "key": "a", "value": "2"}]), {"status": "ok"})
         self.assertEqual(p.ask("get", "a")["value"], 2)
         for op, members in (("unset", {}), ("inc", {"by": 1})):
-            self.assertEqual(p.ask(op, "a", **members)["status"], "permanent")
+            with self.subTest(op=op, members=members):
+                self.assertEqual(p.ask(op, "a", **members)["status"], "permanent")
 
     def test_iter(self):
         p = self.program(self.TABLE)
@@ -770,8 +780,9 @@ class Package(Case):
         for words in ((sys.executable, "-m", "venv", "--system-site-packages", "env"),
                       ("env/bin/pip", "install", "--no-index", "--no-build-isolation", "./source"),
                       ("env/bin/python3", "-m", "podop_table", "--help")):
-            done = run(*words)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            with self.subTest(words=words):
+                done = run(*words)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

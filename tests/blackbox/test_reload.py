@@ -87,7 +87,8 @@ class Tables(Reload):
         self.reload(podop)
         gate.set()
         for key in ("1", "2", "3"):
-            self.check_payload(client.read(), "OK /old/" + key)
+            with self.subTest(key=key):
+                self.check_payload(client.read(), "OK /old/" + key)
 
     def test_table_removed_and_added_again(self):
         podop = self.start(url_table(self.http, "a"), url_table(self.http, "b"))
@@ -198,7 +199,8 @@ class Tables(Reload):
         self.http.wait_requests(3)
         gate.set()
         for key in ("1", "2", "3"):
-            self.check_payload(client.read(), "OK " + key)
+            with self.subTest(key=key):
+                self.check_payload(client.read(), "OK " + key)
 
 
 class Sockets(Reload):

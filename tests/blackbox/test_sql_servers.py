@@ -31,10 +31,11 @@ class Transactions(dicts.DictCase):
         client = self.dict(name="meta")
         self.assertEqual(client.change(("set", "shared/n", "ten")), b"O")
         for bad, answer in ((("increment", "shared/n", 1), b"F"), (("increment", "priv/nothing", 1), b"N")):
-            got = client.change(("set", "priv/a", "1"), ("unset", "shared/n"), ("set", "shared/n", "ten"), bad,
-                                ("set", "shared/z", "1"))
-            self.assertEqual(got[:1], answer, got)
-            self.assertEqual(self.entries(), [("", "n", "ten")])
+            with self.subTest(bad=bad, answer=answer):
+                got = client.change(("set", "priv/a", "1"), ("unset", "shared/n"), ("set", "shared/n", "ten"), bad,
+                                    ("set", "shared/z", "1"))
+                self.assertEqual(got[:1], answer, got)
+                self.assertEqual(self.entries(), [("", "n", "ten")])
         self.assertEqual(client.change(("set", "priv/a", "1"), ("increment", "priv/a", 41), ("unset", "shared/n"),
                                        ("unset", "shared/nothing")), b"O")
         self.assertEqual(self.entries(), [(BOB, "a", "42")])
@@ -92,7 +93,8 @@ class Postfix(WithPostfix):
         self.postfix.start()
         session = self.session()
         for address in (BOB, ALICE, "team@example.com", "Bob@Example.COM"):
-            self.check_recipient(session, address, 250)
+            with self.subTest(address=address):
+                self.check_recipient(session, address, 250)
         self.check_recipient(session, "nobody@example.com", 550, "5.1.1")
         self.check_recipient(session, "bob@elsewhere.example", 554, "5.7.1")
 
@@ -143,7 +145,8 @@ class Dovecot(test_dovecot23.WithDovecot):
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0, self.dovecot.log())  # {SSHA512}
         self.assertEqual(self.auth_test("Alice@example.com", "wonderland")[0], 0)  # {BLF-CRYPT}
         for name, password in ((BOB, "wonderland"), (ALICE, "secret"), ("nobody@example.com", "secret"), (BOB, "")):
-            self.check_failure(name, password)
+            with self.subTest(name=name, password=password):
+                self.check_failure(name, password)
         self.assertIn("*:bytes=2048000", self.user(BOB)[1])
         self.assertEqual(self.user("nobody@example.com")[0], 67)
         self.assertEqual(self.user("*"), (0, f"{ALICE}\n{BOB}\n"))
@@ -158,7 +161,8 @@ class Dovecot(test_dovecot23.WithDovecot):
         pairs = " ".join(f"{name} {literal(value)}" for name, value in texts.items())
         self.ok(client, f"SETMETADATA INBOX ({pairs})")
         for name, value in texts.items():
-            self.check_metadata(client, name, value)
+            with self.subTest(name=name, value=value):
+                self.check_metadata(client, name, value)
         stored = self.entries("meta")
         self.assertEqual(len(stored), 5)
         self.assertEqual([owner for (owner, path) in stored if path.endswith("/comment") and owner], [BOB])
@@ -187,8 +191,9 @@ class Dovecot(test_dovecot23.WithDovecot):
             connection.cursor().execute("ALTER TABLE mailbox RENAME TO away")
             connection.commit()
         for name in (BOB, "nobody@example.com"):
-            self.check_failure(name, "secret", is_temporary=True)
-            self.assertEqual(self.user(name)[0], test_dovecot23.FAILED)
+            with self.subTest(name=name):
+                self.check_failure(name, "secret", is_temporary=True)
+                self.assertEqual(self.user(name)[0], test_dovecot23.FAILED)
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE away RENAME TO mailbox")
             connection.commit()
@@ -203,9 +208,11 @@ class DovecotWithPostgreSQL(Dovecot):
         self.ok(client, 'SETMETADATA INBOX (/private/comment "kept")')
         self.database.server.stop()
         for name in (BOB, "nobody@example.com"):
-            self.check_failure(name, "secret", is_temporary=True)
+            with self.subTest(name=name):
+                self.check_failure(name, "secret", is_temporary=True)
         for command in ("GETMETADATA INBOX /private/comment", 'SETMETADATA INBOX (/private/comment "x")'):
-            self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
+            with self.subTest(command=command):
+                self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
         self.database.server.start()
         self.check_metadata(client, "/private/comment", "kept")
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0)

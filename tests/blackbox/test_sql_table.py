@@ -75,15 +75,17 @@ class Sqlite(WithSqlite):
         self.assertEqual(self.get("userdb/bob@example.com", "auth"), {"quota_rule": "*:bytes=2048000"})
         self.assertEqual(self.get("userdb/alice@example.com", "auth"), {})
         for key in ("passdb/nobody@example.com", "userdb/nobody@example.com", "other/bob@example.com"):
-            self.assertEqual(self.get(key, "auth"), "miss")
+            with self.subTest(key=key):
+                self.assertEqual(self.get(key, "auth"), "miss")
         names = self.p.iterate("userdb/", table="auth", values=False)["rows"]
         self.assertEqual(names, [["alice@example.com", None], ["bob@example.com", None]])
         self.assertEqual(self.p.iterate("passdb/", table="auth")["rows"], [])
 
     def test_entries(self):
         for text in ("one", "", "12", "two\nlines", "Grüße, 你好, 🎉", "x" * 100_000):
-            self.assertEqual(self.p.ask("set", "k", "meta", value=text, **BOB), {"status": "ok"})
-            self.assertEqual(self.get("k", **BOB), text)
+            with self.subTest(text=text[:40]):
+                self.assertEqual(self.p.ask("set", "k", "meta", value=text, **BOB), {"status": "ok"})
+                self.assertEqual(self.get("k", **BOB), text)
         self.assertEqual((self.get("k"), self.get("k", "quota", **BOB)), ("miss", "miss"))
         self.p.ask("set", "k", "meta", value="all")
         self.assertEqual((self.get("k"), self.get("k", **BOB)), ("all", "x" * 100_000))
@@ -121,9 +123,11 @@ class Sqlite(WithSqlite):
         for bad, status in (({"op": "inc", "key": "nothing", "by": 1}, "miss"),
                             ({"op": "inc", "key": "a", "by": "x"}, "permanent"),
                             ({"op": "inc", "key": "text", "by": 1}, "permanent")):
-            changes = [*begin, {"op": "set", "key": "text", "value": "t"}, bad, {"op": "set", "key": "z", "value": "3"}]
-            self.assertEqual(self.p.ask("commit", table="meta", changes=changes)["status"], status)
-            self.assertEqual(self.entries(), before)
+            with self.subTest(bad=bad, status=status):
+                changes = [*begin, {"op": "set", "key": "text", "value": "t"}, bad,
+                           {"op": "set", "key": "z", "value": "3"}]
+                self.assertEqual(self.p.ask("commit", table="meta", changes=changes)["status"], status)
+                self.assertEqual(self.entries(), before)
         changes = [*begin, {"op": "unset", "key": "nothing"}, {"op": "inc", "key": "a", "by": 41}]
         self.assertEqual(self.p.ask("commit", table="meta", changes=changes), {"status": "ok"})
         self.assertEqual(self.entries(), [("meta", "", "a", "42"), ("meta", "bob@example.com", "b", "2")])
@@ -166,9 +170,10 @@ class Sqlite(WithSqlite):
         self.take_away()
         for op, members in (("get", {}), ("set", {"value": "v"}), ("unset", {}), ("inc", {"by": 1}), ("iterate", {}),
                             ("commit", {"changes": [{"op": "unset", "key": "k"}] * 2})):
-            answer = self.p.ask(op, "k", "meta", **members)
-            self.assertEqual(answer["status"], "temporary", (op, answer))
-            self.assertIn("OperationalError: ", answer["reason"])
+            with self.subTest(op=op, members=members):
+                answer = self.p.ask(op, "k", "meta", **members)
+                self.assertEqual(answer["status"], "temporary", (op, answer))
+                self.assertIn("OperationalError: ", answer["reason"])
         self.bring_back()
         for _ in range(40):  # by whichever thread
             self.assertEqual(self.get("team@example.com", "alias"), ["alice@example.com", "bob@example.com"])

@@ -205,14 +205,15 @@ class Reload(Manager):
         stays = self.client(self.path("one"))
         self.check_payload(stays.ask("t", "k"), "OK k")
         for listen in ((one, two), (two,), (one,), (two, one)):
-            waiting = self.client(self.path("two"))
-            waiting.request("t", "k")
-            self.reload(podop, *listen)
-            if two in listen:
-                self.check_payload(waiting.read(), "OK k")
-            if one in listen:
-                self.check_serves(self.path("one"))
-            self.check_payload(stays.ask("t", "k"), "OK k")
+            with self.subTest(listen=listen):
+                waiting = self.client(self.path("two"))
+                waiting.request("t", "k")
+                self.reload(podop, *listen)
+                if two in listen:
+                    self.check_payload(waiting.read(), "OK k")
+                if one in listen:
+                    self.check_serves(self.path("one"))
+                self.check_payload(stays.ask("t", "k"), "OK k")
 
     def test_name_that_is_not_there(self):
         podop = self.ready([("one", self.unix())], "-c", self.config({"socket": "systemd:one"}))
@@ -328,16 +329,17 @@ class Notify(Manager):
         last_us = 0
         for listen, status in (({"socket": self.socket}, r"tables: 1$"), ({"socket": "nonsense"}, "reload failed$"),
                                ({"socket": self.socket}, r"tables: 1$")):
-            self.config(listen)
-            podop.signal(signal.SIGHUP)
-            told = self.next()
-            self.assertEqual(told["RELOADING"], "1")
-            self.assertGreater(int(told["MONOTONIC_USEC"]), last_us)
-            last_us = int(told["MONOTONIC_USEC"])
-            told = self.next()
-            self.assertEqual(told["READY"], "1")
-            self.assertRegex(told["STATUS"], status)
-            self.check_serves_at_once()
+            with self.subTest(listen=listen, status=status):
+                self.config(listen)
+                podop.signal(signal.SIGHUP)
+                told = self.next()
+                self.assertEqual(told["RELOADING"], "1")
+                self.assertGreater(int(told["MONOTONIC_USEC"]), last_us)
+                last_us = int(told["MONOTONIC_USEC"])
+                told = self.next()
+                self.assertEqual(told["READY"], "1")
+                self.assertRegex(told["STATUS"], status)
+                self.check_serves_at_once()
 
     def check_serves_at_once(self):
         self.check_payload(self.client().ask("t", "k"), "OK k")

@@ -106,7 +106,8 @@ class Stopped(Program, DictCase):
     def check_nobody_is_blamed(self):
         log = "\n".join(list(self.server.log))
         for event in ("backend_failed", "client_refused", "level=error"):
-            self.assertNotIn(event, log)
+            with self.subTest(event=event):
+                self.assertNotIn(event, log)
 
     def start_all_kinds(self):
         """A table of each type that waits, and what holds its answers back; then one request of each kind, twice."""
@@ -339,14 +340,15 @@ class SetClock(Program, DictCase):
         self.http.wait_target("/rows/")
         self.write("quick", "")
         for step in self.STEPS:
-            self.set_clock(step)
-            for number in range(100):
-                self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
-            self.check_payload(self.postfix.ask("program", "quick"), "OK quick")
-            self.check_payload(self.postfix.ask("dns", f"s{step % 9}.example"), f"OK s{step % 9}.example")
-            writer = self.dict()
-            self.http.on("/w", http(status=204))
-            self.check_payload(writer.change(("set", "shared/w", "1")), "O")
+            with self.subTest(step=step):
+                self.set_clock(step)
+                for number in range(100):
+                    self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+                self.check_payload(self.postfix.ask("program", "quick"), "OK quick")
+                self.check_payload(self.postfix.ask("dns", f"s{step % 9}.example"), f"OK s{step % 9}.example")
+                writer = self.dict()
+                self.http.on("/w", http(status=204))
+                self.check_payload(writer.change(("set", "shared/w", "1")), "O")
         gate.set()
         self.write("held", "")
         half.send(netstring("t half")[5:])

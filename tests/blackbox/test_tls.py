@@ -41,7 +41,8 @@ class Server(TlsCase):
         backend = self.tls_backend()
         self.serve(url_table(backend, tls={"ca_file": self.authority.cert()}))
         for key in ("a", "b"):
-            self.check_payload(self.ask("t", key), "OK " + key)
+            with self.subTest(key=key):
+                self.check_payload(self.ask("t", key), "OK " + key)
         self.assertEqual(backend.connections, 1)
         self.assertEqual(backend.peers, {1: None})
 
@@ -156,11 +157,12 @@ class Client(TlsCase):
 
     def test_accepted(self):
         for number, clients in enumerate((ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED)):
-            self.socket = self.path(f"s{number}")
-            backend = self.tls_backend(clients=clients)
-            self.serve(url_table(backend, tls=self.client_tls("alice")))
-            self.check_payload(self.ask(), "OK k")
-            self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
+            with self.subTest(number=number, clients=clients):
+                self.socket = self.path(f"s{number}")
+                backend = self.tls_backend(clients=clients)
+                self.serve(url_table(backend, tls=self.client_tls("alice")))
+                self.check_payload(self.ask(), "OK k")
+                self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
 
     def test_required_and_not_there(self):
         backend = self.tls_backend(clients=ssl.CERT_REQUIRED)
@@ -182,11 +184,12 @@ class Client(TlsCase):
                    url_table(backend, "wanted", tls=self.client_tls("alice"), miss=[400]),
                    url_table(backend, "none", tls={"ca_file": self.authority.cert()}))
         for status in (400, 401, 403, 404, 407, 422):
-            backend.on("/k", http(b"", status))
-            expected = "TEMP" if status in (400, 401, 403, 407) else "NOTFOUND "
-            self.check_answer(self.ask("alice"), expected, "alice")
-            self.check_answer(self.ask("wanted"), "NOTFOUND " if status == 400 else expected, "wanted")
-            self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
+            with self.subTest(status=status):
+                backend.on("/k", http(b"", status))
+                expected = "TEMP" if status in (400, 401, 403, 407) else "NOTFOUND "
+                self.check_answer(self.ask("alice"), expected, "alice")
+                self.check_answer(self.ask("wanted"), "NOTFOUND " if status == 400 else expected, "wanted")
+                self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
 
     def test_no_connection_is_shared(self):
         """Tables to one host that differ in their certificate never get each other's connections."""
@@ -196,7 +199,8 @@ class Client(TlsCase):
                    url_table(backend, "none", tls=trusted), url_table(backend, "again", tls=alice))
         for turn in range(3):
             for table in ("alice", "bob", "none", "again"):
-                self.check_payload(self.ask(table, f"{turn}-{table}"), f"OK {turn}-{table}")
+                with self.subTest(table=table):
+                    self.check_payload(self.ask(table, f"{turn}-{table}"), f"OK {turn}-{table}")
         for request in backend.requests:
             table, peer = request.header("Podop-Table")[0], backend.peers[request.connection]
             expected = None if table == "none" else {"commonName": table.replace("again", "alice")}
@@ -280,7 +284,8 @@ class Files(TlsCase):
             with self.subTest(expected):
                 self.check_fault(settings, expected)
         for setting in ("cert_file", "key_file"):
-            self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
+            with self.subTest(setting=setting):
+                self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
         self.check_fault(tls, "'tls' is of no use without an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
@@ -382,7 +387,8 @@ class Peers(TlsCase):
         dovecot.iterate("shared/p/")
         self.assertTrue(started.wait(harness.GUARD))
         for key in ("a", "b"):
-            self.check_payload(self.ask("t", key), "OK " + key)
+            with self.subTest(key=key):
+                self.check_payload(self.ask("t", key), "OK " + key)
         dovecot.close()
 
 

@@ -85,9 +85,10 @@ class End(DictCase):
 
     def test_a_length_needs_no_word(self):
         for says_so in (False, True):
-            self.check(HEAD + b"Content-Length: 5\r\n\r\n12345", says_so, "OK 12345")
-            self.check(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n", says_so, "OK 12345")
-            self.check(HEAD + b"Content-Length: 6\r\n\r\n12345", says_so, "TEMP", "W")
+            with self.subTest(says_so=says_so):
+                self.check(HEAD + b"Content-Length: 5\r\n\r\n12345", says_so, "OK 12345")
+                self.check(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n", says_so, "OK 12345")
+                self.check(HEAD + b"Content-Length: 6\r\n\r\n12345", says_so, "TEMP", "W")
 
 
 if __name__ == "__main__":

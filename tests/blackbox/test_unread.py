@@ -222,12 +222,14 @@ class Patience(Unread):
         idle = self.client()
         self.check_payload(idle.ask("t", "k"), "OK k")
         for count, proto in enumerate(("socketmap", "dict"), 1):
-            client = self.ask_much(proto)
-            wait_until(lambda: len(self.told(podop)) == count, "a line in the log")
-            self.check_closed(client)
+            with self.subTest(count=count, proto=proto):
+                client = self.ask_much(proto)
+                wait_until(lambda: len(self.told(podop)) == count, "a line in the log")
+                self.check_closed(client)
         lines = self.told(podop)
         for text in lines:
-            self.assertRegex(text, r"level=info .* socket=\S+ reason=\"it read nothing .*reply_timeout\"$")
+            with self.subTest(text=text):
+                self.assertRegex(text, r"level=info .* socket=\S+ reason=\"it read nothing .*reply_timeout\"$")
         warnings = [text for text in podop.log if "level=warning event=client_" in text]
         self.assertEqual(len(warnings), 1)  # they are rare
         self.assertRegex(warnings[0], r"event=client_not_reading conn=\d+ socket=\S+ unread_bytes=[1-9][0-9]+ "
@@ -324,10 +326,11 @@ class Iterations(Unread):
 
     def check_other_iterations(self):
         for version in (2, 2), (4, 0):
-            for _ in range(10):
-                client = self.dict(version)
-                self.assertEqual(client.rows("shared/short/"), [(b"shared/short/a", b"1")])
-                client.close()
+            with self.subTest(version=version):
+                for _ in range(10):
+                    client = self.dict(version)
+                    self.assertEqual(client.rows("shared/short/"), [(b"shared/short/a", b"1")])
+                    client.close()
 
     def test_one_client_with_many(self):
         podop = self.start(url_table(self.http, timeout="5s"))
@@ -500,7 +503,8 @@ class Turns(Unread):
         self.assertEqual(len(order), 60 * len(greedy) + 2)
         ends = [len(order) - 1 - order[::-1].index(str(number)) for number in range(2, len(clients))]
         for number in 1, len(clients):
-            self.assertLess(order.index(str(number)), min(ends))
+            with self.subTest(number=number):
+                self.assertLess(order.index(str(number)), min(ends))
 
 
 class UnknownTables(Unread):
@@ -514,7 +518,8 @@ class UnknownTables(Unread):
                            control={"socket": self.path("control")})
         client = self.client()
         for name in "allias", "other", "al\nias":
-            self.check_payload(client.ask(name, "key@example.com"), b"TEMP no such table: " + name.encode())
+            with self.subTest(name=name):
+                self.check_payload(client.ask(name, "key@example.com"), b"TEMP no such table: " + name.encode())
         told = podop.wait_log("event=unknown_table")
         self.assertRegex(told, r" level=warning event=unknown_table proto=socketmap table=allias nearest=alias "
                                rf"socket={self.socket} count=1$")
@@ -552,10 +557,11 @@ class UnknownTables(Unread):
                 (self.path("p"), b"H", "unknown protocol: first byte 0x48 is not socketmap"),
                 (self.path("d"), b"1", "unknown protocol: first byte 0x31 is not dict"),
                 (self.socket, b"99999999:", "malformed request, or one that is longer than max_request")):
-            client = self.client(address)
-            client.send(data)
-            podop.wait_log(re.escape(f'reason="{reason}"'))
-            self.assertIsNone(client.read())
+            with self.subTest(address=address, data=data, reason=reason):
+                client = self.client(address)
+                client.send(data)
+                podop.wait_log(re.escape(f'reason="{reason}"'))
+                self.assertIsNone(client.read())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class WithConfig(Case):
         told = self.warnings(path)
         self.assertEqual([where for where, _ in told], [f"{path}:{number}"], told)
         for word in words:
-            self.assertIn(word, told[0][1])
+            with self.subTest(word=word):
+                self.assertIn(word, told[0][1])
 
 
 class HardlyMeant(WithConfig):

@@ -4,15 +4,15 @@ import json
 import sys
 
 import harness
-from dict import Store
 from harness import CLOSE, http, url_table
 from pending import PROGRAM, WriteBehindCase
+from store import Store
 
 
 class Outage(WriteBehindCase):
     def test_reloads_are_no_attempts(self):
         self.start()
-        self.hold(20)
+        self.write_keys(20)
         self.go_down()
         for _ in range(14):
             self.reload()
@@ -20,13 +20,13 @@ class Outage(WriteBehindCase):
         self.come_back()
         self.reload()
         self.wait_all(20)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_reloads_are_no_attempts_where_the_backend_answers(self):
         """A write that failed waits for its time, however often the file is read."""
         self.http.default = lambda request: http(status=500)
         self.start()
-        self.hold(1)
+        self.write_keys(1)
         self.reload()
         self.http.wait_requests(1)
         for _ in range(14):
@@ -42,36 +42,37 @@ class Outage(WriteBehindCase):
         ways = [lambda: self.go_down(), lambda: setattr(self.http, "default", lambda request: (CLOSE,)),
                 lambda: setattr(self.http, "default", lambda request: http(status=503))]
         for way in ways:
-            self.store = self.http.default = Store()
-            self.start(self.table(write_behind="1ms", timeout="1s"))
-            way()
-            self.hold(5)
-            self.suspend()
-            for _ in range(12):  # by each of which a write that waits for its time is tried at once
-                self.reload(self.table(write_behind="1ms", timeout=f"{_ + 5}s"))
-                self.check_payload(self.dovecot.get("shared/key3"), "O3")
-            if way is ways[0]:
-                self.come_back()
-            self.http.default = self.store
-            self.wait_all(5)
-            self.server.stop()
-            self.assertEqual(self.told("write_lost"), [])
+            with self.subTest(way=way):
+                self.store = self.http.default = Store()
+                self.start(self.table(write_behind="1ms", timeout="1s"))
+                way()
+                self.write_keys(5)
+                self.suspend()
+                for _ in range(12):  # by each of which a write that waits for its time is tried at once
+                    self.reload(self.table(write_behind="1ms", timeout=f"{_ + 5}s"))
+                    self.check_payload(self.dovecot.get("shared/key3"), "O3")
+                if way is ways[0]:
+                    self.come_back()
+                self.http.default = self.store
+                self.wait_all(5)
+                self.server.stop()
+                self.assertEqual(self.logged("write_lost"), [])
 
     def test_others_are_written_when_one_was(self):
         """While the backend is away one write tries it; then all are written."""
         self.start(self.table(write_behind="1ms"))
         self.go_down()
-        self.hold(300)
+        self.write_keys(300)
         self.come_back()
         self.wait_all(300)
 
     def test_one_key_holds_up_no_other(self):
         self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
         self.start(self.table(write_behind="1ms"), shutdown_timeout="200ms")
-        self.hold(100)
+        self.write_keys(100)
         harness.wait_until(lambda: len(self.store.values) == 99, "the others are written")
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
 
 class Tables(WriteBehindCase):
@@ -100,20 +101,20 @@ class Tables(WriteBehindCase):
 
     def test_suspended_and_other_settings(self):
         self.start(self.table(timeout="1s"))
-        self.hold(100)
+        self.write_keys(100)
         self.go_down()
         self.suspend()
         self.come_back()
         self.reload(self.table(timeout="9s"))
         self.wait_all(100)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_other_urls(self):
         """What is held goes where the table leads to now."""
         other = self.backend(default=Store())
         self.start()
         self.go_down()
-        self.hold(10)
+        self.write_keys(10)
         self.reload(url_table(other, write_behind="1h", template="/new/§"))
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
         harness.wait_until(lambda: len(other.default.values) == 10, "all is written")
@@ -138,27 +139,27 @@ class Tables(WriteBehindCase):
     def test_removed(self):
         """It is written through its old settings."""
         self.start(self.table(), self.table("u"))
-        self.hold(50)
+        self.write_keys(50)
         self.reload(self.table("u"))
         self.wait_all(50)
 
     def test_removed_in_an_outage(self):
         self.start(self.table(), self.table("u"))
-        self.hold(50)
+        self.write_keys(50)
         self.go_down()
         for _ in range(12):
             self.reload(self.table("u", timeout=f"{_ + 5}s"))
         self.come_back()
         self.server.stop()
         self.check_all(50)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_removed_and_back(self):
         """It is found again, and is written where the new one leads to."""
         other = self.backend(default=Store())
         self.start(self.table(), self.table("u"))
         self.go_down()
-        self.hold(50)
+        self.write_keys(50)
         self.reload(self.table("u"))
         self.reload(self.table("u", timeout="9s"))
         self.reload(self.table("u"), url_table(other, write_behind="1h"))
@@ -170,7 +171,7 @@ class Tables(WriteBehindCase):
         path = self.write("t.json", '{"key3": "old", "x": "y"}')
         self.start()
         self.go_down()
-        self.hold(50)
+        self.write_keys(50)
         self.reload({"name": "t", "type": "json", "param": path})
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
         self.check_payload(self.dovecot.get("shared/x"), "Oy")
@@ -185,7 +186,7 @@ class Tables(WriteBehindCase):
         script = self.write("program.py", PROGRAM)
         self.start()
         self.go_down()
-        self.hold(20)
+        self.write_keys(20)
         self.reload({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "processes": 1,
                      "write_behind": "1h"})
         self.check_payload(self.dovecot.get("shared/key3"), "O3")

@@ -42,7 +42,7 @@ class Line(WriteBehindCase):
         """And only that: the others of its keys are written, and what comes next is held again."""
         self.http.default = lambda request: http(status=500) if request.target == b"/key1" else self.store(request)
         self.start()
-        self.hold(3)
+        self.write_keys(3)
         client = self.dict()
         self.check_failure(client.change(*[("increment", f"shared/key{key}", 1) for key in range(3)]))
         self.check_payload(client.change(("set", "shared/key1", "5")), "O")
@@ -54,7 +54,7 @@ class Line(WriteBehindCase):
     def test_one_after_the_other(self):
         """Of what stands in line for a key one is under way at a time."""
         self.start()
-        self.hold(1)
+        self.write_keys(1)
         gates = [self.http.gate() for _ in range(4)]
         self.http.on("/key0", *((gate, http(status=204)) for gate in gates))
         clients = [self.dict() for _ in range(3)]
@@ -74,7 +74,7 @@ class Line(WriteBehindCase):
     def test_aborted_at_a_stop(self):
         """Those that stand in line when the time is over were not made."""
         self.start(shutdown_timeout="100ms")
-        self.hold(1)
+        self.write_keys(1)
         gate = self.http.gate()
         self.http.on("/key0", (gate, http(status=204)))
         clients = [self.dict() for _ in range(3)]
@@ -83,7 +83,7 @@ class Line(WriteBehindCase):
         self.http.wait_target("/key0")
         self.server.stop()
         self.assertEqual(len(self.posts()), 1)
-        self.assertEqual(len(self.told("write_lost")), 1)
+        self.assertEqual(len(self.logged("write_lost")), 1)
 
 
 class Limits(WriteBehindCase):
@@ -131,7 +131,8 @@ class Programs(WriteBehindCase):
         self.start(self.program(cache={"ttl": "1h"}))
         harness.wait_until(lambda: self.dovecot.get("shared/k") == b"Oold", "the program answers")
         for value in ("1", "2"):
-            self.check_payload(self.dovecot.change(("set", "shared/k", value), ("set", "priv/k", value)), "O")
+            with self.subTest(value=value):
+                self.check_payload(self.dovecot.change(("set", "shared/k", value), ("set", "priv/k", value)), "O")
         self.check_payload(self.dovecot.get("shared/k"), "O2")
         self.check_payload(self.dovecot.get("priv/k"), "O2")
         self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # not the same to a program
@@ -157,7 +158,7 @@ class Counters(WriteBehindCase):
     def test_pending(self):
         control = self.path("c")
         self.start(control={"socket": control})
-        self.hold(7)
+        self.write_keys(7)
 
         def pending():
             sock = harness.connect(control)
