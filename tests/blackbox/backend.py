@@ -7,9 +7,11 @@ import socket
 import ssl
 import struct
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
+import ports
 from basics import GUARD, to_bytes, wait_until
 
 
@@ -87,10 +89,10 @@ class Backend:
             self._listener.bind(unix_path)
             self.url = "http://localhost"
         else:
-            self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self._listener.bind((host, port))
-            self.port = self._listener.getsockname()[1]
+            reservation = ports.reserve(host, port)  # so that another backend of the test may come back on the port
+            weakref.finalize(self, reservation.close)
+            self.port = ports.number(reservation)
+            self._listener = ports.reserve(host, self.port)
             self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
         self._tls = tls
         if tls:

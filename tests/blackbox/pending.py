@@ -1,13 +1,11 @@
 """Helpers for tests of write-behind: a backend that goes away and comes back, and a podop that is reloaded."""
 
 import signal
-import socket
 from collections.abc import Mapping
 from typing import Any
 
-import harness
 from dict import DictCase
-from harness import Backend, Podop, conf_file, url_table
+from harness import Backend, Podop, conf_file, url_table, wait_until
 from store import Store
 
 PROGRAM = '''
@@ -83,14 +81,12 @@ class WriteBehindCase(DictCase):
 
     def wait_all(self, number: int, prefix: str = "key") -> None:
         """Waits until the store has what write_keys() wrote."""
-        harness.wait_until(lambda: len(self.stored(prefix)) == number, "all is written")
+        wait_until(lambda: len(self.stored(prefix)) == number, "all is written")
         self.check_all(number, prefix)
 
     def go_down(self) -> None:
-        """Stops the backend; its port refuses connections from now on, and stays reserved."""
+        """Stops the backend; its port refuses connections from now on."""
         self.http.stop()
-        self.port_holder: socket.socket = harness.reserve(port=self.http.port)
-        self.addCleanup(self.port_holder.close)
 
     def come_back(self) -> None:
         """Starts the backend again, on the same port."""

@@ -1,33 +1,9 @@
 """write_behind: repeated writes of a key are held back, and then the last one is written."""
 
 import harness
-from dict import VERSIONS, DictCase
-from harness import http, url_table
-from store import Store
-
-
-class Write(DictCase):
-    def setUp(self):
-        super().setUp()
-        self.store = Store()
-        self.http = self.backend(default=self.store)
-
-    def start(self, **settings):
-        podop = self.serve(url_table(self.http, **settings))
-        self.dovecot = self.dict()
-        return podop
-
-    def writes(self):
-        """What was written so far: method, target, body."""
-        return [(request.method, request.target.decode(), request.body) for request in list(self.http.requests)
-                if request.method != "GET"]
-
-    def pass_through(self):
-        """Whatever podop has read before this, it has had its chance to do."""
-        witness = self.dict()
-        for _ in range(20):
-            witness.get("shared/pass-through")
-        witness.close()
+from dict import VERSIONS
+from harness import http
+from write_case import Write
 
 
 class WriteBehind(Write):

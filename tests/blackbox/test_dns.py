@@ -6,10 +6,10 @@ import threading
 
 import harness
 import nameserver
-import test_postfix
 from dict import DictCase
 from harness import Case, conf_file
 from nameserver import FakeServer, Nsd, mx, record, soa
+from postfix_case import WithPostfix
 
 CONFIG = 78
 HOSTS = "mx1.mail.example, MX2.Mail.Example."
@@ -457,7 +457,7 @@ class Configuration(Case):
         self.assertRegex(harness.run("PODOP", "-V").stdout, r"; c-ares/1\.\d")
 
 
-class Smtpd(test_postfix.WithPostfix):
+class Smtpd(WithPostfix):
     """A mail server that takes the domains whose MX records lead to it."""
 
     def test_recipients(self):
@@ -469,16 +469,16 @@ class Smtpd(test_postfix.WithPostfix):
         self.serve_postfix({"name": "alias", "type": "json", "param": none},
                            {"name": "mailbox", "type": "json", "param": mailboxes},
                            {"name": "domain", "type": "dns", "param": HOSTS, "servers": [nsd.address]})
-        session = test_postfix.Smtpd.session(self)
+        session = self.session()
         for address, code, text in (("bob@one.z.example", 250, ""), ("Bob@One.Z.Example", 250, ""),
                                     ("al@one.z.example", 550, "5.1.1"), ("bob@other.z.example", 554, "5.7.1"),
                                     ("bob@null.z.example", 554, "5.7.1"), ("bob@nowhere.z.example", 554, "5.7.1"),
                                     ("bob@host4.z.example", 554, "5.7.1"), ("bob@broken.example", 451, "4.3.0")):
             with self.subTest(address):
-                test_postfix.Smtpd.check_recipient(self, session, address, code, text)
+                self.check_recipient(session, address, code, text)
         nsd.stop()
-        session = test_postfix.Smtpd.session(self)
-        test_postfix.Smtpd.check_recipient(self, session, "bob@two.z.example", 451, "4.3.0")
+        session = self.session()
+        self.check_recipient(session, "bob@two.z.example", 451, "4.3.0")
 
 
 if __name__ == "__main__":

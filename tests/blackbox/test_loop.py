@@ -13,8 +13,8 @@ import time
 import tty
 
 import harness
+from control_case import Control
 from harness import Case, conf_file, echo, netstring, url_table
-from test_control import Control
 
 LINES = 40_000  # lookups at -vv: more than any kernel and the queue of podop keep
 WINDOW = 60  # lookups that a client has under way

@@ -7,9 +7,10 @@ import harness
 import mail_database
 import test_python_table as by_pipes
 from dict import EXACT, NO_VALUES, RECURSE
+from python_table_case import PYTHON, Tables
 
 
-class Program(dicts.DictCase, by_pipes.Tables):
+class Program(dicts.DictCase, Tables):
     """podop, with a file of tables as its program."""
 
     def serve_file(self, text, name="t", **settings):
@@ -161,7 +162,7 @@ class ThePythonPodopsTables(Program):
 class Readme(Program):
     def test_example(self):
         """The first block of python/README.md is a whole table."""
-        with open(os.path.join(by_pipes.PYTHON, "README.md"), encoding="utf-8") as file:
+        with open(os.path.join(PYTHON, "README.md"), encoding="utf-8") as file:
             text = file.read().partition("```python\n")[2].partition("```")[0]
         self.serve_file(text, "alias")
         self.check_answer(self.client().ask("alias", "team@example.com"), "OK alice@example.com,bob@example.com")

@@ -6,9 +6,9 @@ import re
 import dict as dicts
 import harness
 import mail_database
-import test_dovecot23
-import test_postfix
 from dovecot import ALICE, BOB, literal
+from dovecot_case import FAILED, NOT_FOUND, WithDovecot
+from postfix_case import WithPostfix
 
 TEAM = "alice@example.com,bob@example.com"
 
@@ -63,7 +63,7 @@ class TransactionsInPostgreSQL(Transactions):
     database_class = mail_database.PostgreSQL
 
 
-class WithPostfix(test_postfix.WithPostfix):
+class PostfixCase(WithPostfix):
     """A Postfix whose tables are the database."""
 
     database_class = mail_database.Sqlite
@@ -76,9 +76,7 @@ class WithPostfix(test_postfix.WithPostfix):
         self.serve_postfix(*(mail_database.program_table(name, path) for name in ("alias", "domain", "mailbox")))
 
 
-class Postfix(WithPostfix):
-    check_recipient, session = test_postfix.Smtpd.check_recipient, test_postfix.Smtpd.session
-
+class Postfix(PostfixCase):
     def test_postmap(self):
         for table, key, value in (("alias", "team@example.com", TEAM), ("alias", "Team@Example.com", TEAM),
                                   ("alias", "bob@example.com", None), ("domain", "example.com", "example.com"),
@@ -114,7 +112,7 @@ class PostfixWithPostgreSQL(Postfix):
         self.check_recipient(self.session(), "nobody@example.com", 550)
 
 
-class Dovecot(test_dovecot23.WithDovecot):
+class Dovecot(WithDovecot):
     """Dovecot 2.3 as the examples configure it."""
 
     database_class = mail_database.Sqlite
@@ -137,9 +135,6 @@ class Dovecot(test_dovecot23.WithDovecot):
     def entries(self, name):
         return {(owner, path): value for owner, path, value in
                 self.database.rows(f"SELECT owner, path, value FROM entry WHERE dict = '{name}'")}
-
-    auth_test, user = test_dovecot23.Users.auth_test, test_dovecot23.Users.user
-    check_failure, check_metadata = test_dovecot23.Users.check_failure, test_dovecot23.Mail.check_metadata
 
     def test_users(self):
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0, self.dovecot.log())  # {SSHA512}
@@ -181,7 +176,7 @@ class Dovecot(test_dovecot23.WithDovecot):
         self.dict("inc", "priv/n", "5", user=BOB)
         self.check_value("priv/n", "15", user=BOB)
         self.check_miss("priv/n", user=ALICE)
-        self.dict("inc", "priv/nothing", "5", user=BOB, status=test_dovecot23.NOT_FOUND)
+        self.dict("inc", "priv/nothing", "5", user=BOB, status=NOT_FOUND)
         self.dict("unset", "priv/n", user=BOB)
         self.check_miss("priv/n", user=BOB)
 
@@ -193,7 +188,7 @@ class Dovecot(test_dovecot23.WithDovecot):
         for name in (BOB, "nobody@example.com"):
             with self.subTest(name=name):
                 self.check_failure(name, "secret", is_temporary=True)
-                self.assertEqual(self.user(name)[0], test_dovecot23.FAILED)
+                self.assertEqual(self.user(name)[0], FAILED)
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE away RENAME TO mailbox")
             connection.commit()

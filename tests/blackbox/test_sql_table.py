@@ -5,12 +5,12 @@ import os
 
 import harness
 import mail_database
-import test_python_table
+from python_table_case import Program, Tables
 
 BOB = {"user": "bob@example.com", "private": True}
 
 
-class WithSqlite(test_python_table.Tables):
+class WithSqlite(Tables):
     """The example's program, with a database that has some rows."""
 
     database_class = mail_database.Sqlite
@@ -23,7 +23,7 @@ class WithSqlite(test_python_table.Tables):
 
     def started(self):
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.database.write(self), stderr)
+            program = Program(self.database.write(self), stderr)
         self.addCleanup(self.end, program)
         return program
 
@@ -156,7 +156,7 @@ class Sqlite(WithSqlite):
                                 "    def unset(self, key, user=None):\n"
                                 f"        open({self.path('begun')!r}, 'w').close(); threading.Event().wait()\n")
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.write("waits.py", source), stderr)
+            program = Program(self.write("waits.py", source), stderr)
         program.send("commit", table="meta", changes=[{"op": "set", "key": "a", "value": "1"},
                                                       {"op": "unset", "key": "a"}])
         self.signal_of("begun")
@@ -246,7 +246,7 @@ class PostgreSQL(Sqlite):
                 while not __import__('os').path.exists({self.path('go')!r}): threading.Event().wait(0.01)
 {commit}""")
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.write("sql_table.py", source), stderr)
+            program = Program(self.write("sql_table.py", source), stderr)
         self.addCleanup(self.end, program)
         number = program.send("set", "k", "meta", value="v")
         self.signal_of("begun")

@@ -19,7 +19,7 @@ import nameserver
 from certificates import Authority
 from dict import NO_VALUES, DictCase
 from harness import http, netstring, url_table, wait_until
-from test_program import Program
+from program_case import Program
 
 TIMEOUT = "4s"
 STOPPED_S = 6
