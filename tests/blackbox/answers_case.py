@@ -11,7 +11,7 @@ OF_THE_REQUEST = (405, 406, 407, 408, 411, 412, 413, 415, 417, 421, 425, 426, 42
 
 
 class Answers(Case):
-    """Scripted answers, asked for over one socketmap connection."""
+    """A url table with a scripted backend, asked over one socketmap connection."""
 
     def setUp(self):
         super().setUp()
@@ -22,12 +22,14 @@ class Answers(Case):
         self.postfix = self.client()
 
     def keep_trust(self):
-        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        """Sends one lookup that succeeds, so that the failures of the test are never five in a row, which
+        would suspend the URL."""
         self.http.on("/trust", http('"x"', 200, "Connection: close"))
         self.check_payload(self.postfix.ask("t", "trust"), "OK x")
 
     def ask_all(self, cases):
-        """Asks once for each (answer of the backend, expected answer), and wants one request each."""
+        """Checks each pair of a backend's answer and the expected answer to the client; each must cost one
+        request."""
         for number, (answer, expected) in enumerate(cases):
             with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
                 if expected == "TEMP":

@@ -141,14 +141,14 @@ CHANGED = {
 
 
 class Special(Exception):
-    """The captured server did what podop never does."""
+    """The captured server did something that podop never does."""
 
 
 # --- reading the captures -------------------------------------------------------------------------------------------
 
 
 def decode(text):
-    """Bytes in the captures' notation."""
+    """Decodes bytes in the notation of the captures."""
     if match := re.fullmatch(r"(.*)\.\.\.\[([0-9]+) bytes in all\]\.\.\.(.*)", text):
         head, tail = decode(match[1]), decode(match[3])
         return head + head[-1:] * (int(match[2]) - len(head) - len(tail)) + tail
@@ -158,12 +158,12 @@ def decode(text):
 
 
 def lenient(field):
-    """A field as Dovecot reads it, whatever the server made of the escapes."""
+    """Decodes a field as Dovecot reads it, even if the captured server escaped it in another way than podop."""
     return re.sub(rb"\x01(.?)", lambda match: UNESCAPED.get(match[0], match[1]), field, flags=re.DOTALL)
 
 
 class Capture:
-    """A file as its steps: (title, events), an event being (what, connection, bytes)."""
+    """The steps of a file: (title, events), where an event is (what, connection, bytes)."""
 
     def __init__(self, name):
         self.name = name

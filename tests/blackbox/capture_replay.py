@@ -13,7 +13,7 @@ from harness import CLOSE, Socketmap, http, percent, shown, url_table
 
 
 class Mirror:
-    """The default of a backend that keeps what is written, and that can be told how to answer next."""
+    """The default answers of a backend that stores what is written; a test can also script the next answer."""
 
     def __init__(self):
         self.values = {}  # by target and user of a private key: the JSON text
@@ -60,7 +60,7 @@ class Mirror:
 
 
 class Replay:
-    """A capture, carried out connection by connection in the captured order."""
+    """A capture that is carried out connection by connection, in the captured order."""
 
     def __init__(self, case, capture):
         self.case, self.capture = case, capture
@@ -74,7 +74,7 @@ class Replay:
     # the plan: pairs requests and replies before anything is sent, so that the backend can be told beforehand
 
     def _plan(self):
-        """Steps as (title, actions); packets hold the requests with their captured replies."""
+        """Turns the steps into (title, actions), in which packets hold the requests with their captured replies."""
         skip = SKIP.get(self.capture.kind, {})
         live, ignored, plan = {}, set(), []
         for title, events in self.capture.steps:
@@ -174,7 +174,7 @@ class Replay:
         self._check(talk, asked, got)
 
     def _close(self, talk):
-        """The connection must still be open: it answers one more lookup, and ends when the client ends it."""
+        """Checks that the connection still answers one more lookup, and that it ends when the client ends it."""
         client = self.clients.pop(talk, None)
         if client is None:
             return
@@ -191,7 +191,8 @@ class Replay:
         client.close()
 
     def _know(self, key, text):
-        """The captured server knew this value (None: it knew none); the backend has to, without being told twice."""
+        """Gives the backend the value that the captured server had (None: no value); a second, different
+        value is a fault."""
         if key in self.model and self.model[key] != text:
             if key in self.written and self.title not in CHANGED.get(self.capture.kind, {}):
                 self.case.fail(f"{key[0]} was made {shown(repr(self.model[key]).encode())} by the client, "
@@ -206,7 +207,7 @@ class Replay:
                 self.mirror.values[key] = text
 
     def _prepare(self, talk, asked):
-        """Tells the backend what it has to know for the captured reply, and to hold its answer until then."""
+        """Gives the backend what the captured reply requires, and delays its answer until that reply is due."""
         asked.gate = self.http.gate()
         asked.where = [("GET", asked.key[0])] if asked.key else []
         letter = asked.answer[:1]
@@ -304,7 +305,7 @@ class Replay:
                 self._check_writes(asked)
 
     def _check_writes(self, asked):
-        """The backend was asked for the changes of the transaction, in their order."""
+        """Fails unless the backend got the changes of the transaction in their order."""
         targets = {key[0] for _, key, _ in asked.ops}
         seen = [(request.method, request.target.decode(), json.loads(request.body or b"null"))
                 for request in self.http.requests[asked.before:]

@@ -9,7 +9,7 @@ from harness import percent, shown
 
 
 def as_json(value):
-    """What a backend would have answered that the captured server made this value of."""
+    """Returns the JSON text from which the captured server's reply follows."""
     if value[:1] in (b"{", b"["):
         try:
             json.loads(value)
@@ -23,7 +23,7 @@ def as_json(value):
 
 
 def meaning(value):
-    """Objects and arrays are the same whatever their blanks."""
+    """Parses JSON where it is an object or array, so that blanks do not matter in a comparison."""
     if value[:1] in (b"{", b"["):
         try:
             return json.loads(value)
@@ -36,7 +36,7 @@ def meaning(value):
 
 
 class Asked:
-    """A request as captured, with the reply to it."""
+    """A captured request and the reply to it."""
 
     def __init__(self, kind, name, **more):
         self.kind, self.name = kind, name
@@ -52,7 +52,7 @@ class Asked:
 
 
 class DictTalk:
-    """One connection of Dovecot's as captured: which requests its lines are, which replies belong to them."""
+    """A captured connection of Dovecot: which lines are requests, and which replies belong to them."""
 
     def __init__(self):
         self.version = self.table = None
@@ -62,7 +62,7 @@ class DictTalk:
         self.data = b""
 
     def client_line(self, line):
-        """The request that the line is, or None."""
+        """Returns the request that a line is, or None."""
         letter, fields = line[:1].decode(), [lenient(field) for field in line[1:-1].split(b"\t")]
         if letter == "H":
             self.version = (int(fields[0]), int(fields[1]))
@@ -97,7 +97,7 @@ class DictTalk:
         return asked
 
     def key(self, key, user, append=True):
-        """The target of a key's URL, and whose it is."""
+        """Returns the target of a key's URL and its user."""
         scope, name = key.split(b"/", 1)
         if scope != b"priv":
             user = b""
@@ -106,7 +106,7 @@ class DictTalk:
         return f"/{self.table}/{percent(name, b'/')}", user
 
     def server_bytes(self, data):
-        """The requests that are answered by them, in that order."""
+        """Returns the requests that these bytes answer, in that order."""
         done = []
         *lines, self.data = (self.data + data).split(b"\n")
         for line in lines:
@@ -168,7 +168,7 @@ class DictTalk:
 
 
 class SocketmapTalk:
-    """One connection of Postfix's as captured."""
+    """A captured connection of Postfix."""
 
     version = None
 

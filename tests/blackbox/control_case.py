@@ -12,7 +12,7 @@ FAILURES = 5  # in a row, until a URL is left alone
 
 
 class Control:
-    """A client of the control socket that sends whatever it is told to."""
+    """A raw client of the control socket."""
 
     def __init__(self, path):
         self.sock = harness.connect(path)
@@ -22,7 +22,7 @@ class Control:
         self.sock.sendall(json.dumps(request).encode() + b"\n")
 
     def read(self):
-        """The next answer, or None at the end of the connection."""
+        """Returns the next answer, or None at the end of the connection."""
         line = self._lines.readline()
         return json.loads(line) if line else None
 
@@ -56,7 +56,7 @@ class ControlCase(DictCase):
         return client
 
     def ask(self, **request):
-        """One answer over a connection of its own."""
+        """Sends one request over a connection of its own and returns the answer."""
         client = Control(self.control)
         try:
             return client.ask(**request)

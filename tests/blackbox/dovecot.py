@@ -32,7 +32,7 @@ CACHE = os.environ.get("PODOP_TEST_CACHE", "/var/cache/podop-tests")
 
 
 def installed_version():
-    """The version of this system's Dovecot with all that the tests want of it, or ""."""
+    """Returns the version of the installed Dovecot, or "" if it lacks something that the tests need."""
     library = "/usr/lib/dovecot"
     if not shutil.which("dovecot", path=PATH) or not all(
             os.path.exists(os.path.join(library, name)) for name in ("imap", "lmtp", "managesieve")):
@@ -42,7 +42,7 @@ def installed_version():
 
 
 def mirror():
-    """Where this machine gets its Debian packages from; "" if it has no such place."""
+    """Returns the URL of the Debian mirror that this machine uses; "" if there is none."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         with open("/etc/os-release", encoding="utf-8") as file:
             release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
@@ -54,8 +54,8 @@ def mirror():
 
 
 def private_mounts():
-    """The command before a command that mounts: nothing of it stays behind. In a chroot that is no mount point only
-    the debootstrap's own unmounting sees to that, as no propagation can be set there."""
+    """Returns a command prefix that keeps the mounts of a command to itself. In a chroot that is not a mount
+    point, propagation cannot be changed, and only debootstrap's own unmounting removes them."""
     alone = ["unshare", "--mount"]
     if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return alone
@@ -85,7 +85,7 @@ def build_chroot(suite, packages, place):
 
 
 def chroot(suite, packages, name=None):
-    """The directory of a Debian release with these packages, made if it is not there yet; kept as `name`."""
+    """Returns the directory of a Debian release with these packages; it is made once and kept as `name`."""
     harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
     os.makedirs(CACHE, mode=0o755, exist_ok=True)
     place = os.path.join(CACHE, name or suite)
@@ -100,7 +100,7 @@ def chroot(suite, packages, name=None):
 
 
 def root_of(version):
-    """The root directory of a Dovecot of this version: "" for this system's own, else a chroot."""
+    """Returns the root directory of a Dovecot of this version: "" for the installed one, else a chroot."""
     harness.need(os.geteuid() == 0, "root, to run Dovecot")
     has_lua = os.path.exists("/usr/lib/dovecot/modules/auth/libauthdb_lua.so")
     if installed_version().startswith(version + ".") and (version == "2.3" or has_lua):
@@ -225,7 +225,7 @@ CRASH = re.compile(r"Panic:|Fatal:|Raw backtrace|killed with signal|Received rep
 
 
 class Dovecot:
-    """A Dovecot of this version below a directory of its own, which is `dir` for itself and `outside` for the test."""
+    """A Dovecot in a directory of its own, whose path is `dir` inside its root and `outside` for the test."""
 
     def __init__(self, version, root, through_dict_server=False):
         self.version, self.root = version, root
@@ -248,7 +248,7 @@ class Dovecot:
 
     @property
     def socket(self):
-        """Where podop has to listen, for the test."""
+        """The path at which podop has to listen, as the test sees it."""
         return self.path("podop.sock")
 
     def write(self, name, text):
@@ -256,7 +256,7 @@ class Dovecot:
             file.write(text)
 
     def copy_example(self):
-        """Everything but the README, with the paths of this test."""
+        """Copies the files of the example but for the README, with the paths of this test."""
         folder = os.path.join(EXAMPLES, "dovecot-" + self.version)
         for name in set(os.listdir(folder)) - {"README.md"}:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
@@ -267,7 +267,7 @@ class Dovecot:
                        .replace("/etc/dovecot/", self.dir + "/"))
 
     def command(self, *words):
-        """A command line that runs in Dovecot's root directory."""
+        """Returns a command line that runs in Dovecot's root directory."""
         return ["chroot", self.root, *words] if self.root else list(words)
 
     def doveadm(self, *words, config="dovecot.conf"):
@@ -293,7 +293,7 @@ class Dovecot:
         return self.process.poll() is not None or not harness.refuses(("127.0.0.1", self.imap_port))
 
     def stop(self):
-        """Ends Dovecot, its directory, and the test if a process of it crashed."""
+        """Stops Dovecot and removes its directory; fails if one of its processes crashed."""
         if self.process is not None:
             # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
             children = self.children()
@@ -311,7 +311,7 @@ class Dovecot:
             raise AssertionError("Dovecot could not stand an answer:\n" + log)
 
     def children(self):
-        """The process ids of what the master has started and not yet waited for."""
+        """Returns the process ids of the master's children."""
         pid = self.process.pid
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
                 open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
@@ -326,7 +326,7 @@ class Dovecot:
 
 
 def is_log(pid):
-    """True if the process is Dovecot's log process."""
+    """Returns True if the process is Dovecot's log process."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
             open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         return file.read() == "log\n"
@@ -344,7 +344,7 @@ class Lines:
         self.file = self.socket.makefile("rb")
 
     def read(self):
-        """The next line of the server, with its literals in it."""
+        """Returns the next line of the server, with its literals in it."""
         line = self.file.readline()
         while literal := re.search(rb"\{(\d+)\}\r\n$", line):
             line += self.file.read(int(literal[1])) + self.file.readline()
@@ -361,7 +361,7 @@ class Lines:
 
 
 def literal(text):
-    """A text as it can be sent in a command, whatever it holds."""
+    """Encodes any text as an IMAP literal."""
     return f"{{{len(text.encode())}+}}\r\n{text}"
 
 
@@ -373,7 +373,7 @@ class Imap(Lines):
         self.greeting = self.read()
 
     def command(self, line):
-        """The answer to a command and the lines before it, both without what every line has."""
+        """Sends a command; returns its answer and the lines before it, without the tag and the "* "."""
         self.send("t " + line)
         lines = []
         while not (answer := self.read()).startswith("t "):
@@ -405,7 +405,7 @@ class Sieve(Lines):
 
 
 class Microservice:
-    """The example microservice, with a database that outlives it."""
+    """The example microservice; its database stays when it is stopped."""
 
     def __init__(self, database):
         self.database, self.port = database, 0
@@ -423,7 +423,7 @@ class Microservice:
         self.process.stdout.close()
 
     def ask(self, path, user="", value=None):
-        """The value of a path, one user's or everybody's, or None; or a new value for it."""
+        """Returns the value of a path, of one user or shared, or None if there is none; or stores a new value."""
         if user and not path.endswith("/"):
             path += "/" + user
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{harness.percent(path, b'/')}",

@@ -12,7 +12,7 @@ NOT_FOUND, FAILED, USAGE, NO_PERMISSION = 68, 75, 64, 77
 
 
 class WithDovecot(Case):
-    """A Dovecot, not yet started, and podop in front of the microservice."""
+    """A Dovecot that is not started yet, and podop in front of the microservice."""
 
     version = "2.3"
     quota_field = {"quota_rule": "*:bytes=2048000"}  # what limits a user to 2000 KiB
@@ -35,13 +35,13 @@ class WithDovecot(Case):
                 "timeout": "2s", **settings}
 
     def serve_dovecot(self, *tables):
-        """podop with a socket for auth workers, for mail processes and for Dovecot's dict server."""
+        """Starts podop with a socket that auth workers, mail processes and the dict server may use."""
         # A chroot may have other user ids than this system.
         rights = {"permissions": "0666"} if self.dovecot.root else {"owner": "mail", "group": "dovecot"}
         return self.serve(*tables, listen=[{"socket": self.socket, "mode": "dovecot", **rights}])
 
     def imap(self, user=None, password=None):
-        """An IMAP connection; with a user it is logged in."""
+        """Opens an IMAP connection; with a user it logs in."""
         client = dovecot.Imap(self.dovecot.imap_port)
         self.addCleanup(client.close)
         if user:
@@ -56,17 +56,17 @@ class WithDovecot(Case):
         return self.imap(ALICE, "wonderland")
 
     def ok(self, client, command):
-        """The lines of an answer that is OK."""
+        """Sends a command that must succeed and returns the lines before OK."""
         answer, lines = client.command(command)
         self.assertRegex(answer, "^OK ", self.dovecot.log())
         return lines
 
     def target(self, table):
-        """How doveadm is told of a table."""
+        """Returns the name of a table as doveadm takes it."""
         return f"proxy:{self.dovecot.dict_socket}:{table}"
 
     def dict(self, operation, *words, table="quota", user=None, status=0):
-        """Runs `doveadm dict`: its output as JSON, if any, and what it has to say."""
+        """Runs `doveadm dict` and returns its output parsed as JSON, or what it printed to stderr."""
         options = ["-u", user] if user else []
         done = self.dovecot.doveadm("-f", "json", "dict", operation, *options, *self.flags(words), self.target(table),
                                     *words[len(self.flags(words)):])
@@ -80,7 +80,7 @@ class WithDovecot(Case):
 
     @staticmethod
     def flags(words):
-        """The options at the beginning."""
+        """Returns the options at the beginning."""
         return words[:next((i for i, word in enumerate(words) if word[:1] != "-"), len(words))]
 
     def check_value(self, key, value, **options):
@@ -90,12 +90,12 @@ class WithDovecot(Case):
         self.assertIn("doesn't exist", self.dict("get", key, status=NOT_FOUND, **options))
 
     def auth_test(self, user, password):
-        """The exit status of `doveadm auth test` and what it said."""
+        """Runs `doveadm auth test` and returns its exit status and output."""
         done = self.dovecot.doveadm("auth", "test", "-x", "rip=127.0.0.1", "-x", "real_rip=127.0.0.1", user, password)
         return done.returncode, done.stdout + done.stderr
 
     def user(self, name):
-        """The exit status of `doveadm user` and its output."""
+        """Runs `doveadm user` and returns its exit status and output."""
         done = self.dovecot.doveadm("user", name)
         return done.returncode, done.stdout
 

@@ -20,7 +20,7 @@ class Case(DictCase):
         self.numbers = itertools.count()
 
     def poisoned(self, *answer):
-        """A backend on which one key ends badly."""
+        """Starts a backend that gives this answer to one key and echoes all others."""
         backend = self.backend(default=lambda request: answer if is_poison(request) else echo(request))
         for step in answer:
             if isinstance(step, threading.Event):

@@ -34,7 +34,7 @@ __all__ = [
 
 
 class Case(unittest.TestCase):
-    """A test with a private directory; all that it starts is stopped and checked at its end."""
+    """A test with a private directory; whatever it starts is stopped and checked at its end."""
 
     def setUp(self) -> None:
         self.addCleanup(thread_errors.check)  # the first to be added is the last to run

@@ -9,7 +9,7 @@ AT_ONCE = 16  # values fetched at the same time
 
 
 def names(text):
-    """The rows of an iteration of shared/p/, as (key, value) in bytes, from `name=value` words."""
+    """Returns the expected rows of an iteration of shared/p/, as (key, value) in bytes, from `name=value` words."""
     return sorted((b"shared/p/" + name.encode(), value.encode())
                   for name, value in (word.split("=", 1) for word in text.split()))
 

@@ -30,7 +30,7 @@ FORGED = (
 
 
 def parse_text(text):
-    """The fields of a line, each value as its bytes; any byte out of place is a failure."""
+    """Parses the fields of a line, with each value as bytes; fails at any byte that the format does not allow."""
     fields, at = {}, 0
     while True:
         match = FIELD.match(text, at)
@@ -47,7 +47,7 @@ def parse_text(text):
 
 
 def parse_json(text):
-    """The same of a line of JSON; numbers become what they are written as."""
+    """Parses a line of JSON in the same way; numbers become their text."""
     def unique(pairs):
         if len({name for name, _ in pairs}) != len(pairs):
             raise AssertionError(f"a name twice: {text!r}")
@@ -60,7 +60,7 @@ PARSERS = {"text": parse_text, "json": parse_json}
 
 
 def as_logged(value, form):
-    """What a parser gets back of the bytes that went in."""
+    """Returns what a parser makes of bytes after they were logged."""
     value = value if len(value) <= VALUE_MAX else value[:VALUE_MAX] + b"..."
     if form == "text":
         return value
@@ -68,7 +68,7 @@ def as_logged(value, form):
 
 
 class Logger:
-    """A syslog daemon: the datagrams that came to a path so far."""
+    """A syslog daemon that collects the datagrams sent to its path."""
 
     def __init__(self, path):
         self.path = path
@@ -94,7 +94,7 @@ class Logger:
                 self._news.notify_all()
 
     def stop(self):
-        """Reads what was sent before, and goes with its socket."""
+        """Reads what was sent before and removes the socket."""
         if self._sock is None:
             return
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
@@ -110,13 +110,13 @@ class Logger:
         self._start()
 
     def wait_messages(self, number):
-        """Waits until so many have come in all."""
+        """Waits for so many messages in all."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.messages) >= number, harness.GUARD):
                 raise AssertionError(f"syslog got {len(self.messages)} messages, never {number}")
 
     def wait(self, pattern):
-        """The first message that matches."""
+        """Waits for a message that matches and returns it."""
         with self._news:
             def found():
                 return next((message for message in self.messages if re.search(pattern, message)), None)
@@ -131,7 +131,7 @@ class Log(DictCase):
         self.http = self.backend(default=echo)
 
     def lines(self, podop, form):
-        """What stderr has so far: the fields of each line, without its time."""
+        """Returns the fields of each line on stderr so far, without the time."""
         parsed = []
         for text in list(podop.log):
             self.assertNotRegex(text, FORBIDDEN)
@@ -144,7 +144,7 @@ class Log(DictCase):
         return parsed
 
     def messages(self, podop, logger, form):
-        """The same of what went to syslog; the priority must be that of the level."""
+        """Returns the fields of each syslog message so far; checks that the priority is that of the level."""
         parsed = []
         for message in list(logger.messages):
             head = HEAD.match(message)
@@ -167,7 +167,7 @@ class Log(DictCase):
             log={"level": level, "format": form, "target": target}, **settings))
 
     def with_syslog(self, *args):
-        """podop with a /dev/log of the test's own; the logger is the second result."""
+        """Starts podop with a /dev/log of the test's own; the second result is the logger."""
         unshared = ["unshare", "--mount"]
         mounts = ('d=$0; mount -t tmpfs none "$d/dev" && for f in null urandom; do : >"$d/dev/$f" && '
                   'mount --bind "/dev/$f" "$d/dev/$f" || exit 1; done && ln -s "$d/log" "$d/dev/log" && '

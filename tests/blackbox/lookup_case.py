@@ -9,5 +9,5 @@ MAX_RESPONSE = 1 << 20
 
 
 def mirror(request):
-    """The whole target comes back."""
+    """Answers with the whole request target."""
     return http(json.dumps(request.target.decode()))

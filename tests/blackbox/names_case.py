@@ -20,14 +20,14 @@ REPLACED = 'mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/resolv.conf" 
 
 
 def go_silent(sock):
-    """A TCP socket drops whatever comes in: a listening one swallows SYNs, the other end of a connected one gets no
-    acknowledgement any more, and both without a word."""
+    """Makes a TCP socket drop all that comes in: a listening socket swallows SYNs, and the peer of a
+    connected socket gets no acknowledgement."""
     drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # BPF_RET: 0 bytes are kept
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", 1, ctypes.addressof(drop)))
 
 
 def addresses(name, kind, *texts, ttl=1):
-    """A or AAAA records."""
+    """Returns A or AAAA records."""
     family = socket.AF_INET6 if kind == "AAAA" else socket.AF_INET
     return [record(name, kind, socket.inet_pton(family, text), ttl) for text in texts]
 
@@ -45,11 +45,12 @@ class NamesCase(Case):
         self.write("resolv.conf", f"nameserver {DEAF}\noptions timeout:30 attempts:5\n")
 
     def name(self, *addresses):
-        """The backend's name stands for these addresses from now on."""
+        """Sets the addresses of the backend's name in the hosts file."""
         self.write("hosts", "127.0.0.1 localhost\n" + "".join(f"{address} service.test\n" for address in addresses))
 
     def start(self, *tables, host="service.test", table=(), **settings):
-        """A table `t` that asks the backend by its name, and others; returns a client."""
+        """Starts podop with a table `t` that asks the backend by its name, and with further tables; returns a
+        client."""
         first = {"name": "t", "type": "url", "param": f"http://{host}:{self.port}/§", **dict(table)}
         text = conf_file(listen=[{"socket": self.socket}], tables=[first, *tables], **settings)
         self.daemon = podop = harness.Podop("-c", self.write("podop.conf", text), "-v",
@@ -59,11 +60,11 @@ class NamesCase(Case):
         return self.client()
 
     def count_log(self, event):
-        """How many lines of that event podop has written."""
+        """Returns the number of log lines with that event so far."""
         return sum(f"event={event} " in line for line in self.daemon.log)
 
     def listen_silently(self, address):
-        """An address that swallows SYNs, at the port of the backends."""
+        """Listens at an address on the port of the backends and swallows SYNs."""
         listener = socket.socket()
         self.addCleanup(listener.close)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,7 +73,7 @@ class NamesCase(Case):
         go_silent(listener)
 
     def ask_until_it_is_followed(self, client, guard=harness.GUARD):
-        """Each answer is the right one, whoever gives it."""
+        """Asks until the other backend answers; until then either backend's answer is right."""
         self.backends[1].forget()
 
         def is_asked():

@@ -68,7 +68,7 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A private Postfix below a directory of its own; its maps are on one podop socket."""
+    """A private Postfix in a directory of its own; podop's socket answers all of its maps."""
 
     def __init__(self, socket):
         self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
@@ -89,7 +89,7 @@ class Postfix:
         return os.path.join(self.dir, name)
 
     def run(self, *command, stdin=None):
-        """A Postfix command with this configuration."""
+        """Runs a Postfix command with this configuration."""
         return subprocess.run([command[0], "-c", self.path("etc"), *command[1:]], input=stdin, encoding="utf-8",
                               errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False,
                               env={**os.environ, "PATH": PATH})
@@ -101,7 +101,7 @@ class Postfix:
         harness.wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "smtpd listens")
 
     def master_pid(self):
-        """The process id of the master daemon; None if it never ran."""
+        """Returns the process id of the master daemon; None if it never ran."""
         try:
             with open(self.path("queue/pid/master.pid"), encoding="ascii") as file:
                 return int(file.read())
@@ -109,7 +109,7 @@ class Postfix:
             return None
 
     def stop(self):
-        """Ends the master, and with it all of its daemons."""
+        """Stops the master and with it all of its daemons."""
         pid = self.master_pid()
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
@@ -128,7 +128,7 @@ class Postfix:
 
 
 class WithPostfix(Case):
-    """A Postfix, not yet started; podop's socket is one that user postfix may use, as it should be."""
+    """A Postfix that is not started yet; user postfix may use podop's socket, as in a real installation."""
 
     def setUp(self):
         super().setUp()
@@ -144,14 +144,14 @@ class WithPostfix(Case):
                           **settings)
 
     def session(self):
-        """An SMTP session that has said hello."""
+        """Opens an SMTP session and sends EHLO."""
         session = smtplib.SMTP("127.0.0.1", self.postfix.port, timeout=harness.GUARD)
         self.addCleanup(session.close)
         session.ehlo("client.example")
         return session
 
     def check_recipient(self, session, address, code, text=""):
-        """The answer to RCPT TO in a transaction of its own."""
+        """Checks the answer to RCPT TO in a transaction of its own."""
         session.rset()
         session.mail("sender@elsewhere.example")
         answer = session.rcpt(address)

@@ -37,12 +37,12 @@ def record(request):
 
 
 def is_alive(pid):
-    """Whether there is such a process, be it a zombie."""
+    """Returns True if there is such a process, even as a zombie."""
     return os.path.exists(f"/proc/{pid}")
 
 
 def state_of(pid):
-    """R, S, Z...; None: there is none."""
+    """Returns the state of a process (R, S, Z...), or None if there is none."""
     with contextlib.suppress(OSError):
         with open(f"/proc/{pid}/stat", encoding="latin-1") as stat:
             return stat.read().rpartition(")")[2].split()[0]
@@ -51,7 +51,8 @@ def state_of(pid):
 
 class Program(Case):
     def table(self, source, name="t", preamble=PREAMBLE, **settings):
-        """A table whose program is this Python source. One that is just starting never reads half of it."""
+        """Returns a table whose program is this Python source; the file is replaced at once, so a starting
+        process reads all of it."""
         path = self.path(f"{name}.py")
         os.replace(self.write(f"{name}.py.new", f"HERE = {self.dir!r}\n{preamble}\n{source}"), path)
         return {"name": name, "type": "program", "param": f"python3 {path}", "processes": 1, **settings}
@@ -61,24 +62,24 @@ class Program(Case):
         self.postfix = self.client()
 
     def pids(self, number):
-        """The pids of the first so many processes that were started."""
+        """Waits for so many started processes and returns their ids."""
         def found():
             return re.findall(r"event=program_started table=\w+ pid=(\d+)", "\n".join(list(self.server.log)))
         wait_until(lambda: len(found()) >= number, f"{number} programs were started")
         return [int(pid) for pid in found()]
 
     def children(self):
-        """All children of podop, zombies as well."""
+        """Returns all children of podop, including zombies."""
         with open(f"/proc/{self.server.pid}/task/{self.server.pid}/children", encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
 
     def requests(self):
-        """What RECORD wrote."""
+        """Returns the requests that RECORD wrote."""
         with contextlib.suppress(FileNotFoundError):
             with open(self.path("requests"), encoding="utf-8") as file:
                 return [json.loads(line) for line in file if line.endswith("\n")]
         return []
 
     def check_recovers(self):
-        """Once a process is there again, it answers."""
+        """Checks that lookups are answered once a new process runs."""
         wait_until(lambda: self.client().ask("t", "again") == b"OK again", "the program answers again")

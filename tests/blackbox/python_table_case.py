@@ -16,7 +16,7 @@ PYTHON = os.path.join(SOURCE, "python")
 
 
 class Program:
-    """A running table, and podop's ends of its pipes."""
+    """A running table, with podop's ends of its pipes."""
 
     def __init__(self, path, stderr):
         self.process = subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -53,7 +53,7 @@ class Program:
         return number
 
     def answer(self, number):
-        """The answer to a request, as soon as it is there, without its id."""
+        """Waits for the answer to a request and returns it without its id."""
         with self.news:
             if not self.news.wait_for(lambda: number in self.waiting or None in self.waiting, harness.GUARD):
                 raise AssertionError(f"no answer to {number}; so far: {self.answers}")
@@ -67,7 +67,7 @@ class Program:
         return self.answer(self.send(*words, **members))
 
     def iterate(self, path, **members):
-        """All parts of an iteration: the last answer, with the rows of all in it."""
+        """Returns the last answer of an iteration, with the rows of all parts in it."""
         number = self.send("iterate", path, **{"recurse": True, "values": True, "limit": 0, **members})
         answer = self.answer(number)
         rows = list(answer.pop("rows", []))
@@ -81,7 +81,7 @@ class Program:
             self.process.stdin.close()
 
     def end(self):
-        """Closes the program's input and waits for its end: the exit status."""
+        """Closes the program's input and waits for its end."""
         self.close_input()
         return self.wait()
 
@@ -103,7 +103,7 @@ class Tables(Case):
     """A test with a file of tables."""
 
     def file(self, text):
-        """A file of tables, with podop_table beside it."""
+        """Writes a file of tables, with podop_table beside it."""
         if not os.path.lexists(self.path("podop_table.py")):
             os.symlink(os.path.join(PYTHON, "podop_table.py"), self.path("podop_table.py"))
         return self.write("mytable.py", "import podop_table\nfrom podop_table import *\n" + text)
@@ -115,7 +115,7 @@ class Tables(Case):
         return program
 
     def end(self, program):
-        """Every program ends well."""
+        """Checks that a program ends with status 0 after its input."""
         if program.process.returncode is None:
             self.assertEqual(program.end(), 0, self.stderr())
 
@@ -124,11 +124,12 @@ class Tables(Case):
             return file.read()
 
     def signal_of(self, name):
-        """Waits until a table has made this file."""
+        """Waits until a table has created this file."""
         harness.wait_until(lambda: os.path.exists(self.path(name)), name)
 
     def gate(self):
-        """Lines for a table: wait() and wait_async() return once open() is called here; reached() says they began."""
+        """Returns source lines for a table: wait() and wait_async() return once open() is called here, and
+        reached() waits for their call."""
         return f'''
 import asyncio, os, time, threading
 def reached(name): open({self.dir!r} + "/" + name, "w").close()

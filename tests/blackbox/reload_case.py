@@ -13,7 +13,7 @@ class Reload(DictCase):
         self.http = self.backend(default=echo)
 
     def configure(self, *tables, listen=None, **settings):
-        """Writes podop.conf; what a running podop is made to read by reload()."""
+        """Writes podop.conf, which a running podop reads at reload()."""
         return self.write("podop.conf", conf_file(
             listen=listen or [{"socket": self.socket}], tables=list(tables) or [url_table(self.http)], **settings))
 
@@ -23,7 +23,7 @@ class Reload(DictCase):
         return podop
 
     def reload(self, podop):
-        """Sends SIGHUP and waits until podop has read everything anew."""
+        """Sends SIGHUP and waits until podop has reloaded."""
         podop.reloads += 1
         podop.signal(signal.SIGHUP)
         harness.wait_until(lambda: len(self.told(podop, "event=reload ")) == podop.reloads, "a reload")

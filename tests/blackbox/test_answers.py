@@ -107,7 +107,7 @@ class Values(Answers):
 
 
 class Statuses(Answers):
-    """Answers that are told by their status alone."""
+    """Answers that depend on their status alone."""
 
     def test_no_content_is_a_miss(self):
         self.start()
@@ -171,7 +171,7 @@ class Statuses(Answers):
 
 
 class Rubbish(Answers):
-    """Bodies that are no JSON, and bodies and values that are too long."""
+    """Bodies that are not JSON, and bodies and values that are too long."""
 
     def test_not_json(self):
         bodies = [
@@ -271,7 +271,7 @@ class Rubbish(Answers):
         self.check_reason(self.postfix.ask("t", "k"), "TEMP")
 
     def test_reason_keeps_the_query_to_itself(self):
-        """Neither a reason nor the log shows what may be a secret."""
+        """Neither a reason nor the log contains the query, which may hold a secret."""
         deaf = self.enterContext(harness.refusing_port())
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"),
                            url_table(self.http, name="slow", template="/§?token=s3cret", timeout="100ms"),
@@ -295,7 +295,7 @@ class Rubbish(Answers):
 
 
 class Requests(Answers):
-    """Requests that no backend is asked for."""
+    """Requests that podop answers without asking a backend."""
 
     def test_unknown_table(self):
         self.start()

@@ -6,7 +6,7 @@ from harness import CLOSE, RESET, Case, chunked, echo, http, url_table
 
 
 class Transport(Answers):
-    """Shapes of HTTP answers, and connections that break."""
+    """HTTP answers of every shape, and connections that break."""
 
     def test_framing_of_the_body(self):
         self.start()
@@ -40,7 +40,7 @@ class Transport(Answers):
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
 
     def test_surplus_bytes_never_become_an_answer(self):
-        """What a backend sends beyond an answer must not be taken for the answer to the next lookup."""
+        """Bytes after an answer must not be taken for the answer to the next lookup."""
         self.start()
         for surplus in (http('"evil"'), http('"evil"') * 3, b'"evil"', b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"):
             for answer in (http('"first"') + surplus, http(status=404) + surplus, chunked('"first"') + surplus):
@@ -98,7 +98,7 @@ class Transport(Answers):
                 self.assertEqual(self.http.count(f"/k{number}"), 2, "requests to the backend")
 
     def test_kept_connection_that_the_backend_closed(self):
-        """The usual race of keep-alive: nobody outside sees it."""
+        """podop asks again over a new connection; the client does not notice."""
         self.start()
         for number in range(20):
             self.http.on(f"/k{number}", (http('"x"'), CLOSE))
@@ -190,7 +190,7 @@ class Times(Answers):
 
 
 class UnaskedAnswers(Case):
-    """A kept connection on which a server said something that nobody asked for is not used any more."""
+    """podop does not reuse a kept connection on which the server sent an answer without a request."""
 
     LATE = (http(status=404), http('"wrong"'), http(status=408))
 
@@ -209,7 +209,7 @@ class UnaskedAnswers(Case):
                     self.check_payload(postfix.ask("t", f"{key}{number}"), f"OK {key}{number}")
 
     def test_late_answer_on_one_of_several_connections(self):
-        """Over TCP and over unix sockets, on which connections have no ports to be told apart by."""
+        """Over TCP and over unix sockets, whose connections have no ports to tell them apart."""
         paths = self.path("http"), self.path("https")
         local = [self.backend(unix_path=path, default=echo) for path in paths]
         remote = self.backend(default=echo)
@@ -222,7 +222,7 @@ class UnaskedAnswers(Case):
                         self.check_one_of_three(table, backend, victim, f"{victim}{number}", late)
 
     def check_one_of_three(self, table, backend, victim, suffix, late):
-        """Three lookups at the same time; then, late, the connection of one of them has an answer too many."""
+        """Sends three lookups at the same time, then a surplus answer on the connection of one of them."""
         client = self.client()
         ready, too_late, sent = [backend.gate() for _ in range(3)], backend.gate(), backend.gate()
         seen = len(backend.requests)

@@ -1,4 +1,4 @@
-"""Who podop is to a backend: auth, and that nobody else gets to see it."""
+"""The credentials that podop sends to a backend (podop.conf(5), "Authentication"), and that no one else sees them."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ class AuthCase(DictCase):
 
 
 class Requests(AuthCase):
-    """Every request says who podop is, the first one, too."""
+    """Every request carries the credentials, even the first."""
 
     def check_sent(self, auth, expected):
         backend = self.backend(default=lambda request: http("[]" if request.target.endswith(b"/") else '"v"'))
@@ -67,7 +67,7 @@ class Requests(AuthCase):
                 self.assertEqual(backend.requests[0].header("Authorization"), expected)
 
     def test_no_other_credentials(self):
-        """Neither netrc nor a proxy of the environment."""
+        """podop uses neither netrc nor the credentials of a proxy in the environment."""
         backend = self.backend(default=harness.echo)
         self.write(".netrc", "machine 127.0.0.1 login nobody password nothing\n")
         with harness.refusing_port() as proxy:
@@ -79,7 +79,7 @@ class Requests(AuthCase):
 
 
 class Denied(AuthCase):
-    """401, 403 and 407 speak of the token where there is one: a wrong one must not bounce mail."""
+    """401, 403 and 407 are about the token if the table has one: a wrong token must not bounce mail."""
 
     def serve_denied(self, **settings):
         backend = self.backend()
@@ -189,7 +189,7 @@ class Files(AuthCase):
 
 
     def test_reload(self):
-        """The next request has the new token; a bad one changes nothing."""
+        """The next request carries the new token; a bad token changes nothing."""
         backend = self.backend(default=harness.echo)
         podop = self.serve(url_table(backend, auth=self.bearer("first")))
         client, sent = self.client(), []
@@ -205,7 +205,7 @@ class Files(AuthCase):
 
 
 class Leaks(AuthCase):
-    """Secrets appear nowhere, whatever goes wrong."""
+    """No message, log line or file in /proc shows a secret."""
 
     def forms(self):
         for secret in (TOKEN, PASSWORD, f"{USER}:{PASSWORD}", PASSWORD + "\r"):
@@ -222,7 +222,7 @@ class Leaks(AuthCase):
             self.assertNotIn(form[:12], data, f"a part of a secret shows in {what}")
 
     def provoke(self, backend):
-        """Everything that can fail: the answers to it."""
+        """Returns the answers to lookups that fail in every way."""
         answers = {
             "401": http(status=401), "403": http('{"error": "denied"}', 403), "407": http(status=407),
             "500": http(status=500), "302": http(b"", 302, "Location: http://elsewhere.invalid/"),
@@ -273,7 +273,7 @@ class Leaks(AuthCase):
         self.check_format("json")
 
     def test_faults(self):
-        """What is wrong with a secret is said without it; nor does one show that stands in the wrong place."""
+        """A message about a secret does not contain it, even if it was given in the wrong place."""
         cases = [self.bearer(TOKEN + "\0"), self.bearer("Bearer " + TOKEN), self.bearer(TOKEN + "\u00e9"),
                  {"type": "bearer", "token_file": TOKEN}, {"type": "bearer", "token": TOKEN},
                  {"type": "basic", "user": USER, "password_file": PASSWORD},

@@ -1,4 +1,5 @@
-"""podop's command line: the forerunner's lines, pairing of options, --set, -t, what ends with which status."""
+"""podop's command line: command lines of the podop written in Python, pairing of options, --set, -t, and exit
+statuses."""
 
 import re
 
@@ -17,7 +18,7 @@ class CommandLine(Case):
         return self.http.url + path
 
     def check_usage_error(self, *args, words=()):
-        """Status 64, a message with the words, and a hint at --help."""
+        """Checks for status 64, a message with these words, and the hint at --help."""
         done = harness.run("PODOP", *args)
         self.assertEqual(done.returncode, USAGE, done.stderr)
         self.assertIn("--help", done.stderr)
@@ -27,7 +28,7 @@ class CommandLine(Case):
         return done
 
     def check_refused(self, *args, word=""):
-        """Wrong usage or wrong configuration: which of them is not said for values of options."""
+        """Checks for a usage or configuration error; which of the two is left open for values of options."""
         done = harness.run("PODOP", *args)
         self.assertIn(done.returncode, (USAGE, CONFIG), done.stderr)
         self.assertIn(word, done.stderr)
@@ -57,7 +58,7 @@ class Tables(CommandLine):
     """Sockets and tables without a file."""
 
     def check_tables(self, *args, **expected):
-        """podop serves on self.socket with these arguments; each table gives the expected answer to the key k."""
+        """Starts podop on self.socket with these arguments; each table must give its expected answer to the key k."""
         podop = self.podop("--socket", self.socket, *args)
         client = self.client()
         for table, answer in expected.items():
@@ -185,7 +186,7 @@ class Usage(CommandLine):
 
 
 class Check(CommandLine):
-    """-t for what comes from the command line: messages have neither file nor line."""
+    """-t for settings on the command line: messages have neither file nor line."""
 
     def test_good(self):
         for option in ("-t", "--check"):
@@ -229,7 +230,7 @@ class OnTopOfTheFile(CommandLine):
                          [b"/file/alias/k", b"/file/domain/k", b"/more/k"])
 
     def test_table_of_the_same_name_replaces(self):
-        """All of it: the replaced table's cache settings are gone as well."""
+        """The whole table is replaced, also its cache settings."""
         self.podop("--name", "alias", "--type", "url", "--param", self.url("/line/alias/§"), "--config", self.file)
         client = self.client()
         for table in ("alias", "alias", "domain"):
@@ -258,7 +259,7 @@ class Set(CommandLine):
         return podop
 
     def check_requests(self, table, number):
-        """Two lookups of one key cost so many requests."""
+        """Checks that two lookups of one key cost so many requests."""
         self.http.forget()
         for _ in range(2):
             self.check_payload(self.postfix.ask(table, "k"), "OK k")
@@ -325,7 +326,7 @@ class Verbosity(CommandLine):
     KEY = "somebody@example.com"
 
     def log_of(self, *args):
-        """The log of a podop that answered hits, misses and failures, without what came before."""
+        """Returns what a podop logged for hits, misses and failures, without the lines before them."""
         self.http.on("/miss", http(status=404))
         self.http.on("/fail", http(status=503))
         podop = self.podop("--socket", self.socket, "--name", "t", "--type", "url", "--param", self.url(), *args,
@@ -353,7 +354,7 @@ class Verbosity(CommandLine):
                 self.assertIn("level=debug", self.log_of(*args))
 
     def test_keys_only_at_debug_and_values_never(self):
-        """Keys are people's addresses."""
+        """Keys are addresses of people."""
         for args in ([], ["-v"]):
             with self.subTest(args=args):
                 self.assertNotIn(self.KEY, self.log_of(*args))

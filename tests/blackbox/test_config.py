@@ -1,4 +1,4 @@
-"""The configuration file: what it accepts, and that every fault is told with its file and line."""
+"""The configuration file: what it accepts, and that every fault is reported with its file and line."""
 
 import json
 import os
@@ -13,7 +13,7 @@ FAULT = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<text>.+)")
 
 class ConfigFile(Case):
     def check(self, text, *args):
-        """The outcome of -t for this file."""
+        """Runs -t on this file."""
         self.file = self.write("podop.conf", text)
         return harness.run("PODOP", "-c", self.file, "-t", *args)
 
@@ -22,7 +22,8 @@ class ConfigFile(Case):
         self.assertEqual((done.returncode, done.stdout.strip()), (0, "configuration OK"), done.stderr)
 
     def check_bad(self, text, *faults):
-        """-t fails and tells each of the given (line, word) of this file; returns all it tells, as FAULT matches."""
+        """Checks that -t fails and reports each (line, word) of this file; returns all reports as matches of
+        FAULT."""
         done = self.check(text)
         self.assertEqual(done.returncode, CONFIG, done.stdout + done.stderr)
         self.assertNotIn("configuration OK", done.stdout)
@@ -34,7 +35,7 @@ class ConfigFile(Case):
         return told
 
     def config(self, table="", listener="", top=""):
-        """A good configuration with additions in known lines: top 2, listener 4, table 8."""
+        """Writes a good configuration with additions at known lines: top 2, listener 4, table 8."""
         return "\n".join([
             "# podop", top,
             f'listen = ( {{ socket = "{self.socket}";', listener, "} );",
@@ -239,7 +240,7 @@ class Refused(ConfigFile):
 
 
 class Effects(Case):
-    """Settings that are not the subject of a file of their own."""
+    """Settings that have no test file of their own."""
 
     def setUp(self):
         super().setUp()

@@ -85,7 +85,7 @@ class Socket(ControlCase):
             self.assertEqual(client.read(), {"ok": True})
 
     def test_client_that_goes_in_the_middle(self):
-        """Its request is given up; but one that others have joined goes on for them."""
+        """Its request is cancelled, unless others have joined it."""
         self.start(url_table(self.http), url_table(self.http, "shared", "/s/§", share=True))
         gate = self.http.gate()
         self.http.on("/s/k", (gate, http('"late"')))

@@ -78,7 +78,7 @@ class Explain(ControlCase):
         self.assertEqual((answer["status"], self.notes(answer, "status")), ("timeout", ["timed out"]))
 
     def test_breaker(self):
-        """How a URL has been doing, why, and for how long."""
+        """How many requests of a URL failed, why, and how long it is suspended."""
         self.start(url_table(self.http, retries=0))
         postfix = self.client()
         self.http.default = lambda request: DOWN

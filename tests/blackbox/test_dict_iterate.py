@@ -104,7 +104,7 @@ class Answers(Iterate):
         self.assertEqual(self.http.requests, [])
 
     def test_path_with_nul(self):
-        """It is neither what stands before the NUL nor two paths, and no row below it could travel."""
+        """It is neither cut at the NUL nor split into two paths; no row below it could be sent."""
         self.start()
         for version in VERSIONS:
             with self.subTest(version=version):
@@ -113,7 +113,7 @@ class Answers(Iterate):
                 self.assertEqual(self.http.requests, [])
 
     def test_bad_flags(self):
-        """Closed or failed, but no rows of anything and no N."""
+        """The client is disconnected or the iteration fails, but there are no rows and no N."""
         self.start()
         self.http.on("/p/", http('{"a": "1"}'))
         for head in (b"x\t0", b"-1\t0", b"\t0", b"99999999999999999999\t0", b"0\tx", b"0\t-1"):
@@ -126,7 +126,7 @@ class Answers(Iterate):
                 self.assertIn((request.answer or b"F")[:1], b"F")
 
     def test_other_flags_change_nothing(self):
-        """Sorting is not asked for by anybody, and rows come in any order; async is how the client waits."""
+        """Rows need no order, so the flags for sorting change nothing; async is a matter of the client."""
         self.start()
         self.http.on("/p/", http('{"b": "1", "a": "2"}'))
         for flags in (2, 4, 32, 2 | 32):
@@ -152,7 +152,7 @@ class Answers(Iterate):
                 self.assertEqual(client.rows("shared/o %/", NO_VALUES), [(key, b"") for key in expected])
 
     def test_nul_in_a_name_or_value(self):
-        """Neither can travel: a name is left out or fails, a value fails."""
+        """Neither can be sent: a name is left out or fails, a value fails."""
         self.start()
         self.http.on("/p/", http(r'{"a\u0000b": "1", "c": "2"}'))
         request = self.dovecot.iterate("shared/p/")
@@ -220,7 +220,7 @@ class Names(Iterate):
                         self.assertEqual(self.seen(self.http), [("GET", "/p/")])
 
     def test_exact_key(self):
-        """The path is a key, its row the answer."""
+        """The path is a key, and the row is its value."""
         self.start()
         self.http.on("/p/a", http('"1"'))
         self.http.on("/p/gone", http(status=404))
@@ -262,7 +262,7 @@ class Names(Iterate):
         self.assertEqual(len(self.dovecot.rows("shared/p/", 0, 2)), 2)
 
     def test_several_paths(self):
-        """Only major 2 has it."""
+        """Only major 2 has them."""
         self.start()
         self.http.on("/p/", http('{"a": "1"}'))
         self.http.on("/q/", http('["b"]'))
@@ -279,7 +279,7 @@ class Names(Iterate):
                 self.assertEqual(client.rows(["shared/p/"]), [(b"shared/p/a", b"1")])
 
     def test_private_paths(self):
-        """The user is not appended to the path, but to the keys whose values are fetched."""
+        """The user is appended to the keys whose values are fetched, not to the path."""
         self.start()
         self.http.on("/l/", http('["a", "s/b"]'))
         self.http.on("/l/a/bob%40example.com", http('"1"'))

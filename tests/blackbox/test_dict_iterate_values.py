@@ -25,7 +25,7 @@ class Values(Iterate):
         self.assertLessEqual({target for _, target in self.seen(self.http)}, {"/p/", "/p/a", "/p/b", "/p/c", "/p/d"})
 
     def test_failure_in_the_middle(self):
-        """Rows may have gone before it; F is the last line, never N, never the finish."""
+        """Rows may precede it; F is the last line, never N and never the end of an iteration."""
         self.start(retries=0)
         self.http.default = echo
         self.http.on("/p/", http(json.dumps([f"n{number}" for number in range(100)])))
@@ -137,7 +137,7 @@ class Values(Iterate):
 
 
 class Large(Iterate):
-    """As many names as there may be users."""
+    """Lists as long as there may be users."""
 
     GROWTH = 20 * 1024  # kB
 
@@ -151,7 +151,7 @@ class Large(Iterate):
         return [f"user{number}@example.com" for number in range(count)]
 
     def peak(self, podop, action):
-        """How much podop's memory grew at most while the action ran, in kB."""
+        """Returns by how many kB podop's memory grew at most during the action."""
         with open(f"/proc/{podop.pid}/clear_refs", "w", encoding="ascii") as file:
             file.write("5")
         before = podop.rss_kb()
@@ -159,7 +159,7 @@ class Large(Iterate):
         return int(podop.status_field("VmHWM")[0]) - before
 
     def read_all(self, count, flags):
-        """Reads rows one by one and keeps none of them but their number."""
+        """Reads rows one by one and returns only their number."""
         request = self.dovecot.iterate("shared/u/", flags)
         total = 0
         while request.answer is None:
@@ -194,7 +194,7 @@ class Large(Iterate):
         self.assertEqual(len(self.http.requests), 10_001)
 
     def test_slow_reader(self):
-        """Rows wait for the reader, not in podop's memory; others are served meanwhile."""
+        """Rows are not kept in podop's memory for a slow reader, and other clients are served meanwhile."""
         podop = self.start()
         for version in ((2, 0), (4, 0)):
             with self.subTest(version=version):
@@ -217,7 +217,7 @@ class Large(Iterate):
                 self.assertLess(self.peak(podop, lazily), self.GROWTH)
 
     def test_reader_that_stops(self):
-        """No values are fetched for rows that nobody takes."""
+        """No values are fetched for rows that the client does not read."""
         podop = self.start()
         value = "x" * 10_000
         self.http.default = lambda request: http('"%s"' % value)
@@ -234,7 +234,7 @@ class Large(Iterate):
         self.assertTrue(podop.is_running)
 
     def test_over_max_response(self):
-        """One entry has that limit; a list of many has none, for it is never in memory as a whole."""
+        """The limit is that of one entry; a list of many has none, as it is never in memory as a whole."""
         self.serve(url_table(self.http))
         self.dovecot = self.dict()
         self.http.on("/p/", http(json.dumps(["x" * 1_100_000])))
@@ -288,7 +288,7 @@ class JsonTables(DictCase):
         self.assertEqual({key for key, _ in self.dict().rows("shared/")}, {b"shared/p", b"shared/z"})
 
     def test_private_paths_end_or_fail(self):
-        """What belongs to a user ends in his name: whatever podop makes of it, nobody sees another's."""
+        """A user's keys end in the user's name; whatever podop answers, no user sees the keys of another."""
         client = self.dict()
         request = client.iterate("priv/l/", RECURSE)
         client.wait(request)

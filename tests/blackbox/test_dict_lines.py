@@ -102,7 +102,7 @@ class Hello(DictCase):
 
 
 class BadClients(DictCase):
-    """Who does not speak the protocol is closed, after what was owed was answered."""
+    """A client that breaks the protocol is disconnected, after the answers that were due to it."""
 
     def setUp(self):
         super().setUp()
@@ -149,7 +149,7 @@ class BadClients(DictCase):
         self.check_payload(self.dict(address=self.path("auto")).get("shared/k"), "O/k")
 
     def test_unknown_commands(self):
-        """A second hello, a command that is none, an empty line."""
+        """A second hello, an unknown command, an empty line."""
         self.start()
         wires = [hello((4, 0)), hello((2, 2)), b"\n", b"\t\n"]
         wires += [bytes([byte]) + b"1\tx\n" for byte in range(256) if bytes([byte]) not in b"HLIBSUATVRCD\n"]
@@ -165,7 +165,7 @@ class BadClients(DictCase):
         self.assertEqual(self.http.count("/never"), 0)
 
     def test_owed_answers_come_before_the_end(self):
-        """Slow answers, rows and commits are not lost to the rubbish behind them."""
+        """Slow answers, rows and commits are not lost to the rubbish after them."""
         self.start()
         for number, version in enumerate(VERSIONS):
             with self.subTest(version=version):
@@ -318,7 +318,7 @@ class Lines(DictCase):
                                  [("POST", b'""')])
 
     def test_short_hello(self):
-        """Whatever podop makes of it, nobody else suffers and no table is guessed."""
+        """However podop answers, no other client suffers, and no table is guessed."""
         self.start()
         for wire in (b"H4\n", b"H4\t0\n", b"H4\t0\t0\n", b"H4\t0\t0\t\n", b"H4\t0\t0\t\t\n"):
             with self.subTest(wire=wire):
@@ -349,7 +349,7 @@ class Lines(DictCase):
                                  [("POST", b"/w"), ("DELETE", b"/u"), ("PATCH", b"/a")])
 
     def test_longest_line(self):
-        """A MiB with its end; the bytes are counted as they came."""
+        """1 MiB with its end; the bytes are counted as received."""
         self.start()
         for version in VERSIONS[-3:]:
             client = self.dict(version)

@@ -177,7 +177,7 @@ class Escaping(DictCase):
 
 
 class Answers(DictCase):
-    """The answer table of the contract, for Dovecot."""
+    """podop.conf(5), "What the answer becomes", for Dovecot."""
 
     def setUp(self):
         super().setUp()
@@ -188,7 +188,8 @@ class Answers(DictCase):
         self.dovecot = self.dict()
 
     def keep_trust(self):
-        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        """Sends one lookup that succeeds, so that the failures of the test are never five in a row, which
+        would suspend the URL."""
         self.http.on("/trust", http('"x"', 200, "Connection: close"))
         self.check_payload(self.dovecot.get("shared/trust"), "Ox")
 
@@ -272,7 +273,7 @@ class Answers(DictCase):
         self.assertEqual(json.loads(answer[1:]), json.loads(body))
 
     def test_long_values(self):
-        """max_reply is Postfix's; Dovecot takes what max_response lets in."""
+        """max_reply is a limit for Postfix only; for Dovecot max_response is."""
         self.start()
         self.ask_all([
             (http('"%s"' % ("x" * 100_000)), "O" + "x" * 100_000),
@@ -313,7 +314,7 @@ class Answers(DictCase):
         self.check_payload(self.dovecot.get("shared/k"), "O/k")
 
     def test_timeouts_behind_one_another(self):
-        """What waits in the queue of one connection is answered in its own time too."""
+        """Requests that wait in the queue of one connection have the table's timeout, too."""
         self.serve(url_table(self.http, timeout="300ms"), pool={"max_connections": 1})
         self.http.default = lambda request: (self.http.gate(), http('"late"'))
         for version in ((2, 0), (4, 0)):
@@ -358,7 +359,7 @@ class Answers(DictCase):
         self.assertEqual(len(self.http.requests), 2)
 
     def warm_up(self, podop, visit):
-        """Visits until podop, and with it the sanitizer's allocator, grows no more; how large it is then."""
+        """Repeats visits until podop's memory, with the sanitizer's allocator, stays the same; returns its size."""
         rss = podop.rss_kb()
         for _ in range(20):
             visit()
@@ -368,7 +369,7 @@ class Answers(DictCase):
         raise AssertionError("podop grows with its visitors")
 
     def test_many_connections(self):
-        """As Dovecot does it: connect, hello, lookup, close."""
+        """As Dovecot does: connect, hello, lookup, close."""
         podop = self.serve(url_table(self.http), env=harness.small_quarantine())
 
         def visit(times):
@@ -386,7 +387,7 @@ class Answers(DictCase):
         self.assertLess(podop.rss_kb(), rss + 2048, "podop grew with its visitors")
 
     def test_over_tcp(self):
-        """Dovecot has no such client, but a listener is a listener."""
+        """Dovecot has no client over TCP, but podop's listener takes one."""
         port = self.reserve_port()
         self.serve(url_table(self.http), listen=[{"socket": f"127.0.0.1:{port}"}])
         client = self.dict(address=("127.0.0.1", port))

@@ -16,7 +16,7 @@ class Lookups(DictCase):
         self.serve(url_table(self.http, timeout="1h"))
 
     def slow(self, target, answer):
-        """The backend waits with the answer until the returned event is set."""
+        """Makes the backend delay its answer until the returned event is set."""
         gate = self.http.gate()
         self.http.on(target, (gate, answer))
         return gate
@@ -72,7 +72,7 @@ class Lookups(DictCase):
                 self.check_payload(client.wait(slow), "Oslow")
 
     def test_failures_and_misses_find_their_owners(self):
-        """Answered in the opposite order, each its own way."""
+        """Answers in the opposite order, each of another kind."""
         answers = [(http('"x"'), "Ox"), (http(status=404), "N"), (http(status=503), "F"), (http('""'), "O"),
                    (http("no json"), "F")]
         for number, version in enumerate(ASYNC_VERSIONS):
@@ -137,7 +137,7 @@ class Lookups(DictCase):
 
 
 class Many(DictCase):
-    """Far more requests at once than podop wants to owe."""
+    """Far more requests at once than podop takes from one client."""
 
     def test_all_held_then_all_answered(self):
         for number, version in enumerate(VERSIONS):
@@ -157,7 +157,7 @@ class Many(DictCase):
                 self.assertEqual(len(backend.requests), 300)
 
     def test_answers_in_any_order(self):
-        """The backend answers at random; everyone gets his own."""
+        """The backend answers in random order; each client gets its own answers."""
         for version in ((2, 0), (2, 2), (4, 0)):
             with self.subTest(version=version):
                 self.socket = self.path(f"s{version[0]}{version[1]}")
@@ -216,7 +216,8 @@ class Many(DictCase):
                         self.assertEqual(request.rows, [(b"shared/p/a", b"1")])
 
     def test_client_that_does_not_read(self):
-        """Its answers fill no memory: podop stops to ask for it; others are served; then it gets all."""
+        """Its answers do not fill podop's memory: podop stops reading its requests, serves others, and sends
+        all answers later."""
         value = "x" * 90_000
         backend = self.backend(default=lambda request: (
             http('"%s"' % value) if request.target.startswith(b"/big") else echo(request)))
@@ -237,7 +238,7 @@ class Many(DictCase):
 
 
     def test_client_that_does_not_read_failures(self):
-        """Answers that podop gives by itself do not pile up either."""
+        """Answers that need no backend do not fill the memory either."""
         backend = self.backend(default=echo)
         podop = self.serve(url_table(backend), env=harness.small_quarantine())
         for version in ((2, 0), (4, 0)):
@@ -260,7 +261,7 @@ class Many(DictCase):
 
 class Timeouts(DictCase):
     def test_what_waits_behind_a_hung_write(self):
-        """Its time runs from when it was read: all fail together, and nobody waits in vain a second time."""
+        """Its time counts from when it was read: all fail together, and no client waits a second time."""
         store = Store({"/k": "1"})
         backend = self.backend(default=store)
         store.hold("POST", "/k", backend.gate())

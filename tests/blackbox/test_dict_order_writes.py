@@ -19,14 +19,14 @@ class Writes(DictCase):
         return gate
 
     def pass_through(self):
-        """Whatever podop has read before this, it has had its chance to do."""
+        """Sends lookups and waits for their answers, so that podop has handled whatever it read before."""
         witness = self.dict()
         for _ in range(20):
             self.check_payload(witness.get("shared/other"), "Oother")
         witness.close()
 
     def not_yet(self, method, target):
-        """Such a request has not come so far."""
+        """Checks that such a request has not come so far."""
         self.pass_through()
         self.assertNotIn((method, target), self.seen(self.http))
 
@@ -84,7 +84,7 @@ class Writes(DictCase):
         self.check_payload(client.wait(lookup), "Onew")
 
     def test_priv_key_of_the_same_user(self):
-        """As quota dict does it: the commit and the lookup in one packet."""
+        """As the quota dict does: the commit and the lookup in one packet."""
         for version in VERSIONS:
             with self.subTest(version=version):
                 user = f"u{version[0]}{version[1]}"
@@ -170,7 +170,7 @@ class Writes(DictCase):
                 self.check_payload(client.wait(behind), "O1")
 
     def test_failed_commit_before_a_lookup(self):
-        """The lookup comes all the same, and sees what is there."""
+        """The lookup is sent all the same and gets the stored value."""
         for number, version in enumerate(VERSIONS):
             with self.subTest(version=version):
                 self.store.values[b"/f%d" % number] = b'"old"'

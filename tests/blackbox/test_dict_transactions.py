@@ -28,7 +28,7 @@ class Transactions(Write):
                          [("POST", "/a"), ("DELETE", "/b"), ("PATCH", "/c"), ("POST", "/d")])
 
     def test_same_key_several_times(self):
-        """Unset before set, as quota does; folding the two is allowed, the result is not in question."""
+        """Unset before set, as the quota dict does; the two may become one request, but the result is fixed."""
         self.start()
         for version in VERSIONS:
             with self.subTest(version=version):
@@ -109,7 +109,7 @@ class Transactions(Write):
         self.assertEqual(self.http.requests, [])
 
     def test_changes_without_a_begin(self):
-        """Refused or closed; never done, never reported as done."""
+        """They are refused or the client is disconnected; they are never made and never acknowledged."""
         self.start()
         for wire in (b"S1\tshared/k\t1\nC1\n", b"U1\tshared/k\nC1\n", b"A1\tshared/k\t1\nC1\n", b"T1\t1\t1\nC1\n",
                      b"R1\nC1\n", b"Bx\tu\nSx\tshared/k\t1\nC1\n"):
@@ -140,7 +140,7 @@ class Transactions(Write):
         self.check_payload(nobody.change(("set", "shared/k", "1")), "O")
 
     def test_async_commit(self):
-        """Clients up to 2.2.24: the answer has an A before it and may come in any order."""
+        """Clients up to 2.2.24: the answer begins with A and may come in any order."""
         self.start((2, 0))
         client = self.dovecot
         for change, expected in ((("set", "shared/k", "1"), "O"), (("increment", "shared/k", 1), "O"),
@@ -245,7 +245,7 @@ class Transactions(Write):
                     self.assertEqual(self.store.values[b"/i"], b"0")
 
     def test_open_transactions_are_limited(self):
-        """A client that begins and never ends fills no memory; it is closed or refused at some point."""
+        """A client that begins transactions and never ends them is disconnected or refused at some point."""
         podop = self.serve(url_table(self.http), env=harness.small_quarantine())
         client = self.dict()
         value = "x" * 100_000
@@ -262,7 +262,7 @@ class Transactions(Write):
 
 
 class CommitUrl(Write):
-    """A whole transaction as one POST. Its keys are those of single requests."""
+    """A whole transaction as one POST, with the keys of single requests."""
 
     def start(self, **settings):
         self.serve(url_table(self.http, commit_url=self.http.url + "/commit", **settings))

@@ -10,7 +10,7 @@ from write_case import MAX_LINE, Write, dict_of
 
 
 class Requests(Write):
-    """What travels to the backend."""
+    """What a write sends to the backend."""
 
     def test_set_unset_increment(self):
         for number, version in enumerate(VERSIONS):
@@ -81,7 +81,7 @@ class Requests(Write):
                 self.assertIn(str(number).encode(), body)
 
     def test_increments_that_are_none(self):
-        """Closed or refused, but nothing is written and nothing reported as done."""
+        """The client is disconnected or refused; nothing is written and nothing acknowledged."""
         self.start()
         self.http.on("/k", http(status=204))
         for number in ("", "x", "1.5", "1e3", "--1", "9223372036854775808", "-9223372036854775809",
@@ -196,7 +196,7 @@ class Requests(Write):
 
 
 class RoundTrip(Write):
-    """Texts come back as they went in."""
+    """Texts come back as they were written."""
 
     TEXTS = ["", " ", "a", "line1\r\nline2\n\ttab é€\x01x", "\r", "\n", "\t", "\x01", "\x01t", "\x011", "x\r",
              "\r\n",
@@ -231,7 +231,7 @@ class RoundTrip(Write):
         self.assertEqual(dict_of(client.rows("shared/p/")), {key: value for _, key, value in changes})
 
     def test_refused_values(self):
-        """Nothing of a transaction with such a value is written, not even what came before it."""
+        """Nothing of a transaction with such a value is written, not even the changes before it."""
         bad = {b"\0": "NUL", b"a\0b": "NUL", b"a\0": "NUL", b"\xff": "UTF-8", b"a\x80b": "UTF-8", b"\xc3": "UTF-8",
                b"\xc0\xaf": "UTF-8", b"\xed\xa0\x80": "UTF-8", b"\xf4\x90\x80\x80": "UTF-8", b"j\xf6rg": "UTF-8",
                b'"\xff"': "UTF-8", b'{"a":"\xff"}': "UTF-8", b'"a\0"': "NUL"}
@@ -297,7 +297,7 @@ class Caches(Write):
                 self.check_payload(self.dovecot.get(f"shared/k{number}"), "Onew")
 
     def test_lookup_under_way_does_not_bring_the_old_value_back(self):
-        """Asked before the write, answered after it: good for whoever waits, but not for the cache."""
+        """A lookup sent before the write and answered after it gets the old value, which must not be cached."""
         self.start(cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", (gate, http('"old"')), http(status=204), http('"new"'))
@@ -314,7 +314,7 @@ class Caches(Write):
         self.check_payload(self.dovecot.get("shared/k"), "Onew")
 
     def test_lookup_during_the_write_does_not_keep_the_old_value(self):
-        """Asked while the write was under way: what it saw must not outlive the write."""
+        """A lookup sent during the write must not leave the old value in the cache."""
         self.start(cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", (gate, http(status=204)), http('"old"'), http('"new"'))

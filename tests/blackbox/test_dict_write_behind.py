@@ -1,4 +1,4 @@
-"""write_behind: repeated writes of a key are held back, and then the last one is written."""
+"""write_behind: repeated writes of a key stay pending, and then the last one is made."""
 
 import harness
 from dict import VERSIONS
@@ -64,7 +64,7 @@ class WriteBehind(Write):
         self.assertEqual(self.writes(), [])
 
     def test_unset_after_set(self):
-        """Whatever is held back, the end is right."""
+        """However writes are delayed, the final value is right."""
         podop = self.start(write_behind="1h")
         self.store.values.update({b"/k": b"1", b"/l": b"1", b"/i": b"40"})
         self.check_payload(self.dovecot.change(("set", "shared/k", "2")), "O")
@@ -76,7 +76,8 @@ class WriteBehind(Write):
         self.assertEqual(self.store.values, {b"/l": b"2", b"/i": b"42"})
 
     def test_increment_is_not_starved_by_writers(self):
-        """What has to be written first is written at once, and then nobody may hold that key anew."""
+        """Pending writes before an increment are written at once, and later writes of the key wait for the
+        increment."""
         self.start(write_behind="1h")
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         gate = self.http.gate()
@@ -92,7 +93,7 @@ class WriteBehind(Write):
         self.assertEqual((methods[0], methods.count("PATCH")), ("POST", 1))
 
     def test_who_waits_for_a_write_that_fails_is_told(self):
-        """Whoever is told may write again at once, also to that key."""
+        """A client that is told of a failure may write at once again, also to that key."""
         self.start(write_behind="1h")
         self.http.on("/k", http(status=500))
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")

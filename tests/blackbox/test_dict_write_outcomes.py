@@ -7,10 +7,11 @@ from write_case import BY_A_PROXY, Write
 
 
 class Outcomes(Write):
-    """O, N, F and W tell the truth."""
+    """O, N, F and W agree with the value at the backend."""
 
     def keep_trust(self):
-        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
+        """Sends one lookup that succeeds, so that the failures of the test are never five in a row, which
+        would suspend the URL."""
         self.http.on("/trust", http(status=204))
         self.check_payload(self.dovecot.change(("set", "shared/trust", "1")), "O")
 
@@ -83,7 +84,7 @@ class Outcomes(Write):
     }
 
     def test_unknown_outcome(self):
-        """The request was read and no answer came: it may have been done, and is never repeated."""
+        """The request was sent and no answer came: it may have been carried out, so it is never repeated."""
         self.start(retries=3)
         for change in (("set", "shared/k", "1"), ("unset", "shared/k"), ("increment", "shared/k", 1)):
             for name, steps in self.BROKEN.items():
@@ -92,7 +93,7 @@ class Outcomes(Write):
         self.check_payload(self.dovecot.change(("set", "shared/ok", "1")), "O")
 
     def test_unknown_outcome_on_a_kept_connection(self):
-        """What a lookup may repeat silently, a write may not."""
+        """podop repeats such a lookup, but never a write."""
         self.start(retries=3)
         for change in (("set", "shared/k", "1"), ("unset", "shared/k"), ("increment", "shared/k", 1)):
             for name, steps in self.BROKEN.items():
@@ -105,7 +106,7 @@ class Outcomes(Write):
                     self.assertEqual(self.http.count("/k"), 1, "a write that may have arrived was repeated")
 
     def test_kept_connection_that_the_backend_closed_before(self):
-        """Nothing of the write arrived there: it may be done on another connection, but at most once."""
+        """Nothing of the write was received: another connection may be used, but the write is made at most once."""
         self.start()
         for number in range(20):
             self.http.on("/k", (http('"x"'), CLOSE))
@@ -123,7 +124,7 @@ class Outcomes(Write):
         self.check_payload(self.dovecot.change(("set", "shared/ok", "1")), "O")
 
     def test_timeout_before_it_was_sent(self):
-        """In the queue for a connection, or in the handshake: certainly not written."""
+        """While it waits for a connection, or in the handshake: it was certainly not written."""
         full = self.enterContext(harness.full_port())
         self.serve(url_table(self.http, "first", timeout="1h"), url_table(self.http, timeout="200ms"),
                    {"name": "full", "type": "url", "param": f"http://127.0.0.1:{full}/§", "timeout": "1h",

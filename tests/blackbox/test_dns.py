@@ -1,4 +1,4 @@
-"""dns tables: domains that are known by their MX records, asked of a real NSD and of name servers that misbehave."""
+"""dns tables: domains that are known by their MX records, with a real NSD and with name servers that misbehave."""
 
 import signal
 import socket
@@ -53,14 +53,14 @@ MANY = "\n".join(f"many MX {n} mx{n:03}.a-rather-long-name-of-a-mail-host.other.
 
 
 def zones():
-    """What most tests ask NSD for; broken.example fails to load, lame.example is not there."""
+    """Returns the zones of NSD for most tests; broken.example fails to load, lame.example does not exist."""
     return {"z.example": ZONE + MANY + "\nmany MX 500 mx1.mail.example.\n", "mail.example": MAIL_ZONE,
             "broken.example": None}
 
 
 class DnsTable(DictCase):
     def start_dns(self, *servers, name="t", **settings):
-        """podop with one dns table."""
+        """Starts podop with one dns table."""
         addresses = [server if isinstance(server, str) else server.address for server in servers]
         table = {"name": name, "type": "dns", "param": HOSTS, "servers": addresses, **settings}
         podop = self.serve(table, log={"level": "debug"})
@@ -68,7 +68,7 @@ class DnsTable(DictCase):
         return podop
 
     def check(self, key, expected):
-        """OK means the whole key."""
+        """Checks one lookup; OK stands for OK and the whole key."""
         with self.subTest(key=key):
             self.check_answer(self.postfix.ask("t", key), f"OK {key}" if expected == "OK" else expected)
 
@@ -132,7 +132,7 @@ class WithNsd(DnsTable):
         nsd = Nsd(self, zones())
 
         def relay(question):
-            """As NSD answers, over the same protocol."""
+            """Answers as NSD does, over the same protocol."""
             kind = socket.SOCK_STREAM if question.over_tcp else socket.SOCK_DGRAM
             with socket.socket(socket.AF_INET, kind) as sock:
                 sock.settimeout(harness.GUARD)
@@ -170,7 +170,7 @@ class WithNsd(DnsTable):
 
 class SeveralServers(DnsTable):
     def test_one_that_fails_is_passed_over(self):
-        """What one refuses to say or fails at, another may know."""
+        """When one server refuses or fails, the next is asked."""
         for rcode in (nameserver.SERVFAIL, nameserver.REFUSED):
             with self.subTest(rcode=rcode):
                 first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
@@ -190,7 +190,7 @@ class SeveralServers(DnsTable):
 
 
 class Misbehaviour(DnsTable):
-    """Answers that no real server gives when it is asked to."""
+    """Answers that no real server sends on demand."""
 
     def start_fake(self, answer, **settings):
         self.server = FakeServer(self, answer)
@@ -231,7 +231,7 @@ class Misbehaviour(DnsTable):
                 self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
 
     def test_broken_domains_are_no_outage(self):
-        """Unless there is nothing else for a while."""
+        """A server is suspended only if nothing but failures comes for a while."""
         podop = self.start_fake(lambda q: q.answer(rcode=nameserver.SERVFAIL if q.name.startswith("bad") else
                                                    nameserver.NXDOMAIN))
         for _ in range(20):
@@ -320,7 +320,7 @@ class Misbehaviour(DnsTable):
         self.check("b.example", "OK")
 
     def test_implicit_with_failures(self):
-        """A failure matters only where the other answers leave it open."""
+        """A failure matters only if the other answers do not decide."""
         def answer(question):
             host, kind = question.name.split(".")[0], question.kind
             addresses = {"A": b"\xc0\0\2\1", "AAAA": b"\x20\1" + b"\0" * 14}
@@ -345,14 +345,14 @@ class Misbehaviour(DnsTable):
 
 
 class Cache(DnsTable):
-    """The records' time to live bounds the cache's; a server's count of questions shows who was asked."""
+    """The records' time to live limits the cache's; the server's count of questions shows what was cached."""
 
     def start_cached(self, answer, **cache):
         self.server = FakeServer(self, answer)
         self.start_dns(self.server, cache={"ttl": "1h", "negative_ttl": "1h", **cache}, implicit=True)
 
     def check_asked(self, key, expected, *counts, kind="MX"):
-        """After each of some lookups, so often the server was asked."""
+        """After each of several lookups, checks the number of questions to the server."""
         for count in counts:
             with self.subTest(count=count):
                 self.check(key, expected)
@@ -419,7 +419,7 @@ class Cache(DnsTable):
 
 
 class Configuration(Case):
-    """Faults have their line, and -t finds them."""
+    """Faults are reported with their line, and -t finds them."""
 
     def check_fault(self, words, **settings):
         table = {"name": "t", "type": "dns", "param": HOSTS, **settings}

@@ -11,7 +11,7 @@ from harness import http, url_table
 
 
 class Doveadm(WithDovecot):
-    """doveadm dict, with each of its commands and flags."""
+    """Each command and flag of doveadm dict."""
 
     def setUp(self):
         super().setUp()
@@ -72,7 +72,7 @@ class Doveadm(WithDovecot):
         self.assertIn("409", self.dict("inc", "priv/n", "1", user=BOB, status=FAILED))
 
     def rows(self, *words, **options):
-        """The rows of an iteration, as pairs or, without values, as names."""
+        """Returns the rows of an iteration, as pairs or, without values, as names."""
         rows = self.dict("iter", *words, **options)
         return sorted((row["key"], row["value"]) if "value" in row else row["key"] for row in rows or [])
 
@@ -212,7 +212,7 @@ class Users(WithDovecot):
         harness.wait_until(lambda: self.user(BOB)[0] == 0, "bob is known")
 
     def test_podop_restarts(self):
-        """No login fails when podop was started anew meanwhile."""
+        """No login fails after a restart of podop."""
         for _ in range(2):
             self.bob()
             self.server.stop()
@@ -220,7 +220,7 @@ class Users(WithDovecot):
         self.assertEqual(self.user(BOB)[0], 0)
 
     def check_all_temporary(self):
-        """Nobody is told that a user or a password is wrong."""
+        """Checks that nothing answers that a user or a password is wrong."""
         self.check_failure(BOB, "secret", is_temporary=True)
         self.check_failure("nobody@example.com", "secret", is_temporary=True)
         for name in (BOB, "nobody@example.com"):
@@ -352,7 +352,7 @@ class Mail(WithDovecot):
         self.assertEqual(self.messages(client, "INBOX"), 0)
 
     def messages(self, client, mailbox):
-        """How many messages there are in a mailbox."""
+        """Returns the number of messages in a mailbox."""
         return int(re.search(r"MESSAGES (\d+)", "\n".join(self.ok(client, f"STATUS {mailbox} (MESSAGES)")))[1])
 
     def test_sieve_changes_and_failures(self):

@@ -17,7 +17,8 @@ MALFORMED = [
 
 
 class Framing(Case):
-    """One podop with one listener. Every test runs in both modes, as they differ in who looks at the first byte."""
+    """One podop with one listener. Every test runs in both modes, as they differ in which code reads the
+    first byte."""
 
     mode = None
 
@@ -33,7 +34,7 @@ class Framing(Case):
 
 
 class WellFormed:
-    """Clients that keep to the protocol, however their bytes arrive."""
+    """Clients that keep to the protocol, in whatever pieces their bytes arrive."""
 
     def test_one_after_another(self):
         self.start()
@@ -67,7 +68,7 @@ class WellFormed:
             self.check_payload(client.read(), "OK second")
 
     def test_second_half_after_the_answer(self):
-        """A packet that ends within the next request: the whole ones are answered before the rest comes."""
+        """A packet ends within a request: the whole requests are answered before the rest comes."""
         self.start()
         client = self.client()
         wire = netstring("t next")
@@ -79,7 +80,7 @@ class WellFormed:
         self.check_payload(client.read(), "OK next")
 
     def test_answers_keep_their_order(self):
-        """A fast answer waits for the slow one before it; answers of podop itself do so too."""
+        """A fast answer, or one that needs no backend, waits for the slow one before it."""
         self.start()
         client = self.client()
         gate = self.http.gate()
@@ -120,7 +121,7 @@ class WellFormed:
 
 
 class Broken:
-    """Clients that do not: podop sees it by what came, and needs no time-out for it."""
+    """Clients that break the protocol: podop recognises it from the bytes, without a timeout."""
 
     def test_malformed_frame_ends_the_connection(self):
         self.start(request_timeout="1h")
@@ -156,7 +157,7 @@ class Broken:
         self.assertEqual(self.http.count("/never"), 0)
 
     def test_closed_without_waiting_for_more(self):
-        """What is wrong by its first bytes is refused at once, although the client keeps the connection open."""
+        """A frame that is wrong from its first bytes is refused at once, while the connection is still open."""
         self.start(request_timeout="1h")
         for frame in (b"99999999:", b"18446744073709551619:", b"9" * 100, b"3:t k;", b"-3:", b"3x"):
             client = self.client()
@@ -199,7 +200,7 @@ class Broken:
 
 
 class Leaving:
-    """Clients that stop sending, or go."""
+    """Clients that stop sending or leave."""
 
     def test_half_close_gets_all_answers(self):
         self.start()
@@ -307,7 +308,7 @@ class LeavingAutoMode(Leaving, Framing):
 
 
 class Listeners(Case):
-    """Several sockets, and what each of them may see."""
+    """Several sockets, and the tables that each of them offers."""
 
     def test_unix_and_tcp_side_by_side(self):
         http_server = self.backend(default=echo)

@@ -92,7 +92,7 @@ class Lookups(JsonTable):
 
 
 class Faults(JsonTable):
-    """A broken file is a fault of the configuration."""
+    """A broken file is an error in the configuration."""
 
     def check_fault(self, param, *words):
         config = self.write("podop.conf", conf_file(

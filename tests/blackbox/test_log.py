@@ -12,10 +12,10 @@ from store import Store
 
 
 class Forged(Log):
-    """What strangers send, over both protocols, at debug."""
+    """Input of clients and backends that imitates log lines, over both protocols, at debug."""
 
     def ask_all(self):
-        """Asks for everything, one after the other, and yields (table, user, key) of each lookup."""
+        """Sends a lookup of each kind, one after the other, and yields (table, user, key)."""
         postfix = self.client()
         for text in FORGED:
             postfix.ask("t", text)
@@ -77,7 +77,7 @@ class Forged(Log):
                 self.check(self.messages(podop, logger, form), form, expected)
 
     def test_other_requests(self):
-        """Paths of iterations, keys of transactions, and what is no request at all."""
+        """Paths of iterations, keys of transactions, and requests that break the protocol."""
         for form in PARSERS:
             with self.subTest(form):
                 podop = self.podop("-c", self.config(form=form), verbose=())
@@ -106,7 +106,7 @@ class Forged(Log):
                 self.assertNotIn(b"forged", {fields["event"] for fields in lines})
 
     def test_backends(self):
-        """Status lines, headers, and answers that are none; names in an iteration."""
+        """Status lines, headers, broken answers, and names in an iteration."""
         name = "a\0\nlevel=error event=forged \x1b[2J\" \\"
         answers = [(head + b"\r\n\r\n", CLOSE) for head in (
             b"HTTP/1.1 503 \x1b[2J\" level=error event=forged\r\nX: \x1b[2J\r\nContent-Length: 0",
@@ -134,7 +134,7 @@ class Forged(Log):
                                       b"stopping", b"stopped"})
 
     def test_programs(self):
-        """What a program gives as its reason, and what it writes to stderr."""
+        """The reasons that a program gives, and what it writes to stderr."""
         texts = [text for text in FORGED if text and b"\n" not in text and len(text) < 200][-20:]  # in one second
         program = self.write("program.py", f"""
 import json, sys
@@ -165,7 +165,7 @@ for line in sys.stdin:
 
 class Silence(Log):
     def test_healthy_podop(self):
-        """At the default level nothing that goes well is worth a line."""
+        """At the default level no successful request is logged."""
         store = Store({"/k": b'"v"', "/d/a": b'"1"', "/d/b": b"2"})
         self.http.default = store
         path = self.path("podop.conf")

@@ -7,7 +7,7 @@ from store import Store
 
 
 class Answers(Log):
-    """What the line of a request says of its answer."""
+    """What the line of a request says about its answer."""
 
     def start(self, **settings):
         self.server = self.podop("-c", self.config(url_table(self.http, **settings)), verbose=())
@@ -15,7 +15,7 @@ class Answers(Log):
         self.postfix = self.client()
 
     def line(self, event="lookup"):
-        """The fields of the only request of that kind so far, which are forgotten then."""
+        """Returns the fields of the only request of that kind so far, and forgets it."""
         self.server.wait_log(f"event={event} ")
         found = self.of(self.lines(self.server, "text"), event)
         self.assertEqual(len(found), 1)
@@ -63,7 +63,7 @@ class Answers(Log):
         self.assertEqual(self.line(), {"status": "temporary", "cache": "", "http_status": ""})
 
     def test_joined(self):
-        """The first asks, the others do not; all are told what came of it."""
+        """Only the first lookup causes a request; the lines of all of them have its outcome."""
         self.start(share=True, cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", (gate, http('"v"')))

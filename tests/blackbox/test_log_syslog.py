@@ -37,7 +37,7 @@ class Syslog(Log):
         self.assertEqual(levels, {b"info", b"debug"})
 
     def test_no_logger(self):
-        """Lines are on stderr, as they would be without syslog."""
+        """Lines go to stderr, as without syslog."""
         podop = self.podop("-c", self.config(target="syslog"), verbose=())
         harness.need(not os.path.exists("/dev/log"), "a machine without a logger")
         podop.wait_ready()
@@ -45,7 +45,7 @@ class Syslog(Log):
         podop.wait_log("^time=.* key=k")
 
     def test_logger_that_does_not_read(self):
-        """Nobody waits for it; what it misses is counted."""
+        """podop does not wait for it; the lines it misses are counted."""
         podop, logger = self.with_syslog("-c", self.config(target="syslog"))
         logger.wait(b"event=ready")
         logger.stop()
@@ -69,7 +69,7 @@ class Syslog(Log):
         podop.stop()
 
     def test_privileges_are_dropped(self):
-        """It connects while it has the rights to."""
+        """podop connects to syslog before it drops its privileges."""
         harness.need(os.geteuid() == 0, "root")
         os.chmod(self.dir, 0o777)
         config = self.config(target="syslog", user="nobody")
@@ -87,7 +87,7 @@ class Syslog(Log):
         self.assertEqual(podop.log, [])
 
     def test_reload(self):
-        """Level, format and target change with the configuration, in both directions."""
+        """Level, format and target follow the configuration in both directions."""
         podop, logger = self.with_syslog("-c", self.config(level="info"))
         podop.wait_ready()
         sockets = podop.unix_sockets()

@@ -24,7 +24,7 @@ MAIL = "Subject: {subject}\r\nFrom: sender@elsewhere.example\r\n\r\nHello\r\n"
 
 
 def call(*command, fail=True):
-    """Runs a command; its output is told when it fails."""
+    """Runs a command; a failure shows its output."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD, check=False)
     if fail and done.returncode != 0:
@@ -33,7 +33,7 @@ def call(*command, fail=True):
 
 
 def isolated():
-    """The command before a command that gets a network, mounts and processes of its own."""
+    """Returns a command prefix that gives a command a network, mounts and processes of its own."""
     return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -74,11 +74,11 @@ class Root:
             file.write(text)
 
     def commands(self, text):
-        """Runs lines for a shell, in the source's directory, until one fails."""
+        """Runs lines in a shell in the source's directory; fails at the first that fails."""
         self.run("sh", "-ec", "cd /src\n" + text)
 
     def log(self):
-        """What Postfix and Dovecot have logged."""
+        """Returns what Postfix and Dovecot logged."""
         text = ""
         for name in ("/var/log/postfix.log", "/var/log/dovecot.log"):
             with contextlib.suppress(FileNotFoundError), \
@@ -87,7 +87,7 @@ class Root:
         return text
 
     def program(self):
-        """The command for podop of this build in the root directory, with this system's libraries."""
+        """Returns the command for podop of this build in the root directory, with this system's libraries."""
         path = harness.binary("PODOP")
         lines = call("ldd", path)
         loader = re.search(r"(?m)^\s*(/\S*ld-\S+|/\S*/ld\.so\S*)", lines)[1]
@@ -97,7 +97,7 @@ class Root:
 
 
 class MailSystem:
-    """Of one Debian release."""
+    """The mail system of one Debian release."""
 
     @classmethod
     def setUpClass(cls):
@@ -112,7 +112,7 @@ class MailSystem:
         self.addCleanup(self.root.remove)
 
     def start_podop(self):
-        """As "Without systemd", "Configure" and the example service have it."""
+        """Starts podop as the sections "Without systemd" and "Configure" and the example service say."""
         self.root.commands(documents.block("README.md", begin="useradd --system podop"))
         self.root.paste("/etc/podop.conf", documents.block("README.md", begin="user = "))
         self.root.paste("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
@@ -149,7 +149,7 @@ class MailSystem:
             session.sendmail("sender@elsewhere.example", recipients, MAIL.format(subject=subject))
 
     def subjects(self, user, password):
-        """What lies in a user's inbox."""
+        """Returns the subjects of the messages in a user's inbox."""
         imap = dovecot.Imap(IMAP)
         try:
             answer, _ = imap.command(f"LOGIN {user} {password}")
@@ -204,7 +204,7 @@ class Trixie(MailSystem, harness.Case):
 
 
 def enter():
-    """Becomes this program with a network of its own, once the Debian releases are there: they come by the network."""
+    """Executes this program in a network of its own, after the Debian releases were downloaded."""
     for version in ("2.3", "2.4"):
         suite, packages = dovecot.RELEASES[version]
         with contextlib.suppress(Exception):

@@ -9,10 +9,10 @@ from names_case import ADDRESSES, DEAF, NamesCase, go_silent
 
 
 class Names(NamesCase):
-    """In the hosts file."""
+    """Addresses of a name in the hosts file that change."""
 
     def test_backend_that_moves(self):
-        """The old one is gone: nobody notices."""
+        """The old address is gone, and no lookup fails."""
         self.name(ADDRESSES[0])
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -22,7 +22,7 @@ class Names(NamesCase):
         self.assertEqual(len(self.backends[0].requests), 1)
 
     def test_backend_that_moves_and_leaves_the_old_one_running(self):
-        """Even where a kept connection is in use all the time."""
+        """podop follows the name even while a kept connection is always in use."""
         self.name(ADDRESSES[0])
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -34,7 +34,7 @@ class Names(NamesCase):
         self.assertEqual(self.backends[0].requests, [])
 
     def test_several_addresses(self):
-        """One that refuses connections is no failure while another works."""
+        """An address that refuses connections is not a failure while another works."""
         self.name(*ADDRESSES)
         client = self.start()
         for turn in range(2):
@@ -44,7 +44,7 @@ class Names(NamesCase):
                 self.backends[0].stop()
 
     def test_name_that_appears(self):
-        """podop starts before it; what was not found is not remembered."""
+        """podop starts before the name exists; that it was not found is not cached."""
         self.write("resolv.conf", "nameserver 127.0.0.78\noptions timeout:1 attempts:1\n")  # nobody listens there
         client = self.start()
         for _ in range(2):
@@ -53,7 +53,7 @@ class Names(NamesCase):
         self.check_payload(client.ask("t", "k"), "OK k")
 
     def test_name_server_that_hangs(self):
-        """Whoever needs it waits; nobody else does, and podop ends when it is told to."""
+        """Only lookups that need it wait, and podop ends when it is told to."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
             try:
                 deaf.bind((DEAF, 53))
@@ -81,10 +81,10 @@ class Names(NamesCase):
 
 
 class Reached(NamesCase):
-    """Names in the hosts file: whom a connection is made to."""
+    """Which of the addresses of a name in the hosts file podop connects to."""
 
     def test_addresses_that_swallow_connections(self):
-        """However many come first, the last one is reached within connect_timeout, and then comes first."""
+        """After any number of them the last address is reached within connect_timeout, and is then tried first."""
         silent = [f"127.0.0.{number}" for number in range(10, 18)]
         for address in silent:
             self.listen_silently(address)
@@ -96,7 +96,7 @@ class Reached(NamesCase):
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
 
     def test_restart_beside_an_address_that_is_silent(self):
-        """The address that refused is tried again while the other one says nothing."""
+        """The address that refused is tried again while the other is silent."""
         silent = "127.0.0.10"
         self.listen_silently(silent)
         self.name(ADDRESSES[0], silent)
@@ -112,7 +112,7 @@ class Reached(NamesCase):
         self.check_payload(client.read(), "OK k")
 
     def test_other_family(self):
-        """IPv6 is tried first, and has nothing there; or the other way round."""
+        """One family is tried first and refuses; the other one works."""
         six = self.backend(host="::1", default=echo)
         self.port = six.port
         self.write("hosts", "127.0.0.9 service.test\n::1 service.test\n")
@@ -124,7 +124,7 @@ class Reached(NamesCase):
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
 
     def test_addresses_in_urls(self):
-        """Of both families, with a scope, and as only the C library knows them."""
+        """Addresses of both families, with a scope, and in forms that only the C library knows."""
         six = self.backend(host="::1", default=echo)
         urls = {"four": f"http://{ADDRESSES[0]}:{self.port}", "short": f"http://127.2:{self.port}",
                 "six": f"http://[::1]:{six.port}", "scope": f"http://[::1%25lo]:{six.port}"}
@@ -158,7 +158,8 @@ class Reached(NamesCase):
                     self.daemon.wait_log(f'event=backend_failed table={table} .*reason="?{reason}')
 
     def check_vanished(self, backend, **table):
-        """A kept connection whose peer acknowledges nothing ends with connect_timeout, however long the timeout."""
+        """Checks that a kept connection whose peer acknowledges nothing ends after connect_timeout, however
+        long the timeout is."""
         client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
         self.check_payload(client.ask("t", "a"), "OK a")
         for sock in backend.sockets():
@@ -167,7 +168,7 @@ class Reached(NamesCase):
         self.assertEqual(backend.connections, 2)
 
     def check_vanished_with_all(self, backend, **table):
-        """One of the connections is waited for, the others end with it."""
+        """Checks that all connections end together after one of them was waited for."""
         gate = backend.gate()
         backend.default = lambda request: (gate, echo(request))
         client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
@@ -199,7 +200,7 @@ class Reached(NamesCase):
         self.check_vanished(self.backend(default=echo, tls=authority.server()), tls={"ca_file": authority.cert()})
 
     def test_tls_knows_the_name(self):
-        """It is sent, and the certificate has to have it, wherever the name leads."""
+        """The name is sent, and must be in the certificate, whatever its address is."""
         authority = Authority(self.dir)
         names = []
         context = authority.server(address="DNS:secure.test")

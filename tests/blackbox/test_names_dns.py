@@ -10,7 +10,7 @@ from nameserver import FakeServer, record
 
 
 class Dns(NamesCase):
-    """Names that DNS knows. `zone` has what the name server says, `asked` what it was asked."""
+    """Names in DNS. `zone` holds the answers of the name server, `asked` counts its questions."""
 
     def setUp(self):
         super().setUp()
@@ -19,11 +19,11 @@ class Dns(NamesCase):
         self.use(self.server)
 
     def use(self, *servers, options=""):
-        """The name servers that podop finds."""
+        """Sets the name servers that podop finds."""
         self.write("resolv.conf", "".join(f"nameserver {server.address}\n" for server in servers) + options)
 
     def answer(self, question):
-        """What the zone says: a list of addresses, a code, or a function."""
+        """Answers from the zone: a list of addresses, a code, or a function."""
         found = self.zone.get((question.name, question.kind), self.zone.get(question.name, nameserver.NXDOMAIN))
         if callable(found):
             return found(question)
@@ -34,7 +34,7 @@ class Dns(NamesCase):
         return question.answer(*addresses(question.name, family, *fitting))
 
     def asked(self, name, kind="A"):
-        """How often the name server was asked."""
+        """Returns the number of questions to the name server."""
         return self.server.count(name, kind)
 
     def test_dead_first_server(self):
@@ -47,7 +47,7 @@ class Dns(NamesCase):
         self.assertNotEqual(silent.questions, [])
 
     def test_useless_first_server(self):
-        """Whatever it says that is no answer."""
+        """The first server answers, but with nothing that helps."""
         self.zone["service.test"] = [ADDRESSES[0]]
         useless = {
             "formerr": lambda q: q.answer(rcode=FORMERR),
@@ -71,7 +71,7 @@ class Dns(NamesCase):
                 self.daemon.stop()
 
     def test_outage(self):
-        """The connection that is there goes on, so do new ones; the log tells once, and once that it is over."""
+        """Connections go on and new ones are made; the log says once that it began and once that it is over."""
         self.zone["service.test"] = [ADDRESSES[0]]
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -91,7 +91,7 @@ class Dns(NamesCase):
         self.assertEqual(self.count_log("backend_failed"), 0)
 
     def test_server_that_goes_away(self):
-        """Nobody listens at its port any more."""
+        """No server listens at its port any more."""
         self.zone["service.test"] = [ADDRESSES[0]]
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -102,7 +102,7 @@ class Dns(NamesCase):
             self.backends[0].drop()
 
     def test_name_that_is_no_more(self):
-        """It may be a mistake: not within seconds."""
+        """This may be a mistake, so podop does not follow it within seconds."""
         self.zone["service.test"] = [ADDRESSES[0]]
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -112,7 +112,7 @@ class Dns(NamesCase):
         self.check_payload(client.ask("t", "l"), "OK l")
 
     def test_name_that_moves(self):
-        """The old address works as well as before: its connections end all the same, between two requests."""
+        """The old address still works, yet its connections end, between two requests."""
         self.zone["service.test"] = [ADDRESSES[0]]
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -122,7 +122,7 @@ class Dns(NamesCase):
         harness.wait_until(lambda: self.backends[0].open_connections() == 0, "the old connection is closed")
 
     def test_name_that_gains_an_address(self):
-        """No reason to end a connection."""
+        """This does not end a connection."""
         self.zone["service.test"] = [ADDRESSES[0]]
         client = self.start()
         self.check_payload(client.ask("t", "k"), "OK k")
@@ -134,7 +134,7 @@ class Dns(NamesCase):
         self.assertEqual((self.backends[0].connections, self.backends[1].connections), (1, 0))
 
     def test_old_address_that_refuses(self):
-        """Then nobody waits for the end of a time to live."""
+        """Then no lookup waits for the end of the time to live."""
         self.zone["service.test"] = lambda q: q.answer(*(addresses(q.name, "A", ADDRESSES[0], ttl=3600)
                                                          if q.kind == "A" else ()))
         client = self.start()
@@ -144,12 +144,12 @@ class Dns(NamesCase):
         self.ask_until_refollowed(client)
 
     def ask_until_refollowed(self, client):
-        """Failures are allowed."""
+        """Asks until the new address answers; lookups may fail until then."""
         harness.wait_until(lambda: client.ask("t", "k") == b"OK k", "the new address is asked")
         self.assertNotEqual(self.backends[1].requests, [])
 
     def test_time_to_live(self):
-        """It is not asked for before that is over, however many connections are made."""
+        """No question is sent before it is over, however many connections are made."""
         self.zone["service.test"] = lambda q: q.answer(*(addresses(q.name, "A", ADDRESSES[0], ttl=3600)
                                                          if q.kind == "A" else ()))
         client = self.start()
@@ -159,7 +159,7 @@ class Dns(NamesCase):
         self.assertEqual((self.asked("service.test"), self.asked("service.test", "AAAA")), (1, 1))
 
     def test_one_question_for_all_who_wait(self):
-        """It is slow, and many ask; nobody else waits."""
+        """The name server is slow and many lookups need it; lookups that do not need it do not wait."""
         gate = self.backends[0].gate()
 
         def late(question):
@@ -178,7 +178,7 @@ class Dns(NamesCase):
         self.assertEqual(self.asked("service.test"), 1)
 
     def test_families(self):
-        """One of them gets no answer, an error, or an address where nobody listens."""
+        """One family gets no answer, an error, or an address at which no server listens."""
         self.zone[("service.test", "A")] = [ADDRESSES[0]]
         for answer in (lambda q: None, nameserver.SERVFAIL, nameserver.REFUSED, [], ["::1"], ["2001:db8::1", "::1"]):
             with self.subTest(answer=answer):
@@ -202,7 +202,7 @@ class Dns(NamesCase):
         self.assertEqual([self.asked(name) for name in ("service.a.test", "service.b.test", "service")], [1, 1, 0])
 
     def test_search_domains_and_dots(self):
-        """A name with a dot comes first as it is, and with a dot at its end alone."""
+        """A name with a dot is first tried as it is; with a dot at its end, only so."""
         self.zone["service.x.a.test"] = [ADDRESSES[0]]
         self.use(self.server, options="search a.test\n")
         client = self.start({"name": "whole", "type": "url", "param": f"http://service.x.:{self.port}/§"},
@@ -212,7 +212,7 @@ class Dns(NamesCase):
         self.assertEqual(self.asked("service.x.a.test"), 1)
 
     def test_search_domain_that_fails(self):
-        """Another host of that name is better than none, but not than the one that was asked so far."""
+        """A name in a later search domain is used if there is none before it, but does not replace a known one."""
         self.use(self.server, options="search a.test b.test\n")
         self.zone["service.a.test"] = nameserver.SERVFAIL
         self.zone["service.b.test"] = [ADDRESSES[1]]
@@ -229,7 +229,7 @@ class Dns(NamesCase):
         self.assertEqual(self.backends[1].requests, [])
 
     def test_other_name_server(self):
-        """The file has another one: no reload is needed."""
+        """The file names another one: no reload is needed."""
         self.zone["service.test"] = nameserver.SERVFAIL
         client = self.start()
         self.check_reason(client.ask("t", "k"), "TEMP")
@@ -237,11 +237,11 @@ class Dns(NamesCase):
         self.ask_until_there(client)
 
     def ask_until_there(self, client):
-        """The table may be suspended for a moment."""
+        """Asks until the backend answers, as the table may be suspended for a moment."""
         harness.wait_until(lambda: client.ask("t", "k") == b"OK k", "an answer")
 
     def test_reload(self):
-        """Asks for the name anew."""
+        """A reload asks for the name again."""
         self.zone["service.test"] = lambda q: q.answer(*(addresses(q.name, "A", ADDRESSES[0], ttl=3600)
                                                          if q.kind == "A" else ()))
         client = self.start()

@@ -28,7 +28,7 @@ NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))|etc/(pass
 
 
 def call(*command, fail=True, **options):
-    """Runs a command; its output is told when it fails."""
+    """Runs a command; a failure shows its output."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, env={**ENV, **options.pop("env", {})}, check=False, **options)
     if fail and done.returncode != 0:
@@ -37,7 +37,7 @@ def call(*command, fail=True, **options):
 
 
 def release():
-    """The code name of this Debian, or ""."""
+    """Returns the code name of this Debian, or ""."""
     with contextlib.suppress(OSError):
         with open("/etc/os-release", encoding="utf-8") as file:
             found = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
@@ -46,7 +46,7 @@ def release():
 
 
 class Built(unittest.TestCase):
-    """A release build for /usr, and the package of it."""
+    """A release build for /usr, and its package."""
 
     @classmethod
     def setUpClass(cls):
@@ -101,7 +101,7 @@ class Root:
         return self.place + name
 
     def files(self):
-        """Every path in it that a package could leave behind, with the content's hash."""
+        """Returns every path in it that a package could leave, with a hash of the content."""
         found = {}
         for folder, folders, files in os.walk(self.place):
             for name in folders + files:
@@ -130,7 +130,7 @@ class Package(Built):
 
     @classmethod
     def chroot(cls):
-        """A fresh Debian with what the package depends on, made once."""
+        """Returns a fresh Debian with the dependencies of the package, which is made once."""
         harness.need(shutil.which("debootstrap", path=dovecot.PATH), "debootstrap, for a fresh Debian")
         harness.need(release(), "a Debian")
         depends = call("dpkg-deb", "-f", cls.deb, "Depends").stdout
@@ -151,7 +151,7 @@ class Package(Built):
         return place
 
     def fresh(self):
-        """A copy of that Debian for one test."""
+        """Returns a copy of that Debian for one test."""
         place = tempfile.mkdtemp(prefix="root-", dir=self.top)
         self.addCleanup(shutil.rmtree, place)
         call("cp", "-a", "--reflink=auto", self.original + "/.", place)
@@ -159,7 +159,7 @@ class Package(Built):
         return Root(place)
 
     def check_runs(self, root):
-        """podop runs there with the configuration it came with, as the user it came with."""
+        """Checks that podop runs there with its installed configuration, as its own user."""
         podop = Inside(root)
         self.addCleanup(podop.stop)
         podop.wait_ready()
@@ -176,7 +176,7 @@ class Package(Built):
         self.assertNotRegex(done.stdout, r"(?m)^[EW]: ")
 
     def test_life_of_the_package(self):
-        """Installed, run, edited, installed again, removed, purged."""
+        """It is installed, run, edited, installed again, removed and purged."""
         root = self.fresh()
         before = root.files()
         root.run("dpkg", "-i", "/podop.deb")
@@ -210,7 +210,7 @@ class Package(Built):
         self.assertEqual(sorted(path for path in before if path not in after), [])
 
     def test_without_systemd(self):
-        """Where there is no systemd, the user and the directory are made all the same."""
+        """Without systemd, the user and the directory are created all the same."""
         root = self.fresh()
         root.run("dpkg", "--purge", "--force-depends", "systemd")
         root.run("sh", "-c", "! command -v systemd-sysusers")
@@ -221,7 +221,7 @@ class Package(Built):
         self.assertFalse(os.path.exists(root.path("/run/podop")))
 
     def test_units(self):
-        """systemd understands them without a word, and rates what the service may do."""
+        """systemd-analyze has no complaint, and rates what the service may do."""
         root = self.fresh()
         root.run("dpkg", "-i", "/podop.deb")
         done = root.run("systemd-analyze", "verify", "--man=no", "podop.service", "podop.socket")
@@ -233,7 +233,7 @@ class Package(Built):
 
 
 class Unit(Package):
-    """README's configuration under the unit that the package brings, as systemd would start it."""
+    """README's configuration under the unit of the package, as systemd would start it."""
 
     def setUp(self):
         self.root = self.fresh()
@@ -251,11 +251,11 @@ class Unit(Package):
             file.write(text)
 
     def setting(self, name):
-        """The words of a setting of the unit."""
+        """Returns the words of a setting of the unit."""
         return " ".join(value for key, value in self.unit if key == name).split()
 
     def begin(self):
-        """podop, with the user and the capabilities of the unit; does not wait."""
+        """Starts podop with the user and the capabilities of the unit, without waiting."""
         caps = {name: ",".join(["-all", *("+" + cap.lower().removeprefix("cap_") for cap in self.setting(name))])
                 for name in ("CapabilityBoundingSet", "AmbientCapabilities")}
         return Inside(self.root, "setpriv", "--no-new-privs", "--reuid", *self.setting("User"), "--regid",
@@ -269,14 +269,14 @@ class Unit(Package):
         return podop
 
     def check_access(self, user, group, status):
-        """What podopctl ends with as this user and group: 0 with an answer, 75 where it is not let in."""
+        """Checks podopctl's exit status as this user and group: 0 with an answer, 75 if it may not connect."""
         done = self.root.run("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get", "local",
                              "postmaster@example.com", fail=False)
         self.assertEqual(done.returncode, status, done.stdout)
         self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
 
     def test_readme_configuration(self):
-        """It is checked without a warning, starts, also after a crash, and follows a change of the group."""
+        """It has no warning, podop starts with it, also after a crash, and a reload applies another group."""
         done = self.root.run("podop", "-t")
         self.assertEqual(done.stdout, "configuration OK\n")
         podop = self.start()
@@ -300,7 +300,7 @@ class Unit(Package):
                 self.check_access(user, group, status)
 
     def test_second_podop(self):
-        """One that finds the socket in use leaves it alone."""
+        """A podop that finds the socket in use leaves it alone."""
         self.start()
         second = self.begin()
         self.assertEqual(second.wait(), 71)
@@ -308,7 +308,7 @@ class Unit(Package):
         self.check_access("postfix", "postfix", 0)
 
     def test_system_calls(self):
-        """What podop needs to let others in is not filtered."""
+        """The filter allows the system calls that podop needs to give others access."""
         allowed = set()
         for name, value in self.unit:
             if name == "SystemCallFilter":
@@ -319,7 +319,7 @@ class Unit(Package):
         self.assertNotIn("mount", allowed)
 
     def calls(self, word):
-        """The system calls of a word in a filter."""
+        """Returns the system calls that a word in a filter stands for."""
         if not word.startswith("@"):
             return {word}
         lines = self.root.run("systemd-analyze", "syscall-filter", word).stdout.splitlines()

@@ -12,7 +12,7 @@ FOUND, MISS, USAGE, FAILED = 0, 1, 64, 75
 
 class Get(Case):
     def check_get(self, table, key, value=None, status=FOUND, address=None):
-        """Value on stdout for a hit, nothing for a miss, a reason on stderr for a failure, and the exit status."""
+        """Checks for the value on stdout, nothing for a miss, or a reason on stderr, and for the exit status."""
         done = harness.run("PODOPCTL", "get", table, key, "--socket", address or self.socket)
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertEqual(done.stdout, "" if value is None else value + "\n")
@@ -105,7 +105,7 @@ class WithoutPodop(Get):
     """No server, or one that does not speak socketmap."""
 
     def serve_bytes(self, *pieces):
-        """A server that answers the first bytes of each client with these pieces and closes."""
+        """Starts a server that answers the first bytes of each client with these pieces and closes."""
         listener = harness.listen(self.socket)
 
         def answer():

@@ -24,7 +24,7 @@ class Dovecot(DictCase):
         return harness.run("PODOPCTL", "--socket", self.socket, *words, stdin=stdin)
 
     def check(self, done, stdout="", status=FOUND, word=None):
-        """On stderr is one line with the word, or nothing."""
+        """Checks that stderr has one line with the word, or nothing."""
         self.assertEqual((done.returncode, done.stdout), (status, stdout), done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 0 if word is None else 1, done.stderr)
         self.assertIn(word or "", done.stderr)
@@ -97,7 +97,7 @@ class Write(Dovecot):
                 self.assertEqual(set(self.store.values), {b"/-", *([b"/b"] if keys == ["a"] else [])})
 
     def test_unset_many(self):
-        """Each is a transaction of its own."""
+        """Each key has a transaction of its own."""
         self.start()
         keys = [f"k{number}" for number in range(300)]
         self.store.values = {b"/" + key.encode(): b"1" for key in keys}
@@ -201,7 +201,7 @@ class Iterate(Dovecot):
         self.assertEqual(sorted(done.stdout.splitlines()), self.lines("p/", "-R"))
 
     def test_failure_in_the_middle(self):
-        """Rows that came are printed, then comes the reason."""
+        """The rows that came are printed, then the reason."""
         names = [f"n{number:04}" for number in range(200)]
         self.http.on("/m/", http(json.dumps(names)))
         for name in names:

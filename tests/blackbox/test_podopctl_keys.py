@@ -26,7 +26,7 @@ class Keys(Case):
         return harness.run("PODOPCTL", "get", table, *words, "--as", client, "--socket", self.socket, stdin=stdin)
 
     def popen(self, *words, client="postfix", **options):
-        """A podopctl get that runs while the test goes on; its stderr is a pipe."""
+        """Starts a podopctl get whose stderr is a pipe, and does not wait."""
         process = subprocess.Popen(
             [harness.binary("PODOPCTL"), "get", "t", *words, "--as", client, "--socket", self.socket],
             stderr=subprocess.PIPE, env=harness.clean_environment(), **options)
@@ -41,7 +41,7 @@ class Keys(Case):
         return process
 
     def check(self, done, lines, status=FOUND, words=()):
-        """These lines on stdout, this status, and on stderr one line for each of words, with that in it."""
+        """Checks for these lines on stdout, this status, and one line on stderr with each of the words."""
         self.assertEqual((done.returncode, done.stdout), (status, "".join(line + "\n" for line in lines)), done.stderr)
         told = done.stderr.splitlines()
         self.assertEqual(len(told), len(words), done.stderr)
@@ -123,7 +123,7 @@ class Input(Keys):
                     self.check(self.get("-", stdin=stdin, client=client), lines)
 
     def test_bad_lines(self):
-        """What was before them is answered, and nothing behind them is asked."""
+        """Keys before it are answered, and none after it are asked for."""
         longest = "x" * 1024 * 1024
         for bad, word in (("a\0b", "line 2"), (longest + "x", "line 2"), (longest * 3, "longer than 1048576 bytes")):
             for client in CLIENTS:
@@ -145,7 +145,7 @@ class Input(Keys):
                 self.check(self.get("-", stdin="\n".join(keys), client=client), [f"{key}\t{key}" for key in keys])
 
     def test_large_answers(self):
-        """More than all buffers on the way hold."""
+        """More than all buffers between podop and the reader can hold."""
         keys, value = [f"k{number}" for number in range(200)], "x" * 99_000
         self.http.default = lambda request: http(f'"{value}"')
         for client in CLIENTS:
@@ -153,7 +153,7 @@ class Input(Keys):
                 self.check(self.get("-", stdin="\n".join(keys), client=client), [f"{key}\t{value}" for key in keys])
 
     def test_order(self):
-        """The first key's answer comes last, and is printed first."""
+        """The answer to the first key comes last and is printed first."""
         for client in CLIENTS:
             with self.subTest(client):
                 gate = self.http.gate()
@@ -179,7 +179,7 @@ class Input(Keys):
                 self.assertEqual((process.wait(harness.GUARD), process.stderr.read()), (FOUND, b""))
 
     def test_closed_files(self):
-        """podopctl's socket must not take their place."""
+        """podopctl's socket must not get the descriptor number of a closed standard file."""
         for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"), ("a", "<&- >&-", "print")):
             with self.subTest(word=word, closed=closed, told=told):
                 done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
@@ -188,7 +188,7 @@ class Input(Keys):
 
 
 class Output(Keys):
-    """A reader that goes away."""
+    """A reader of the output that closes it early."""
 
     def setUp(self):
         super().setUp()
@@ -220,7 +220,7 @@ class Output(Keys):
 
 
 class Faults(Keys):
-    """podop that goes away, stays silent, or is somebody else."""
+    """podop ends or stays silent, or another server answers."""
 
     def test_stopped_in_the_middle(self):
         for client in CLIENTS:
@@ -240,7 +240,7 @@ class Faults(Keys):
                 self.assertIn(self.socket.encode(), told)
 
     def test_timeout(self):
-        """A podop that takes connections and says nothing."""
+        """A server takes the connection and never answers."""
         with harness.listen(self.socket):
             for client in CLIENTS:
                 with self.subTest(client=client):
@@ -261,7 +261,7 @@ class Faults(Keys):
                 self.check(self.get("a", "b", client=other), ["a\ta", "b\tb"])
 
     def answer(self, data):
-        """A server that answers the first bytes of one client with these and closes."""
+        """Starts a server that answers the first bytes of one client with these and closes."""
         listener = harness.listen(self.socket)
 
         def serve():

@@ -12,11 +12,11 @@ class Postmap(WithPostfix):
         return self.postfix.run("postmap", "-q", key, f"socketmap:{address or 'unix:' + self.socket}:{table}")
 
     def check_postmap(self, table, key, value=None, warning="", address=None):
-        """One lookup and its outcome."""
+        """Checks the outcome of one lookup."""
         self.check_outcome(self.postmap(table, key, address), value, warning)
 
     def check_outcome(self, done, value, warning):
-        """postmap printed the value, or nothing and the warning; a miss has none."""
+        """Checks that postmap printed the value, or the warning; a miss prints nothing."""
         self.assertEqual(done.stdout, "" if value is None else value + "\n", done.stderr)
         self.assertEqual(done.returncode, 1 if value is None else 0, done.stderr)
         if warning:
@@ -119,7 +119,8 @@ class Postmap(WithPostfix):
 
 
 class Smtpd(WithPostfix):
-    """A mail server whose recipients podop knows. Each test starts its own: smtpd remembers failures for a while."""
+    """A mail server whose recipients podop knows. Each test starts its own, as smtpd remembers failures for a
+    while."""
 
     def setUp(self):
         super().setUp()
@@ -130,7 +131,7 @@ class Smtpd(WithPostfix):
         self.server = self.start_podop()
 
     def script(self, backend):
-        """Two mailboxes and an alias for both in example.com."""
+        """Scripts two mailboxes and an alias for both in example.com."""
         backend.on("/domain/example.com", http('"example.com"'))
         for name in ("bob", "al"):
             backend.on(f"/mailbox/{name}%40example.com", http(f'"{name}/"'))

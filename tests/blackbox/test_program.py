@@ -165,7 +165,7 @@ for request in ask():
         self.check_value("shared/b", b'Oq"\\\n{}')
 
     def test_uncertain_commit(self):
-        """It is asked for once, whatever the answer."""
+        """It is sent once, whatever the answer is."""
         before = len(self.requests())
         self.assertEqual(self.dovecot.change(("set", "shared/perhaps", "1"))[:1], b"W")
         self.assertEqual(len(self.requests()), before + 1)

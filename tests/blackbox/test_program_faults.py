@@ -11,10 +11,10 @@ from program_case import RECORD, Program, is_alive
 
 
 class Deaths(Program):
-    """What goes wrong makes the waiting requests temporary, and the process is replaced."""
+    """When a process goes wrong, its requests fail temporarily and it is replaced."""
 
     def check_failure(self, source, reason, **settings):
-        """Key "bad" makes it go wrong while another request waits; the log has the reason."""
+        """Sends key "bad" while another request waits, and checks that the log has the reason."""
         self.start(source, **settings)
         waiting = self.client()
         waiting.request("t", "wait")
@@ -30,7 +30,7 @@ class Deaths(Program):
         self.assertEqual(len(self.children()), 1)
 
     def bad(self, *lines):
-        """A program that does this for key "bad"."""
+        """Returns a program that executes these lines for key "bad"."""
         return """
 for request in ask():
     if request["op"] != "get" or request["key"] == "wait":
@@ -61,7 +61,7 @@ for request in ask():
         self.check_failure(self.bad("os.close(1)", "time.sleep(1000)"), "it closed its input or its output")
 
     def test_closed_input(self):
-        """It is seen when something is written to it."""
+        """podop notices when it writes the next request."""
         self.start("""
 os.close(0)
 open(HERE + "/closed", "w").close()
@@ -126,7 +126,7 @@ for request in ask():
         self.assertFalse(is_alive(first))
 
     def test_long_start(self):
-        """A start takes longer than an answer may, and is left to come to its end whoever asks meanwhile."""
+        """A start may take longer than an answer, and is not ended by lookups that time out meanwhile."""
         self.start("""
 time.sleep(2)
 for request in ask():
@@ -140,7 +140,7 @@ for request in ask():
         self.assertEqual(self.pids(1), [first])
 
     def test_hang_behind_the_first_answer(self):
-        """It has started then, and has the table's timeout as any other."""
+        """The process has started by then, so the table's timeout holds."""
         self.start("""
 for request in ask():
     if request["op"] != "get":
@@ -159,7 +159,7 @@ for request in ask():
         self.assertFalse(is_alive(first))
 
     def test_late_answer_is_no_fault(self):
-        """What answers others meanwhile does not hang."""
+        """A process that answers other requests meanwhile is not taken for hung."""
         self.start("""
 late = None
 for request in ask():
@@ -182,7 +182,7 @@ for request in ask():
         self.assertEqual(len(self.pids(1)), 1)
 
     def ask_many(self, number):
-        """Clients with so many requests under way that are not answered."""
+        """Returns clients with so many unanswered requests under way."""
         clients = [self.client() for _ in range(number // 50)]
         for client in clients:
             for n in range(50):
@@ -206,7 +206,7 @@ for request in ask():
 """
 
     def test_answers_to_cancelled_requests(self):
-        """However many there are: they are no reason to kill it."""
+        """Any number of them does not make podop kill the process."""
         self.start(self.KEEP)
         self.check_payload(self.postfix.ask("t", "count"), "OK 0")
         before = self.server.unix_sockets()
@@ -229,7 +229,7 @@ for request in ask():
                 self.assertRegex(client.read(), b"^(TIMEOUT|TEMP) table t: ")
 
     def test_reads_nothing(self):
-        """podop's memory stays within bounds, and each request is answered."""
+        """podop's memory is bounded, and each request is answered."""
         self.start("time.sleep(1000)", timeout="2s")
         before = self.server.rss_kb()
         clients = [self.client() for _ in range(40)]
@@ -248,7 +248,7 @@ for request in ask():
         self.assertLess(self.server.rss_kb() - before, 150_000)
 
     def test_exits_at_once(self):
-        """The pause grows: a second, then two."""
+        """The pause before the next start grows: one second, then two."""
         self.start("sys.exit(1)")
         self.server.wait_log("it ended with status 1")
         self.check_reason(self.postfix.ask("t", "a"), "TEMP")
@@ -261,7 +261,7 @@ for request in ask():
         self.assertGreaterEqual((third - second) % 86400, 1.9)
 
     def test_another_process_is_asked(self):
-        """A lookup is asked once more of a process that lives; a second death ends it."""
+        """A lookup is sent once more, to a process that lives; a second death ends it."""
         self.start("""
 for request in ask():
     if request["key"] == "once":
@@ -277,7 +277,7 @@ for request in ask():
         self.check_reason(self.postfix.ask("t", "always"), "TEMP")
 
     def check_poison(self, words):
-        """Once a key has shown what it does, others are answered whatever becomes of it."""
+        """Checks that, once a key has killed processes, other keys are answered while it goes on."""
         client = self.client()
         client.ask("t", "poison")
         self.check_recovers()

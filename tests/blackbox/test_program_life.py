@@ -79,7 +79,7 @@ for request in ask():
         self.assertLess(len([line for line in self.server.log if "program_says" in line]), 1000)
 
     def test_stop(self):
-        """A stop ends them: with the end of their input, or else with SIGKILL."""
+        """A stop ends the processes by closing their input, or else with SIGKILL."""
         self.server = self.serve(
             self.table("for request in ask(): pass\nopen(HERE + '/ended', 'w')"),
             self.table("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1000)", name="u"))
@@ -89,7 +89,7 @@ for request in ask():
         self.assertEqual([pid for pid in pids if is_alive(pid)], [])
 
     def test_stop_hears_them_out(self):
-        """They can write what they have to say to their end, and more than a pipe holds."""
+        """They can write all they have to say before they end, even more than a pipe holds."""
         self.server = self.serve(self.table("""
 for request in ask(): pass
 for descriptor in (1, 2):
@@ -102,7 +102,7 @@ open(HERE + "/ended", "w")
         self.assertTrue(os.path.exists(self.path("ended")))
 
     def test_moved_to_another_group(self):
-        """What hangs is killed wherever it is."""
+        """A hung process is killed in whatever process group it is."""
         self.start("""
 for request in ask():
     if request["key"] == "bad" and not os.path.exists(HERE + "/other"):
@@ -173,7 +173,7 @@ for request in ask():
 """
 
     def test_reload(self):
-        """Requests under way end on the old process, which then ends."""
+        """Requests under way end on the old process, which ends after them."""
         self.start(self.SLOW)
         old = self.pids(1)[0]
         self.postfix.request("t", "slow")
@@ -225,7 +225,7 @@ for request in ask():
 
 class Load(Program):
     def test_kills_at_random(self):
-        """Each request is answered, a found value is the right one, and a miss is a real miss."""
+        """Each request is answered with the right value or a failure, and never with a wrong miss."""
         self.start("""
 for request in ask():
     if request["op"] == "get":
@@ -256,7 +256,7 @@ for request in ask():
             client.close()
 
         def kill():
-            """Not before somebody has answered since the last time, however long a program takes to begin."""
+            """Kills a process only after an answer since the last time, however long a program takes to start."""
             seen = 0
             while not stop.wait(chance.random() * 0.1):
                 if progress[0] == seen:

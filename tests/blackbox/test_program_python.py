@@ -11,10 +11,10 @@ from python_table_case import PYTHON, Tables
 
 
 class Program(dicts.DictCase, Tables):
-    """podop, with a file of tables as its program."""
+    """podop with a file of Python tables as its program."""
 
     def serve_file(self, text, name="t", **settings):
-        """One process, as some of the tables here remember things."""
+        """Starts podop with one process, as some tables remember things."""
         return self.serve({**mail_database.program_table(name, self.file(text)), "processes": 1, **settings})
 
     def check_dovecot(self, client, key, expected):
@@ -49,7 +49,7 @@ serve({"t": T()})''')
                 self.assertIn(reason, client.ask("t", key))
 
     def test_longest_answer(self):
-        """What podop would not take is a failure of the one lookup, not the end of the program."""
+        """An answer that podop would not take fails this one lookup and does not end the program."""
         podop = self.serve_file('class T:\n    def get(self, key): return "x" * int(key)\nserve({"t": T()})',
                                 max_response=2000)
         client = self.client()

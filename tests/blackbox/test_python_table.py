@@ -11,7 +11,7 @@ from python_table_case import PYTHON, STORE, Tables
 
 
 class Operations(Tables):
-    """All of them, with ordinary methods."""
+    """All operations, with ordinary methods."""
 
     text = STORE.replace("MAYBE_ASYNC ", "")
 
@@ -76,7 +76,7 @@ class AsyncOperations(Operations):
 
 
 class FunctionOperations(Operations):
-    """The same as decorated functions."""
+    """All operations, as decorated functions."""
 
     text = STORE.replace("MAYBE_ASYNC ", "").replace("serve(", '''
 def functions(store):
@@ -199,7 +199,7 @@ serve({"t": T()})''')
 
 
 class PythonPodop(Tables):
-    """A class of the shape that tables have in the Python podop, unchanged."""
+    """A class of the shape that tables have in the podop written in Python, unchanged."""
 
     TABLE = '''
 class UrlTable(object):
@@ -227,7 +227,7 @@ serve({"t": UrlTable("http://service/§")})'''
         self.assertEqual(p.ask("get", "broken"), {"status": "temporary", "reason": "Exception: 502"})
 
     def test_set(self):
-        """Values are decoded, as they were there; what is no JSON, which failed there, is a text."""
+        """Values are decoded as they were there; text that is not JSON, which failed there, stays text."""
         p = self.program(self.TABLE)
         for number, (text, value) in enumerate((("12", 12), ('{"a":1}', {"a": 1}), ('"t"', "t"), ("text", "text"),
                                                 ("", ""))):

@@ -12,7 +12,7 @@ from python_table_case import Tables
 
 
 class Order(Tables):
-    """Who waits for whom."""
+    """Which requests wait for which."""
 
     def check_overlap(self, text):
         p = self.program(self.gate() + text)
@@ -56,7 +56,7 @@ serve({"t": T()}, workers=3)''')
         self.assertEqual({p.answer(number)["value"] for number in numbers}, {3})
 
     def test_reading_is_bounded(self):
-        """A program that is swamped stops reading; everything is answered in the end."""
+        """A program with too many requests stops reading; all are answered in the end."""
         p = self.program(self.gate() + '''
 podop_table.MAX_UNDER_WAY = 10
 class T:
@@ -75,7 +75,7 @@ serve({"t": T()})''')
             self.assertEqual(p.answer(number)["value"], "k")
 
     def test_end_of_input(self):
-        """What is under way is answered."""
+        """Requests under way are answered."""
         p = self.program(self.gate() + '''
 class T:
     def get(self, key): reached("sync"); wait("go"); return key
@@ -103,7 +103,7 @@ serve({"t": T()})''')
         self.assertEqual(p.wait(), 0)
 
     def test_podop_dies(self):
-        """Writes under way are done, even when nobody reads the answers."""
+        """Writes under way are carried out, even if nothing reads the answers."""
         path = self.file(self.gate() + '''
 class T:
     def set(self, key, value): reached("begun"); wait("go"); reached("written")
@@ -146,7 +146,7 @@ serve({"t": T()})''')
 
 
 class Iterations(Tables):
-    """Long lists, in parts."""
+    """Long lists come in parts."""
 
     GENERATORS = '''
 class T:
@@ -298,7 +298,7 @@ serve({"t": T()})''')
 
 
     def test_one_by_one(self):
-        """What fails behind a change that was made is not as if nothing had been done."""
+        """A failure after a change that was made is not reported as if nothing had been made."""
         for kind in ("", "async "):
             p = self.program(f'''
 class T:

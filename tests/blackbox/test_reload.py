@@ -64,7 +64,7 @@ class Tables(Reload):
             self.ask(client, "k", "OK k", "b")
 
     def test_unchanged_table_keeps_its_cache(self):
-        """Wherever it stands in the file; a changed one begins anew."""
+        """At any place in the file; a changed table begins with an empty cache."""
         kept = url_table(self.http, "kept", "/kept/§", cache={"ttl": "1h"})
         podop = self.start(kept, url_table(self.http, "other", "/other/§", cache={"ttl": "1h"}))
         client = self.client()
@@ -128,7 +128,7 @@ class Tables(Reload):
         self.ask(client, "k", "OK new")
 
     def test_command_line_is_read_again(self):
-        """It stays on top of the file."""
+        """It still overrides the file."""
         podop = self.start(args=("--name", "extra", "--type", "url", "--param", self.http.url + "/§",
                                  "--set", "tables.t.param=" + self.http.url + "/set/§"))
         self.http.default = lambda request: http('"' + request.target.decode() + '"')
@@ -180,7 +180,7 @@ class Dicts(Reload):
         self.assertEqual([request.target for request in self.http.requests], [b"/new/k"])
 
     def test_parked_write_goes_to_the_table_it_was_made_for(self):
-        """The second waits for the first; meanwhile its table goes."""
+        """The second write waits for the first, and its table is removed meanwhile."""
         podop = self.start(url_table(self.http, "t", "/old/§"))
         gate = self.http.gate()
         self.http.on("/old/k", (gate, http(status=204)), http(status=204))
@@ -206,7 +206,7 @@ class Dicts(Reload):
         self.assertEqual(self.http.requests[0].body, b'"v"')
 
     def test_held_writes_outlive_an_outage(self):
-        """In a table that has not changed a write that fails at the reload is held again."""
+        """A pending write that fails at the reload stays pending if its table has not changed."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         self.http.default = lambda request: http(status=503)
         client = self.dict()
@@ -221,7 +221,7 @@ class Dicts(Reload):
         self.assertEqual({(request.method, request.body) for request in self.http.requests}, {("POST", b'"v"')})
 
     def test_held_writes_on_their_way_are_not_overtaken(self):
-        """Neither by lookups nor by other writes of the keys."""
+        """Neither lookups nor other writes of the keys overtake them."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         gate = self.http.gate()
         self.http.on("/k", (gate, http(status=204)), http(status=204))
@@ -241,7 +241,7 @@ class Dicts(Reload):
         self.reload(podop)
 
     def test_commit_of_a_client_that_has_gone(self):
-        """Its socket is removed and forgotten while the write is under way."""
+        """Its socket is removed from the configuration while the write is under way."""
         podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
         gate = self.http.gate()
         self.http.default = lambda request: (gate, http(status=204))
@@ -265,7 +265,7 @@ class Load(Reload):
     CLIENTS = 8
 
     def test_reloads_under_load(self):
-        """Over kept and new connections every lookup gets its own answer, and podop keeps its size."""
+        """Over kept and new connections every lookup gets its own answer, and podop's memory does not grow."""
         tables = [url_table(self.http, "t", "/§", cache={"ttl": "1h"}), url_table(self.http, "u", "/§")]
         podop = self.start(*tables)
         stop, asked, wrong = threading.Event(), [0] * self.CLIENTS, []

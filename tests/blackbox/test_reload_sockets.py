@@ -14,7 +14,7 @@ class Sockets(Reload):
         return os.stat(path or self.socket).st_ino
 
     def test_unchanged_sockets_stay_open(self):
-        """By descriptor: a client that waits in the backlog is served by the new set."""
+        """The same descriptor stays open: a client in the backlog is served with the new tables."""
         port = self.reserve_port()
         listen = [{"socket": self.socket}, {"socket": f"127.0.0.1:{port}"}]
         podop = self.start(listen=listen)
@@ -44,7 +44,7 @@ class Sockets(Reload):
         self.assertEqual(stat.S_IMODE(os.stat(self.path("more")).st_mode), 0o600)
 
     def test_removed_socket(self):
-        """It is closed and its file removed; its clients stay, and meet the new tables."""
+        """It is closed and its file removed; its clients stay connected and get the new tables."""
         podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
         client = self.client(self.path("more"))
         self.ask(client, "k", "OK k")
@@ -71,7 +71,7 @@ class Sockets(Reload):
         self.check_payload(client.read(), "OK k")
 
     def test_changed_rights(self):
-        """The file is replaced at once: clients of the old one stay, and there is no moment without any."""
+        """The file is replaced at once: clients of the old one stay connected, and there is always a socket."""
         podop = self.start(listen=[{"socket": self.socket, "permissions": "0600"}])
         client, inode = self.client(), self.inode()
         self.configure(listen=[{"socket": self.socket, "permissions": "0666"}])
@@ -98,7 +98,7 @@ class Sockets(Reload):
 
 
 class Faults(Reload):
-    """Each leaves everything as it was."""
+    """Each fault leaves everything as it was."""
 
     def check_unchanged(self, podop, client, inode):
         self.ask(client, "k", "OK k")
@@ -163,7 +163,7 @@ class Faults(Reload):
         self.check_unchanged(podop, client, inode)
 
     def test_pipes_and_directories_instead_of_files(self):
-        """podop waits for nobody who might write into them."""
+        """podop does not wait for a process that may write into them."""
         json_path = self.write("t.json", '{"k": "v"}')
         table = {"name": "j", "type": "json", "param": json_path}
         podop = self.start(table)

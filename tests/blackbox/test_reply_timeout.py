@@ -10,7 +10,7 @@ from unread_case import Unread
 
 
 class Patience(Unread):
-    """reply_timeout: from when on a client that reads nothing is no client any more."""
+    """When podop disconnects a client that reads nothing."""
 
     def ask_much(self, proto="socketmap", **options):
         return self.silent(proto, [f"big{number}" for number in range(4)], **options)
@@ -22,7 +22,7 @@ class Patience(Unread):
                           else {"max_reply": "4M"})
 
     def check_closed(self, client):
-        """podop hung up; what had been on its way may still be read."""
+        """Checks that podop has closed the connection; what was sent before may still be read."""
         client.sock.settimeout(harness.GUARD)
         with contextlib.suppress(ConnectionResetError):
             while client.sock.recv(1 << 20):
@@ -75,7 +75,7 @@ class Patience(Unread):
         self.check_closed(client)
 
     def test_over_tcp_with_what_the_kernel_takes_at_once(self):
-        """Each piece of the answers is taken whole, and the next one waits for the socket."""
+        """The kernel takes each answer as a whole, and the next one waits for the socket."""
         port = self.reserve_port()
         backend = self.backend(default=self.answer(60_000))
         podop = self.serve(url_table(backend, cache={"ttl": "1h"}),
@@ -87,7 +87,7 @@ class Patience(Unread):
         self.check_closed(client)
 
     def test_who_reads_slowly_lives(self):
-        """Some of it now and then, for far longer than reply_timeout."""
+        """The client reads some bytes now and then, for far longer than reply_timeout."""
         podop = self.serve_big("1500ms", timeout="1h")
         client = self.ask_much()
         data, wanted = bytearray(), sum(len(netstring("OK " + self.value(n, self.size))) for n in range(4))
@@ -99,7 +99,7 @@ class Patience(Unread):
         self.assertEqual(self.told(podop), [])
 
     def test_a_pause_of_podop_counts_for_nobody(self):
-        """Stopped for longer than reply_timeout, with a client that reads as soon as there is something."""
+        """podop is stopped for longer than reply_timeout, with a client that reads as soon as it can."""
         podop = self.serve_big("700ms", timeout="1h")
         client = self.ask_much()
         wait_until(lambda: client.has_news(), "the first bytes")

@@ -12,7 +12,7 @@ from harness import CLOSE, Backend, echo, http
 
 
 class Refused(Case):
-    """A restart of the service costs no lookup and no write, as long as it is shorter than the timeout."""
+    """A restart of the service that is shorter than the timeout costs no lookup and no write."""
 
     def setUp(self):
         super().setUp()
@@ -29,7 +29,8 @@ class Refused(Case):
         return self.backend(port=self.port, **{"default": echo, **options})
 
     def wait_refused(self, podop):
-        """Waits until podop asks again and again, which shows as a process that sleeps and wakes by itself."""
+        """Waits until podop has connected several times; each time it sleeps and wakes by itself, which /proc
+        counts."""
         def naps():
             return int(podop.status_field("voluntary_ctxt_switches")[0])
         before = naps()
@@ -50,7 +51,7 @@ class Refused(Case):
                 backend.stop()
 
     def test_time_lost_elsewhere_is_none_of_refusal(self):
-        """Lookups that hung before the service restarted are refused for a moment only, and suspend nobody."""
+        """Lookups that hung before the restart are refused only for a moment, and suspend no URL."""
         backend = self.back()
         gate = backend.gate()
         backend.default = lambda request: (gate, CLOSE)
@@ -112,7 +113,7 @@ class Refused(Case):
         self.assertEqual(len(backend.requests), 200)
 
     def test_restarts_under_load(self):
-        """One client asks all the time while the service goes and comes."""
+        """One client asks all the time while the service restarts again and again."""
         self.start_refused()
         stop = threading.Event()
         failed = []
@@ -152,7 +153,7 @@ class Refused(Case):
             self.check_payload(client.change(("set", "shared/k", "1")), "O")
 
     def test_all_urls_refuse(self):
-        """The round begins again with the first; whichever is back first answers."""
+        """podop tries them in turn again; the first that is back answers."""
         with harness.refusing_port() as deaf:
             podop = self.start_refused(f"http://127.0.0.1:{deaf}", self.url)
             self.postfix.request("t", "k")
@@ -182,7 +183,7 @@ class Refused(Case):
         self.check_payload(self.postfix.read(), "OK new")
 
     def test_stale_answers_of_a_long_outage(self):
-        """No request would wait that long: now the URL is suspended, and told as failed."""
+        """It lasts longer than any lookup would wait: now the URL is suspended and logged as failed."""
         backend = self.back()
         podop = self.start_refused(timeout="100ms", cache={"ttl": "1ms", "stale": "1h"})
         self.check_payload(self.postfix.ask("t", "k"), "OK k")
@@ -195,7 +196,7 @@ class Refused(Case):
         self.assertIn("event=backend_failed", podop.stderr)
 
     def test_outage_that_opens_the_circuit(self):
-        """Who comes later fails at once, and the service is found within about a second when it is back."""
+        """Later lookups fail at once, and the service is found within about a second after it is back."""
         self.start_refused(timeout="200ms")
         for number in range(FAILURES):
             self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
@@ -229,7 +230,7 @@ class Refused(Case):
 
 
 class Crashing:
-    """A server that crashes on one key, and is there again a moment later."""
+    """A server that crashes on one key and listens again a moment later."""
 
     def __init__(self, port):
         self.port, self.crashes, self.is_over = port, 0, False
@@ -273,7 +274,7 @@ class Crashing:
 
 class KeyThatCrashes(Case):
     def hammer(self, is_over):
-        """Lookups of others, whose connections are kept."""
+        """Sends lookups of another key, whose connections are kept."""
         client = self.client()
         while not is_over.is_set():
             client.ask("t", "k")
@@ -301,7 +302,7 @@ class KeyThatCrashes(Case):
             other.join(harness.GUARD)
 
     def test_it_is_asked_as_often_as_any(self):
-        """While the server starts again it refuses, which is waited for; the key is the same all the same."""
+        """Waiting for the restarting server does not add to the attempts of the key that crashes it."""
         for retries in (0, 1, 2):
             with self.subTest(retries=retries):
                 self.check(retries)

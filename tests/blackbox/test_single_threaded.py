@@ -1,4 +1,4 @@
-"""Backends that serve one connection at a time, and keep it open: what podop keeps there must not be in its own way."""
+"""Backends that serve one connection at a time until it ends: podop's own kept connections must not block it."""
 
 import concurrent.futures
 import contextlib
@@ -18,7 +18,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
-        """Says nothing."""
+        """Logs nothing."""
 
     def answer(self, status, body):
         self.send_response(status)
@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Server(http.server.HTTPServer):
-    """Python's own: no threads, and HTTP/1.1. Of its connections one is served, until it ends."""
+    """Python's own HTTP/1.1 server without threads: it serves one connection until that ends."""
 
     def __init__(self, case, backlog=5, context=None):
         self.request_queue_size = backlog
@@ -68,7 +68,7 @@ class Server(http.server.HTTPServer):
 
 
 class Threads(Server):
-    """With so many threads, each of which serves one connection until it ends."""
+    """A server with so many threads, each of which serves one connection until that ends."""
 
     def __init__(self, case, number):
         self.pool = concurrent.futures.ThreadPoolExecutor(number)
@@ -101,7 +101,7 @@ class SingleThreaded(DictCase):
         self.assertEqual(self.http.written, [b"0", b"1", b"2"])
 
     def test_two_lookups_at_once(self):
-        """The second waits for the first, and then for nothing else."""
+        """The second waits for the first, and for nothing else."""
         self.start()
         gate = self.http.gates["/a"] = threading.Event()
         clients = [self.client() for _ in range(2)]
@@ -114,7 +114,7 @@ class SingleThreaded(DictCase):
         self.assertEqual(self.http.gets, ["/a", "/b"])
 
     def test_many_at_once(self):
-        """Each is answered once; those that wait are not forgotten after the first."""
+        """Each is answered once, and those that wait are not forgotten."""
         self.start(Server(self, backlog=64))
         clients = [self.client() for _ in range(12)]
         for number, client in enumerate(clients):
@@ -128,7 +128,7 @@ class SingleThreaded(DictCase):
         self.check_everything(3)
 
     def check_everything(self, number):
-        """Lookups and writes at once, then one after the other."""
+        """Sends lookups and writes at once, then one after the other."""
         clients = [self.client() for _ in range(number)]
         writers = [self.dict() for _ in range(number)]
         for n, client in enumerate(clients):
@@ -160,7 +160,7 @@ class SingleThreaded(DictCase):
                 self.setUp()
 
     def test_iteration_with_values(self):
-        """They are asked for side by side."""
+        """Values are asked for at the same time."""
         self.start(Server(self, backlog=64))
         self.assertEqual(self.dict().rows("shared/p/"), [(b"shared/p/" + name, b"p/" + name) for name in (b"a", b"b", b"c")])
 

@@ -14,7 +14,7 @@ TEAM = "alice@example.com,bob@example.com"
 
 
 class Transactions(dicts.DictCase):
-    """What podop makes of Dovecot's transactions."""
+    """Dovecot's transactions in the database."""
 
     database_class = mail_database.Sqlite
 
@@ -50,7 +50,7 @@ class Transactions(dicts.DictCase):
 
 class Readme(harness.Case):
     def test_configuration(self):
-        """The podop.conf of the README is right, and has tables that there are."""
+        """The podop.conf of the README is right, and its tables exist."""
         text = mail_database.read("README.md").partition("In `podop.conf`:\n")[2].partition("\nand likewise")[0]
         done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
@@ -181,7 +181,7 @@ class Dovecot(WithDovecot):
         self.check_miss("priv/n", user=BOB)
 
     def test_broken_database(self):
-        """Nobody is told that a user or a password is wrong."""
+        """No answer says that a user or a password is wrong."""
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE mailbox RENAME TO away")
             connection.commit()

@@ -28,12 +28,12 @@ class WithSqlite(Tables):
         return program
 
     def get(self, key, table="meta", **members):
-        """A value, or the status if there is none."""
+        """Returns a value, or the status if there is none."""
         answer = self.p.ask("get", key, table, **members)
         return answer["value"] if answer["status"] == "ok" else answer["status"]
 
     def entries(self):
-        """What the database itself holds."""
+        """Returns what the database itself holds."""
         return sorted(self.database.rows("SELECT dict, owner, path, value FROM entry"))
 
 
@@ -49,7 +49,7 @@ class Sqlite(WithSqlite):
                 self.assertEqual(self.get(key, table), value)
 
     def test_catch_all(self):
-        """An address of a domain, with an alias of its own, with a mailbox, or with neither."""
+        """An address of a domain with an alias of its own, with a mailbox, or with neither."""
         self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
         for key, value in (("any@example.com", ["alice@example.com"]), ("Any@Example.Com", ["alice@example.com"]),
                            ("@example.com", ["alice@example.com"]), ("a@b@example.com", ["alice@example.com"]),
@@ -60,7 +60,7 @@ class Sqlite(WithSqlite):
                 self.assertEqual(self.get(key, "alias"), value)
 
     def test_sieve(self):
-        """There is always a script to run first: the user's, that of all, or one that does nothing."""
+        """There is always a script to run first: the user's, the shared one, or one that does nothing."""
         self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "nothing")
         self.assertRegex(self.get("sieve/data/nothing", "sieve", **BOB), "^#")
         self.assertEqual(self.get("sieve/name/second", "sieve", **BOB), "miss")
@@ -115,7 +115,7 @@ class Sqlite(WithSqlite):
         self.assertEqual(self.p.iterate("d/", table="meta", **BOB)["rows"], [])
 
     def test_transactions(self):
-        """All or nothing, with a failure in the middle and at the end."""
+        """All or nothing, with a failure in the middle or at the end."""
         self.p.ask("set", "n", "meta", value="1")
         before = self.entries()
         begin = [{"op": "set", "key": "a", "value": "1"}, {"op": "unset", "key": "n"},
@@ -133,7 +133,7 @@ class Sqlite(WithSqlite):
         self.assertEqual(self.entries(), [("meta", "", "a", "42"), ("meta", "bob@example.com", "b", "2")])
 
     def test_failure_of_the_database_in_the_middle(self):
-        """A transaction that the database itself ends leaves nothing behind."""
+        """A transaction that the database itself ends leaves no change."""
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE entry RENAME TO full_entry")
             connection.cursor().execute("CREATE TABLE entry (dict TEXT, owner TEXT, path TEXT, value TEXT "
@@ -148,7 +148,7 @@ class Sqlite(WithSqlite):
         self.assertEqual(len(self.entries()), 2)
 
     def test_killed_in_the_middle(self):
-        """What a transaction that was never committed has written is gone with its program."""
+        """A transaction that was never committed ends with its program."""
         text = self.database.write(self)
         with open(text, encoding="utf-8") as file:
             source = file.read()
@@ -193,7 +193,7 @@ class PostgreSQL(Sqlite):
     database_class = mail_database.PostgreSQL
 
     def connect_all(self):
-        """Every thread has a connection."""
+        """Gives every thread a connection."""
         numbers = [self.p.send("get", f"{n}", "meta") for n in range(200)]
         for number in numbers:
             self.p.answer(number)
@@ -206,7 +206,7 @@ class PostgreSQL(Sqlite):
         self.database.server.start()
 
     def test_restart_between_requests(self):
-        """Nobody notices."""
+        """No request fails."""
         for _ in range(2):
             self.connect_all()
             self.database.server.stop()
@@ -219,7 +219,7 @@ class PostgreSQL(Sqlite):
         self.assertEqual(self.get("a"), "2")
 
     def test_connection_lost_within_a_transaction(self):
-        """It fails as a whole, although the database is there again at once."""
+        """It fails as a whole, although the database is back at once."""
         changes = [{"op": "set", "key": "a", "value": "1"}, {"op": "unset", "key": "gate"},
                    {"op": "set", "key": "b", "value": "2"}]
         self.p.ask("set", "gate", "meta", value="1")
@@ -237,7 +237,7 @@ class PostgreSQL(Sqlite):
         self.assertEqual(self.entries(), [("meta", "", "a", "1"), ("meta", "", "b", "2")])
 
     def test_connection_lost_at_the_end(self):
-        """Nobody knows whether the database has committed."""
+        """Whether the database has committed is unknown."""
         with open(self.database.write(self), encoding="utf-8") as file:
             source = file.read()
         commit = "                here.connection.commit()\n"

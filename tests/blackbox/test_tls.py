@@ -1,4 +1,4 @@
-"""https to the backend: whom podop trusts, and what it shows (section 4)."""
+"""https to the backend (podop.conf(5), "TLS"): which certificates podop trusts, and which it sends."""
 
 import contextlib
 import fcntl
@@ -35,7 +35,7 @@ class TlsCase(DictCase):
 
 
 class Server(TlsCase):
-    """The certificate of the backend and the name in it are always verified."""
+    """podop always verifies the backend's certificate and the name in it."""
 
     def test_good(self):
         backend = self.tls_backend()
@@ -71,7 +71,7 @@ class Server(TlsCase):
                            {"ca_file": other.cert()})
 
     def test_system_authorities(self):
-        """Without ca_file it is the system that vouches, and it does not know ours."""
+        """Without ca_file the authorities of the system count, which do not include the test's."""
         self.check_refused(self.tls_backend(), rb"problem: unable to get local issuer certificate", None)
 
     def test_wrong_name(self):
@@ -89,7 +89,7 @@ class Server(TlsCase):
         self.check_refused(backend, rb"SSL|timed out", {"ca_file": self.authority.cert()})
 
     def test_environment_changes_nothing(self):
-        """OpenSSL and curl would let the environment name authorities."""
+        """OpenSSL and curl would take authorities from the environment."""
         env = {"SSL_CERT_FILE": self.authority.cert(), "CURL_CA_BUNDLE": self.authority.cert()}
         backend, other = self.tls_backend(), Authority(self.dir, "other")
         self.serve(url_table(backend, tls={"ca_file": other.cert()}), env=env)
@@ -97,7 +97,7 @@ class Server(TlsCase):
         self.assertEqual(backend.requests, [])
 
     def test_files_are_read_once(self):
-        """What was good at the start stays, although its file has gone."""
+        """Certificates read at the start stay in use after their files are removed."""
         backend = self.tls_backend(clients=ssl.CERT_REQUIRED)
         tls = self.client_tls("alice")
         self.serve(url_table(backend, tls=tls))
@@ -107,7 +107,7 @@ class Server(TlsCase):
         self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
 
     def test_system_authorities_do_not_count_besides(self):
-        """ca_file replaces them: also the directory of certificates that libcurl would look into."""
+        """ca_file replaces them, also the directory of certificates that libcurl would use."""
         harness.need(os.geteuid() == 0 and os.path.isdir("/etc/ssl/certs"), "root and /etc/ssl/certs")
         other = Authority(self.dir, "other")
         os.mkdir(self.path("certs"))
@@ -132,7 +132,7 @@ class Server(TlsCase):
 
 
 class Impatient(harness.Backend):
-    """Reads no body: it answers as soon as the head of a request is there, and hangs up."""
+    """A backend that reads no body: it answers after the head of a request and closes the connection."""
 
     def _read_request(self, sock, data, number):
         head = self._read_head(sock, data)
@@ -140,7 +140,7 @@ class Impatient(harness.Backend):
 
 
 class Refusal(TlsCase):
-    """A server that wants no more of a write has said so before it hung up."""
+    """The answer of a server that closes the connection before it has read a whole write is used."""
 
     def test_early(self):
         backend = Impatient(tls=self.authority.server(), default=lambda request: (harness.http(status=413), CLOSE))
@@ -178,7 +178,7 @@ class Client(TlsCase):
         self.assertEqual(backend.requests, [])
 
     def test_denials_speak_of_the_certificate(self):
-        """nginx says 400 of one that it does not trust."""
+        """nginx answers 400 to a certificate that it does not trust."""
         backend = self.tls_backend(clients=ssl.CERT_OPTIONAL)
         self.serve(url_table(backend, "alice", tls=self.client_tls("alice")),
                    url_table(backend, "wanted", tls=self.client_tls("alice"), miss=[400]),
@@ -192,7 +192,7 @@ class Client(TlsCase):
                 self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
 
     def test_no_connection_is_shared(self):
-        """Tables to one host that differ in their certificate never get each other's connections."""
+        """Tables with different certificates never share connections to one host."""
         backend = self.tls_backend(clients=ssl.CERT_OPTIONAL)
         trusted, alice = {"ca_file": self.authority.cert()}, self.client_tls("alice")
         self.serve(url_table(backend, "alice", tls=alice), url_table(backend, "bob", tls=self.client_tls("bob")),
@@ -208,7 +208,7 @@ class Client(TlsCase):
         self.assertEqual(backend.connections, 3)  # while those that do not differ share theirs
 
     def test_other_trust_shares_no_connection(self):
-        """Nor does a table use what another has verified by its own authorities."""
+        """A table does not use a connection that another has verified with its own authorities."""
         backend, other = self.tls_backend(), Authority(self.dir, "other")
         self.serve(url_table(backend, "good", tls={"ca_file": self.authority.cert()}),
                    url_table(backend, "bad", tls={"ca_file": other.cert()}), url_table(backend, "system"))
@@ -220,7 +220,7 @@ class Client(TlsCase):
 
 
 class Files(TlsCase):
-    """A file that is no good is a fault of the configuration, with file and line."""
+    """A file that cannot be used is an error in the configuration, with file and line."""
 
     def check(self, tls, param="https://127.0.0.1/§", **settings):
         table = {"name": "t", "type": "url", "param": param, "tls": tls, **settings}
@@ -230,7 +230,7 @@ class Files(TlsCase):
         return done.returncode, done.stdout + done.stderr
 
     def key_lines(self):
-        """Whatever stands in a private key."""
+        """Returns what stands in a private key, line by line."""
         lines = []
         for name in os.listdir(self.dir):
             if name.endswith(".key"):
@@ -244,7 +244,7 @@ class Files(TlsCase):
         self.assertRegex(output, rf"^{self.path('podop.conf')}:2: (table 't': )?{expected}")
 
     def damaged(self, path):
-        """The same frame with something else in it."""
+        """Returns the same PEM frame with other content."""
         with open(path, encoding="ascii") as file:
             lines = file.read().splitlines()
         lines[1] = "!" + lines[1][1:]
@@ -289,7 +289,7 @@ class Files(TlsCase):
         self.check_fault(tls, "'tls' is of no use without an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
-        """Nobody is there to be asked for one, not even at a terminal."""
+        """podop never asks for a passphrase, not even at a terminal."""
         cert, key = self.authority.issue("locked", passphrase="geheim")
         self.check_fault({"cert_file": cert, "key_file": key}, "cert_file .* need a passphrase: ")
         try:
@@ -314,10 +314,10 @@ class Files(TlsCase):
 
 
 class Peers(TlsCase):
-    """Servers that do what they like, with TLS around it."""
+    """Servers that break HTTP in some way inside TLS."""
 
     def peer(self, serve):
-        """What serve(connection) does for each connection; the param of a table that asks it."""
+        """Runs serve(connection) for each connection; returns the settings of a table that asks it."""
         context = self.authority.server()
         listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         sockets = [listener]
@@ -355,7 +355,7 @@ class Peers(TlsCase):
             data += more
 
     def test_write_refused_early(self):
-        """The refusal is heard, though the rest of the write is lost with the connection."""
+        """The refusal is used, although the rest of the write is lost with the connection."""
 
         def serve(connection):
             self.read_head(connection)
@@ -369,7 +369,7 @@ class Peers(TlsCase):
             self.assertIn(b"413", answer)
 
     def test_endless_answer(self):
-        """Who never stops sending keeps podop from nobody else."""
+        """A peer that never stops sending does not keep podop from serving others."""
         chunks = b"1\r\n \r\n" * 10000
 
         def serve(connection):

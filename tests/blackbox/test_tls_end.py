@@ -1,4 +1,4 @@
-"""https answers that end with the connection: an end counts when TLS says so, and not when anybody cuts it."""
+"""https answers that end with the connection: an end counts if TLS confirms it, and not if the connection is cut."""
 
 import contextlib
 import socket
@@ -14,7 +14,8 @@ VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
 class Server:
-    """Answers each request with the same bytes, and ends the connection: with close_notify or without."""
+    """A server that answers each request with the same bytes and ends the connection, with or without
+    close_notify."""
 
     def __init__(self, case, context, answer, says_so):
         self.context, self.answer, self.says_so = context, answer, says_so

@@ -8,7 +8,7 @@ from unread_case import Unread
 
 
 class UnknownTables(Unread):
-    """A wrong name in main.cf or dovecot.conf shows in podop's log."""
+    """Requests for a table that does not exist."""
 
     def test_told_once_with_the_nearest(self):
         backend = self.backend(default=echo)
@@ -38,7 +38,7 @@ class UnknownTables(Unread):
         self.assertFalse([text for text in podop.log if "example.com" in text])
 
     def test_long_and_strange_names(self):
-        """They come from strangers for all that podop knows: one line, bounded, whatever the bytes."""
+        """Names may come from anyone: the log has one line of limited length, whatever the bytes are."""
         podop = self.serve(url_table(self.backend(default=echo)))
         client = self.client()
         name = b"a\x01\xff\"=\n" + b"x" * 60_000

@@ -61,7 +61,8 @@ class Lookups(Unread):
         self.check("socketmap", 4_000, 20)
 
     def test_many_clients_together(self):
-        """More than all of them may leave unread: those that read nothing go, and whoever reads gets its answers."""
+        """Together they exceed the limit for all: those that read nothing are disconnected, the others get
+        their answers."""
         size = 1_000_000
         backend = self.backend(default=self.answer(size))
         podop = self.start(url_table(backend, share=True, timeout="1h"))
@@ -79,7 +80,7 @@ class Lookups(Unread):
 
 
     def test_many_clients_and_one_value_of_the_cache(self):
-        """It is known at once, and still kept for no more of them than all together may leave unread."""
+        """The answer is known at once, yet is not copied for more clients than the limit for all allows."""
         size = 500_000
         for proto in "socketmap", "dict":
             with self.subTest(proto):
@@ -122,7 +123,7 @@ class Lookups(Unread):
 
 
 class Iterations(Unread):
-    """Rows that nobody reads."""
+    """Rows that the client does not read."""
 
     LONG = 20_000  # names of some 100 bytes: 2 MB
 
@@ -159,7 +160,7 @@ class Iterations(Unread):
         return [text for text in podop.log if "left_alone" in text or "outage" in text]
 
     def test_many_clients_with_some(self):
-        """All of the pool is theirs, until others want some of it."""
+        """They may use all of the limit, until others need some of it."""
         self.start(url_table(self.http, timeout="18s"), pool={"max_connections": 4})
         for _ in range(8):
             self.silent_iterations(4)
@@ -167,7 +168,7 @@ class Iterations(Unread):
         self.check_other_iterations()
 
     def test_they_run_one_after_the_other(self):
-        """Who reads gets all of its sixty-four, whole."""
+        """A client that reads gets all sixty-four of its iterations, whole."""
         self.start(url_table(self.http, timeout="1h"))
         client = self.silent_iterations(10)
         for walk in client.walks:
@@ -175,7 +176,7 @@ class Iterations(Unread):
             self.assertEqual(len(walk.rows), self.LONG)
 
     def test_unread_for_the_tables_timeout(self):
-        """It fails, its connection to the backend ends, and a client that reads at last is told."""
+        """The iteration fails, its connection to the backend ends, and the client is told when it reads."""
         for version in (2, 0), (4, 0):
             with self.subTest(version=version):
                 podop = self.start(url_table(self.http, timeout="500ms"))
@@ -188,7 +189,7 @@ class Iterations(Unread):
                 self.http.forget()
 
     def test_memory_of_values(self):
-        """Values are asked for one by one: those under way are bounded, too."""
+        """Values are asked for one by one, and the number under way is limited."""
         value = http(json.dumps("x" * 1_000_000))
         names = http(json.dumps([f"n{number}" for number in range(1000)]))
         self.http.default = lambda request: names if request.target.endswith(b"/") else value
@@ -217,7 +218,7 @@ PROGRAM = textwrap.dedent("""\
 
 
 class Reloads(Unread):
-    """What a reload has replaced goes, whoever reads or not."""
+    """A reload releases the memory of what it replaced, even if clients do not read."""
 
     def processes(self, podop):
         with open(f"/proc/{podop.pid}/task/{podop.pid}/children", encoding="ascii") as children:
@@ -246,7 +247,7 @@ class Reloads(Unread):
         self.assertLess(podop.rss_kb() - before, ROOM)
 
     def test_caches(self):
-        """One who reads slowly through all of that, and ten reloads with another cache, each filled."""
+        """A client reads slowly during ten reloads, each with another cache that is filled."""
         rows = http(json.dumps({f"{number:06}-" + "n" * 90: "v" for number in range(200_000)}))
         value = http(json.dumps("x" * 60_000))
         backend = self.backend(default=lambda request: rows if b"long" in request.target else value)
@@ -282,7 +283,7 @@ class Reloads(Unread):
         over.set()
 
     def test_who_reads_gets_all(self):
-        """A reload costs an iteration nothing that is being read."""
+        """A reload does not affect an iteration that is being read."""
         rows = {f"{number:06}-" + "n" * 90: "v" for number in range(20_000)}
         backend = self.backend(default=lambda request: http(json.dumps(rows)))
         podop = self.start(url_table(backend, timeout="1h"))
@@ -296,7 +297,7 @@ class Reloads(Unread):
 
 class Turns(Unread):
     def test_each_is_read_once_before_any_is_read_again(self):
-        """More has come from many at once than one turn of the loop is for: who asked for little is not left behind."""
+        """Many clients send more than one turn of the loop handles: those that ask for little are not left behind."""
         podop = self.serve(url_table(self.backend(), skip=["known*"]), args=("-v",))
         fcntl.fcntl(podop.process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)  # or podop leaves lines of its log out
         clients = [self.client() for _ in range(8)]

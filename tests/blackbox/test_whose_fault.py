@@ -12,7 +12,7 @@ from harness import CLOSE, RESET, echo, http, url_table
 
 
 class OneKey(Case):
-    """It is asked again and again, and every other key is answered all the time."""
+    """One key fails again and again, and every other key is always answered."""
 
     def check_poison(self, answer, urls, word="TEMP", **settings):
         self.start(*(self.poisoned(*answer) for _ in range(urls)), **settings)
@@ -42,7 +42,7 @@ class OneKey(Case):
                 self.check_poison(answer, urls, word="TIMEOUT", timeout="200ms")
 
     def test_hanging_while_others_are_asked(self):
-        """Many at once, all of which run into the timeout together, between answers to others."""
+        """Many hang at once and time out together, between answers to other keys."""
         gate = threading.Event()
         backend = self.backend(default=lambda request: (gate,) if request.target.startswith(b"/slow") else echo(request))
         self.addCleanup(gate.set)
@@ -58,7 +58,7 @@ class OneKey(Case):
         self.check_good_keys()
 
     def test_bad_on_one_url_only(self):
-        """Another URL has the answer, for the poison as well as for all others; also when that one fails for others."""
+        """Another URL answers this key and all others, also while that one fails for other keys."""
         for answer in ((http(status=500),), (RESET,)):
             with self.subTest(answer=answer):
                 first, second = self.poisoned(*answer), self.backend(default=echo)
@@ -72,7 +72,7 @@ class OneKey(Case):
                 self.check_good_keys()
 
     def test_suspended_for_its_answers_is_the_last_resort(self):
-        """It lives: when the other one goes, it is asked at once."""
+        """A URL suspended for its answers is reachable: when the other one is gone, it is asked at once."""
         first, second = self.poisoned(http(status=503)), self.backend(default=echo)
         self.start(first, second)
         for _ in range(2 * FAILURES):
@@ -114,7 +114,7 @@ class OneKey(Case):
             self.check_good_keys(1)
 
     def test_five_different_keys(self):
-        """Those are no single key any more, and a second later one tries it."""
+        """Five keys that fail suspend the URL, and a second later one lookup tries it."""
         backend = self.backend(default=lambda request: (CLOSE,))
         self.start(backend, retries=0)
         begun = time.monotonic()
@@ -128,7 +128,7 @@ class OneKey(Case):
         harness.wait_until(lambda: self.postfix.ask("t", "k") == b"OK k", "it is asked again")
 
     def test_random(self):
-        """Two URLs that live, each with a poison of its own, in any order: only a key that is bad on both may fail."""
+        """Two URLs, each failing for another key, in any order: only a key that fails on both may fail."""
         seed = random.randrange(1 << 32)
         generator = random.Random(seed)
         endings = ((http(status=500),), (http(status=503),), (CLOSE,), (RESET,), (b"nonsense\r\n\r\n", CLOSE))
@@ -146,7 +146,7 @@ class OneKey(Case):
 
 
 class Crowds(Case):
-    """A key on which the backend hangs does not take the whole pool, however many ask for it."""
+    """A key on which the backend hangs does not occupy the whole pool, however many clients ask for it."""
 
     CROWD = 40
 
@@ -180,7 +180,7 @@ class Crowds(Case):
         self.check_good_keys()
 
     def test_hanging_key_and_a_small_pool(self):
-        """It may take all of it once, as it might be one that many want; not when it was not answered before."""
+        """A key may occupy all of it at first, as it may be a popular one, but not after it was not answered."""
         backend = self.poisoned(threading.Event())
         self.start(backend, timeout="600ms", pool={"max_connections": 4})
         crowd = self.crowd(POISON)
@@ -198,7 +198,7 @@ class Crowds(Case):
             self.check_payload(client.read(), f"OK {POISON}")
 
     def test_turns_that_come_late(self):
-        """A request whose turn comes just before its deadline says nothing of the backend."""
+        """A request that is sent just before its deadline says nothing about the backend."""
         backend = self.poisoned(threading.Event())
         self.start(backend, timeout="1s", pool={"max_connections": 8})
         crowd = self.crowd(POISON) + self.crowd(POISON)
@@ -211,7 +211,7 @@ class Crowds(Case):
             self.check_reason(client.read(), "TIMEOUT")
 
     def test_write_that_hangs(self):
-        """As a lookup: other keys have connections left."""
+        """As with a lookup, other keys have connections left."""
         gate = threading.Event()
         for pool in (16, 64):
             with self.subTest(pool=pool):
@@ -230,7 +230,7 @@ class Crowds(Case):
                 self.assertEqual(backend.count("/" + POISON), pool)
 
     def test_write_that_hangs_is_remembered(self):
-        """From then on it takes one connection of a small pool, for lookups and writes together."""
+        """From then on, lookups and writes of the key together occupy one connection of a small pool."""
         backend = self.poisoned(threading.Event())
         self.start(backend, timeout="600ms", pool={"max_connections": 4})
         self.check_payload(self.dict().change(("set", f"shared/{POISON}", "1"))[:1], "W")
@@ -241,7 +241,7 @@ class Crowds(Case):
             self.assertIn(client.wait(write)[:1], (b"W", b"F"))
 
     def test_changes_of_one_transaction(self):
-        """Each has a turn of its own: a transaction never waits for itself."""
+        """They are sent one after the other, so a transaction never waits for itself."""
         backend = self.backend(default=lambda request: http(status=204))
         self.start(backend, pool={"max_connections": 1})
         changes = [("set", "shared/k", str(number)) for number in range(20)]
@@ -261,7 +261,7 @@ class Crowds(Case):
         self.check_good_keys()
 
     def test_busy_key(self):
-        """One that many want is answered for all of them, each by a request of its own."""
+        """A popular key is answered for all clients, each with a request of its own."""
         backend = self.backend(default=echo)
         self.start(backend)
         for client in self.crowd("k"):
@@ -310,7 +310,7 @@ class Printed(Case):
                 return json.loads(lines.readline())
 
     def test_pause_is_short_when_no_url_serves(self):
-        """However many trials have failed: the second that follows may find one of them back."""
+        """However many trials have failed, the next one comes within a second."""
         control = self.path("control")
         with harness.refusing_port() as first, harness.refusing_port() as second:
             urls = [f"http://127.0.0.1:{port}/§" for port in (first, second)]

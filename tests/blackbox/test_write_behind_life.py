@@ -1,4 +1,4 @@
-"""Pending writes live as long as podop: over outages, and over reloads of any kind."""
+"""Pending writes live as long as podop: through outages, and through reloads of any kind."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ class Outage(WriteBehindCase):
         self.assertEqual(self.logged("write_lost"), [])
 
     def test_reloads_are_no_attempts_where_the_backend_answers(self):
-        """A write that failed waits for its time, however often the file is read."""
+        """A write that failed waits until its next attempt, however often podop reloads."""
         self.http.default = lambda request: http(status=500)
         self.start()
         self.write_keys(1)
@@ -38,7 +38,7 @@ class Outage(WriteBehindCase):
         self.check_all(1)
 
     def test_short_delay(self):
-        """However short the delay, and however the backend is away."""
+        """With a very short delay, and in any kind of outage."""
         ways = [lambda: self.go_down(), lambda: setattr(self.http, "default", lambda request: (CLOSE,)),
                 lambda: setattr(self.http, "default", lambda request: http(status=503))]
         for way in ways:
@@ -59,7 +59,7 @@ class Outage(WriteBehindCase):
                 self.assertEqual(self.logged("write_lost"), [])
 
     def test_others_are_written_when_one_was(self):
-        """While the backend is away one write tries it; then all are written."""
+        """During an outage one write tries the backend; after it succeeds, all are written."""
         self.start(self.table(write_behind="1ms"))
         self.go_down()
         self.write_keys(300)
@@ -76,10 +76,10 @@ class Outage(WriteBehindCase):
 
 
 class Tables(WriteBehindCase):
-    """Whatever a reload does to the table."""
+    """Reloads that change the table in every way."""
 
     def test_other_settings(self):
-        """Lookups find what is held, and writes keep their order."""
+        """Lookups find pending writes, and writes keep their order."""
         self.start(self.table(write_behind="1h"))
         gate = self.http.gate()
         self.http.on("/k", (gate, lambda: self.store.values.update({b"/k": b"1"}) or http(status=204)),
@@ -110,7 +110,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.logged("write_lost"), [])
 
     def test_other_urls(self):
-        """What is held goes where the table leads to now."""
+        """Pending writes go to the table's new URL."""
         other = self.backend(default=Store())
         self.start()
         self.go_down()
@@ -121,7 +121,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(other.default.values[b"/new/key3"], b"3")
 
     def test_without_write_behind(self):
-        """The delay is taken away: what is held is written, and what comes is written after it."""
+        """The delay is removed: pending writes are made, and later writes come after them."""
         self.start()
         gate = self.http.gate()
         self.http.on("/k", (gate, http(status=204)), http(status=204))
@@ -137,7 +137,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.posts("/k"), [b"1", b"2"])
 
     def test_removed(self):
-        """It is written through its old settings."""
+        """Pending writes are made with the table's old settings."""
         self.start(self.table(), self.table("u"))
         self.write_keys(50)
         self.reload(self.table("u"))
@@ -155,7 +155,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.logged("write_lost"), [])
 
     def test_removed_and_back(self):
-        """It is found again, and is written where the new one leads to."""
+        """Pending writes are found again, and are made with the new table."""
         other = self.backend(default=Store())
         self.start(self.table(), self.table("u"))
         self.go_down()
@@ -167,7 +167,7 @@ class Tables(WriteBehindCase):
         harness.wait_until(lambda: len(other.default.values) == 50, "all is written")
 
     def test_another_type(self):
-        """A type that cannot be written to: what is held goes to where it was meant for."""
+        """The new type takes no writes: pending writes go where they were meant for."""
         path = self.write("t.json", '{"key3": "old", "x": "y"}')
         self.start()
         self.go_down()
@@ -181,7 +181,7 @@ class Tables(WriteBehindCase):
         harness.wait_until(lambda: self.dovecot.get("shared/key3") == b"Oold", "the file answers")
 
     def test_program_and_back(self):
-        """From one type that can be written to, to another."""
+        """From one type that takes writes to another."""
         store = self.write("store.json", "{}")
         script = self.write("program.py", PROGRAM)
         self.start()
@@ -198,7 +198,7 @@ class Tables(WriteBehindCase):
         harness.wait_until(lambda: len(written()) == 20, "all is written")
 
     def test_keys_of_another_shape(self):
-        """The template tells users apart from then on."""
+        """The new template has the user in it."""
         self.start()
         self.go_down()
         self.check_payload(self.dovecot.change(("set", "priv/k", "1"), ("set", "shared/k", "2")), "O")
@@ -216,7 +216,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/bob%40example.com/k": b"1", b"//k": b"2"})
 
     def test_keys_become_one(self):
-        """Of two keys that are one from then on, the newer value stays."""
+        """Two keys become one URL: the newer value stays."""
         self.start(url_table(self.http, write_behind="1h", template="/{user}/{key}"))
         self.check_payload(self.dovecot.change(("set", "priv/k", "old")), "O")
         self.check_payload(self.dovecot.change(("set", "shared/k/bob@example.com", "new")), "O")

@@ -1,4 +1,4 @@
-"""What cannot be pending follows what is; limits, programs and counters."""
+"""Writes that cannot be pending come after pending ones; limits, programs and counters."""
 
 import json
 import signal
@@ -10,10 +10,10 @@ from pending import PROGRAM, WriteBehindCase
 
 
 class Line(WriteBehindCase):
-    """What cannot be held follows what is held of its keys."""
+    """Writes that cannot be pending follow pending writes of their keys."""
 
     def test_large_transactions(self):
-        """Each of 4000 keys that are held; they are written one after the other."""
+        """Each changes 1000 keys with pending writes; they are made one after the other."""
         self.start(pool={"max_connections": 8})
         changes = [("set", f"shared/key{key}", str(key)) for key in range(1000)]
         self.check_payload(self.dovecot.change(*changes), "O")
@@ -27,7 +27,7 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key%d" % key: b"%d" % (key + 6) for key in range(1000)})
 
     def test_many_at_once_in_one_packet(self):
-        """They begin in several turns of the loop, and in their order."""
+        """They begin in several turns of the loop, in their order."""
         self.start()
         with self.dovecot.packet():
             commits = [self.dovecot.write(*[("set", f"shared/key{key}", str(key + round)) for key in range(2000)])
@@ -39,7 +39,7 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key%d" % key: b"%d" % (key + 7) for key in range(2000)})
 
     def test_fails_with_the_write_before_it(self):
-        """And only that: the others of its keys are written, and what comes next is held again."""
+        """Only that one fails: the other writes of its keys are made, and later ones can be pending again."""
         self.http.default = lambda request: http(status=500) if request.target == b"/key1" else self.store(request)
         self.start()
         self.write_keys(3)
@@ -52,7 +52,7 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key0": b"0", b"/key1": b"5", b"/key2": b"2"})
 
     def test_one_after_the_other(self):
-        """Of what stands in line for a key one is under way at a time."""
+        """Of the queued writes of a key, one at a time is under way."""
         self.start()
         self.write_keys(1)
         gates = [self.http.gate() for _ in range(4)]
@@ -72,7 +72,7 @@ class Line(WriteBehindCase):
             self.check_payload(client.wait(commit), "O")
 
     def test_aborted_at_a_stop(self):
-        """Those that stand in line when the time is over were not made."""
+        """Writes that are still queued when the time is over are not made."""
         self.start(shutdown_timeout="100ms")
         self.write_keys(1)
         gate = self.http.gate()
@@ -88,7 +88,7 @@ class Line(WriteBehindCase):
 
 class Limits(WriteBehindCase):
     def test_number(self):
-        """Those under way count, too; what is too much is written at once."""
+        """Writes under way count, too; those beyond the limit are made at once."""
         gate = self.http.gate()
         self.http.default = lambda request: (gate, lambda: self.store._answer(request))
         self.start(self.table(), self.table("u"))

@@ -19,7 +19,7 @@ LARGE = " " * 70000  # behind a number: it is the same number, and too large to 
 
 
 class Service:
-    """Keeps what is written and in which order, and is in one of several moods."""
+    """A backend that stores what is written, and in which order, and that fails in several ways."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -63,7 +63,7 @@ class Service:
 
 class Model(DictCase):
     def configure(self):
-        """A table in one of the forms that lead to the same URLs."""
+        """Writes the table in one of the forms that lead to the same URLs."""
         settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]), "timeout": f"1{self.random.randint(5, 9)}00ms"}
         if self.random.random() < 0.5:
             settings["cache"] = {"ttl": "1h", "negative_ttl": "1h"}
@@ -81,7 +81,7 @@ class Model(DictCase):
                            "a reload")
 
     def names(self, key):
-        """Both names of a key's URL."""
+        """Returns both names of a key's URL."""
         return f"priv/{key}", f"shared/{key}/bob"
 
     def change(self, client):
@@ -101,7 +101,7 @@ class Model(DictCase):
         self.model[target] = b"%d" % self.number if is_set else None
 
     def increment(self, client):
-        """It is made after what is pending, or not at all."""
+        """Sends an increment, which is made after pending writes or not at all."""
         key = f"k{self.random.randrange(KEYS)}"
         target = f"/{key}/bob".encode()
         answer = client.change(("increment", self.random.choice(self.names(key)), 1))
@@ -113,7 +113,7 @@ class Model(DictCase):
             self.assertIn(answer[:1], (b"F", b"W"))
 
     def check(self, client):
-        """A lookup finds the newest, under whatever name."""
+        """Checks that a lookup finds the newest value under each name."""
         key = f"k{self.random.randrange(KEYS)}"
         if not self.has_table:
             return

@@ -73,7 +73,7 @@ class Stop(WriteBehindCase):
         self.check_all(20)
 
     def test_backend_stays_away(self):
-        """What is lost is counted, and the reason is given."""
+        """Lost writes are counted and logged with the reason."""
         self.start(shutdown_timeout="300ms")
         self.write_keys(30)
         self.go_down()
@@ -83,7 +83,7 @@ class Stop(WriteBehindCase):
         self.assertIn(" table=t writes=30 reason=", lost[0])
 
     def test_one_key_fails_for_good(self):
-        """It costs no other key, and it is tried until the time is over."""
+        """It affects no other key, and is tried until the time is over."""
         self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
         self.start(shutdown_timeout="1s")
         self.write_keys(50)
@@ -95,7 +95,7 @@ class Stop(WriteBehindCase):
         self.assertIn(" writes=1 ", lost[0])
 
     def test_what_is_refused_for_good_ends_it_early(self):
-        """Of those that can never be made nobody waits for shutdown_timeout."""
+        """podop does not wait for shutdown_timeout when only such writes are left."""
         self.http.default = lambda request: http(status=422) if request.target == b"/key3" else self.store(request)
         self.start(shutdown_timeout="1h")
         self.write_keys(10)
@@ -107,7 +107,7 @@ class Stop(WriteBehindCase):
         self.assertIn("422", lost[0])
 
     def test_more_than_a_turn_of_the_loop(self):
-        """Thousands, on few connections."""
+        """Thousands of writes, on few connections."""
         self.start(pool={"max_connections": 2, "max_waiting": 4}, shutdown_timeout="1m")
         self.check_payload(self.dovecot.change(*(("set", f"shared/key{key}", str(key)) for key in range(3000))), "O")
         self.server.stop()
@@ -115,7 +115,7 @@ class Stop(WriteBehindCase):
         self.assertEqual(self.logged("write_lost"), [])
 
     def test_newest_value(self):
-        """A write under way at the stop is followed by what was written since."""
+        """A write under way at the stop is followed by a newer one."""
         gate = self.http.gate()
         self.start(self.table(write_behind="1ms"))
         self.http.on("/k", (gate, http(status=204)), (lambda: self.store.values.update({b"/k": b"2"}) or http(status=204),))

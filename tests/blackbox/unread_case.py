@@ -20,7 +20,7 @@ ANSWERS = 64  # lookups that one client can have under way
 
 
 class Peak:
-    """The largest resident memory while its context lasts."""
+    """The largest resident memory during its context."""
 
     def __init__(self, podop):
         self.podop, self.kb, self._over = podop, podop.rss_kb(), threading.Event()
@@ -44,7 +44,8 @@ class Unread(DictCase):
         return f"{number}-" + "x" * size
 
     def answer(self, size):
-        """Values of one size below /big, which differ by their number; all else is echoed."""
+        """Returns a default for a backend: values of one size below /big, which differ by their number; other
+        keys are echoed."""
         return lambda request: (http(json.dumps(self.value(request.target[4:].decode(), size)))
                                 if request.target.startswith(b"/big") else echo(request))
 
@@ -53,14 +54,14 @@ class Unread(DictCase):
         return self.serve(*tables, listen=[listener], env=env or harness.small_quarantine(), **settings)
 
     def check_others(self, times=50, address=None):
-        """Somebody else is served meanwhile."""
+        """Checks that another client is served meanwhile."""
         other = self.client(address)
         for number in range(times):
             self.check_payload(other.ask("t", f"k{number}"), f"OK k{number}")
         other.close()
 
     def silent(self, proto, keys, address=None):
-        """A client that asks for the keys and does not read."""
+        """Returns a client that asks for the keys and does not read."""
         if proto == "socketmap":
             client = self.client(address)
             client.send(b"".join(netstring(f"t {key}") for key in keys))
@@ -71,13 +72,13 @@ class Unread(DictCase):
         return client
 
     def wait_rows(self, client):
-        """Until rows have come that fill the connection: the others wait in podop."""
+        """Waits until rows fill the connection, so that podop holds back the others."""
         def waiting():
             return struct.unpack("i", fcntl.ioctl(client.sock, termios.FIONREAD, b"\0" * 4))[0]
         wait_until(lambda: waiting() > 100_000, "rows that the client does not read")
 
     def read_all(self, client, keys, size):
-        """At last it reads: each answer is there, and right."""
+        """Reads all answers at last."""
         for number, key in enumerate(keys):
             if isinstance(client, Dict):
                 self.check_payload(client.wait(client.asked[number]), "O" + self.value(key[3:], size))
