@@ -298,7 +298,8 @@ class Dovecot:
             # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
             children = self.children()
             self.process.terminate()
-            harness.wait_until(lambda: all(harness.has_ended(pid) or is_log(pid) for pid in self.children()), "Dovecot ends")
+            harness.wait_until(lambda: all(harness.has_ended(pid) or is_log(pid) for pid in self.children()),
+                               "Dovecot ends")
             self.process.kill()
             self.process.wait(harness.GUARD)
             harness.wait_until(lambda: all(map(harness.has_ended, children)), "Dovecot's log ends")

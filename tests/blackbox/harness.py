@@ -26,10 +26,11 @@ from socketmap import Address, Connection, Socketmap, connect, listen, netstring
 from threads import thread_errors
 
 __all__ = [
-    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "Podop", "Request", "Socketmap",
-    "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf", "conf_file", "connect",
-    "echo", "full_port", "has_ended", "http", "limit_descriptors", "listen", "main", "need", "netstring", "number", "percent",
-    "refuses", "refusing_port", "reserve", "run", "shown", "small_quarantine", "to_bytes", "url_table", "wait_until",
+    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "Podop", "Request",
+    "Socketmap", "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf",
+    "conf_file", "connect", "echo", "full_port", "has_ended", "http", "limit_descriptors", "listen", "main", "need",
+    "netstring", "number", "percent", "refuses", "refusing_port", "reserve", "run", "shown", "small_quarantine",
+    "to_bytes", "url_table", "wait_until",
 ]
 
 

@@ -2,7 +2,6 @@
 
 import signal
 
-import harness
 from dict import DictCase
 from harness import conf_file, echo, url_table
 
@@ -18,26 +17,20 @@ class Reload(DictCase):
             listen=listen or [{"socket": self.socket}], tables=list(tables) or [url_table(self.http)], **settings))
 
     def start(self, *tables, args=(), **settings):
-        podop = self.podop("-c", self.configure(*tables, **settings), *args)
-        podop.reloads = 0
-        return podop
+        self.reloads = 0
+        return self.podop("-c", self.configure(*tables, **settings), *args)
 
     def reload(self, podop):
         """Sends SIGHUP and waits until podop has reloaded."""
-        podop.reloads += 1
+        self.reloads += 1
         podop.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len(self.told(podop, "event=reload ")) == podop.reloads, "a reload")
+        podop.wait_lines(self.reloads, "event=reload ")
 
     def fail_to_reload(self, podop):
         """Sends SIGHUP and returns the faults that were logged."""
-        before = len(self.told(podop, "event=reload_failed "))
+        before = len(podop.lines("event=reload_failed "))
         podop.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len(self.told(podop, "event=reload_failed ")) > before, "a failed reload")
-        return self.told(podop, "event=reload_failed ")[before:]
-
-    @staticmethod
-    def told(podop, what):
-        return [line for line in list(podop.log) if what in line]
+        return podop.wait_lines(before + 1, "event=reload_failed ")[before:]
 
     def ask(self, client, key, answer, table="t"):
         self.check_payload(client.ask(table, key), answer)

@@ -3,6 +3,7 @@
 import base64
 import os
 import signal
+from typing import Any
 
 import harness
 from dict import DictCase
@@ -91,7 +92,7 @@ class Denied(AuthCase):
 
     def test_lookups(self):
         all_denied = {401: "TEMP", 403: "TEMP", 407: "TEMP"}
-        cases = [
+        cases: list[tuple[dict[str, Any], dict[int, str]]] = [
             ({}, {407: "TEMP"}),
             ({"auth": self.bearer()}, all_denied),
             ({"auth": self.basic()}, all_denied),
@@ -186,7 +187,6 @@ class Files(AuthCase):
         self.assertNotEqual(podop.status_field("Uid")[1], "0")
         self.check_payload(self.client().ask("t", "k"), "OK k")
         self.assertEqual(backend.requests[0].header("Authorization"), ["Bearer " + TOKEN])
-
 
     def test_reload(self):
         """The next request carries the new token; a bad token changes nothing."""

@@ -182,7 +182,8 @@ exec sh -exc "$1"
                 continue
             found.add(name)
             for group in depends[name]:
-                todo += [name for name in (word if word in depends else provides.get(word) for word in group) if name][:1]
+                todo += [name for name in (word if word in depends
+                                           else provides.get(word) for word in group) if name][:1]
         files = {path for path in call("dpkg-query", "-L", *sorted(found)).stdout.splitlines()}
         names = {os.path.basename(path) for path in files if re.fullmatch(r"(/usr)?/s?bin/[^/]+", path)}
         for name in os.listdir("/usr/bin"):  # of update-alternatives

@@ -150,8 +150,9 @@ class WhatWasMade(CacheWrites):
             with self.subTest(answer=answer):
                 podop = self.start()
                 self.remember("a", "b", "c")
-                self.http.default = lambda request: (http(status=204) if request.target == b"/a" else answer) \
-                    if request.method == "POST" else self.store(request)
+                written = {b"/a": http(status=204)}
+                self.http.default = lambda request: (written.get(request.target, answer) if request.method == "POST"
+                                                     else self.store(request))
                 got = self.dovecot.change(*(("set", f"shared/{key}", "new") for key in "abc"))
                 self.assertIn(got[:1].decode(), letter + "W")
                 self.http.default = self.store

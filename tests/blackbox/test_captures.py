@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 import harness
 from capture_files import CHANGED, FOLDER, SKIP, Capture
@@ -12,11 +13,12 @@ from dict import DictCase
 class Captures(DictCase):
     def test_nothing_else_is_left_out(self):
         """Every step named in the tables is in a capture."""
-        steps = {}
+        steps: dict[str, set[str]] = {}
         for name in NAMES:
             capture = Capture(name)
             steps.setdefault(capture.kind, set()).update(title for title, _ in capture.steps)
-        for table in (SKIP, CHANGED):
+        tables: tuple[Any, ...] = (SKIP, CHANGED)
+        for table in tables:
             with self.subTest(table=table):
                 for kind, entries in table.items():
                     named = {entry if isinstance(entry, str) else entry[0] for entry in entries}

@@ -46,7 +46,7 @@ class ConfigFile(Case):
 class Accepted(ConfigFile):
     def test_whole_file(self):
         self.check_good(f'''
-            # every setting of this part of the contract
+            # every setting of the file, of sockets, of the log and of url tables
             log = {{ level = "info"; format = "text"; target = "stderr"; }};
             shutdown_timeout = "10s";
             listen = (
@@ -58,8 +58,10 @@ class Accepted(ConfigFile):
             tables = (
               {{ name = "alias"; type = "url"; param = "http://admin:8080/internal/postfix/alias/§"; timeout = "5s";
                 connect_timeout = "2s"; retries = 1; headers = [ "X-A: b" ]; max_response = "1M"; select = "/a/0";
-                encode = "component"; skip = [ "\\\\*", "*@\\\\[*" ]; cache = {{ ttl = "60s"; negative_ttl = "10s"; }}; }},
-              {{ name = "unix"; type = "url"; param = "https://localhost/{{key}}"; unix_socket = "/run/backend.sock"; }},
+                encode = "component"; skip = [ "\\\\*", "*@\\\\[*" ];
+                cache = {{ ttl = "60s"; negative_ttl = "10s"; }}; }},
+              {{ name = "unix"; type = "url"; param = "https://localhost/{{key}}";
+                unix_socket = "/run/backend.sock"; }},
               {{ name = "local"; type = "json"; param = "{self.write("local.json", "{}")}"; }}
             );
             pool = {{ max_connections = 64; idle_timeout = "60s"; }};
@@ -213,8 +215,8 @@ class Refused(ConfigFile):
         self.assertEqual(len(told), 4, told)
 
     def test_fault_in_an_included_file(self):
-        included = self.write("tables.conf",
-                              '\ntables = ( { name = "t"; type = "url"; param = "http://localhost/§";\ntimout = 1; } );\n')
+        included = self.write("tables.conf", '\ntables = ( { name = "t"; type = "url"; '
+                              'param = "http://localhost/§";\ntimout = 1; } );\n')
         done = self.check(f'listen = ( {{ socket = "{self.socket}"; }} );\n@include "{included}"\n')
         self.assertEqual(done.returncode, CONFIG)
         self.assertRegex(done.stderr, re.escape(included) + ":3: .*timout")

@@ -236,7 +236,6 @@ class Many(DictCase):
                 for request in requests:
                     self.check_payload(lazy.wait(request), "O" + value)
 
-
     def test_client_that_does_not_read_failures(self):
         """Answers that need no backend do not fill the memory either."""
         backend = self.backend(default=echo)

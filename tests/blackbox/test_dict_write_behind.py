@@ -101,7 +101,8 @@ class WriteBehind(Write):
         requests = []
         for client in clients:
             with client.packet():
-                requests.append((client, client.write(("increment", "shared/k", 5)), client.write(("set", "shared/k", "2"))))
+                requests.append((client, client.write(("increment", "shared/k", 5)),
+                                 client.write(("set", "shared/k", "2"))))
         for client, increment, _ in requests:
             client.wait(increment)
         for client, _, second in requests:

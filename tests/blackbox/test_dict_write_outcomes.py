@@ -36,7 +36,8 @@ class Outcomes(Write):
     def test_statuses_of_an_unset(self):
         self.start(retries=3)
         for code, expected in ((200, "O"), (202, "O"), (204, "O"), (299, "O"), (404, "O"), (400, "F"), (401, "F"),
-                               (403, "F"), (405, "F"), (409, "F"), (410, "F"), (429, "F"), (500, "F"), (502, "W"), (503, "W"), (504, "W"),
+                               (403, "F"), (405, "F"), (409, "F"), (410, "F"), (429, "F"), (500, "F"), (502, "W"),
+                               (503, "W"), (504, "W"),
                                (302, "F")):
             with self.subTest(code=code):
                 self.assertEqual(self.outcome(("unset", "shared/k"), http(b"", code), expected=expected), 1)

@@ -201,7 +201,8 @@ class Misbehaviour(DnsTable):
         long_name = ".".join(["a" * 63] * 4)
         for key in ("", " ", ".", "a b.example", "user@", "[1.2.3.4]", "user@[192.0.2.1]", "[IPv6:::1]", "192.0.2.1",
                     "a..example", ".example", "a.example..", "a" * 64 + ".example", "ä" * 64 + ".example", long_name,
-                    "-a.example", "a-.example", "a/b.example", "a\\.example", "a*.example", "a,b.example", b"a\0.example",
+                    "-a.example", "a-.example", "a/b.example", "a\\.example", "a*.example", "a,b.example",
+                    b"a\0.example",
                     b"\xff.example", "a\u200b b.example", "\u2028.example", "user@a＠b.example", "x" * 60_000,
                     "ö" * 20_000):
             with self.subTest(key=key[:40]):
@@ -429,13 +430,15 @@ class Configuration(Case):
         self.assertRegex(done.stderr, r"podop\.conf:2: .*" + words)
 
     def test_param(self):
-        for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1", "ü..example"):
+        for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1",
+                      "ü..example"):
             with self.subTest(param):
                 self.check_fault("no host name", param=param)
         self.check_fault("more than 100", param=",".join(["a.example"] * 101))
 
     def test_servers(self):
-        for server in ("ns.example", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1:65536", "[::1]", "[::1]:", "[127.0.0.1]:53",
+        for server in ("ns.example", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1:65536", "[::1]", "[::1]:",
+                       "[127.0.0.1]:53",
                        "1.2.3", "::1%", "127.0.0.1%lo", "127.0.0.1 "):
             with self.subTest(server):
                 self.check_fault("'servers'.*must be ADDRESS", servers=["127.0.0.1", server])

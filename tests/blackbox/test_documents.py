@@ -41,7 +41,8 @@ def logged_events(source):
 def other_warnings(stderr):
     """Returns the lines of a check that are not about accounts and directories that this machine may lack."""
     return [line for line in stderr.splitlines()
-            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |^\d+ warnings?$", line)]
+            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |^\d+ warnings?$",
+                             line)]
 
 
 class Pages(Case):

@@ -320,7 +320,8 @@ class Suspended(Case):
             for number in range(10):
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
         seconds = time.monotonic() - begun
-        self.assertLessEqual(len(self.first.requests), 2 * (seconds + 1), "a trial a second, and one more of the same key")
+        self.assertLessEqual(len(self.first.requests), 2 * (seconds + 1),
+                             "a trial a second, and one more of the same key")
         self.first.default = echo
         self.ask_until("k", b"OK k")
 

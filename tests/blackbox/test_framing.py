@@ -20,7 +20,7 @@ class Framing(Case):
     """One podop with one listener. Every test runs in both modes, as they differ in which code reads the
     first byte."""
 
-    mode = None
+    mode = "postfix"
 
     def setUp(self):
         super().setUp()
@@ -33,7 +33,7 @@ class Framing(Case):
         self.assertIsNone(client.read(), "the connection is not closed")
 
 
-class WellFormed:
+class WellFormed(Framing):
     """Clients that keep to the protocol, in whatever pieces their bytes arrive."""
 
     def test_one_after_another(self):
@@ -120,7 +120,11 @@ class WellFormed:
                 self.check_payload(client.ask("t", byte * (room - 1)), f"OK {1 + (room - 1) * size}")
 
 
-class Broken:
+class WellFormedInAutoMode(WellFormed):
+    mode = "auto"
+
+
+class Broken(Framing):
     """Clients that break the protocol: podop recognises it from the bytes, without a timeout."""
 
     def test_malformed_frame_ends_the_connection(self):
@@ -199,7 +203,11 @@ class Broken:
         self.check_payload(good.ask("t", "k"), "OK k")
 
 
-class Leaving:
+class BrokenInAutoMode(Broken):
+    mode = "auto"
+
+
+class Leaving(Framing):
     """Clients that stop sending or leave."""
 
     def test_half_close_gets_all_answers(self):
@@ -283,27 +291,7 @@ class Leaving:
         self.check_payload(slow.ask("t", "k"), "OK k")
 
 
-class WellFormedToPostfixMode(WellFormed, Framing):
-    mode = "postfix"
-
-
-class WellFormedToAutoMode(WellFormed, Framing):
-    mode = "auto"
-
-
-class BrokenInPostfixMode(Broken, Framing):
-    mode = "postfix"
-
-
-class BrokenInAutoMode(Broken, Framing):
-    mode = "auto"
-
-
-class LeavingPostfixMode(Leaving, Framing):
-    mode = "postfix"
-
-
-class LeavingAutoMode(Leaving, Framing):
+class LeavingInAutoMode(Leaving):
     mode = "auto"
 
 

@@ -84,7 +84,8 @@ class Access(Life):
     def is_let_in(self, user, group):
         done = subprocess.run([*self.as_user(user, group), sys.executable, "-c",
                                "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])", self.socket],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD, check=False)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                              check=False)
         self.assertTrue(done.returncode == 0 or "Permission denied" in done.stderr, done.stderr)
         return done.returncode == 0
 

@@ -67,22 +67,23 @@ class Answers(Log):
         self.start(share=True, cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", (gate, http('"v"')))
-        clients = [self.client(), self.dict(), self.dict()]
-        clients[0].request("t", "k")
+        postfix, clients = self.client(), [self.dict(), self.dict()]
+        postfix.request("t", "k")
         self.http.wait_requests(1)
-        lookups = [client.lookup("shared/k") for client in clients[1:]]
+        lookups = [client.lookup("shared/k") for client in clients]
         witness = self.client()
         for _ in range(20):  # whatever podop has read before this has begun
             self.check_payload(witness.ask("t", "witness"), "OK witness")
         gate.set()
-        self.check_payload(clients[0].read(), "OK v")
-        for client, lookup in zip(clients[1:], lookups):
+        self.check_payload(postfix.read(), "OK v")
+        for client, lookup in zip(clients, lookups):
             self.check_payload(client.wait(lookup), "Ov")
         self.server.stop()
         self.assertEqual(sorted((fields["proto"], fields["cache"], fields["http_status"])
                                 for fields in self.of(self.lines(self.server, "text"), "lookup")
                                 if fields["key"] != b"witness"),
-                         [(b"dict", b"joined", b"200"), (b"dict", b"joined", b"200"), (b"socketmap", b"absent", b"200")])
+                         [(b"dict", b"joined", b"200"), (b"dict", b"joined", b"200"),
+                          (b"socketmap", b"absent", b"200")])
 
     def test_held(self):
         self.http.default = Store()

@@ -25,8 +25,10 @@ MAIL = "Subject: {subject}\r\nFrom: sender@elsewhere.example\r\n\r\nHello\r\n"
 
 def call(*command, fail=True):
     """Runs a command; a failure shows its output."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True,
+                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD,
+                          check=False)
     if fail and done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
     return done.stdout
@@ -96,8 +98,11 @@ class Root:
                 ":".join("/host" + folder for folder in folders), "/host" + path]
 
 
-class MailSystem:
+class MailSystem(harness.Case):
     """The mail system of one Debian release."""
+
+    version: str
+    original: str
 
     @classmethod
     def setUpClass(cls):
@@ -164,7 +169,8 @@ class MailSystem:
 
     def check_delivered(self, wanted, user, password):
         try:
-            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives", guard=2 * harness.GUARD)
+            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives",
+                               guard=2 * harness.GUARD)
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.root.log()}") from None
 
@@ -189,14 +195,14 @@ class MailSystem:
         self.assertEqual([key for key in asked if "@" not in key], [], "the table of aliases is asked for domains")
 
 
-class Bookworm(MailSystem, harness.Case):
+class Bookworm(MailSystem):
     version = "2.3"
 
     def test_mail(self):
         self.check_mail()
 
 
-class Trixie(MailSystem, harness.Case):
+class Trixie(MailSystem):
     version = "2.4"
 
     def test_mail(self):
@@ -211,7 +217,8 @@ def enter():
             dovecot.chroot(suite, (*packages, "postfix"), suite + "-mail")
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv])
+        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+                              *sys.argv])
 
 
 if __name__ == "__main__":

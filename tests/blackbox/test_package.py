@@ -23,8 +23,9 @@ import harness
 
 SOURCE = dovecot.SOURCE
 ENV = {**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}
-NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
-                      r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")  # podop's user stays after a purge
+NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))"
+                      r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # podop's user stays after a purge
+                      r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
 
 
 def call(*command, fail=True, **options):
@@ -47,6 +48,11 @@ def release():
 
 class Built(unittest.TestCase):
     """A release build for /usr, and its package."""
+
+    top: str
+    build: str
+    deb: str
+    original: str
 
     @classmethod
     def setUpClass(cls):
@@ -242,7 +248,9 @@ class Unit(Package):
         with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
         text = documents.block("README.md", begin="user = ")
-        port = self.reserve_port()
+        holder = harness.reserve()
+        self.addCleanup(holder.close)
+        port = harness.number(holder)
         self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
         self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
 

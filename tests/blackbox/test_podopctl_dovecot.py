@@ -152,7 +152,8 @@ class Write(Dovecot):
         for option in (["--recurse"], ["--no-values"], ["--max", "1"]):
             with self.subTest(option=option):
                 self.check_usage("get", "t", "k", *option, word=f"get has no option {option[0]}")
-        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"], ["--timeout", "99999999999"],
+        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"],
+                       ["--timeout", "99999999999"],
                        ["--timeout", ""], ["--as", ""]):
             with self.subTest(option=option):
                 self.check_usage("iterate", "t", *option, word=option[0])

@@ -116,7 +116,8 @@ class Input(Keys):
 
     def test_lines(self):
         for stdin, lines in (("", []), ("a", ["a\ta"]), ("a\n", ["a\ta"]), ("a\nb", ["a\ta", "b\tb"]),
-                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]), ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
+                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]),
+                             ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
                              (" a \n", [" a \t%20a%20"]), ("-\n", ["-\t-"]), ("--json\n", ["--json\t--json"])):
             for client in CLIENTS:
                 with self.subTest(stdin=stdin, client=client):
@@ -180,7 +181,8 @@ class Input(Keys):
 
     def test_closed_files(self):
         """podopctl's socket must not get the descriptor number of a closed standard file."""
-        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"), ("a", "<&- >&-", "print")):
+        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"),
+                                   ("a", "<&- >&-", "print")):
             with self.subTest(word=word, closed=closed, told=told):
                 done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
                                       capture_output=True, text=True, timeout=harness.GUARD, check=False)

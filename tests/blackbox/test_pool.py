@@ -221,7 +221,8 @@ class Kept(Pool):
             while not is_over.is_set():
                 key = f"k{number}.{asked[number]}"
                 answer = client.ask("t", key)
-                if answer != harness.to_bytes(f"OK {key}") and not answer.startswith((b"TEMP table t: ", b"TIMEOUT table t: ")):
+                is_failure = answer.startswith((b"TEMP table t: ", b"TIMEOUT table t: "))
+                if answer != harness.to_bytes(f"OK {key}") and not is_failure:
                     wrong.append((key, answer))
                 asked[number] += 1
             client.close()
@@ -233,7 +234,8 @@ class Kept(Pool):
         for _ in range(4):
             backend.wait_requests(100)
             backend.stop()
-            harness.wait_until(lambda: witness.ask("t", "down").startswith((b"TEMP", b"TIMEOUT")), "the backend is gone")
+            harness.wait_until(lambda: witness.ask("t", "down").startswith((b"TEMP", b"TIMEOUT")),
+                               "the backend is gone")
             backend = harness.Backend(port=port, default=echo)
             harness.wait_until(lambda: witness.ask("t", "up") == b"OK up", "the backend is asked again")
         is_over.set()

@@ -21,7 +21,8 @@ def show():
     status = dict(line.rstrip("\\n").split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
     return {"descriptors": descriptors, "environment": dict(os.environ), "directory": os.getcwd(),
             "group": os.getpgrp() == os.getpid(), "uid": os.getuid(), "gids": os.getgroups(),
-            "blocked": status["SigBlk"], "ignored": int(os.popen("cat /proc/self/status | grep SigIgn").read().split()[1], 16)}
+            "blocked": status["SigBlk"],
+            "ignored": int(os.popen("cat /proc/self/status | grep SigIgn").read().split()[1], 16)}
 for request in ask():
     say(request, value=show())
 """

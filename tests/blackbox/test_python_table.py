@@ -107,7 +107,8 @@ def nested(depth):
     for _ in range(depth - 1): value = [value]
     return value
 values = {"surrogate": "a\\ud800", "nan": float("nan"), "inf": [float("inf")], "bytes": b"\\xff", "object": object(),
-          "set": {1}, "tuple": {(1, 2): 3}, "deep": nested(61), "deeper": nested(100_000), "huge": "x" * (1 << 20), "fits": "x" * 1_000_000,
+          "set": {1}, "tuple": {(1, 2): 3}, "deep": nested(61), "deeper": nested(100_000),
+          "huge": "x" * (1 << 20), "fits": "x" * 1_000_000,
           "deep enough": nested(60)}
 serve({"t": values})''')
         for key in ("surrogate", "nan", "inf", "bytes", "object", "set", "tuple", "deep", "deeper", "huge"):

@@ -296,7 +296,6 @@ serve({"t": T()})''')
             "Change(op='set', key='k', value='v', by=0, user=None, expire=5, timestamp=None)",
             "Change(op='inc', key='n', value='', by=2, user='bob', expire=None, timestamp=None)"])
 
-
     def test_one_by_one(self):
         """A failure after a change that was made is not reported as if nothing had been made."""
         for kind in ("", "async "):

@@ -146,7 +146,7 @@ class Tables(Reload):
         podop.wait_log('"event": ?"reload"')
         self.ask(client, "second", "OK second")
         podop.wait_log('"key": ?"second"')
-        self.assertFalse(self.told(podop, "first"))
+        self.assertFalse(podop.lines("first"))
 
     def test_pool_grows(self):
         podop = self.start(pool={"max_connections": 1})
@@ -217,7 +217,7 @@ class Dicts(Reload):
         self.http.default = lambda request: http(status=204)
         while len(self.http.requests) < 2:  # podop may not have read yet that the first has failed
             self.reload(podop)
-            self.assertFalse(self.told(podop, "write_lost"))
+            self.assertFalse(podop.lines("write_lost"))
         self.assertEqual({(request.method, request.body) for request in self.http.requests}, {("POST", b'"v"')})
 
     def test_held_writes_on_their_way_are_not_overtaken(self):

@@ -107,7 +107,7 @@ class Faults(Reload):
         another.close()
         self.assertEqual(os.stat(self.socket).st_ino, inode)
         self.assertEqual(sorted(name for name in os.listdir(self.dir) if ".podop" in name), [])
-        self.assertFalse(self.told(podop, "event=reload "))
+        self.assertFalse(podop.lines("event=reload "))
 
     def test_faults(self):
         json_path = self.write("t.json", '{"k": 1}')

@@ -21,7 +21,8 @@ class Refused(Case):
 
     def start_refused(self, *urls, **settings):
         self.socket = self.path(f"s{next(self.numbers)}")
-        podop = self.serve({"name": "t", "type": "url", "param": [url + "/§" for url in urls or (self.url,)], **settings})
+        podop = self.serve({"name": "t", "type": "url", "param": [url + "/§" for url in urls or (self.url,)],
+                            **settings})
         self.postfix = self.client()
         return podop
 
@@ -233,7 +234,7 @@ class Crashing:
     """A server that crashes on one key and listens again a moment later."""
 
     def __init__(self, port):
-        self.port, self.crashes, self.is_over = port, 0, False
+        self.port, self.crashes, self.is_over = port, 0, threading.Event()
         self._sockets = set()
         self._listen()
 
@@ -259,8 +260,7 @@ class Crashing:
     def _crash(self):
         self.crashes += 1
         self.stop()
-        time.sleep(0.02)  # for so long it refuses
-        if not self.is_over:
+        if not self.is_over.wait(0.02):  # for so long it refuses
             self._listen()
 
     def stop(self):
@@ -296,7 +296,7 @@ class KeyThatCrashes(Case):
             server.crashes = 0
             self.check_reason(self.postfix.ask("t", POISON), "TEMP")
             self.assertLessEqual(server.crashes, 1 + max(retries, 1))
-        server.is_over = True
+        server.is_over.set()
         is_over.set()
         for other in others:
             other.join(harness.GUARD)

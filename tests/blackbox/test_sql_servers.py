@@ -1,9 +1,10 @@
-"""examples/sql_table under podop, in front of it a real Postfix and a real Dovecot 2.3, behind it SQLite or PostgreSQL."""
+"""examples/sql_table under podop, with a real Postfix, a real Dovecot 2.3, and SQLite or PostgreSQL."""
 
 import contextlib
 import re
 
 import dict as dicts
+from typing import Any
 import harness
 import mail_database
 from dovecot import ALICE, BOB, literal
@@ -17,6 +18,7 @@ class Transactions(dicts.DictCase):
     """Dovecot's transactions in the database."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()
@@ -67,6 +69,7 @@ class PostfixCase(WithPostfix):
     """A Postfix whose tables are the database."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()
@@ -116,7 +119,7 @@ class Dovecot(WithDovecot):
     """Dovecot 2.3 as the examples configure it."""
 
     database_class = mail_database.Sqlite
-    database = None
+    database: Any = None
 
     def table(self, name):
         if self.database is None:

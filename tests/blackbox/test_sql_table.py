@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from typing import Any
 
 import harness
 import mail_database
@@ -14,6 +15,7 @@ class WithSqlite(Tables):
     """The example's program, with a database that has some rows."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()

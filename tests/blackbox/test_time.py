@@ -181,7 +181,8 @@ class Stopped(Program, DictCase):
     def test_what_waits_in_the_queue(self):
         """There is one connection for many: also requests that are not sent yet have their turn."""
         self.http = self.backend(default=harness.echo)
-        self.start(url_table(self.http, timeout=TIMEOUT, retries=0), pool={"max_connections": 1}, control={"socket": self.path("control")})
+        self.start(url_table(self.http, timeout=TIMEOUT, retries=0), pool={"max_connections": 1},
+                   control={"socket": self.path("control")})
         gate = self.held("/first", http('"first"'))
         first = self.lookup("first")
         self.http.wait_target("/first")

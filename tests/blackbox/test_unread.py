@@ -9,6 +9,7 @@ import signal
 import sys
 import textwrap
 import threading
+from typing import Any
 
 import harness
 from harness import echo, http, netstring, url_table, wait_until
@@ -78,7 +79,6 @@ class Lookups(Unread):
         self.assertLess(peak.kb - before, ROOM + 64 * MIB)
         del silent
 
-
     def test_many_clients_and_one_value_of_the_cache(self):
         """The answer is known at once, yet is not copied for more clients than the limit for all allows."""
         size = 500_000
@@ -135,7 +135,7 @@ class Iterations(Unread):
         self.http.on("/short/", http('{"a": "1"}'))
 
     def silent_iterations(self, number, **options):
-        client = self.dict(**options)
+        client: Any = self.dict(**options)
         with client.packet():
             client.walks = [client.iterate(f"shared/long{n}/") for n in range(number)]
         return client

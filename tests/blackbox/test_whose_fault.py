@@ -44,7 +44,8 @@ class OneKey(Case):
     def test_hanging_while_others_are_asked(self):
         """Many hang at once and time out together, between answers to other keys."""
         gate = threading.Event()
-        backend = self.backend(default=lambda request: (gate,) if request.target.startswith(b"/slow") else echo(request))
+        backend = self.backend(default=lambda request: ((gate,) if request.target.startswith(b"/slow")
+                                                        else echo(request)))
         self.addCleanup(gate.set)
         self.start(backend, timeout="1s")
         clients = [self.client() for _ in range(2 * FAILURES)]

@@ -111,14 +111,15 @@ class Tables(WriteBehindCase):
 
     def test_other_urls(self):
         """Pending writes go to the table's new URL."""
-        other = self.backend(default=Store())
+        store = Store()
+        other = self.backend(default=store)
         self.start()
         self.go_down()
         self.write_keys(10)
         self.reload(url_table(other, write_behind="1h", template="/new/§"))
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
-        harness.wait_until(lambda: len(other.default.values) == 10, "all is written")
-        self.assertEqual(other.default.values[b"/new/key3"], b"3")
+        harness.wait_until(lambda: len(store.values) == 10, "all is written")
+        self.assertEqual(store.values[b"/new/key3"], b"3")
 
     def test_without_write_behind(self):
         """The delay is removed: pending writes are made, and later writes come after them."""
@@ -156,7 +157,8 @@ class Tables(WriteBehindCase):
 
     def test_removed_and_back(self):
         """Pending writes are found again, and are made with the new table."""
-        other = self.backend(default=Store())
+        store = Store()
+        other = self.backend(default=store)
         self.start(self.table(), self.table("u"))
         self.go_down()
         self.write_keys(50)
@@ -164,7 +166,7 @@ class Tables(WriteBehindCase):
         self.reload(self.table("u", timeout="9s"))
         self.reload(self.table("u"), url_table(other, write_behind="1h"))
         self.check_payload(self.dict().get("shared/key9"), "O9")
-        harness.wait_until(lambda: len(other.default.values) == 50, "all is written")
+        harness.wait_until(lambda: len(store.values) == 50, "all is written")
 
     def test_another_type(self):
         """The new type takes no writes: pending writes go where they were meant for."""

@@ -118,8 +118,9 @@ class Limits(WriteBehindCase):
 class Programs(WriteBehindCase):
     def program(self, **settings):
         self.file = self.write("store.json", '{":k": "old"}')
-        return {"name": "t", "type": "program", "param": f"{sys.executable} {self.write('program.py', PROGRAM)} {self.file}",
-                "processes": 1, "write_behind": "1h", **settings}
+        script = self.write("program.py", PROGRAM)
+        return {"name": "t", "type": "program", "param": f"{sys.executable} {script} {self.file}", "processes": 1,
+                "write_behind": "1h", **settings}
 
     def sets(self):
         with open(self.file + ".log", "a+", encoding="utf-8") as log:
@@ -138,7 +139,8 @@ class Programs(WriteBehindCase):
         self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # not the same to a program
         self.assertEqual(self.sets(), [])
         self.server.stop()
-        self.assertEqual(sorted(self.sets(), key=str), sorted([(None, "k", "2"), ("bob@example.com", "k", "2")], key=str))
+        self.assertEqual(sorted(self.sets(), key=str),
+                         sorted([(None, "k", "2"), ("bob@example.com", "k", "2")], key=str))
 
     def test_before_it_runs_and_after_it_died(self):
         self.start(self.program(write_behind="1ms"))

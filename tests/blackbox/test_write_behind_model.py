@@ -1,4 +1,4 @@
-"""Random writes over random outages and reloads, against a model: what Dovecot was told is done is in the store at the end.
+"""Random writes over random outages and reloads, against a model: each acknowledged write is in the store at the end.
 
 The seed is printed when it fails; PODOP_SEED runs that one again.
 """
@@ -57,14 +57,16 @@ class Service:
             elif request.target not in self.values:
                 return http(status=404)
             else:
-                self.values[request.target] = b"%d" % (int(self.values[request.target]) + json.loads(request.body)["inc"])
+                value = int(self.values[request.target]) + json.loads(request.body)["inc"]
+                self.values[request.target] = b"%d" % value
         return http(status=204)
 
 
 class Model(DictCase):
     def configure(self):
         """Writes the table in one of the forms that lead to the same URLs."""
-        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]), "timeout": f"1{self.random.randint(5, 9)}00ms"}
+        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]),
+                    "timeout": f"1{self.random.randint(5, 9)}00ms"}
         if self.random.random() < 0.5:
             settings["cache"] = {"ttl": "1h", "negative_ttl": "1h"}
         tables = [url_table(self.http, "other")]
@@ -77,8 +79,7 @@ class Model(DictCase):
         self.configure()
         self.reloads += 1
         self.server.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len([line for line in list(self.server.log) if "event=reload " in line]) == self.reloads,
-                           "a reload")
+        self.server.wait_lines(self.reloads, "event=reload ")
 
     def names(self, key):
         """Returns both names of a key's URL."""

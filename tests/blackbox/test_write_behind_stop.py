@@ -118,7 +118,8 @@ class Stop(WriteBehindCase):
         """A write under way at the stop is followed by a newer one."""
         gate = self.http.gate()
         self.start(self.table(write_behind="1ms"))
-        self.http.on("/k", (gate, http(status=204)), (lambda: self.store.values.update({b"/k": b"2"}) or http(status=204),))
+        self.http.on("/k", (gate, http(status=204)),
+                     (lambda: self.store.values.update({b"/k": b"2"}) or http(status=204),))
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         self.http.wait_target("/k")
         self.check_payload(self.dovecot.change(("set", "shared/k", "2")), "O")

@@ -5,6 +5,7 @@ import json
 import struct
 import termios
 import threading
+from typing import Any
 
 import harness
 from dict import Dict, DictCase
@@ -66,10 +67,10 @@ class Unread(DictCase):
             client = self.client(address)
             client.send(b"".join(netstring(f"t {key}") for key in keys))
             return client
-        client = self.dict(address=address)
-        with client.packet():
-            client.asked = [client.lookup(f"shared/{key}") for key in keys]
-        return client
+        dovecot: Any = self.dict(address=address)
+        with dovecot.packet():
+            dovecot.asked = [dovecot.lookup(f"shared/{key}") for key in keys]
+        return dovecot
 
     def wait_rows(self, client):
         """Waits until rows fill the connection, so that podop holds back the others."""
@@ -77,10 +78,11 @@ class Unread(DictCase):
             return struct.unpack("i", fcntl.ioctl(client.sock, termios.FIONREAD, b"\0" * 4))[0]
         wait_until(lambda: waiting() > 100_000, "rows that the client does not read")
 
-    def read_all(self, client, keys, size):
+    def read_all(self, client: Any, keys, size):
         """Reads all answers at last."""
         for number, key in enumerate(keys):
             if isinstance(client, Dict):
-                self.check_payload(client.wait(client.asked[number]), "O" + self.value(key[3:], size))
+                asked: Any = client
+                self.check_payload(client.wait(asked.asked[number]), "O" + self.value(key[3:], size))
             else:
                 self.check_payload(client.read(), "OK " + self.value(key[3:], size))

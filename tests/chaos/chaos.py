@@ -224,7 +224,8 @@ class Run:
     def _note_exception(self, loop, context):
         """Reports an exception in a callback of this program, such as that of a backend, which asyncio only logs."""
         loop.default_exception_handler(context)
-        self.world.violations.add("an exception in the test itself", f"{context['message']}: {context.get('exception')!r}")
+        self.world.violations.add("an exception in the test itself",
+                                  f"{context['message']}: {context.get('exception')!r}")
 
     async def _wait_for(self, end, tasks):
         while now() < end or self.faults.is_calm:

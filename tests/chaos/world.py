@@ -244,7 +244,8 @@ class World:
         but go to another, for a second after connections were refused, however short that was."""
         if len(table.backends) < 2:
             return None
-        if any(span.kind in ("refused", "left an address") and span.meets(start, end, PAUSE + SLACK) for span in backend.outages):
+        if any(span.kind in ("refused", "left an address") and span.meets(start, end, PAUSE + SLACK)
+               for span in backend.outages):
             return f"{backend.name} may be suspended"
         for fault in self.table_faults[table.name]:
             if fault.backend == backend and fault.meets(start, end, PAUSE_OF_SEVERAL + SLACK):
