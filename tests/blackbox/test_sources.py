@@ -1,4 +1,4 @@
-"""What deadline.h says of clocks holds for every source file: which one is read where."""
+"""Every source file reads the clock that deadline.h says."""
 
 import pathlib
 import re

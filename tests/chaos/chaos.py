@@ -202,6 +202,7 @@ class Run:
     async def run(self):
         world = self.world
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note_exception)
         await world.open(loop)
         await self.podop.start()
         watchers = [asyncio.create_task(task) for task in (self.watch_lost_time(), self.watch_podop(),
@@ -219,6 +220,12 @@ class Run:
         await self._wind_up(clients, faults)
         for task in watchers:
             task.cancel()
+
+    def _note_exception(self, loop, context):
+        """Reports an exception in a callback of this program, such as that of a backend, which asyncio only logs."""
+        loop.default_exception_handler(context)
+        self.world.violations.add("an exception in the test itself",
+                                  f"{context['message']}: {context.get('exception')!r}")
 
     async def _wait_for(self, end, tasks):
         while now() < end or self.faults.is_calm:
