@@ -72,7 +72,7 @@ struct session_io {
     uint64_t conn; /* the connection's number, for logs */
     /* Borrowed: whether all clients together leave too much unread, so that no session may keep
      * another large answer. The client is woken when that is over. NULL: never. */
-    const bool *is_tight;
+    const bool *is_under_memory_pressure;
 };
 
 struct session; /* each protocol has its own */
@@ -88,13 +88,14 @@ struct protocol_ops {
     struct session *(*open)(const struct session_io *io); /* io is copied; never NULL */
     /* Takes whole requests off the front of in and sets *used. */
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
-    size_t (*owed)(const struct session *session);  /* requests not answered yet */
-    bool (*is_full)(const struct session *session); /* takes no more before some are answered */
-    size_t (*held)(
-        const struct session *session);       /* bytes of it, besides those in out; may be NULL */
-    void (*drained)(struct session *session); /* the client has read all of out; may be NULL */
+    size_t (*pending)(const struct session *session); /* requests not answered yet */
+    bool (*is_full)(const struct session *session);   /* takes no more before some are answered */
+    size_t (*buffered_bytes)(
+        const struct session *session); /* bytes of it, besides those in out; may be NULL */
+    void (*output_drained)(
+        struct session *session); /* the client has read all of out; may be NULL */
     /* The client has read some of out and not all; may be NULL. */
-    void (*progressed)(struct session *session);
+    void (*output_progressed)(struct session *session);
     void (*close)(struct session **session); /* cancels what is under way; NULLs the pointer */
 };
 

@@ -8,7 +8,7 @@
 
 #include "dict_line.h"
 #include "dict_transaction.h"
-#include "owed.h"
+#include "reply_queue.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -34,7 +34,7 @@ enum request_kind { REQUEST_LOOKUP, REQUEST_ITERATE, REQUEST_COMMIT };
 
 struct dict_session {
     struct session_io io;
-    struct owed_queue owed;
+    struct reply_queue replies;
     enum phase phase;
     uint64_t major, minor;
     char *user;       /* major 2 has it in its hello */
@@ -53,7 +53,7 @@ struct dict_session {
 };
 
 struct dict_request {
-    struct owed owed;
+    struct reply_slot slot;
     struct dict_session *session;
     struct dict_request *next, **prev_next;
     struct table *table; /* a reference, from its arrival on, unless it has to wait and is found
@@ -110,9 +110,9 @@ static void request_free(struct dict_request *r)
     s->parked -= r->is_parked;
     s->put_off -= r->is_put_off;
     s->iterations -= r->iteration != NULL;
-    s->owed.request_bytes -= r->bytes_len;
+    s->replies.request_bytes -= r->bytes_len;
     if (r->op != NULL)
-        owed_gave_up(&s->owed);
+        reply_queue_cancelled(&s->replies);
     s->commit_bytes -= r->changes == NULL ? 0 : r->changes->bytes;
     table_op_cancel(&r->op);
     table_iteration_cancel(&r->iteration);
@@ -122,9 +122,9 @@ static void request_free(struct dict_request *r)
 }
 
 /* Its answer has left, or is owed to nobody any more. */
-static void on_owed_free(struct owed *owed)
+static void on_slot_free(struct reply_slot *slot)
 {
-    struct dict_request *r = CONTAINER_OF(owed, struct dict_request, owed);
+    struct dict_request *r = CONTAINER_OF(slot, struct dict_request, slot);
 
     r->is_owed = false;
     if (!r->session->is_orphan || r->kind != REQUEST_COMMIT || r->is_finished)
@@ -138,7 +138,7 @@ static struct session *dict_open(const struct session_io *io)
     s->io = *io;
     service_ref(s->io.service);
     s->last = &s->first;
-    owed_init(&s->owed, s->io.out, s->io.is_tight, on_owed_free);
+    reply_queue_init(&s->replies, s->io.out, s->io.is_under_memory_pressure, on_slot_free);
     return (struct session *)s;
 }
 
@@ -159,28 +159,29 @@ static void dict_close(struct session **psession)
     *psession = NULL;
     s->is_orphan = true;
     dict_transactions_deinit(&s->open);
-    owed_deinit(&s->owed);
+    reply_queue_deinit(&s->replies);
     if (s->first == NULL)
         session_free(s);
 }
 
-static size_t dict_owed(const struct session *session)
+static size_t dict_pending(const struct session *session)
 {
-    return const_session_of(session)->count + const_session_of(session)->owed.count;
+    return const_session_of(session)->count + const_session_of(session)->replies.count;
 }
 
 static bool dict_is_full(const struct session *session)
 {
     const struct dict_session *s = const_session_of(session);
 
-    return s->count >= OWED_MAX || s->commit_bytes >= COMMIT_BYTES_MAX || owed_is_full(&s->owed);
+    return s->count >= REPLY_QUEUE_SLOTS_MAX || s->commit_bytes >= COMMIT_BYTES_MAX ||
+           reply_queue_is_full(&s->replies);
 }
 
-static size_t dict_held(const struct session *session)
+static size_t dict_buffered_bytes(const struct session *session)
 {
     const struct dict_session *s = const_session_of(session);
 
-    return s->owed.early_bytes + s->owed.request_bytes + s->open.bytes;
+    return s->replies.buffered_bytes + s->replies.request_bytes + s->open.bytes;
 }
 
 static bool may_ask_for(struct dict_request *r, const struct transaction *changes)
@@ -225,7 +226,7 @@ static bool has_to_wait(const struct dict_session *s, struct dict_request *r)
         return false;
     /* The rows of an iteration cannot wait elsewhere for their turn. */
     return s->iterations >= ITERATIONS_MAX ||
-           (s->owed.announce == NULL && s->owed.first != &r->owed);
+           (s->replies.announce == NULL && s->replies.first != &r->slot);
 }
 
 static bool run(struct dict_request *r);
@@ -303,14 +304,14 @@ static void answer(struct dict_request *r, const struct reply *reply)
         request_free(r);
         return;
     }
-    out = owed_begin(&s->owed, &r->owed);
-    dict_begin_reply(out, r->owed.id);
+    out = reply_queue_begin(&s->replies, &r->slot);
+    dict_begin_reply(out, r->slot.id);
     switch (r->kind) {
     case REQUEST_LOOKUP: dict_add_lookup(out, s->name, reply); break;
     case REQUEST_ITERATE: dict_add_finish(out, reply); break;
     case REQUEST_COMMIT: dict_add_commit(out, r->id, reply); break;
     }
-    owed_end(&s->owed, &r->owed);
+    reply_queue_end(&s->replies, &r->slot);
 }
 
 static void answer_reason(struct dict_request *r, enum reply_status status, const char *format,
@@ -331,9 +332,10 @@ static void go_on(struct dict_session *s)
 }
 
 /* All clients together leave too much unread, and this one has its share in it. */
-static bool is_tight(const struct dict_session *s)
+static bool is_under_memory_pressure(const struct dict_session *s)
 {
-    return s->io.is_tight != NULL && *s->io.is_tight && s->io.out->len > 0;
+    return s->io.is_under_memory_pressure != NULL && *s->io.is_under_memory_pressure &&
+           s->io.out->len > 0;
 }
 
 static void add_row(void *arg, struct span name, struct span value)
@@ -341,9 +343,10 @@ static void add_row(void *arg, struct span name, struct span value)
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
 
-    dict_begin_reply(s->io.out, r->owed.id);
+    dict_begin_reply(s->io.out, r->slot.id);
     dict_add_row(s->io.out, r->name, name, value);
-    if (r->iteration != NULL && (s->io.out->len >= OWED_UNREAD_BYTES_MAX || is_tight(s)))
+    if (r->iteration != NULL &&
+        (s->io.out->len >= REPLY_QUEUE_UNREAD_BYTES_MAX || is_under_memory_pressure(s)))
         table_iteration_pause(r->iteration);
     s->io.wake(s->io.wake_arg);
 }
@@ -397,8 +400,8 @@ static void lookup_done(void *arg, const struct reply *reply)
     const size_t bytes = answer_bytes(reply);
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    owed_came(&s->owed, bytes);
-    if (!owed_admits(&s->owed, &r->owed, bytes))
+    reply_queue_arrived(&s->replies, bytes);
+    if (!reply_queue_admits(&s->replies, &r->slot, bytes))
         put_off(r, false);
     else if (take_lookup(r, reply))
         go_to_next_path(r);
@@ -408,7 +411,7 @@ static void lookup_done(void *arg, const struct reply *reply)
 static void await(struct dict_request *r, struct table_op *op)
 {
     r->op = op;
-    owed_expect(&r->session->owed);
+    reply_queue_expect(&r->session->replies);
     table_op_wait(op, lookup_done, r);
 }
 
@@ -420,7 +423,7 @@ static bool look_up(struct dict_request *r)
 
     if (op != NULL)
         await(r, op);
-    else if (owed_admits_known(&r->session->owed, answer_bytes(&known)))
+    else if (reply_queue_admits_known(&r->session->replies, answer_bytes(&known)))
         return take_lookup(r, &known);
     else
         put_off(r, false);
@@ -471,8 +474,8 @@ static bool run_on(struct dict_request *r, struct table *table)
     switch (r->kind) {
     case REQUEST_LOOKUP: return look_up(r);
     case REQUEST_ITERATE:
-        if (s->owed.announce != NULL)
-            owed_announce(&s->owed, &r->owed);
+        if (s->replies.announce != NULL)
+            reply_queue_announce(&s->replies, &r->slot);
         if (r->is_exact)
             return look_up(r);
         r->iteration = table_iterate(table, &r->key, &r->options, &events, r);
@@ -546,9 +549,9 @@ static struct dict_request *request_new(struct dict_session *s, enum request_kin
     *s->last = r;
     s->last = &r->next;
     s->count++;
-    s->owed.request_bytes += r->bytes_len;
+    s->replies.request_bytes += r->bytes_len;
     if (is_owed)
-        owed_add(&s->owed, &r->owed);
+        reply_queue_add(&s->replies, &r->slot);
     return r;
 }
 
@@ -583,7 +586,7 @@ static void go_to_next_path(struct dict_request *r)
 {
     const struct dict_session *s = r->session;
 
-    while (s->io.out->len < OWED_UNREAD_BYTES_MAX) {
+    while (s->io.out->len < REPLY_QUEUE_UNREAD_BYTES_MAX) {
         r->name = dict_next_path(&r->more);
         r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
         r->was_behind_write = false;
@@ -619,7 +622,7 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     s->name_bytes = xmemdup0(line->field[4].ptr, line->field[4].len);
     s->name = (struct span){s->name_bytes, line->field[4].len};
     find_table(s);
-    s->owed.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
+    s->replies.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
     s->phase = READY;
     return true;
 }
@@ -638,7 +641,7 @@ static bool look_up_alone(struct dict_session *s, struct span name, struct span 
         return false;
     op = table_lookup(table, &key, &known);
     if (op == NULL) {
-        if (!owed_admits_known(&s->owed, answer_bytes(&known)))
+        if (!reply_queue_admits_known(&s->replies, answer_bytes(&known)))
             return false;
         dict_add_lookup(s->io.out, s->name, &known);
         return true;
@@ -802,7 +805,7 @@ static struct dict_request *first_put_off(const struct dict_session *s)
     return r;
 }
 
-static void dict_drained(struct session *session)
+static void dict_output_drained(struct session *session)
 {
     struct dict_session *s = session_of(session);
     size_t left = s->put_off; /* one may be put off again */
@@ -814,7 +817,7 @@ static void dict_drained(struct session *session)
     while (s->put_off > 0 && left-- > 0) {
         struct dict_request *r = first_put_off(s);
 
-        if (!owed_may_ask(&s->owed, &r->owed))
+        if (!reply_queue_may_retry(&s->replies, &r->slot))
             break;
         go_on_with(r);
     }
@@ -822,7 +825,7 @@ static void dict_drained(struct session *session)
         run_parked(s);
 }
 
-static void dict_progressed(struct session *session)
+static void dict_output_progressed(struct session *session)
 {
     for (struct dict_request *r = session_of(session)->first; r != NULL; r = r->next) {
         if (r->iteration != NULL)
@@ -835,10 +838,10 @@ const struct protocol_ops protocol_dict = {
     .claims = dict_claims,
     .open = dict_open,
     .feed = dict_feed,
-    .owed = dict_owed,
+    .pending = dict_pending,
     .is_full = dict_is_full,
-    .held = dict_held,
-    .drained = dict_drained,
-    .progressed = dict_progressed,
+    .buffered_bytes = dict_buffered_bytes,
+    .output_drained = dict_output_drained,
+    .output_progressed = dict_output_progressed,
     .close = dict_close,
 };

@@ -1,7 +1,7 @@
 /* socketmap.c - Postfix's socketmap protocol: one netstring in, one out, in order. */
 #include "podop/protocol.h"
 
-#include "owed.h"
+#include "reply_queue.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -19,7 +19,7 @@ enum {
 
 struct socketmap_session {
     struct session_io io;
-    struct owed_queue owed;
+    struct reply_queue replies;
     struct table *table; /* the last that was asked; borrowed, under this serial of the service */
     uint64_t table_serial;
     size_t put_off; /* requests that are asked again when the client has room */
@@ -33,7 +33,7 @@ struct question {
 
 /* An answer that could not be given at once. */
 struct socketmap_request {
-    struct owed owed;
+    struct reply_slot slot;
     struct socketmap_session *session;
     struct table_op *op;
     bool is_put_off;          /* its answer came when there was no room for it */
@@ -50,17 +50,17 @@ static const struct socketmap_session *const_session_of(const struct session *se
     return (const struct socketmap_session *)session;
 }
 
-static void request_free(struct owed *owed)
+static void request_free(struct reply_slot *slot)
 {
-    struct socketmap_request *r = CONTAINER_OF(owed, struct socketmap_request, owed);
+    struct socketmap_request *r = CONTAINER_OF(slot, struct socketmap_request, slot);
 
     struct socketmap_session *s = r->session;
 
     if (r->op != NULL)
-        owed_gave_up(&s->owed);
+        reply_queue_cancelled(&s->replies);
     table_op_cancel(&r->op);
     s->put_off -= r->is_put_off;
-    s->owed.request_bytes -= r->question.table.len + r->question.key.len;
+    s->replies.request_bytes -= r->question.table.len + r->question.key.len;
     free(r);
 }
 
@@ -75,7 +75,7 @@ static struct session *socketmap_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    owed_init(&s->owed, s->io.out, s->io.is_tight, request_free);
+    reply_queue_init(&s->replies, s->io.out, s->io.is_under_memory_pressure, request_free);
     return (struct session *)s;
 }
 
@@ -86,26 +86,26 @@ static void socketmap_close(struct session **psession)
     if (s == NULL)
         return;
     *psession = NULL;
-    owed_deinit(&s->owed);
+    reply_queue_deinit(&s->replies);
     service_unref(&s->io.service);
     free(s);
 }
 
-static size_t socketmap_owed(const struct session *session)
+static size_t socketmap_pending(const struct session *session)
 {
-    return const_session_of(session)->owed.count;
+    return const_session_of(session)->replies.count;
 }
 
 static bool socketmap_is_full(const struct session *session)
 {
-    return owed_is_full(&const_session_of(session)->owed);
+    return reply_queue_is_full(&const_session_of(session)->replies);
 }
 
-static size_t socketmap_held(const struct session *session)
+static size_t socketmap_buffered_bytes(const struct session *session)
 {
-    const struct owed_queue *owed = &const_session_of(session)->owed;
+    const struct reply_queue *replies = &const_session_of(session)->replies;
 
-    return owed->early_bytes + owed->request_bytes;
+    return replies->buffered_bytes + replies->request_bytes;
 }
 
 /* What the table found, or why that cannot be told. */
@@ -161,8 +161,9 @@ static void answer(struct socketmap_request *r, const char *table, const struct 
     struct socketmap_session *s = r->session;
 
     log_answer(s, &r->question, reply);
-    encode(owed_begin(&s->owed, &r->owed), reply, table, s->io.service->listen->max_reply);
-    owed_end(&s->owed, &r->owed);
+    encode(reply_queue_begin(&s->replies, &r->slot), reply, table,
+           s->io.service->listen->max_reply);
+    reply_queue_end(&s->replies, &r->slot);
 }
 
 /* How many bytes the answer will have, or somewhat less. */
@@ -190,8 +191,8 @@ static void lookup_done(void *arg, const struct reply *reply)
     const size_t bytes = answer_bytes(s, reply);
 
     r->op = NULL; /* it ends by itself: nothing left to cancel */
-    owed_came(&s->owed, bytes);
-    if (owed_admits(&s->owed, &r->owed, bytes))
+    reply_queue_arrived(&s->replies, bytes);
+    if (reply_queue_admits(&s->replies, &r->slot, bytes))
         answer(r, table, reply);
     else
         put_off(r);
@@ -223,8 +224,8 @@ static struct socketmap_request *request_new(struct socketmap_session *s, const 
     };
     if (bytes.len > 0)
         memcpy(copy, bytes.ptr, bytes.len);
-    s->owed.request_bytes += q->table.len + q->key.len;
-    owed_add(&s->owed, &r->owed);
+    s->replies.request_bytes += q->table.len + q->key.len;
+    reply_queue_add(&s->replies, &r->slot);
     return r;
 }
 
@@ -232,7 +233,7 @@ static struct socketmap_request *request_new(struct socketmap_session *s, const 
 static void answer_known(struct socketmap_session *s, const struct question *q, const char *table,
                          const struct reply *reply)
 {
-    if (s->owed.first != NULL) {
+    if (s->replies.first != NULL) {
         answer(request_new(s, q), table, reply);
         return;
     }
@@ -272,7 +273,7 @@ static struct table *find_table(struct socketmap_session *s, struct span name)
 static void await(struct socketmap_request *r, struct table_op *op)
 {
     r->op = op;
-    owed_expect(&r->session->owed);
+    reply_queue_expect(&r->session->replies);
     table_op_wait(op, lookup_done, r);
 }
 
@@ -283,7 +284,7 @@ static void look_up(struct socketmap_session *s, const struct question *q, struc
 
     if (op != NULL)
         await(request_new(s, q), op);
-    else if (owed_admits_known(&s->owed, answer_bytes(s, &known)))
+    else if (reply_queue_admits_known(&s->replies, answer_bytes(s, &known)))
         answer_known(s, q, table_name(table).ptr, &known);
     else
         put_off(request_new(s, q));
@@ -342,21 +343,21 @@ static void ask_again(struct socketmap_request *r)
 
 static struct socketmap_request *first_put_off(const struct socketmap_session *s)
 {
-    struct owed *owed = s->owed.first;
+    struct reply_slot *slot = s->replies.first;
 
-    while (!CONTAINER_OF(owed, struct socketmap_request, owed)->is_put_off)
-        owed = owed->next;
-    return CONTAINER_OF(owed, struct socketmap_request, owed);
+    while (!CONTAINER_OF(slot, struct socketmap_request, slot)->is_put_off)
+        slot = slot->next;
+    return CONTAINER_OF(slot, struct socketmap_request, slot);
 }
 
-static void socketmap_drained(struct session *session)
+static void socketmap_output_drained(struct session *session)
 {
     struct socketmap_session *s = session_of(session);
 
     while (s->put_off > 0) {
         struct socketmap_request *r = first_put_off(s);
 
-        if (!owed_may_ask(&s->owed, &r->owed))
+        if (!reply_queue_may_retry(&s->replies, &r->slot))
             return;
         ask_again(r);
     }
@@ -389,9 +390,9 @@ const struct protocol_ops protocol_socketmap = {
     .claims = socketmap_claims,
     .open = socketmap_open,
     .feed = socketmap_feed,
-    .owed = socketmap_owed,
+    .pending = socketmap_pending,
     .is_full = socketmap_is_full,
-    .held = socketmap_held,
-    .drained = socketmap_drained,
+    .buffered_bytes = socketmap_buffered_bytes,
+    .output_drained = socketmap_output_drained,
     .close = socketmap_close,
 };

@@ -76,9 +76,9 @@ static void settle(struct world *w, struct fake_peer *peer)
             answer_one(w);
         while (w->reloads != NULL)
             end_one_reload(w);
-        PROMISE(protocol_control.owed(peer->session) == 0);
+        PROMISE(protocol_control.pending(peer->session) == 0);
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_control.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_control.pending(peer->session) > 0);
 }
 
 /* How many lines there are, of what has to be JSON. */

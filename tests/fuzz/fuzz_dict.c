@@ -30,13 +30,13 @@ static void settle(struct world *w, struct fake_peer *peer)
 
     do {
         before = peer->in.len;
-        for (int i = 0; i < 4 || protocol_dict.owed(peer->session) > 0; i++) {
+        for (int i = 0; i < 4 || protocol_dict.pending(peer->session) > 0; i++) {
             PROMISE(i < 1000); /* everything is answered, and soon */
             ev_run(w->loop, EVRUN_NOWAIT);
-            protocol_dict.drained(peer->session);
+            protocol_dict.output_drained(peer->session);
         }
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_dict.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_dict.pending(peer->session) > 0);
     PROMISE(w->commits.first == NULL);
 }
 

@@ -64,9 +64,9 @@ static void settle(struct world *w, struct fake_peer *peer)
             answer_one(w, &w->alias);
             answer_one(w, &w->other);
         }
-        PROMISE(protocol_socketmap.owed(peer->session) == 0);
+        PROMISE(protocol_socketmap.pending(peer->session) == 0);
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_socketmap.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_socketmap.pending(peer->session) > 0);
 }
 
 static void peer_open(struct world *w, struct fake_peer *peer)

@@ -24,7 +24,7 @@ void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
         .wake = on_wake,
         .wake_arg = peer,
         .conn = 17,
-        .is_tight = &peer->is_tight,
+        .is_under_memory_pressure = &peer->is_under_memory_pressure,
     });
 }
 
@@ -67,7 +67,7 @@ void fake_peer_send(struct fake_peer *peer, struct span bytes)
 void fake_peer_read(struct fake_peer *peer)
 {
     buf_clear(&peer->out);
-    if (peer->protocol->drained != NULL)
-        peer->protocol->drained(peer->session);
+    if (peer->protocol->output_drained != NULL)
+        peer->protocol->output_drained(peer->session);
     fake_peer_feed(peer);
 }

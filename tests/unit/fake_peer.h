@@ -13,8 +13,8 @@ struct fake_peer {
     struct buf in, out;
     struct session *session;
     unsigned wakes;
-    bool is_tight; /* as all clients together may be */
-    bool is_bad;   /* the session will hear no more */
+    bool is_under_memory_pressure; /* as all clients together may be */
+    bool is_bad;                   /* the session will hear no more */
 };
 
 void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,

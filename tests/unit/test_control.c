@@ -176,7 +176,7 @@ static void test_control_each_command(void **state)
         fake_peer_send(&peer, conversation[i].request);
         run();
         assert_out(conversation[i].answer);
-        assert_int_equal(protocol_control.owed(peer.session), 0);
+        assert_int_equal(protocol_control.pending(peer.session), 0);
     }
 }
 
@@ -263,11 +263,11 @@ static void test_control_takes_no_more_than_it_may_owe(void **state)
     answer(&alias, 1); /* it waits for its turn: no other may begin */
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX - 1);
-    assert_true(protocol_control.held(peer.session) > 0);
+    assert_true(protocol_control.buffered_bytes(peer.session) > 0);
     answer(&alias, 0);
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
-    assert_int_equal(protocol_control.held(peer.session), 0);
+    assert_int_equal(protocol_control.buffered_bytes(peer.session), 0);
     fake_peer_close(&peer);
     assert_int_equal(alias.waiting_count, 0);
 }

@@ -11,7 +11,7 @@
 
 #define WITH_TABLES(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-enum { OWED_MAX = 64, OUT_BYTES_MAX = 256 * 1024, BIG_BYTES = 90000 };
+enum { REPLY_QUEUE_SLOTS_MAX = 64, OUT_BYTES_MAX = 256 * 1024, BIG_BYTES = 90000 };
 
 static struct ev_loop *loop;
 static struct fake_table alias, other;
@@ -182,7 +182,7 @@ static void test_socketmap_each_request(void **state)
         answer_all(OLDEST_FIRST);
         assert_reply(&peer, conversation[i].reply);
         assert_int_equal(peer.out.len, 0);
-        assert_int_equal(protocol_socketmap.owed(peer.session), 0);
+        assert_int_equal(protocol_socketmap.pending(peer.session), 0);
         fake_peer_close(&peer);
         buf_deinit(&wire);
     }
@@ -272,7 +272,7 @@ static void test_socketmap_bad_bytes_behind_good_ones(void **state)
             fake_peer_send(&peer, (struct span){wire.ptr, cut});
             fake_peer_send(&peer, span_skip(buf_span(&wire), cut));
             assert_true(peer.is_bad);
-            assert_int_equal(protocol_socketmap.owed(peer.session), 2);
+            assert_int_equal(protocol_socketmap.pending(peer.session), 2);
             run();
             answer_all(OLDEST_FIRST);
             assert_reply(&peer, SPAN("OK late-x"));
@@ -425,7 +425,7 @@ static void test_socketmap_full_of_requests(void **state)
     (void)state;
     buf_init(&wire, SIZE_MAX);
     buf_init(&expected, SIZE_MAX);
-    for (int i = 0; i < 3 * OWED_MAX; i++) {
+    for (int i = 0; i < 3 * REPLY_QUEUE_SLOTS_MAX; i++) {
         char text[32];
         int len = snprintf(text, sizeof(text), "alias late-%d", i);
 
@@ -436,11 +436,11 @@ static void test_socketmap_full_of_requests(void **state)
     fake_peer_send(&peer, buf_span(&wire));
     assert_false(peer.is_bad);
     assert_true(peer.in.len > 0);
-    assert_int_equal(alias.waiting_count, OWED_MAX);
+    assert_int_equal(alias.waiting_count, REPLY_QUEUE_SLOTS_MAX);
     assert_true(protocol_socketmap.is_full(peer.session));
-    assert_int_equal(protocol_socketmap.owed(peer.session), OWED_MAX);
+    assert_int_equal(protocol_socketmap.pending(peer.session), REPLY_QUEUE_SLOTS_MAX);
     fake_peer_feed(&peer);
-    assert_int_equal(alias.waiting_count, OWED_MAX);
+    assert_int_equal(alias.waiting_count, REPLY_QUEUE_SLOTS_MAX);
     answer(&alias, 1); /* it has to wait for the first: no room yet */
     assert_true(protocol_socketmap.is_full(peer.session));
     assert_int_equal(peer.out.len, 0);
@@ -504,13 +504,13 @@ static void test_socketmap_puts_off(void **state)
 
         alias.started = 0;
         fake_peer_open(&peer, &protocol_socketmap, &router);
-        for (int n = 0; n < OWED_MAX; n++)
+        for (int n = 0; n < REPLY_QUEUE_SLOTS_MAX; n++)
             send_request(&peer, "alias late-big");
-        assert_int_equal(alias.started, OWED_MAX);
+        assert_int_equal(alias.started, REPLY_QUEUE_SLOTS_MAX);
         answer_all(orders[i]);
-        assert_int_equal(protocol_socketmap.owed(peer.session) > 0, true);
-        assert_in_range(peer.out.len + protocol_socketmap.held(peer.session), OUT_BYTES_MAX,
-                        1024 * 1024 + 2 * BIG_BYTES);
+        assert_int_equal(protocol_socketmap.pending(peer.session) > 0, true);
+        assert_in_range(peer.out.len + protocol_socketmap.buffered_bytes(peer.session),
+                        OUT_BYTES_MAX, 1024 * 1024 + 2 * BIG_BYTES);
         assert_int_equal(alias.waiting_count, 0); /* nobody is asked before it reads */
         while (peer.out.len > 0) {
             got += (unsigned)(peer.out.len / (BIG_BYTES + strlen("90003:OK ,")));
@@ -518,8 +518,8 @@ static void test_socketmap_puts_off(void **state)
             assert_in_range(alias.waiting_count, 0, 1024 * 1024 / BIG_BYTES + 1);
             answer_all(orders[i]);
         }
-        assert_int_equal(got, OWED_MAX);
-        assert_in_range(alias.started, OWED_MAX, 2 * OWED_MAX);
+        assert_int_equal(got, REPLY_QUEUE_SLOTS_MAX);
+        assert_in_range(alias.started, REPLY_QUEUE_SLOTS_MAX, 2 * REPLY_QUEUE_SLOTS_MAX);
         fake_peer_close(&peer);
     }
 }
@@ -533,14 +533,14 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     fake_peer_open(&peer, &protocol_socketmap, &router);
     send_request(&peer, "alias late-big");
     send_request(&peer, "other late-x");
-    peer.is_tight = true;
+    peer.is_under_memory_pressure = true;
     answer_all(OLDEST_FIRST);
     assert_int_equal(peer.out.len, 0);
     fake_peer_read(&peer);
     assert_int_equal(alias.waiting_count, 0);
     router.count = 0; /* a reload took the table away meanwhile */
     peer.service.serial++;
-    peer.is_tight = false;
+    peer.is_under_memory_pressure = false;
     fake_peer_read(&peer);
     assert_reply(&peer, SPAN("TEMP no such table: alias"));
     assert_reply(&peer, SPAN("OK late-x"));
@@ -553,9 +553,9 @@ static void test_socketmap_close_forgets_what_is_put_off(void **state)
 
     (void)state;
     fake_peer_open(&peer, &protocol_socketmap, &router);
-    for (int n = 0; n < OWED_MAX; n++)
+    for (int n = 0; n < REPLY_QUEUE_SLOTS_MAX; n++)
         send_request(&peer, "alias late-big");
-    for (int n = 0; n < OWED_MAX / 2; n++)
+    for (int n = 0; n < REPLY_QUEUE_SLOTS_MAX / 2; n++)
         answer(&alias, 0);
     fake_peer_close(&peer);
     assert_int_equal(alias.waiting_count, 0);
