@@ -1,12 +1,13 @@
 /* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one
  * JSON object a line, and one for each answer, in order. podop(8) has the commands. */
-#include "podop/protocol.h"
 
+#include "protocols.h"
 #include "reply_queue.h"
 
 #include "podop/json_object.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
+#include "podop/table.h"
 #include "podop/tabline.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ struct control_request {
     bool is_explanation; /* that had to wait */
     struct table_op *op; /* of it, until it ends */
     struct buf notes;
-    struct reload_ask reload;
+    struct reload_request reload;
     struct buf faults; /* of a reload */
 };
 
@@ -56,7 +57,7 @@ static void request_free(struct reply_slot *slot)
 
     r->session->explanations -= r->is_explanation;
     table_op_cancel(&r->op);
-    reload_ask_cancel(&r->reload);
+    reload_request_cancel(&r->reload);
     buf_deinit(&r->notes);
     buf_deinit(&r->faults);
     free(r);
@@ -192,7 +193,7 @@ static void refuse(struct control_request *r, const char *why, struct span name)
 
 static void refuse_table(struct control_request *r, struct span name)
 {
-    service_tell_unknown(r->session->io.service, "control", name);
+    service_log_unknown_table(r->session->io.service, "control", name);
     refuse(r, "no such table: ", name);
 }
 
@@ -228,7 +229,7 @@ static void reload(struct control_request *r)
 {
     const struct admin *admin = r->session->io.service->admin;
 
-    r->reload = (struct reload_ask){.report = add_fault, .done = reloaded, .arg = r};
+    r->reload = (struct reload_request){.report = add_fault, .done = reloaded, .arg = r};
     r->session->is_reloading = true;
     admin->reload(admin->arg, &r->reload);
 }
@@ -381,6 +382,7 @@ static enum feed control_feed(struct session *session, struct span in, size_t *u
 
 const struct protocol_ops protocol_control = {
     .name = "control",
+    .modes = SERVES_CONTROL,
     .claims = control_claims,
     .open = control_open,
     .feed = control_feed,

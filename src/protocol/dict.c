@@ -4,14 +4,15 @@
  * that an earlier, unfinished commit changes is parked until that has ended. Answers leave in
  * order, or overtake under an id where the client knows ids. A commit goes on when its client has
  * gone. */
-#include "podop/protocol.h"
 
 #include "dict_line.h"
 #include "dict_transaction.h"
+#include "protocols.h"
 #include "reply_queue.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
+#include "podop/table.h"
 #include "podop/tabline.h"
 #include "podop/transaction.h"
 
@@ -488,7 +489,7 @@ static bool run_on(struct dict_request *r, struct table *table)
 
 static void refuse_table(struct dict_request *r)
 {
-    service_tell_unknown(r->session->io.service, "dict", r->session->name);
+    service_log_unknown_table(r->session->io.service, "dict", r->session->name);
     answer_reason(r, REPLY_TEMPORARY, "no such table: ", r->session->name);
 }
 
@@ -835,6 +836,7 @@ static void dict_output_progressed(struct session *session)
 
 const struct protocol_ops protocol_dict = {
     .name = "dict",
+    .modes = SERVES_AUTO | SERVES_DOVECOT,
     .claims = dict_claims,
     .open = dict_open,
     .feed = dict_feed,

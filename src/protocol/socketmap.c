@@ -1,11 +1,12 @@
 /* socketmap.c - Postfix's socketmap protocol: one netstring in, one out, in order. */
-#include "podop/protocol.h"
 
+#include "protocols.h"
 #include "reply_queue.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 #include "podop/netstring.h"
+#include "podop/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -253,14 +254,14 @@ static struct reply no_table(const struct socketmap_session *s, struct span name
     int len = snprintf(text, REASON_BYTES_MAX, "no such table: %.*s",
                        name.len < 255 ? (int)name.len : 255, name.ptr);
 
-    service_tell_unknown(s->io.service, "socketmap", name);
+    service_log_unknown_table(s->io.service, "socketmap", name);
     return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
 /* Most clients ask one table again and again. */
 static struct table *find_table(struct socketmap_session *s, struct span name)
 {
-    const struct service *service = s->io.service;
+    struct service *service = s->io.service;
 
     if (s->table == NULL || s->table_serial != service->serial ||
         !span_equal(table_name(s->table), name)) {
@@ -387,6 +388,7 @@ static enum feed socketmap_feed(struct session *session, struct span in, size_t 
 
 const struct protocol_ops protocol_socketmap = {
     .name = "socketmap",
+    .modes = SERVES_AUTO | SERVES_POSTFIX,
     .claims = socketmap_claims,
     .open = socketmap_open,
     .feed = socketmap_feed,

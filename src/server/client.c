@@ -24,7 +24,8 @@ enum {
     CLIENT_COST = 2048,    /* of a client, */
     REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte of an answer costs one when it is
                             * known at once, and one when it is written */
-    LINGER_MS = 2000,      /* for the peer to read our last words and hang up */
+    REFUSAL_BYTES_MAX = 4096,
+    LINGER_MS = 2000, /* for the peer to read our last words and hang up */
 };
 
 static void leave_woken(struct client *c)
@@ -127,7 +128,7 @@ static void on_session_news(void *arg)
 static bool open_session(struct client *c, char first_byte)
 {
     const struct session_io io = {
-        .service = c->listener->service,
+        .service = &c->listener->service->base,
         .out = &c->out,
         .wake = on_session_news,
         .wake_arg = c,
@@ -135,7 +136,7 @@ static bool open_session(struct client *c, char first_byte)
         .is_under_memory_pressure = &c->world->is_under_memory_pressure,
     };
 
-    c->protocol = protocol_find(c->listener->service->listen->mode, first_byte);
+    c->protocol = protocol_find(c->listener->service->base.listen->mode, first_byte);
     if (c->protocol == NULL)
         return false;
     c->session = c->protocol->open(&io);
@@ -154,17 +155,16 @@ static void refuse(struct client *c, const char *why)
 
 static void refuse_first_byte(struct client *c, char first_byte)
 {
-    static const char *const expected[] = {
-        [MODE_AUTO] = "is neither socketmap nor dict",
-        [MODE_POSTFIX] = "is not socketmap",
-        [MODE_DOVECOT] = "is not dict",
-        [MODE_CONTROL] = "does not begin a JSON object",
-    };
-    char why[100];
+    char byte[64];
+    struct buf why;
 
-    snprintf(why, sizeof(why), "unknown protocol: first byte 0x%02x %s",
-             (unsigned)(unsigned char)first_byte, expected[c->listener->service->listen->mode]);
-    refuse(c, why);
+    snprintf(byte, sizeof(byte), "unknown protocol: first byte 0x%02x ",
+             (unsigned)(unsigned char)first_byte);
+    buf_init(&why, REFUSAL_BYTES_MAX);
+    buf_add(&why, span_of(byte));
+    protocol_add_refusal(&why, c->listener->service->base.listen->mode);
+    refuse(c, buf_string(&why));
+    buf_deinit(&why);
 }
 
 /* Hands bytes to the session; *used is how many it took. false: the client was refused. */
@@ -194,7 +194,7 @@ static void time_request(struct client *c, bool made_progress)
         deadline_stop(&c->deadline);
     else if (made_progress || !deadline_is_running(&c->deadline))
         deadline_start_in(&c->deadline, c->world->loop,
-                          c->listener->service->listen->request_timeout_ms);
+                          c->listener->service->base.listen->request_timeout_ms);
 }
 
 static void feed_kept(struct client *c)

@@ -54,7 +54,7 @@ static void begin_time(struct client *c)
 {
     c->queued = queued_bytes(c->io.fd);
     deadline_start_in(&c->unread_deadline, c->world->loop,
-                      service_reply_timeout_ms(c->listener->service));
+                      listener_service_reply_timeout_ms(c->listener->service));
 }
 
 static void on_unread(void *arg)

@@ -12,7 +12,7 @@
 struct world {
     struct ev_loop *loop;
     struct fake_table alias, other;
-    struct router router;
+    struct fake_tables tables;
     unsigned chance;
 };
 
@@ -71,7 +71,7 @@ static void settle(struct world *w, struct fake_peer *peer)
 
 static void peer_open(struct world *w, struct fake_peer *peer)
 {
-    fake_peer_open(peer, &protocol_socketmap, &w->router);
+    fake_peer_open(peer, &protocol_socketmap, &w->tables);
     peer->listen.max_request = 1000;
     peer->listen.max_reply = 500;
 }
@@ -160,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_table_open(&w.alias, "alias", &config, w.loop);
         fake_table_open(&w.other, "o", &config, w.loop);
         w.alias.answers_at_once = w.other.answers_at_once = at_once;
-        w.router = (struct router){{&w.alias, &w.other}, 2};
+        w.tables = (struct fake_tables){{&w.alias, &w.other}, 2};
     }
     w.chance = data[0];
     run(&w, (struct span){(const char *)data + 1, size - 1});

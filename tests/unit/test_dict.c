@@ -20,7 +20,7 @@ enum {
 static struct ev_loop *loop;
 static struct fake_table meta;
 static struct commits commits;
-static struct router router = {{&meta}, 1};
+static struct fake_tables tables = {{&meta}, 1};
 static struct commit *writing[WAITING_MAX]; /* oldest first */
 static size_t writing_count;
 static struct table_iteration *walking[WAITING_MAX];
@@ -153,7 +153,7 @@ static int setup(void **state)
     meta.ops.iteration_bytes = sizeof(struct table_iteration);
     meta.ops.go_on = fake_go_on;
     meta.ops.stop = fake_stop;
-    router.count = 1;
+    tables.count = 1;
     return 0;
 }
 
@@ -179,7 +179,7 @@ static int teardown(void **state)
 
 static void open_peer(struct fake_peer *peer, const char *hello)
 {
-    fake_peer_open(peer, &protocol_dict, &router);
+    fake_peer_open(peer, &protocol_dict, &tables);
     fake_peer_send(peer, span_of(hello));
 }
 
@@ -347,7 +347,7 @@ static void test_dict_unknown_table(void **state)
 /* A table is remembered, but not beyond a reload. */
 static void test_dict_finds_its_table_anew(void **state)
 {
-    static const struct router empty = {.count = 0};
+    static const struct fake_tables empty = {.count = 0};
     struct fake_peer peer;
 
     (void)state;
@@ -355,10 +355,10 @@ static void test_dict_finds_its_table_anew(void **state)
     tell(&peer, "Lshared/a\n");
     end_all(OLDEST_FIRST);
     assert_out(&peer, "Oa\n");
-    service_route(&peer.service, &empty);
+    fake_peer_reload(&peer, &empty);
     tell(&peer, "Lshared/a\n");
     assert_out(&peer, "Fno such table: meta\n");
-    service_route(&peer.service, &router);
+    fake_peer_reload(&peer, &tables);
     tell(&peer, "Lshared/a\n");
     end_all(OLDEST_FIRST);
     assert_out(&peer, "Oa\n");
@@ -979,7 +979,7 @@ static void test_dict_line_limit(void **state)
             memset(line, 'k', len);
             memcpy(line, "Lshared/", 8);
             line[len] = '\n';
-            fake_peer_open(&peer, &protocol_dict, &router);
+            fake_peer_open(&peer, &protocol_dict, &tables);
             peer.listen.max_request = cases[i].max_request;
             tell(&peer, HELLO_40);
             fake_peer_send(&peer, (struct span){line, len});
@@ -1121,7 +1121,7 @@ static void test_dict_what_waits_finds_its_table_again(void **state)
     refs = meta.table->refs;
     tell(&peer, "I0\t0\tshared/a/\tu\n");
     assert_int_equal(meta.table->refs, refs);
-    router.count = 0;
+    tables.count = 0;
     peer.service.serial++;
     buf_clear(&peer.out);
     end_iteration(0, REPLY_FOUND);
@@ -1206,7 +1206,7 @@ static void test_dict_cut_anywhere(void **state)
     for (size_t i = 0; i < ARRAY_LEN(wires); i++) {
         struct fake_peer whole;
 
-        fake_peer_open(&whole, &protocol_dict, &router);
+        fake_peer_open(&whole, &protocol_dict, &tables);
         fake_peer_send(&whole, wires[i]);
         end_all(OLDEST_FIRST);
         assert_false(whole.is_bad);
@@ -1214,7 +1214,7 @@ static void test_dict_cut_anywhere(void **state)
         for (size_t cut = 0; cut <= wires[i].len; cut++) {
             struct fake_peer peer;
 
-            fake_peer_open(&peer, &protocol_dict, &router);
+            fake_peer_open(&peer, &protocol_dict, &tables);
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_send(&peer, span_skip(wires[i], cut));
             assert_int_equal(peer.in.len, 0);
@@ -1223,7 +1223,7 @@ static void test_dict_cut_anywhere(void **state)
             assert_int_equal(pending(&peer), 0);
             fake_peer_close(&peer);
 
-            fake_peer_open(&peer, &protocol_dict, &router); /* and one who leaves there */
+            fake_peer_open(&peer, &protocol_dict, &tables); /* and one who leaves there */
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_close(&peer);
             end_all(NEWEST_FIRST);
@@ -1241,10 +1241,10 @@ static void test_dict_order_of_readiness(void **state)
     struct fake_peer oldest, newest;
 
     (void)state;
-    fake_peer_open(&oldest, &protocol_dict, &router);
+    fake_peer_open(&oldest, &protocol_dict, &tables);
     fake_peer_send(&oldest, wire);
     end_all(OLDEST_FIRST);
-    fake_peer_open(&newest, &protocol_dict, &router);
+    fake_peer_open(&newest, &protocol_dict, &tables);
     fake_peer_send(&newest, wire);
     end_all(NEWEST_FIRST);
     assert_true(span_equal(buf_span(&oldest.out), buf_span(&newest.out)));
