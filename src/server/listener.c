@@ -128,14 +128,15 @@ static int bind_hidden(struct listener *l, struct error *err)
     int status;
 
     unlink(path); /* what a killed process of this number may have left */
-    if (fchmod(l->fd, l->service->listen->permissions) == -1) /* what bind() will give the file */
+    if (fchmod(l->fd, l->service->base.listen->permissions) ==
+        -1) /* what bind() will give the file */
         return bind_errno(err, "cannot set the permissions of", at);
     mask = umask(0);
     status = bind(l->fd, &l->hidden.u.sa, l->hidden.len);
     umask(mask);
     if (status == -1)
         return bind_errno(err, "cannot bind", at);
-    if (set_owner(path, at, l->service->listen, err) == -1)
+    if (set_owner(path, at, l->service->base.listen, err) == -1)
         goto fail;
     if (listen(l->fd, BACKLOG) == -1 || lstat(path, &info) == -1) {
         bind_errno(err, "cannot listen on", at);
@@ -188,7 +189,7 @@ static int open_inet(struct listener *l, struct error *err)
 
 static bool has_room(const struct listener *l)
 {
-    return l->clients < l->service->listen->max_clients;
+    return l->clients < l->service->base.listen->max_clients;
 }
 
 static void stop_accepting(struct listener *l)
@@ -203,7 +204,7 @@ static void pause_accepting(struct listener *l, const char *why)
 
     if (l->pause_told_at_ms == 0 || now_ms - l->pause_told_at_ms >= 60 * 1000) {
         l->pause_told_at_ms = now_ms;
-        log_warning(l->service->log, "accept_paused", LOG_STR("socket", l->address.text),
+        log_warning(l->service->base.log, "accept_paused", LOG_STR("socket", l->address.text),
                     LOG_STR("reason", why));
     }
     stop_accepting(l);
@@ -268,14 +269,15 @@ static int open_own(struct listener *l, const struct listener *replaced, struct 
 }
 
 int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
-                  struct service *service, const struct listener *replaced, struct error *err)
+                  struct listener_service *service, const struct listener *replaced,
+                  struct error *err)
 {
     *l = (struct listener){.loop = loop, .address = *address, .service = service, .hidden_dir = -1};
     l->is_unix = address->u.sa.sa_family == AF_UNIX;
     l->is_borrowed = address->fd != -1;
     l->fd = address->fd;
     if (!l->is_borrowed && open_own(l, replaced, err) == -1) {
-        service_unref(&l->service);
+        listener_service_unref(&l->service);
         return -1;
     }
     if (l->is_borrowed && !l->is_unix)
@@ -304,7 +306,7 @@ static bool is_same_text(const char *a, const char *b)
 
 bool listener_fits(const struct listener *l, const struct listen_config *config)
 {
-    const struct listen_config *now = l->service->listen;
+    const struct listen_config *now = l->service->base.listen;
 
     if (l->fd == -1)
         return false;
@@ -361,8 +363,8 @@ void listener_free(struct listener **plistener)
     struct listener *l = *plistener;
 
     *plistener = NULL;
-    service_route(l->service,
-                  NULL); /* a commit of a client that has gone may still hold the service */
-    service_unref(&l->service);
+    /* A commit of a client that has gone may keep the service, which must not use the router. */
+    listener_service_set_router(l->service, NULL);
+    listener_service_unref(&l->service);
     free(l);
 }

@@ -2,7 +2,8 @@
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
-#include "podop/protocol.h"
+#include "listener_service.h"
+
 #include "podop/socket_address.h"
 
 #include <ev.h>
@@ -17,7 +18,7 @@ struct listener {
     struct listener *next;
     struct ev_loop *loop;
     struct socket_address address;
-    struct service *service;             /* what its clients are served, and its configuration */
+    struct listener_service *service;    /* what its clients are served, and its settings */
     const struct listen_config *planned; /* what a reload that is being prepared makes of it */
     int fd;                              /* -1: closed, and only there for its clients */
     bool is_unix;
@@ -43,7 +44,8 @@ struct listener {
  * there may only be a socket on which nobody answers. An address with a descriptor is listened on
  * already, and taken as it is. -1 with ERR_BIND, and no listener. */
 int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
-                  struct service *service, const struct listener *replaced, struct error *err);
+                  struct listener_service *service, const struct listener *replaced,
+                  struct error *err);
 int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */
 /* Whether it is open as config wants it; a file of another at its path is not it. */
 bool listener_fits(const struct listener *l, const struct listen_config *config);

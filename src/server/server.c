@@ -143,11 +143,11 @@ static void add_stats(void *arg, struct buf *out)
     stats_add(&sources, out);
 }
 
-static void reload_for_admin(void *arg, struct reload_ask *ask)
+static void reload_for_admin(void *arg, struct reload_request *request)
 {
     struct server *s = arg;
 
-    reloads_want(&s->reloads, ask);
+    reloads_want(&s->reloads, request);
 }
 
 /* What both running and checking need: configuration and tables. */

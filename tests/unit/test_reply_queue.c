@@ -1,115 +1,115 @@
 #include "unit.h"
 
-#include "protocol/owed.h"
+#include "protocol/reply_queue.h"
 
-enum { OWED = 5, ORDERS = 120 };
+enum { SLOTS = 5, ORDERS = 120 };
 
 struct answer {
-    struct owed owed;
+    struct reply_slot slot;
     unsigned *freed;
 };
 
-static void answer_free(struct owed *owed)
+static void answer_free(struct reply_slot *slot)
 {
-    struct answer *a = CONTAINER_OF(owed, struct answer, owed);
+    struct answer *a = CONTAINER_OF(slot, struct answer, slot);
 
     (*a->freed)++;
     free(a);
 }
 
-static struct answer *answer_new(struct owed_queue *queue, unsigned *freed)
+static struct answer *answer_new(struct reply_queue *queue, unsigned *freed)
 {
     struct answer *a = xcalloc(1, sizeof(*a));
 
     a->freed = freed;
-    owed_add(queue, &a->owed);
+    reply_queue_add(queue, &a->slot);
     return a;
 }
 
 /* The n-th order of five things. */
-static void order(unsigned n, unsigned to[OWED])
+static void order(unsigned n, unsigned to[SLOTS])
 {
-    unsigned left[OWED];
+    unsigned left[SLOTS];
 
-    for (unsigned i = 0; i < OWED; i++)
+    for (unsigned i = 0; i < SLOTS; i++)
         left[i] = i;
-    for (unsigned i = OWED; i > 0; i--) {
+    for (unsigned i = SLOTS; i > 0; i--) {
         unsigned pick = n % i;
 
         n /= i;
-        to[OWED - i] = left[pick];
+        to[SLOTS - i] = left[pick];
         memmove(&left[pick], &left[pick + 1], (i - pick - 1) * sizeof(left[0]));
     }
 }
 
-static void test_owed_leave_in_order_whatever_the_order(void **state)
+static void test_reply_queue_leave_in_order_whatever_the_order(void **state)
 {
-    static const char *const words[OWED] = {"a", "bb", "", "dddd", "eeeee"};
+    static const char *const words[SLOTS] = {"a", "bb", "", "dddd", "eeeee"};
 
     (void)state;
     for (unsigned n = 0; n < ORDERS; n++) {
-        struct answer *answers[OWED];
-        unsigned freed = 0, at[OWED];
-        bool is_written[OWED] = {false};
-        struct owed_queue queue;
+        struct answer *answers[SLOTS];
+        unsigned freed = 0, at[SLOTS];
+        bool is_written[SLOTS] = {false};
+        struct reply_queue queue;
         struct buf out;
 
         buf_init(&out, 100);
         buf_add(&out, SPAN(">"));
-        owed_init(&queue, &out, NULL, answer_free);
-        for (unsigned i = 0; i < OWED; i++)
+        reply_queue_init(&queue, &out, NULL, answer_free);
+        for (unsigned i = 0; i < SLOTS; i++)
             answers[i] = answer_new(&queue, &freed);
         order(n, at);
-        for (unsigned i = 0; i < OWED; i++) {
-            size_t early = 0;
+        for (unsigned i = 0; i < SLOTS; i++) {
+            size_t buffered = 0;
             unsigned ready = 0;
 
-            buf_add(owed_begin(&queue, &answers[at[i]]->owed), span_of(words[at[i]]));
-            owed_end(&queue, &answers[at[i]]->owed);
+            buf_add(reply_queue_begin(&queue, &answers[at[i]]->slot), span_of(words[at[i]]));
+            reply_queue_end(&queue, &answers[at[i]]->slot);
             is_written[at[i]] = true;
-            while (ready < OWED && is_written[ready])
+            while (ready < SLOTS && is_written[ready])
                 ready++;
-            for (unsigned j = ready; j < OWED; j++)
-                early += is_written[j] ? strlen(words[j]) : 0;
+            for (unsigned j = ready; j < SLOTS; j++)
+                buffered += is_written[j] ? strlen(words[j]) : 0;
             assert_int_equal(freed, ready);
-            assert_int_equal(queue.count, OWED - ready);
-            assert_int_equal(queue.early_bytes, early);
+            assert_int_equal(queue.count, SLOTS - ready);
+            assert_int_equal(queue.buffered_bytes, buffered);
             assert_int_equal(out.len,
                              1 + (ready > 0) + 2 * (ready > 1) + 4 * (ready > 3) + 5 * (ready > 4));
         }
         assert_true(span_equal(buf_span(&out), SPAN(">abbddddeeeee")));
         answers[0] = answer_new(&queue, &freed); /* an emptied queue is as good as new */
-        assert_ptr_equal(owed_begin(&queue, &answers[0]->owed), &out);
-        owed_end(&queue, &answers[0]->owed);
+        assert_ptr_equal(reply_queue_begin(&queue, &answers[0]->slot), &out);
+        reply_queue_end(&queue, &answers[0]->slot);
         assert_int_equal(queue.count, 0);
-        owed_deinit(&queue);
+        reply_queue_deinit(&queue);
         buf_deinit(&out);
     }
 }
 
-static void test_owed_deinit_frees_all(void **state)
+static void test_reply_queue_deinit_frees_all(void **state)
 {
     (void)state;
     for (unsigned n = 0; n < ORDERS; n++) {
-        for (unsigned answered = 0; answered < OWED; answered++) {
-            struct answer *answers[OWED];
-            unsigned freed = 0, at[OWED];
-            struct owed_queue queue;
+        for (unsigned answered = 0; answered < SLOTS; answered++) {
+            struct answer *answers[SLOTS];
+            unsigned freed = 0, at[SLOTS];
+            struct reply_queue queue;
             struct buf out;
 
             buf_init(&out, 100);
-            owed_init(&queue, &out, NULL, answer_free);
-            for (unsigned i = 0; i < OWED; i++)
+            reply_queue_init(&queue, &out, NULL, answer_free);
+            for (unsigned i = 0; i < SLOTS; i++)
                 answers[i] = answer_new(&queue, &freed);
             order(n, at);
             for (unsigned i = 0; i < answered; i++) {
-                buf_add(owed_begin(&queue, &answers[at[i]]->owed), SPAN("text"));
-                owed_end(&queue, &answers[at[i]]->owed);
+                buf_add(reply_queue_begin(&queue, &answers[at[i]]->slot), SPAN("text"));
+                reply_queue_end(&queue, &answers[at[i]]->slot);
             }
-            owed_deinit(&queue);
-            assert_int_equal(freed, OWED);
+            reply_queue_deinit(&queue);
+            assert_int_equal(freed, SLOTS);
             assert_int_equal(queue.count, 0);
-            assert_int_equal(queue.early_bytes, 0);
+            assert_int_equal(queue.buffered_bytes, 0);
             buf_deinit(&out);
         }
     }
@@ -117,11 +117,11 @@ static void test_owed_deinit_frees_all(void **state)
 
 enum { KIB = 1024 };
 
-static void test_owed_is_full(void **state)
+static void test_reply_queue_is_full(void **state)
 {
     static const struct {
-        size_t out, early, requests, under_way, usual, count;
-        bool is_tight, is_full;
+        size_t out, buffered, requests, under_way, usual, count;
+        bool is_under_memory_pressure, is_full;
     } cases[] = {
         {0, 0, 0, 0, 0, 0, false, false},
         {0, 0, 0, 63, 1000, 63, false, false},
@@ -144,29 +144,29 @@ static void test_owed_is_full(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = {.len = cases[i].out};
-        struct owed_queue queue;
+        struct reply_queue queue;
         unsigned freed = 0;
 
-        owed_init(&queue, &out, &cases[i].is_tight, answer_free);
+        reply_queue_init(&queue, &out, &cases[i].is_under_memory_pressure, answer_free);
         if (cases[i].count > 0)
             answer_new(&queue, &freed);
-        queue.early_bytes = cases[i].early;
+        queue.buffered_bytes = cases[i].buffered;
         queue.request_bytes = cases[i].requests;
-        queue.under_way = cases[i].under_way;
-        queue.usual_bytes = cases[i].usual;
+        queue.in_flight = cases[i].under_way;
+        queue.typical_bytes = cases[i].usual;
         queue.count = cases[i].count;
-        if (owed_is_full(&queue) != cases[i].is_full)
+        if (reply_queue_is_full(&queue) != cases[i].is_full)
             fail_msg("case %zu", i);
-        owed_deinit(&queue);
+        reply_queue_deinit(&queue);
     }
 }
 
 /* first is the oldest, or overtakes: its answer goes straight to the client's buffer. */
-static void test_owed_admits_and_may_ask(void **state)
+static void test_reply_queue_admits_and_may_ask(void **state)
 {
     static const struct {
-        size_t out, early, bytes;
-        bool is_first, is_tight, is_admitted, may_ask;
+        size_t out, buffered, bytes;
+        bool is_first, is_under_memory_pressure, is_admitted, may_ask;
     } cases[] = {
         {0, 0, 5000 * KIB, true, false, true, true},
         {256 * KIB - 1, 0, 5000 * KIB, true, false, true, true},
@@ -186,54 +186,54 @@ static void test_owed_admits_and_may_ask(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf out = {.len = cases[i].out};
-        struct owed_queue queue;
+        struct reply_queue queue;
         unsigned freed = 0;
         struct answer *first, *second;
 
-        owed_init(&queue, &out, &cases[i].is_tight, answer_free);
+        reply_queue_init(&queue, &out, &cases[i].is_under_memory_pressure, answer_free);
         first = answer_new(&queue, &freed);
         second = answer_new(&queue, &freed);
-        queue.early_bytes = cases[i].early;
-        if (owed_admits(&queue, cases[i].is_first ? &first->owed : &second->owed, cases[i].bytes) !=
-            cases[i].is_admitted)
+        queue.buffered_bytes = cases[i].buffered;
+        if (reply_queue_admits(&queue, cases[i].is_first ? &first->slot : &second->slot,
+                               cases[i].bytes) != cases[i].is_admitted)
             fail_msg("case %zu is admitted", i);
-        if (owed_may_ask(&queue, cases[i].is_first ? &first->owed : &second->owed) !=
+        if (reply_queue_may_retry(&queue, cases[i].is_first ? &first->slot : &second->slot) !=
             cases[i].may_ask)
             fail_msg("case %zu may ask", i);
-        owed_deinit(&queue);
+        reply_queue_deinit(&queue);
     }
 }
 
-static void test_owed_learns_the_usual_size(void **state)
+static void test_reply_queue_learns_the_usual_size(void **state)
 {
     struct buf out = {.len = 0};
-    struct owed_queue queue;
+    struct reply_queue queue;
 
     (void)state;
-    owed_init(&queue, &out, NULL, answer_free);
+    reply_queue_init(&queue, &out, NULL, answer_free);
     for (int i = 0; i < 64; i++)
-        owed_expect(&queue);
-    owed_came(&queue, 800000);
-    assert_int_equal(queue.usual_bytes, 800000); /* a large one counts at once */
-    owed_came(&queue, 0);
-    assert_int_equal(queue.usual_bytes, 700000);
+        reply_queue_expect(&queue);
+    reply_queue_arrived(&queue, 800000);
+    assert_int_equal(queue.typical_bytes, 800000); /* a large one counts at once */
+    reply_queue_arrived(&queue, 0);
+    assert_int_equal(queue.typical_bytes, 700000);
     for (int i = 0; i < 60; i++)
-        owed_came(&queue, 100);
-    assert_in_range(queue.usual_bytes, 100, 400);
-    assert_int_equal(queue.under_way, 2);
-    owed_gave_up(&queue);
-    owed_came(&queue, 100);
-    assert_int_equal(queue.under_way, 0);
+        reply_queue_arrived(&queue, 100);
+    assert_in_range(queue.typical_bytes, 100, 400);
+    assert_int_equal(queue.in_flight, 2);
+    reply_queue_cancelled(&queue);
+    reply_queue_arrived(&queue, 100);
+    assert_int_equal(queue.in_flight, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_owed_leave_in_order_whatever_the_order),
-        cmocka_unit_test(test_owed_deinit_frees_all),
-        cmocka_unit_test(test_owed_is_full),
-        cmocka_unit_test(test_owed_admits_and_may_ask),
-        cmocka_unit_test(test_owed_learns_the_usual_size),
+        cmocka_unit_test(test_reply_queue_leave_in_order_whatever_the_order),
+        cmocka_unit_test(test_reply_queue_deinit_frees_all),
+        cmocka_unit_test(test_reply_queue_is_full),
+        cmocka_unit_test(test_reply_queue_admits_and_may_ask),
+        cmocka_unit_test(test_reply_queue_learns_the_usual_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
