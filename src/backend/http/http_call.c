@@ -273,7 +273,7 @@ static void on_deadline(void *arg)
                      .outcome = call->is_in_flight && call->unsent != HTTP_UNREAD ? HTTP_TIMED_OUT
                                                                                   : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
-                     .is_own_fault = was_queued(call),
+                     .is_local_failure = was_queued(call),
                      .was_resent = call->was_resent,
                  });
 }
@@ -394,7 +394,7 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
         answer.body = is_wanted_body(call, status) ? whole_body(call, last) : buf_span(&call->body);
         break;
     case HTTP_END_ENOUGH: answer.body = buf_span(&call->body); break;
-    case HTTP_END_NO_SOCKET: answer.is_own_fault = true; /* fall through */
+    case HTTP_END_NO_SOCKET: answer.is_local_failure = true; /* fall through */
     case HTTP_END_REFUSED:
     case HTTP_END_BROKEN: answer.outcome = HTTP_FAILED; break;
     }
@@ -445,7 +445,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
         enqueue(call);
         send_waiting(site->http, call->lane);
     } else {
-        call->unsent = HTTP_CROWDED;
+        call->unsent = HTTP_QUEUE_FULL;
         deadline_end(&call->deadline, site->http->loop);
     }
     return call;
