@@ -39,7 +39,7 @@ struct coprocess *coprocess_new(struct coprocesses *owner, const struct coproces
 void coprocess_start(struct coprocess *coprocess); /* died() may run before this returns */
 /* No more events. What runs gets the end of file on its input and some seconds to end before it is
  * killed. *coprocess becomes NULL; a NULL *coprocess is fine. May be called from within line(). */
-void coprocess_let_go(struct coprocess **coprocess);
+void coprocess_release(struct coprocess **coprocess);
 
 bool coprocess_is_running(const struct coprocess *coprocess);
 long coprocess_pid(const struct coprocess *coprocess); /* while it is running; else 0 */

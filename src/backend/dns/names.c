@@ -1,12 +1,12 @@
 /* names.c - resolves each name again and again, in rounds.
  *
- * A round reads the hosts file, and asks DNS (name_asking.c) if the file does not have the name.
+ * A round reads the hosts file, and asks DNS (name_query.c) if the file does not have the name.
  * The result goes into name_addresses.c. The next round begins when the time to live has passed,
  * while the old addresses stay in use. So a failing name server delays no request. */
 #include "names.h"
 
-#include "name_asking.h"
 #include "name_files.h"
+#include "name_query.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -42,7 +42,7 @@ struct name {
     struct name_addresses addresses;
     struct name_wait *waiting;
     ev_timer refresh; /* the next round */
-    struct name_asking asking;
+    struct name_query asking;
     bool is_asking;
     bool is_outdated;          /* the files have changed since the last round */
     uint64_t asked_at_ms;      /* the end of the last round */
@@ -116,7 +116,7 @@ static void log_recovery(struct name *n, uint64_t now_ms)
 
 static void stop_questions(struct name *n)
 {
-    name_asking_stop(&n->asking);
+    name_query_stop(&n->asking);
     n->is_asking = false;
 }
 
@@ -152,7 +152,7 @@ static void fail_round(struct name *n, enum name_verdict verdict, const char *re
     finish_round(n, &round);
 }
 
-static void on_round(struct name_asking *asking, const struct name_round *round, bool is_all)
+static void on_round(struct name_query *asking, const struct name_round *round, bool is_all)
 {
     struct name *n = CONTAINER_OF(asking, struct name, asking);
 
@@ -203,7 +203,7 @@ static void begin_round(struct name *n)
     else if (n->names->resolver == NULL)
         fail_round(n, NAME_UNKNOWN, n->names->resolver_error.text);
     else
-        name_asking_start(&n->asking, n->names->resolver, &n->names->conf, n->addresses.count > 0);
+        name_query_start(&n->asking, n->names->resolver, &n->names->conf, n->addresses.count > 0);
 }
 
 /* Files */
@@ -238,7 +238,7 @@ static void ask_for_all(struct names *names)
 static void stop_all_questions(struct names *names)
 {
     for (struct name *n = names->first; n != NULL; n = n->next)
-        name_asking_stop(&n->asking);
+        name_query_stop(&n->asking);
 }
 
 static void look_at_files(struct names *names, bool is_forced)
@@ -315,7 +315,7 @@ static struct name *name_new(struct names *names, const char *host)
     n->host = xstrdup(host);
     ev_init(&n->refresh, on_refresh);
     n->refresh.data = n;
-    name_asking_init(&n->asking, names->loop, n->host, on_round);
+    name_query_init(&n->asking, names->loop, n->host, on_round);
     n->next = names->first;
     names->first = n;
     refresh_in(n, 0);

@@ -136,7 +136,7 @@ static void host_unref(struct http *http, struct http_host *host)
     while (*link != host)
         link = &(*link)->next;
     *link = host->next;
-    http_kept_close_all(host);
+    http_idle_close_all(host);
     names_unref(&host->name);
     if (host->sessions != NULL)
         curl_share_cleanup(host->sessions);
@@ -270,7 +270,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
     service_clock_hold(loop);
     http->turns = loop_turns(loop);
     hash_key_init_random(&http->tls_key);
-    http_kept_open(http);
+    http_idle_open(http);
     http->pool = *pool;
     http->names = names_new(loop);
     http_tls_open(http);
@@ -281,9 +281,9 @@ void http_set_pool(struct http *http, const struct pool_config *pool)
 {
     http->pool = *pool;
     http_tls_allow(http);
-    http_kept_close_idle(http);
+    http_idle_close_old(http);
     for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        http_kept_make_room(host);
+        http_idle_make_room(host);
         http_call_send_waiting(http, host);
     }
 }
@@ -300,7 +300,7 @@ void http_free(struct http **phttp)
     if (http == NULL)
         return;
     *phttp = NULL;
-    http_kept_close(http);
+    http_idle_close(http);
     http_tls_close(http);
     names_free(&http->names);
     service_clock_release(http->loop);

@@ -20,7 +20,7 @@ enum {
 struct http_call {
     struct http_exchange exchange;
     struct http_site *site;
-    struct http_lane *lane;
+    struct http_queue *lane;
     struct http_call *next, **prev_next; /* in the host's queue; prev_next is NULL outside of it */
     bool is_in_flight;
     http_done_fn *done;
@@ -128,7 +128,7 @@ static void send_now(struct http_call *call)
 
 /* The oldest stream that nobody reads makes place for who waits. Its owner is told from the loop.
  */
-static void make_place(struct http *http, struct http_lane *lane)
+static void make_place(struct http *http, struct http_queue *lane)
 {
     struct http_call *call = lane->blocked;
 
@@ -188,7 +188,7 @@ static void on_blocked_for(void *arg)
         make_place(call->site->http, call->lane);
 }
 
-static void send_waiting(struct http *http, struct http_lane *lane)
+static void send_waiting(struct http *http, struct http_queue *lane)
 {
     while (lane->waiting != NULL && lane->in_flight < http->pool.max_connections) {
         struct http_call *call = lane->waiting;
@@ -231,7 +231,7 @@ static void detach(struct http_call *call)
     call->is_in_flight = false;
     call->lane->in_flight--;
     if (--http->in_flight == 0)
-        http_kept_start_idle(http);
+        http_idle_start_timer(http);
     send_waiting(http, call->lane);
 }
 

@@ -101,19 +101,19 @@ void http_give_way_end(struct http_connection *c); /* nothing is waited for any 
 bool http_give_way_instead_of_keeping(struct http_connection *c);
 void http_give_way_to_new(struct http_connection *c); /* which is about to be made */
 
-/* http_kept.c: those that nobody uses */
+/* http_idle.c: those that nobody uses */
 
-void http_kept_open(struct http *http);
-void http_kept_close(struct http *http); /* none may be kept */
+void http_idle_open(struct http *http);
+void http_idle_close(struct http *http); /* none may be kept */
 /* Nothing is under way on c: it is kept for the next exchange, or closed. */
-void http_kept_add(struct http_connection *c);
-void http_kept_remove(struct http_connection *c);
-struct http_connection *http_kept_take(struct http_host *host); /* the newest, or NULL */
+void http_idle_add(struct http_connection *c);
+void http_idle_remove(struct http_connection *c);
+struct http_connection *http_idle_take(struct http_host *host); /* the newest, or NULL */
 /* Closes the oldest as long as the host has more than its pool may: one is about to be made. */
-void http_kept_make_room(struct http_host *host);
-void http_kept_close_all(struct http_host *host);
+void http_idle_make_room(struct http_host *host);
+void http_idle_close_all(struct http_host *host);
 /* Nothing is under way any more: what is there is looked at after the idle timeout. */
-void http_kept_start_idle(struct http *http);
-void http_kept_close_idle(struct http *http); /* what was kept for too long */
+void http_idle_start_timer(struct http *http);
+void http_idle_close_old(struct http *http); /* what was kept for too long */
 
 #endif

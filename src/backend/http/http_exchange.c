@@ -70,7 +70,7 @@ static void end_whole(struct http_connection *c, struct span last, bool can_be_k
 
     buf_init(&c->in, in.max);
     if (can_be_kept && was_sent && !ex->is_alone && http1_keeps_alive(&c->answer))
-        http_kept_add(c);
+        http_idle_add(c);
     else
         http_connection_free(c);
     ex->on_end(ex, HTTP_END_WHOLE, status, last, NULL);
@@ -281,7 +281,7 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
     (void)loop;
     if (c->exchange == NULL) {
         if (!http_wire_is_silent(c)) {
-            http_kept_remove(c);
+            http_idle_remove(c);
             http_connection_free(c);
         }
         return;
@@ -336,12 +336,12 @@ void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool 
 {
     struct http_connection *c;
 
-    while (!is_fresh && !ex->is_alone && (c = http_kept_take(site->host)) != NULL) {
+    while (!is_fresh && !ex->is_alone && (c = http_idle_take(site->host)) != NULL) {
         if (begin(c, ex))
             return;
         http_exchange_stop(ex);
     }
-    http_kept_make_room(site->host);
+    http_idle_make_room(site->host);
     c = http_connection_new(site);
     ev_init(&c->io, on_ready);
     ev_init(&c->turn, on_turn);

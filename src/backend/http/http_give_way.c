@@ -136,7 +136,7 @@ static void on_starving(void *arg)
     enter(c);
     if (may_be_held_up(host, host->kept_count)) {
         give_way(host, at_ms);
-        http_kept_close_all(host);
+        http_idle_close_all(host);
     }
     deadline_start(&c->starving, c->http->loop,
                    host->wait.gave_way_at_ms == 0 ? at_ms + patience_ms(c) : verdict_at_ms(c));
@@ -215,5 +215,5 @@ void http_give_way_to_new(struct http_connection *c)
     struct http_host *host = c->host;
 
     if (now_ms(c) < host->wait.makes_room_until_ms && may_be_held_up(host, host->kept_count))
-        http_kept_close_all(host);
+        http_idle_close_all(host);
 }

@@ -13,7 +13,7 @@
 #include <ev.h>
 
 /* So many of pool.max_connections are in use; who comes then has to wait. */
-struct http_lane {
+struct http_queue {
     uint32_t in_flight;
     uint32_t waiting_count;
     struct http_call *waiting, **waiting_last; /* oldest first */
@@ -45,8 +45,8 @@ struct http_host {
     struct name *name;       /* NULL: unix_socket or address is used */
     struct endpoint address; /* its port also applies to name */
     unsigned sites;
-    struct http_lane calls;
-    struct http_lane streams; /* apart: one that is blocked may be waiting for ordinary calls */
+    struct http_queue calls;
+    struct http_queue streams; /* apart: one that is blocked may be waiting for ordinary calls */
     struct http_connection *kept, *kept_oldest; /* used again newest first */
     uint32_t kept_count;
     struct http_waits wait;

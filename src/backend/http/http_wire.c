@@ -21,7 +21,7 @@ enum { ALWAYS_FITS_BYTES = 32768 }; /* into the receive buffer of a server */
 static void note_error(struct http_connection *c, int error)
 {
     if (error == ETIMEDOUT && c->exchange != NULL)
-        http_kept_close_all(c->host);
+        http_idle_close_all(c->host);
 }
 
 static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)

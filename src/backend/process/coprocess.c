@@ -412,7 +412,7 @@ void coprocess_start(struct coprocess *c)
              LOG_UINT("pid", (uint64_t)c->process.pid));
 }
 
-void coprocess_let_go(struct coprocess **pc)
+void coprocess_release(struct coprocess **pc)
 {
     struct coprocess *c = *pc;
 

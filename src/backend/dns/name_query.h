@@ -1,8 +1,8 @@
-/* name_asking.h - one round of questions to DNS for the addresses of a name. A and AAAA records are
+/* name_query.h - one round of questions to DNS for the addresses of a name. A and AAAA records are
  * asked for at the same time, for each candidate of the search domains until one has addresses.
  * Private to src/backend. */
-#ifndef PODOP_BACKEND_DNS_NAME_ASKING_H
-#define PODOP_BACKEND_DNS_NAME_ASKING_H
+#ifndef PODOP_BACKEND_DNS_NAME_QUERY_H
+#define PODOP_BACKEND_DNS_NAME_QUERY_H
 
 #include "name_addresses.h"
 #include "name_files.h"
@@ -13,16 +13,15 @@
 
 enum { NAME_FAMILIES = 2 }; /* IPv4, IPv6 */
 
-struct name_asking;
+struct name_query;
 
 /* Reports what is known so far; with is_all, the end of the round. Called from the loop or from
- * name_asking_start(). The round is borrowed. */
-typedef void name_asking_fn(struct name_asking *asking, const struct name_round *round,
-                            bool is_all);
+ * name_query_start(). The round is borrowed. */
+typedef void name_query_fn(struct name_query *asking, const struct name_round *round, bool is_all);
 
 /* A or AAAA of one candidate. */
 struct name_family {
-    struct name_asking *asking;
+    struct name_query *asking;
     struct resolver_call *call; /* NULL: answered */
     enum name_verdict verdict;
     bool is_for_all;   /* NXDOMAIN, which holds for all types */
@@ -34,12 +33,12 @@ struct name_family {
 };
 
 /* The memory belongs to the owner. */
-struct name_asking {
+struct name_query {
     struct ev_loop *loop;
     struct resolver *resolver;
     const struct resolv_conf *conf;
     const char *host;
-    name_asking_fn *on_round;
+    name_query_fn *on_round;
     bool is_careful;
     size_t candidate;
     struct name_family families[NAME_FAMILIES];
@@ -49,10 +48,10 @@ struct name_asking {
 
 /* resolver, conf and host must outlive the round. With is_careful, the round ends at the first
  * candidate that cannot be resolved, because the next candidate may be a different host. */
-void name_asking_init(struct name_asking *asking, struct ev_loop *loop, const char *host,
-                      name_asking_fn *on_round);
-void name_asking_start(struct name_asking *asking, struct resolver *resolver,
-                       const struct resolv_conf *conf, bool is_careful);
-void name_asking_stop(struct name_asking *asking); /* harmless when no round is in progress */
+void name_query_init(struct name_query *asking, struct ev_loop *loop, const char *host,
+                     name_query_fn *on_round);
+void name_query_start(struct name_query *asking, struct resolver *resolver,
+                      const struct resolv_conf *conf, bool is_careful);
+void name_query_stop(struct name_query *asking); /* harmless when no round is in progress */
 
 #endif

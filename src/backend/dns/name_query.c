@@ -1,4 +1,4 @@
-#include "name_asking.h"
+#include "name_query.h"
 
 #include "podop/deadline.h"
 
@@ -9,7 +9,7 @@ enum {
 
 static const enum dns_type family_types[NAME_FAMILIES] = {DNS_A, DNS_AAAA};
 
-static void fail(struct name_asking *a, enum name_verdict verdict, const char *reason)
+static void fail(struct name_query *a, enum name_verdict verdict, const char *reason)
 {
     const struct name_round round = {.verdict = verdict, .reason = reason};
 
@@ -17,7 +17,7 @@ static void fail(struct name_asking *a, enum name_verdict verdict, const char *r
 }
 
 /* Collects the results of the families that have answered. */
-static struct name_round gather(const struct name_asking *a)
+static struct name_round gather(const struct name_query *a)
 {
     struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
 
@@ -35,9 +35,9 @@ static struct name_round gather(const struct name_asking *a)
 
 /* Candidates */
 
-static void ask_next_candidate(struct name_asking *a);
+static void ask_next_candidate(struct name_query *a);
 
-static void judge_candidate(struct name_asking *a)
+static void judge_candidate(struct name_query *a)
 {
     const struct name_family *four = &a->families[0], *six = &a->families[1];
     const struct name_family *failed = four->verdict == NAME_UNKNOWN ? four : six;
@@ -90,7 +90,7 @@ static void note(struct name_family *f, const struct resolver_answer *answer)
 static void on_family(void *arg, const struct resolver_answer *answer)
 {
     struct name_family *f = arg;
-    struct name_asking *a = f->asking;
+    struct name_query *a = f->asking;
 
     f->call = NULL;
     note(f, answer);
@@ -105,7 +105,7 @@ static void on_family(void *arg, const struct resolver_answer *answer)
 /* Reports the first family when the second takes too long. */
 static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    struct name_asking *a = w->data;
+    struct name_query *a = w->data;
     const struct name_round round = gather(a);
 
     (void)loop;
@@ -113,7 +113,7 @@ static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
     a->on_round(a, &round, false);
 }
 
-static void ask_families(struct name_asking *a, const char *host)
+static void ask_families(struct name_query *a, const char *host)
 {
     const uint64_t deadline_at_ms =
         service_now_ms(a->loop) + ROUND_MS + 1000 * (uint64_t)a->conf->server_count;
@@ -126,7 +126,7 @@ static void ask_families(struct name_asking *a, const char *host)
     }
 }
 
-static void ask_next_candidate(struct name_asking *a)
+static void ask_next_candidate(struct name_query *a)
 {
     char host[DNS_NAME_BYTES];
 
@@ -142,18 +142,18 @@ static void ask_next_candidate(struct name_asking *a)
         fail(a, NAME_ABSENT, "there is no such name, or it has no address");
 }
 
-void name_asking_init(struct name_asking *a, struct ev_loop *loop, const char *host,
-                      name_asking_fn *on_round)
+void name_query_init(struct name_query *a, struct ev_loop *loop, const char *host,
+                     name_query_fn *on_round)
 {
-    *a = (struct name_asking){.loop = loop, .host = host, .on_round = on_round};
+    *a = (struct name_query){.loop = loop, .host = host, .on_round = on_round};
     ev_init(&a->half, on_half);
     a->half.data = a;
 }
 
-void name_asking_start(struct name_asking *a, struct resolver *resolver,
-                       const struct resolv_conf *conf, bool is_careful)
+void name_query_start(struct name_query *a, struct resolver *resolver,
+                      const struct resolv_conf *conf, bool is_careful)
 {
-    name_asking_stop(a);
+    name_query_stop(a);
     a->resolver = resolver;
     a->conf = conf;
     a->is_careful = is_careful;
@@ -162,7 +162,7 @@ void name_asking_start(struct name_asking *a, struct resolver *resolver,
     ask_next_candidate(a);
 }
 
-void name_asking_stop(struct name_asking *a)
+void name_query_stop(struct name_query *a)
 {
     ev_timer_stop(a->loop, &a->half);
     for (size_t i = 0; i < NAME_FAMILIES; i++)

@@ -1,11 +1,11 @@
-/* http_kept.c - the connections of a host that nobody uses: the newest is used again first, so that
+/* http_idle.c - the connections of a host that nobody uses: the newest is used again first, so that
  * those that a burst needed grow old, and are closed by the one timer of them all. */
 #include "http_private.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-void http_kept_remove(struct http_connection *c)
+void http_idle_remove(struct http_connection *c)
 {
     if (c->newer == NULL)
         c->host->kept = c->older;
@@ -21,7 +21,7 @@ void http_kept_remove(struct http_connection *c)
 
 static void close_kept(struct http_connection *c)
 {
-    http_kept_remove(c);
+    http_idle_remove(c);
     http_connection_free(c);
 }
 
@@ -33,7 +33,7 @@ static uint64_t close_old(struct http_host *host, uint64_t now_ms, uint64_t idle
     return host->kept_oldest == NULL ? 0 : host->kept_oldest->kept_since_ms + idle_ms - now_ms;
 }
 
-void http_kept_close_idle(struct http *http)
+void http_idle_close_old(struct http *http)
 {
     const uint64_t now_ms = clock_coarse_ms();
     uint64_t next_ms = 0;
@@ -57,21 +57,21 @@ static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop;
     (void)revents;
-    http_kept_close_idle(w->data);
+    http_idle_close_old(w->data);
 }
 
-void http_kept_open(struct http *http)
+void http_idle_open(struct http *http)
 {
     ev_init(&http->idle, on_idle);
     http->idle.data = http;
 }
 
-void http_kept_close(struct http *http)
+void http_idle_close(struct http *http)
 {
     ev_timer_stop(http->loop, &http->idle);
 }
 
-void http_kept_start_idle(struct http *http)
+void http_idle_start_timer(struct http *http)
 {
     if (ev_is_active(&http->idle))
         return;
@@ -79,7 +79,7 @@ void http_kept_start_idle(struct http *http)
     ev_timer_again(http->loop, &http->idle);
 }
 
-void http_kept_add(struct http_connection *c)
+void http_idle_add(struct http_connection *c)
 {
     struct http *http = c->http;
     struct http_host *host = c->host;
@@ -98,19 +98,19 @@ void http_kept_add(struct http_connection *c)
         host->kept->newer = c;
     host->kept = c;
     host->kept_count++;
-    http_kept_start_idle(http);
+    http_idle_start_timer(http);
 }
 
-struct http_connection *http_kept_take(struct http_host *host)
+struct http_connection *http_idle_take(struct http_host *host)
 {
     struct http_connection *c = host->kept;
 
     if (c != NULL)
-        http_kept_remove(c);
+        http_idle_remove(c);
     return c;
 }
 
-void http_kept_make_room(struct http_host *host)
+void http_idle_make_room(struct http_host *host)
 {
     while (host->kept_oldest != NULL &&
            host->kept_count + host->calls.in_flight + host->streams.in_flight >
@@ -118,7 +118,7 @@ void http_kept_make_room(struct http_host *host)
         close_kept(host->kept_oldest);
 }
 
-void http_kept_close_all(struct http_host *host)
+void http_idle_close_all(struct http_host *host)
 {
     while (host->kept != NULL)
         close_kept(host->kept);
