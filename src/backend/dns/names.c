@@ -65,6 +65,11 @@ void name_wait_start(struct name *n, struct name_wait *wait)
     link_wait(wait, &n->waiting);
 }
 
+bool name_is_waiting(const struct name_wait *wait)
+{
+    return wait->prev_next != NULL;
+}
+
 void name_wait_stop(struct name_wait *wait)
 {
     if (wait->prev_next == NULL)
@@ -287,7 +292,7 @@ void name_renew(struct name *n)
         begin_round(n);
 }
 
-bool name_is_asking(const struct name *n)
+bool name_is_resolving(const struct name *n)
 {
     return n->is_asking;
 }

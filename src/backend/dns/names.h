@@ -33,7 +33,7 @@ void name_need(struct name *name);
  * be there on return. */
 void name_renew(struct name *name);
 /* Whether a round is in progress. */
-bool name_is_asking(const struct name *name);
+bool name_is_resolving(const struct name *name);
 
 /* One waiter. The memory belongs to the owner. */
 struct name_wait {
@@ -41,7 +41,8 @@ struct name_wait {
     void (*on_news)(struct name_wait *wait); /* called once, from the loop, when addresses are
                                               * known or the round has ended */
 };
-void name_wait_start(struct name *name, struct name_wait *wait); /* only while name_is_asking() */
+void name_wait_start(struct name *name, struct name_wait *wait); /* only while name_is_resolving() */
+bool name_is_waiting(const struct name_wait *wait);
 void name_wait_stop(struct name_wait *wait);                     /* fine when it does not wait */
 
 #endif

@@ -1,36 +1,45 @@
-/* http_idle.c - the connections of a host that nobody uses: the newest is used again first, so that
- * those that a burst needed grow old, and are closed by the one timer of them all. */
-#include "http_private.h"
+#include "http_idle.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-void http_idle_remove(struct http_connection *c)
+static struct http_connection *oldest(struct http_host *host)
 {
-    if (c->newer == NULL)
-        c->host->kept = c->older;
-    else
-        c->newer->older = c->older;
-    if (c->older == NULL)
-        c->host->kept_oldest = c->newer;
-    else
-        c->older->newer = c->newer;
-    c->older = c->newer = NULL;
-    c->host->kept_count--;
+    return LIST_ENTRY_OR_NULL(list_first(&host->idle), struct http_connection, idle);
 }
 
-static void close_kept(struct http_connection *c)
+struct http_connection *http_idle_newest(struct http_host *host)
 {
-    http_idle_remove(c);
+    return LIST_ENTRY_OR_NULL(list_last(&host->idle), struct http_connection, idle);
+}
+
+static void leave(struct http_connection *c)
+{
+    list_remove(&c->idle);
+    c->host->idle_count--;
+    c->state = HTTP_CONNECTION_IN_USE;
+}
+
+void http_idle_close(struct http_connection *c)
+{
+    leave(c);
     http_connection_free(c);
 }
 
-/* Closes what was kept for too long. How many milliseconds until the next; 0: none is kept. */
-static uint64_t close_old(struct http_host *host, uint64_t now_ms, uint64_t idle_ms)
+/* Returns the milliseconds until the next connection is too old, or 0 when none is left. */
+static uint64_t close_old(struct http_host *host, uint64_t now_ms, uint64_t timeout_ms)
 {
-    while (host->kept_oldest != NULL && host->kept_oldest->kept_since_ms + idle_ms <= now_ms)
-        close_kept(host->kept_oldest);
-    return host->kept_oldest == NULL ? 0 : host->kept_oldest->kept_since_ms + idle_ms - now_ms;
+    struct http_connection *c;
+
+    while ((c = oldest(host)) != NULL && c->idle_since_ms + timeout_ms <= now_ms)
+        http_idle_close(c);
+    return c == NULL ? 0 : c->idle_since_ms + timeout_ms - now_ms;
+}
+
+static void set_timer(struct http *http, uint64_t ms)
+{
+    http->idle.repeat = (double)ms / 1000.0;
+    ev_timer_again(http->loop, &http->idle);
 }
 
 void http_idle_close_old(struct http *http)
@@ -38,88 +47,83 @@ void http_idle_close_old(struct http *http)
     const uint64_t now_ms = clock_coarse_ms();
     uint64_t next_ms = 0;
 
-    for (struct http_host *host = http->hosts; host != NULL; host = host->next) {
-        uint64_t left_ms = close_old(host, now_ms, http->pool.idle_timeout_ms);
+    LIST_FOR_EACH (at, &http->hosts) {
+        struct http_host *host = CONTAINER_OF(at, struct http_host, node);
+        const uint64_t left_ms = close_old(host, now_ms, http->pool.idle_timeout_ms);
 
         if (left_ms > 0 && (next_ms == 0 || left_ms < next_ms))
             next_ms = left_ms;
     }
     if (next_ms == 0 && http->in_flight == 0) {
         ev_timer_stop(http->loop, &http->idle);
-        mem_trim(); /* a burst leaves tens of MiB behind that free() keeps */
+        mem_trim(); /* free() keeps tens of MiB after a burst */
         return;
     }
-    http->idle.repeat = (double)(next_ms == 0 ? http->pool.idle_timeout_ms : next_ms) / 1000.0;
-    ev_timer_again(http->loop, &http->idle);
+    set_timer(http, next_ms == 0 ? http->pool.idle_timeout_ms : next_ms);
 }
 
-static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop;
     (void)revents;
     http_idle_close_old(w->data);
 }
 
-void http_idle_open(struct http *http)
+void http_idle_init(struct http *http)
 {
-    ev_init(&http->idle, on_idle);
+    ev_init(&http->idle, on_timer);
     http->idle.data = http;
 }
 
-void http_idle_close(struct http *http)
+void http_idle_deinit(struct http *http)
 {
     ev_timer_stop(http->loop, &http->idle);
 }
 
 void http_idle_start_timer(struct http *http)
 {
-    if (ev_is_active(&http->idle))
-        return;
-    http->idle.repeat = http->pool.idle_timeout_ms / 1000.0;
-    ev_timer_again(http->loop, &http->idle);
+    if (!ev_is_active(&http->idle))
+        set_timer(http, http->pool.idle_timeout_ms);
+}
+
+bool http_idle_may_add(struct http_connection *c)
+{
+    return c->host->idle_count < c->http->pool.max_connections && !http_connection_is_outdated(c);
 }
 
 void http_idle_add(struct http_connection *c)
 {
-    struct http *http = c->http;
-    struct http_host *host = c->host;
-
-    if (host->kept_count >= http->pool.max_connections || http_connection_is_too_old(c) ||
-        http_give_way_instead_of_keeping(c)) {
-        http_connection_free(c);
-        return;
-    }
-    c->was_kept = true;
-    c->kept_since_ms = clock_coarse_ms();
-    c->older = host->kept;
-    if (host->kept == NULL)
-        host->kept_oldest = c;
-    else
-        host->kept->newer = c;
-    host->kept = c;
-    host->kept_count++;
-    http_idle_start_timer(http);
+    c->state = HTTP_CONNECTION_IDLE;
+    c->was_used = true;
+    c->idle_since_ms = clock_coarse_ms();
+    list_append(&c->host->idle, &c->idle);
+    c->host->idle_count++;
+    http_idle_start_timer(c->http);
 }
 
 struct http_connection *http_idle_take(struct http_host *host)
 {
-    struct http_connection *c = host->kept;
+    struct http_connection *c = http_idle_newest(host);
 
     if (c != NULL)
-        http_idle_remove(c);
+        leave(c);
     return c;
 }
 
 void http_idle_make_room(struct http_host *host)
 {
-    while (host->kept_oldest != NULL &&
-           host->kept_count + host->calls.in_flight + host->streams.in_flight >
-               host->kept_oldest->http->pool.max_connections)
-        close_kept(host->kept_oldest);
+    struct http_connection *c;
+
+    while ((c = oldest(host)) != NULL &&
+           host->idle_count + host->calls.in_flight + host->streams.in_flight >
+               c->http->pool.max_connections)
+        http_idle_close(c);
 }
 
 void http_idle_close_all(struct http_host *host)
 {
-    while (host->kept != NULL)
-        close_kept(host->kept);
+    struct http_connection *c;
+
+    while ((c = oldest(host)) != NULL)
+        http_idle_close(c);
 }
