@@ -433,7 +433,7 @@ void program_set_free(struct program_set **ps)
 
         tickets_forget(&p->tickets);
         stop_watching(p);
-        coprocess_let_go(&p->coprocess);
+        coprocess_release(&p->coprocess);
     }
     shell_words_free(&s->words);
     free(s->path);

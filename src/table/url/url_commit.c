@@ -264,7 +264,7 @@ static void on_turn(void *arg, bool is_late)
 
     c->is_late = url_table_is_late(c->base.table, c->deadline_at_ms);
     if (is_late)
-        fail(c, REPLY_TIMEOUT, URL_KEY_CROWDED);
+        fail(c, REPLY_TIMEOUT, URL_KEY_LIMIT_REACHED);
     else
         send_first(c);
 }
@@ -341,9 +341,9 @@ static void on_unsent(struct url_commit *c, const struct http_answer *answer)
     case HTTP_UNWANTED:
         send_elsewhere(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
         return;
-    case HTTP_CROWDED:
-        url_route_no_response(&c->route, answer, URL_CROWDED);
-        send_elsewhere(c, REPLY_TEMPORARY, URL_CROWDED);
+    case HTTP_QUEUE_FULL:
+        url_route_no_response(&c->route, answer, URL_QUEUE_FULL);
+        send_elsewhere(c, REPLY_TEMPORARY, URL_QUEUE_FULL);
         return;
     case HTTP_TIMED_OUT:
         url_table_unanswered(url_table_of(c->base.table), &c->route, answer, c->is_late, late);

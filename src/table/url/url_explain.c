@@ -51,7 +51,7 @@ void url_explain_answer(const struct fetch *fetch, const struct http_answer *ans
         [HTTP_TIMED_OUT] = "timed out",
         [HTTP_TOO_LARGE] = "larger than max_response",
         [HTTP_UNREAD] = "its rows were not read",
-        [HTTP_CROWDED] = "not sent: too many wait for a connection",
+        [HTTP_QUEUE_FULL] = "not sent: too many wait for a connection",
         [HTTP_UNWANTED] = "not sent: the URL is suspended by now",
     };
 

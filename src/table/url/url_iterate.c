@@ -315,8 +315,8 @@ static void on_failed(struct url_iteration *it, const struct http_answer *answer
 {
     if (answer->was_resent && it->retries_left > 0)
         it->retries_left--;
-    if (it->retries_left > 0 && !answer->is_own_fault && !answer->is_refused && is_untouched(it) &&
-        url_route_may_ask(&it->route)) {
+    if (it->retries_left > 0 && !answer->is_local_failure && !answer->is_refused &&
+        is_untouched(it) && url_route_may_ask(&it->route)) {
         it->retries_left--;
         it->is_retry = true;
         start_again(it);
@@ -350,9 +350,9 @@ static void on_answer(void *arg, const struct http_answer *answer)
         fail(it, REPLY_TEMPORARY, too_large);
         break;
     case HTTP_TIMED_OUT: on_timed_out(it, answer); break;
-    case HTTP_CROWDED:
-        url_route_no_response(&it->route, answer, URL_CROWDED);
-        go_elsewhere(it, REPLY_TEMPORARY, URL_CROWDED);
+    case HTTP_QUEUE_FULL:
+        url_route_no_response(&it->route, answer, URL_QUEUE_FULL);
+        go_elsewhere(it, REPLY_TEMPORARY, URL_QUEUE_FULL);
         break;
     case HTTP_UNWANTED:
         go_elsewhere(it, REPLY_TEMPORARY, url_route_suspended(&it->route, text));

@@ -182,7 +182,7 @@ void url_route_no_response(struct url_route *route, const struct http_answer *an
     note_failure(state, why);
     if (answer->is_refused)
         note_refusal(state, route->backends->table->timeout_ms);
-    if (answer->is_own_fault) {
+    if (answer->is_local_failure) {
         count_failure(route, route->at);
         url_route_drop_trial(route);
         url_route_mark(route, MARK_FAILED);

@@ -96,7 +96,7 @@ void url_route_bad_response(struct url_route *route,
 void url_route_no_response(struct url_route *route, const struct http_answer *answer,
                            const char *why);
 void url_route_skip(struct url_route *route); /* this URL has no place for the key */
-#define URL_CROWDED "too many requests wait for a connection to the backend"
+#define URL_QUEUE_FULL "too many requests wait for a connection to the backend"
 #define URL_NO_PLACE "the key would leave the path of the URL, and others failed"
 /* Why the URL failed that failed last; borrowed. */
 const char *url_route_reason(const struct url_route *route);

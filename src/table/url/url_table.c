@@ -153,8 +153,8 @@ void url_table_unanswered(struct url_table *t, struct url_route *route,
 {
     struct http_answer judged = *answer;
 
-    judged.is_own_fault |= is_late && answer->outcome == HTTP_TIMED_OUT;
-    if (judged.may_have_arrived && !judged.is_own_fault)
+    judged.is_local_failure |= is_late && answer->outcome == HTTP_TIMED_OUT;
+    if (judged.may_have_arrived && !judged.is_local_failure)
         url_turns_add_slow(&t->turns, url_route_hash(route));
     url_route_no_response(route, &judged, why);
 }
@@ -295,7 +295,7 @@ static void on_turn(void *arg, bool is_late)
     f->attempt_until_ms = url_route_share(&f->route, f->base.deadline_at_ms);
     f->is_late = url_table_is_late(f->base.table, f->base.deadline_at_ms);
     if (is_late)
-        fail(f, REPLY_TIMEOUT, URL_KEY_CROWDED);
+        fail(f, REPLY_TIMEOUT, URL_KEY_LIMIT_REACHED);
     else if (url_route_may_ask(&f->route))
         send(f);
     else
@@ -388,7 +388,7 @@ static void on_failed(struct url_fetch *f, const struct http_answer *answer)
 {
     if (answer->was_resent && f->retries_left > 0)
         f->retries_left--;
-    if (f->retries_left > 0 && !answer->is_own_fault && !answer->is_refused &&
+    if (f->retries_left > 0 && !answer->is_local_failure && !answer->is_refused &&
         url_route_may_ask(&f->route)) {
         f->retries_left--;
         f->is_retry = true;
@@ -432,9 +432,9 @@ static void on_answer(void *arg, const struct http_answer *answer)
     case HTTP_TOO_LARGE: fail_of_answer(f, "the answer is larger than max_response"); return;
     case HTTP_TIMED_OUT: on_timed_out(f, answer); return;
     case HTTP_UNREAD: /* of streams only */
-    case HTTP_CROWDED:
-        url_route_no_response(&f->route, answer, URL_CROWDED);
-        go_on(f, REPLY_TEMPORARY, URL_CROWDED);
+    case HTTP_QUEUE_FULL:
+        url_route_no_response(&f->route, answer, URL_QUEUE_FULL);
+        go_on(f, REPLY_TEMPORARY, URL_QUEUE_FULL);
         return;
     case HTTP_UNWANTED: go_elsewhere(f); return;
     case HTTP_FAILED: on_failed(f, answer); return;

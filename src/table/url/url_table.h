@@ -111,7 +111,7 @@ bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the
 /* Takes turn, so that the request that route is for may be sent. false: url_turn_wait() has to
  * follow. */
 bool url_table_take_turn(struct url_table *t, struct url_turn *turn, struct url_route *route);
-#define URL_KEY_CROWDED "too many requests for this key are under way"
+#define URL_KEY_LIMIT_REACHED "too many requests for this key are under way"
 /* Whether most of a request's time is over now. */
 bool url_table_is_late(struct table *table, uint64_t deadline_at_ms);
 /* The request of route was answered well, or not at all, which its key is remembered for. is_late:

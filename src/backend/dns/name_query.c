@@ -1,4 +1,4 @@
-#include "name_asking.h"
+#include "name_query.h"
 
 #include "podop/deadline.h"
 
@@ -9,20 +9,20 @@ enum {
 
 static const enum dns_type family_types[NAME_FAMILIES] = {DNS_A, DNS_AAAA};
 
-static void fail(struct name_asking *a, enum name_verdict verdict, const char *reason)
+static void fail(struct name_query *q, enum name_verdict verdict, const char *reason)
 {
     const struct name_round round = {.verdict = verdict, .reason = reason};
 
-    a->on_round(a, &round, true);
+    q->on_round(q, &round, true);
 }
 
 /* Collects the results of the families that have answered. */
-static struct name_round gather(const struct name_asking *a)
+static struct name_round gather(const struct name_query *q)
 {
     struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = UINT32_MAX};
 
     for (size_t i = 0; i < NAME_FAMILIES; i++) {
-        const struct name_family *f = &a->families[i];
+        const struct name_family *f = &q->families[i];
 
         round.keeps[i] = f->call != NULL || f->verdict == NAME_UNKNOWN;
         if (!round.keeps[i] && f->ttl_s < round.ttl_s)
@@ -35,28 +35,28 @@ static struct name_round gather(const struct name_asking *a)
 
 /* Candidates */
 
-static void ask_next_candidate(struct name_asking *a);
+static void query_next_candidate(struct name_query *q);
 
-static void judge_candidate(struct name_asking *a)
+static void judge_candidate(struct name_query *q)
 {
-    const struct name_family *four = &a->families[0], *six = &a->families[1];
+    const struct name_family *four = &q->families[0], *six = &q->families[1];
     const struct name_family *failed = four->verdict == NAME_UNKNOWN ? four : six;
 
-    ev_timer_stop(a->loop, &a->half);
+    ev_timer_stop(q->loop, &q->second_family);
     if (four->verdict == NAME_RESOLVED || six->verdict == NAME_RESOLVED) {
-        const struct name_round round = gather(a);
+        const struct name_round round = gather(q);
 
-        a->on_round(a, &round, true);
+        q->on_round(q, &round, true);
         return;
     }
     if (failed->verdict == NAME_UNKNOWN && !four->is_for_all && !six->is_for_all) {
-        a->unknown_reason = failed->reason;
-        if (a->is_careful || !failed->was_answered) { /* the next might time out as well */
-            fail(a, NAME_UNKNOWN, a->unknown_reason);
+        q->unknown_reason = failed->reason;
+        if (q->is_careful || !failed->was_answered) { /* the next might time out as well */
+            fail(q, NAME_UNKNOWN, q->unknown_reason);
             return;
         }
     }
-    ask_next_candidate(a);
+    query_next_candidate(q);
 }
 
 static void collect(struct name_family *f, const struct dns_answer *answer)
@@ -90,81 +90,81 @@ static void note(struct name_family *f, const struct resolver_answer *answer)
 static void on_family(void *arg, const struct resolver_answer *answer)
 {
     struct name_family *f = arg;
-    struct name_asking *a = f->asking;
+    struct name_query *q = f->query;
 
     f->call = NULL;
     note(f, answer);
-    if (a->families[0].call == NULL && a->families[1].call == NULL) {
-        judge_candidate(a);
+    if (q->families[0].call == NULL && q->families[1].call == NULL) {
+        judge_candidate(q);
     } else if (f->verdict == NAME_RESOLVED) {
-        ev_timer_set(&a->half, OTHER_FAMILY_MS / 1000.0, 0.0);
-        ev_timer_start(a->loop, &a->half);
+        ev_timer_set(&q->second_family, OTHER_FAMILY_MS / 1000.0, 0.0);
+        ev_timer_start(q->loop, &q->second_family);
     }
 }
 
 /* Reports the first family when the second takes too long. */
-static void on_half(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_second_family_late(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    struct name_asking *a = w->data;
-    const struct name_round round = gather(a);
+    struct name_query *q = w->data;
+    const struct name_round round = gather(q);
 
     (void)loop;
     (void)revents;
-    a->on_round(a, &round, false);
+    q->on_round(q, &round, false);
 }
 
-static void ask_families(struct name_asking *a, const char *host)
+static void query_families(struct name_query *q, const char *host)
 {
     const uint64_t deadline_at_ms =
-        service_now_ms(a->loop) + ROUND_MS + 1000 * (uint64_t)a->conf->server_count;
+        service_now_ms(q->loop) + ROUND_MS + 1000 * (uint64_t)q->conf->server_count;
 
     for (size_t i = 0; i < NAME_FAMILIES; i++) {
-        struct name_family *f = &a->families[i];
+        struct name_family *f = &q->families[i];
 
-        *f = (struct name_family){.asking = a};
-        f->call = resolver_start(a->resolver, host, family_types[i], deadline_at_ms, on_family, f);
+        *f = (struct name_family){.query = q};
+        f->call = resolver_start(q->resolver, host, family_types[i], deadline_at_ms, on_family, f);
     }
 }
 
-static void ask_next_candidate(struct name_asking *a)
+static void query_next_candidate(struct name_query *q)
 {
     char host[DNS_NAME_BYTES];
 
-    while (resolv_conf_candidate(a->conf, a->host, a->candidate++, host)) {
+    while (resolv_conf_candidate(q->conf, q->host, q->candidate++, host)) {
         if (host[0] != '\0') {
-            ask_families(a, host);
+            query_families(q, host);
             return;
         }
     }
-    if (a->unknown_reason != NULL)
-        fail(a, NAME_UNKNOWN, a->unknown_reason);
+    if (q->unknown_reason != NULL)
+        fail(q, NAME_UNKNOWN, q->unknown_reason);
     else
-        fail(a, NAME_ABSENT, "there is no such name, or it has no address");
+        fail(q, NAME_ABSENT, "there is no such name, or it has no address");
 }
 
-void name_asking_init(struct name_asking *a, struct ev_loop *loop, const char *host,
-                      name_asking_fn *on_round)
+void name_query_init(struct name_query *q, struct ev_loop *loop, const char *host,
+                     name_query_fn *on_round)
 {
-    *a = (struct name_asking){.loop = loop, .host = host, .on_round = on_round};
-    ev_init(&a->half, on_half);
-    a->half.data = a;
+    *q = (struct name_query){.loop = loop, .host = host, .on_round = on_round};
+    ev_init(&q->second_family, on_second_family_late);
+    q->second_family.data = q;
 }
 
-void name_asking_start(struct name_asking *a, struct resolver *resolver,
-                       const struct resolv_conf *conf, bool is_careful)
+void name_query_start(struct name_query *q, struct resolver *resolver,
+                      const struct resolv_conf *conf, bool is_careful)
 {
-    name_asking_stop(a);
-    a->resolver = resolver;
-    a->conf = conf;
-    a->is_careful = is_careful;
-    a->candidate = 0;
-    a->unknown_reason = NULL;
-    ask_next_candidate(a);
+    name_query_stop(q);
+    q->resolver = resolver;
+    q->conf = conf;
+    q->is_careful = is_careful;
+    q->candidate = 0;
+    q->unknown_reason = NULL;
+    query_next_candidate(q);
 }
 
-void name_asking_stop(struct name_asking *a)
+void name_query_stop(struct name_query *q)
 {
-    ev_timer_stop(a->loop, &a->half);
+    ev_timer_stop(q->loop, &q->second_family);
     for (size_t i = 0; i < NAME_FAMILIES; i++)
-        resolver_cancel(&a->families[i].call);
+        resolver_cancel(&q->families[i].call);
 }
