@@ -19,7 +19,7 @@ static void fail(struct url_commit *c, enum reply_status status, const char *why
 
     url_route_give_up(&c->route);
     url_route_close(&c->route);
-    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
+    url_key_limit_release(&url_table_of(c->base.table)->key_limit, &c->permit);
     commit_finish(&c->base, &(struct reply){.status = status,
                                             .reason = table_reason(c->base.table, text, "%s", why),
                                             .http_status = c->http_status});
@@ -242,7 +242,7 @@ static void on_waited(void *arg)
 static void finish(struct url_commit *c)
 {
     url_route_close(&c->route);
-    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
+    url_key_limit_release(&url_table_of(c->base.table)->key_limit, &c->permit);
     commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
                                             .http_status = c->http_status});
 }
@@ -274,16 +274,16 @@ static void make_next(struct url_commit *c)
     struct url_table *table = url_table_of(c->base.table);
     const struct transaction *t = c->base.transaction;
 
-    url_turn_end(&table->turns, &c->turn);
+    url_key_limit_release(&table->key_limit, &c->permit);
     if (c->next == t->count) {
         finish(c);
         return;
     }
     url_route_set_key(&c->route, &t->changes[c->next].key);
-    if (url_table_take_turn(table, &c->turn, &c->route))
+    if (url_table_acquire(table, &c->permit, &c->route))
         send_first(c);
     else
-        url_turn_wait(&table->turns, &c->turn, c->deadline_at_ms, on_turn, c);
+        url_key_limit_wait(&table->key_limit, &c->permit, c->deadline_at_ms, on_turn, c);
 }
 
 static bool has_kind(const struct url_commit *c, enum change_kind kind)
@@ -399,5 +399,5 @@ void url_table_abort_commit(struct commit *commit)
 
     http_cancel(&c->call);
     url_route_close(&c->route);
-    url_turn_end(&url_table_of(commit->table)->turns, &c->turn);
+    url_key_limit_release(&url_table_of(commit->table)->key_limit, &c->permit);
 }

@@ -14,7 +14,7 @@ struct url_fetch {
     struct fetch base;
     struct http_call *call;
     struct url_route route;
-    struct url_turn turn;
+    struct url_key_permit permit;
     uint64_t attempt_until_ms; /* at this URL, its retries included */
     bool is_late;              /* most of its time went by before its turn came */
     uint32_t retries_left;
@@ -56,7 +56,7 @@ static struct table *url_table_open(const struct table_config *config, const str
     t->temporary = config->temporary;
     t->keep_slash = config->encode == ENCODE_PATH;
     t->retries = config->retries;
-    t->turns.loop = env->loop;
+    t->key_limit.loop = env->loop;
     t->value = config->value;
     t->has_certificate = config->tls.cert_file != NULL;
     t->shows_itself =
@@ -125,15 +125,16 @@ bool url_table_is_nowhere(const struct url_table *t, const struct url_route *rou
 
 static bool is_slow(const struct url_table *t, struct url_route *route)
 {
-    return t->turns.slow_count > 0 && url_turns_is_slow(&t->turns, url_route_hash(route));
+    return t->key_limit.slow_count > 0 &&
+           url_key_limit_is_slow(&t->key_limit, url_route_hash(route));
 }
 
-bool url_table_take_turn(struct url_table *t, struct url_turn *turn, struct url_route *route)
+bool url_table_acquire(struct url_table *t, struct url_key_permit *permit, struct url_route *route)
 {
     const uint32_t max_connections = http_max_connections(t->base.env.http);
 
-    return (!is_slow(t, route) && url_turn_take(&t->turns, turn, max_connections)) ||
-           url_turn_take_of(&t->turns, turn, url_route_hash(route), max_connections);
+    return (!is_slow(t, route) && url_key_limit_acquire(&t->key_limit, permit, max_connections)) ||
+           url_key_limit_acquire_key(&t->key_limit, permit, url_route_hash(route), max_connections);
 }
 
 bool url_table_is_late(struct table *table, uint64_t deadline_at_ms)
@@ -143,8 +144,8 @@ bool url_table_is_late(struct table *table, uint64_t deadline_at_ms)
 
 void url_table_worked(struct url_table *t, struct url_route *route)
 {
-    if (t->turns.slow_count > 0)
-        url_turns_remove_slow(&t->turns, url_route_hash(route));
+    if (t->key_limit.slow_count > 0)
+        url_key_limit_remove_slow(&t->key_limit, url_route_hash(route));
     url_route_success(route);
 }
 
@@ -155,7 +156,7 @@ void url_table_unanswered(struct url_table *t, struct url_route *route,
 
     judged.is_local_failure |= is_late && answer->outcome == HTTP_TIMED_OUT;
     if (judged.may_have_arrived && !judged.is_local_failure)
-        url_turns_add_slow(&t->turns, url_route_hash(route));
+        url_key_limit_add_slow(&t->key_limit, url_route_hash(route));
     url_route_no_response(route, &judged, why);
 }
 
@@ -165,7 +166,7 @@ static void finish(struct url_fetch *f, const struct reply *reply)
 
     told.http_status = f->http_status;
     url_route_close(&f->route); /* where nothing was told of it, nothing was learnt */
-    url_turn_end(&url_table_of(f->base.table)->turns, &f->turn);
+    url_key_limit_release(&url_table_of(f->base.table)->key_limit, &f->permit);
     free(f->target);
     f->target = NULL;
     fetch_finish(&f->base, &told);
@@ -305,14 +306,14 @@ static void on_turn(void *arg, bool is_late)
 static void wait_for_turn(struct url_fetch *f)
 {
     fetch_note(&f->base, "wait", SPAN("many requests for this key are under way"));
-    url_turn_wait(&url_table_of(f->base.table)->turns, &f->turn, f->base.deadline_at_ms, on_turn,
-                  f);
+    url_key_limit_wait(&url_table_of(f->base.table)->key_limit, &f->permit, f->base.deadline_at_ms,
+                       on_turn, f);
 }
 
 /* Sends it, unless so many of its key are under way that it has to wait. */
 static void attempt(struct url_fetch *f)
 {
-    if (f->turn.is_taken || url_table_take_turn(url_table_of(f->base.table), &f->turn, &f->route))
+    if (f->permit.is_held || url_table_acquire(url_table_of(f->base.table), &f->permit, &f->route))
         send(f);
     else
         wait_for_turn(f);
@@ -458,7 +459,7 @@ static void url_table_cancel(struct fetch *fetch)
 
     http_cancel(&f->call);
     url_route_close(&f->route);
-    url_turn_end(&url_table_of(fetch->table)->turns, &f->turn);
+    url_key_limit_release(&url_table_of(fetch->table)->key_limit, &f->permit);
     free(f->target);
 }
 

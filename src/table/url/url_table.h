@@ -7,8 +7,8 @@
 #include "table/table_type.h"
 #include "url_access.h"
 #include "url_backend.h"
+#include "url_key_limit.h"
 #include "url_route.h"
-#include "url_turn.h"
 
 #include "podop/json_items.h"
 #include "podop/mem.h"
@@ -40,7 +40,7 @@ struct url_table {
     enum value_form value;
     struct status_set miss, temporary; /* the administrator's word against the usual */
     uint32_t retries;
-    struct url_turns turns;                    /* of its lookups and writes */
+    struct url_key_limit key_limit;            /* of its lookups and writes */
     uint64_t odd_answers, odd_told_at_ms[100]; /* of each 4XX: see url_table_tell_status() */
 };
 
@@ -53,8 +53,8 @@ struct url_commit {
     struct commit base;
     size_t next; /* the change to be made after this one */
     struct url_route route;
-    struct url_turn turn; /* of the change under way */
-    bool is_late;         /* most of its time went by before its turn came */
+    struct url_key_permit permit; /* of the change under way */
+    bool is_late;                 /* most of its time went by before its turn came */
     uint64_t deadline_at_ms;
     bool has_missed; /* an increment met no such key */
     struct http_call *call;
@@ -108,9 +108,9 @@ bool url_table_is_miss(const struct url_table *t, unsigned status);
 void url_table_tell_status(struct url_table *t, unsigned status, bool is_lookup);
 bool url_table_is_failure(const struct url_table *t, unsigned status); /* of the backend itself */
 
-/* Takes turn, so that the request that route is for may be sent. false: url_turn_wait() has to
+/* Takes turn, so that the request that route is for may be sent. false: url_key_limit_wait() has to
  * follow. */
-bool url_table_take_turn(struct url_table *t, struct url_turn *turn, struct url_route *route);
+bool url_table_acquire(struct url_table *t, struct url_key_permit *permit, struct url_route *route);
 #define URL_KEY_LIMIT_REACHED "too many requests for this key are under way"
 /* Whether most of a request's time is over now. */
 bool url_table_is_late(struct table *table, uint64_t deadline_at_ms);
