@@ -139,11 +139,12 @@ void url_key_limit_wait(struct url_key_limit *limit, struct url_key_permit *perm
     deadline_start(&permit->deadline, limit->loop, at_ms);
 }
 
-/* The next request is told from the loop: the caller may be in the middle of something. */
+/* Gives a permit to the request that has waited longest. Its done() is called from the loop,
+ * because the caller may be in the middle of something. */
 static void pass_on(struct url_key_limit *limit, struct limited_key *key)
 {
-    struct url_key_permit *permit =
-        LIST_ENTRY_OR_NULL(list_pop(&key->waiting), struct url_key_permit, waiting);
+    struct list_node *first = list_pop(&key->waiting);
+    struct url_key_permit *permit = LIST_ENTRY_OR_NULL(first, struct url_key_permit, waiting);
 
     if (permit == NULL)
         return;
