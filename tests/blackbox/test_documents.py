@@ -1,5 +1,6 @@
 """The documents say what podop does: man pages, etc/podop.conf.example, README.md."""
 
+import glob
 import json
 import os
 import re
@@ -91,7 +92,10 @@ class Pages(Case):
 
     def test_settings(self):
         """podop.conf(5) and the example have the settings that the code knows."""
-        known = set(re.findall(r'(?m)^    \{"([a-z_]+)", SETTING_', read("src", "config", "schema.c")))
+        sources = [os.path.join("config", "schema.c")]
+        sources += glob.glob(os.path.join("table", "*", "*_settings.c"), root_dir=os.path.join(SOURCE, "src"))
+        known = {name for source in sources
+                 for name in re.findall(r'(?m)^    \{"([a-z_]+)", SETTING_', read("src", source))}
         self.assertEqual(set(re.findall(r"(?m)^\.It Ic ([a-z_]+) No = ", read("man", "podop.conf.5"))), known)
         self.assertEqual(set(SETTING.findall(read("etc", "podop.conf.example"))), known)
 

@@ -25,7 +25,8 @@ struct url_backends {
     struct url_health *health; /* counted, as two tables may share it: see url_backends_inherit() */
 };
 
-int url_backends_check(const struct table_config *config, struct error *err);
+/* Whether url, which is of param, is a template: 0, or -1 with the reason in err. */
+int url_backends_check(const char *url, struct error *err);
 /* access is borrowed for the call. 0, or -1 with the reason in err; to be closed in both cases. */
 int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
                       const struct table_config *config, struct http *http, struct error *err);

@@ -31,44 +31,45 @@ static struct url_fetch *url_fetch_of(struct fetch *fetch)
     return CONTAINER_OF(fetch, struct url_fetch, base);
 }
 
-static void url_table_close(struct table *table)
+static void url_table_deinit(struct table *table)
 {
     struct url_table *t = url_table_of(table);
 
     url_backends_close(&t->backends);
     url_access_close(&t->access);
     free(t->select);
-    free(t);
 }
 
-static int url_table_check(const struct table_config *config, struct error *err)
+static int url_table_check_param(const struct table_config *config, const char *param,
+                                 struct error *err)
 {
-    return url_backends_check(config, err) == -1 ? -1 : url_access_check(config, err);
+    return url_backends_check(param, err) == -1
+               ? -1
+               : url_access_check(url_settings_of(config), param, err);
 }
 
-static struct table *url_table_open(const struct table_config *config, const struct table_env *env,
-                                    struct error *err)
+static int url_table_init(struct table *table, const struct table_config *config, struct error *err)
 {
-    struct url_table *t = xcalloc(1, sizeof(*t));
+    const struct url_settings *settings = url_settings_of(config);
+    const struct table_env *env = &table->env;
+    struct url_table *t = url_table_of(table);
 
-    t->select = config->select == NULL ? NULL : xstrdup(config->select);
-    t->miss = config->miss;
-    t->temporary = config->temporary;
-    t->keep_slash = config->encode == ENCODE_PATH;
-    t->retries = config->retries;
+    t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
+    t->miss = settings->miss;
+    t->temporary = settings->temporary;
+    t->keep_slash = settings->encode == ENCODE_PATH;
+    t->retries = settings->retries;
     t->turns.loop = env->loop;
-    t->value = config->value;
-    t->has_certificate = config->tls.cert_file != NULL;
+    t->value = settings->value;
+    t->has_certificate = settings->tls.cert_file != NULL;
     t->shows_itself =
-        t->has_certificate || config->auth.type != AUTH_NONE || config->headers.count > 0;
+        t->has_certificate || settings->auth.type != AUTH_NONE || settings->headers.count > 0;
     if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
-        url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
-        url_table_close(&t->base);
-        return NULL;
-    }
+        url_backends_open(&t->backends, table, &t->access, config, env->http, err) == -1)
+        return -1;
     secret_free(&t->access.authorization); /* the sites have it */
     t->identity = url_identity_choose(&t->backends);
-    return &t->base;
+    return 0;
 }
 
 static void url_table_inherit(struct table *next, struct table *previous)
@@ -473,11 +474,23 @@ static void url_table_read_back(struct table *table, struct span value, struct b
 }
 
 const struct table_ops table_url = {
-    .type = "url",
+    .config =
+        {
+            .name = "url",
+            .param_doc = "the template of the URL, or a list of them",
+            .settings_bytes = sizeof(struct url_settings),
+            .settings = &url_settings,
+            .may_be_list = true,
+            .can_write = true,
+            .check_param = url_table_check_param,
+            .doubt_param = url_template_doubt,
+            .cross_check = url_cross_check,
+            .cross_check_defaults = url_cross_check_defaults,
+        },
+    .size = sizeof(struct url_table),
     .fetch_bytes = sizeof(struct url_fetch),
-    .check = url_table_check,
-    .open = url_table_open,
-    .close = url_table_close,
+    .init = url_table_init,
+    .deinit = url_table_deinit,
     .inherit = url_table_inherit,
     .identify = url_table_identify,
     .is_plain = url_table_is_plain,

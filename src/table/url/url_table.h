@@ -138,4 +138,6 @@ void url_table_abort_commit(struct commit *commit);
 void url_table_go_on(struct table_iteration *it);
 void url_table_stop(struct table_iteration *it);
 
+extern const struct table_ops table_url;
+
 #endif
