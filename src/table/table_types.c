@@ -7,7 +7,7 @@
     TYPE(json)                                                                                     \
     TYPE(dns)                                                                                      \
     TYPE(program)                                                                                  \
-    /* a new type stands above this line */
+    /* a new type is a line above this one */
 
 #define DECLARE(name) extern const struct table_ops table_##name;
 #define ITEM(name) &table_##name.config,
