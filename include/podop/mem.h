@@ -16,7 +16,7 @@ char *xmemdup0(const void *bytes, size_t len); /* a copy with a NUL after it */
 void mem_trim(void);
 
 /* Returns the struct that contains member, given a pointer to that member. */
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -39,14 +39,17 @@ struct table;
 struct table_op; /* one caller's wait for one answer */
 typedef void table_done_fn(void *arg, const struct reply *reply);
 
-/* What can be told of config without opening anything: 0, or -1 with ERR_CONFIG. */
-int table_check(const struct table_config *config, struct error *err);
+/* Every type of table, for config_load(). */
+extern const struct config_types table_types;
 
 /* Reads what table_open() would have to wait for into files. Nothing of config, nor of any table,
  * is changed, so another thread than the loop's may call it; previous is what tables that are open
  * now were opened with, or NULL. */
 void table_prepare(const struct table_config *config, struct json_files *files,
                    const struct json_files *previous);
+
+/* How many file descriptors the table may hold open all the time. */
+size_t table_descriptors(const struct table_config *config);
 
 /* config is copied as far as it is needed. NULL with the reason in err. The first reference is the
  * caller's. */

@@ -1,5 +1,6 @@
 """The documents say what podop does: manual pages, etc/podop.conf.example, README.md, docs."""
 
+import glob
 import json
 import os
 import re

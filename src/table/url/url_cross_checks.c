@@ -1,6 +1,8 @@
-#include "cross_checks.h"
+/* url_cross_checks.c - settings of a url table that demand or exclude each other. */
+#include "url_settings.h"
 
 #include "podop/mem.h"
+#include "podop/url_template.h"
 
 #include <string.h>
 #include <strings.h>
@@ -91,34 +93,52 @@ static void check_tls(const struct node *table, const struct tls_config *tls, co
 }
 
 /* A list with a fault leaves those of the defaults in place. The value is as secret as a token. */
-static void check_headers(const struct node *table, const struct table_config *config,
+static void check_headers(const struct node *table, const struct string_list *headers,
                           const char *where, struct faults *faults)
 {
     static const char name[] = "Authorization:";
     const struct node *list = node_find(table, "headers");
 
-    for (size_t i = 0; i < config->headers.count; i++) {
-        if (strncasecmp(config->headers.items[i], name, sizeof(name) - 1) == 0)
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strncasecmp(headers->items[i], name, sizeof(name) - 1) == 0)
             fault_add(faults,
                       list == NULL || i >= list->count ? table->origin : list->children[i]->origin,
                       "'headers'%s must leave Authorization to 'auth'", where);
     }
 }
 
-void cross_check_table(const struct node *node, const struct table_config *config,
-                       const char *where, struct faults *faults)
+/* Those of param are looked at one by one, by check_param(). */
+static void check_commit_url(const struct node *table, const char *url, const char *where,
+                             struct faults *faults)
 {
-    check_auth(node, &config->auth, where, faults);
-    check_tls(node, &config->tls, where, faults);
-    if (config->auth.type != AUTH_NONE)
-        check_headers(node, config, where, faults);
+    const struct node *node = node_find(table, "commit_url");
+    struct error err = {0};
+    struct url_template *template = url == NULL ? NULL : url_template_new(url, &err);
+
+    if (url != NULL && template == NULL)
+        fault_add(faults, node == NULL ? table->origin : node->origin, "%s: %s", where + 4,
+                  err.text);
+    url_template_free(&template);
 }
 
-void cross_check_defaults(const struct node *defaults, const struct table_config *config,
-                          struct faults *faults)
+void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
+                     struct faults *faults)
 {
+    const struct url_settings *settings = url_settings_of(config);
+
+    check_auth(table, &settings->auth, where, faults);
+    check_tls(table, &settings->tls, where, faults);
+    check_commit_url(table, settings->commit_url, where, faults);
+    if (settings->auth.type != AUTH_NONE)
+        check_headers(table, &settings->headers, where, faults);
+}
+
+void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,
+                              struct faults *faults)
+{
+    const struct auth_config *auth = &url_settings_of(config)->auth;
     const struct node *group = node_find(defaults, "auth");
 
-    if (node_find(group, "type") != NULL && is_type_known(group, &config->auth))
-        check_strangers(group, &config->auth, " in 'defaults'", faults);
+    if (node_find(group, "type") != NULL && is_type_known(group, auth))
+        check_strangers(group, auth, " in 'defaults'", faults);
 }
