@@ -23,7 +23,7 @@ enum reply_source {
     REPLY_ABSENT,        /* asked for: the cache had none */
     REPLY_NO_CACHE,      /* asked for: the table has no cache */
     REPLY_JOINED,        /* asked for by another lookup of the same key, which was under way */
-    REPLY_HELD,          /* from the writes that are held back; of a write: held back */
+    REPLY_PENDING,       /* from the writes that are held back; of a write: held back */
     REPLY_SKIPPED,       /* by the table's patterns */
 };
 

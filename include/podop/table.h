@@ -57,9 +57,9 @@ void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is
 
 /* table takes the place of previous, which has the same configuration: what that one remembers
  * belongs to both, as long as lookups and writes use them. */
-void table_inherit(struct table *table, struct table *previous);
+void table_take_over(struct table *table, struct table *previous);
 /* Makes table the one of its name: pending writes of that name are made through it. */
-void table_begin(struct table *table);
+void table_activate(struct table *table);
 /* No table has its name any more. Pending writes are still made through it. */
 void table_retire_name(struct table *table);
 /* table serves nobody any longer, and ends with the last request that uses it: what it remembers

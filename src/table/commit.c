@@ -14,9 +14,9 @@ static size_t changes_made(const struct commit *c, const struct reply *reply)
 {
     const bool is_made = reply->status == REPLY_FOUND || reply->status == REPLY_MISS;
 
-    if (reply->source == REPLY_HELD)
+    if (reply->source == REPLY_PENDING)
         return 0;
-    return is_made ? c->transaction->count : c->heard;
+    return is_made ? c->transaction->count : c->changes_sent;
 }
 
 static void commit_end(struct commit *c, const struct reply *reply)
@@ -28,7 +28,7 @@ static void commit_end(struct commit *c, const struct reply *reply)
     if (c->next != NULL)
         c->next->prev_next = c->prev_next;
     c->table->memory->counters.commits[reply->status]++;
-    memory_forget_changes(c->table, c->transaction, changes_made(c, reply));
+    memory_invalidate_changes(c->table, c->transaction, changes_made(c, reply));
     if (c->turns != NULL)
         commit_turns_end(c);
     c->done(c->arg, reply);
@@ -128,7 +128,7 @@ static void begin(struct commit *c)
     if (!is_allowed(c))
         return;
     if (w != NULL && table_writes_take(w, c->transaction))
-        commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_HELD});
+        commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_PENDING});
     else if (w == NULL || !commit_turns_delay(w, c))
         c->table->ops->commit(c);
 }

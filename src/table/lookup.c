@@ -142,12 +142,12 @@ static struct reply keep_known(struct table *t, const struct reply *reply)
 
 void table_drop(struct table *t, const struct table_key *key)
 {
-    memory_forget(t->memory, key);
+    memory_invalidate(t->memory, key);
 }
 
 void table_clear(struct table *t)
 {
-    memory_forget_all(t->memory);
+    memory_invalidate_all(t->memory);
 }
 
 static void op_join(struct table_op *op, struct fetch *fetch, enum reply_source source)
@@ -167,7 +167,7 @@ static void op_leave(struct table_op *op)
  * timeout, or nearly. Nor one that began before a reload. */
 static bool is_joinable(const struct table *t, const struct fetch *fetch)
 {
-    return fetch->table == t && memory_trusts(t->memory, fetch) &&
+    return fetch->table == t && memory_is_current(t->memory, fetch) &&
            fetch->deadline_at_ms >= table_now_ms(t) + t->timeout_ms / 2;
 }
 
@@ -238,7 +238,7 @@ void fetch_finish(struct fetch *fetch, const struct reply *answer)
     if (t->memory->cache != NULL) {
         const uint64_t now_ms = loop_now_ms(t->env.loop);
 
-        if (memory_trusts(t->memory, fetch))
+        if (memory_is_current(t->memory, fetch))
             cache_put(t->memory->cache, fetch->identity, &reply, now_ms);
         is_stale = find_stale(fetch, &reply, now_ms);
         if (is_stale)
@@ -341,7 +341,7 @@ static void read_held(struct table *t, const struct change *held, struct reply *
     *reply = (struct reply){.status = REPLY_MISS};
     if (held->kind == CHANGE_SET)
         table_writes_read(t->writes, held->value, &scratch, reply);
-    reply->source = REPLY_HELD;
+    reply->source = REPLY_PENDING;
     *reply = keep_known(t, reply);
     buf_deinit(&scratch);
 }

@@ -124,7 +124,7 @@ struct fetch *memory_find_fetch(struct table_memory *m, struct span identity,
     return fetch;
 }
 
-bool memory_trusts(const struct table_memory *m, const struct fetch *fetch)
+bool memory_is_current(const struct table_memory *m, const struct fetch *fetch)
 {
     return !fetch->is_outdated && fetch->clears == m->clears;
 }
@@ -139,7 +139,7 @@ static void forget_identity(struct table_memory *m, struct span identity)
         fetch->is_outdated = true;
 }
 
-void memory_forget(struct table_memory *m, const struct table_key *key)
+void memory_invalidate(struct table_memory *m, const struct table_key *key)
 {
     struct identity identity;
 
@@ -150,7 +150,7 @@ void memory_forget(struct table_memory *m, const struct table_key *key)
     identity_free(&identity);
 }
 
-void memory_forget_all(struct table_memory *m)
+void memory_invalidate_all(struct table_memory *m)
 {
     m->clears++;
     if (m->cache != NULL)
@@ -162,16 +162,16 @@ static void forget_changes(struct table_memory *m, const struct transaction *t, 
 {
     struct table *table = m->table;
 
-    if (changes > 0 &&
-        (table == NULL || (table->ops->forgets_all != NULL && table->ops->forgets_all(table)))) {
-        memory_forget_all(m);
+    if (changes > 0 && (table == NULL || (table->ops->invalidates_all != NULL &&
+                                          table->ops->invalidates_all(table)))) {
+        memory_invalidate_all(m);
         return;
     }
     for (size_t i = 0; i < changes; i++)
-        memory_forget(m, &t->changes[i].key);
+        memory_invalidate(m, &t->changes[i].key);
 }
 
-void memory_forget_changes(struct table *table, const struct transaction *t, size_t changes)
+void memory_invalidate_changes(struct table *table, const struct transaction *t, size_t changes)
 {
     if (table->writes == NULL) { /* no other table of its name is known */
         forget_changes(table->memory, t, changes);

@@ -23,13 +23,13 @@ void memory_remove_fetch(struct table_memory *memory, struct fetch *fetch);
 struct fetch *memory_find_fetch(struct table_memory *memory, struct span identity,
                                 const struct fetch *after);
 /* false: the key of fetch was written or flushed since it began. */
-bool memory_trusts(const struct table_memory *memory, const struct fetch *fetch);
+bool memory_is_current(const struct table_memory *memory, const struct fetch *fetch);
 
 /* Drops key, or all keys, from the cache, and marks the fetches under way. */
-void memory_forget(struct table_memory *memory, const struct table_key *key);
-void memory_forget_all(struct table_memory *memory);
+void memory_invalidate(struct table_memory *memory, const struct table_key *key);
+void memory_invalidate_all(struct table_memory *memory);
 /* The same of the first changes of transaction, in all memories of the table. */
-void memory_forget_changes(struct table *table, const struct transaction *transaction,
-                           size_t changes);
+void memory_invalidate_changes(struct table *table, const struct transaction *transaction,
+                               size_t changes);
 
 #endif

@@ -22,7 +22,7 @@ const char *reply_source_name(enum reply_source source)
     case REPLY_ABSENT: return "absent";
     case REPLY_NO_CACHE: return "off";
     case REPLY_JOINED: return "joined";
-    case REPLY_HELD: return "held";
+    case REPLY_PENDING: return "held";
     case REPLY_SKIPPED: return "skipped";
     }
     return NULL;

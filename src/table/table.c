@@ -96,18 +96,18 @@ struct table *table_open(const struct table_config *config, const struct table_e
     return t;
 }
 
-void table_inherit(struct table *table, struct table *previous)
+void table_take_over(struct table *table, struct table *previous)
 {
     memory_unref(table->memory, table);
     table->memory = memory_ref(previous->memory, table);
-    if (table->ops->inherit != NULL)
-        table->ops->inherit(table, previous);
+    if (table->ops->take_over != NULL)
+        table->ops->take_over(table, previous);
 }
 
-void table_begin(struct table *table)
+void table_activate(struct table *table)
 {
     if (table->env.write_behind != NULL)
-        write_behind_adopt(table->env.write_behind, table);
+        write_behind_set_table(table->env.write_behind, table);
 }
 
 void table_retire(struct table *table)

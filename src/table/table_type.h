@@ -103,7 +103,7 @@ struct commit {
     bool ignores_suspension; /* it is sent to suspended URLs, too: podop stops */
     /* Set by the type: how many of the changes, from the first on, the backend may have received.
      * After a success it is not looked at. */
-    size_t heard;
+    size_t changes_sent;
     bool is_refused;    /* set by the type: the backend answered, and is not at fault */
     struct reply ended; /* how, once it has */
     char *reason;       /* of ended */
@@ -143,7 +143,7 @@ struct table_ops {
     /* next, which nobody has asked yet, is to follow previous in an equal configuration: it takes
      * over what previous knows of its backends, while previous may still be at work. NULL: nothing.
      */
-    void (*inherit)(struct table *next, struct table *previous);
+    void (*take_over)(struct table *next, struct table *previous);
     /* Fills identity with what the backend would be asked for key. false: KEY, or KEY/USER of a
      * private key, is enough to tell keys apart. NULL: it always is. */
     identify_fn *identify;
@@ -151,7 +151,7 @@ struct table_ops {
     /* Whether a write may change keys with other identities, so that the cache is emptied. NULL:
      * no.
      */
-    bool (*forgets_all)(struct table *table);
+    bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
     /* Ends in one fetch_finish(), now or later; until it returns it ends no other. */

@@ -219,7 +219,7 @@ static bool is_hopeless(const struct table_writes *w, struct pending_write *p,
         return false;
     if (reply->status == REPLY_PERMANENT)
         return true;
-    if (c->heard == 0 || is_outage(reply))
+    if (c->changes_sent == 0 || is_outage(reply))
         return false;
     return w->owner->is_stopping ? c->is_refused : ++p->attempts >= ATTEMPTS_MAX;
 }
@@ -234,7 +234,7 @@ static void on_failed(struct table_writes *w, struct pending_write *p, const str
     if (is_hopeless(w, p, c, reply)) {
         lose(w, now_ms);
         pending_end(&w->queue, p);
-    } else if (c->heard == 0 && reply->status != REPLY_PERMANENT) {
+    } else if (c->changes_sent == 0 && reply->status != REPLY_PERMANENT) {
         on_unheard(w, p, now_ms);
     } else {
         if (reply->status == REPLY_UNCERTAIN)

@@ -145,7 +145,7 @@ static void set_table(struct table_writes *w, struct table *table)
     table_unref(&previous);
 }
 
-void write_behind_adopt(struct write_behind *wb, struct table *table)
+void write_behind_set_table(struct write_behind *wb, struct table *table)
 {
     struct table_writes *w = find(wb, table_name(table));
 

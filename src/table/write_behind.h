@@ -59,7 +59,7 @@ struct table_writes {
 /* write_behind.c */
 
 /* Makes table the one of its name. */
-void write_behind_adopt(struct write_behind *wb, struct table *table);
+void write_behind_set_table(struct write_behind *wb, struct table *table);
 void write_behind_retire(struct table_writes *w); /* no table has the name any more */
 void table_writes_unref(struct table_writes **w); /* *w becomes NULL; NULL is fine */
 /* Sets the timer for what is to be done next. May free w, unless the caller has a reference. */

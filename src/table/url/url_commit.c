@@ -367,7 +367,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     c->call = NULL;
     c->http_status = answer->status;
     if (answer->outcome == HTTP_ANSWERED || answer->may_have_arrived)
-        c->base.heard = c->next;
+        c->base.changes_sent = c->next;
     if (answer->outcome == HTTP_ANSWERED) {
         judge(c, answer->status);
     } else if (answer->may_have_arrived) {

@@ -60,7 +60,7 @@ bool url_table_identify(struct table *table, const struct table_key *key, struct
 
 /* A write goes to one of the URLs, which may be that of other keys as well. And commit_url gets
  * keys in another form than lookups. */
-bool url_table_forgets_all(struct table *table)
+bool url_table_invalidates_all(struct table *table)
 {
     const struct url_table *t = url_table_of(table);
 

@@ -71,7 +71,7 @@ static struct table *url_table_open(const struct table_config *config, const str
     return &t->base;
 }
 
-static void url_table_inherit(struct table *next, struct table *previous)
+static void url_table_take_over(struct table *next, struct table *previous)
 {
     url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
@@ -478,10 +478,10 @@ const struct table_ops table_url = {
     .check = url_table_check,
     .open = url_table_open,
     .close = url_table_close,
-    .inherit = url_table_inherit,
+    .take_over = url_table_take_over,
     .identify = url_table_identify,
     .is_plain = url_table_is_plain,
-    .forgets_all = url_table_forgets_all,
+    .invalidates_all = url_table_invalidates_all,
     .add_stats = url_table_add_stats,
     .start = url_table_start,
     .cancel = url_table_cancel,

@@ -124,7 +124,7 @@ enum url_identity url_identity_choose(const struct url_backends *b);
 bool url_table_identify(struct table *table, const struct table_key *key,
                         struct identity *identity);
 bool url_table_is_plain(struct table *table);
-bool url_table_forgets_all(struct table *table);
+bool url_table_invalidates_all(struct table *table);
 
 void url_explain_backends(const struct fetch *fetch, const struct url_backends *b);
 /* asked_at_ms on clock_now_ms(), where somebody listens. */
