@@ -1,10 +1,12 @@
 /* table.c - opens and closes tables of all types, and hands on what they know at a reload. This
  * file sits on top of all others of src/table; table_base.c is at their bottom. */
+#include "podop/table.h"
+
+#include "iterate.h"
 #include "lookup.h"
 #include "memory.h"
 #include "write_behind.h"
 
-#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -48,7 +50,7 @@ int table_check(const struct table_config *config, struct error *err)
 void table_prepare(const struct table_config *config, struct json_files *files,
                    const struct json_files *previous)
 {
-    struct error ignored; /* table_open() says it */
+    struct error ignored; /* table_open() reports it */
     const struct table_ops *ops = find_type(config->type, &ignored);
 
     if (ops != NULL && ops->prepare != NULL)
@@ -93,6 +95,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
     };
     copy_strings(&t->skip, &config->skip);
     lookup_init(t);
+    iterations_init(t);
     return t;
 }
 
@@ -121,4 +124,14 @@ void table_retire_name(struct table *table)
 {
     if (table->writes != NULL)
         write_behind_retire(table->writes);
+}
+
+void table_drop(struct table *table, const struct table_key *key)
+{
+    memory_invalidate(table->memory, key);
+}
+
+void table_clear(struct table *table)
+{
+    memory_invalidate_all(table->memory);
 }

@@ -3,7 +3,7 @@
 #ifndef PODOP_TABLE_DNS_DNS_TABLE_H
 #define PODOP_TABLE_DNS_DNS_TABLE_H
 
-#include "table/table_type.h"
+#include "table/fetch.h"
 
 #include "podop/mem.h"
 #include "podop/outage.h"

@@ -15,7 +15,7 @@
 #include "podop/breaker.h"
 #include "podop/hash.h"
 #include "podop/outage.h"
-#include "podop/table.h"
+#include "podop/table_handle.h"
 
 #include <ev.h>
 

@@ -4,6 +4,9 @@
 #ifndef PODOP_TABLE_URL_URL_TABLE_H
 #define PODOP_TABLE_URL_URL_TABLE_H
 
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 #include "table/table_type.h"
 #include "url_access.h"
 #include "url_backend.h"
