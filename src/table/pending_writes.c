@@ -292,8 +292,7 @@ void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct p
     turn->key = w;
     list_append(&w->turns, &turn->node);
     w->is_urgent = true;
-    if (w->heap_at != 0)
-        pending_move(q, w, 0);
+    pending_move(q, w, 0); /* also of a value that waits for the end of the one under way */
 }
 
 void pending_dequeue(struct pending_turn *turn)

@@ -244,6 +244,22 @@ static void test_pending_queue(void **state)
     assert_null(pending_find(&q, SPAN("k")));
 }
 
+/* A transaction does not wait for the time of a value that came while another one was written. */
+static void test_pending_queue_during_write(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *w;
+
+    (void)state;
+    w = put("k", "1", 0, 10);
+    pending_begin(&q, w);
+    put("k", "2", 0, 1000);
+    pending_enqueue(&q, w, &turn);
+    pending_end(&q, w);
+    assert_first("k", 0);
+    pending_dequeue(&turn);
+}
+
 static void name_by_first_byte(void *arg, const struct table_key *key, struct identity *identity)
 {
     const struct table_key shorter = {.key = {key->key.ptr, 1}};
@@ -315,6 +331,7 @@ int main(void)
         WITH_QUEUE(test_pending_oldest_first_at_one_time),
         WITH_QUEUE(test_pending_room),
         WITH_QUEUE(test_pending_queue),
+        WITH_QUEUE(test_pending_queue_during_write),
         WITH_QUEUE(test_pending_rename),
         WITH_QUEUE(test_pending_many_keys),
     };
