@@ -284,7 +284,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     }
     warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
-    router_succeed(s->router, NULL);
+    router_take_over(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -370,7 +370,7 @@ static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
 
-    router_succeed(next->router, previous);
+    router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
     router_dispose(&previous, &s->disposal);

@@ -4,6 +4,7 @@
 #define PODOP_TABLE_DNS_DNS_TABLE_H
 
 #include "dns_settings.h"
+#include "table/fetch.h"
 #include "table/table_type.h"
 
 #include "podop/mem.h"

@@ -1,5 +1,7 @@
 /* json_table.c - tables in a file that holds one JSON object, read before the table is opened. */
 #include "json_table.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 #include "podop/json_files.h"
 #include "podop/json_value.h"

@@ -1,6 +1,8 @@
 #include "program_slow.h"
 #include "program_ticket.h"
 
+#include "podop/hash.h"
+
 #include "podop/clock.h"
 #include "podop/coprocess.h"
 #include "podop/json_object.h"

@@ -4,6 +4,9 @@
 #define PODOP_TABLE_PROGRAM_PROGRAM_TABLE_H
 
 #include "program_set.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 #include "podop/mem.h"
 

@@ -65,7 +65,7 @@ static int url_table_init(struct table *table, const struct table_config *config
     return 0;
 }
 
-static void url_table_inherit(struct table *next, struct table *previous)
+static void url_table_take_over(struct table *next, struct table *previous)
 {
     url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
@@ -98,10 +98,10 @@ const struct table_ops table_url = {
     .fetch_bytes = sizeof(struct url_fetch),
     .init = url_table_init,
     .deinit = url_table_deinit,
-    .inherit = url_table_inherit,
+    .take_over = url_table_take_over,
     .identify = url_identity_fill,
     .is_plain = url_identity_is_plain,
-    .forgets_all = url_identity_forgets_all,
+    .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
