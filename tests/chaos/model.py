@@ -209,7 +209,8 @@ class Books:
                                 f"{kind} {space}/{name} = {value} of tx {number}; known: "
                                 + ", ".join(f"{op.kind} {op.value} of {op.tx}" for op in ledger.ops[-4:]))
             return ledger, None
-        if number is None and table_is_held(ledger, kind):  # the first after the last that was made, as pending writes may be skipped
+        if number is None and table_is_held(ledger, kind):
+            # the first after the last that was made, as pending writes may be skipped
             made = max((op.index for op in ledger.ops if op.applied), default=-1)
             newer = [op for op in found if op.index > made]
             found = [op for op in newer if op.result != "F"][:1] or newer[:1] or found

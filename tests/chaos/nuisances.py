@@ -32,7 +32,8 @@ async def stall(world):
 async def stay(world, wire, table):
     """Reads nothing for so long that podop must have hung up."""
     start = now()
-    patience = 2 * max(table.t_max for table in world.tables.values()) + 2  # twice, as the kernel takes some bytes at first
+    # twice, as the kernel takes some bytes at first
+    patience = 2 * max(table.t_max for table in world.tables.values()) + 2
     while now() - start - world.lost.seconds(start, now()) < patience and not world.is_over:
         await asyncio.sleep(0.1)
     wire.transport.resume_reading()
