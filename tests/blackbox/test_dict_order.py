@@ -1,11 +1,9 @@
 """Lookups on one dict connection: which answers may overtake others, and how many are under way."""
 
-import random
-import threading
-
 import harness
 from dict import ASYNC_VERSIONS, VERSIONS, DictCase
 from harness import echo, http, url_table
+from random_order import RandomOrder
 from store import Store
 
 
@@ -164,28 +162,11 @@ class Many(DictCase):
                 self.check_random(version)
 
     def check_random(self, version):
-        waiting, news = [], threading.Condition()
-
-        def hold(request):
-            released = backend.gate()
-            with news:
-                waiting.append(released)
-                news.notify()
-            return released, echo(request)
-
-        def release():
-            chance = random.Random(1)
-            for done in range(500):
-                with news:
-                    if not news.wait_for(lambda: len(waiting) >= (1 if done else 16), harness.GUARD):
-                        return
-                    waiting.pop(chance.randrange(len(waiting))).set()
-
-        backend = self.backend(default=hold)
-        self.serve(url_table(backend, timeout="1h"))
+        order = RandomOrder()
+        order.backend = self.backend(default=order)
+        self.serve(url_table(order.backend, timeout="1h"))
         client = self.dict(version)
-        releaser = threading.Thread(target=release, daemon=True)
-        releaser.start()
+        releaser = order.release(500, at_first=16)
         client.sock.settimeout(harness.GUARD)
         with client.packet():
             requests = [client.lookup(f"shared/k{key}") for key in range(500)]
