@@ -64,11 +64,11 @@ enum breaker_trial breaker_take_trial(struct breaker *b, uint64_t key, uint32_t 
                                       uint64_t now_ms);
 
 /* A whole answer came. true: it closed the circuit, or did not have to. false: the circuit is open
- * still; of a trial, breaker_failed() or breaker_drop_trial() must follow. */
+ * still; of a trial, breaker_failure() or breaker_drop_trial() must follow. */
 bool breaker_answered(struct breaker *b, bool is_failure, enum breaker_trial trial);
 /* While the circuit is open only trials count, not what was under way before. */
-void breaker_failed(struct breaker *b, enum breaker_kind kind, uint64_t key,
-                    enum breaker_trial trial, uint32_t pause_max_ms, uint64_t now_ms);
+void breaker_failure(struct breaker *b, enum breaker_kind kind, uint64_t key,
+                     enum breaker_trial trial, uint32_t pause_max_ms, uint64_t now_ms);
 /* It says nothing: another may try at once. */
 void breaker_drop_trial(struct breaker *b, enum breaker_trial trial);
 

@@ -146,8 +146,8 @@ static void fail_trial(struct breaker *b, enum breaker_kind kind, uint64_t key,
         b->pause_ms = longer_pause_ms(b, pause_max_ms);
 }
 
-void breaker_failed(struct breaker *b, enum breaker_kind kind, uint64_t key,
-                    enum breaker_trial trial, uint32_t pause_max_ms, uint64_t now_ms)
+void breaker_failure(struct breaker *b, enum breaker_kind kind, uint64_t key,
+                     enum breaker_trial trial, uint32_t pause_max_ms, uint64_t now_ms)
 {
     if (!breaker_is_open(b)) {
         if (count(b, kind, key))

@@ -1,7 +1,7 @@
 #include "podop/cmdline.h"
 
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -48,23 +48,23 @@ const char cmdline_help[] =
     "See podop(8) and podop.conf(5).\n";
 
 /* What stood behind one kind of option, in its order. */
-struct words {
+struct text_list {
     const char **items; /* of argv */
     size_t count;
 };
 
 struct parse {
     struct cmdline *cmdline;
-    struct words sockets, modes, names, types, params;
+    struct text_list sockets, modes, names, types, params;
 };
 
-static void words_add(struct words *words, const char *word)
+static void text_list_add(struct text_list *words, const char *word)
 {
     words->items = xreallocarray(words->items, words->count + 1, sizeof(words->items[0]));
     words->items[words->count++] = word;
 }
 
-static const char *words_at(const struct words *words, size_t i)
+static const char *text_list_at(const struct text_list *words, size_t i)
 {
     return i < words->count ? words->items[i] : NULL;
 }
@@ -91,24 +91,25 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
 
 static int unknown_option(const char *word, struct error *err)
 {
-    struct nearest nearest = {0};
+    struct suggestion suggestion = {0};
     bool is_prefix = false;
     char *name;
 
     if (strncmp(word, "--", 2) != 0)
         return error_set(err, ERR_USAGE, "unknown option '%s'", word);
     name = xmemdup0(word + 2, strcspn(word + 2, "="));
-    nearest.word = name;
+    suggestion.word = name;
     for (const struct option *o = options; o->name != NULL; o++) {
         is_prefix = is_prefix || strncmp(o->name, name, strlen(name)) == 0;
-        nearest_offer(&nearest, o->name);
+        suggestion_offer(&suggestion, o->name);
     }
     if (is_prefix)
         error_set(err, ERR_USAGE, "option '--%s' may be the beginning of several", name);
     else
         error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
-                  nearest.best == NULL ? "" : " (did you mean '--",
-                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+                  suggestion.best == NULL ? "" : " (did you mean '--",
+                  suggestion.best == NULL ? "" : suggestion.best,
+                  suggestion.best == NULL ? "" : "'?)");
     free(name);
     return -1;
 }
@@ -146,11 +147,11 @@ static int take_option(struct parse *parse, int option, char **argv, struct erro
                              cmdline->source.file, optarg);
         cmdline->source.file = optarg;
         return 0;
-    case 's': words_add(&parse->sockets, optarg); return 0;
-    case 'm': words_add(&parse->modes, optarg); return 0;
-    case 'n': words_add(&parse->names, optarg); return 0;
-    case 'T': words_add(&parse->types, optarg); return 0;
-    case 'p': words_add(&parse->params, optarg); return 0;
+    case 's': text_list_add(&parse->sockets, optarg); return 0;
+    case 'm': text_list_add(&parse->modes, optarg); return 0;
+    case 'n': text_list_add(&parse->names, optarg); return 0;
+    case 'T': text_list_add(&parse->types, optarg); return 0;
+    case 'p': text_list_add(&parse->params, optarg); return 0;
     case OPT_SET: return add_set(cmdline, optarg, err);
     case 't': cmdline->action = CMDLINE_CHECK; return 0;
     case 'v': cmdline->source.verbose += cmdline->source.verbose < 2 ? 1 : 0; return 0;
@@ -171,7 +172,7 @@ static int join_sockets(struct parse *parse, struct error *err)
     cmdline->sockets = xcalloc(parse->sockets.count, sizeof(cmdline->sockets[0]));
     for (size_t i = 0; i < parse->sockets.count; i++)
         cmdline->sockets[i] =
-            (struct cmdline_socket){parse->sockets.items[i], words_at(&parse->modes, i)};
+            (struct cmdline_socket){parse->sockets.items[i], text_list_at(&parse->modes, i)};
     cmdline->source.sockets = cmdline->sockets;
     cmdline->source.socket_count = parse->sockets.count;
     return 0;
@@ -211,8 +212,9 @@ static int join_tables(struct parse *parse, struct error *err)
     for (size_t i = 0; i < count; i++) {
         struct cmdline_table *table = &cmdline->tables[i];
 
-        *table = (struct cmdline_table){words_at(&parse->names, i), words_at(&parse->types, i),
-                                        words_at(&parse->params, i)};
+        *table =
+            (struct cmdline_table){text_list_at(&parse->names, i), text_list_at(&parse->types, i),
+                                   text_list_at(&parse->params, i)};
         if (table->name != NULL && table->type != NULL && table->param != NULL)
             continue;
         add_lack(table, i + 1, err);

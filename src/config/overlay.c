@@ -1,7 +1,7 @@
 #include "overlay.h"
 
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,13 +90,13 @@ void overlay_add(struct node *root, const struct config_source *source)
         add_table(tables, &source->tables[i], file_count);
 }
 
-static void offer_tables(const struct node *list, struct nearest *nearest)
+static void offer_tables(const struct node *list, struct suggestion *suggestion)
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *name = node_find_text(list->children[i], "name");
 
         if (name != NULL)
-            nearest_offer(nearest, name);
+            suggestion_offer(suggestion, name);
     }
 }
 
@@ -115,7 +115,7 @@ static struct node *step_table(const struct node *list, const char **path, struc
 {
     struct node *best = NULL;
     size_t best_len = 0;
-    struct nearest nearest = {0};
+    struct suggestion suggestion = {0};
     char *name;
 
     for (size_t i = 0; i < list->count; i++) {
@@ -132,11 +132,11 @@ static struct node *step_table(const struct node *list, const char **path, struc
     if (best != NULL)
         return best;
     name = take_name(path);
-    nearest.word = name;
-    offer_tables(list, &nearest);
+    suggestion.word = name;
+    offer_tables(list, &suggestion);
     error_set(err, ERR_CONFIG, "no table '%s'%s%s%s", name,
-              nearest.best == NULL ? "" : " (did you mean '",
-              nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+              suggestion.best == NULL ? "" : " (did you mean '",
+              suggestion.best == NULL ? "" : suggestion.best, suggestion.best == NULL ? "" : "'?)");
     free(name);
     return NULL;
 }

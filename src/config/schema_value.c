@@ -1,7 +1,7 @@
 #include "schema.h"
 
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <assert.h>
 #include <math.h>
@@ -268,15 +268,16 @@ static int fault_name(const struct setting *setting, const struct node *value, c
                       struct faults *faults)
 {
     char names[EXPECTED_BYTES_MAX], got[VALUE_BYTES_MAX];
-    struct nearest nearest = {.word = value->text};
+    struct suggestion suggestion = {.word = value->text};
 
     format_names(setting->names, names, sizeof(names));
     node_describe(value, got, sizeof(got));
     for (size_t i = 0; setting->names[i] != NULL; i++)
-        nearest_offer(&nearest, setting->names[i]);
+        suggestion_offer(&suggestion, setting->names[i]);
     fault_add(faults, value->origin, "'%s'%s must be %s, got %s%s%s%s", setting->name, where, names,
-              got, nearest.best == NULL ? "" : " (did you mean \"",
-              nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "\"?)");
+              got, suggestion.best == NULL ? "" : " (did you mean \"",
+              suggestion.best == NULL ? "" : suggestion.best,
+              suggestion.best == NULL ? "" : "\"?)");
     return -1;
 }
 

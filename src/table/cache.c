@@ -1,4 +1,4 @@
-#include "podop/cache.h"
+#include "cache.h"
 
 #include "podop/hash.h"
 #include "podop/mem.h"

@@ -287,7 +287,7 @@ static void receive(struct load *load, struct conn *c)
 
 /* The run */
 
-static void open_conns(struct load *load, const struct address *at)
+static void open_conns(struct load *load, const struct socket_address *at)
 {
     size_t slots = 1;
 
@@ -469,11 +469,11 @@ int main(int argc, char **argv)
         .duration_s = 1.0,
     };
     static struct load load; /* zeroed, and large */
-    struct address at;
+    struct socket_address at;
     struct error err = {0};
 
     parse_options(&options, argc, argv);
-    if (address_resolve(options.socket, &at, 1, &err) == -1)
+    if (socket_address_resolve(options.socket, &at, 1, &err) == -1)
         usage(err.text);
     load.options = &options;
     load.questions = questions_new(&options.questions);

@@ -1,9 +1,10 @@
-"""The fenced blocks of a README, which readers paste, in their order."""
+"""The fenced blocks of the documents, which readers paste, in their order."""
 
 import os
 import re
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GUIDE = ("docs", "admin-guide.md")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

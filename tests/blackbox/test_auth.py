@@ -153,10 +153,10 @@ class Files(AuthCase):
 
     def test_faults(self):
         path = self.path("token")
-        for text, why in (("", "its first line is empty"), ("\n" + TOKEN, "its first line is empty"),
-                          ("x" * 8193, "its first line has more than 8192 bytes"),
-                          (TOKEN + "\0", "a control byte in its first line"),
-                          (TOKEN + "\t", "a control byte in its first line"),
+        for text, why in (("", "the first line is empty"), ("\n" + TOKEN, "the first line is empty"),
+                          ("x" * 8193, "the first line has more than 8192 bytes"),
+                          (TOKEN + "\0", "the first line has a control byte"),
+                          (TOKEN + "\t", "the first line has a control byte"),
                           ("Bearer " + TOKEN, "no token: it has blanks or is not ASCII"),
                           (TOKEN + "\u00e9", "no token: it has blanks or is not ASCII")):
             with self.subTest(text=text[:40]):
@@ -201,7 +201,7 @@ class Files(AuthCase):
             client.ask("t", "k")
             sent += backend.requests[-1].header("Authorization")
         self.assertEqual(sent, ["Bearer second", "Bearer second", "Bearer third"])
-        self.assertRegex(podop.stderr, r"event=reload_failed .*token_file: \S+: its first line is empty")
+        self.assertRegex(podop.stderr, r"event=reload_failed .*token_file: \S+: the first line is empty")
 
 
 class Leaks(AuthCase):

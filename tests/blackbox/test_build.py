@@ -270,10 +270,10 @@ class Musl(Build):
 
     def parser(self, compiler, *flags):
         """Builds a program of both command-line parsers alone, without any library."""
-        sources = ("ctl/options.c", "config/cmdline.c", "config/nearest.c", "base/error.c", "base/mem.c", "base/span.c")
+        sources = ("ctl/options.c", "config/cmdline.c", "config/suggestion.c", "base/error.c", "base/mem.c", "base/span.c")
         program = self.path("parse-" + compiler)
         call(compiler, *self.FLAGS, *flags, "-I" + os.path.join(SOURCE, "include"),
-             "-I" + os.path.join(SOURCE, "src", "ctl"), "-I" + os.path.join(SOURCE, "src", "config"), "-o", program,
+             "-I" + os.path.join(SOURCE, "src"), "-o", program,
              os.path.join(SOURCE, "tests", "blackbox", "parse_options.c"),
              *(os.path.join(SOURCE, "src", source) for source in sources))
         return program

@@ -1,6 +1,6 @@
-"""A mail system as the README has it, of what Debian ships: SMTP to Postfix, LMTP to Dovecot, and IMAP.
+"""A mail system as the administrator's guide has it, of what Debian ships: SMTP to Postfix, LMTP to Dovecot, and IMAP.
 
-The files of Debian's packages are as they were installed; README's blocks are pasted, and its commands run. That
+The files of Debian's packages are as they were installed; the guide's blocks are pasted, and its commands run. That
 happens in a copy of a Debian release with a network of its own, as the ports are those that the documents name.
 """
 
@@ -117,10 +117,10 @@ class MailSystem(harness.Case):
         self.addCleanup(self.root.remove)
 
     def start_podop(self):
-        """Starts podop as the sections "Without systemd" and "Configure" and the example service say."""
-        self.root.commands(documents.block("README.md", begin="useradd --system podop"))
-        self.root.paste("/etc/podop.conf", documents.block("README.md", begin="user = "))
-        self.root.paste("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        """Starts it as "Without systemd" and "Configure podop" say, in front of the example service."""
+        self.root.commands(documents.block(*documents.GUIDE, begin="useradd --system podop"))
+        self.root.paste("/etc/podop.conf", documents.block(*documents.GUIDE, begin="user = "))
+        self.root.paste("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
         service = subprocess.Popen([sys.executable, os.path.join(SOURCE, "examples/microservice/microservice.py")],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(service.stdout.close)
@@ -134,14 +134,14 @@ class MailSystem(harness.Case):
         return podop
 
     def start_postfix(self):
-        self.root.paste("/etc/postfix/main.cf", documents.block("README.md", begin="podop = "), mode="a")
+        self.root.paste("/etc/postfix/main.cf", documents.block(*documents.GUIDE, begin="podop = "), mode="a")
         self.root.run("postconf", "-e", "maillog_file=/var/log/postfix.log")
         self.root.run("postfix", "start", fail=False)
         self.addCleanup(self.root.run, "postfix", "stop", fail=False)
         harness.wait_until(lambda: not harness.refuses(("127.0.0.1", SMTP)), "Postfix listens")
 
     def start_dovecot(self):
-        self.root.commands(documents.block("README.md", begin=f"cp examples/dovecot-{self.version}/90-podop.conf"))
+        self.root.commands(documents.block(*documents.GUIDE, begin=f"cp examples/dovecot-{self.version}/90-podop.conf"))
         self.root.paste("/etc/dovecot/conf.d/99-log.conf", "log_path = /var/log/dovecot.log\n")
         process = subprocess.Popen(["chroot", self.root.place, "dovecot", "-F"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

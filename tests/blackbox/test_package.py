@@ -187,6 +187,7 @@ class Package(Built):
         before = root.files()
         root.run("dpkg", "-i", "/podop.deb")
         for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
+                     "/usr/share/man/man7/podop-url.7.gz", "/usr/share/doc/podop/docs/admin-guide.md",
                      "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
                      "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
                      "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):
@@ -239,7 +240,7 @@ class Package(Built):
 
 
 class Unit(Package):
-    """README's configuration under the unit of the package, as systemd would start it."""
+    """The configuration of the administrator's guide under the package's unit, as systemd would start it."""
 
     def setUp(self):
         self.root = self.fresh()
@@ -247,11 +248,11 @@ class Unit(Package):
         self.root.run("useradd", "--system", "postfix")
         with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
-        text = documents.block("README.md", begin="user = ")
+        text = documents.block(*documents.GUIDE, begin="user = ")
         holder = harness.reserve()
         self.addCleanup(holder.close)
         port = harness.number(holder)
-        self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        self.write("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
         self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
 
     def write(self, name, text):
@@ -283,7 +284,7 @@ class Unit(Package):
         self.assertEqual(done.returncode, status, done.stdout)
         self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
 
-    def test_readme_configuration(self):
+    def test_guide_configuration(self):
         """It has no warning, podop starts with it, also after a crash, and a reload applies another group."""
         done = self.root.run("podop", "-t")
         self.assertEqual(done.stdout, "configuration OK\n")

@@ -144,7 +144,7 @@ class Write(Dovecot):
         self.start()
         for words in (["set", "t", "k", "1"], ["unset", "t", "k"], ["inc", "t", "k"], ["iterate", "t"]):
             with self.subTest(words=words):
-                self.check_usage(*words, "--as", "postfix", word="Postfix's protocol can look up, and nothing else")
+                self.check_usage(*words, "--as", "postfix", word="the socketmap protocol has lookups only")
         for words in (["set", "t", "k"], ["set", "t", "k", "1", "2"], ["unset", "t"], ["inc", "t"], ["iterate"],
                       ["inc", "t", "k", "1", "2"], ["iterate", "t", "p", "q"]):
             with self.subTest(words=words):

@@ -181,8 +181,8 @@ class Input(Keys):
 
     def test_closed_files(self):
         """podopctl's socket must not get the descriptor number of a closed standard file."""
-        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"),
-                                   ("a", "<&- >&-", "print")):
+        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot write"),
+                                   ("a", "<&- >&-", "cannot write")):
             with self.subTest(word=word, closed=closed, told=told):
                 done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
                                       capture_output=True, text=True, timeout=harness.GUARD, check=False)

@@ -144,8 +144,8 @@ for request in ask():
 
     def test_check(self):
         plain = self.write("plain", "#!/bin/sh\n")
-        self.check_fault("no end to the quotes", param="python3 'x")
-        self.check_fault("no shell is run", param="a | b")
+        self.check_fault("unclosed quote", param="python3 'x")
+        self.check_fault("podop runs no shell", param="a | b")
         self.check_fault("the command line is empty", param=" ")
         self.check_fault("no program nowhere-to-be-found in", param="nowhere-to-be-found x")
         self.check_fault("No such file", param="/nowhere/to/be/found")

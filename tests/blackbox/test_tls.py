@@ -268,7 +268,7 @@ class Files(TlsCase):
         cases = [
             ({"ca_file": none}, f"ca_file: {none}: No such file or directory"),
             ({"ca_file": self.dir}, f"ca_file: {self.dir}: not a regular file"),
-            ({"ca_file": empty}, f"ca_file: {empty}: is empty"),
+            ({"ca_file": empty}, f"ca_file: {empty}: the file is empty"),
             ({"ca_file": junk}, f"ca_file: {junk}: has no certificate in PEM"),
             ({"ca_file": key}, f"ca_file: {key}: has no certificate in PEM"),
             ({"ca_file": self.damaged(ca)}, f"ca_file: {self.path('damaged.key')}: error importing CA certificate"),

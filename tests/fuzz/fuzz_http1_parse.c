@@ -1,8 +1,8 @@
 /* The first byte is the size of the pieces, the rest is the output of a server. */
 #include "fuzz.h"
 
+#include "backend/http/http1_parse.h"
 #include "podop/buf.h"
-#include "podop/http1_parse.h"
 
 struct outcome {
     enum http1_event event;

@@ -2,7 +2,7 @@
  * names and values. */
 #include "fuzz.h"
 
-#include "program_wire.h"
+#include "table/program/program_wire.h"
 
 static void check_rows(struct span rows)
 {

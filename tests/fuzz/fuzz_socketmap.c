@@ -12,7 +12,7 @@
 struct world {
     struct ev_loop *loop;
     struct fake_table alias, other;
-    struct router router;
+    struct fake_tables tables;
     unsigned chance;
 };
 
@@ -64,14 +64,14 @@ static void settle(struct world *w, struct fake_peer *peer)
             answer_one(w, &w->alias);
             answer_one(w, &w->other);
         }
-        PROMISE(protocol_socketmap.owed(peer->session) == 0);
+        PROMISE(protocol_socketmap.pending(peer->session) == 0);
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_socketmap.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_socketmap.pending(peer->session) > 0);
 }
 
 static void peer_open(struct world *w, struct fake_peer *peer)
 {
-    fake_peer_open(peer, &protocol_socketmap, &w->router);
+    fake_peer_open(peer, &protocol_socketmap, &w->tables);
     peer->listen.max_request = 1000;
     peer->listen.max_reply = 500;
 }
@@ -160,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_table_open(&w.alias, "alias", &config, w.loop);
         fake_table_open(&w.other, "o", &config, w.loop);
         w.alias.answers_at_once = w.other.answers_at_once = at_once;
-        w.router = (struct router){{&w.alias, &w.other}, 2};
+        w.tables = (struct fake_tables){{&w.alias, &w.other}, 2};
     }
     w.chance = data[0];
     run(&w, (struct span){(const char *)data + 1, size - 1});

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "podop/cache.h"
+#include "table/cache.h"
 
 /* Below 10 ms a tenth is nothing: such times are not spread, so that a test knows them exactly. */
 enum { EXACT_TTL_MS = 9, SPREAD_TTL_MS = 100000, LONG_MS = 1000000 };

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "race.h"
+#include "backend/http/race.h"
 
 #include "podop/clock.h"
 

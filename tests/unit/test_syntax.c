@@ -1,7 +1,7 @@
 #include "config_case.h"
 
-#include "excerpt.h"
-#include "syntax.h"
+#include "config/excerpt.h"
+#include "config/syntax.h"
 
 #define LISTEN_LINE "listen = ( { socket = \"/s\"; } );\n"
 

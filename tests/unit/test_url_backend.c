@@ -6,7 +6,8 @@
 
 #include "ask_table.h"
 #include "fake_backend.h"
-#include "table_type.h"
+#include "table/table_type.h"
+#include "table/url/url_settings.h"
 
 #include <ev.h>
 
@@ -63,12 +64,9 @@ static struct table *open_table(void)
     const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
     static char name[] = "t", url[] = "url";
     char param[200];
-    struct table_config wanted = {.name = name,
-                                  .type = url,
-                                  .param = param,
-                                  .timeout_ms = 600000,
-                                  .connect_timeout_ms = 5000,
-                                  .max_response = 1000};
+    struct url_settings settings = {.connect_timeout_ms = 5000, .max_response = 1000};
+    struct table_config wanted = {
+        .name = name, .type = url, .param = param, .timeout_ms = 600000, .settings = &settings};
     struct error err = {0};
     struct table *t;
 
@@ -133,7 +131,7 @@ static void test_health_is_inherited(void **state)
     begin(previous, "hold", &late);
     WAIT_UNTIL(backend_holds(&backend, "/hold"));
     assert_dropped(previous, BREAKER_FAILURES_MAX - 2);
-    table_inherit(next, previous);
+    table_take_over(next, previous);
     assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
     assert_dropped(next, BREAKER_FAILURES_MAX - 1);
     assert_dropped(previous, 1); /* of a key that failed already */

@@ -1,0 +1,29 @@
+/* url_access.h - what a url table shows to its backend, and what it trusts: auth and tls, read from
+ * their files. */
+#ifndef PODOP_TABLE_URL_URL_ACCESS_H
+#define PODOP_TABLE_URL_URL_ACCESS_H
+
+#include "url_settings.h"
+
+#include "podop/http.h"
+#include "podop/secret.h"
+
+struct log;
+
+struct url_access {
+    struct secret *authorization; /* the header; NULL: none */
+    struct secret *ca, *cert, *key;
+};
+
+/* Whether the settings fit to url, which is of param: 0, or -1 with the reason in err. No file is
+ * read. */
+int url_access_check(const struct url_settings *settings, const char *url, struct error *err);
+
+/* Reads the files. access is to be closed in any case. */
+int url_access_open(struct url_access *access, const struct table_config *config,
+                    const struct http *http, struct log *log, struct error *err);
+void url_access_close(struct url_access *access);
+
+struct http_tls url_access_tls(const struct url_access *access); /* borrowed */
+
+#endif
