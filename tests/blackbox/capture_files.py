@@ -8,7 +8,7 @@ from dict import UNESCAPED
 METHODS = {"S": "POST", "U": "DELETE", "A": "PATCH"}
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 
-# Steps that are not replayed, or (step, n) for the n-th connection of a step, by the captures' kind.
+# Steps that are not replayed, by the kind of the capture; (step, n) is the n-th connection of a step.
 SKIP = {
     "dict-commands": {
         "dict name with space, tab, colon; empty dict name": "tables that podop cannot have",
@@ -130,7 +130,7 @@ SKIP = {
     },
 }
 
-# Steps in which the captured server was made to forget or change something that the client had written.
+# Steps before which a value that the client wrote was removed or changed at the captured server.
 CHANGED = {
     "dict-replies-commit": {"N, id (inc)", "N, id, timing (inc)"},
     "quota-dict": {"increment answered with N: recalculation follows in the same session",

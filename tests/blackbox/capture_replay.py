@@ -51,7 +51,7 @@ class Mirror:
                 rows[unquote_to_bytes(target[len(path):len(target) - len(tail)]).decode()] = text
         if not rows:
             return http(status=404)
-        if len(rows) % 2:  # both forms are answered somewhere
+        if len(rows) % 2:  # some capture has each of the two forms
             return http("{%s}" % ",".join(f"{json.dumps(name)}: {text}" for name, text in rows.items()))
         return http(json.dumps(list(rows)))
 
@@ -71,7 +71,7 @@ class Replay:
         self.count = 0
         self.plan = self._plan()
 
-    # the plan: pairs requests and replies before anything is sent, so that the backend can be told beforehand
+    # the plan pairs requests and replies before anything is sent, so that the backend is prepared for them
 
     def _plan(self):
         """Turns the steps into (title, actions), in which packets hold the requests with their captured replies."""
@@ -124,14 +124,14 @@ class Replay:
                 actions.append(("answer", talk, asked))
         elif what in ("client closed", "server closes"):
             if talk is not None and (talk.owed or talk.data):
-                raise Special("the connection ends and replies are owed")
+                raise Special("the connection ends before all replies")
             if talk is not None:
                 actions.append(("close", talk))
             del live[number]
         else:
             raise Special(what)
 
-    # carrying it out
+    # carrying out the plan
 
     def run(self):
         tables = {action[1].table for _, actions in self.plan for action in actions if action[1] is not None}
@@ -286,7 +286,7 @@ class Replay:
 
     def _check(self, talk, asked, got):
         if asked.kind == "P":
-            # an empty value is none to Postfix, and podop says so
+            # for Postfix an empty value is a miss
             expected = "NOTFOUND " if asked.answer in (b"NOTFOUND", b"OK ") else asked.answer
             if expected in (b"TEMP", b"PERM"):
                 self.case.check_reason(got, expected.decode(), asked.table)

@@ -118,7 +118,7 @@ class DictTalk:
 
     def _server_line(self, line):
         if not self.owed:
-            raise Special("a reply that nobody waits for")
+            raise Special("a reply to no request")
         if re.search(rb"[\r\0]", line):
             raise Special("a reply with a bare CR or NUL")
         asked = next((asked for asked in self.owed if asked.kind != "D"), None)

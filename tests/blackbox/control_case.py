@@ -8,7 +8,7 @@ from harness import conf_file, echo, http, url_table
 
 FOUND, MISS, USAGE, FAILED, CONFIG = 0, 1, 64, 75, 78
 DOWN = http(status=503)
-FAILURES = 5  # in a row, until a URL is left alone
+FAILURES = 5  # in a row, until a URL is suspended
 
 
 class Control:

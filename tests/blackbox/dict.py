@@ -212,7 +212,7 @@ class Dict(harness.Connection):
             raise AssertionError(f"{request} has keys twice: {shown(repr(sorted(keys)).encode())}")
         return sorted(request.rows)
 
-    # what a line means
+    # assigning lines to requests
 
     def _take(self, got: bytes) -> None:
         if self.version > (2, 0) and got[:1] == b"*":

@@ -209,7 +209,7 @@ dict_server {{
 """,
 }
 
-# A table of podop's in the configuration of Dovecot's own dict server.
+# A table of podop in the configuration of Dovecot's own dict server.
 SERVED = {
     "2.3": "  {name} = proxy:{dir}/podop.sock:{name}",
     "2.4": """
@@ -295,7 +295,7 @@ class Dovecot:
     def stop(self):
         """Stops Dovecot and removes its directory; fails if one of its processes crashed."""
         if self.process is not None:
-            # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
+            # After its other children, the master of 2.3 sleeps for a second before the log process ends.
             children = self.children()
             self.process.terminate()
             harness.wait_until(lambda: all(harness.has_ended(pid) or is_log(pid) for pid in self.children()),

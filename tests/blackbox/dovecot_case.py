@@ -17,7 +17,7 @@ class WithDovecot(Case):
     version = "2.3"
     quota_field = {"quota_rule": "*:bytes=2048000"}  # what limits a user to 2000 KiB
     auth_test_temporary = NO_PERMISSION  # the exit status of `doveadm auth test` after a temporary failure
-    through_dict_server = False  # True: by way of Dovecot's own dict server, which keeps one connection for all
+    through_dict_server = False  # True: through Dovecot's own dict server, which has one connection for all clients
 
     def setUp(self):
         super().setUp()
@@ -30,7 +30,7 @@ class WithDovecot(Case):
 
     def table(self, name):
         settings = {"value": "string"} if name in TEXT_TABLES else {}
-        # a service that is down is waited for: not as long as the default in each of many requests
+        # shorter than the default, as each of many requests waits for a service that is down
         return {"name": name, "type": "url", "param": f"http://127.0.0.1:{self.service.port}/{name}/§",
                 "timeout": "2s", **settings}
 

@@ -7,7 +7,7 @@ import re
 
 from harness import Case, wait_until
 
-# What every program of these tests begins with. `ask` yields the requests; `say` answers.
+# The first lines of every program. `ask` yields the requests; `say` answers.
 PREAMBLE = """
 import json, os, signal, sys, time
 
@@ -28,7 +28,7 @@ for request in ask():
         say(request, value=request["key"])
 """
 
-# Says each request to a file, so that a test can look at it.
+# Writes each request to a file, for the test to read.
 RECORD = """
 def record(request):
     with open(HERE + "/requests", "a") as file:

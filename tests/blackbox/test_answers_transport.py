@@ -194,7 +194,7 @@ class UnaskedAnswers(Case):
 
     LATE = (http(status=404), http('"wrong"'), http(status=408))
 
-    def test_late_answer_is_nobody_elses(self):
+    def test_late_answer_is_not_given_to_another_lookup(self):
         self.http = self.backend(default=echo)
         self.serve(url_table(self.http))
         postfix = self.client()

@@ -113,7 +113,7 @@ class Denied(AuthCase):
                     if status in failures:
                         self.assertIn(b"status %d" % status, answer)
 
-    def test_told_once_in_a_while(self):
+    def test_logged_once_in_a_while(self):
         podop = self.serve_denied(auth=self.bearer())
         client = self.client()
         for _ in range(5):
@@ -148,7 +148,7 @@ class Files(AuthCase):
         status, output = self.check(auth)
         self.assertEqual(status, 78)
         self.assertEqual(output, f"{self.path('podop.conf')}:2: table 't': {expected}\n")
-        done = harness.run("PODOP", "-c", self.path("podop.conf"))  # no start either
+        done = harness.run("PODOP", "-c", self.path("podop.conf"))  # podop does not start either
         self.assertEqual((done.returncode, done.stdout + done.stderr), (status, output))
 
     def test_faults(self):
@@ -263,7 +263,7 @@ class Leaks(AuthCase):
         self.check_clean("an answer", b"\n".join(answers))
         self.check_clean("podop -t", (checked.stdout + checked.stderr).encode())
         sent = b"\n".join(request.head for request in backend.requests)
-        self.assertIn(TOKEN.encode(), sent)  # and it was there to be shown
+        self.assertIn(TOKEN.encode(), sent)  # and the secret was in its memory
         self.assertIn(BASIC.encode(), sent)
 
     def test_text(self):

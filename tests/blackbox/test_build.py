@@ -28,7 +28,7 @@ done
 exec cc "$@"
 """
 
-# A compiler for which these flags are of another architecture, as Clang for x86 tells of -mbranch-protection.
+# A compiler that warns that these flags are for another architecture, as Clang for x86 does of -mbranch-protection.
 UNUSED_CC = """#!/bin/sh
 for word; do
     case $word in
@@ -129,7 +129,7 @@ class Flags(Build):
 class Recipe(Build):
     """README's commands for a package work where only a minimal Debian and the named packages are installed."""
 
-    # Replaces /usr/bin and /usr/sbin, as far as this process sees them, by folders with these names only.
+    # Mounts folders with only these programs over /usr/bin and /usr/sbin, for this process alone.
     ONLY = """
 set -e
 for folder in bin sbin; do
@@ -152,7 +152,7 @@ exec sh -exc "$1"
         super().setUp()
         harness.need(os.geteuid() == 0 and shutil.which("dpkg-query"), "root, on a Debian")
         harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
-        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "mounts that nobody else sees")
+        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "private mounts")
 
     def installed(self):
         """Returns, for each installed package, the alternatives it depends on, and which packages provide a name."""

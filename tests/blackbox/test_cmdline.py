@@ -204,7 +204,7 @@ class Check(CommandLine):
         self.assertRegex(done.stderr, r"\S")
         self.assertNotRegex(done.stderr, re.escape(self.dir) + r"\S*:\d+:")
 
-    def test_every_fault_is_told(self):
+    def test_every_fault_is_reported(self):
         done = harness.run("PODOP", "--socket", self.socket, "--name", "t1", "--name", "t2", "--type", "ulr", "--type",
                            "jsn",
                            "--param", self.url(), "--param", "/x", "-t")

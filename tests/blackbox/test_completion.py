@@ -9,7 +9,7 @@ import harness
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "etc",
                       "completion")
-# compopt works only while bash completes for somebody
+# compopt works only during a completion
 ASK = r"""
 source "$1"; shift; function=$1; shift
 compopt() { :; }

@@ -209,7 +209,7 @@ class Refused(ConfigFile):
                 told = self.check_bad(text)
                 self.assertTrue(any(abs(int(fault["line"]) - line) <= 1 for fault in told), told)
 
-    def test_every_fault_is_told(self):
+    def test_every_fault_is_reported(self):
         told = self.check_bad(self.config(top="usr = 1;", listener="ower = 1;", table='timeout = "5x"; retry = 1;'),
                               (2, "usr"), (4, "ower"), (8, "timeout"), (8, "retry"))
         self.assertEqual(len(told), 4, told)

@@ -17,7 +17,7 @@ class Socket(ControlCase):
         podop.stop()
         self.assertFalse(os.path.exists(self.control))
 
-    def test_none_by_default_and_none_when_empty(self):
+    def test_no_socket_by_default_or_when_empty(self):
         podop = self.start(control=False)
         self.assertEqual(len(re.findall("event=listening", podop.stderr)), 1)
         podop.stop()
@@ -84,7 +84,7 @@ class Socket(ControlCase):
             self.assertEqual(client.read()["dovecot"], f"k{number}")
             self.assertEqual(client.read(), {"ok": True})
 
-    def test_client_that_goes_in_the_middle(self):
+    def test_client_that_leaves_during_a_request(self):
         """Its request is cancelled, unless others have joined it."""
         self.start(url_table(self.http), url_table(self.http, "shared", "/s/§", share=True))
         gate = self.http.gate()
@@ -142,7 +142,7 @@ class Flush(ControlCase):
         self.assertEqual([request.target for request in self.http.requests], [b"/k/al"])
         self.ctl("flush", "t", "--user", "al", status=USAGE)
 
-    def test_what_is_under_way_leaves_nothing_behind(self):
+    def test_requests_under_way_leave_no_entry(self):
         gate = self.http.gate()
         self.http.on("/k", (gate, http('"old"')), http('"new"'))
         self.postfix.send(harness.netstring("t k"))
@@ -190,7 +190,7 @@ class Reload(ControlCase):
         self.configure(control=False)
         self.assertEqual(client.ask(command="reload"), {"ok": True})
         self.assertFalse(os.path.exists(self.control))
-        self.assertTrue(client.ask(command="stats")["ok"])  # who is connected stays so
+        self.assertTrue(client.ask(command="stats")["ok"])  # connected clients stay
         self.configure()
         self.assertEqual(client.ask(command="reload"), {"ok": True})
         self.assertEqual(self.connect().ask(command="reload"), {"ok": True})

@@ -24,7 +24,7 @@ class Explain(ControlCase):
         self.assertIn("url:      " + self.http.url + "/a%20b", text)
         self.assertEqual(text[-3:], ["answer:   found", "postfix:  x,y", 'dovecot:  ["x","y"]'])
 
-    def test_empty_value_is_none_for_postfix(self):
+    def test_empty_value_is_a_miss_for_postfix(self):
         self.start()
         self.http.on("/k", http('""'))
         answer = self.explain("k")

@@ -79,7 +79,7 @@ class Stats(ControlCase):
         self.assertRegex(podop.wait_log("event=counters uptime_s"),
                          r"turns_ms=1:\d+,2:\d+,5:\d+,[0-9:,]+,500:\d+,more:\d+ turn_longest_us=[1-9]\d* lost_ms=\d+$")
 
-    def test_lives_on_over_a_reload_of_an_unchanged_table(self):
+    def test_kept_at_a_reload_of_an_unchanged_table(self):
         changed = url_table(self.http, "changed")
         self.start(url_table(self.http), changed)
         postfix = self.client()
@@ -128,12 +128,12 @@ class Ctl(ControlCase):
         done = harness.run("PODOPCTL", "stats", "--control", "127.0.0.1:9100")
         self.assertEqual(done.returncode, USAGE)
 
-    def test_nobody_there(self):
+    def test_no_server(self):
         for args in (["explain", "t", "k"], ["stats"], ["flush", "t"], ["reload"]):
             with self.subTest(args=args):
                 self.assertRegex(self.ctl(*args, status=FAILED).stderr, "cannot connect")
 
-    def test_who_answers_is_no_podop(self):
+    def test_server_that_is_not_podop(self):
         listener = harness.listen(self.control)
         self.addCleanup(listener.close)
         for answer in (b"hello\n", b"[]\n", b'{"ok":true}'):

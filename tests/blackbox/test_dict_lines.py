@@ -164,7 +164,7 @@ class BadClients(DictCase):
                 client.read_end()
         self.assertEqual(self.http.count("/never"), 0)
 
-    def test_owed_answers_come_before_the_end(self):
+    def test_due_answers_come_before_the_end(self):
         """Slow answers, rows and commits are not lost to the rubbish after them."""
         self.start()
         for number, version in enumerate(VERSIONS):

@@ -245,7 +245,7 @@ class Answers(DictCase):
                     self.check_dict(self.dict(version).get(f"shared/k{number}"), expected)
 
     def test_statuses(self):
-        form = [405, 406, 407, 408, 411, 412, 413, 415, 417, 421, 425, 426, 428, 429, 431]  # not about the key
+        form = [405, 406, 407, 408, 411, 412, 413, 415, 417, 421, 425, 426, 428, 429, 431]  # it is not about the key
         misses = [204, *(code for code in range(400, 500) if code not in form)]
         failures = [*form, *range(500, 512), 599, 201, 202, 203, 206, 226, 299, 300, 301, 302, 303, 307, 308, 600, 999]
         self.start()
@@ -313,7 +313,7 @@ class Answers(DictCase):
         gate.set()
         self.check_payload(self.dovecot.get("shared/k"), "O/k")
 
-    def test_timeouts_behind_one_another(self):
+    def test_timeouts_of_queued_lookups(self):
         """Requests that wait in the queue of one connection have the table's timeout, too."""
         self.serve(url_table(self.http, timeout="300ms"), pool={"max_connections": 1})
         self.http.default = lambda request: (self.http.gate(), http('"late"'))

@@ -1,11 +1,9 @@
 """Lookups on one dict connection: which answers may overtake others, and how many are under way."""
 
-import random
-import threading
-
 import harness
 from dict import ASYNC_VERSIONS, VERSIONS, DictCase
 from harness import echo, http, url_table
+from random_order import RandomOrder
 from store import Store
 
 
@@ -38,7 +36,7 @@ class Lookups(DictCase):
         self.check_failure(client.wait(requests[3]), None)
         self.check_payload(client.wait(requests[4]), "O")
 
-    def test_a_slow_key_holds_up_nobody(self):
+    def test_a_slow_key_delays_no_other(self):
         for number, version in enumerate(ASYNC_VERSIONS):
             with self.subTest(version=version):
                 gate = self.slow(f"/slow{number}", http('"slow"'))
@@ -95,7 +93,7 @@ class Lookups(DictCase):
                 for request in requests:
                     self.check_payload(client.wait(request), "Ok")
 
-    def test_slow_iteration_holds_up_nobody(self):
+    def test_slow_iteration_delays_no_other(self):
         for number, version in enumerate(ASYNC_VERSIONS):
             with self.subTest(version=version):
                 gate = self.slow(f"/p{number}/", http('["a", "b"]'))
@@ -139,7 +137,7 @@ class Lookups(DictCase):
 class Many(DictCase):
     """Far more requests at once than podop takes from one client."""
 
-    def test_all_held_then_all_answered(self):
+    def test_all_delayed_then_all_answered(self):
         for number, version in enumerate(VERSIONS):
             with self.subTest(version=version):
                 self.socket = self.path(f"s{number}")
@@ -164,28 +162,11 @@ class Many(DictCase):
                 self.check_random(version)
 
     def check_random(self, version):
-        waiting, news = [], threading.Condition()
-
-        def hold(request):
-            released = backend.gate()
-            with news:
-                waiting.append(released)
-                news.notify()
-            return released, echo(request)
-
-        def release():
-            chance = random.Random(1)
-            for done in range(500):
-                with news:
-                    if not news.wait_for(lambda: len(waiting) >= (1 if done else 16), harness.GUARD):
-                        return
-                    waiting.pop(chance.randrange(len(waiting))).set()
-
-        backend = self.backend(default=hold)
-        self.serve(url_table(backend, timeout="1h"))
+        order = RandomOrder()
+        order.backend = self.backend(default=order)
+        self.serve(url_table(order.backend, timeout="1h"))
         client = self.dict(version)
-        releaser = threading.Thread(target=release, daemon=True)
-        releaser.start()
+        releaser = order.release(500, at_first=16)
         client.sock.settimeout(harness.GUARD)
         with client.packet():
             requests = [client.lookup(f"shared/k{key}") for key in range(500)]
@@ -259,7 +240,7 @@ class Many(DictCase):
 
 
 class Timeouts(DictCase):
-    def test_what_waits_behind_a_hung_write(self):
+    def test_requests_queued_after_a_hung_write(self):
         """Its time counts from when it was read: all fail together, and no client waits a second time."""
         store = Store({"/k": "1"})
         backend = self.backend(default=store)
@@ -267,7 +248,7 @@ class Timeouts(DictCase):
         self.serve(url_table(backend, timeout="500ms"))
         for version in VERSIONS:
             with self.subTest(version=version):
-                self.check_payload(self.dict().get("shared/trust"), "N")  # else it is left alone after five failures
+                self.check_payload(self.dict().get("shared/trust"), "N")  # else five failures suspend the URL
                 backend.forget()
                 client = self.dict(version)
                 with client.packet():

@@ -213,7 +213,7 @@ class Writes(DictCase):
             with self.subTest(version=version):
                 self.store.values.update({b"/g/a": b'"1"', b"/g/b/c": b'"2"'})
                 client = self.dict(version)
-                with client.packet():  # the rows may or may not see what is committed behind them
+                with client.packet():  # the rows may or may not have what is committed after them
                     rows = client.iterate("shared/g/", 9)
                     client.begin(1)
                     client.unset(1, "shared/g/a")

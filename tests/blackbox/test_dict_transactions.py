@@ -331,7 +331,7 @@ class CommitUrl(Write):
         self.check_failure(self.dict(user="").change(("set", "shared/a", "1"), ("set", "priv/k", "1")), None)
         self.assertEqual(self.http.requests, [])
 
-    def test_lookup_behind_it(self):
+    def test_lookup_after_it(self):
         self.start(cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", http('"old"'), http('"new"'))

@@ -80,7 +80,7 @@ class Requests(Write):
                 self.assertEqual((method, target, json.loads(body)), ("PATCH", "/k", {"inc": number}))
                 self.assertIn(str(number).encode(), body)
 
-    def test_increments_that_are_none(self):
+    def test_invalid_increments(self):
         """The client is disconnected or refused; nothing is written and nothing acknowledged."""
         self.start()
         self.http.on("/k", http(status=204))

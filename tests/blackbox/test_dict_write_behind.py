@@ -43,7 +43,7 @@ class WriteBehind(Write):
         self.assertEqual(sorted(self.writes()), [("POST", "/k", b"1"), ("POST", "/k/al", b'"al"'),
                                                  ("POST", "/k/bob", b'"bob"')])
 
-    def test_lookup_sees_what_is_held(self):
+    def test_lookup_sees_pending_writes(self):
         self.start(write_behind="1h")
         self.store.values[b"/k"] = b'"old"'
         for version in VERSIONS:
@@ -92,7 +92,7 @@ class WriteBehind(Write):
         methods = [method for method, _, _ in self.writes()]
         self.assertEqual((methods[0], methods.count("PATCH")), ("POST", 1))
 
-    def test_who_waits_for_a_write_that_fails_is_told(self):
+    def test_clients_of_a_write_that_fails(self):
         """A client that is told of a failure may write at once again, also to that key."""
         self.start(write_behind="1h")
         self.http.on("/k", http(status=500))

@@ -114,7 +114,7 @@ class Multiplexed(WithDovecot):
 
     through_dict_server = True
 
-    def test_a_slow_key_holds_up_nobody(self):
+    def test_a_slow_key_delays_no_other(self):
         backend = self.backend()
         slow = backend.gate()
         backend.on("/slow", (slow, http('"slow"')))

@@ -78,7 +78,7 @@ class Failover(Case):
         self.check_payload(self.postfix.ask("t", "a"), "OK a.")
         self.assertEqual([request.target for request in self.second.requests], [b"/a."])
 
-    def test_key_that_none_can_ask(self):
+    def test_key_that_no_url_can_ask(self):
         """It is a miss, even while URLs fail."""
         self.start()
         self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
@@ -95,7 +95,7 @@ class Failover(Case):
         for number in range(2 * FAILURES):
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
 
-    def test_answers_lead_nowhere_else(self):
+    def test_answers_that_are_final(self):
         """A miss is not a failure, nor is an answer that concerns only this key."""
         self.start(miss=[503])
         answers = ((http(status=404), "NOTFOUND "), (http("null"), "NOTFOUND "), (http(status=503), "NOTFOUND "),
@@ -109,7 +109,7 @@ class Failover(Case):
         self.assertEqual(len(self.first.requests), 2 * FAILURES * len(answers))
         self.assertEqual(self.second.requests, [])
 
-    def test_last_failure_is_told(self):
+    def test_last_failure_is_the_reason(self):
         self.start()
         self.first.default = lambda request: (CLOSE,)
         self.second.default = lambda request: http(status=599)
@@ -341,7 +341,7 @@ class Suspended(Case):
             self.check_payload(self.postfix.ask("t", "k"), "OK k")
             return any("event=backend_recovered" in line for line in podop.log)
 
-        harness.wait_until(is_told, "the recovery is told")
+        harness.wait_until(is_told, "the recovery is logged")
         where = f"table=t backend={re.escape(backend.url)} "
         self.assertRegex(podop.wait_log("event=backend_failed "), where + "reason=")
         recovered = podop.wait_log("event=backend_recovered ")
@@ -368,7 +368,7 @@ class Suspended(Case):
                     self.check_answer(answer, "OK k" if requests else "TEMP")
                     self.assertEqual(len(self.first.requests), requests)
 
-    def test_queue_goes_elsewhere(self):
+    def test_queue_goes_to_the_next_url(self):
         """Requests that wait for a connection when the URL is suspended are sent to the next URL."""
         gate = self.first.gate()
         self.first.default = lambda request: (gate, CLOSE)
@@ -412,7 +412,7 @@ class Configuration(Case):
         self.check_faults('{ name = "t"; type = "url"; param = [\n"http://a/§",\n"http://b{key}/",\n"ftp://c/§" ]; }',
                           r"podop.conf:4: table 't': .*http://b\{key\}/", r"podop.conf:5: table 't': .*ftp://c/")
 
-    def test_lists_that_are_none(self):
+    def test_invalid_lists(self):
         self.check_faults('{ name = "t"; type = "url"; param = [ ]; }', ":2: 'param' in table 't' must not be empty")
         self.check_faults('{ name = "t"; type = "url"; param = [ "http://a/§", "" ]; }',
                           ":2: 'param' in table 't' must not be empty")

@@ -241,7 +241,7 @@ class Leaving(Framing):
                 self.check_end(client)
         self.assertEqual(self.http.count("/half"), 0)
 
-    def test_vanished_clients_leave_nothing_behind(self):
+    def test_vanished_clients_leave_no_requests(self):
         podop = self.start()
         gate = self.http.gate()
         self.http.on("/held", (gate, http('"held"')))

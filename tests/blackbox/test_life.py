@@ -14,7 +14,7 @@ from harness import Case, conf_file, echo, netstring, url_table
 
 BIND, CONFIG = 71, 78
 
-# Tries, as nobody, to connect to whatever is in a directory until its standard input ends.
+# Tries, as user nobody, to connect to each file of a directory until standard input ends.
 STRANGER = """
 import os, select, socket, sys
 os.setgroups([])
@@ -181,7 +181,7 @@ class Start(Life):
                 self.config(listen[number % 2])
                 podop.signal(signal.SIGHUP)
                 while os.stat(self.socket).st_ino == inode:  # there is always a file
-                    self.check_serves()  # on which somebody answers
+                    self.check_serves()  # on which podop answers
                 inode = os.stat(self.socket).st_ino
             podop.stop()
             self.config(listen[0])
@@ -438,7 +438,7 @@ class Stop(Life):
             for key in keys:
                 self.check_payload(client.read(), "OK " + key)
             last = client.read()
-            if last is not None:  # it came between the end of the socket and the last look at this client
+            if last is not None:  # read after the socket was closed
                 self.check_payload(last, "OK too-late")
                 self.assertIsNone(client.read())
             client.close()
@@ -484,7 +484,7 @@ class Stop(Life):
         self.podop("-c", self.config())
         self.check_reason(self.client().ask("t", "k"), "TEMP")
 
-    def test_client_that_goes_is_no_reason_to_end(self):
+    def test_client_that_leaves_does_not_end_podop(self):
         """Writing to a connection that was closed meanwhile raises no SIGPIPE."""
         podop, gate, first, second = self.hold_requests(self.config())
         first.close()

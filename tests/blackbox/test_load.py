@@ -4,10 +4,10 @@ import fcntl
 import random
 import re
 import signal
-import threading
 
 import harness
 from harness import Case, echo, http, netstring, small_quarantine, url_table
+from random_order import RandomOrder
 
 POOL = 64  # backend connections per host, by default
 
@@ -54,29 +54,11 @@ class OneClient(Case):
 
     def test_pipelined_answers_keep_their_order(self):
         """A thousand requests in one packet, which the backend answers in any order."""
-        waiting, news = [], threading.Condition()
-
-        def hold(request):
-            released = backend.gate()
-            with news:
-                waiting.append(released)
-                news.notify()
-            return released, echo(request)
-
-        def release(number, at_first):
-            """Opens gates in random order, the first one when so many requests wait."""
-            chance = random.Random(1)
-            for done in range(number):
-                with news:
-                    if not news.wait_for(lambda: len(waiting) >= (1 if done else at_first), harness.GUARD):
-                        return  # the test misses its answers and says so
-                    waiting.pop(chance.randrange(len(waiting))).set()
-
-        backend = self.backend(default=hold)
+        order = RandomOrder()
+        order.backend = backend = self.backend(default=order)
         self.serve(url_table(backend, timeout="1h"))
         client = self.client()
-        releaser = threading.Thread(target=release, args=(1_000, 16), daemon=True)
-        releaser.start()
+        releaser = order.release(1_000, at_first=16)
         client.send(b"".join(netstring(f"t k{number}") for number in range(1_000)))
         for number in range(1_000):
             self.check_payload(client.read(), f"OK k{number}")

@@ -212,7 +212,7 @@ class Silence(Log):
 
 
 class LostWrites(Log):
-    def test_told_once_with_a_count_of_the_others(self):
+    def test_logged_once_with_a_count_of_the_others(self):
         self.http.default = lambda request: http(status=400)
         podop = self.podop("-c", self.config(url_table(self.http, write_behind="1h"), level="error"), verbose=())
         harness.wait_until(lambda: os.path.exists(self.socket) and not harness.refuses(self.socket), "podop listens")

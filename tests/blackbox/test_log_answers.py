@@ -72,7 +72,7 @@ class Answers(Log):
         self.http.wait_requests(1)
         lookups = [client.lookup("shared/k") for client in clients]
         witness = self.client()
-        for _ in range(20):  # whatever podop has read before this has begun
+        for _ in range(20):  # by then podop has handled what it read before
             self.check_payload(witness.ask("t", "witness"), "OK witness")
         gate.set()
         self.check_payload(postfix.read(), "OK v")

@@ -100,12 +100,12 @@ class Stderr(LoopCase):
         self.assertEqual(lost + text.count(b"event=lookup"), LINES + 1)
         self.assertTrue(b"event=stopped" in text)
 
-    def test_terminal_that_nobody_reads(self):
+    def test_unread_terminal(self):
         master, slave = pty.openpty()
         tty.setraw(slave)
         self.check_unread(master, slave)
 
-    def test_pipe_that_nobody_reads(self):
+    def test_unread_pipe(self):
         self.check_unread(*os.pipe())
 
     def test_terminal_that_is_never_read_does_not_hold_up_the_end(self):
@@ -127,7 +127,7 @@ class Stderr(LoopCase):
         os.close(slave)
         os.close(master)
 
-    def test_reader_that_has_gone(self):
+    def test_reader_that_closed_the_pipe(self):
         reader, writer = os.pipe()
         podop = self.start(writer)
         os.close(writer)
@@ -274,7 +274,7 @@ class Reload(LoopCase):
                 return
         self.fail("no file took long enough")
 
-    def test_whoever_asks_is_told_when_it_is_done(self):
+    def test_each_client_is_answered_when_it_is_done(self):
         podop = self.start()
         first, second, gone = self.control_client(), self.control_client(), self.control_client()
         self.write("large.json", self.content("new"))
@@ -344,7 +344,7 @@ class Reload(LoopCase):
         self.assertGreaterEqual(reload(), size)
         self.check_which("new")
 
-    def test_iteration_goes_on_over_what_was_replaced(self):
+    def test_iteration_goes_on_in_the_old_table(self):
         podop = self.start()
         ctl = subprocess.Popen([harness.binary("PODOPCTL"), "iterate", "large", "user", "--socket", self.socket],
                                stdout=subprocess.PIPE, env=harness.clean_environment())

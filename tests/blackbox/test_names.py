@@ -45,7 +45,7 @@ class Names(NamesCase):
 
     def test_name_that_appears(self):
         """podop starts before the name exists; that it was not found is not cached."""
-        self.write("resolv.conf", "nameserver 127.0.0.78\noptions timeout:1 attempts:1\n")  # nobody listens there
+        self.write("resolv.conf", "nameserver 127.0.0.78\noptions timeout:1 attempts:1\n")  # no server listens there
         client = self.start()
         for _ in range(2):
             self.check_reason(client.ask("t", "k"), "TEMP")

@@ -158,7 +158,7 @@ class Dns(NamesCase):
             self.backends[0].drop()
         self.assertEqual((self.asked("service.test"), self.asked("service.test", "AAAA")), (1, 1))
 
-    def test_one_question_for_all_who_wait(self):
+    def test_one_question_for_all_waiting_lookups(self):
         """The name server is slow and many lookups need it; lookups that do not need it do not wait."""
         gate = self.backends[0].gate()
 

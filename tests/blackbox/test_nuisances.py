@@ -83,7 +83,7 @@ class Nuisances(Case):
             (http(b"\x1f\x8b\x08\0", 200, "Content-Encoding: gzip"), "TEMP"),
         ])
 
-    def test_bodies_where_none_belongs(self):
+    def test_unexpected_bodies(self):
         """Bytes after an answer without a body are not the answer to the next lookup."""
         self.start()
         self.check([

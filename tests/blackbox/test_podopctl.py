@@ -130,7 +130,7 @@ class WithoutPodop(Get):
 
         return stop
 
-    def test_nobody_there(self):
+    def test_no_server(self):
         with harness.refusing_port() as deaf:
             for address in (self.path("none"), f"127.0.0.1:{deaf}"):
                 with self.subTest(address=address):

@@ -99,7 +99,7 @@ for request in ask():
         self.postfix.request("t", "a")
         wait_until(self.requests, "the program has the request")
         self.postfix.close()
-        wait_until(lambda: len(self.requests()) == 2, "the program is told that nobody waits")
+        wait_until(lambda: len(self.requests()) == 2, "the program gets the cancel")
         self.assertEqual([r["op"] for r in self.requests()], ["get", "cancel"])
         self.assertEqual(len({r["id"] for r in self.requests()}), 1)
 

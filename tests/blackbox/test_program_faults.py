@@ -97,7 +97,7 @@ for request in ask():
 """, max_response=1000)
         self.assertGreater(len(self.postfix.ask("t", "a")), 900)
 
-    def test_answer_to_nobody(self):
+    def test_answer_to_an_unknown_request(self):
         self.check_failure(self.bad('write(\'{"id": 77, "status": "ok", "value": 1}\')'), "an answer to 77")
 
     def test_answer_twice(self):
@@ -139,7 +139,7 @@ for request in ask():
         self.check_payload(got, "OK a")
         self.assertEqual(self.pids(1), [first])
 
-    def test_hang_behind_the_first_answer(self):
+    def test_hang_after_the_first_answer(self):
         """The process has started by then, so the table's timeout holds."""
         self.start("""
 for request in ask():

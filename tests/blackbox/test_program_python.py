@@ -69,7 +69,7 @@ serve({"t": T()})''')
         podop.wait_log("looking for k")
         podop.wait_log("ValueError: not today")
 
-    def test_nobody_waits_for_a_slow_key(self):
+    def test_a_slow_key_delays_no_other(self):
         self.serve_file(self.gate() + '''
 class T:
     def get(self, key):

@@ -100,7 +100,7 @@ serve({"t": values})''')
             with self.subTest(key=key):
                 self.assertEqual(p.ask("get", key), {"status": "miss"})
 
-    def test_what_is_no_json(self):
+    def test_values_that_are_not_json(self):
         p = self.program('''
 def nested(depth):
     value = []
@@ -138,7 +138,7 @@ serve({"t": T()})'''.replace("ERRORS =", "import asyncio\nERRORS ="))
             for op in ("get", "set"):
                 with self.subTest(f"{op} {number}"):
                     answer = p.ask(op, str(number), value="v")
-                    if op == "set" and status == "miss":  # there is nothing to be missed
+                    if op == "set" and status == "miss":  # a write cannot be a miss
                         status, reason = temporary, None
                     self.assertEqual(answer["status"], status, answer)
                     if reason is not None:
@@ -147,7 +147,7 @@ serve({"t": T()})'''.replace("ERRORS =", "import asyncio\nERRORS ="))
         self.assertIn("in get\n", self.stderr())  # the traceback
         self.assertNotIn("Temporary: later", self.stderr())
 
-    def test_requests_that_are_none(self):
+    def test_invalid_requests(self):
         p = self.program("serve({'t': {}})")
         p.write(b"{}\nnonsense\n[1]\n\n\xff\n" + b'{"id":"x","op":"get"}\n' + b"[" * 100_000 + b"\n")
         for op, members in (("frob", {"key": "k"}), ("get", {}), ("get", {"key": 1}), ("set", {"key": "k"}),

@@ -179,7 +179,7 @@ class Dicts(Reload):
         self.assertEqual(client.wait(client.commit(number)), b"O")
         self.assertEqual([request.target for request in self.http.requests], [b"/new/k"])
 
-    def test_parked_write_goes_to_the_table_it_was_made_for(self):
+    def test_queued_write_goes_to_its_own_table(self):
         """The second write waits for the first, and its table is removed meanwhile."""
         podop = self.start(url_table(self.http, "t", "/old/§"))
         gate = self.http.gate()
@@ -196,7 +196,7 @@ class Dicts(Reload):
         self.http.requests = [request for request in self.http.requests if request.method == "POST"]
         self.assertEqual([request.body for request in self.http.requests], [b"1", b"2"])
 
-    def test_held_writes_are_written(self):
+    def test_pending_writes_are_made(self):
         podop = self.start(url_table(self.http, write_behind="1h"))
         self.http.default = lambda request: http(status=204)
         self.assertEqual(self.dict().change(("set", "shared/k", "v")), b"O")
@@ -205,7 +205,7 @@ class Dicts(Reload):
         self.http.wait_requests(1)
         self.assertEqual(self.http.requests[0].body, b'"v"')
 
-    def test_held_writes_outlive_an_outage(self):
+    def test_pending_writes_outlive_an_outage(self):
         """A pending write that fails at the reload stays pending if its table has not changed."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         self.http.default = lambda request: http(status=503)
@@ -220,7 +220,7 @@ class Dicts(Reload):
             self.assertFalse(podop.lines("write_lost"))
         self.assertEqual({(request.method, request.body) for request in self.http.requests}, {("POST", b'"v"')})
 
-    def test_held_writes_on_their_way_are_not_overtaken(self):
+    def test_pending_writes_under_way_are_not_overtaken(self):
         """Neither lookups nor other writes of the keys overtake them."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         gate = self.http.gate()
@@ -240,7 +240,7 @@ class Dicts(Reload):
         self.configure(url_table(self.http, "other"))
         self.reload(podop)
 
-    def test_commit_of_a_client_that_has_gone(self):
+    def test_commit_of_a_client_that_has_left(self):
         """Its socket is removed from the configuration while the write is under way."""
         podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
         gate = self.http.gate()

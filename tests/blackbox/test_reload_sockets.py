@@ -181,7 +181,7 @@ class Faults(Reload):
                     os.rmdir(path) if make is os.mkdir else os.unlink(path)
                     self.write("t.json", '{"k": "v"}')
 
-    def test_every_fault_is_told(self):
+    def test_every_fault_is_reported(self):
         podop = self.start()
         self.write("podop.conf", conf_file(listen=[{"socket": self.socket, "modus": "x"}],
                                            tables=[url_table(self.http, timeuot=1)]))

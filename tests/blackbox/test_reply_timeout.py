@@ -28,7 +28,7 @@ class Patience(Unread):
             while client.sock.recv(1 << 20):
                 pass
 
-    def test_disconnected_and_told(self):
+    def test_disconnected_and_logged(self):
         podop = self.serve_big("500ms", timeout="1h")
         idle = self.client()
         self.check_payload(idle.ask("t", "k"), "OK k")
@@ -86,7 +86,7 @@ class Patience(Unread):
         podop.wait_log("event=client_not_reading")
         self.check_closed(client)
 
-    def test_who_reads_slowly_lives(self):
+    def test_slow_reader_stays_connected(self):
         """The client reads some bytes now and then, for far longer than reply_timeout."""
         podop = self.serve_big("1500ms", timeout="1h")
         client = self.ask_much()
@@ -98,7 +98,7 @@ class Patience(Unread):
             time.sleep(0.1)
         self.assertEqual(self.told(podop), [])
 
-    def test_a_pause_of_podop_counts_for_nobody(self):
+    def test_a_pause_of_podop_does_not_count(self):
         """podop is stopped for longer than reply_timeout, with a client that reads as soon as it can."""
         podop = self.serve_big("700ms", timeout="1h")
         client = self.ask_much()
@@ -109,7 +109,7 @@ class Patience(Unread):
         self.read_all(client, [f"big{number}" for number in range(4)], self.size)
         self.assertEqual(self.told(podop), [])
 
-    def test_who_is_owed_nothing_is_never_disconnected(self):
+    def test_idle_clients_are_never_disconnected(self):
         self.serve_big("100ms")
         postfix, dovecot = self.client(), self.dict()
         time.sleep(0.5)  # longer than reply_timeout, which must not matter

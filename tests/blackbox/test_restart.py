@@ -36,7 +36,7 @@ class Refused(Case):
             return int(podop.status_field("voluntary_ctxt_switches")[0])
         before = naps()
         harness.wait_until(lambda: self.postfix.has_news() or naps() > before + 3, "podop asks again")
-        self.assertFalse(self.postfix.has_news(), "nobody is told before the timeout")
+        self.assertFalse(self.postfix.has_news(), "the lookup is answered before its timeout")
 
     def test_lookup_waits_for_the_service(self):
         for retries in (0, 1):
@@ -48,10 +48,10 @@ class Refused(Case):
                 self.check_payload(self.postfix.read(), "OK k")
                 self.assertEqual(backend.count("/k"), 1)
                 podop.stop()
-                self.assertNotIn("event=backend_failed", podop.stderr, "it costs nothing, so nothing is told")
+                self.assertNotIn("event=backend_failed", podop.stderr, "a failure was logged although no lookup failed")
                 backend.stop()
 
-    def test_time_lost_elsewhere_is_none_of_refusal(self):
+    def test_time_spent_hanging_is_not_refusal(self):
         """Lookups that hung before the restart are refused only for a moment, and suspend no URL."""
         backend = self.back()
         gate = backend.gate()
@@ -170,7 +170,7 @@ class Refused(Case):
         for _ in range(FAILURES + 2):
             self.check_payload(self.postfix.ask("t", "k"), "OK k")
 
-    def test_stale_answers_suspend_nobody(self):
+    def test_stale_answers_suspend_no_url(self):
         """A key without a stale answer waits for the service, whatever was asked before."""
         backend = self.back()
         podop = self.start_refused(timeout="1h", cache={"ttl": "1ms", "stale": "1h"})
@@ -260,7 +260,7 @@ class Crashing:
     def _crash(self):
         self.crashes += 1
         self.stop()
-        if not self.is_over.wait(0.02):  # for so long it refuses
+        if not self.is_over.wait(0.02):  # the time for which it refuses connections
             self._listen()
 
     def stop(self):
@@ -301,7 +301,7 @@ class KeyThatCrashes(Case):
         for other in others:
             other.join(harness.GUARD)
 
-    def test_it_is_asked_as_often_as_any(self):
+    def test_retries_of_the_crashing_key(self):
         """Waiting for the restarting server does not add to the attempts of the key that crashes it."""
         for retries in (0, 1, 2):
             with self.subTest(retries=retries):

@@ -15,7 +15,7 @@ from harness import Case, conf_file, echo, url_table
 BIND, CONFIG = 71, 78
 ROUNDS = 8  # restarts under load
 
-# Becomes podop, as systemd starts it: descriptors from 3 on, their names and the process they are for.
+# Executes podop as systemd does: with descriptors from 3 on, their names, and the process they are meant for.
 HAND_OVER = """
 import fcntl, os, sys
 names, numbers, command = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
@@ -107,7 +107,7 @@ class Activation(Manager):
         self.assertFalse(os.path.exists(self.socket))
         self.assertTrue(os.path.exists(self.path("one")))
 
-    def test_who_waited_is_served(self):
+    def test_waiting_client_is_served(self):
         one = self.unix()
         client = self.client()
         client.request("t", "k")
@@ -154,7 +154,7 @@ class Activation(Manager):
                     told = self.check_no_start([("podop", one)], self.config({"socket": "systemd:podop"}))
                     self.assertRegex(told, "'podop'.*no listening stream socket")
 
-    def test_unused_are_told(self):
+    def test_unused_sockets_are_logged(self):
         podop = self.ready([("a", self.unix("a")), ("podop", self.unix()), ("c", self.unix("c")),
                             ("a", self.unix("d"))], "-c", self.config({"socket": "systemd:podop"}))
         self.assertRegex(podop.wait_log("event=descriptors_unused"), r'level=warning .*names="?a, c"?$')
@@ -253,7 +253,7 @@ class Restart(Manager):
             retries.append(key)
         failures.append((key, "no answer in two tries"))
 
-    def test_nobody_is_refused(self):
+    def test_no_client_is_refused(self):
         """podop restarts again and again while clients come and go, and each client gets its answer."""
         listener = self.unix()
         listener.listen(1024)
@@ -361,7 +361,7 @@ class Notify(Manager):
         self.assertIn("STOPPING", self.next())
         self.assertEqual(podop.wait(), 0)
 
-    def test_manager_that_has_gone(self):
+    def test_manager_that_has_ended(self):
         """Clients are served all the same."""
         self.inbox.close()
         podop = self.start_told(WATCHDOG_USEC="100000")

@@ -110,7 +110,7 @@ class Encoding(Templates):
             with self.subTest(key=harness.shown(key)):
                 self.check_target(client, key, "/x/" + percent(key, b"/"))
 
-    def test_dot_segments_reach_nobody(self):
+    def test_dot_segments_are_not_asked_for(self):
         self.serve(url_table(self.http, template="/x/§"), url_table(self.http, "twice", "/{}/x/{}"),
                    url_table(self.http, "component", "/x/§", encode="component"))
         client = self.client()

@@ -24,7 +24,7 @@ from program_case import Program
 TIMEOUT = "4s"
 STOPPED_S = 6
 
-# Answers a key when the file that it names is there. Others are answered meanwhile.
+# Answers a key once the file that it names exists, and other keys meanwhile.
 WAITS = """
 import threading
 

@@ -80,11 +80,11 @@ class End(DictCase):
         self.check(HEAD + b"\r\n", False, "TEMP", "W")
         self.check(HEAD.replace(b"1.1", b"1.0") + b"\r\n12345", False, "TEMP", "W")
 
-    def test_with_a_word_it_is_whole(self):
+    def test_ended_by_close_notify_it_is_whole(self):
         self.check(HEAD + b"\r\n12345", True, "OK 12345")
-        self.check(HEAD + b"\r\n", True, "TEMP")  # no JSON, but all of it
+        self.check(HEAD + b"\r\n", True, "TEMP")  # not JSON, but complete
 
-    def test_a_length_needs_no_word(self):
+    def test_a_length_needs_no_close_notify(self):
         for says_so in (False, True):
             with self.subTest(says_so=says_so):
                 self.check(HEAD + b"Content-Length: 5\r\n\r\n12345", says_so, "OK 12345")

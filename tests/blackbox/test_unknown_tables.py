@@ -10,7 +10,7 @@ from unread_case import Unread
 class UnknownTables(Unread):
     """Requests for a table that does not exist."""
 
-    def test_told_once_with_the_nearest(self):
+    def test_logged_once_with_a_suggestion(self):
         backend = self.backend(default=echo)
         tables = [url_table(backend, name=name) for name in ("alias", "domains", "senders")]
         listeners = [{"socket": self.path(name), "tables": [name]} for name in ("alias", "domains")]
@@ -27,7 +27,7 @@ class UnknownTables(Unread):
         self.assertTrue(dict_client.get("shared/k").startswith(b"F"))
         told = podop.wait_log("event=unknown_table proto=dict")
         self.assertRegex(told, r"table=Domain nearest=domains socket=\S+/domains count=1$")
-        # One that is there, but not for this listener, is unknown there, and no proposal either.
+        # A table that this listener does not offer is unknown there, and is not suggested.
         self.assertTrue(self.client(self.path("alias")).ask("senders", "k").startswith(b"TEMP "))
         told = podop.wait_log("event=unknown_table proto=socketmap table=senders")
         self.assertRegex(told, r"table=senders socket=\S+/alias count=1$")

@@ -282,7 +282,7 @@ class Reloads(Unread):
         self.assertLess(podop.rss_kb() - before, 150 * MIB)  # of 300
         over.set()
 
-    def test_who_reads_gets_all(self):
+    def test_reading_client_gets_all(self):
         """A reload does not affect an iteration that is being read."""
         rows = {f"{number:06}-" + "n" * 90: "v" for number in range(20_000)}
         backend = self.backend(default=lambda request: http(json.dumps(rows)))

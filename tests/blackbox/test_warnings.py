@@ -182,7 +182,7 @@ class FailsLater(WithConfig):
         told = self.warnings(self.config_as(control={"socket": self.path("c")}))
         self.assertEqual(len(told), 1, told)
 
-    def test_another_user_is_told_nothing_of_it(self):
+    def test_another_user_gets_no_such_warnings(self):
         path = self.config_as(socket="s")
         done = as_user("daemon", harness.binary("PODOP"), "-t", "-c", path)
         self.assertEqual((done.returncode, done.stderr), (0, ""))

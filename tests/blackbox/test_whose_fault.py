@@ -280,7 +280,7 @@ class Retries(Case):
                 self.start(backend, retries=retries)
                 self.check_good_keys(1)  # its connection is kept
                 self.check_reason(self.postfix.ask("t", POISON), "TEMP")
-                # one more goes over a new connection, as a kept one may have been closed before
+                # a retry uses a new connection, as a kept one may have been closed
                 self.assertEqual(backend.count("/" + POISON), 1 + max(retries, 1))
 
     def test_retry_goes_over_a_new_connection(self):

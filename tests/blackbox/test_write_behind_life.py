@@ -10,7 +10,7 @@ from store import Store
 
 
 class Outage(WriteBehindCase):
-    def test_reloads_are_no_attempts(self):
+    def test_reloads_do_not_count_as_attempts(self):
         self.start()
         self.write_keys(20)
         self.go_down()
@@ -22,7 +22,7 @@ class Outage(WriteBehindCase):
         self.wait_all(20)
         self.assertEqual(self.logged("write_lost"), [])
 
-    def test_reloads_are_no_attempts_where_the_backend_answers(self):
+    def test_reloads_do_not_repeat_failed_writes(self):
         """A write that failed waits until its next attempt, however often podop reloads."""
         self.http.default = lambda request: http(status=500)
         self.start()
@@ -48,7 +48,7 @@ class Outage(WriteBehindCase):
                 way()
                 self.write_keys(5)
                 self.suspend()
-                for _ in range(12):  # by each of which a write that waits for its time is tried at once
+                for _ in range(12):  # each of which makes podop try pending writes at once
                     self.reload(self.table(write_behind="1ms", timeout=f"{_ + 5}s"))
                     self.check_payload(self.dovecot.get("shared/key3"), "O3")
                 if way is ways[0]:
@@ -66,7 +66,7 @@ class Outage(WriteBehindCase):
         self.come_back()
         self.wait_all(300)
 
-    def test_one_key_holds_up_no_other(self):
+    def test_one_key_delays_no_other(self):
         self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
         self.start(self.table(write_behind="1ms"), shutdown_timeout="200ms")
         self.write_keys(100)

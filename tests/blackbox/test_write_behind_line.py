@@ -128,7 +128,7 @@ class Programs(WriteBehindCase):
             return [(request.get("user"), request["key"], request.get("value")) for request in map(json.loads, log)
                     if request["op"] != "get"]
 
-    def test_held_and_written(self):
+    def test_pending_and_made(self):
         self.start(self.program(cache={"ttl": "1h"}))
         harness.wait_until(lambda: self.dovecot.get("shared/k") == b"Oold", "the program answers")
         for value in ("1", "2"):
@@ -136,7 +136,7 @@ class Programs(WriteBehindCase):
                 self.check_payload(self.dovecot.change(("set", "shared/k", value), ("set", "priv/k", value)), "O")
         self.check_payload(self.dovecot.get("shared/k"), "O2")
         self.check_payload(self.dovecot.get("priv/k"), "O2")
-        self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # not the same to a program
+        self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # a program tells the two apart
         self.assertEqual(self.sets(), [])
         self.server.stop()
         self.assertEqual(sorted(self.sets(), key=str),

@@ -15,7 +15,7 @@ from harness import CLOSE, Backend, conf_file, http, url_table
 
 KEYS = 12
 ROUNDS = 250
-LARGE = " " * 70000  # behind a number: it is the same number, and too large to be pending
+LARGE = " " * 70000  # after a number: the same number, but too large a text to be pending
 
 
 class Service:
@@ -122,9 +122,9 @@ class Model(DictCase):
         for name in self.names(key):
             got = client.get(name)
             if expected is None and f"/{key}/bob".encode() not in self.model and got[:1] == b"F":
-                continue  # it was never written, and the service was not there to say so
+                continue  # it was never written, and the service was down
             if got[:1] == b"F":
-                self.failures += 1  # it was written before, so the service is asked: it may be away
+                self.failures += 1  # it was written before, so podop asks the service, which may be down
                 continue
             self.assertEqual(got.strip(), b"N" if expected is None else b"O" + expected, name)
 

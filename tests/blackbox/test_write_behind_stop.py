@@ -39,7 +39,7 @@ class Stop(WriteBehindCase):
         self.assertEqual(self.logged("write_lost"), [])
 
     def test_url_is_suspended_and_back(self):
-        self.start(self.table(timeout="1s"))  # each lookup that is refused waits for so long
+        self.start(self.table(timeout="1s"))  # as long as each refused lookup waits
         self.write_keys(100)
         self.go_down()
         self.suspend()
@@ -94,7 +94,7 @@ class Stop(WriteBehindCase):
         self.assertEqual(len(lost), 1, lost)
         self.assertIn(" writes=1 ", lost[0])
 
-    def test_what_is_refused_for_good_ends_it_early(self):
+    def test_only_permanent_failures_end_it_early(self):
         """podop does not wait for shutdown_timeout when only such writes are left."""
         self.http.default = lambda request: http(status=422) if request.target == b"/key3" else self.store(request)
         self.start(shutdown_timeout="1h")

@@ -11,10 +11,10 @@ import harness
 from dict import Dict, DictCase
 from harness import echo, http, netstring, wait_until
 
-MIB = 1024  # of what rss_kb() counts
+MIB = 1024  # in the unit of rss_kb()
 
-# Some MiB for each of the few clients, the pool's answers under way and what malloc or a sanitizer keeps: far below
-# what all that was asked for would need.
+# Some MiB for each of the few clients, for the answers under way, and for what malloc or a sanitizer keeps. All
+# answers together would need far more.
 ROOM = 60 * MIB
 POOL = {"max_connections": 8}
 ANSWERS = 64  # lookups that one client can have under way
