@@ -1,6 +1,5 @@
 """The documents say what podop does: manual pages, etc/podop.conf.example, README.md, docs."""
 
-import glob
 import json
 import os
 import re
@@ -242,6 +241,7 @@ class Markdown(Case):
                     self.assertTrue(exists or place in self.LATER, place)
                     if fragment:
                         self.assertIn(fragment, anchors(read(place)))
+
 
 if __name__ == "__main__":
     harness.main()
