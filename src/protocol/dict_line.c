@@ -2,27 +2,15 @@
 
 #include "podop/tabline.h"
 
-/* Returns false for a byte that is not a command. */
-static bool command_of(char byte, enum dict_command *command, bool *has_id)
-{
-    switch (byte) {
-    case DICT_HELLO:
-    case DICT_LOOKUP:
-    case DICT_ITERATE: *has_id = false; break;
-    case DICT_BEGIN:
-    case DICT_COMMIT:
-    case DICT_COMMIT_ASYNC:
-    case DICT_ROLLBACK:
-    case DICT_SET:
-    case DICT_UNSET:
-    case DICT_INCREMENT:
-    case DICT_TIMESTAMP:
-    case DICT_HIDE_VALUES: *has_id = true; break;
-    default: return false;
-    }
-    *command = (enum dict_command)byte;
-    return true;
-}
+#define BIT(letter) (1 << ((letter) - 'A'))
+
+/* Commands as a set: bit n is the letter 'A' + n. */
+enum {
+    COMMANDS_WITH_ID = BIT(DICT_BEGIN) | BIT(DICT_COMMIT) | BIT(DICT_COMMIT_ASYNC) |
+                       BIT(DICT_ROLLBACK) | BIT(DICT_SET) | BIT(DICT_UNSET) | BIT(DICT_INCREMENT) |
+                       BIT(DICT_TIMESTAMP) | BIT(DICT_HIDE_VALUES),
+    COMMANDS = COMMANDS_WITH_ID | BIT(DICT_HELLO) | BIT(DICT_LOOKUP) | BIT(DICT_ITERATE),
+};
 
 static void parse_fields(struct span rest, struct dict_line *out, struct buf *text)
 {
@@ -47,24 +35,32 @@ static void parse_fields(struct span rest, struct dict_line *out, struct buf *te
     }
 }
 
-bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+static bool parse_id(struct dict_line *out)
 {
-    struct span rest;
-    bool has_id;
     uint64_t id;
 
-    if (line.len == 0 || !command_of(*line.ptr, &out->command, &has_id))
-        return false;
-    rest = span_skip(line, 1);
-    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
-        rest.len--;
-    parse_fields(rest, out, text);
-    if (!has_id)
-        return true;
     if (!dict_number(out->field[0], UINT32_MAX, &id))
         return false;
     out->id = (uint32_t)id;
     return true;
+}
+
+bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+{
+    struct span rest;
+    unsigned letter;
+
+    if (line.len == 0)
+        return false;
+    letter = (unsigned)(unsigned char)*line.ptr - 'A'; /* below 'A' wraps to huge */
+    if (letter > 'Z' - 'A' || (COMMANDS >> letter & 1) == 0)
+        return false;
+    out->command = (enum dict_command) * line.ptr;
+    rest = span_skip(line, 1);
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
+        rest.len--;
+    parse_fields(rest, out, text);
+    return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }
 
 bool dict_number(struct span field, uint64_t max, uint64_t *number)

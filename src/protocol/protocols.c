@@ -1,8 +1,5 @@
 #include "protocols.h"
 
-const struct protocol_ops *const protocols[] = {
-    &protocol_socketmap,
-    &protocol_dict,
-    &protocol_control,
-    NULL,
-};
+#define ITEM(name) &protocol_##name,
+
+const struct protocol_ops *const protocols[] = {PROTOCOLS(ITEM) NULL};
