@@ -12,26 +12,27 @@ enum {
     COMMANDS = COMMANDS_WITH_ID | BIT(DICT_HELLO) | BIT(DICT_LOOKUP) | BIT(DICT_ITERATE),
 };
 
-static void parse_fields(struct span rest, struct dict_line *out, struct buf *text)
+static void split_fields(struct span rest, struct dict_line *out)
 {
-    const bool has_escapes = span_has_byte(rest, '\1');
     struct span field;
 
     out->count = 0;
     for (size_t i = 0; i < DICT_FIELDS_NAMED; i++)
         out->field[i] = SPAN("");
-    if (has_escapes) {
-        buf_clear(text);
-        buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
-    }
-    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field)) {
-        if (has_escapes) {
-            size_t begin = text->len;
+    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field))
+        out->field[out->count++] = field;
+}
 
-            tabline_unescape(text, field);
-            field = (struct span){text->ptr + begin, text->len - begin};
-        }
-        out->field[out->count++] = field.len > 0 ? field : SPAN("");
+/* Moves the fields to text, which has room for bytes: unescaping never makes a field longer. */
+static void unescape_fields(struct dict_line *out, struct buf *text, size_t bytes)
+{
+    buf_clear(text);
+    buf_reserve(text, bytes); /* so that nothing moves below */
+    for (size_t i = 0; i < out->count; i++) {
+        const size_t begin = text->len;
+
+        tabline_unescape(text, out->field[i]);
+        out->field[i] = (struct span){text->ptr + begin, text->len - begin};
     }
 }
 
@@ -59,7 +60,9 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
     rest = span_skip(line, 1);
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
         rest.len--;
-    parse_fields(rest, out, text);
+    split_fields(rest, out);
+    if (span_has_byte(rest, '\1'))
+        unescape_fields(out, text, rest.len);
     return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }
 
