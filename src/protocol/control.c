@@ -1,12 +1,12 @@
 /* control.c - a session of the control socket, which podopctl speaks: requests as JSON objects, one
  * a line, and replies likewise, in order. podop(8) has the commands. */
 #include "control_request.h"
-#include "protocols.h"
 #include "reply_queue.h"
 
 #include "podop/json_object.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
+#include "podop/protocol.h"
 #include "podop/table.h"
 #include "podop/tabline.h"
 

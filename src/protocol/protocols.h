@@ -17,4 +17,11 @@ PROTOCOLS(PROTOCOL_DECLARE)
 
 extern const struct protocol_ops *const protocols[]; /* all of them; a NULL ends it */
 
+/* Returns the protocol that a listener of this mode speaks with a client that sends this first
+ * byte, or NULL when none claims it. */
+const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
+/* Appends "is not socketmap" or "is neither socketmap nor dict": what the first byte of a client
+ * would have to be on a listener of this mode. */
+void protocol_add_refusal(struct buf *text, enum listen_mode mode);
+
 #endif

@@ -1,10 +1,9 @@
 /* get_protocol.c - a line protocol: "GET TABLE KEY" is answered with "OK VALUE", "NO" or
  * "TEMP REASON". The example of docs/howto-protocol.md. */
-#include "protocol/protocols.h"
-
 #include "protocol/reply_queue.h"
 
 #include "podop/mem.h"
+#include "podop/protocol.h"
 #include "podop/table.h"
 #include "podop/tabline.h"
 
