@@ -1,5 +1,8 @@
 #include "dict_case.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 static void test_dict_claims(void **state)
 {
     (void)state;
@@ -276,6 +279,42 @@ static void test_dict_cut_anywhere(void **state)
     }
 }
 
+static bool has_line(const char *text, const char *event, const char *fields)
+{
+    char line[200];
+
+    snprintf(line, sizeof(line), "level=debug event=%s conn=17 proto=dict table=meta %s", event,
+             fields);
+    return strstr(text, line) != NULL;
+}
+
+/* At level debug each request is a line, at info none. */
+static void test_dict_log(void **state)
+{
+    const int saved = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
+    char text[4096] = "";
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_40);
+    dup2(file, STDERR_FILENO);
+    for (unsigned level = LOG_LEVEL_INFO; level <= LOG_LEVEL_DEBUG; level++) {
+        peer.log.level = (enum log_level)level;
+        send_lines(&peer, "Lpriv/a\tbob\nI0\t0\tshared/b/\tbob\nB1\teve\nS1\tshared/c\t1\nC1\n");
+        end_all(OLDEST_FIRST);
+    }
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+    close(file);
+    if (!has_line(text, "lookup", "user=bob key=priv/a status=found cache=off ms=") ||
+        !has_line(text, "iterate", "user=bob key=shared/b/ status=found reason=") ||
+        !has_line(text, "commit", "user=eve key=c changes=1 status=found reason="))
+        fail_msg("%s", text);
+    assert_int_equal(strncmp(text, "level=debug ", 12), 0);
+    fake_peer_close(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +329,7 @@ int main(void)
         WITH_TABLE(test_dict_lookups),
         WITH_TABLE(test_dict_line_limit),
         WITH_TABLE(test_dict_cut_anywhere),
+        WITH_TABLE(test_dict_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,46 @@ static void test_dict_postpones(void **state)
     }
 }
 
+/* A large reply is not kept while all clients together leave too much unread, although it is known
+ * at once: it is asked for again. A short one is. */
+static void test_dict_postpones_under_memory_pressure(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    meta.answers_at_once = big_at_once;
+    open_peer(&peer, HELLO_40);
+    peer.is_under_memory_pressure = true;
+    send_lines(&peer, "Lshared/a\tu\nLshared/b\tu\n");
+    assert_out(&peer, "");
+    assert_int_equal(pending(&peer), 2);
+    fake_peer_read(&peer);
+    assert_int_equal(pending(&peer), 2);
+    peer.is_under_memory_pressure = false;
+    fake_peer_read(&peer);
+    assert_int_equal(pending(&peer), 0);
+    assert_in_range(peer.out.len, 2 * BIG_BYTES, 2 * BIG_BYTES + 20);
+    meta.answers_at_once = at_once;
+    peer.is_under_memory_pressure = true;
+    buf_clear(&peer.out);
+    send_lines(&peer, "Lshared/now\tu\n");
+    assert_out(&peer, "Onow\n");
+    fake_peer_close(&peer);
+    meta.answers_at_once = NULL;
+}
+
+/* No row could have such a key: Dovecot would cut it at the NUL. */
+static void test_dict_path_with_nul(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_20 "I0\tshared/a\1"
+                              "0b\n");
+    assert_out(&peer, "Fthe path has a NUL byte, which no row can have\n");
+    fake_peer_close(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +243,8 @@ int main(void)
         WITH_TABLE(test_dict_unread_rows_fail),
         WITH_TABLE(test_dict_exact_paths_wait_for_the_reader),
         WITH_TABLE(test_dict_postpones),
+        WITH_TABLE(test_dict_postpones_under_memory_pressure),
+        WITH_TABLE(test_dict_path_with_nul),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

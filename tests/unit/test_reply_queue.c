@@ -226,6 +226,41 @@ static void test_reply_queue_learns_the_usual_size(void **state)
     assert_int_equal(queue.in_flight, 0);
 }
 
+static void announce(struct buf *out, uint32_t id)
+{
+    buf_add_char(out, '*');
+    buf_add_uint(out, id);
+}
+
+/* An id is never 0, which stands for none. */
+static void test_reply_queue_ids_wrap(void **state)
+{
+    struct answer *answers[3];
+    struct reply_queue queue;
+    unsigned freed = 0;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 100);
+    reply_queue_init(&queue, &out, NULL, answer_free);
+    queue.announce = announce;
+    queue.last_id = UINT32_MAX - 1;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        answers[i] = answer_new(&queue, &freed);
+    reply_queue_begin(&queue, &answers[1]->slot);
+    assert_int_equal(answers[1]->slot.id, 1);
+    assert_int_equal(answers[2]->slot.id, 0);
+    assert_true(span_equal(buf_span(&out), SPAN("*4294967295*1")));
+    reply_queue_end(&queue, &answers[1]->slot); /* it overtakes the first */
+    assert_int_equal(freed, 1);
+    reply_queue_begin(&queue, &answers[2]->slot);
+    reply_queue_end(&queue, &answers[2]->slot);
+    assert_true(span_equal(buf_span(&out), SPAN("*4294967295*1*2")));
+    reply_queue_deinit(&queue);
+    assert_int_equal(freed, 3);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_reply_queue_is_full),
         cmocka_unit_test(test_reply_queue_admits_and_may_ask),
         cmocka_unit_test(test_reply_queue_learns_the_usual_size),
+        cmocka_unit_test(test_reply_queue_ids_wrap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

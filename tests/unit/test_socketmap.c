@@ -476,7 +476,7 @@ static void test_socketmap_full_of_answers(void **state)
 }
 
 /* Long answers to a client that does not read: few are kept, and the others asked for again. */
-static void test_socketmap_puts_off(void **state)
+static void test_socketmap_postpones(void **state)
 {
     static const enum order orders[] = {OLDEST_FIRST, NEWEST_FIRST};
 
@@ -507,8 +507,8 @@ static void test_socketmap_puts_off(void **state)
     }
 }
 
-/* All clients together have too much: a long answer waits outside, a short one does not. */
-static void test_socketmap_puts_off_when_it_is_tight(void **state)
+/* While all clients together leave too much unread, a long reply is dropped and asked for again. */
+static void test_socketmap_postpones_under_memory_pressure(void **state)
 {
     struct fake_peer peer;
 
@@ -517,6 +517,7 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     send_request(&peer, "alias late-big");
     send_request(&peer, "other late-x");
     peer.is_under_memory_pressure = true;
+    send_request(&peer, "alias now-big");
     answer_all(OLDEST_FIRST);
     assert_int_equal(peer.out.len, 0);
     fake_peer_read(&peer);
@@ -527,10 +528,11 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     fake_peer_read(&peer);
     assert_reply(&peer, SPAN("TEMP no such table: alias"));
     assert_reply(&peer, SPAN("OK late-x"));
+    assert_reply(&peer, SPAN("TEMP no such table: alias"));
     fake_peer_close(&peer);
 }
 
-static void test_socketmap_close_forgets_what_is_put_off(void **state)
+static void test_socketmap_close_forgets_postponed_requests(void **state)
 {
     struct fake_peer peer;
 
@@ -650,9 +652,9 @@ int main(void)
         WITH_TABLES(test_socketmap_wakes_its_client),
         WITH_TABLES(test_socketmap_full_of_requests),
         WITH_TABLES(test_socketmap_full_of_answers),
-        WITH_TABLES(test_socketmap_puts_off),
-        WITH_TABLES(test_socketmap_puts_off_when_it_is_tight),
-        WITH_TABLES(test_socketmap_close_forgets_what_is_put_off),
+        WITH_TABLES(test_socketmap_postpones),
+        WITH_TABLES(test_socketmap_postpones_under_memory_pressure),
+        WITH_TABLES(test_socketmap_close_forgets_postponed_requests),
         WITH_TABLES(test_socketmap_close_cancels),
         WITH_TABLES(test_socketmap_two_sessions),
         WITH_TABLES(test_socketmap_log),
