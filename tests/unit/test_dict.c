@@ -49,7 +49,7 @@ static void test_dict_hello(void **state)
         open_peer(&peer, cases[i].line);
         if (peer.is_bad == cases[i].is_good)
             fail_msg("case %zu", i);
-        assert_int_equal(peer.out.len, 0); /* never a word to a hello */
+        assert_int_equal(peer.out.len, 0); /* a hello gets no reply */
         assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
@@ -81,7 +81,7 @@ static void test_dict_bad_lines(void **state)
         if (!peer.is_bad)
             fail_msg("case %zu", i);
         end_lookup(0);
-        assert_out(&peer, "Ofirst\n"); /* what is owed is answered */
+        assert_out(&peer, "Ofirst\n"); /* the pending reply is still sent */
         assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
@@ -146,7 +146,7 @@ static void test_dict_unknown_table(void **state)
     fake_peer_close(&peer);
 }
 
-/* A table is remembered, but not beyond a reload. */
+/* A session keeps its table until the next reload. */
 static void test_dict_finds_its_table_anew(void **state)
 {
     static const struct fake_tables empty = {.count = 0};
@@ -237,7 +237,7 @@ static void test_dict_line_limit(void **state)
     }
 }
 
-/* Every request there is, cut at every byte, answered in the order of the requests. */
+/* Input with every command, cut at every byte: the replies stay the same. */
 static void test_dict_cut_anywhere(void **state)
 {
     static const struct span wires[] = {
@@ -270,7 +270,7 @@ static void test_dict_cut_anywhere(void **state)
             assert_int_equal(pending(&peer), 0);
             fake_peer_close(&peer);
 
-            fake_peer_open(&peer, &protocol_dict, &tables); /* and one who leaves there */
+            fake_peer_open(&peer, &protocol_dict, &tables); /* a client that closes there */
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_close(&peer);
             end_all(NEWEST_FIRST);

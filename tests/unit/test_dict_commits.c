@@ -12,7 +12,7 @@ static void test_dict_transaction(void **state)
         open_peer(&peer, hellos[i]);
         send_lines(&peer, "B5\tbob\t60\nT5\t12\t34\nV5\t1\nS5\tpriv/a\tx\1ty\nU5\tshared/b\n");
         run();
-        assert_int_equal(committing_count, 0); /* nothing before its C */
+        assert_int_equal(committing_count, 0); /* nothing is written before the C */
         send_lines(&peer, "A5\tpriv/c\t-580\nC5\n");
         assert_int_equal(committing_count, 1);
         t = committing[0]->transaction;
@@ -33,7 +33,7 @@ static void test_dict_transaction(void **state)
         assert_int_equal(t->changes[2].increment, -580);
         end_commit(0, REPLY_FOUND);
         assert_out(&peer, "O5\n");
-        send_lines(&peer, "C5\n"); /* it is gone, and its id free again */
+        send_lines(&peer, "C5\n"); /* its id is free again */
         assert_out(&peer, "F5\tunknown transaction\n");
         send_lines(&peer, "B5\tbob\nR5\nB5\tbob\nC5\n");
         assert_int_equal(committing_count, 1);
@@ -81,14 +81,14 @@ static void test_dict_failed_transactions(void **state)
         send_lines(&peer, changes[i]);
         send_lines(&peer, "S1\tshared/also\tx\nC1\n");
         assert_false(peer.is_bad);
-        assert_int_equal(committing_count, 0); /* none of it */
+        assert_int_equal(committing_count, 0); /* none of its changes */
         assert_true(span_starts_with(buf_span(&peer.out), SPAN("F1\t")));
         assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
 
-/* A value that cannot be written fails before anything is made. */
+/* A value that cannot be written: no change of its transaction is made. */
 static void test_dict_values_that_cannot_be_written(void **state)
 {
     struct fake_peer peer;
@@ -126,7 +126,7 @@ static void test_dict_async_commit(void **state)
     fake_peer_close(&peer);
 }
 
-/* Who goes away takes the lookups, iterations and open transactions along, but not the commits. */
+/* Closing cancels lookups, iterations and open transactions; commits go on. */
 static void test_dict_close_with_all_in_flight(void **state)
 {
     static const char *const hellos[] = {HELLO_20, HELLO_22};
@@ -149,7 +149,7 @@ static void test_dict_close_with_all_in_flight(void **state)
         assert_int_equal(committing_count, 2);
         end_commit(1, REPLY_FOUND);
         run();
-        assert_int_equal(committing_count, 2); /* S5 has waited for S3 */
+        assert_int_equal(committing_count, 2); /* S5 was parked for S3 */
         end_commit(0, REPLY_TEMPORARY);
         run();
         assert_int_equal(committing_count, 2); /* and S2 for S1 */
@@ -160,7 +160,7 @@ static void test_dict_close_with_all_in_flight(void **state)
     }
 }
 
-/* A commit whose answer is ready before its turn has ended. */
+/* A commit has ended although its reply is still buffered. */
 static void test_dict_close_with_buffered_replies(void **state)
 {
     struct fake_peer peer;

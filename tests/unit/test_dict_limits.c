@@ -13,7 +13,7 @@ static void test_dict_full_of_requests(void **state)
     assert_true(protocol_dict.is_full(peer.session));
     assert_int_equal(peer.in.len, 10 * strlen("Lshared/a\n"));
     wakes = peer.wakes;
-    end_lookup(REQUESTS_MAX - 1); /* early: it makes no room */
+    end_lookup(REQUESTS_MAX - 1); /* buffered: it makes no room */
     assert_true(protocol_dict.is_full(peer.session));
     end_lookup(0);
     assert_false(protocol_dict.is_full(peer.session));
@@ -82,7 +82,8 @@ static void test_dict_too_large_open_transactions(void **state)
     assert_true(span_starts_with(buf_span(&peer.out), SPAN("F1\t")));
     buf_clear(&peer.out);
     line[1] = '2';
-    fake_peer_send(&peer, (struct span){line, BYTES}); /* what it held is given back */
+    fake_peer_send(&peer,
+                   (struct span){line, BYTES}); /* the bytes of the failed one are free again */
     send_lines(&peer, "C2\n");
     assert_int_equal(committing_count, 1);
     end_commit(0, REPLY_FOUND);

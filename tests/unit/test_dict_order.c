@@ -37,12 +37,12 @@ static void test_dict_overtaking_with_ids(void **state)
     assert_out(&peer, "+3\tW1\tso it is\n");
     send_lines(&peer, "Lshared/f\tu\n");
     end_lookup(0);
-    assert_out(&peer, "Of\n"); /* nobody was overtaken: no id is needed */
+    assert_out(&peer, "Of\n"); /* it overtakes nothing, so it needs no id */
     fake_peer_close(&peer);
 }
 
-/* What is known at once leaves in its turn all the same: before the loop runs when nobody is owed
- * before, and behind a write of its key when there is one. */
+/* A reply that is known at once leaves at its turn: before the loop runs when no earlier reply is
+ * pending, and after an earlier write of its key. */
 static void test_dict_known_at_once(void **state)
 {
     static const struct {
@@ -88,7 +88,7 @@ static bool at_once_where(struct span key, struct reply *reply)
     return at_once(key, reply);
 }
 
-/* What is answered at once while others are parked behind it is a loop, not a chain of calls. */
+/* Requests that are parked one after another and answered at once need no more stack for each. */
 static void test_dict_known_at_once_does_not_nest(void **state)
 {
     enum { ITERATIONS = 63, PATHS = 15, STACK_BYTES_MAX = 16384 };
@@ -154,7 +154,7 @@ static void test_dict_parked_after_commits(void **state)
     }
 }
 
-/* quota dict: C and, without waiting, L of what it wrote; the same thrice, one behind the other. */
+/* Dovecot's quota dict: a C and, without waiting, an L of the same key; three times. */
 static void test_dict_chain_of_commits(void **state)
 {
     struct fake_peer peer;
@@ -172,7 +172,7 @@ static void test_dict_chain_of_commits(void **state)
         if (i == 0)
             break;
     }
-    /* A commit waits for commits only: the next one begins although a lookup still runs. */
+    /* A commit waits for earlier commits only, not for lookups. */
     assert_int_equal(committing_count, 1);
     assert_int_equal(meta.waiting_count, 1);
     end_lookup(0);
@@ -190,7 +190,7 @@ static void test_dict_parked_for_too_long(void **state)
     send_lines(&peer, "Lshared/a\nB2\nS2\tshared/a\t1\nC2\nI0\tshared/\n");
     meta.table->timeout_ms = 0;
     for (uint64_t now_ms = table_now_ms(meta.table); table_now_ms(meta.table) == now_ms;)
-        ev_run(loop, EVRUN_NOWAIT); /* later than it came, by what the clock can tell */
+        ev_run(loop, EVRUN_NOWAIT); /* until the clock shows a later time than its arrival */
     end_commit(0, REPLY_FOUND);
     run();
     assert_int_equal(committing_count + iterating_count + meta.waiting_count, 0);
@@ -200,7 +200,7 @@ static void test_dict_parked_for_too_long(void **state)
     fake_peer_close(&peer);
 }
 
-/* Rows cannot wait: an iteration without an id begins when it is its turn. */
+/* Rows are not buffered: an iteration without an id starts at its turn. */
 static void test_dict_iterations_without_ids_wait(void **state)
 {
     struct fake_peer peer;
@@ -260,7 +260,7 @@ static void test_dict_few_iterations_at_a_time(void **state)
     fake_peer_close(&peer);
 }
 
-/* What waits for its client holds no table that a reload has replaced. */
+/* A parked request holds no table, so a reload can free the old one. */
 static void test_dict_parked_requests_hold_no_table(void **state)
 {
     struct fake_peer peer;
@@ -282,7 +282,7 @@ static void test_dict_parked_requests_hold_no_table(void **state)
     fake_peer_close(&peer);
 }
 
-/* Without ids the answers are the same whoever is ready first. */
+/* Without ids the replies do not depend on which request ends first. */
 static void test_dict_order_of_readiness(void **state)
 {
     const struct span wire =

@@ -22,7 +22,7 @@ static void test_dict_iteration(void **state)
         assert_true(span_equal(iterating[0]->path.key, SPAN("a/")));
         assert_true(iterating[0]->options.recurse);
         assert_false(iterating[0]->options.no_values);
-        buf_clear(&peer.out); /* an id */
+        buf_clear(&peer.out); /* the announcement of an id */
         row(0, "b/c", "1\t2");
         row(0, "d", "");
         snprintf(expected, sizeof(expected), "%sOshared/a/b/c\t1\1t2\n%sOshared/a/d\t\n",
@@ -48,7 +48,7 @@ static void test_dict_iteration_options(void **state)
     assert_true(iterating[0]->path.is_private);
     assert_true(span_equal(iterating[0]->path.user, SPAN("u")));
     row(0, "a", "value");
-    row(0, "b/c", "value"); /* not below it alone */
+    row(0, "b/c", "value"); /* without recurse, only direct children */
     end_iteration(0, REPLY_TEMPORARY);
     assert_out(&peer, "*1\n+1\tOpriv/x/a\t\n+1\tFso it is\n");
     fake_peer_close(&peer);
@@ -65,7 +65,7 @@ static void test_dict_exact_key(void **state)
     fake_peer_close(&peer);
 }
 
-/* Dovecot cuts a value at its NUL: that is no value. */
+/* Dovecot would cut the value at its NUL byte, so it is refused. */
 static void test_dict_exact_key_with_nul(void **state)
 {
     struct fake_peer peer;
@@ -108,7 +108,7 @@ static void test_dict_rows_wait_for_the_reader(void **state)
     free(value);
 }
 
-/* Rows that nobody reads for the table's timeout: the iteration fails, and says why. */
+/* An iteration fails when the client reads no rows for the table's timeout. */
 static void test_dict_unread_rows_fail(void **state)
 {
     char *value = xmalloc(300001);
@@ -122,7 +122,7 @@ static void test_dict_unread_rows_fail(void **state)
     run();
     row(0, "name", value);
     assert_true(iterating[0]->is_paused);
-    protocol_dict.output_progressed(peer.session); /* it has its time again */
+    protocol_dict.output_progressed(peer.session); /* the timeout starts again */
     while (iterating_count > 0)
         ev_run(loop, EVRUN_ONCE);
     assert_int_equal(pending(&peer), 0);
@@ -131,7 +131,7 @@ static void test_dict_unread_rows_fail(void **state)
     free(value);
 }
 
-/* Long values that are known at once, in one request: rows wait for the reader, too. */
+/* One request for many long values that are known at once: rows wait for the client. */
 static void test_dict_exact_paths_wait_for_the_reader(void **state)
 {
     enum { PATHS = 14 };
@@ -159,7 +159,7 @@ static void test_dict_exact_paths_wait_for_the_reader(void **state)
     meta.answers_at_once = NULL;
 }
 
-/* Long answers to a client that does not read: few are kept, and the others asked for again. */
+/* Large replies to a client that does not read: some are kept, the others looked up again. */
 static void test_dict_postpones(void **state)
 {
     static const char *const hellos[] = {HELLO_20, HELLO_40};
@@ -193,7 +193,7 @@ static void test_dict_postpones(void **state)
 }
 
 /* A large reply is not kept while all clients together leave too much unread, although it is known
- * at once: it is asked for again. A short one is. */
+ * at once: it is looked up again later. A short one is kept. */
 static void test_dict_postpones_under_memory_pressure(void **state)
 {
     struct fake_peer peer;
@@ -220,7 +220,7 @@ static void test_dict_postpones_under_memory_pressure(void **state)
     meta.answers_at_once = NULL;
 }
 
-/* No row could have such a key: Dovecot would cut it at the NUL. */
+/* Dovecot would cut such a path at its NUL byte, so no row can have it. */
 static void test_dict_path_with_nul(void **state)
 {
     struct fake_peer peer;
