@@ -1,7 +1,6 @@
 /* dict.c - a session of Dovecot's dict protocol, majors 2, 3 and 4: the hello, then commands. A
  * commit goes on when its client has gone, and the session lives until it has ended. */
 #include "dict_session.h"
-#include "protocols.h"
 
 #include "podop/mem.h"
 #include "podop/tabline.h"

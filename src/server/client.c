@@ -1,5 +1,7 @@
 #include "client_private.h"
 
+#include "protocol/protocols.h"
+
 #include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"

@@ -23,7 +23,7 @@ void fake_file_close(struct fake_file *file)
     close(file->fd);
 }
 
-/* A fake table's ops are its own: they lead back to it. */
+/* Each fake table has ops of its own, which lead back to it. */
 static struct fake_table *fake_of(const struct table *table)
 {
     return (struct fake_table *)((uintptr_t)table->ops - offsetof(struct fake_table, ops));
@@ -62,7 +62,7 @@ static void fake_cancel(struct fetch *fetch)
             return;
         }
     }
-    abort(); /* it has ended already */
+    abort(); /* it is not waiting */
 }
 
 static void fake_deinit(struct table *table)

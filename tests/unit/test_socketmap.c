@@ -18,7 +18,8 @@ static struct fake_table alias, other;
 static struct fake_tables tables = {{&alias, &other}, 2};
 static char big[BIG_BYTES];
 
-/* What both tables answer: the key says it, behind "now-" at once, behind "late-" when told to. */
+/* What both tables answer: the part of the key after the dash names it. A key that begins with
+ * "now-" is answered at once, any other by answer(). */
 static struct reply reply_of(struct span key)
 {
     static const struct {
@@ -116,7 +117,7 @@ static void send_request(struct fake_peer *peer, const char *payload)
     buf_deinit(&wire);
 }
 
-/* The next reply, off the front of what the peer was sent. */
+/* Takes the next reply off the peer's output. */
 static void assert_reply(struct fake_peer *peer, struct span expected)
 {
     struct span payload;
@@ -145,7 +146,7 @@ static const struct {
     {TEXT("alia now-x"), TEXT("TEMP no such table: alia")},
     {TEXT("aliass now-x"), TEXT("TEMP no such table: aliass")},
     {TEXT("alias "), TEXT("NOTFOUND ")},           /* an empty key, and so an empty value */
-    {TEXT("alias  late-x "), TEXT("OK  late-x ")}, /* every blank but the first is the key's */
+    {TEXT("alias  late-x "), TEXT("OK  late-x ")}, /* all blanks but the first belong to the key */
     {TEXT("alias now- a  b "), TEXT("OK now- a  b ")},
     {TEXT("alias j\xc3\xb6rg@x\xff\n:,1:"), TEXT("OK j\xc3\xb6rg@x\xff\n:,1:")},
     {TEXT("alias late-temporary"), TEXT("TEMP it is down")},
@@ -188,7 +189,7 @@ static void test_socketmap_each_request(void **state)
     }
 }
 
-/* The same answers in the same order, whatever the cut and whoever is ready first. */
+/* The replies depend neither on the cut nor on which lookup ends first. */
 static void test_socketmap_cut_anywhere(void **state)
 {
     struct buf requests, replies;
@@ -244,8 +245,8 @@ static void test_socketmap_byte_by_byte(void **state)
     buf_deinit(&replies);
 }
 
-/* What cannot be a request ends the session, but not the answers to what came before it. */
-static void test_socketmap_bad_bytes_behind_good_ones(void **state)
+/* Bytes that are not a request end the session; earlier requests are still answered. */
+static void test_socketmap_bad_bytes_after_good_ones(void **state)
 {
     static const struct span bad[] = {TEXT("x"),
                                       TEXT(":,"),
@@ -364,7 +365,7 @@ static void test_socketmap_reasons_are_bounded(void **state)
     free(text);
 }
 
-/* A reload between two requests: what is under way finishes, what comes is asked of the new. */
+/* A reload between two requests: the first uses the old tables, the second the new ones. */
 static void test_socketmap_reads_the_service_anew(void **state)
 {
     static const struct fake_tables empty = {.count = 0};
@@ -424,7 +425,7 @@ static void test_socketmap_full_of_requests(void **state)
     assert_int_equal(protocol_socketmap.pending(peer.session), REPLY_QUEUE_SLOTS_MAX);
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, REPLY_QUEUE_SLOTS_MAX);
-    answer(&alias, 1); /* it has to wait for the first: no room yet */
+    answer(&alias, 1); /* buffered until the first is answered: no room yet */
     assert_true(protocol_socketmap.is_full(peer.session));
     assert_int_equal(peer.out.len, 0);
     answer(&alias, 0); /* room for two */
@@ -447,7 +448,7 @@ static void test_socketmap_full_of_answers(void **state)
     static const char *const firsts[] = {"alias now-x", "alias late-x"};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(firsts); i++) { /* in out, and waiting for their turn */
+    for (size_t i = 0; i < ARRAY_LEN(firsts); i++) { /* in the output, and buffered */
         struct fake_peer peer;
         unsigned taken;
 
@@ -464,7 +465,7 @@ static void test_socketmap_full_of_answers(void **state)
         answer_all(OLDEST_FIRST);
         assert_true(protocol_socketmap.is_full(peer.session)); /* the client has read nothing */
         while (peer.in.len > 0) {
-            buf_clear(&peer.out); /* it has */
+            buf_clear(&peer.out); /* now it has */
             assert_false(protocol_socketmap.is_full(peer.session));
             fake_peer_feed(&peer);
             run();
@@ -475,8 +476,8 @@ static void test_socketmap_full_of_answers(void **state)
     }
 }
 
-/* Long answers to a client that does not read: few are kept, and the others asked for again. */
-static void test_socketmap_puts_off(void **state)
+/* Large replies to a client that does not read: some are kept, the others looked up again. */
+static void test_socketmap_postpones(void **state)
 {
     static const enum order orders[] = {OLDEST_FIRST, NEWEST_FIRST};
 
@@ -494,7 +495,7 @@ static void test_socketmap_puts_off(void **state)
         assert_int_equal(protocol_socketmap.pending(peer.session) > 0, true);
         assert_in_range(peer.out.len + protocol_socketmap.buffered_bytes(peer.session),
                         OUT_BYTES_MAX, 1024 * 1024 + 2 * BIG_BYTES);
-        assert_int_equal(alias.waiting_count, 0); /* nobody is asked before it reads */
+        assert_int_equal(alias.waiting_count, 0); /* nothing is looked up before it reads */
         while (peer.out.len > 0) {
             got += (unsigned)(peer.out.len / (BIG_BYTES + strlen("90003:OK ,")));
             fake_peer_read(&peer);
@@ -507,8 +508,8 @@ static void test_socketmap_puts_off(void **state)
     }
 }
 
-/* All clients together have too much: a long answer waits outside, a short one does not. */
-static void test_socketmap_puts_off_when_it_is_tight(void **state)
+/* While all clients together leave too much unread, a long reply is dropped and asked for again. */
+static void test_socketmap_postpones_under_memory_pressure(void **state)
 {
     struct fake_peer peer;
 
@@ -517,6 +518,7 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     send_request(&peer, "alias late-big");
     send_request(&peer, "other late-x");
     peer.is_under_memory_pressure = true;
+    send_request(&peer, "alias now-big");
     answer_all(OLDEST_FIRST);
     assert_int_equal(peer.out.len, 0);
     fake_peer_read(&peer);
@@ -527,10 +529,11 @@ static void test_socketmap_puts_off_when_it_is_tight(void **state)
     fake_peer_read(&peer);
     assert_reply(&peer, SPAN("TEMP no such table: alias"));
     assert_reply(&peer, SPAN("OK late-x"));
+    assert_reply(&peer, SPAN("TEMP no such table: alias"));
     fake_peer_close(&peer);
 }
 
-static void test_socketmap_close_forgets_what_is_put_off(void **state)
+static void test_socketmap_close_forgets_postponed_requests(void **state)
 {
     struct fake_peer peer;
 
@@ -550,10 +553,10 @@ static void test_socketmap_close_cancels(void **state)
 
     (void)state;
     fake_peer_open(&peer, &protocol_socketmap, &tables);
-    send_request(&peer, "alias late-1"); /* waits */
-    send_request(&peer, "alias now-2");  /* is known, but not told yet */
+    send_request(&peer, "alias late-1"); /* in flight */
+    send_request(&peer, "alias now-2");  /* known at once, and buffered */
     send_request(&peer, "other late-3");
-    send_request(&peer, "none x"); /* waits for its turn */
+    send_request(&peer, "none x"); /* buffered */
     send_request(&peer, "alias late-4");
     answer(&other, 0);
     protocol_socketmap.close(&peer.session);
@@ -579,7 +582,7 @@ static void test_socketmap_two_sessions(void **state)
     send_request(&a, "alias late-a");
     send_request(&b, "alias late-b");
     send_request(&a, "alias late-aa");
-    fake_peer_close(&b); /* nothing of it concerns the other */
+    fake_peer_close(&b); /* the sessions are independent */
     answer_all(NEWEST_FIRST);
     assert_reply(&a, SPAN("OK late-a"));
     assert_reply(&a, SPAN("OK late-aa"));
@@ -642,7 +645,7 @@ int main(void)
         WITH_TABLES(test_socketmap_each_request),
         WITH_TABLES(test_socketmap_cut_anywhere),
         WITH_TABLES(test_socketmap_byte_by_byte),
-        WITH_TABLES(test_socketmap_bad_bytes_behind_good_ones),
+        WITH_TABLES(test_socketmap_bad_bytes_after_good_ones),
         WITH_TABLES(test_socketmap_max_request),
         WITH_TABLES(test_socketmap_max_reply),
         WITH_TABLES(test_socketmap_reasons_are_bounded),
@@ -650,9 +653,9 @@ int main(void)
         WITH_TABLES(test_socketmap_wakes_its_client),
         WITH_TABLES(test_socketmap_full_of_requests),
         WITH_TABLES(test_socketmap_full_of_answers),
-        WITH_TABLES(test_socketmap_puts_off),
-        WITH_TABLES(test_socketmap_puts_off_when_it_is_tight),
-        WITH_TABLES(test_socketmap_close_forgets_what_is_put_off),
+        WITH_TABLES(test_socketmap_postpones),
+        WITH_TABLES(test_socketmap_postpones_under_memory_pressure),
+        WITH_TABLES(test_socketmap_close_forgets_postponed_requests),
         WITH_TABLES(test_socketmap_close_cancels),
         WITH_TABLES(test_socketmap_two_sessions),
         WITH_TABLES(test_socketmap_log),
