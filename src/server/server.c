@@ -17,7 +17,7 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
-#include "podop/url_template.h"
+#include "table/url/url_template.h"
 #include "podop/write_behind.h"
 
 #include <ev.h>

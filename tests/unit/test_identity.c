@@ -2,7 +2,7 @@
 
 #include "podop/http.h"
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "table/url/url_template.h"
 
 #include "table/identity.h"
 #include "table/table_type.h"
