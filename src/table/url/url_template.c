@@ -252,11 +252,6 @@ const char *url_template_base(const struct url_template *t)
     return t->base;
 }
 
-bool url_template_has_user(const struct url_template *t)
-{
-    return t->has_user;
-}
-
 bool url_template_is_plain(const struct url_template *t)
 {
     return t->has_key && !t->has_user;

@@ -23,7 +23,6 @@ int url_template_doubt(const char *text, struct error *err);
 /* "http://admin:8080", without a slash at the end. Borrowed. */
 const char *url_template_base(const struct url_template *t);
 
-bool url_template_has_user(const struct url_template *t);
 /* Whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
 bool url_template_is_plain(const struct url_template *t);
 /* Whether two keys that have the same URL by a have the same URL by b, and the other way round.
