@@ -326,6 +326,24 @@ static void test_refused_everywhere(void **state)
     url_case_close(t);
 }
 
+/* The failure counts also when the time is over before another round can begin. */
+static void test_time_is_over_after_the_wait(void **state)
+{
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, dead);
+    struct asker asker;
+
+    start(&asker, t, &lookup, "k");
+    URL_CASE_WAIT(c, asker.attempt.route.has_waited);
+    assert_int_equal(t->backends.health->of[0].failures, 0);
+    asker.attempt.deadline_at_ms = table_now_ms(&t->base);
+    ev_feed_event(c->loop, &asker.attempt.route.wait, EV_TIMER);
+    finish(c, &asker);
+    assert_int_equal(asker.ending, FAILED);
+    assert_int_equal(t->backends.health->of[0].failures, 1);
+    url_case_close(t);
+}
+
 static void test_suspended(void **state)
 {
     struct url_case *c = *state;
@@ -466,6 +484,7 @@ int main(void)
         WITH_CASE(test_a_write_that_was_refused),
         WITH_CASE(test_a_second_start_stays_at_its_url),
         WITH_CASE(test_refused_everywhere),
+        WITH_CASE(test_time_is_over_after_the_wait),
         WITH_CASE(test_suspended),
         WITH_CASE(test_skips_urls_without_a_place_for_the_key),
         WITH_CASE(test_too_long_a_key),

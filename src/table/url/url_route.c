@@ -154,6 +154,9 @@ bool url_route_take(struct url_route *route)
     }
     url_route_drop_trial(route);
     route->is_last_resort = false;
+    if (route->begins_round)
+        url_route_clear_marks(route);
+    route->begins_round = false;
     if (find(route))
         return true;
     route->at = route->end;
@@ -221,7 +224,7 @@ static void on_waited(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    url_route_clear_marks(route);
+    route->begins_round = true;
     route->resume(route->arg);
 }
 

@@ -62,14 +62,11 @@ static bool is_url_byte(char c)
     return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}#", c) == NULL;
 }
 
-static int parse_base(struct url_template *t, const char *text, const char **target,
+/* Checks the scheme and the authority, which hold no place. */
+static int check_base(const char *text, size_t scheme_len, const char *host, size_t host_len,
                       struct error *err)
 {
-    const char *sep = strstr(text, "://");
-    size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
-    const char *host = sep == NULL ? text : sep + 3;
-    size_t host_len = strcspn(host, "/?#");
-    struct span base = {text, (size_t)(host - text) + host_len};
+    const struct span base = {text, (size_t)(host - text) + host_len};
 
     if (span_has_byte(base, '@')) /* the message must not show it: it contains a secret */
         return error_set(err, ERR_CONFIG, "the URL must not contain a user or password");
@@ -86,9 +83,21 @@ static int parse_base(struct url_template *t, const char *text, const char **tar
     }
     if (host_len == 0 || host[0] == ':')
         return error_set(err, ERR_CONFIG, "'%s' has no host", text);
-    t->base = xmemdup0(base.ptr, base.len);
-    *target = host + host_len;
     return 0;
+}
+
+/* Sets t->base and returns what follows it in text, or NULL with the reason in err. */
+static const char *parse_base(struct url_template *t, const char *text, struct error *err)
+{
+    const char *sep = strstr(text, "://");
+    const size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
+    const char *host = sep == NULL ? text : sep + 3;
+    const size_t host_len = strcspn(host, "/?#");
+
+    if (check_base(text, scheme_len, host, host_len, err) == -1)
+        return NULL;
+    t->base = xmemdup0(text, (size_t)(host - text) + host_len);
+    return host + host_len;
 }
 
 static void add_part(struct url_template *t, struct span text, enum place place)
@@ -172,10 +181,10 @@ static int check_climb(const struct url_template *t, struct error *err)
 struct url_template *url_template_new(const char *text, struct error *err)
 {
     struct url_template *t = xcalloc(1, sizeof(*t));
-    const char *target = NULL;
+    const char *target = parse_base(t, text, err);
     struct buf path;
 
-    if (parse_base(t, text, &target, err) == -1)
+    if (target == NULL)
         goto fail;
     buf_init(&path, SIZE_MAX);
     if (*target != '/')
