@@ -2,7 +2,7 @@
 #include "url_settings.h"
 
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "url_template.h"
 
 #include <string.h>
 #include <strings.h>
