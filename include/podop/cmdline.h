@@ -3,7 +3,7 @@
 #ifndef PODOP_CMDLINE_H
 #define PODOP_CMDLINE_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 enum cmdline_action { CMDLINE_RUN, CMDLINE_CHECK, CMDLINE_VERSION, CMDLINE_HELP };
 

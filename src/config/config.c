@@ -240,6 +240,12 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     return config;
 }
 
+bool table_config_equal(const struct table_config *a, const struct table_config *b)
+{
+    return a->kind == b->kind && schema_equal(&schema_table, a, b) &&
+           (a->settings == NULL || schema_equal(a->kind->settings, a->settings, b->settings));
+}
+
 struct config *config_ref(struct config *config)
 {
     config->refs++;

@@ -2,7 +2,7 @@
 #ifndef PODOP_CONFIG_OVERLAY_H
 #define PODOP_CONFIG_OVERLAY_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 #include "tree.h"
 

@@ -8,7 +8,7 @@
 #ifndef PODOP_CONFIG_SCHEMA_H
 #define PODOP_CONFIG_SCHEMA_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 #include "tree.h"
 

@@ -3,7 +3,7 @@
 #ifndef PODOP_CONFIG_TREE_H
 #define PODOP_CONFIG_TREE_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 enum node_kind {
     NODE_GROUP, /* { name = value; ... } */
