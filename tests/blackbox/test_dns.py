@@ -415,7 +415,7 @@ class Configuration(Case):
     def test_param(self):
         for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1", "ü..example"):
             with self.subTest(param):
-                self.check_fault("no host name", param=param)
+                self.check_fault("invalid host name", param=param)
         self.check_fault("more than 100", param=",".join(["a.example"] * 101))
 
     def test_servers(self):
