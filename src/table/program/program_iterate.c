@@ -1,6 +1,7 @@
 /* program_iterate.c - what is below a path, in parts: the next one is asked for when the rows of
  * the last one have left. */
 #include "program_table.h"
+#include "table/json_reply.h"
 
 static struct program_iteration *iteration_of(struct program_request *request)
 {

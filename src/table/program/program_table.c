@@ -1,6 +1,7 @@
 /* program_table.c - tables that a co-process answers: any program that reads and writes lines of
  * JSON. */
 #include "program_table.h"
+#include "table/json_reply.h"
 #include "table/identity.h"
 
 #include "podop/coprocess.h"

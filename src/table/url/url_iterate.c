@@ -1,5 +1,6 @@
 /* url_iterate.c - what is below a path of an HTTP service. The answer is read as it comes, and no
  * faster than the rows leave; a name's value is asked for only when somebody wants it. */
+#include "table/json_reply.h"
 #include "url_table.h"
 
 #include "podop/json_value.h"

@@ -1,5 +1,6 @@
 /* url_table.c - tables behind an HTTP service: a key becomes a URL, an answer becomes a reply. */
 #include "url_table.h"
+#include "table/json_reply.h"
 
 #include "podop/clock.h"
 #include "podop/json_value.h"
