@@ -276,7 +276,7 @@ for request in ask():
         self.assertGreater(len(self.postfix.ask("t", "a")), 900)
 
     def test_answer_to_nobody(self):
-        self.check_failure(self.bad('write(\'{"id": 77, "status": "ok", "value": 1}\')'), "an answer to 77")
+        self.check_failure(self.bad('write(\'{"id": 77, "status": "ok", "value": 1}\')'), "an answer to id 77")
 
     def test_answer_twice(self):
         self.check_failure("""
@@ -286,7 +286,7 @@ for request in ask():
     elif request["op"] == "get" and request["key"] != "wait":
         answered = request
         say(request, value=request["key"])
-""", r"an answer to \d+, which nobody waits for")
+""", r"an answer to id \d+, which no request waits for")
 
     def test_hang(self):
         self.start("""
@@ -627,7 +627,7 @@ for request in ask():
     def test_nothing_there_and_failures(self):
         self.assertEqual(self.dovecot.rows("shared/none/"), [])
         bad = self.dovecot.wait(self.dovecot.iterate("shared/bad/"))
-        self.assertRegex(bad, b"^Ftable t: the program sent rows that are no names and values")
+        self.assertRegex(bad, b"^Ftable t: the program sent rows that are not pairs of a name and a value")
         forgets = self.dovecot.iterate("shared/forgets/")
         self.assertEqual(self.dovecot.wait(forgets), b"Ftable t: the program answered with a miss after rows")
         die = self.dovecot.iterate("shared/die/")
@@ -773,11 +773,11 @@ for request in ask():
         self.check_fault("no end to the quotes", param="python3 'x")
         self.check_fault("no shell is run", param="a | b")
         self.check_fault("the command line is empty", param=" ")
-        self.check_fault("no program nowhere-to-be-found in", param="nowhere-to-be-found x")
+        self.check_fault("program 'nowhere-to-be-found' not found in", param="nowhere-to-be-found x")
         self.check_fault("No such file", param="/nowhere/to/be/found")
         self.check_fault("Permission denied", param=plain)
         self.check_fault("not a regular file", param="/etc")
-        self.check_fault("neither an absolute path nor a bare name", param="./x")
+        self.check_fault("expected an absolute path or a name without", param="./x")
         self.check_fault("'processes' .*must be from 1 to 64", param="cat", processes=65)
         self.check_fault("'retries' .*is for type \"url\" only", param="cat", retries=1)
         started = self.path("started")

@@ -1,5 +1,5 @@
-/* program_set.h - the co-processes of one program table, and who waits for which answer of which
- * of them. */
+/* program_set.h - the co-processes of one program table, and the requests that wait for their
+ * answers. */
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_SET_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_SET_H
 
@@ -11,31 +11,33 @@
 #include "podop/shell_words.h"
 
 struct program_set;
-struct program_ticket;
+struct program_id;
 
 enum program_failure {
-    PROGRAM_UNREAD,  /* there was none to ask, or it died before it could see the request */
-    PROGRAM_DIED,    /* it died before it answered */
-    PROGRAM_OVERDUE, /* no answer within the time */
+    PROGRAM_UNREAD,  /* the process died before it could read the request */
+    PROGRAM_DIED,    /* the process died before it answered */
+    PROGRAM_OVERDUE, /* there was no answer by the deadline */
 };
 
-/* One wait for an answer, part of its owner's struct; zeroed but for what the owner sets. */
+/* A request that waits for its answer. It is a part of its owner's struct, and zeroed but for what
+ * the owner sets. */
 struct program_request {
     const struct program_request_ops *ops;
     uint64_t deadline_at_ms;
-    uint64_t key; /* program_key(); 0: of none */
+    uint64_t key; /* program_key(); 0: it is for no single key */
     /* This module's own: */
-    struct program_ticket *ticket; /* NULL: nothing is under way */
+    struct program_id *id; /* NULL: nothing is under way */
     struct deadline deadline;
     bool is_second;
 };
 
 struct program_request_ops {
-    bool may_ask_again; /* another process, once, when the first one dies */
+    bool may_ask_again; /* when the process dies, another one is asked, once */
     bool has_parts;     /* an answer with "more" is one of several */
-    void (*add)(struct program_request *request, uint64_t id, struct buf *out); /* its line */
-    /* Either of the two is the end of the wait; but after an answer with more, program_ask_more()
-     * may be called. Each may free what holds the request. */
+    /* Appends the line of the request. */
+    void (*add)(struct program_request *request, uint64_t id, struct buf *out);
+    /* One of the two ends the wait. After an answer with more, program_ask_more() begins another
+     * wait. Each may free what holds the request. */
     void (*answered)(struct program_request *request, const struct program_answer *answer);
     void (*failed)(struct program_request *request, enum program_failure failure,
                    struct span reason);
@@ -47,24 +49,24 @@ struct program_set *program_set_new(struct table *table, const struct program_se
                                     struct shell_words *words, char *path);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
-/* A hash of key, never 0. */
+/* Returns a hash of key, never 0. */
 uint64_t program_key(const struct program_set *set, const struct table_key *key);
-/* Asks the process with the fewest requests that it has not answered; a key that was not answered
- * before goes to the last process, and others avoid the process that is busy with it. false: nobody
- * can be asked now, and *reason, which lives as long as the set, says why; neither of the ops runs
- * then, or before this returns.
- */
+/* Asks the process that has the fewest unanswered requests. A slow key, one that was not answered
+ * before, goes to the last process, and other keys avoid the process that is busy with a slow key.
+ * false: no process can be asked now, and *reason, which lives as long as the set, says why; none
+ * of the ops runs. Otherwise answered() or failed() runs later, never before this returns. */
 bool program_ask(struct program_set *set, struct program_request *request, const char **reason);
-/* Of the process that is asked, or 0. */
+/* Returns the pid of the process that is asked, or 0. */
 long program_pid(const struct program_request *request);
 /* Adds "processes" to the JSON object of a table's counters. */
 void program_set_add_stats(const struct program_set *set, struct buf *out);
-/* The next part, of the process that had more; false: it is gone. request->deadline_at_ms is new.
- */
+/* Asks for the next part the process that had more; false: it is gone. request->deadline_at_ms is
+ * that of the next part. */
 bool program_ask_more(struct program_request *request);
-/* Whether an answer is due now. */
+/* Whether the request waits for an answer now. */
 bool program_is_awaited(const struct program_request *request);
-/* Nobody waits any longer. The process is told with word, "cancel" or "stop"; NULL: it is not. */
+/* Ends the wait without an event. word, "cancel" or "stop", is sent to the process; NULL: nothing
+ * is. */
 void program_abandon(struct program_request *request, const char *word);
 
 #endif
