@@ -5,13 +5,13 @@
 
 #include "podop/settings.h"
 
-/* Reads and checks everything. Every fault there is goes to report (a syntax error ends the
- * reading, as nothing behind it can be trusted). NULL when there was one. */
+/* Reads and checks everything. Every fault goes to report; a syntax error ends the reading, as
+ * nothing after it can be trusted. NULL when there was a fault. */
 struct config *config_load(const struct config_source *source, config_report_fn *report, void *arg);
 struct config *config_ref(struct config *config);
 void config_unref(struct config **config); /* *config becomes NULL; a NULL *config is fine */
 
-/* Whether both say the same of a table, wherever they stand. */
+/* Whether both have the same settings, wherever they are written. */
 bool table_config_equal(const struct table_config *a, const struct table_config *b);
 
 #endif

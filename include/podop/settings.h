@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A list of strings as a setting holds it. */
 struct string_list {
     char **items;
     size_t count;
@@ -25,7 +24,7 @@ struct listen_config {
     char *socket; /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
     enum listen_mode mode;
     unsigned permissions;      /* of a unix socket, e.g. 0660 */
-    char *owner, *group;       /* names or numbers; NULL: left as it is */
+    char *owner, *group;       /* names or numbers; NULL: not changed */
     struct string_list tables; /* only these are served here; empty: all */
     uint32_t max_clients;
     uint32_t request_timeout_ms;
@@ -42,7 +41,7 @@ struct cache_config {
     size_t max_bytes;
 };
 
-/* HTTP status codes and classes, as "miss" and "temporary" list them. A code outweighs a class. */
+/* HTTP status codes and classes. A code takes precedence over its class. */
 struct status_set {
     uint64_t codes[8]; /* bit n: 100 + n */
     unsigned classes;  /* bit n: n00 to n99 */
@@ -66,7 +65,7 @@ struct table_config {
     char *origin;
     char *name;
     char *type;
-    char *param;                  /* or the first of a list */
+    char *param;                  /* of a list: the first */
     struct string_list fallbacks; /* the others of that list, in their order */
     uint32_t timeout_ms;
     struct cache_config cache;
@@ -83,7 +82,7 @@ struct pool_config {
     uint32_t idle_timeout_ms;
 };
 
-/* A file or directory that podop needs for longer than its start, when it may be another user. */
+/* A file or directory that podop uses after its start, when it may run as another user. */
 enum path_need { PATH_NONE, PATH_READ, PATH_RUN, PATH_CONNECT, PATH_MAKE_SOCKETS };
 struct config_path {
     char *origin; /* "FILE:LINE" of the setting */
@@ -99,17 +98,17 @@ struct config {
     enum log_target log_target;
     uint32_t shutdown_timeout_ms;
     struct pool_config pool;
-    struct listen_config control; /* where podopctl gives orders; socket is NULL: nowhere */
+    struct listen_config control; /* the socket of podopctl; its path may be NULL: none */
     struct listen_config *listen;
     size_t listen_count;
     struct table_config *tables;
     size_t table_count;
     struct config_path *paths;
     size_t path_count;
-    struct string_list warnings; /* what is allowed and hardly meant: "FILE:LINE: warning: ..." */
+    struct string_list warnings; /* of what is allowed but unlikely: "FILE:LINE: warning: ..." */
 };
 
-/* What the command line adds on top of the file; made by cmdline.h. Strings are borrowed. */
+/* What the command line adds to the file; made by cmdline.h. Strings are borrowed. */
 struct cmdline_socket {
     const char *socket;
     const char *mode; /* NULL: auto */
@@ -118,7 +117,7 @@ struct cmdline_table {
     const char *name, *type, *param;
 };
 struct cmdline_set {
-    struct span path; /* --set PATH=VALUE: what is before the first '=' */
+    struct span path; /* of --set PATH=VALUE: all before the first '=' */
     const char *value;
 };
 /* What the layers above know better than the schema: 0, or -1 with the reason in err. listen looks
@@ -142,8 +141,8 @@ struct config_source {
     const struct config_checks *checks; /* NULL: none */
 };
 
-/* One fault: text is the whole line for a human and without control bytes, "FILE:LINE: message",
- * "FILE: message" of a file as a whole, or "--set x=y: message". It ends when this returns. */
+/* Reports one fault. text is a line without control bytes: "FILE:LINE: message", "FILE: message" of
+ * a file as a whole, or "--set x=y: message". It is borrowed for the call. */
 typedef void config_report_fn(void *arg, const char *text);
 
 #endif

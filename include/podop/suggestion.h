@@ -1,15 +1,15 @@
-/* suggestion.h - the known name that somebody probably meant. */
+/* suggestion.h - finds the known name that a mistyped word most likely stands for. */
 #ifndef PODOP_SUGGESTION_H
 #define PODOP_SUGGESTION_H
 
 #include <stddef.h>
 
-/* How many letters have to be changed, added, dropped or swapped with their neighbour to get from a
- * to b; case does not count. Anything above limit is limit + 1. */
+/* Counts the letters that have to be changed, added, dropped or swapped with their neighbour to get
+ * from a to b, ignoring case. Anything above limit is limit + 1. */
 size_t edit_distance(const char *a, const char *b, size_t limit);
 
-/* The search goes name by name, as the names live in structs of all kinds: begin with {.word = w},
- * offer every name, then read best (borrowed; NULL: nothing is near). */
+/* To search, begin with {.word = w}, offer every known name, then read best, which is borrowed;
+ * NULL: no name is near. */
 struct suggestion {
     const char *word;
     const char *best;

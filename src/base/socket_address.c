@@ -50,8 +50,8 @@ static int split_host_port(const char *text, struct host_port *to, struct error 
     unsigned long port;
 
     if (colon == NULL)
-        return error_set(err, ERR_CONFIG, "'%s' is no address: /path, HOST:PORT or [IPV6]:PORT is",
-                         text);
+        return error_set(err, ERR_CONFIG,
+                         "invalid address '%s': expected /PATH, HOST:PORT or [IPV6]:PORT", text);
     if (is_bracketed) {
         host++;
         len -= 2;

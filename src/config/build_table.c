@@ -131,8 +131,8 @@ static bool is_in_place(const struct target *t, const struct node *member)
     char types[TYPES_BYTES_MAX];
 
     if (t->is_defaults && setting != NULL && setting->is_own) {
-        fault_add(t->faults, member->origin,
-                  "'%s' is a table's own, and cannot stand in 'defaults'", member->name);
+        fault_add(t->faults, member->origin, "'%s' cannot be in 'defaults': each table has its own",
+                  member->name);
         return false;
     }
     if (t->type != NULL && !has_setting(t->type, member->name)) {

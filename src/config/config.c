@@ -19,7 +19,7 @@
 
 enum { EXCERPT_BYTES_MAX = 80 };
 
-/* Where the nodes of a tree come from: a place in the file, or one option for all of them. */
+/* Where the nodes of a tree come from: lines of a file, or one option for all of them. */
 struct place {
     const struct source *source;
     const char *option; /* NULL: FILE:LINE */
@@ -78,7 +78,7 @@ static void list_add_once(struct string_list *list, const char *text)
     list->items[list->count++] = xstrdup(text);
 }
 
-/* What libconfig said, what is meant by it, and the lines that it is about. */
+/* Reports what libconfig said, the likely cause, and the lines in question. */
 static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
                          struct faults *faults)
 {
@@ -105,7 +105,8 @@ static void fault_syntax(const struct source *source, const char *said, unsigned
     free(origin);
 }
 
-/* libconfig 1.5 leaks a string that stands where none may: it is not given such a text. */
+/* Whether a string is where no string may be. libconfig 1.5 leaks such a string, so it must not
+ * parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;
@@ -124,7 +125,7 @@ static void warn_joined(void *arg, unsigned line)
     char *origin = source_origin(joined->source, line);
 
     fault_warn(joined->faults, origin,
-               "a text follows another without a comma between them: both are joined to one");
+               "two strings without a comma between them are joined into one");
     free(origin);
 }
 
@@ -140,7 +141,7 @@ static int parse_file(config_t *parsed, struct source *source, struct faults *fa
     return -1;
 }
 
-/* The file as a tree, or NULL with a fault reported. */
+/* Returns the file as a tree, or NULL with a fault reported. */
 static struct node *read_file(const char *file, struct string_list *files, struct faults *faults)
 {
     struct source source;
@@ -163,7 +164,7 @@ static struct node *read_file(const char *file, struct string_list *files, struc
 static struct node *parse_value(const char *value, const char *origin)
 {
     struct source source;
-    struct faults unread = {0}; /* what is no value is a string */
+    struct faults unread = {0}; /* text that libconfig cannot parse is taken as a string */
     const struct place place = {&source, origin};
     struct node *node = NULL;
     char *text = NULL;
@@ -182,7 +183,7 @@ static struct node *parse_value(const char *value, const char *origin)
     if (node == NULL)
         return node_new_string(NULL, value, origin);
     if (node->kind == NODE_INTEGER || node->kind == NODE_FLOAT || node->kind == NODE_BOOL)
-        node->text = xstrdup(value); /* --set user=1000: no shell keeps quotes around it */
+        node->text = xstrdup(value); /* --set user=1000: a shell removes the quotes of a string */
     return node;
 }
 
@@ -222,7 +223,7 @@ struct config *config_load(const struct config_source *source, config_report_fn 
         list_free(&files);
         return NULL;
     }
-    if (source->file != NULL) { /* of the file as a whole: no line */
+    if (source->file != NULL) { /* the origin of the root is the file without a line */
         free(root->origin);
         root->origin = xstrdup(source->file);
     }

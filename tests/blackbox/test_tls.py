@@ -281,7 +281,7 @@ class Files(TlsCase):
                 self.check_fault(settings, expected)
         for setting in ("cert_file", "key_file"):
             self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
-        self.check_fault(tls, "'tls' is of no use without an https URL", param="http://127.0.0.1/")
+        self.check_fault(tls, "'tls' needs an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
         """Nobody is there to be asked for one, not even at a terminal."""

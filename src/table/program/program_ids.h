@@ -3,9 +3,9 @@
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_IDS_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_IDS_H
 
-#include "podop/list.h"
+#include "program_request.h"
 
-#include "program_set.h"
+#include "podop/list.h"
 
 enum program_id_state {
     ID_AWAITED,   /* an answer is due */

@@ -16,7 +16,7 @@ int url_access_check(const struct url_settings *settings, const char *url, struc
 
     if ((tls->ca_file != NULL || tls->cert_file != NULL) && !is_https(url) &&
         !is_https(settings->commit_url))
-        return error_set(err, ERR_CONFIG, "'tls' is of no use without an https URL");
+        return error_set(err, ERR_CONFIG, "'tls' needs an https URL");
     return 0;
 }
 
