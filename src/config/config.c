@@ -7,6 +7,7 @@
 #include "podop/mem.h"
 #include "schema.h"
 #include "source.h"
+#include "string_list.h"
 #include "syntax.h"
 #include "tree.h"
 #include "warnings.h"
@@ -60,22 +61,13 @@ static struct node *convert(const config_setting_t *setting, const char *name,
     return node;
 }
 
-static void list_free(struct string_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct string_list){0};
-}
-
 static void list_add_once(struct string_list *list, const char *text)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i], text) == 0)
             return;
     }
-    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
-    list->items[list->count++] = xstrdup(text);
+    string_list_add(list, text);
 }
 
 /* Reports what libconfig said, the likely cause, and the lines in question. */
@@ -220,7 +212,7 @@ struct config *config_load(const struct config_source *source, config_report_fn 
                                              : read_file(source->file, &files, &faults);
 
     if (root == NULL) {
-        list_free(&files);
+        string_list_clear(&files);
         return NULL;
     }
     if (source->file != NULL) { /* the origin of the root is the file without a line */
@@ -234,7 +226,7 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     node_free(&root);
     config->warnings = warnings;
     paths_add_files(config, &files);
-    list_free(&files);
+    string_list_clear(&files);
     raise_level(config, source->verbose);
     if (faults.count > 0)
         config_unref(&config);
@@ -267,7 +259,7 @@ void config_unref(struct config **pconfig)
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
-    list_free(&config->warnings);
+    string_list_clear(&config->warnings);
     paths_free(config);
     free(config->control.origin);
     free(config->tables);

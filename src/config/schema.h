@@ -3,8 +3,8 @@
  * etc/podop.conf.example to them. Used by src/config, and by the types of tables, which describe
  * their own settings in the same way.
  *
- * A new setting is a field in settings.h and an entry in an array of schema.c, or both in the folder
- * of the table type that it is for. */
+ * A new setting is a field in settings.h and an entry in an array of schema.c, or both in the
+ * folder of the table type that it is for. */
 #ifndef PODOP_CONFIG_SCHEMA_H
 #define PODOP_CONFIG_SCHEMA_H
 

@@ -2,18 +2,11 @@
 #include "schema_struct.h"
 
 #include "podop/mem.h"
+#include "string_list.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-void string_list_clear(struct string_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct string_list){0};
-}
 
 /* Stores default_text as if libconfig had read it: a number, a string, true or false. */
 static void set_default(const struct setting *setting, void *base)

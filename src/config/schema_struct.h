@@ -11,6 +11,4 @@ static inline void *setting_field(const struct setting *setting, void *base)
     return (char *)base + setting->offset;
 }
 
-void string_list_clear(struct string_list *list); /* frees its strings; it is empty then */
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "podop/mem.h"
 #include "schema_fault.h"
+#include "string_list.h"
 
 #include <stdlib.h>
 #include <string.h>

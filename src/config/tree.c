@@ -2,6 +2,7 @@
 
 #include "podop/buf.h"
 #include "podop/mem.h"
+#include "string_list.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -158,7 +159,6 @@ void fault_warn(struct faults *faults, const char *origin, const char *format, .
     va_start(args, format);
     compose(&line, origin, ": warning: ", format, args);
     va_end(args);
-    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
-    list->items[list->count++] = xstrdup(buf_string(&line));
+    string_list_add(list, buf_string(&line));
     buf_deinit(&line);
 }
