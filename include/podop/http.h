@@ -64,7 +64,7 @@ enum http_outcome {
     HTTP_FAILED,    /* no whole answer came: refused, reset, cut off, not HTTP, no such name, TLS */
     HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
-    HTTP_CROWDED,   /* max_waiting others wait already: nothing was sent */
+    HTTP_QUEUE_FULL, /* max_waiting calls wait already; nothing was sent */
     HTTP_UNREAD, /* of a stream: its reader took nothing for long, and others wait for its place */
     HTTP_UNWANTED, /* its turn in the queue came, and is_wanted said no */
 };
@@ -75,10 +75,10 @@ struct http_answer {
     struct span body;
     const char *reason;    /* for HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* when there is no answer: some of the request was sent */
-    bool is_refused;   /* when there is no answer: nothing was sent, the connection was refused */
-    bool is_own_fault; /* podop's: most of its time went by in the queue, or no socket could be
-                          had. Says nothing of the server */
-    bool was_resent;   /* a kept connection had been closed, so it was sent again on a new one */
+    bool is_refused; /* when there is no answer: nothing was sent, the connection was refused */
+    bool is_local_failure; /* most of its time passed in podop's queue, or no socket could be
+                               created: it says nothing about the server */
+    bool was_resent; /* a kept connection had been closed, so it was sent again on a new one */
 };
 
 /* The answer is borrowed and ends when done returns. */

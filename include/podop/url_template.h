@@ -5,7 +5,7 @@
 
 #include "podop/buf.h"
 #include "podop/error.h"
-#include "podop/table.h"
+#include "podop/table_handle.h"
 
 struct url_template; /* opaque */
 

@@ -1,12 +1,13 @@
 /* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one
  * JSON object a line, and one for each answer, in order. podop(8) has the commands. */
-#include "podop/protocol.h"
 
-#include "owed.h"
+#include "protocols.h"
+#include "reply_queue.h"
 
 #include "podop/json_object.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
+#include "podop/table.h"
 #include "podop/tabline.h"
 
 #include <stdlib.h>
@@ -19,18 +20,18 @@ enum {
 
 struct control_session {
     struct session_io io;
-    struct owed_queue owed;
+    struct reply_queue replies;
     bool is_reloading;   /* what was asked after a reload is asked of what it leads to */
     size_t explanations; /* not ended, or waiting for their turn */
 };
 
 struct control_request {
-    struct owed owed;
+    struct reply_slot slot;
     struct control_session *session;
     bool is_explanation; /* that had to wait */
     struct table_op *op; /* of it, until it ends */
     struct buf notes;
-    struct reload_ask reload;
+    struct reload_request reload;
     struct buf faults; /* of a reload */
 };
 
@@ -50,13 +51,13 @@ static const struct control_session *const_session_of(const struct session *sess
     return (const struct control_session *)session;
 }
 
-static void request_free(struct owed *owed)
+static void request_free(struct reply_slot *slot)
 {
-    struct control_request *r = CONTAINER_OF(owed, struct control_request, owed);
+    struct control_request *r = CONTAINER_OF(slot, struct control_request, slot);
 
     r->session->explanations -= r->is_explanation;
     table_op_cancel(&r->op);
-    reload_ask_cancel(&r->reload);
+    reload_request_cancel(&r->reload);
     buf_deinit(&r->notes);
     buf_deinit(&r->faults);
     free(r);
@@ -73,7 +74,7 @@ static struct session *control_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    owed_init(&s->owed, s->io.out, NULL, request_free);
+    reply_queue_init(&s->replies, s->io.out, NULL, request_free);
     return (struct session *)s;
 }
 
@@ -84,26 +85,27 @@ static void control_close(struct session **psession)
     if (s == NULL)
         return;
     *psession = NULL;
-    owed_deinit(&s->owed);
+    reply_queue_deinit(&s->replies);
     service_unref(&s->io.service);
     free(s);
 }
 
-static size_t control_owed(const struct session *session)
+static size_t control_pending(const struct session *session)
 {
-    return const_session_of(session)->owed.count;
+    return const_session_of(session)->replies.count;
 }
 
 static bool control_is_full(const struct session *session)
 {
     const struct control_session *s = const_session_of(session);
 
-    return s->is_reloading || s->explanations >= EXPLANATIONS_MAX || owed_is_full(&s->owed);
+    return s->is_reloading || s->explanations >= EXPLANATIONS_MAX ||
+           reply_queue_is_full(&s->replies);
 }
 
-static size_t control_held(const struct session *session)
+static size_t control_buffered_bytes(const struct session *session)
 {
-    return const_session_of(session)->owed.early_bytes;
+    return const_session_of(session)->replies.buffered_bytes;
 }
 
 /* Reading a request */
@@ -162,7 +164,7 @@ static struct table_key key_of(const struct order *order)
 
 static struct buf *begin(struct control_request *r, bool is_ok)
 {
-    struct buf *out = owed_begin(&r->session->owed, &r->owed);
+    struct buf *out = reply_queue_begin(&r->session->replies, &r->slot);
 
     buf_add(out, is_ok ? SPAN("{\"ok\":true") : SPAN("{\"ok\":false"));
     return out;
@@ -170,10 +172,10 @@ static struct buf *begin(struct control_request *r, bool is_ok)
 
 static void end(struct control_request *r)
 {
-    struct owed_queue *queue = &r->session->owed;
+    struct reply_queue *queue = &r->session->replies;
 
-    buf_add(owed_begin(queue, &r->owed), SPAN("}\n"));
-    owed_end(queue, &r->owed);
+    buf_add(reply_queue_begin(queue, &r->slot), SPAN("}\n"));
+    reply_queue_end(queue, &r->slot);
 }
 
 static void refuse(struct control_request *r, const char *why, struct span name)
@@ -191,7 +193,7 @@ static void refuse(struct control_request *r, const char *why, struct span name)
 
 static void refuse_table(struct control_request *r, struct span name)
 {
-    service_tell_unknown(r->session->io.service, "control", name);
+    service_log_unknown_table(r->session->io.service, "control", name);
     refuse(r, "no such table: ", name);
 }
 
@@ -227,7 +229,7 @@ static void reload(struct control_request *r)
 {
     const struct admin *admin = r->session->io.service->admin;
 
-    r->reload = (struct reload_ask){.report = add_fault, .done = reloaded, .arg = r};
+    r->reload = (struct reload_request){.report = add_fault, .done = reloaded, .arg = r};
     r->session->is_reloading = true;
     admin->reload(admin->arg, &r->reload);
 }
@@ -349,7 +351,7 @@ static void on_line(struct control_session *s, struct span line)
     r->session = s;
     buf_init(&r->notes, NOTES_BYTES_MAX);
     buf_init(&r->faults, SIZE_MAX);
-    owed_add(&s->owed, &r->owed);
+    reply_queue_add(&s->replies, &r->slot);
     order_init(&order);
     if (order_parse(&order, line))
         run(r, &order);
@@ -380,11 +382,12 @@ static enum feed control_feed(struct session *session, struct span in, size_t *u
 
 const struct protocol_ops protocol_control = {
     .name = "control",
+    .modes = SERVES_CONTROL,
     .claims = control_claims,
     .open = control_open,
     .feed = control_feed,
-    .owed = control_owed,
+    .pending = control_pending,
     .is_full = control_is_full,
-    .held = control_held,
+    .buffered_bytes = control_buffered_bytes,
     .close = control_close,
 };

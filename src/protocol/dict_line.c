@@ -2,21 +2,36 @@
 
 #include "podop/tabline.h"
 
-bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+/* Returns false for a byte that is not a command. */
+static bool command_of(char byte, enum dict_command *command, bool *has_id)
 {
-    struct span rest, field;
-    bool has_escapes;
+    switch (byte) {
+    case DICT_HELLO:
+    case DICT_LOOKUP:
+    case DICT_ITERATE: *has_id = false; break;
+    case DICT_BEGIN:
+    case DICT_COMMIT:
+    case DICT_COMMIT_ASYNC:
+    case DICT_ROLLBACK:
+    case DICT_SET:
+    case DICT_UNSET:
+    case DICT_INCREMENT:
+    case DICT_TIMESTAMP:
+    case DICT_HIDE_VALUES: *has_id = true; break;
+    default: return false;
+    }
+    *command = (enum dict_command)byte;
+    return true;
+}
+
+static void parse_fields(struct span rest, struct dict_line *out, struct buf *text)
+{
+    const bool has_escapes = span_has_byte(rest, '\1');
+    struct span field;
 
     out->count = 0;
     for (size_t i = 0; i < DICT_FIELDS_NAMED; i++)
         out->field[i] = SPAN("");
-    if (line.len == 0)
-        return false;
-    out->letter = *line.ptr;
-    rest = span_skip(line, 1);
-    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* raw: one in a field is escaped */
-        rest.len--;
-    has_escapes = span_has_byte(rest, '\1');
     if (has_escapes) {
         buf_clear(text);
         buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
@@ -30,6 +45,25 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
         }
         out->field[out->count++] = field.len > 0 ? field : SPAN("");
     }
+}
+
+bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+{
+    struct span rest;
+    bool has_id;
+    uint64_t id;
+
+    if (line.len == 0 || !command_of(*line.ptr, &out->command, &has_id))
+        return false;
+    rest = span_skip(line, 1);
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
+        rest.len--;
+    parse_fields(rest, out, text);
+    if (!has_id)
+        return true;
+    if (!dict_number(out->field[0], UINT32_MAX, &id))
+        return false;
+    out->id = (uint32_t)id;
     return true;
 }
 
@@ -46,6 +80,12 @@ bool dict_number(struct span field, uint64_t max, uint64_t *number)
     }
     *number = n;
     return field.len > 0;
+}
+
+bool dict_optional_number(struct span field, uint64_t max, uint64_t *number)
+{
+    *number = 0;
+    return field.len == 0 || dict_number(field, max, number);
 }
 
 bool dict_signed_number(struct span field, int64_t *number)
@@ -68,11 +108,11 @@ const char *dict_key(struct span name, struct span user, struct table_key *key)
         return NULL;
     }
     if (!span_starts_with(name, SPAN("priv/")))
-        return "a key begins with priv/ or shared/";
+        return "a key must begin with priv/ or shared/";
     if (user.len == 0)
-        return "a priv/ key without a user";
+        return "a priv/ key needs a user";
     if (span_has_byte(user, '\0'))
-        return "a user with a NUL byte";
+        return "the user has a NUL byte";
     key->key = span_skip(name, SPAN("priv/").len);
     key->user = user;
     key->is_private = true;

@@ -98,7 +98,7 @@ static bool dispose_some(void *arg)
 
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
-    return address_check(listen->socket, err);
+    return socket_address_check(listen->socket, err);
 }
 
 static int check_user(const char *name, struct error *err)
@@ -140,11 +140,11 @@ static void add_stats(void *arg, struct buf *out)
     stats_add(&sources, out);
 }
 
-static void reload_for_admin(void *arg, struct reload_ask *ask)
+static void reload_for_admin(void *arg, struct reload_request *request)
 {
     struct server *s = arg;
 
-    reloads_want(&s->reloads, ask);
+    reloads_want(&s->reloads, request);
 }
 
 /* What both running and checking need: configuration and tables. */
@@ -284,7 +284,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     }
     warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
-    router_succeed(s->router, NULL);
+    router_take_over(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -370,7 +370,7 @@ static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
 
-    router_succeed(next->router, previous);
+    router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
     router_dispose(&previous, &s->disposal);

@@ -1,10 +1,12 @@
 /* table.c - opens and closes tables of all types, and hands on what they know at a reload. This
  * file sits on top of all others of src/table; table_base.c is at their bottom. */
+#include "podop/table.h"
+
+#include "iterate.h"
 #include "lookup.h"
 #include "memory.h"
 #include "write_behind.h"
 
-#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -82,6 +84,7 @@ static void base_init(struct table *t, const struct table_ops *ops,
     };
     copy_strings(&t->skip, &config->skip);
     lookup_init(t);
+    iterations_init(t);
 }
 
 struct table *table_open(const struct table_config *config, const struct table_env *env,
@@ -104,18 +107,18 @@ struct table *table_open(const struct table_config *config, const struct table_e
     return t;
 }
 
-void table_inherit(struct table *table, struct table *previous)
+void table_take_over(struct table *table, struct table *previous)
 {
     memory_unref(table->memory, table);
     table->memory = memory_ref(previous->memory, table);
-    if (table->ops->inherit != NULL)
-        table->ops->inherit(table, previous);
+    if (table->ops->take_over != NULL)
+        table->ops->take_over(table, previous);
 }
 
-void table_begin(struct table *table)
+void table_activate(struct table *table)
 {
     if (table->env.write_behind != NULL)
-        write_behind_adopt(table->env.write_behind, table);
+        write_behind_set_table(table->env.write_behind, table);
 }
 
 void table_retire(struct table *table)
@@ -129,4 +132,14 @@ void table_retire_name(struct table *table)
 {
     if (table->writes != NULL)
         write_behind_retire(table->writes);
+}
+
+void table_drop(struct table *table, const struct table_key *key)
+{
+    memory_invalidate(table->memory, key);
+}
+
+void table_clear(struct table *table)
+{
+    memory_invalidate_all(table->memory);
 }

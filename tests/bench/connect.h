@@ -5,6 +5,6 @@
 #include "podop/socket_address.h"
 
 /* A non-blocking connection, or -1 with errno. */
-int bench_connect(const struct address *at);
+int bench_connect(const struct socket_address *at);
 
 #endif

@@ -190,11 +190,11 @@ static void on_stop(struct ev_loop *loop, ev_signal *w, int revents)
 
 static int open_socket(const char *where, struct error *err)
 {
-    struct address at;
+    struct socket_address at;
     const int on = 1;
     int fd;
 
-    if (address_resolve(where, &at, 1, err) == -1)
+    if (socket_address_resolve(where, &at, 1, err) == -1)
         return -1;
     fd = socket(at.u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1)

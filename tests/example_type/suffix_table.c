@@ -1,7 +1,9 @@
 /* suffix_table.c - tables that answer each key with the key and a suffix: the example of
  * docs/howto-table-type.md. */
+#include "table/fetch.h"
 #include "table/table_type.h"
 
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>

@@ -14,7 +14,7 @@ struct world {
     struct ev_loop *loop;
     struct commits commits;
     struct fake_table meta; /* its table's own ops: a json table's */
-    struct router router;
+    struct fake_tables tables;
     unsigned chance;
 };
 
@@ -30,19 +30,19 @@ static void settle(struct world *w, struct fake_peer *peer)
 
     do {
         before = peer->in.len;
-        for (int i = 0; i < 4 || protocol_dict.owed(peer->session) > 0; i++) {
+        for (int i = 0; i < 4 || protocol_dict.pending(peer->session) > 0; i++) {
             PROMISE(i < 1000); /* everything is answered, and soon */
             ev_run(w->loop, EVRUN_NOWAIT);
-            protocol_dict.drained(peer->session);
+            protocol_dict.output_drained(peer->session);
         }
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_dict.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_dict.pending(peer->session) > 0);
     PROMISE(w->commits.first == NULL);
 }
 
 static void peer_open(struct world *w, struct fake_peer *peer)
 {
-    fake_peer_open(peer, &protocol_dict, &w->router);
+    fake_peer_open(peer, &protocol_dict, &w->tables);
     peer->listen.max_request = 1000;
 }
 
@@ -118,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (w.loop == NULL) {
         w.loop = ev_default_loop(EVFLAG_AUTO);
         w.meta.table = open_table(&w);
-        w.router = (struct router){{&w.meta}, 1};
+        w.tables = (struct fake_tables){{&w.meta}, 1};
     }
     w.chance = data[0];
     run(&w, (struct span){(const char *)data + 1, size - 1});

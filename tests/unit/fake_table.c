@@ -122,17 +122,3 @@ struct reply fake_found(struct span value)
 {
     return (struct reply){.status = REPLY_FOUND, .map_value = value, .dict_value = value};
 }
-
-struct table *router_find_table(const struct router *router, struct span name)
-{
-    for (size_t i = 0; i < router->count; i++) {
-        if (span_equal(table_name(router->tables[i]->table), name))
-            return router->tables[i]->table;
-    }
-    return NULL;
-}
-
-struct table *router_table(const struct router *router, size_t i)
-{
-    return i < router->count ? router->tables[i]->table : NULL;
-}

@@ -1,14 +1,16 @@
-/* fake_table.h - tables whose answers the test gives, at the moment it likes, and a router of such.
- * All but the type is the real thing: they are opened by table_open(). */
+/* fake_table.h - tables whose replies the test gives, at the moment that it chooses. Only the type
+ * is fake: they are opened by table_open(). */
 #ifndef PODOP_TESTS_FAKE_TABLE_H
 #define PODOP_TESTS_FAKE_TABLE_H
 
-#include "podop/protocol.h"
+#include "podop/log.h"
 #include "podop/table.h"
 
-#include "table/table_type.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
-enum { FAKE_FETCHES_MAX = 256, FAKE_TABLES_MAX = 4 };
+enum { FAKE_FETCHES_MAX = 256 };
 
 struct fake_table {
     struct table_ops ops;
@@ -39,11 +41,5 @@ void fake_table_close(struct fake_table *fake); /* lets go of the reference */
 void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *reply);
 
 struct reply fake_found(struct span value); /* the same for maps and dicts */
-
-/* What router_find_table() sees in a program that links fake_table.c. */
-struct router {
-    struct fake_table *tables[FAKE_TABLES_MAX];
-    size_t count;
-};
 
 #endif

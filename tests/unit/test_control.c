@@ -13,29 +13,30 @@ enum { EXPLANATIONS_MAX = 4 };
 
 static struct ev_loop *loop;
 static struct fake_table alias, cached;
-static struct router router = {{&alias, &cached}, 2};
+static struct fake_tables tables = {{&alias, &cached}, 2};
 static struct fake_peer peer;
 static bool reload_fails;
 
-static struct reload_ask *reload_asks;
+static struct list reload_requests;
 
-static void fake_reload(void *arg, struct reload_ask *ask)
+static void fake_reload(void *arg, struct reload_request *request)
 {
     assert_ptr_equal(arg, &reload_fails);
-    reload_ask_add(&reload_asks, ask);
+    list_append(&reload_requests, &request->node);
 }
 
 static void end_reloads(void)
 {
-    while (reload_asks != NULL) {
-        struct reload_ask *ask = reload_asks;
+    struct list_node *node;
 
-        reload_ask_cancel(ask);
+    while ((node = list_pop(&reload_requests)) != NULL) {
+        const struct reload_request *request = CONTAINER_OF(node, struct reload_request, node);
+
         if (reload_fails) {
-            ask->report(ask->arg, "podop.conf:1: \"x\"");
-            ask->report(ask->arg, "podop.conf:2: \xff");
+            request->report(request->arg, "podop.conf:1: \"x\"");
+            request->report(request->arg, "podop.conf:2: \xff");
         }
-        ask->done(ask->arg, reload_fails ? -1 : 0);
+        request->done(request->arg, reload_fails ? -1 : 0);
     }
 }
 
@@ -104,7 +105,8 @@ static int setup(void **state)
     fake_table_open(&cached, "cached", &caching, loop);
     alias.answers_at_once = cached.answers_at_once = at_once;
     reload_fails = false;
-    fake_peer_open(&peer, &protocol_control, &router);
+    list_init(&reload_requests);
+    fake_peer_open(&peer, &protocol_control, &tables);
     peer.service.admin = &admin;
     return 0;
 }
@@ -176,7 +178,7 @@ static void test_control_each_command(void **state)
         fake_peer_send(&peer, conversation[i].request);
         run();
         assert_out(conversation[i].answer);
-        assert_int_equal(protocol_control.owed(peer.session), 0);
+        assert_int_equal(protocol_control.pending(peer.session), 0);
     }
 }
 
@@ -226,9 +228,9 @@ static void test_control_requests_after_a_reload(void **state)
     fake_peer_feed(&peer);
     assert_out(SPAN("{\"ok\":true}\n{\"ok\":true,\"pid\":17}\n"));
     fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
-    assert_non_null(reload_asks);
+    assert_false(list_is_empty(&reload_requests));
     fake_peer_close(&peer);
-    assert_null(reload_asks);
+    assert_true(list_is_empty(&reload_requests));
 }
 
 /* Answers stay in the order of the requests, whenever they come. */
@@ -263,11 +265,11 @@ static void test_control_takes_no_more_than_it_may_owe(void **state)
     answer(&alias, 1); /* it waits for its turn: no other may begin */
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX - 1);
-    assert_true(protocol_control.held(peer.session) > 0);
+    assert_true(protocol_control.buffered_bytes(peer.session) > 0);
     answer(&alias, 0);
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
-    assert_int_equal(protocol_control.held(peer.session), 0);
+    assert_int_equal(protocol_control.buffered_bytes(peer.session), 0);
     fake_peer_close(&peer);
     assert_int_equal(alias.waiting_count, 0);
 }

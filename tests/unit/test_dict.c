@@ -10,12 +10,17 @@
 
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-enum { WAITING_MAX = 128, OWED_MAX = 64, OUT_BYTES_MAX = 256 * 1024, BIG_BYTES = 90000 };
+enum {
+    WAITING_MAX = 128,
+    REPLY_QUEUE_SLOTS_MAX = 64,
+    OUT_BYTES_MAX = 256 * 1024,
+    BIG_BYTES = 90000
+};
 
 static struct ev_loop *loop;
 static struct fake_table meta;
 static struct commits commits;
-static struct router router = {{&meta}, 1};
+static struct fake_tables tables = {{&meta}, 1};
 static struct commit *writing[WAITING_MAX]; /* oldest first */
 static size_t writing_count;
 static struct table_iteration *walking[WAITING_MAX];
@@ -148,7 +153,7 @@ static int setup(void **state)
     meta.ops.iteration_bytes = sizeof(struct table_iteration);
     meta.ops.go_on = fake_go_on;
     meta.ops.stop = fake_stop;
-    router.count = 1;
+    tables.count = 1;
     return 0;
 }
 
@@ -174,7 +179,7 @@ static int teardown(void **state)
 
 static void open_peer(struct fake_peer *peer, const char *hello)
 {
-    fake_peer_open(peer, &protocol_dict, &router);
+    fake_peer_open(peer, &protocol_dict, &tables);
     fake_peer_send(peer, span_of(hello));
 }
 
@@ -191,9 +196,9 @@ static void assert_out(struct fake_peer *peer, const char *expected)
     buf_clear(&peer->out);
 }
 
-static size_t owed(const struct fake_peer *peer)
+static size_t pending(const struct fake_peer *peer)
 {
-    return protocol_dict.owed(peer->session);
+    return protocol_dict.pending(peer->session);
 }
 
 static void test_dict_claims(void **state)
@@ -243,7 +248,7 @@ static void test_dict_hello(void **state)
         if (peer.is_bad == cases[i].is_good)
             fail_msg("case %zu", i);
         assert_int_equal(peer.out.len, 0); /* never a word to a hello */
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -275,7 +280,7 @@ static void test_dict_bad_lines(void **state)
             fail_msg("case %zu", i);
         end_lookup(0);
         assert_out(&peer, "Ofirst\n"); /* what is owed is answered */
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -322,7 +327,7 @@ static void test_dict_refused_keys(void **state)
         assert_int_equal(meta.started, 0);
         assert_true(peer.out.len > 2 && *peer.out.ptr == 'F');
         assert_int_equal(peer.out.ptr[peer.out.len - 1], '\n');
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -342,7 +347,7 @@ static void test_dict_unknown_table(void **state)
 /* A table is remembered, but not beyond a reload. */
 static void test_dict_finds_its_table_anew(void **state)
 {
-    static const struct router empty = {.count = 0};
+    static const struct fake_tables empty = {.count = 0};
     struct fake_peer peer;
 
     (void)state;
@@ -350,10 +355,10 @@ static void test_dict_finds_its_table_anew(void **state)
     tell(&peer, "Lshared/a\n");
     end_all(OLDEST_FIRST);
     assert_out(&peer, "Oa\n");
-    service_route(&peer.service, &empty);
+    fake_peer_reload(&peer, &empty);
     tell(&peer, "Lshared/a\n");
     assert_out(&peer, "Fno such table: meta\n");
-    service_route(&peer.service, &router);
+    fake_peer_reload(&peer, &tables);
     tell(&peer, "Lshared/a\n");
     end_all(OLDEST_FIRST);
     assert_out(&peer, "Oa\n");
@@ -398,7 +403,7 @@ static void test_dict_in_order_without_ids(void **state)
     assert_out(&peer, "");
     end_lookup(0);
     assert_out(&peer, "Oa\nOb\nO1\nOe\n");
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
 }
 
@@ -463,7 +468,7 @@ static void test_dict_known_at_once(void **state)
         assert_out(&peer, cases[i].at_once);
         end_all(OLDEST_FIRST);
         assert_out(&peer, cases[i].later);
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -497,7 +502,7 @@ static void test_dict_known_at_once_does_not_nest(void **state)
     stack_low = UINTPTR_MAX;
     stack_high = 0;
     end_all(OLDEST_FIRST);
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     assert_in_range(stack_high - stack_low, 0, STACK_BYTES_MAX);
     fake_peer_close(&peer);
 }
@@ -532,7 +537,7 @@ static void test_dict_iteration(void **state)
         assert_out(&peer, expected);
         end_iteration(0, REPLY_FOUND);
         assert_out(&peer, cases[i].end);
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -708,7 +713,7 @@ static void test_dict_spoiled_transactions(void **state)
         assert_false(peer.is_bad);
         assert_int_equal(writing_count, 0); /* none of it */
         assert_true(span_starts_with(buf_span(&peer.out), SPAN("F1\t")));
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -725,7 +730,7 @@ static void test_dict_values_that_cannot_be_written(void **state)
     assert_int_equal(writing_count, 0);
     assert_true(span_starts_with(buf_span(&peer.out), SPAN("F1\ttable meta: ")));
     assert_non_null(memmem(peer.out.ptr, peer.out.len, "\nF2\ttable meta: ", 16));
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
 }
 
@@ -767,7 +772,7 @@ static void test_dict_parked_behind_commits(void **state)
         run();
         assert_int_equal(writing_count + walking_count + meta.waiting_count, 1);
         end_all(OLDEST_FIRST);
-        assert_int_equal(owed(&peer), 0);
+        assert_int_equal(pending(&peer), 0);
         fake_peer_close(&peer);
     }
 }
@@ -814,7 +819,7 @@ static void test_dict_parked_for_too_long(void **state)
     assert_int_equal(writing_count + walking_count + meta.waiting_count, 0);
     assert_out(&peer, "O1\nFan earlier write took too long\nF2\tan earlier write took too long\n"
                       "Fan earlier write took too long\n");
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
 }
 
@@ -836,7 +841,7 @@ static void test_dict_async_commit(void **state)
     end_lookup(1);
     end_lookup(0);
     assert_out(&peer, "Oa\nOb\n");
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
 }
 
@@ -921,22 +926,22 @@ static void test_dict_full_of_requests(void **state)
 
     (void)state;
     open_peer(&peer, HELLO_20);
-    for (int i = 0; i < OWED_MAX + 10; i++)
+    for (int i = 0; i < REPLY_QUEUE_SLOTS_MAX + 10; i++)
         tell(&peer, "Lshared/a\n");
-    assert_int_equal(meta.waiting_count, OWED_MAX);
+    assert_int_equal(meta.waiting_count, REPLY_QUEUE_SLOTS_MAX);
     assert_true(protocol_dict.is_full(peer.session));
     assert_int_equal(peer.in.len, 10 * strlen("Lshared/a\n"));
     wakes = peer.wakes;
-    end_lookup(OWED_MAX - 1); /* early: it makes no room */
+    end_lookup(REPLY_QUEUE_SLOTS_MAX - 1); /* early: it makes no room */
     assert_true(protocol_dict.is_full(peer.session));
     end_lookup(0);
     assert_false(protocol_dict.is_full(peer.session));
     assert_true(peer.wakes > wakes);
-    while (peer.in.len > 0 || owed(&peer) > 0) {
+    while (peer.in.len > 0 || pending(&peer) > 0) {
         fake_peer_feed(&peer);
         end_all(NEWEST_FIRST);
     }
-    assert_int_equal(peer.out.len, (OWED_MAX + 10) * strlen("Oa\n"));
+    assert_int_equal(peer.out.len, (REPLY_QUEUE_SLOTS_MAX + 10) * strlen("Oa\n"));
     fake_peer_close(&peer);
 }
 
@@ -946,15 +951,15 @@ static void test_dict_full_of_async_commits(void **state)
 
     (void)state;
     open_peer(&peer, HELLO_20);
-    for (int i = 0; i < OWED_MAX + 10; i++)
+    for (int i = 0; i < REPLY_QUEUE_SLOTS_MAX + 10; i++)
         tell(&peer, "B1\nS1\tshared/a\t1\nD1\n");
     assert_true(protocol_dict.is_full(peer.session));
     assert_int_equal(writing_count, 1);
-    while (peer.in.len > 0 || owed(&peer) > 0) {
+    while (peer.in.len > 0 || pending(&peer) > 0) {
         fake_peer_feed(&peer);
         end_all(OLDEST_FIRST);
     }
-    assert_int_equal(peer.out.len, (OWED_MAX + 10) * strlen("AO1\n"));
+    assert_int_equal(peer.out.len, (REPLY_QUEUE_SLOTS_MAX + 10) * strlen("AO1\n"));
     fake_peer_close(&peer);
 }
 
@@ -974,7 +979,7 @@ static void test_dict_line_limit(void **state)
             memset(line, 'k', len);
             memcpy(line, "Lshared/", 8);
             line[len] = '\n';
-            fake_peer_open(&peer, &protocol_dict, &router);
+            fake_peer_open(&peer, &protocol_dict, &tables);
             peer.listen.max_request = cases[i].max_request;
             tell(&peer, HELLO_40);
             fake_peer_send(&peer, (struct span){line, len});
@@ -1051,7 +1056,7 @@ static void test_dict_rows_wait_for_the_reader(void **state)
     assert_true(walking[0]->is_paused);
     assert_true(protocol_dict.is_full(peer.session));
     buf_clear(&peer.out);
-    protocol_dict.drained(peer.session);
+    protocol_dict.output_drained(peer.session);
     assert_false(walking[0]->is_paused);
     run();
     row(0, "name", value);
@@ -1075,10 +1080,10 @@ static void test_dict_unread_rows_fail(void **state)
     run();
     row(0, "name", value);
     assert_true(walking[0]->is_paused);
-    protocol_dict.progressed(peer.session); /* it has its time again */
+    protocol_dict.output_progressed(peer.session); /* it has its time again */
     while (walking_count > 0)
         ev_run(loop, EVRUN_ONCE);
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     assert_non_null(strstr(buf_string(&peer.out), "table meta: the client does not read its rows"));
     fake_peer_close(&peer);
     free(value);
@@ -1098,7 +1103,7 @@ static void test_dict_few_iterations_at_a_time(void **state)
         end_iteration(0, REPLY_FOUND);
         run();
     }
-    assert_int_equal(owed(&peer), 0);
+    assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
 }
 
@@ -1116,7 +1121,7 @@ static void test_dict_what_waits_finds_its_table_again(void **state)
     refs = meta.table->refs;
     tell(&peer, "I0\t0\tshared/a/\tu\n");
     assert_int_equal(meta.table->refs, refs);
-    router.count = 0;
+    tables.count = 0;
     peer.service.serial++;
     buf_clear(&peer.out);
     end_iteration(0, REPLY_FOUND);
@@ -1140,19 +1145,19 @@ static void test_dict_puts_off(void **state)
 
         meta.started = 0;
         open_peer(&peer, hellos[i]);
-        for (int n = 0; n < OWED_MAX; n++)
+        for (int n = 0; n < REPLY_QUEUE_SLOTS_MAX; n++)
             tell(&peer, i == 0 ? "Lshared/a\n" : "Lshared/a\tu\n");
-        assert_int_equal(meta.waiting_count, OWED_MAX);
-        while (owed(&peer) > 0) {
+        assert_int_equal(meta.waiting_count, REPLY_QUEUE_SLOTS_MAX);
+        while (pending(&peer) > 0) {
             while (meta.waiting_count > 0)
                 fake_table_answer(&meta, meta.waiting_count - 1, &reply);
-            assert_in_range(peer.out.len + protocol_dict.held(peer.session), 1,
+            assert_in_range(peer.out.len + protocol_dict.buffered_bytes(peer.session), 1,
                             1024 * 1024 + 2 * big.len);
             got += peer.out.len / big.len;
             fake_peer_read(&peer);
         }
-        assert_int_equal(got + peer.out.len / big.len, OWED_MAX);
-        assert_in_range(meta.started, OWED_MAX, 2 * OWED_MAX);
+        assert_int_equal(got + peer.out.len / big.len, REPLY_QUEUE_SLOTS_MAX);
+        assert_in_range(meta.started, REPLY_QUEUE_SLOTS_MAX, 2 * REPLY_QUEUE_SLOTS_MAX);
         fake_peer_close(&peer);
     }
 }
@@ -1174,7 +1179,7 @@ static void test_dict_exact_paths_wait_for_the_reader(void **state)
         buf_add(&line, SPAN("\tshared/a"));
     buf_add(&line, SPAN("\n"));
     fake_peer_send(&peer, buf_span(&line));
-    while (owed(&peer) > 0) {
+    while (pending(&peer) > 0) {
         assert_in_range(peer.out.len, OUT_BYTES_MAX, OUT_BYTES_MAX + BIG_BYTES + 100);
         got += peer.out.len / BIG_BYTES;
         fake_peer_read(&peer);
@@ -1201,7 +1206,7 @@ static void test_dict_cut_anywhere(void **state)
     for (size_t i = 0; i < ARRAY_LEN(wires); i++) {
         struct fake_peer whole;
 
-        fake_peer_open(&whole, &protocol_dict, &router);
+        fake_peer_open(&whole, &protocol_dict, &tables);
         fake_peer_send(&whole, wires[i]);
         end_all(OLDEST_FIRST);
         assert_false(whole.is_bad);
@@ -1209,16 +1214,16 @@ static void test_dict_cut_anywhere(void **state)
         for (size_t cut = 0; cut <= wires[i].len; cut++) {
             struct fake_peer peer;
 
-            fake_peer_open(&peer, &protocol_dict, &router);
+            fake_peer_open(&peer, &protocol_dict, &tables);
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_send(&peer, span_skip(wires[i], cut));
             assert_int_equal(peer.in.len, 0);
             end_all(OLDEST_FIRST);
             assert_true(span_equal(buf_span(&peer.out), buf_span(&whole.out)));
-            assert_int_equal(owed(&peer), 0);
+            assert_int_equal(pending(&peer), 0);
             fake_peer_close(&peer);
 
-            fake_peer_open(&peer, &protocol_dict, &router); /* and one who leaves there */
+            fake_peer_open(&peer, &protocol_dict, &tables); /* and one who leaves there */
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_close(&peer);
             end_all(NEWEST_FIRST);
@@ -1236,10 +1241,10 @@ static void test_dict_order_of_readiness(void **state)
     struct fake_peer oldest, newest;
 
     (void)state;
-    fake_peer_open(&oldest, &protocol_dict, &router);
+    fake_peer_open(&oldest, &protocol_dict, &tables);
     fake_peer_send(&oldest, wire);
     end_all(OLDEST_FIRST);
-    fake_peer_open(&newest, &protocol_dict, &router);
+    fake_peer_open(&newest, &protocol_dict, &tables);
     fake_peer_send(&newest, wire);
     end_all(NEWEST_FIRST);
     assert_true(span_equal(buf_span(&oldest.out), buf_span(&newest.out)));

@@ -70,7 +70,7 @@ struct caller {
     unsigned answers;
     enum http_outcome outcome;
     unsigned status;
-    bool is_own_fault;
+    bool is_local_failure;
     bool may_have_arrived;
     bool is_refused;
     bool was_resent;
@@ -97,7 +97,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     c->answers++;
     c->outcome = answer->outcome;
     c->status = answer->status;
-    c->is_own_fault = answer->is_own_fault;
+    c->is_local_failure = answer->is_local_failure;
     c->may_have_arrived = answer->may_have_arrived;
     c->is_refused = answer->is_refused;
     c->was_resent = answer->was_resent;
@@ -932,7 +932,7 @@ static void test_http_refused(void **state)
     assert_null(strstr(c.reason, "secret"));
     assert_true(c.is_refused);
     assert_false(c.may_have_arrived);
-    assert_false(c.is_own_fault);
+    assert_false(c.is_local_failure);
     http_site_close(&closed);
 }
 
@@ -1035,7 +1035,7 @@ static void test_http_deadline_on_the_wire(void **state)
     start_within(&c, "/hold", 20);
     WAIT_UNTIL(c.answers > 0);
     assert_outcome(&c, HTTP_TIMED_OUT);
-    assert_false(c.is_own_fault);
+    assert_false(c.is_local_failure);
     WAIT_UNTIL(backend.accepted == backend.closed_by_client); /* its late answer goes nowhere */
     ask("/x");
 }
@@ -1062,7 +1062,7 @@ static void test_http_deadline_in_the_queue(void **state)
     start(&third, "/third");
     WAIT_UNTIL(second.answers > 0 && backend_holds(&backend, "/hold"));
     assert_outcome(&second, HTTP_TIMED_OUT);
-    assert_true(second.is_own_fault);
+    assert_true(second.is_local_failure);
     assert_int_equal(first.answers, 0);
     backend_release(&backend, "/hold");
     WAIT_UNTIL(third.answers > 0);
@@ -1082,9 +1082,9 @@ static void test_http_deadline_soon_after_the_queue(void **state)
     start_within(&late, "/hold2", 400);
     WAIT_UNTIL(first.answers > 0 && late.answers > 0);
     assert_outcome(&first, HTTP_TIMED_OUT);
-    assert_false(first.is_own_fault);
+    assert_false(first.is_local_failure);
     assert_outcome(&late, HTTP_TIMED_OUT);
-    assert_true(late.is_own_fault);
+    assert_true(late.is_local_failure);
 }
 
 static void test_http_no_descriptor(void **state)
@@ -1100,7 +1100,7 @@ static void test_http_no_descriptor(void **state)
     WAIT_UNTIL(c.answers > 0);
     setrlimit(RLIMIT_NOFILE, &before);
     assert_outcome(&c, HTTP_FAILED);
-    assert_true(c.is_own_fault);
+    assert_true(c.is_local_failure);
     assert_string_equal(c.reason, strerror(EMFILE));
     ask("/x");
 }
@@ -1134,7 +1134,7 @@ static void test_http_queue_is_bounded(void **state)
         for (size_t i = 0; i < ARRAY_LEN(callers); i++)
             start(&callers[i], "/hold");
         WAIT_UNTIL(callers[4].answers > 0);
-        assert_outcome(&callers[4], HTTP_CROWDED);
+        assert_outcome(&callers[4], HTTP_QUEUE_FULL);
         http_cancel(&callers[2].call);
         start(&callers[2], "/hold");
         for (size_t i = 0; i < 4; i++) {

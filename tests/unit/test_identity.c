@@ -2,6 +2,7 @@
 
 #include "podop/http.h"
 #include "podop/mem.h"
+#include "podop/table.h"
 #include "podop/url_template.h"
 
 #include "table/dns/dns_settings.h"

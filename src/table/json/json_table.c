@@ -1,6 +1,8 @@
 /* json_table.c - tables in a file that holds one JSON object. The file is read before the table is
  * opened. */
 #include "json_table.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 #include "table/json_reply.h"
 
 #include "podop/json_files.h"

@@ -3,6 +3,8 @@
 #include "program_ids.h"
 #include "program_slow.h"
 
+#include "podop/hash.h"
+
 #include "podop/clock.h"
 #include "podop/coprocess.h"
 #include "podop/deferred.h"
@@ -445,7 +447,7 @@ void program_set_free(struct program_set **ps)
 
         program_ids_forget(&p->ids);
         stop_watching(p);
-        coprocess_let_go(&p->coprocess);
+        coprocess_release(&p->coprocess);
     }
     shell_words_free(&s->words);
     free(s->path);

@@ -5,6 +5,9 @@
 
 #include "program_reason.h"
 #include "program_set.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 #include "podop/mem.h"
 

@@ -1,34 +1,10 @@
 #include "url_backend.h"
 
-#include "table/table_type.h"
-#include "url_route.h"
-
 #include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Opening and closing */
-
-static struct url_health *health_new(size_t count)
-{
-    struct url_health *health =
-        xcalloc(1, sizeof(struct url_health) + count * sizeof(struct url_state));
-
-    health->refs = 1;
-    hash_key_init_random(&health->hash_key);
-    return health;
-}
-
-static void health_unref(struct url_health **phealth)
-{
-    struct url_health *health = *phealth;
-
-    *phealth = NULL;
-    if (health != NULL && --health->refs == 0)
-        free(health);
-}
 
 int url_backends_check(const char *url, struct error *err)
 {
@@ -91,7 +67,7 @@ int url_backends_open(struct url_backends *b, struct table *table, const struct 
         .items = xcalloc(all, sizeof(*b->items)),
         .count = 1 + config->fallbacks.count,
         .has_commit = commit_url != NULL,
-        .health = health_new(all),
+        .health = url_health_new(all),
     };
     for (size_t i = 0; i < all; i++) {
         const char *url = i == 0         ? config->param
@@ -109,8 +85,8 @@ size_t url_backends_count(const struct url_backends *b)
     return b->count + (b->has_commit ? 1 : 0);
 }
 
-/* Nothing else of the table serves, so the pause is short. */
-static bool is_none_open(const struct url_backends *b, size_t i)
+/* Whether no URL of the same list serves, so that the pause of this one is short. */
+static bool are_all_suspended(const struct url_backends *b, size_t i)
 {
     const size_t begin = i < b->count ? 0 : b->count;
     const size_t end = i < b->count ? b->count : b->count + 1;
@@ -130,7 +106,8 @@ struct url_report url_backends_report(const struct url_backends *b, size_t i)
     const struct url_state *state = &b->health->of[i];
     const struct breaker *breaker = &state->breaker;
     const bool is_open = breaker_is_open(breaker);
-    const uint32_t pause_max_ms = is_none_open(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
+    const uint32_t pause_max_ms =
+        are_all_suspended(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
     const uint64_t now_ms = clock_now_ms();
 
     return (struct url_report){
@@ -156,12 +133,11 @@ void url_backends_close(struct url_backends *b)
         url_template_free(&b->items[i].template);
     }
     free(b->items);
-    health_unref(&b->health);
+    url_health_unref(&b->health);
 }
 
 void url_backends_inherit(struct url_backends *next, const struct url_backends *previous)
 {
-    previous->health->refs++;
-    health_unref(&next->health);
-    next->health = previous->health;
+    url_health_unref(&next->health);
+    next->health = url_health_ref(previous->health);
 }
