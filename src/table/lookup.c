@@ -192,8 +192,8 @@ static const struct change *find_pending(struct table *t, const struct table_key
     return table_writes_find(t->writes, t, key, id->bytes);
 }
 
-static struct table_op *look_up(struct table *t, const struct table_key *key,
-                                const struct identity *id, struct reply *answer)
+static inline struct table_op *look_up(struct table *t, const struct table_key *key,
+                                       const struct identity *id, struct reply *answer)
 {
     t->memory->counters.lookups++;
     if (is_settled(t, key, find_pending(t, key, id), answer) || is_cached(t, id->bytes, answer)) {
