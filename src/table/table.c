@@ -94,6 +94,7 @@ struct table *table_open(const struct table_config *config, const struct table_e
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    t->uses_hash = t->memory->flights != NULL;
     lookup_init(t);
     iterations_init(t);
     return t;
