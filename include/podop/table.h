@@ -10,15 +10,17 @@
 #include "podop/table_handle.h"
 #include "podop/write.h"
 
-/* Checks config as far as that is possible without opening anything. Returns 0, or -1 with
- * ERR_CONFIG. */
-int table_check(const struct table_config *config, struct error *err);
+/* Every type of table, for config_load(). */
+extern const struct config_types table_types;
 
 /* Reads what table_open() would have to wait for into files. Changes nothing of config nor of any
  * table, so another thread than the loop's may call it. previous is what the tables that are open
  * now were opened with, or NULL. */
 void table_prepare(const struct table_config *config, struct json_files *files,
                    const struct json_files *previous);
+
+/* Returns how many file descriptors the table may hold open all the time. */
+size_t table_descriptors(const struct table_config *config);
 
 /* Copies what it needs of config. Returns NULL with the reason in err. The first reference is the
  * caller's. */

@@ -56,7 +56,7 @@ void table_add_stats(struct table *t, struct buf *out)
     json_add_comma(out);
     buf_add_char(out, '{');
     json_add_member(out, "table", span_of(t->name));
-    json_add_member(out, "type", span_of(t->ops->type));
+    json_add_member(out, "type", span_of(t->ops->config.name));
     json_add_number(out, "lookups", c->lookups);
     add_statuses(out, "answers", c->answers);
     add_cache(out, t->memory);

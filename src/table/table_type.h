@@ -11,6 +11,8 @@
 #include "podop/reply.h"
 #include "podop/table_handle.h"
 
+#include "config/config_type.h"
+
 struct change;
 struct commit;
 struct fetch;
@@ -47,19 +49,21 @@ struct table {
 };
 
 struct table_ops {
-    const char *type; /* "url", as podop.conf spells it */
+    struct config_type config; /* the type's name, and what podop.conf may say of its tables */
+    size_t size;               /* of the type's struct, which begins with a struct table */
     size_t fetch_bytes;
-    /* What is wrong with config, as far as that shows without opening anything; NULL: nothing. */
-    int (*check)(const struct table_config *config, struct error *err);
-    /* Reads what open() will need and takes long, into files; previous is what tables that are open
+    /* Reads what init() will need and takes long, into files; previous is what tables that are open
      * now have, and is only looked at. Another thread may call it, so it touches nothing else.
      * NULL: nothing takes long. */
     void (*prepare)(const struct table_config *config, struct json_files *files,
                     const struct json_files *previous);
-    /* Allocates the type's struct and leaves base to table.c. NULL with the reason in err. */
-    struct table *(*open)(const struct table_config *config, const struct table_env *env,
-                          struct error *err);
-    void (*close)(struct table *table); /* frees it; nothing is under way */
+    /* Fills the type's struct, which is zeroed but for its base. 0, or -1 with the reason in err;
+     * deinit() follows in any case. config is borrowed for the call. NULL: there is nothing to do.
+     */
+    int (*init)(struct table *table, const struct table_config *config, struct error *err);
+    void (*deinit)(struct table *table); /* nothing is under way; NULL: there is nothing to do */
+    /* How many file descriptors one table may hold open all the time. NULL: none. */
+    size_t (*descriptors)(const struct table_config *config);
     /* Lets next, which nobody has used yet, take over what previous, which has an equal
      * configuration and may still be at work, knows of its backends. NULL: nothing. */
     void (*take_over)(struct table *next, struct table *previous);
@@ -107,10 +111,5 @@ struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES
                          const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 bool table_skips(const struct table *table, struct span key); /* one of its patterns matches key */
-
-extern const struct table_ops table_url;
-extern const struct table_ops table_json;
-extern const struct table_ops table_dns;
-extern const struct table_ops table_program;
 
 #endif

@@ -7,6 +7,7 @@
 #include "ask_table.h"
 #include "fake_backend.h"
 #include "table/table_type.h"
+#include "table/url/url_settings.h"
 
 #include <ev.h>
 
@@ -63,12 +64,9 @@ static struct table *open_table(void)
     const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
     static char name[] = "t", url[] = "url";
     char param[200];
-    struct table_config wanted = {.name = name,
-                                  .type = url,
-                                  .param = param,
-                                  .timeout_ms = 600000,
-                                  .connect_timeout_ms = 5000,
-                                  .max_response = 1000};
+    struct url_settings settings = {.connect_timeout_ms = 5000, .max_response = 1000};
+    struct table_config wanted = {
+        .name = name, .type = url, .param = param, .timeout_ms = 600000, .settings = &settings};
     struct error err = {0};
     struct table *t;
 
