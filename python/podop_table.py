@@ -666,7 +666,8 @@ class Server:
 
     def done(self, number: int, task: asyncio.Task[str]) -> None:
         """Sends an answer; a task that was cancelled before it began has none."""
-        self.lines.put(self.service.line(number, failure(Temporary("cancelled"))) if task.cancelled() else task.result())
+        cancelled = self.service.line(number, failure(Temporary("cancelled")))
+        self.lines.put(cancelled if task.cancelled() else task.result())
         if self.tasks.get(number) is task:
             del self.tasks[number]
 

@@ -1,7 +1,7 @@
 #include "podop/cmdline.h"
 
 #include "podop/mem.h"
-#include "podop/nearest.h"
+#include "podop/suggestion.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -47,24 +47,24 @@ const char cmdline_help[] =
     "\n"
     "See podop(8) and podop.conf(5).\n";
 
-/* What stood behind one kind of option, in its order. */
-struct words {
+/* The arguments of one kind of option, in their order. */
+struct text_list {
     const char **items; /* of argv */
     size_t count;
 };
 
 struct parse {
     struct cmdline *cmdline;
-    struct words sockets, modes, names, types, params;
+    struct text_list sockets, modes, names, types, params;
 };
 
-static void words_add(struct words *words, const char *word)
+static void text_list_add(struct text_list *words, const char *word)
 {
     words->items = xreallocarray(words->items, words->count + 1, sizeof(words->items[0]));
     words->items[words->count++] = word;
 }
 
-static const char *words_at(const struct words *words, size_t i)
+static const char *text_list_at(const struct text_list *words, size_t i)
 {
     return i < words->count ? words->items[i] : NULL;
 }
@@ -82,7 +82,7 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
     struct cmdline_set *set;
 
     if (equals == NULL || equals == argument)
-        return error_set(err, ERR_USAGE, "--set wants PATH=VALUE, got '%s'", argument);
+        return error_set(err, ERR_USAGE, "--set expects PATH=VALUE, got '%s'", argument);
     cmdline->sets = xreallocarray(cmdline->sets, cmdline->source.set_count + 1, sizeof(*set));
     set = &cmdline->sets[cmdline->source.set_count++];
     *set = (struct cmdline_set){{argument, (size_t)(equals - argument)}, equals + 1};
@@ -91,24 +91,25 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
 
 static int unknown_option(const char *word, struct error *err)
 {
-    struct nearest nearest = {0};
+    struct suggestion suggestion = {0};
     bool is_prefix = false;
     char *name;
 
     if (strncmp(word, "--", 2) != 0)
         return error_set(err, ERR_USAGE, "unknown option '%s'", word);
     name = xmemdup0(word + 2, strcspn(word + 2, "="));
-    nearest.word = name;
+    suggestion.word = name;
     for (const struct option *o = options; o->name != NULL; o++) {
         is_prefix = is_prefix || strncmp(o->name, name, strlen(name)) == 0;
-        nearest_offer(&nearest, o->name);
+        suggestion_offer(&suggestion, o->name);
     }
     if (is_prefix)
-        error_set(err, ERR_USAGE, "option '--%s' may be the beginning of several", name);
+        error_set(err, ERR_USAGE, "option '--%s' is ambiguous", name);
     else
         error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
-                  nearest.best == NULL ? "" : " (did you mean '--",
-                  nearest.best == NULL ? "" : nearest.best, nearest.best == NULL ? "" : "'?)");
+                  suggestion.best == NULL ? "" : " (did you mean '--",
+                  suggestion.best == NULL ? "" : suggestion.best,
+                  suggestion.best == NULL ? "" : "'?)");
     free(name);
     return -1;
 }
@@ -122,7 +123,7 @@ static const char *long_name(int code)
     return o->name;
 }
 
-/* getopt's ':' and '?': optopt is the option that is known, 0 for an unknown long one. */
+/* Reports a ':' or '?' of getopt. optopt is the known option, or 0 for an unknown long one. */
 static int wrong_option(int result, char **argv, struct error *err)
 {
     const char *known = optopt == 0 ? NULL : long_name(optopt);
@@ -142,15 +143,15 @@ static int take_option(struct parse *parse, int option, char **argv, struct erro
     switch (option) {
     case 'c':
         if (cmdline->source.file != NULL)
-            return error_set(err, ERR_USAGE, "--config is there twice: '%s' and '%s'",
+            return error_set(err, ERR_USAGE, "--config is given twice: '%s' and '%s'",
                              cmdline->source.file, optarg);
         cmdline->source.file = optarg;
         return 0;
-    case 's': words_add(&parse->sockets, optarg); return 0;
-    case 'm': words_add(&parse->modes, optarg); return 0;
-    case 'n': words_add(&parse->names, optarg); return 0;
-    case 'T': words_add(&parse->types, optarg); return 0;
-    case 'p': words_add(&parse->params, optarg); return 0;
+    case 's': text_list_add(&parse->sockets, optarg); return 0;
+    case 'm': text_list_add(&parse->modes, optarg); return 0;
+    case 'n': text_list_add(&parse->names, optarg); return 0;
+    case 'T': text_list_add(&parse->types, optarg); return 0;
+    case 'p': text_list_add(&parse->params, optarg); return 0;
     case OPT_SET: return add_set(cmdline, optarg, err);
     case 't': cmdline->action = CMDLINE_CHECK; return 0;
     case 'v': cmdline->source.verbose += cmdline->source.verbose < 2 ? 1 : 0; return 0;
@@ -171,13 +172,13 @@ static int join_sockets(struct parse *parse, struct error *err)
     cmdline->sockets = xcalloc(parse->sockets.count, sizeof(cmdline->sockets[0]));
     for (size_t i = 0; i < parse->sockets.count; i++)
         cmdline->sockets[i] =
-            (struct cmdline_socket){parse->sockets.items[i], words_at(&parse->modes, i)};
+            (struct cmdline_socket){parse->sockets.items[i], text_list_at(&parse->modes, i)};
     cmdline->source.sockets = cmdline->sockets;
     cmdline->source.socket_count = parse->sockets.count;
     return 0;
 }
 
-/* What the n-th table lacks, appended to the error's text. */
+/* Appends what the n-th table lacks to the text of the error. */
 static void add_lack(const struct cmdline_table *table, size_t n, struct error *err)
 {
     size_t used = strlen(err->text), left = sizeof(err->text) - used;
@@ -211,8 +212,9 @@ static int join_tables(struct parse *parse, struct error *err)
     for (size_t i = 0; i < count; i++) {
         struct cmdline_table *table = &cmdline->tables[i];
 
-        *table = (struct cmdline_table){words_at(&parse->names, i), words_at(&parse->types, i),
-                                        words_at(&parse->params, i)};
+        *table =
+            (struct cmdline_table){text_list_at(&parse->names, i), text_list_at(&parse->types, i),
+                                   text_list_at(&parse->params, i)};
         if (table->name != NULL && table->type != NULL && table->param != NULL)
             continue;
         add_lack(table, i + 1, err);
@@ -230,12 +232,12 @@ static int take_all(struct parse *parse, int argc, char **argv, struct error *er
     int option;
 
     opterr = 0;
-    optind = 0; /* glibc and musl: forget the last time */
+    optind = 0; /* glibc and musl: start from the beginning again */
     while ((option = getopt_long(argc, argv, "+:c:s:m:n:T:p:tvVh", options, NULL)) != -1) {
         if (take_option(parse, option, argv, err) == -1)
             return -1;
         if (cmdline->action == CMDLINE_VERSION || cmdline->action == CMDLINE_HELP)
-            return 0; /* whatever else is there */
+            return 0; /* whatever follows */
     }
     if (optind < argc)
         return error_set(err, ERR_USAGE, "unexpected argument '%s'", argv[optind]);

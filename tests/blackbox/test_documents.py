@@ -18,13 +18,13 @@ TABLE = re.compile(r'\bname = "(\w+)"')
 
 
 def read(*path):
-    """A file of the source tree, as text."""
+    """Returns a file of the source tree."""
     with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
         return file.read()
 
 
 def section(page, name):
-    """The source of one section of a man page."""
+    """Returns the source of one section of a manual page."""
     return read("man", page).partition(f"\n.Sh {name}\n")[2].partition("\n.Sh ")[0]
 
 
@@ -44,7 +44,7 @@ def anchors(text):
 
 
 def logged_events(source):
-    """The level and name of each event that a C file logs: a literal, or an element of an array of them."""
+    """Returns the level and name of each event that a C file logs, as a literal or an element of an array."""
     found = set(re.findall(r'\blog_(error|warning|info|debug)\([^"();]*"([a-z_]+)"', source))
     found |= {(level.lower(), event) for level, event in
               re.findall(r'\blog_write\([^"();]*\bLOG_LEVEL_([A-Z]+), "([a-z_]+)"', source)}
@@ -55,15 +55,15 @@ def logged_events(source):
 
 
 def other_warnings(stderr):
-    """The lines of a check that are not about accounts and directories that this machine may lack."""
+    """Returns the lines of a check that are not about accounts and directories that this machine may lack."""
     return [line for line in stderr.splitlines()
-            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |"
-                             r"^\d+ warnings?$", line)]
+            if not re.search(r"there is no (user|group) '|make and remove sockets in /run/podop: |^\d+ warnings?$",
+                             line)]
 
 
 class Pages(Case):
     def check_options(self, variable, page):
-        """What --help names, the page explains, and the other way round."""
+        """Checks that the page explains the options of --help and no others."""
         text = harness.run(variable, "--help").stdout
         told = set(re.findall(r"(?m)^ +(?:-\w, )?--([a-z]+)", text))
         short = set(re.findall(r"(?m)^ +-(\w), --", text))
@@ -73,7 +73,7 @@ class Pages(Case):
         self.assertEqual(set(re.findall(r"Fl (\w)\b", items)), short)
 
     def check_statuses(self, page, help_text, source):
-        """Each exit status of the help and of the source is in the page, and no other."""
+        """Checks that the page has each exit status of the help and of the source, and no other."""
         told = set(re.findall(r"\b(\d+) ", help_text.partition("Exit status:")[2]))
         self.assertTrue(told)
         known = told | {"0"} | set(re.findall(r"\bEXIT_[A-Z]+ = (\d+)", source))
@@ -99,7 +99,7 @@ class Pages(Case):
         self.check_statuses("podopctl.1", harness.run("PODOPCTL", "--help").stdout, read("src", "podopctl.c"))
 
     def test_log_events(self):
-        """Each event that the code logs is in the page's list, at its level, and no other."""
+        """The page lists each event that the code logs, at its level, and no other."""
         logged = set()
         for folder, _, files in os.walk(os.path.join(SOURCE, "src")):
             for file in files:
@@ -135,7 +135,7 @@ class Pages(Case):
 
 class Example(Case):
     def check(self, path, cwd):
-        """It is good, and warns of no more than the users and the directory that this machine may lack."""
+        """Checks that -t accepts it, with no warning but for users and directories that this machine may lack."""
         done = subprocess.run([harness.binary("PODOP"), "-t", "-c", path], cwd=cwd, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=harness.GUARD, env=harness.clean_environment(),
                               check=False)
@@ -147,7 +147,7 @@ class Example(Case):
         self.check(os.path.join(SOURCE, "etc", "podop.conf.example"), cwd="/")
 
     def test_everything_in_it(self):
-        """With each setting that is commented out, those after "#" without a blank."""
+        """-t also accepts it with each setting that is commented out with "#" and no blank."""
         text = re.sub(r"(?m)^(\s*)#(?=[a-z,])", r"\1", read("etc", "podop.conf.example"))
         text = text.replace("/etc/podop/local.json", self.write("local.json", "{}"))
         self.assertNotRegex(text, r"(?m)^\s*#[^ \n]")
@@ -220,7 +220,7 @@ class Markdown(Case):
     LATER = {"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/howto-table-type.md", "docs/howto-protocol.md"}
 
     def test_options(self):
-        """No option but those that the programs know."""
+        """Documents name only options that the programs have."""
         known = set()
         for variable in ("PODOP", "PODOPCTL"):
             known |= set(re.findall(r"--[a-z]+", harness.run(variable, "--help").stdout))
@@ -241,6 +241,7 @@ class Markdown(Case):
                     self.assertTrue(exists or place in self.LATER, place)
                     if fragment:
                         self.assertIn(fragment, anchors(read(place)))
+
 
 if __name__ == "__main__":
     harness.main()

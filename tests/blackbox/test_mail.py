@@ -24,16 +24,18 @@ MAIL = "Subject: {subject}\r\nFrom: sender@elsewhere.example\r\n\r\nHello\r\n"
 
 
 def call(*command, fail=True):
-    """Runs a command; its output is told when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD, check=False)
+    """Runs a command; a failure shows its output."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True,
+                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD,
+                          check=False)
     if fail and done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
     return done.stdout
 
 
 def isolated():
-    """The command before a command that gets a network, mounts and processes of its own."""
+    """Returns a command prefix that gives a command a network, mounts and processes of its own."""
     return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -74,11 +76,11 @@ class Root:
             file.write(text)
 
     def commands(self, text):
-        """Runs lines for a shell, in the source's directory, until one fails."""
+        """Runs lines in a shell in the source's directory; fails at the first that fails."""
         self.run("sh", "-ec", "cd /src\n" + text)
 
     def log(self):
-        """What Postfix and Dovecot have logged."""
+        """Returns what Postfix and Dovecot logged."""
         text = ""
         for name in ("/var/log/postfix.log", "/var/log/dovecot.log"):
             with contextlib.suppress(FileNotFoundError), \
@@ -87,7 +89,7 @@ class Root:
         return text
 
     def program(self):
-        """The command for podop of this build in the root directory, with this system's libraries."""
+        """Returns the command for podop of this build in the root directory, with this system's libraries."""
         path = harness.binary("PODOP")
         lines = call("ldd", path)
         loader = re.search(r"(?m)^\s*(/\S*ld-\S+|/\S*/ld\.so\S*)", lines)[1]
@@ -96,8 +98,11 @@ class Root:
                 ":".join("/host" + folder for folder in folders), "/host" + path]
 
 
-class MailSystem:
-    """Of one Debian release."""
+class MailSystem(harness.Case):
+    """The mail system of one Debian release."""
+
+    version: str
+    original: str
 
     @classmethod
     def setUpClass(cls):
@@ -149,7 +154,7 @@ class MailSystem:
             session.sendmail("sender@elsewhere.example", recipients, MAIL.format(subject=subject))
 
     def subjects(self, user, password):
-        """What lies in a user's inbox."""
+        """Returns the subjects of the messages in a user's inbox."""
         imap = dovecot.Imap(IMAP)
         try:
             answer, _ = imap.command(f"LOGIN {user} {password}")
@@ -164,7 +169,8 @@ class MailSystem:
 
     def check_delivered(self, wanted, user, password):
         try:
-            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives", guard=2 * harness.GUARD)
+            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives",
+                               guard=2 * harness.GUARD)
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.root.log()}") from None
 
@@ -189,14 +195,14 @@ class MailSystem:
         self.assertEqual([key for key in asked if "@" not in key], [], "the table of aliases is asked for domains")
 
 
-class Bookworm(MailSystem, harness.Case):
+class Bookworm(MailSystem):
     version = "2.3"
 
     def test_mail(self):
         self.check_mail()
 
 
-class Trixie(MailSystem, harness.Case):
+class Trixie(MailSystem):
     version = "2.4"
 
     def test_mail(self):
@@ -204,14 +210,15 @@ class Trixie(MailSystem, harness.Case):
 
 
 def enter():
-    """Becomes this program with a network of its own, once the Debian releases are there: they come by the network."""
+    """Executes this program in a network of its own, after the Debian releases were downloaded."""
     for version in ("2.3", "2.4"):
         suite, packages = dovecot.RELEASES[version]
         with contextlib.suppress(Exception):
             dovecot.chroot(suite, (*packages, "postfix"), suite + "-mail")
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv])
+        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+                              *sys.argv])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "podop/breaker.h"
+#include "backend/breaker.h"
 
 #include <stdlib.h>
 
@@ -11,12 +11,12 @@ static void fail_often(struct breaker *b, enum breaker_kind kind, unsigned times
                        uint64_t now_ms)
 {
     for (unsigned i = 0; i < times; i++)
-        breaker_failed(b, kind, first + i, BREAKER_NO_TRIAL, AMONG_OTHERS, now_ms);
+        breaker_failure(b, kind, first + i, BREAKER_NO_TRIAL, AMONG_OTHERS, now_ms);
 }
 
 static void fail_trial(struct breaker *b, enum breaker_kind kind, uint64_t key, uint64_t now_ms)
 {
-    breaker_failed(b, kind, key, BREAKER_TRIAL, AMONG_OTHERS, now_ms);
+    breaker_failure(b, kind, key, BREAKER_TRIAL, AMONG_OTHERS, now_ms);
 }
 
 static enum breaker_trial try(struct breaker *b, uint64_t key, uint64_t now_ms)
@@ -52,15 +52,15 @@ static void test_one_key_never_opens(void **state)
 
     (void)state;
     for (int i = 0; i < 1000000; i++)
-        breaker_failed(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, (uint64_t)i);
+        breaker_failure(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, (uint64_t)i);
     assert_false(breaker_is_open(&b));
     for (uint64_t key = 1; key <= BREAKER_FAILURES_MAX - 2; key++) {
-        breaker_failed(&b, BREAKER_UNANSWERED, key, BREAKER_NO_TRIAL, ALONE, 0);
-        breaker_failed(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, 0);
+        breaker_failure(&b, BREAKER_UNANSWERED, key, BREAKER_NO_TRIAL, ALONE, 0);
+        breaker_failure(&b, BREAKER_UNANSWERED, 7, BREAKER_NO_TRIAL, ALONE, 0);
     }
     assert_false(breaker_is_open(&b));
     assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
-    breaker_failed(&b, BREAKER_UNANSWERED, 100, BREAKER_NO_TRIAL, ALONE, 0);
+    breaker_failure(&b, BREAKER_UNANSWERED, 100, BREAKER_NO_TRIAL, ALONE, 0);
     assert_true(breaker_is_open(&b));
 }
 
@@ -138,7 +138,7 @@ static void test_pause_of_the_only_one_is_short(void **state)
         now_ms += 1000;
         assert_int_equal(breaker_left_ms(&b, ALONE, now_ms), 0);
         assert_int_equal(breaker_take_trial(&b, 5, ALONE, now_ms), BREAKER_TRIAL);
-        breaker_failed(&b, BREAKER_UNSENT, 5, BREAKER_TRIAL, ALONE, now_ms);
+        breaker_failure(&b, BREAKER_UNSENT, 5, BREAKER_TRIAL, ALONE, now_ms);
     }
     /* also when it was among others before, and they went later */
     for (int i = 0; i < 10; i++) {
@@ -177,7 +177,7 @@ static void test_the_next_trial_is_for_another_key(void **state)
     assert_int_equal(try(&b, 3, 3000), BREAKER_NO_TRIAL); /* the other is still under way */
     assert_int_equal(try(&b, 4, 3000), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 50, 1000), BREAKER_TRIAL);
-    breaker_failed(&b, BREAKER_UNANSWERED, 3, BREAKER_TRIAL_AGAIN, ALONE, 3000);
+    breaker_failure(&b, BREAKER_UNANSWERED, 3, BREAKER_TRIAL_AGAIN, ALONE, 3000);
     assert_int_equal(try(&b, 3, 3000), BREAKER_TRIAL_AGAIN); /* a pause after it began */
     assert_int_equal(try(&b, 51, 3000), BREAKER_TRIAL);
     assert_true(breaker_answered(&b, false, BREAKER_TRIAL));
@@ -277,7 +277,7 @@ static void end_hanging(struct story *s)
         if (s->ends_at_ms[i] == 0 || s->ends_at_ms[i] > s->now_ms)
             continue;
         s->ends_at_ms[i] = 0;
-        breaker_failed(&s->b, BREAKER_UNANSWERED, POISON, s->hanging[i], ALONE, s->now_ms);
+        breaker_failure(&s->b, BREAKER_UNANSWERED, POISON, s->hanging[i], ALONE, s->now_ms);
     }
 }
 
@@ -309,7 +309,7 @@ static void fall_ill(struct story *s)
         s->now_ms += (uint64_t)rand() % 800;
         end_hanging(s);
         if (may_ask(s, key, &trial))
-            breaker_failed(&s->b, kind, key, trial, ALONE, s->now_ms);
+            breaker_failure(&s->b, kind, key, trial, ALONE, s->now_ms);
         if (rand() % 4 == 0)
             ask_poison(s);
     }

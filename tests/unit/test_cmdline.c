@@ -7,16 +7,16 @@ enum { WORDS_MAX = 32 };
 static const char default_config[] = "/etc/podop.conf";
 
 /* A command line to be written to: getopt wants its words that way. */
-struct words {
+struct shell_words {
     char *argv[WORDS_MAX + 2];
     char *text;
     int argc;
 };
 
 /* "podop" and words with blanks between them. */
-static struct words words_of(const char *line)
+static struct shell_words words_of(const char *line)
 {
-    struct words words = {.argv = {0}};
+    struct shell_words words = {.argv = {0}};
     char *rest;
 
     words.text = xmalloc(strlen(line) + sizeof("podop "));
@@ -43,7 +43,7 @@ static void test_cmdline_tables_in_any_order(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-        struct words words = words_of(lines[i]);
+        struct shell_words words = words_of(lines[i]);
         struct cmdline cmdline;
         struct error err = {0};
 
@@ -65,9 +65,10 @@ static void test_cmdline_tables_in_any_order(void **state)
 /* As Mailu starts the Python podop. */
 static void test_cmdline_of_python_podop(void **state)
 {
-    struct words words = words_of("--socket /tmp/podop.socket --mode postfix "
-                                  "--name transport --type url --param http://a/transport/\xc2\xa7 "
-                                  "--name alias --type url --param http://a/alias/\xc2\xa7 -v");
+    struct shell_words words =
+        words_of("--socket /tmp/podop.socket --mode postfix "
+                 "--name transport --type url --param http://a/transport/\xc2\xa7 "
+                 "--name alias --type url --param http://a/alias/\xc2\xa7 -v");
     struct cmdline cmdline;
     struct error err = {0};
 
@@ -87,7 +88,7 @@ static void test_cmdline_of_python_podop(void **state)
 
 static void test_cmdline_modes_follow_sockets(void **state)
 {
-    struct words words = words_of("-s /a -s /b -m dovecot -s /c --mode=postfix");
+    struct shell_words words = words_of("-s /a -s /b -m dovecot -s /c --mode=postfix");
     struct cmdline cmdline;
     struct error err = {0};
 
@@ -103,7 +104,7 @@ static void test_cmdline_modes_follow_sockets(void **state)
 
 static void test_cmdline_sets(void **state)
 {
-    struct words words = words_of("--set a.b=c=d --set x= --set=log.level=debug");
+    struct shell_words words = words_of("--set a.b=c=d --set x= --set=log.level=debug");
     struct cmdline cmdline;
     struct error err = {0};
 
@@ -151,7 +152,7 @@ static void test_cmdline_actions(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct words words = words_of(cases[i].line);
+        struct shell_words words = words_of(cases[i].line);
         struct cmdline cmdline;
         struct error err = {0};
 
@@ -195,7 +196,7 @@ static void test_cmdline_wrong_usage(void **state)
         {"--nonsense", "unknown option '--nonsense'"},
         {"--scoket /a", "unknown option '--scoket' (did you mean '--socket'?)"},
         {"--scoket=/a", "unknown option '--scoket' (did you mean '--socket'?)"},
-        {"--s /a", "option '--s' may be the beginning of several"},
+        {"--s /a", "option '--s' is ambiguous"},
         {"-x", "unknown option '-x'"},
         {"-tx", "unknown option '-x'"},
         {"-xt", "unknown option '-x'"},
@@ -203,14 +204,14 @@ static void test_cmdline_wrong_usage(void **state)
         {"--socket", "option '--socket' needs an argument"},
         {"-v --set", "option '--set' needs an argument"},
         {"--check=yes", "option '--check' takes no argument"},
-        {"-c a -c b", "--config is there twice: 'a' and 'b'"},
-        {"--set a", "--set wants PATH=VALUE, got 'a'"},
-        {"--set ok=1 --set =5", "--set wants PATH=VALUE, got '=5'"},
+        {"-c a -c b", "--config is given twice: 'a' and 'b'"},
+        {"--set a", "--set expects PATH=VALUE, got 'a'"},
+        {"--set ok=1 --set =5", "--set expects PATH=VALUE, got '=5'"},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct words words = words_of(cases[i].line);
+        struct shell_words words = words_of(cases[i].line);
         struct cmdline cmdline;
         struct error err = {0};
 
@@ -225,7 +226,7 @@ static void test_cmdline_wrong_usage(void **state)
 static void test_cmdline_endless_complaint(void **state)
 {
     char line[WORDS_MAX * 64] = "";
-    struct words words;
+    struct shell_words words;
     struct cmdline cmdline;
     struct error err = {0};
 

@@ -1,7 +1,7 @@
 #include "unit.h"
 
+#include "backend/http/http1_parse.h"
 #include "podop/buf.h"
-#include "podop/http1_parse.h"
 
 #define OK_ "HTTP/1.1 200 OK\r\n"
 #define CHUNKED OK_ "Transfer-Encoding: chunked\r\n\r\n"

@@ -1,7 +1,7 @@
 #include "unit.h"
 
-#include "podop/log_queue.h"
-#include "podop/log_writer.h"
+#include "base/log_queue.h"
+#include "base/log_writer.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "name_addresses.h"
+#include "backend/dns/name_addresses.h"
 
 #include "podop/buf.h"
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "name_files.h"
+#include "backend/dns/name_files.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "notify.h"
+#include "server/notify.h"
 
 #include "podop/systemd.h"
 

@@ -28,12 +28,12 @@ static void test_outage_is_told_at_start_each_minute_and_end(void **state)
     assert_non_null(captured);
     log_init(&log);
     dup2(fileno(captured), STDERR_FILENO);
-    outage_worked(&outage, &log, "t", "http://h:1", now_ms); /* nothing was wrong */
-    for (int i = 0; i < 1500; i++, now_ms += 100)            /* two and a half minutes */
-        outage_failed(&outage, &log, "t", "http://h:1", SPAN("refused"), now_ms);
-    outage_worked(&outage, &log, "t", "http://h:1", now_ms); /* too early to be sure */
-    outage_worked(&outage, &log, "t", "http://h:1", now_ms + 1000);
-    outage_worked(&outage, &log, "t", "http://h:1", now_ms + 1100);
+    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* nothing was wrong */
+    for (int i = 0; i < 1500; i++, now_ms += 100)             /* two and a half minutes */
+        outage_failure(&outage, &log, "t", "http://h:1", SPAN("refused"), now_ms);
+    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* too early to be sure */
+    outage_success(&outage, &log, "t", "http://h:1", now_ms + 1000);
+    outage_success(&outage, &log, "t", "http://h:1", now_ms + 1100);
     dup2(saved, STDERR_FILENO);
     close(saved);
     assert_int_equal(

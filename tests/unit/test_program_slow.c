@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "program_slow.h"
+#include "table/program/program_slow.h"
 
 static void test_remembered_until_removed(void **state)
 {

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "program_wire.h"
+#include "table/program/program_wire.h"
 
 static struct buf out;
 

@@ -1,0 +1,129 @@
+/* list.h - an intrusive, doubly linked list. A struct that can be in a list has a list_node as a
+ * member; CONTAINER_OF() leads from the node back to the struct. Nothing is allocated, and every
+ * operation but list_count() takes constant time. A list must not be moved in memory. */
+#ifndef PODOP_LIST_H
+#define PODOP_LIST_H
+
+#include "podop/mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Zeroed: in no list. */
+struct list_node {
+    struct list_node *next, *prev;
+};
+
+/* A ring through this node; list_init() must come first. */
+struct list {
+    struct list_node ring;
+};
+
+static inline void list_init(struct list *list)
+{
+    list->ring.next = &list->ring;
+    list->ring.prev = &list->ring;
+}
+
+static inline bool list_is_empty(const struct list *list)
+{
+    return list->ring.next == &list->ring;
+}
+
+static inline bool list_has(const struct list_node *node)
+{
+    return node->next != NULL;
+}
+
+/* Puts node, which is in no list, before the node at. */
+static inline void list_insert_before(struct list_node *at, struct list_node *node)
+{
+    node->next = at;
+    node->prev = at->prev;
+    at->prev->next = node;
+    at->prev = node;
+}
+
+static inline void list_append(struct list *list, struct list_node *node)
+{
+    list_insert_before(&list->ring, node);
+}
+
+static inline void list_prepend(struct list *list, struct list_node *node)
+{
+    list_insert_before(list->ring.next, node);
+}
+
+/* Takes node out of its list. Does nothing when it is in no list. */
+static inline void list_remove(struct list_node *node)
+{
+    if (!list_has(node))
+        return;
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+    node->next = NULL;
+    node->prev = NULL;
+}
+
+/* The first node, or NULL when the list is empty. */
+static inline struct list_node *list_first(const struct list *list)
+{
+    return list_is_empty(list) ? NULL : list->ring.next;
+}
+
+/* The last node, or NULL when the list is empty. */
+static inline struct list_node *list_last(const struct list *list)
+{
+    return list_is_empty(list) ? NULL : list->ring.prev;
+}
+
+/* The node after node, which is in list, or NULL at the end. */
+static inline struct list_node *list_next(const struct list *list, const struct list_node *node)
+{
+    return node->next == &list->ring ? NULL : node->next;
+}
+
+/* Takes the first node out of the list and returns it, or NULL when the list is empty. */
+static inline struct list_node *list_pop(struct list *list)
+{
+    struct list_node *node = list_first(list);
+
+    if (node != NULL)
+        list_remove(node);
+    return node;
+}
+
+/* Moves all nodes of from to the end of to. A loop that calls foreign code moves the list to a
+ * local one first, so that it ends although that code may append to the original. */
+static inline void list_move_all(struct list *to, struct list *from)
+{
+    if (list_is_empty(from))
+        return;
+    from->ring.next->prev = to->ring.prev;
+    to->ring.prev->next = from->ring.next;
+    from->ring.prev->next = &to->ring;
+    to->ring.prev = from->ring.prev;
+    list_init(from);
+}
+
+static inline size_t list_count(const struct list *list)
+{
+    size_t count = 0;
+
+    for (const struct list_node *at = list->ring.next; at != &list->ring; at = at->next)
+        count++;
+    return count;
+}
+
+/* The struct of type that the first, the next or the taken node is a member of, or NULL. */
+#define LIST_ENTRY_OR_NULL(node, type, member)                                                     \
+    ((node) == NULL ? NULL : CONTAINER_OF(node, type, member))
+
+/* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
+#define LIST_FOR_EACH(at, list)                                                                    \
+    for (struct list_node *at = (list)->ring.next; at != &(list)->ring; at = at->next)
+#define LIST_FOR_EACH_SAFE(at, list)                                                               \
+    for (struct list_node *at = (list)->ring.next, *at##_next = at->next; at != &(list)->ring;     \
+         at = at##_next, at##_next = at->next)
+
+#endif

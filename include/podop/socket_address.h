@@ -1,0 +1,38 @@
+/* socket_address.h - where to listen or to connect: "/path", "unix:/path", "HOST:PORT",
+ * "[::1]:PORT", "inet:HOST:PORT", and to listen only, "systemd:NAME". */
+#ifndef PODOP_SOCKET_ADDRESS_H
+#define PODOP_SOCKET_ADDRESS_H
+
+#include "podop/error.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct socket_address {
+    char text[384]; /* for messages: the path, "[::1]:9100" or "127.0.0.1:9100"; with a socket of
+                     * systemd, "systemd:NAME=" and one of these */
+    int fd;         /* borrowed: a socket that listens already; -1: none */
+    union {
+        struct sockaddr sa;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    } u;
+    socklen_t len;
+};
+
+/* Checks the syntax of text without resolving names. Returns 0, or -1 with ERR_CONFIG. */
+int socket_address_check(const char *text, struct error *err);
+
+/* Returns the name after "systemd:", or NULL if text has another form. */
+const char *socket_address_systemd_name(const char *text);
+
+/* Fills address for a descriptor that systemd passed under name. Returns 0, or -1 with errno. */
+int socket_address_of_descriptor(struct socket_address *address, int fd, const char *name);
+
+/* Fills at most max addresses for text; a host name may have several. Resolves names, which may
+ * block. Returns the number of addresses, at least 1, or -1 with ERR_CONFIG or ERR_BIND.
+ * "systemd:NAME" is an error. */
+int socket_address_resolve(const char *text, struct socket_address *addresses, int max,
+                           struct error *err);
+
+#endif

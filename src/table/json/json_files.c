@@ -1,0 +1,87 @@
+#include "podop/json_files.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+struct file {
+    struct file *next;
+    char *path;
+    struct json_index *index; /* a reference; NULL: it could not be read */
+    struct error why; /* it could not be read */
+};
+
+struct json_files {
+    struct disposal *disposal;
+    struct file *first;
+    atomic_bool is_cancelled;
+};
+
+struct json_files *json_files_new(struct disposal *disposal)
+{
+    struct json_files *files = xcalloc(1, sizeof(*files));
+
+    files->disposal = disposal;
+    atomic_init(&files->is_cancelled, false);
+    return files;
+}
+
+void json_files_free(struct json_files **pfiles)
+{
+    struct json_files *files = *pfiles;
+    struct file *next;
+
+    if (files == NULL)
+        return;
+    *pfiles = NULL;
+    for (struct file *file = files->first; file != NULL; file = next) {
+        next = file->next;
+        json_index_unref(&file->index, files->disposal);
+        free(file->path);
+        free(file);
+    }
+    free(files);
+}
+
+static struct file *find(const struct json_files *files, const char *path)
+{
+    struct file *file = files == NULL ? NULL : files->first;
+
+    while (file != NULL && strcmp(file->path, path) != 0)
+        file = file->next;
+    return file;
+}
+
+void json_files_read(struct json_files *files, const struct json_files *previous, const char *path)
+{
+    const struct file *old = find(previous, path);
+    struct file *file;
+
+    if (find(files, path) != NULL)
+        return;
+    file = xcalloc(1, sizeof(*file));
+    file->path = xstrdup(path);
+    if (old != NULL && old->index != NULL && json_index_is_current(old->index, path))
+        file->index = json_index_ref(old->index);
+    else
+        file->index = json_index_read(path, &files->is_cancelled, &file->why);
+    file->next = files->first;
+    files->first = file;
+}
+
+void json_files_cancel(struct json_files *files)
+{
+    atomic_store(&files->is_cancelled, true);
+}
+
+struct json_index *json_files_get(struct json_files *files, const char *path, struct error *err)
+{
+    const struct file *file;
+
+    json_files_read(files, NULL, path);
+    file = find(files, path);
+    if (file->index != NULL)
+        return json_index_ref(file->index);
+    *err = file->why;
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* table_base.c - what every file of src/table may use of a table: references to it, its name and
+ * its settings. */
+#include "podop/table_handle.h"
+
+#include "table_type.h"
+
+#include "podop/deadline.h"
+#include "podop/mem.h"
+
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct table *table_ref(struct table *table)
+{
+    table->refs++;
+    return table;
+}
+
+void table_unref(struct table **ptable)
+{
+    struct table *t = *ptable;
+
+    *ptable = NULL;
+    if (t != NULL && --t->refs == 0)
+        t->destroy(t);
+}
+
+uint32_t table_timeout_ms(const struct table *table)
+{
+    return table->timeout_ms;
+}
+
+uint64_t table_now_ms(const struct table *table)
+{
+    return service_now_ms(table->env.loop);
+}
+
+struct span table_name(const struct table *table)
+{
+    return (struct span){table->name, table->name_len};
+}
+
+struct span table_reason(const struct table *table, char text[TABLE_REASON_BYTES],
+                         const char *format, ...)
+{
+    int begin = snprintf(text, TABLE_REASON_BYTES, "table %s: ", table->name);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text + begin, TABLE_REASON_BYTES - (size_t)begin, format, args);
+    va_end(args);
+    for (char *c = text + begin; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f)
+            *c = '?';
+    }
+    return span_of(text);
+}
+
+/* Keys are compared as C strings: one with a NUL byte matches no pattern. */
+bool table_skips(const struct table *t, struct span key)
+{
+    bool matches = false;
+    char *text;
+
+    if (t->skip.count == 0 || span_has_byte(key, '\0'))
+        return false;
+    text = xmemdup0(key.ptr, key.len);
+    for (size_t i = 0; i < t->skip.count && !matches; i++)
+        matches = fnmatch(t->skip.items[i], text, 0) == 0;
+    free(text);
+    return matches;
+}

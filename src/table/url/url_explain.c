@@ -1,0 +1,100 @@
+#include "url_explain.h"
+
+#include "table/fetch.h"
+
+#include "podop/clock.h"
+#include "podop/json_object.h"
+
+#include <inttypes.h>
+
+static const char *text_of_cause(const struct url_report *r)
+{
+    if (strcmp(r->cause, "unsent") == 0)
+        return "it cannot be reached";
+    return strcmp(r->cause, "unanswered") == 0 ? "it does not answer"
+                                               : "it fails where another URL answers";
+}
+
+static void explain_suspended(const struct fetch *fetch, const struct url_report *r)
+{
+    if (r->left_ms > 0)
+        fetch_format(fetch, "backend",
+                     "%s suspended for %" PRIu64 " ms more, since %" PRIu64 " ms: %s", r->base,
+                     r->left_ms, r->suspended_ms, text_of_cause(r));
+    else
+        fetch_format(fetch, "backend",
+                     "%s suspended, but tried again now, since %" PRIu64 " ms: %s", r->base,
+                     r->suspended_ms, text_of_cause(r));
+}
+
+void url_explain_backends(const struct fetch *fetch, const struct url_backends *b)
+{
+    for (size_t i = 0; fetch->notes != NULL && i < b->count; i++) {
+        struct url_report r = url_backends_report(b, i);
+
+        if (r.is_suspended)
+            explain_suspended(fetch, &r);
+        else
+            fetch_format(fetch, "backend", "%s asked, failures in a row: %u", r.base,
+                         r.failures_in_row);
+        if (r.has_failed)
+            fetch_format(fetch, "failure", "%s failed %" PRIu64 " ms ago, %u in a row count: %s",
+                         r.base, r.failed_ms, r.counted, r.reason);
+    }
+}
+
+void url_explain_answer(const struct fetch *fetch, const struct http_answer *answer,
+                        uint64_t asked_at_ms)
+{
+    static const char *const failures[] = {
+        [HTTP_FAILED] = "failed",
+        [HTTP_TIMED_OUT] = "timed out",
+        [HTTP_TOO_LARGE] = "larger than max_response",
+        [HTTP_UNREAD] = "its rows were not read",
+        [HTTP_QUEUE_FULL] = "not sent: too many wait for a connection",
+        [HTTP_UNWANTED] = "not sent: the URL is suspended by now",
+    };
+
+    if (fetch->notes == NULL)
+        return;
+    if (answer->outcome == HTTP_ANSWERED)
+        fetch_format(fetch, "status", "%u", answer->status);
+    else
+        fetch_format(fetch, "status", "%s%s%s", failures[answer->outcome],
+                     answer->outcome == HTTP_FAILED ? ": " : "",
+                     answer->outcome == HTTP_FAILED ? answer->reason : "");
+    fetch_format(fetch, "ms", "%" PRIu64, clock_now_ms() - asked_at_ms);
+    if (answer->outcome == HTTP_ANSWERED && answer->body.len > 0)
+        fetch_note_cut(fetch, "body", answer->body, URL_EXPLAIN_BODY_BYTES_MAX);
+}
+
+void url_explain_add_stats(struct table *table, struct buf *out)
+{
+    const struct url_backends *b = &url_table_of(table)->backends;
+
+    json_add_name(out, "backends");
+    buf_add_char(out, '[');
+    for (size_t i = 0; i < url_backends_count(b); i++) {
+        struct url_report r = url_backends_report(b, i);
+
+        json_add_comma(out);
+        buf_add_char(out, '{');
+        json_add_member(out, "url", span_of(r.base));
+        json_add_number(out, "requests", r.requests);
+        json_add_number(out, "failures", r.failures);
+        json_add_number(out, "failures_in_row", r.failures_in_row);
+        json_add_number(out, "counted", r.counted);
+        json_add_flag(out, "left_alone", r.is_suspended);
+        json_add_number(out, "left_alone_ms", r.left_ms);
+        if (r.is_suspended) {
+            json_add_member(out, "cause", span_of(r.cause));
+            json_add_number(out, "since_ms", r.suspended_ms);
+        }
+        if (r.has_failed) {
+            json_add_number(out, "failed_ms", r.failed_ms);
+            json_add_member(out, "reason", span_of(r.reason));
+        }
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}

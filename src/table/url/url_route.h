@@ -1,0 +1,73 @@
+/* url_route.h - which URL of a table a request is sent to next. What each answer says about its URL
+ * is reported with url_outcome.h.
+ *
+ * A URL that failed too often is suspended (breaker.h): only trials are sent to it. A lookup takes
+ * the first URL of the list that is not suspended or can be tried. Other requests risk more by a
+ * trial, so they try a URL only when they would fail otherwise. A URL that is suspended because of
+ * its answers is alive, so it is asked when all others failed.
+ *
+ * A refused connection costs nothing, and a restart of the backend refuses connections for a
+ * moment. A request that was refused by every URL waits, without a connection, and begins another
+ * round. */
+#ifndef PODOP_TABLE_URL_URL_ROUTE_H
+#define PODOP_TABLE_URL_URL_ROUTE_H
+
+#include "url_backend.h"
+#include "url_health.h"
+
+#include "table/table_type.h"
+
+#include <ev.h>
+
+enum {
+    /* A round begins this long after the one before, at random in between. */
+    URL_REFUSED_WAIT_MIN_MS = 50,
+    URL_REFUSED_WAIT_MAX_MS = 100,
+};
+
+typedef void url_route_resume_fn(void *arg);
+
+struct url_route {
+    struct url_backends *backends;
+    const struct table_key *key; /* borrowed */
+    uint64_t key_hash;           /* 0: not computed yet */
+    size_t at, begin, end;       /* at == end: no URL is chosen */
+    bool is_lookup;
+    bool is_last_resort; /* the URL is suspended for its answers, and no other is left */
+    bool has_waited;
+    bool begins_round;       /* the marks are of the round before, until a URL is taken */
+    bool ignores_suspension; /* when all URLs are suspended, one of them is asked nevertheless */
+    enum breaker_trial trial;
+    uint64_t answers;     /* of the URL, when it was asked */
+    unsigned char *marks; /* for each URL its outcome in this round; NULL: none yet */
+    ev_timer wait;        /* until the next round; initialised when has_waited */
+    url_route_resume_fn *resume;
+    void *arg;
+};
+
+/* route is zeroed. */
+void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup);
+void url_route_init_commit(struct url_route *route, struct url_backends *b); /* to commit_url */
+/* Sets the key of the next request. It is borrowed until url_route_close() or the next call. */
+void url_route_set_key(struct url_route *route, const struct table_key *key);
+/* Gives an unfinished trial back. Reports nothing else. May be called any number of times. */
+void url_route_close(struct url_route *route);
+
+uint64_t url_route_hash(struct url_route *route); /* of its key; never 0 */
+
+/* Chooses the first URL that has not failed in this round and may be asked. Returns false when
+ * there is none. */
+bool url_route_take(struct url_route *route);
+/* Waits for the next round when all URLs failed before anything was sent, because connections were
+ * refused. resume is called after a moment, from the loop; url_route_take() begins the round.
+ * Returns false when the failure is final or there is no time for another round. */
+bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_resume_fn *resume,
+                    void *arg);
+const struct url_backend *url_route_backend(const struct url_route *route);
+/* Whether a URL is chosen and may be asked, for the first time or again. */
+bool url_route_may_ask(const struct url_route *route);
+/* Until when to wait for the chosen URL: an equal share of the time until deadline_at_ms, because
+ * the URLs that may be asked after it may need as long. */
+uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
+
+#endif

@@ -1,0 +1,314 @@
+#include "url_template.h"
+
+#include "table/table_type.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+enum place { PLACE_NONE, PLACE_KEY, PLACE_USER };
+
+/* Literal text, then a place to fill (the last part has none). */
+struct part {
+    struct span text;
+    enum place place;
+};
+
+struct url_template {
+    char *base;
+    char *target; /* what the parts' texts point into; begins with '/' */
+    struct part *parts;
+    size_t part_count;
+    bool has_user, has_key;
+};
+
+static const struct {
+    struct span text;
+    enum place place;
+} placeholders[] = {
+    {{"\xc2\xa7", 2}, PLACE_KEY}, /* § */
+    {{"{}", 2}, PLACE_KEY},
+    {{"{key}", 5}, PLACE_KEY},
+    {{"{user}", 6}, PLACE_USER},
+};
+
+/* Returns the place that text begins with and sets *len to its length. */
+static enum place place_at(struct span text, size_t *len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(placeholders); i++) {
+        if (span_starts_with(text, placeholders[i].text)) {
+            *len = placeholders[i].text.len;
+            return placeholders[i].place;
+        }
+    }
+    return PLACE_NONE;
+}
+
+static bool has_place(struct span text)
+{
+    size_t len;
+
+    for (; text.len > 0; text = span_skip(text, 1)) {
+        if (place_at(text, &len) != PLACE_NONE)
+            return true;
+    }
+    return false;
+}
+
+/* RFC 3986 section 2: all other bytes of a path or query must be percent-encoded. */
+static bool is_url_byte(char c)
+{
+    return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}#", c) == NULL;
+}
+
+/* Checks the scheme and the authority, which hold no place. */
+static int check_base(const char *text, size_t scheme_len, const char *host, size_t host_len,
+                      struct error *err)
+{
+    const struct span base = {text, (size_t)(host - text) + host_len};
+
+    if (span_has_byte(base, '@')) /* the message must not show it: it contains a secret */
+        return error_set(err, ERR_CONFIG, "the URL must not contain a user or password");
+    if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
+        !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
+        return error_set(err, ERR_CONFIG, "invalid URL '%s': expected http:// or https://", text);
+    if (has_place(base))
+        return error_set(err, ERR_CONFIG,
+                         "the places for key and user must be in the path or query of '%s'", text);
+    for (size_t i = 0; i < base.len; i++) {
+        if (!is_url_byte(base.ptr[i]))
+            return error_set(err, ERR_CONFIG, "byte 0x%02x is not allowed in the host of '%s'",
+                             (unsigned char)base.ptr[i], text);
+    }
+    if (host_len == 0 || host[0] == ':')
+        return error_set(err, ERR_CONFIG, "'%s' has no host", text);
+    return 0;
+}
+
+/* Sets t->base and returns what follows it in text, or NULL with the reason in err. */
+static const char *parse_base(struct url_template *t, const char *text, struct error *err)
+{
+    const char *sep = strstr(text, "://");
+    const size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
+    const char *host = sep == NULL ? text : sep + 3;
+    const size_t host_len = strcspn(host, "/?#");
+
+    if (check_base(text, scheme_len, host, host_len, err) == -1)
+        return NULL;
+    t->base = xmemdup0(text, (size_t)(host - text) + host_len);
+    return host + host_len;
+}
+
+static void add_part(struct url_template *t, struct span text, enum place place)
+{
+    t->parts = xreallocarray(t->parts, t->part_count + 1, sizeof(*t->parts));
+    t->parts[t->part_count++] = (struct part){text, place};
+    t->has_user |= place == PLACE_USER;
+    t->has_key |= place == PLACE_KEY;
+}
+
+static int parse_target(struct url_template *t, struct error *err)
+{
+    struct span rest = span_of(t->target);
+    struct span text = {rest.ptr, 0};
+
+    while (rest.len > 0) {
+        size_t len = 1;
+        enum place place = place_at(rest, &len);
+
+        if (place != PLACE_NONE) {
+            add_part(t, text, place);
+            text = (struct span){rest.ptr + len, 0};
+        } else if (*rest.ptr == '#') {
+            return error_set(err, ERR_CONFIG, "'%s' has a fragment (#), which is never sent",
+                             t->target);
+        } else if (*rest.ptr == '{' || *rest.ptr == '}') {
+            return error_set(err, ERR_CONFIG,
+                             "'%s' has an unknown place: expected {}, {key}, \xc2\xa7 or {user}",
+                             t->target);
+        } else if (!is_url_byte(*rest.ptr)) {
+            return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' must be percent-encoded",
+                             (unsigned char)*rest.ptr, t->target);
+        } else {
+            text.len++;
+        }
+        rest = span_skip(rest, len);
+    }
+    add_part(t, text, PLACE_NONE);
+    return 0;
+}
+
+/* The number of bytes before end, or all when text does not contain it. */
+static size_t len_before(struct span text, char end)
+{
+    const char *at = text.len == 0 ? NULL : memchr(text.ptr, end, text.len);
+
+    return at == NULL ? text.len : (size_t)(at - text.ptr);
+}
+
+/* Whether a segment of a path, which may end at '?', or of a key is "." or "..". */
+static bool has_dot_segment(struct span path, bool ends_at_query)
+{
+    if (ends_at_query)
+        path.len = len_before(path, '?');
+    for (;;) {
+        struct span segment = {path.ptr, len_before(path, '/')};
+
+        if (span_equal(segment, SPAN(".")) || span_equal(segment, SPAN("..")))
+            return true;
+        if (segment.len == path.len)
+            return false;
+        path = span_skip(path, segment.len + 1);
+    }
+}
+
+/* Rejects a template with a dot segment of its own: every key would be a miss. */
+static int check_climb(const struct url_template *t, struct error *err)
+{
+    const struct table_key harmless = {.key = SPAN("key"), .user = SPAN("user")};
+    struct buf ignored;
+    enum url_target result;
+
+    buf_init(&ignored, SIZE_MAX);
+    result = url_template_expand(t, &harmless, true, &ignored);
+    buf_deinit(&ignored);
+    return result == URL_TARGET_OK
+               ? 0
+               : error_set(err, ERR_CONFIG, "'%s' has a path segment . or ..", t->target);
+}
+
+struct url_template *url_template_new(const char *text, struct error *err)
+{
+    struct url_template *t = xcalloc(1, sizeof(*t));
+    const char *target = parse_base(t, text, err);
+    struct buf path;
+
+    if (target == NULL)
+        goto fail;
+    buf_init(&path, SIZE_MAX);
+    if (*target != '/')
+        buf_add_char(&path, '/');
+    buf_add(&path, span_of(target));
+    t->target = xmemdup0(path.ptr, path.len);
+    buf_deinit(&path);
+    if (parse_target(t, err) == -1 || check_climb(t, err) == -1)
+        goto fail;
+    return t;
+fail:
+    url_template_free(&t);
+    return NULL;
+}
+
+static bool has_key_place(struct span text)
+{
+    size_t len;
+
+    for (; text.len > 0; text = span_skip(text, 1)) {
+        if (place_at(text, &len) == PLACE_KEY)
+            return true;
+    }
+    return false;
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* Returns the first '%' that is not followed by two hexadecimal digits, or NULL. */
+static const char *find_percent(const char *text)
+{
+    const char *at = strchr(text, '%');
+
+    while (at != NULL && is_hex(at[1]) && is_hex(at[2]))
+        at = strchr(at + 1, '%');
+    return at;
+}
+
+int url_template_doubt(const char *text, struct error *err)
+{
+    const char *percent = find_percent(text);
+
+    if (percent != NULL && percent[1] != '\0')
+        return error_set(
+            err, ERR_CONFIG,
+            "'%.2s' in the URL is sent as it is: the place for the key is {} or \xc2\xa7", percent);
+    if (percent != NULL)
+        return error_set(err, ERR_CONFIG, "the URL ends with a '%%', which is sent as it is");
+    if (!has_key_place(span_of(text)))
+        return error_set(err, ERR_CONFIG,
+                         "the URL has no place for the key, {} or \xc2\xa7: it is the same for "
+                         "every key");
+    return 0;
+}
+
+void url_template_free(struct url_template **pt)
+{
+    struct url_template *t = *pt;
+
+    if (t == NULL)
+        return;
+    *pt = NULL;
+    free(t->base);
+    free(t->target);
+    free(t->parts);
+    free(t);
+}
+
+const char *url_template_base(const struct url_template *t)
+{
+    return t->base;
+}
+
+bool url_template_is_plain(const struct url_template *t)
+{
+    return t->has_key && !t->has_user;
+}
+
+/* The text before the first place and after the last one is the same in all URLs of a template. */
+bool url_template_is_alike(const struct url_template *a, const struct url_template *b)
+{
+    if (url_template_is_plain(a) && url_template_is_plain(b))
+        return true;
+    if (a->part_count != b->part_count)
+        return false;
+    for (size_t i = 0; i < a->part_count; i++) {
+        const bool is_between = i > 0 && i + 1 < a->part_count;
+
+        if (a->parts[i].place != b->parts[i].place ||
+            (is_between && !span_equal(a->parts[i].text, b->parts[i].text)))
+            return false;
+    }
+    return true;
+}
+
+static void add_key(struct buf *out, const struct table_key *key, bool with_user, bool keep_slash)
+{
+    buf_add_percent(out, key->key, keep_slash);
+    if (with_user) {
+        buf_add_percent(out, SPAN("/"), keep_slash);
+        buf_add_percent(out, key->user, keep_slash);
+    }
+}
+
+enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
+                                    bool keep_slash, struct buf *out)
+{
+    size_t begin = out->len;
+
+    if (has_dot_segment(key->key, false) || (key->is_private && has_dot_segment(key->user, false)))
+        return URL_TARGET_CLIMBS;
+    for (size_t i = 0; i < t->part_count; i++) {
+        buf_add(out, t->parts[i].text);
+        if (t->parts[i].place == PLACE_KEY)
+            add_key(out, key, key->is_private && !t->has_user, keep_slash);
+        else if (t->parts[i].place == PLACE_USER)
+            buf_add_percent(out, key->user, keep_slash);
+    }
+    if (out->is_over)
+        return URL_TARGET_LONG;
+    if (has_dot_segment(span_skip(buf_span(out), begin), true))
+        return URL_TARGET_CLIMBS;
+    return URL_TARGET_OK;
+}
