@@ -11,6 +11,11 @@ HOWTO = ("docs", "howto-table-type.md")
 CONFIG = 78
 
 
+def setUpModule():
+    """The podop that is tested is the one with the type."""
+    os.environ["PODOP"] = harness.binary("PODOP_WITH_SUFFIX")
+
+
 def read(*path):
     with open(os.path.join(documents.SOURCE, *path), encoding="utf-8") as file:
         return file.read()
