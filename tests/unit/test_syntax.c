@@ -1,7 +1,5 @@
 #include "config_case.h"
 
-#include "config/syntax.h"
-
 #include "config/excerpt.h"
 #include "config/syntax.h"
 
