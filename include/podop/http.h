@@ -3,7 +3,7 @@
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/error.h"
 #include "podop/log.h"
 #include "podop/span.h"

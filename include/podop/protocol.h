@@ -6,7 +6,7 @@
 #define PODOP_PROTOCOL_H
 
 #include "podop/buf.h"
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/list.h"
 #include "podop/log.h"
 #include "podop/reply.h"

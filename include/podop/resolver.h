@@ -2,7 +2,7 @@
 #ifndef PODOP_RESOLVER_H
 #define PODOP_RESOLVER_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/dns_answer.h"
 #include "podop/error.h"
 

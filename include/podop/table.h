@@ -3,7 +3,7 @@
 #ifndef PODOP_TABLE_H
 #define PODOP_TABLE_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/counters.h"
 #include "podop/iterate.h"
 #include "podop/lookup.h"

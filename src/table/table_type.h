@@ -4,7 +4,7 @@
 #define PODOP_TABLE_TABLE_TYPE_H
 
 #include "podop/buf.h"
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/deferred.h"
 #include "podop/list.h"
 #include "podop/rate_limit.h"

@@ -647,9 +647,23 @@ static void test_json_select_deep(void **state)
     buf_deinit(&pointer);
 }
 
+static void test_json_text_beyond_the_limit(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4); /* as many as the escapes have bytes */
+    json_add_text(&out, SPAN("\"\\n23\""));
+    assert_false(out.is_over);
+    json_add_text(&out, SPAN("\"\\n\""));
+    assert_true(out.is_over);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_json_text_beyond_the_limit),
         cmocka_unit_test(test_json_good),
         cmocka_unit_test(test_json_cut_anywhere),
         cmocka_unit_test(test_json_bad),

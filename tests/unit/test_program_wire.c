@@ -163,12 +163,34 @@ static void test_rows(void **state)
     }
 }
 
+static void test_keys_that_a_line_can_hold(void **state)
+{
+    static const struct {
+        struct table_key key;
+        bool is_good;
+    } cases[] = {
+        {{.key = TEXT("")}, true},
+        {{.key = TEXT("a\0\xc3\xa4")}, true},
+        {{.key = TEXT("\xff")}, false},
+        {{.key = TEXT("a"), .user = TEXT("\xff")}, true}, /* its user is not sent */
+        {{.key = TEXT("a"), .user = TEXT("u"), .is_private = true}, true},
+        {{.key = TEXT("a"), .user = TEXT("\xff"), .is_private = true}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (program_wire_can_hold(&cases[i].key) != cases[i].is_good)
+            fail_msg("case %zu", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_get, setup, teardown),
         cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_iterate, setup, teardown),
+        cmocka_unit_test(test_keys_that_a_line_can_hold),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_answer),
         cmocka_unit_test(test_rows),

@@ -102,6 +102,14 @@ static void test_syntax_brackets(void **state)
         {"tables = (\n { name = \"a\"; }\n",
          "podop.conf:3: syntax error: ')' is missing at the end of the file, for the '(' of "
          "podop.conf:1 ('tables = (')\n"},
+        {"\xef\xbb\xbfuser = \"x\";\n",
+         "podop.conf:1: syntax error: the file must not contain a byte "
+         "order mark: '\xef\xbb\xbfuser = \"x\";'\n"},
+        {"skip = ( \"a\", ; );\n", "podop.conf:1: syntax error: a value is missing before ';': "
+                                   "'skip = ( \"a\", ; );'\n"},
+        {"skip = [ \"a\", } ;\n",
+         "podop.conf:1: syntax error: a ']' is missing before this '}', for "
+         "the '[' of podop.conf:1: 'skip = [ \"a\", } ;'\n"},
         {");\n", "podop.conf:1: syntax error: ')' without an opening bracket: ');'\n"},
         {"listen ( );\n", "podop.conf:1: syntax error: a '=' is missing after 'listen': 'listen ( "
                           ");'\n"},
@@ -214,9 +222,22 @@ static void test_excerpt(void **state)
                         "1234567890123456789012345678901234567890123456789012345678\xc2\xa7...");
 }
 
+/* Newer versions of libconfig accept such a list, so that only syntax_find() reports it. */
+static void test_syntax_comma_at_the_end(void **state)
+{
+    struct syntax_fault fault;
+
+    (void)state;
+    assert_true(syntax_find(SPAN("skip = [ \"a\", ];\n"), 1, &fault));
+    assert_string_equal(fault.hint, "an element is missing after the comma in");
+    assert_int_equal(fault.other_line, 1);
+    assert_false(syntax_find(SPAN("skip = [ \"a\", ];\n\n"), 2, &fault));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syntax_comma_at_the_end),
         cmocka_unit_test(test_syntax_commas),
         cmocka_unit_test(test_syntax_quotes),
         cmocka_unit_test(test_syntax_brackets),

@@ -5,7 +5,7 @@
 
 #include "dns_channel.h"
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 enum {
     NAME_SERVERS_LIMIT = 16,

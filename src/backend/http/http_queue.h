@@ -4,7 +4,7 @@
 #ifndef PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 #define PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/list.h"
 
 struct http_queue {

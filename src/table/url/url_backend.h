@@ -5,7 +5,7 @@
 #include "url_access.h"
 #include "url_health.h"
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/http.h"
 #include "url_template.h"
 

@@ -2,7 +2,7 @@
 #ifndef PODOP_TABLE_URL_URL_STATUS_H
 #define PODOP_TABLE_URL_URL_STATUS_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 #include "podop/log.h"
 #include "podop/rate_limit.h"
 

@@ -11,6 +11,11 @@ HOWTO = ("docs", "howto-table-type.md")
 CONFIG = 78
 
 
+def setUpModule():
+    """The podop that is tested is the one with the type."""
+    os.environ["PODOP"] = harness.binary("PODOP_WITH_SUFFIX")
+
+
 def read(*path):
     with open(os.path.join(documents.SOURCE, *path), encoding="utf-8") as file:
         return file.read()
@@ -40,7 +45,8 @@ class Type(Case):
                 (self.table(delya="1s"), "unknown setting 'delya' in table 't' (did you mean 'delay'?)"),
                 (self.table(delay=[]), "'delay' in table 't' expects a duration such as \"30s\", got an array"),
                 (self.table(retries=1), "'retries' in table 't' is for type \"url\" only, and this is \"suffix\""),
-                (self.table(type="json", delay=1), "'delay' in table 't' is for type \"suffix\" only, and this is \"json\""),
+                (self.table(type="json", delay=1),
+                 "'delay' in table 't' is for type \"suffix\" only, and this is \"json\""),
                 (self.table(write_behind=1), "'write_behind' in table 't' is for type \"url\" or \"program\" only, "
                                              "and this is \"suffix\""),
                 (self.table(param="x" * 101), "table 't': the suffix has more than 100 bytes"),
