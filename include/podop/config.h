@@ -43,9 +43,6 @@ struct cache_config {
     size_t max_bytes;
 };
 
-enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
-enum value_form { VALUE_AUTO, VALUE_STRING };
-
 /* HTTP status codes and classes, as "miss" and "temporary" list them. A code outweighs a class. */
 struct status_set {
     uint64_t codes[8]; /* bit n: 100 + n */
@@ -63,50 +60,22 @@ static inline bool status_set_has_class(const struct status_set *set, unsigned c
     return code < 1000 && (set->classes >> code / 100 & 1) != 0;
 }
 
-enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
-
-/* What podop shows to a backend that asks who it is. */
-struct auth_config {
-    enum auth_type type;
-    char *user, *password_file; /* basic */
-    char *token_file;           /* bearer */
-};
-
-/* Of https; NULL: none. A certificate and its key come together. */
-struct tls_config {
-    char *ca_file; /* instead of the system's authorities */
-    char *cert_file, *key_file;
-};
+struct config_type;
+struct config_types;
 
 struct table_config {
     char *origin;
     char *name;
     char *type;
     char *param;                  /* or the first of a list */
-    struct string_list fallbacks; /* url: the others of it, in their order */
+    struct string_list fallbacks; /* the others of that list, in their order */
     uint32_t timeout_ms;
     struct cache_config cache;
-    struct string_list skip; /* shell patterns */
-    bool share;              /* lookups of one key that wait at the same time are one request */
-    uint32_t processes;      /* program: of them, at the same time */
-    size_t max_response;     /* url, program: bytes of an answer */
-    /* url */
-    uint32_t connect_timeout_ms;
-    uint32_t retries;
-    struct string_list headers; /* "Name: value", checked */
-    struct auth_config auth;
-    struct tls_config tls;
-    char *unix_socket; /* NULL: none */
-    char *select;      /* a JSON pointer; NULL: the whole answer */
-    enum url_encode encode;
-    enum value_form value;
-    char *commit_url;                  /* NULL: each change is a request of its own */
-    uint32_t write_behind_ms;          /* 0: writes are made at once */
-    struct status_set miss, temporary; /* against what the table of answers says */
-    /* dns */
-    struct string_list servers; /* "ADDRESS:PORT", checked; empty: the system's */
-    bool best;                  /* only an MX record of the lowest preference counts */
-    bool implicit;              /* a domain without MX records is known by its addresses */
+    struct string_list skip;  /* shell patterns */
+    bool share;               /* lookups of one key that wait at the same time are one request */
+    uint32_t write_behind_ms; /* 0: writes are made at once */
+    const struct config_type *kind; /* what type names */
+    void *settings; /* of the type's own, in a struct of its own; NULL: it has none */
 };
 
 struct pool_config {
@@ -116,7 +85,7 @@ struct pool_config {
 };
 
 /* A file or directory that podop needs for longer than its start, when it may be another user. */
-enum path_need { PATH_READ, PATH_RUN, PATH_CONNECT, PATH_MAKE_SOCKETS };
+enum path_need { PATH_NONE, PATH_READ, PATH_RUN, PATH_CONNECT, PATH_MAKE_SOCKETS };
 struct config_path {
     char *origin; /* "FILE:LINE" of the setting */
     char *path;
@@ -153,13 +122,10 @@ struct cmdline_set {
     struct span path; /* --set PATH=VALUE: what is before the first '=' */
     const char *value;
 };
-/* What the layers above know better than the schema: 0, or -1 with the reason in err. They look at
- * nothing but what they are given, but for the last two. A failure of the last three is a warning;
- * each of those may be NULL. */
+/* What the layers above know better than the schema: 0, or -1 with the reason in err. listen looks
+ * at nothing but what it is given. A failure of user or group is a warning. Each may be NULL. */
 struct config_checks {
     int (*listen)(const struct listen_config *listen, struct error *err);
-    int (*table)(const struct table_config *table, struct error *err);
-    int (*url)(const char *url, struct error *err);    /* a url table's param */
     int (*user)(const char *name, struct error *err);  /* is there such a user? */
     int (*group)(const char *name, struct error *err); /* and such a group? */
 };
@@ -173,15 +139,13 @@ struct config_source {
     const struct cmdline_set *sets;
     size_t set_count;
     int verbose;                        /* 1: at least info, 2: debug */
+    const struct config_types *types;   /* of tables; constant data that outlives every config */
     const struct config_checks *checks; /* NULL: none */
 };
 
 /* One fault: text is the whole line for a human and without control bytes, "FILE:LINE: message",
  * "FILE: message" of a file as a whole, or "--set x=y: message". It ends when this returns. */
 typedef void config_report_fn(void *arg, const char *text);
-
-/* The table types that podop.conf may name, NULL at the end. */
-extern const char *const config_table_types[];
 
 /* Reads and checks everything. Every fault there is goes to report (a syntax error ends the
  * reading, as nothing behind it can be trusted). NULL when there was one. */

@@ -3,12 +3,10 @@
 #ifndef PODOP_CONFIG_BUILD_H
 #define PODOP_CONFIG_BUILD_H
 
-#include "podop/config.h"
-
-#include "tree.h"
+#include "config_type.h"
 
 /* Never NULL; not to be used, only freed, when faults were reported. */
-struct config *config_build(const struct node *root, const struct config_checks *checks,
-                            struct faults *faults);
+struct config *config_build(const struct node *root, const struct config_types *types,
+                            const struct config_checks *checks, struct faults *faults);
 
 #endif

@@ -1,6 +1,7 @@
 #include "podop/config.h"
 
 #include "build.h"
+#include "build_table.h"
 #include "excerpt.h"
 #include "overlay.h"
 #include "podop/mem.h"
@@ -228,7 +229,7 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     overlay_add(root, source);
     for (size_t i = 0; i < source->set_count; i++)
         apply_set(root, &source->sets[i], &faults);
-    config = config_build(root, source->checks, &faults);
+    config = config_build(root, source->types, source->checks, &faults);
     node_free(&root);
     config->warnings = warnings;
     paths_add_files(config, &files);
@@ -237,11 +238,6 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     if (faults.count > 0)
         config_unref(&config);
     return config;
-}
-
-bool table_config_equal(const struct table_config *a, const struct table_config *b)
-{
-    return schema_equal(&schema_table, a, b);
 }
 
 struct config *config_ref(struct config *config)
@@ -257,10 +253,8 @@ void config_unref(struct config **pconfig)
     *pconfig = NULL;
     if (config == NULL || --config->refs > 0)
         return;
-    for (size_t i = 0; i < config->table_count; i++) {
-        schema_clear(&schema_table, &config->tables[i]);
-        free(config->tables[i].origin);
-    }
+    for (size_t i = 0; i < config->table_count; i++)
+        table_config_clear(&config->tables[i]);
     for (size_t i = 0; i < config->listen_count; i++) {
         schema_clear(&schema_listen, &config->listen[i]);
         free(config->listen[i].origin);

@@ -1,5 +1,5 @@
 /* tree.h - a configuration as it was written, before anybody asks what it means: a tree of settings
- * that each know where they come from, and the faults found in them. Private to src/config. */
+ * that each know where they come from, and the faults found in them. */
 #ifndef PODOP_CONFIG_TREE_H
 #define PODOP_CONFIG_TREE_H
 

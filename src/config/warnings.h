@@ -3,19 +3,19 @@
 #ifndef PODOP_CONFIG_WARNINGS_H
 #define PODOP_CONFIG_WARNINGS_H
 
-#include "schema.h"
-#include "tree.h"
+#include "config_type.h"
 
 /* A duration that is longer than clients wait, or that looks like a number of milliseconds. */
 void warn_duration(const struct setting *setting, const struct node *value, const char *where,
                    struct faults *faults);
 
-/* What only the layers above can judge: URLs, users and groups. */
-void warn_beyond(const struct node *root, const struct config_checks *checks,
-                 struct faults *faults);
+/* What the types of tables and the layers above doubt: params, users and groups. */
+void warn_beyond(const struct node *root, const struct config_types *types,
+                 const struct config_checks *checks, struct faults *faults);
 
 /* Fills config->paths. */
-void paths_collect(struct config *config, const struct node *root);
+void paths_collect(struct config *config, const struct config_types *types,
+                   const struct node *root);
 void paths_add_files(struct config *config, const struct string_list *files);
 void paths_free(struct config *config);
 

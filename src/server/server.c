@@ -17,7 +17,6 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
-#include "table/url/url_template.h"
 #include "podop/write_behind.h"
 
 #include <ev.h>
@@ -99,7 +98,7 @@ static bool dispose_some(void *arg)
 
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
-    return address_check(listen->socket, err);
+    return socket_address_check(listen->socket, err);
 }
 
 static int check_user(const char *name, struct error *err)
@@ -119,8 +118,6 @@ static int check_group(const char *name, struct error *err)
 
 static const struct config_checks checks = {
     .listen = check_listen,
-    .table = table_check,
-    .url = url_template_doubt,
     .user = check_user,
     .group = check_group,
 };
@@ -143,11 +140,11 @@ static void add_stats(void *arg, struct buf *out)
     stats_add(&sources, out);
 }
 
-static void reload_for_admin(void *arg, struct reload_ask *ask)
+static void reload_for_admin(void *arg, struct reload_request *request)
 {
     struct server *s = arg;
 
-    reloads_want(&s->reloads, ask);
+    reloads_want(&s->reloads, request);
 }
 
 /* What both running and checking need: configuration and tables. */
@@ -157,6 +154,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     struct server *s = xcalloc(1, sizeof(*s));
 
     s->source = *source;
+    s->source.types = &table_types;
     s->source.checks = &checks;
     s->loop = loop;
     service_clock_hold(loop);
@@ -286,7 +284,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     }
     warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
-    router_succeed(s->router, NULL);
+    router_take_over(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -298,16 +296,14 @@ static void on_accept(void *arg, struct listener *listener, int fd)
     client_new(&s->clients, listener, fd);
 }
 
-/* For the processes of program tables, twice: a reload has the old and the new. */
-static rlim_t process_descriptors(const struct config *config)
+/* Those that the tables hold, twice: a reload has the old tables and the new ones. */
+static rlim_t tables_descriptors(const struct config *config)
 {
-    rlim_t processes = 0;
+    rlim_t descriptors = 0;
 
-    for (size_t i = 0; i < config->table_count; i++) {
-        if (strcmp(config->tables[i].type, "program") == 0)
-            processes += config->tables[i].processes;
-    }
-    return 2 * COPROCESS_DESCRIPTORS * processes;
+    for (size_t i = 0; i < config->table_count; i++)
+        descriptors += table_descriptors(&config->tables[i]);
+    return 2 * descriptors;
 }
 
 /* As many descriptors as we may have; clients get those below the number returned. */
@@ -315,7 +311,7 @@ static int raise_descriptors(const struct config *config)
 {
     struct rlimit limit;
     rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS +
-                      process_descriptors(config);
+                      tables_descriptors(config);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
         return INT_MAX;
@@ -374,7 +370,7 @@ static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
 
-    router_succeed(next->router, previous);
+    router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
     router_dispose(&previous, &s->disposal);

@@ -117,7 +117,7 @@ struct pending_write *pending_find_or_add(struct pending_writes *q, struct span 
     if (q->keys == q->slot_count)
         grow(q);
     w = xcalloc(1, sizeof(*w));
-    w->last = &w->first;
+    list_init(&w->turns);
     set_identity(q, w, identity);
     link_entry(q, w);
     q->keys++;
@@ -126,7 +126,7 @@ struct pending_write *pending_find_or_add(struct pending_writes *q, struct span 
 
 void pending_release(struct pending_writes *q, struct pending_write *w)
 {
-    if (w->waiting != NULL || w->writing != NULL || w->first != NULL)
+    if (w->waiting != NULL || w->writing != NULL || pending_has_queue(w))
         return;
     unlink_entry(q, w);
     q->keys--;
@@ -285,36 +285,43 @@ void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_
     heap_add(q, w);
 }
 
-/* The line */
+/* The queue of transactions */
 
-void pending_line_up(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
+void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
 {
     turn->key = w;
-    turn->next = NULL;
-    turn->prev_next = w->last;
-    *w->last = turn;
-    w->last = &turn->next;
+    list_append(&w->turns, &turn->node);
     w->is_urgent = true;
-    if (w->heap_at != 0)
-        pending_move(q, w, 0);
+    pending_move(q, w, 0); /* also of a value that waits for the end of the one under way */
 }
 
-void pending_leave_line(struct pending_turn *turn)
+void pending_dequeue(struct pending_turn *turn)
 {
     struct pending_write *w = turn->key;
 
-    *turn->prev_next = turn->next;
-    if (turn->next != NULL)
-        turn->next->prev_next = turn->prev_next;
-    else
-        w->last = turn->prev_next;
+    list_remove(&turn->node);
     turn->key = NULL;
-    w->is_urgent = w->first != NULL;
+    w->is_urgent = pending_has_queue(w);
 }
 
-struct pending_turn *pending_turn_of(const struct pending_write *w)
+bool pending_has_queue(const struct pending_write *w)
 {
-    return w->waiting == NULL && w->writing == NULL ? w->first : NULL;
+    return !list_is_empty(&w->turns);
+}
+
+struct pending_turn *pending_last_turn(const struct pending_write *w)
+{
+    return pending_has_queue(w) ? CONTAINER_OF(w->turns.ring.prev, struct pending_turn, node)
+                                : NULL;
+}
+
+struct pending_turn *pending_first_turn(const struct pending_write *w)
+{
+    struct list_node *first = list_first(&w->turns);
+
+    return w->waiting != NULL || w->writing != NULL
+               ? NULL
+               : LIST_ENTRY_OR_NULL(first, struct pending_turn, node);
 }
 
 /* Renaming */
@@ -326,11 +333,12 @@ static int compare_order(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
-/* Merges w, which is newer, into older. false: w is under way or one of them has a line. Both stay
- * then, and pending_find() returns the newer. */
+/* Merges w, which is newer, into older. Returns false when w is under way or transactions are
+ * queued for one of them: then both stay, and pending_find() returns the newer. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
-    if (w->waiting == NULL || w->writing != NULL || w->first != NULL || older->first != NULL)
+    if (w->waiting == NULL || w->writing != NULL || pending_has_queue(w) ||
+        pending_has_queue(older))
         return false;
     if (older->waiting == NULL)
         older->due_at_ms = w->due_at_ms;
@@ -346,7 +354,7 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     return true;
 }
 
-/* A key without a value, which only has a line, keeps its identity. */
+/* A key without a value, for which only transactions are queued, keeps its identity. */
 static void rename_entry(struct pending_writes *q, struct pending_write *w,
                          pending_identify_fn *identify, void *arg)
 {

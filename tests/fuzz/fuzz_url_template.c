@@ -1,4 +1,4 @@
-/* The template, a line feed, the key, and after another line feed a user, whose key is private. */
+/* The template, a line feed, the key, and after another line feed the user of a private key. */
 #include "fuzz.h"
 
 #include "podop/mem.h"

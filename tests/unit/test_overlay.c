@@ -2,10 +2,7 @@
 #include "config_case.h"
 
 #define SETS(array) .sets = (array), .set_count = ARRAY_LEN(array)
-#define SET(path, value)                                                                           \
-    {                                                                                              \
-        {(path), sizeof(path) - 1}, (value)                                                        \
-    }
+#define SET(path, value) {{(path), sizeof(path) - 1}, (value)}
 
 /* The Python podop's line: no file at all. */
 static void test_overlay_alone(void **state)
@@ -55,7 +52,7 @@ static void test_overlay_over_file(void **state)
     assert_int_equal(config->table_count, 3);
     assert_string_equal(config->tables[1].origin, "--name b"); /* the whole table is replaced */
     assert_string_equal(config->tables[1].type, "json");
-    assert_int_equal(config->tables[1].retries, 1);
+    assert_null(config->tables[1].settings);
     assert_int_equal(config->tables[1].cache.ttl_ms, 5000);
     assert_string_equal(config->tables[2].name, "n");
     assert_int_equal(config->tables[2].timeout_ms, 3000);
@@ -141,9 +138,9 @@ static void test_overlay_sets(void **state)
     assert_int_equal(c->cache.ttl_ms, 4000);
     assert_int_equal(c->cache.stale_ms, 3000);
     assert_true(a->cache.max_bytes == UINT64_C(8589934592));
-    assert_string_equal(a->headers.items[0], "A: b");
+    assert_string_equal(url_settings_of(a)->headers.items[0], "A: b");
     assert_string_equal(a->param, "http://h/#{};x=1");
-    assert_int_equal(a->connect_timeout_ms, 100);
+    assert_int_equal(url_settings_of(a)->connect_timeout_ms, 100);
     assert_string_equal(c->name, "z");
     config_unref(&config);
 }

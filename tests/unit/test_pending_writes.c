@@ -214,8 +214,8 @@ static void test_pending_room(void **state)
     free(bytes);
 }
 
-/* The line of a key: values first, then one after the other. */
-static void test_pending_line(void **state)
+/* The queue of a key: values first, then transactions, one after the other. */
+static void test_pending_queue(void **state)
 {
     struct pending_turn first = {0}, second = {0}, third = {0};
     struct pending_write *w;
@@ -223,25 +223,41 @@ static void test_pending_line(void **state)
     (void)state;
     w = put("k", "1", 0, 1000);
     put("other", "1", 0, 10);
-    pending_line_up(&q, w, &first);
-    pending_line_up(&q, w, &second);
-    pending_line_up(&q, w, &third);
-    assert_first("k", 0); /* somebody waits for it */
+    pending_enqueue(&q, w, &first);
+    pending_enqueue(&q, w, &second);
+    pending_enqueue(&q, w, &third);
+    assert_first("k", 0); /* a transaction waits for it */
     assert_true(w->is_urgent);
-    assert_null(pending_turn_of(w));
+    assert_null(pending_first_turn(w));
     pending_begin(&q, w);
-    assert_null(pending_turn_of(w));
+    assert_null(pending_first_turn(w));
     pending_end(&q, w);
-    assert_ptr_equal(pending_turn_of(w), &first);
-    pending_leave_line(&second);
-    pending_leave_line(&first);
-    assert_ptr_equal(pending_turn_of(w), &third);
+    assert_ptr_equal(pending_first_turn(w), &first);
+    pending_dequeue(&second);
+    pending_dequeue(&first);
+    assert_ptr_equal(pending_first_turn(w), &third);
     pending_release(&q, w);
-    assert_ptr_equal(pending_find(&q, SPAN("k")), w); /* somebody is there */
-    pending_leave_line(&third);
+    assert_ptr_equal(pending_find(&q, SPAN("k")), w); /* a transaction is queued */
+    pending_dequeue(&third);
     assert_false(w->is_urgent);
     pending_release(&q, w);
     assert_null(pending_find(&q, SPAN("k")));
+}
+
+/* A transaction does not wait for the time of a value that came while another one was written. */
+static void test_pending_queue_during_write(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *w;
+
+    (void)state;
+    w = put("k", "1", 0, 10);
+    pending_begin(&q, w);
+    put("k", "2", 0, 1000);
+    pending_enqueue(&q, w, &turn);
+    pending_end(&q, w);
+    assert_first("k", 0);
+    pending_dequeue(&turn);
 }
 
 static void name_by_first_byte(void *arg, const struct table_key *key, struct identity *identity)
@@ -314,7 +330,8 @@ int main(void)
         WITH_QUEUE(test_pending_in_order_of_time),
         WITH_QUEUE(test_pending_oldest_first_at_one_time),
         WITH_QUEUE(test_pending_room),
-        WITH_QUEUE(test_pending_line),
+        WITH_QUEUE(test_pending_queue),
+        WITH_QUEUE(test_pending_queue_during_write),
         WITH_QUEUE(test_pending_rename),
         WITH_QUEUE(test_pending_many_keys),
     };

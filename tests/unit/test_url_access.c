@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "table/url/url_access.h"
+#include "table/url/url_settings.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,51 +39,39 @@ static void file_close(struct file *file)
     close(file->fd);
 }
 
-static struct table_config config_with(const char *url)
-{
-    static char name[] = "t";
-
-    return (struct table_config){.name = name, .param = (char *)(uintptr_t)url};
-}
-
 static void test_tls_needs_an_https_url(void **state)
 {
     static char https[] = "HTTPS://b.example/", http[] = "http://b.example/", file[] = "/f";
-    static char *fallback[] = {https};
-    struct error err = {0};
+    static const struct {
+        struct url_settings settings;
+        const char *url;
+        bool is_good;
+    } cases[] = {
+        {{.connect_timeout_ms = 0}, http, true}, /* without tls it does not matter */
+        {{.tls = {.ca_file = file}}, https, true},
+        {{.tls = {.cert_file = file}}, https, true},
+        {{.tls = {.ca_file = file}, .commit_url = https}, http, true},
+        {{.tls = {.ca_file = file}}, http, false},
+        {{.tls = {.cert_file = file}, .commit_url = http}, http, false},
+    };
 
     (void)state;
-    for (int i = 0; i < 3; i++) {
-        struct table_config config = config_with(i == 0 ? https : http);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
 
-        assert_int_equal(url_access_check(&config, &err), 0); /* without tls it does not matter */
-        if (i == 1)
-            config.fallbacks = (struct string_list){fallback, 1};
-        if (i == 2)
-            config.commit_url = https;
-        config.tls.ca_file = file;
-        if (url_access_check(&config, &err) == -1)
-            fail_msg("case %d: %s", i, err.text);
-        config.tls.ca_file = NULL;
-        config.tls.cert_file = file;
-        if (url_access_check(&config, &err) == -1)
-            fail_msg("case %d: %s", i, err.text);
-    }
-    {
-        struct table_config config = config_with(http);
-
-        config.tls.ca_file = file;
-        assert_int_equal(url_access_check(&config, &err), -1);
-        assert_int_equal(err.kind, ERR_CONFIG);
+        if ((url_access_check(&cases[i].settings, cases[i].url, &err) == 0) != cases[i].is_good)
+            fail_msg("case %zu: %s", i, err.text);
     }
 }
 
-static void assert_authorization(const struct table_config *config, const char *expected)
+static void assert_authorization(const struct url_settings *settings, const char *expected)
 {
+    static char name[] = "t";
+    const struct table_config config = {.name = name, .settings = (void *)(uintptr_t)settings};
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, config, NULL, &quiet, &err) == -1)
+    if (url_access_open(&access, &config, NULL, &quiet, &err) == -1)
         fail_msg("%s", err.text);
     if (expected == NULL)
         assert_null(access.authorization);
@@ -92,12 +81,14 @@ static void assert_authorization(const struct table_config *config, const char *
     url_access_close(&access);
 }
 
-static void assert_fault(const struct table_config *config, const char *part)
+static void assert_fault(const struct url_settings *settings, const char *part)
 {
+    static char name[] = "t";
+    const struct table_config config = {.name = name, .settings = (void *)(uintptr_t)settings};
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, config, NULL, &quiet, &err) == 0)
+    if (url_access_open(&access, &config, NULL, &quiet, &err) == 0)
         fail_msg("no fault where '%s' is expected", part);
     if (strstr(err.text, part) == NULL)
         fail_msg("no '%s' in: %s", part, err.text);
@@ -107,18 +98,18 @@ static void assert_fault(const struct table_config *config, const char *part)
 static void test_authorization(void **state)
 {
     static char user[] = "podop";
-    struct table_config config = config_with("http://b.example/");
+    struct url_settings settings = {0};
     struct file file;
 
     (void)state;
-    assert_authorization(&config, NULL);
+    assert_authorization(&settings, NULL);
     file_open(&file, "s3cret\n");
-    config.auth = (struct auth_config){.type = AUTH_BASIC, .user = user};
-    config.auth.password_file = file.path;
-    assert_authorization(&config, "Authorization: Basic cG9kb3A6czNjcmV0");
-    config.auth = (struct auth_config){.type = AUTH_BEARER};
-    config.auth.token_file = file.path;
-    assert_authorization(&config, "Authorization: Bearer s3cret");
+    settings.auth = (struct auth_config){.type = AUTH_BASIC, .user = user};
+    settings.auth.password_file = file.path;
+    assert_authorization(&settings, "Authorization: Basic cG9kb3A6czNjcmV0");
+    settings.auth = (struct auth_config){.type = AUTH_BEARER};
+    settings.auth.token_file = file.path;
+    assert_authorization(&settings, "Authorization: Bearer s3cret");
     file_close(&file);
 }
 
@@ -127,45 +118,46 @@ static void test_faults_of_tokens(void **state)
 {
     static const char *const tokens[] = {"two words\n", "s3\xc3\xa9t\n"};
     static char missing[] = "/nonexistent/token", user[] = "podop";
-    struct table_config config = config_with("http://b.example/");
+    struct url_settings settings = {0};
 
     (void)state;
-    config.auth.type = AUTH_BEARER;
+    settings.auth.type = AUTH_BEARER;
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
         struct file file;
 
         file_open(&file, tokens[i]);
-        config.auth.token_file = file.path;
-        assert_fault(&config, "token_file");
-        assert_fault(&config, "not a token");
+        settings.auth.token_file = file.path;
+        assert_fault(&settings, "token_file");
+        assert_fault(&settings, "not a token");
         file_close(&file);
     }
-    config.auth.token_file = missing;
-    assert_fault(&config, "token_file");
-    config.auth = (struct auth_config){.type = AUTH_BASIC, .user = user, .password_file = missing};
-    assert_fault(&config, "password_file");
+    settings.auth.token_file = missing;
+    assert_fault(&settings, "token_file");
+    settings.auth =
+        (struct auth_config){.type = AUTH_BASIC, .user = user, .password_file = missing};
+    assert_fault(&settings, "password_file");
 }
 
 /* Files that are missing or are not what they should be. No PEM is parsed here. */
 static void test_faults_of_tls_files(void **state)
 {
     static char missing[] = "/nonexistent/file";
-    struct table_config config = config_with("https://b.example/");
+    struct url_settings settings = {0};
     struct file text, cert;
 
     (void)state;
     file_open(&text, "not a PEM file\n");
     file_open(&cert, "-----BEGIN CERTIFICATE-----\n");
-    config.tls = (struct tls_config){.ca_file = missing};
-    assert_fault(&config, "ca_file");
-    config.tls = (struct tls_config){.ca_file = text.path};
-    assert_fault(&config, "certificate");
-    config.tls = (struct tls_config){.cert_file = missing, .key_file = missing};
-    assert_fault(&config, "cert_file");
-    config.tls = (struct tls_config){.cert_file = cert.path, .key_file = missing};
-    assert_fault(&config, "key_file");
-    config.tls = (struct tls_config){.cert_file = cert.path, .key_file = text.path};
-    assert_fault(&config, "private key");
+    settings.tls = (struct tls_config){.ca_file = missing};
+    assert_fault(&settings, "ca_file");
+    settings.tls = (struct tls_config){.ca_file = text.path};
+    assert_fault(&settings, "certificate");
+    settings.tls = (struct tls_config){.cert_file = missing, .key_file = missing};
+    assert_fault(&settings, "cert_file");
+    settings.tls = (struct tls_config){.cert_file = cert.path, .key_file = missing};
+    assert_fault(&settings, "key_file");
+    settings.tls = (struct tls_config){.cert_file = cert.path, .key_file = text.path};
+    assert_fault(&settings, "private key");
     file_close(&text);
     file_close(&cert);
 }

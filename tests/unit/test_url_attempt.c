@@ -15,7 +15,7 @@ static const struct backend_script script[] = {
 static const char *const two[URL_CASE_URLS_MAX] = {"BACKEND/a/§", "BACKEND/b/§"};
 static const char *const hanging[URL_CASE_URLS_MAX] = {"BACKEND/§"};
 static const char *const dead[URL_CASE_URLS_MAX] = {"http://127.0.0.1:1/§"};
-static const struct table_config plain = {0};
+static const struct url_settings plain = {0};
 
 enum ending { RUNNING, ANSWERED, MISSED, FAILED };
 
@@ -199,7 +199,7 @@ static void test_how_a_lookup_ends(void **state)
     struct url_case *c = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct table_config config = {.max_response = strlen("/a/good")};
+        const struct url_settings config = {.max_response = strlen("/a/good")};
         struct url_table *t = url_case_open(c, &config, two);
         char first[50], second[50];
         struct asker asker;
@@ -224,7 +224,7 @@ static void test_how_a_lookup_ends(void **state)
 /* A lookup that was closed on is sent once more for each retry, always on a new connection. */
 static void test_retries_of_a_lookup(void **state)
 {
-    const struct table_config config = {.retries = 2};
+    const struct url_settings config = {.retries = 2};
     struct url_case *c = *state;
     struct url_table *t = url_case_open(c, &config, hanging);
     struct asker asker;
@@ -240,7 +240,7 @@ static void test_retries_of_a_lookup(void **state)
 /* A write that may have arrived is never sent again, neither there nor elsewhere. */
 static void test_a_write_without_an_answer(void **state)
 {
-    const struct table_config config = {.retries = 2};
+    const struct url_settings config = {.retries = 2};
     static const char *const urls[URL_CASE_URLS_MAX] = {"BACKEND/§", "BACKEND/b/§"};
     struct url_case *c = *state;
     struct url_table *t = url_case_open(c, &config, urls);

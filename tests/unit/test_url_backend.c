@@ -85,7 +85,7 @@ static void test_health_is_inherited(void **state)
     begin(previous, "hold", &late);
     URL_CASE_WAIT(world, backend_holds(&world->backend, "/hold"));
     assert_dropped(previous, BREAKER_FAILURES_MAX - 2);
-    table_inherit(next, previous);
+    table_take_over(next, previous);
     assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
     assert_dropped(next, BREAKER_FAILURES_MAX - 1);
     assert_dropped(previous, 1); /* of a key that failed already */

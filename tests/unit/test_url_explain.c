@@ -1,5 +1,6 @@
 #include "url_case.h"
 
+#include "table/fetch.h"
 #include "table/url/url_explain.h"
 
 #include "podop/clock.h"
@@ -34,7 +35,7 @@ static void suspend(struct url_table *t, size_t at, enum breaker_kind kind)
 
 static struct url_table *open_two(struct url_case *c)
 {
-    const struct table_config config = {0};
+    const struct url_settings config = {0};
 
     return url_case_open(c, &config,
                          (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§", "http://b.example/§"});

@@ -8,7 +8,7 @@
 static struct url_table *open_with(struct url_case *c, const char *first, const char *second,
                                    const char *commit_url)
 {
-    const struct table_config config = {.commit_url = (char *)(uintptr_t)commit_url};
+    const struct url_settings config = {.commit_url = (char *)(uintptr_t)commit_url};
 
     return url_case_open(c, &config, (const char *const[URL_CASE_URLS_MAX]){first, second});
 }
@@ -18,7 +18,7 @@ static void test_choice(void **state)
     static const struct {
         const char *first, *second, *commit_url;
         enum url_identity identity;
-        bool forgets_all;
+        bool invalidates_all;
     } cases[] = {
         {"BACKEND/§", NULL, NULL, URL_IDENTITY_PLAIN, false},
         {"BACKEND/a/§", "BACKEND/b?k={}", NULL, URL_IDENTITY_PLAIN, false},
@@ -39,8 +39,8 @@ static void test_choice(void **state)
             fail_msg("case %zu: identity %d", i, t->identity);
         if (url_identity_is_plain(&t->base) != (cases[i].identity == URL_IDENTITY_PLAIN))
             fail_msg("case %zu: is plain", i);
-        if (url_identity_forgets_all(&t->base) != cases[i].forgets_all)
-            fail_msg("case %zu: forgets all", i);
+        if (url_identity_invalidates_all(&t->base) != cases[i].invalidates_all)
+            fail_msg("case %zu: invalidates all", i);
         url_case_close(t);
     }
 }

@@ -21,7 +21,7 @@ static const struct backend_script script[] = {
 };
 
 static const char *const two[URL_CASE_URLS_MAX] = {"BACKEND/a/§", "BACKEND/b/§"};
-static const struct table_config plain = {0};
+static const struct url_settings plain = {0};
 
 /* One iteration, and what came of it: "name=value;" for each row. */
 struct walker {

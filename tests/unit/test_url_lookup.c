@@ -2,6 +2,8 @@
 
 #include "ask_table.h"
 
+#include "podop/lookup.h"
+
 #define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
 #define OK(length, body) TEXT("HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n" body)
 
@@ -84,7 +86,7 @@ static void test_answers(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct table_config config = {.select = (char *)(uintptr_t)cases[i].select};
+        const struct url_settings config = {.select = (char *)(uintptr_t)cases[i].select};
         struct url_table *t =
             url_case_open(*state, &config, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
         const bool is_failure = cases[i].status == REPLY_TEMPORARY;

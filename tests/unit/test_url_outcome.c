@@ -7,7 +7,7 @@
 #define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, url_case_setup, url_case_teardown)
 
 static const char *const two[URL_CASE_URLS_MAX] = {"BACKEND/a/§", "BACKEND/b/§"};
-static const struct table_config plain = {0};
+static const struct url_settings plain = {0};
 
 static const struct http_answer refused = {.outcome = HTTP_FAILED, .is_refused = true};
 static const struct http_answer unsent = {.outcome = HTTP_QUEUE_FULL};

@@ -12,7 +12,7 @@ static const struct table_key key = {.key = TEXT("k")};
 
 static struct url_table *open_three(struct url_case *c)
 {
-    const struct table_config config = {.commit_url = (char *)(uintptr_t) "BACKEND/commit"};
+    const struct url_settings config = {.commit_url = (char *)(uintptr_t) "BACKEND/commit"};
 
     return url_case_open(c, &config, three);
 }
@@ -233,7 +233,7 @@ static void test_waits_only_when_refused(void **state)
 static void test_refusals_are_shared(void **state)
 {
     const char *const one[URL_CASE_URLS_MAX] = {"BACKEND/§"};
-    const struct table_config config = {0};
+    const struct url_settings config = {0};
     struct url_table *t = url_case_open(*state, &config, one);
     struct url_route first = route_of(t, true), waits = route_of(t, true);
 

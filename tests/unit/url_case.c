@@ -39,32 +39,30 @@ static char *expand(const struct url_case *c, const char *url)
     return xstrdup(text);
 }
 
-struct url_table *url_case_open(struct url_case *c, const struct table_config *config,
+struct url_table *url_case_open(struct url_case *c, const struct url_settings *settings,
                                 const char *const urls[URL_CASE_URLS_MAX])
 {
     const struct table_env env = {
         .loop = c->loop, .http = c->http, .commits = &c->commits, .log = &c->log};
     static char name[] = "t", type[] = "url";
-    struct table_config wanted = *config;
+    struct url_settings wanted = *settings;
     char *expanded[URL_CASE_URLS_MAX] = {0};
+    struct table_config config = {
+        .name = name, .type = type, .timeout_ms = URL_CASE_TIMEOUT_MS, .settings = &wanted};
     struct error err = {0};
     struct table *table;
     size_t count = 0;
 
     for (; count < URL_CASE_URLS_MAX && urls[count] != NULL; count++)
         expanded[count] = expand(c, urls[count]);
-    wanted.name = name;
-    wanted.type = type;
-    wanted.param = expanded[0];
-    wanted.fallbacks = (struct string_list){.items = expanded + 1, .count = count - 1};
-    wanted.commit_url = config->commit_url == NULL ? NULL : expand(c, config->commit_url);
-    if (wanted.timeout_ms == 0)
-        wanted.timeout_ms = URL_CASE_TIMEOUT_MS;
+    config.param = expanded[0];
+    config.fallbacks = (struct string_list){.items = expanded + 1, .count = count - 1};
+    wanted.commit_url = settings->commit_url == NULL ? NULL : expand(c, settings->commit_url);
     if (wanted.connect_timeout_ms == 0)
         wanted.connect_timeout_ms = URL_CASE_TIMEOUT_MS;
     if (wanted.max_response == 0)
         wanted.max_response = 1000;
-    table = table_open(&wanted, &env, &err);
+    table = table_open(&config, &env, &err);
     free(wanted.commit_url);
     for (size_t i = 0; i < count; i++)
         free(expanded[i]);
@@ -75,9 +73,9 @@ struct url_table *url_case_open(struct url_case *c, const struct table_config *c
 
 struct url_table *url_case_open_plain(struct url_case *c)
 {
-    const struct table_config config = {0};
+    const struct url_settings plain = {0};
 
-    return url_case_open(c, &config, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
+    return url_case_open(c, &plain, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
 }
 
 void url_case_close(struct url_table *t)

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-struct address {
+struct socket_address {
     size_t len;
     unsigned char bytes[16];
 };
@@ -18,7 +18,7 @@ struct question {
 };
 
 struct dns_implicit {
-    struct address *addresses; /* the domain's */
+    struct socket_address *addresses; /* the domain's */
     size_t count, room;
     bool is_matched;
     bool asks_hosts; /* the domain's addresses are known, the mail hosts' are asked for */
@@ -42,7 +42,7 @@ void dns_implicit_cancel(struct dns_fetch *f)
 static bool is_known(const struct dns_implicit *s, const struct dns_record *record)
 {
     for (size_t i = 0; i < s->count; i++) {
-        const struct address *a = &s->addresses[i];
+        const struct socket_address *a = &s->addresses[i];
 
         if (a->len == record->address_len && memcmp(a->bytes, record->address, a->len) == 0)
             return true;
@@ -53,7 +53,7 @@ static bool is_known(const struct dns_implicit *s, const struct dns_record *reco
 /* As many as a message can hold, which is a few thousand. */
 static void keep(struct dns_implicit *s, const struct dns_record *record)
 {
-    struct address *a;
+    struct socket_address *a;
 
     if (s->count == s->room) {
         s->room = s->room == 0 ? 4 : s->room * 2;

@@ -47,22 +47,23 @@ static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t
     }
 }
 
-static int dns_table_check(const struct table_config *config, struct error *err)
+static int dns_table_check_param(const struct table_config *config, const char *param,
+                                 struct error *err)
 {
     char hosts[MAIL_HOSTS_MAX][IDNA_NAME_BYTES];
     size_t count;
 
-    return parse_hosts(config->param, hosts, &count, err);
+    (void)config;
+    return parse_hosts(param, hosts, &count, err);
 }
 
-static void dns_table_close(struct table *table)
+static void dns_table_deinit(struct table *table)
 {
     struct dns_table *t = dns_table_of(table);
 
     resolver_free(&t->resolver);
     free(t->servers);
     free(t->hosts);
-    free(t);
 }
 
 /* "127.0.0.1:53, [::1]:53", or where such are found. */
@@ -81,24 +82,19 @@ static char *name_servers(const struct string_list *servers)
     return text.ptr;
 }
 
-static struct table *dns_table_open(const struct table_config *config, const struct table_env *env,
-                                    struct error *err)
+static int dns_table_init(struct table *table, const struct table_config *config, struct error *err)
 {
-    struct dns_table *t = xcalloc(1, sizeof(*t));
+    const struct dns_settings *settings = config->settings;
+    struct dns_table *t = dns_table_of(table);
 
-    t->best = config->best;
-    t->implicit = config->implicit;
-    t->servers = name_servers(&config->servers);
+    t->best = settings->best;
+    t->implicit = settings->implicit;
+    t->servers = name_servers(&settings->servers);
     t->hosts = xcalloc(MAIL_HOSTS_MAX, sizeof(*t->hosts));
     if (parse_hosts(config->param, t->hosts, &t->host_count, err) == -1)
-        goto fail;
-    t->resolver = resolver_new(env->loop, &config->servers, err);
-    if (t->resolver == NULL)
-        goto fail;
-    return &t->base;
-fail:
-    dns_table_close(&t->base);
-    return NULL;
+        return -1;
+    t->resolver = resolver_new(table->env.loop, &settings->servers, err);
+    return t->resolver == NULL ? -1 : 0;
 }
 
 static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
@@ -249,11 +245,18 @@ static void dns_table_cancel(struct fetch *fetch)
 }
 
 const struct table_ops table_dns = {
-    .type = "dns",
+    .config =
+        {
+            .name = "dns",
+            .param_doc = "the mail hosts",
+            .settings_bytes = sizeof(struct dns_settings),
+            .settings = &dns_settings,
+            .check_param = dns_table_check_param,
+        },
+    .size = sizeof(struct dns_table),
     .fetch_bytes = sizeof(struct dns_fetch),
-    .check = dns_table_check,
-    .open = dns_table_open,
-    .close = dns_table_close,
+    .init = dns_table_init,
+    .deinit = dns_table_deinit,
     .identify = dns_table_identify,
     .start = dns_table_start,
     .cancel = dns_table_cancel,

@@ -3,6 +3,8 @@
 #ifndef PODOP_TABLE_DNS_DNS_TABLE_H
 #define PODOP_TABLE_DNS_DNS_TABLE_H
 
+#include "dns_settings.h"
+#include "table/fetch.h"
 #include "table/table_type.h"
 
 #include "podop/mem.h"
@@ -53,5 +55,7 @@ void dns_table_failed(struct dns_fetch *fetch, const struct resolver_answer *ans
 
 void dns_implicit_start(struct dns_fetch *fetch);  /* ends in one of the three above, later */
 void dns_implicit_cancel(struct dns_fetch *fetch); /* without any of them */
+
+extern const struct table_ops table_dns;
 
 #endif

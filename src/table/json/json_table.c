@@ -1,5 +1,7 @@
 /* json_table.c - tables in a file that holds one JSON object, read before the table is opened. */
-#include "table/table_type.h"
+#include "json_table.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 #include "podop/json_files.h"
 #include "podop/json_value.h"
@@ -26,12 +28,15 @@ static struct json_table *json_table_of(struct table *table)
     return CONTAINER_OF(table, struct json_table, base);
 }
 
-static void json_table_close(struct table *table)
+static void json_table_deinit(struct table *table)
 {
-    struct json_table *t = json_table_of(table);
+    json_index_unref(&json_table_of(table)->index, table->env.disposal);
+}
 
-    json_index_unref(&t->index, table->env.disposal);
-    free(t);
+static char *json_table_file(const char *param, enum path_need *need)
+{
+    *need = PATH_READ;
+    return xstrdup(param);
 }
 
 static void json_table_prepare(const struct table_config *config, struct json_files *files,
@@ -40,19 +45,15 @@ static void json_table_prepare(const struct table_config *config, struct json_fi
     json_files_read(files, previous, config->param);
 }
 
-static struct table *json_table_open(const struct table_config *config, const struct table_env *env,
-                                     struct error *err)
+static int json_table_init(struct table *table, const struct table_config *config,
+                           struct error *err)
 {
-    struct json_index *index = env->json_files == NULL
-                                   ? json_index_read(config->param, NULL, err)
-                                   : json_files_get(env->json_files, config->param, err);
-    struct json_table *t;
+    struct json_table *t = json_table_of(table);
 
-    if (index == NULL)
-        return NULL;
-    t = xcalloc(1, sizeof(*t));
-    t->index = index;
-    return &t->base;
+    t->index = table->env.json_files == NULL
+                   ? json_index_read(config->param, NULL, err)
+                   : json_files_get(table->env.json_files, config->param, err);
+    return t->index == NULL ? -1 : 0;
 }
 
 static void json_table_start(struct fetch *fetch)
@@ -143,11 +144,12 @@ static void json_table_go_on(struct table_iteration *base)
 }
 
 const struct table_ops table_json = {
-    .type = "json",
+    .config = {.name = "json", .param_doc = "the file", .param_file = json_table_file},
+    .size = sizeof(struct json_table),
     .fetch_bytes = sizeof(struct fetch),
     .prepare = json_table_prepare,
-    .open = json_table_open,
-    .close = json_table_close,
+    .init = json_table_init,
+    .deinit = json_table_deinit,
     .start = json_table_start,
     .iteration_bytes = sizeof(struct json_iteration),
     .go_on = json_table_go_on,

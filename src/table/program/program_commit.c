@@ -55,7 +55,7 @@ static void on_answer(struct program_request *request, const struct program_answ
     struct reply reply = {.status = REPLY_TEMPORARY};
     char text[TABLE_REASON_BYTES];
 
-    c->base.heard = c->base.transaction->count;
+    c->base.changes_sent = c->base.transaction->count;
     switch (answer->status) {
     case PROGRAM_OK: commit_finish(&c->base, &(struct reply){.status = REPLY_FOUND}); return;
     case PROGRAM_MISS: answer_miss(c); return;
@@ -73,7 +73,7 @@ static void on_failure(struct program_request *request, enum program_failure fai
 {
     struct program_commit *c = program_commit_of(request);
 
-    c->base.heard = failure == PROGRAM_UNREAD ? 0 : c->base.transaction->count;
+    c->base.changes_sent = failure == PROGRAM_UNREAD ? 0 : c->base.transaction->count;
     fail(c, failure == PROGRAM_UNREAD ? REPLY_TEMPORARY : REPLY_UNCERTAIN, reason);
 }
 

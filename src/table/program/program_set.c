@@ -1,6 +1,8 @@
 #include "program_slow.h"
 #include "program_ticket.h"
 
+#include "podop/hash.h"
+
 #include "podop/clock.h"
 #include "podop/coprocess.h"
 #include "podop/json_object.h"
@@ -30,7 +32,7 @@ struct program_process {
 struct program_set {
     struct table *table;
     struct table_env env;
-    char *name;
+    const char *name; /* the table's */
     uint32_t timeout_ms;
     struct shell_words words;
     char *path;
@@ -390,33 +392,32 @@ static void process_init(struct program_process *p, struct program_set *s,
     deadline_init(&p->hang, on_hang, p);
 }
 
-struct program_set *program_set_new(struct table *table, const struct table_config *config,
-                                    const struct table_env *env, struct shell_words *words,
-                                    char *path)
+struct program_set *program_set_new(struct table *table, const struct program_settings *settings,
+                                    struct shell_words *words, char *path)
 {
     struct program_set *s =
-        xcalloc(1, sizeof(*s) + config->processes * sizeof(struct program_process));
+        xcalloc(1, sizeof(*s) + settings->processes * sizeof(struct program_process));
     const struct coprocess_config wanted = {
-        .name = config->name,
+        .name = table->name,
         .path = path,
         .argv = words->items,
-        .line_max = config->max_response,
+        .line_max = settings->max_response,
     };
 
     s->table = table;
-    s->env = *env;
-    s->name = xstrdup(config->name);
-    s->timeout_ms = config->timeout_ms;
+    s->env = table->env;
+    s->name = table->name;
+    s->timeout_ms = table->timeout_ms;
     s->words = *words;
     s->path = path;
     snprintf(s->last_death, sizeof(s->last_death), "the program is not started yet");
-    s->count = config->processes;
+    s->count = settings->processes;
     hash_key_init_random(&s->hash_key);
     for (size_t i = 0; i < s->count; i++)
         process_init(&s->processes[i], s, &wanted);
     ev_prepare_init(&s->ready, on_ready);
     s->ready.data = s;
-    ev_feed_event(env->loop, &s->ready, EV_CUSTOM);
+    ev_feed_event(s->env.loop, &s->ready, EV_CUSTOM);
     return s;
 }
 
@@ -433,10 +434,9 @@ void program_set_free(struct program_set **ps)
 
         tickets_forget(&p->tickets);
         stop_watching(p);
-        coprocess_let_go(&p->coprocess);
+        coprocess_release(&p->coprocess);
     }
     shell_words_free(&s->words);
     free(s->path);
-    free(s->name);
     free(s);
 }

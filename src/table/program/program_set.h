@@ -3,6 +3,7 @@
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_SET_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_SET_H
 
+#include "program_settings.h"
 #include "program_wire.h"
 #include "table/table_type.h"
 
@@ -40,11 +41,10 @@ struct program_request_ops {
                    struct span reason);
 };
 
-/* The processes are started from the loop, so not before it runs. table is borrowed, and may be all
- * zeroes until then; words are taken, and path is too. */
-struct program_set *program_set_new(struct table *table, const struct table_config *config,
-                                    const struct table_env *env, struct shell_words *words,
-                                    char *path);
+/* The processes are started from the loop, so not before it runs. table is borrowed; words are
+ * taken, and path is too. */
+struct program_set *program_set_new(struct table *table, const struct program_settings *settings,
+                                    struct shell_words *words, char *path);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
 /* A hash of key, never 0. */

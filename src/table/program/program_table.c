@@ -3,6 +3,8 @@
 #include "program_table.h"
 #include "table/identity.h"
 
+#include "podop/coprocess.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +21,39 @@ static struct program_fetch *program_fetch_of(struct program_request *request)
     return CONTAINER_OF(request, struct program_fetch, request);
 }
 
-static int program_table_check(const struct table_config *config, struct error *err)
+static int program_table_check_param(const struct table_config *config, const char *param,
+                                     struct error *err)
 {
     struct shell_words words;
 
     if (!span_is_utf8(span_of(config->name)))
         return error_set(err, ERR_CONFIG, "the name of a program table must be valid UTF-8");
-    if (shell_words_split(&words, config->param, err) == -1)
+    if (shell_words_split(&words, param, err) == -1)
         return -1;
     shell_words_free(&words);
     return 0;
+}
+
+/* A name without a slash is looked for in the usual directories. */
+static char *program_table_file(const char *param, enum path_need *need)
+{
+    struct error ignored = {0};
+    struct shell_words words;
+    char *file;
+
+    if (shell_words_split(&words, param, &ignored) == -1)
+        return NULL;
+    *need = PATH_RUN;
+    file = strchr(words.items[0], '/') == NULL ? NULL : xstrdup(words.items[0]);
+    shell_words_free(&words);
+    return file;
+}
+
+static size_t program_table_descriptors(const struct table_config *config)
+{
+    const struct program_settings *settings = config->settings;
+
+    return COPROCESS_DESCRIPTORS * settings->processes;
 }
 
 static bool is_program(const char *path)
@@ -79,31 +104,26 @@ static char *find_program(const char *name, struct error *err)
     return NULL;
 }
 
-static struct table *program_table_open(const struct table_config *config,
-                                        const struct table_env *env, struct error *err)
+static int program_table_init(struct table *table, const struct table_config *config,
+                              struct error *err)
 {
-    struct program_table *t;
     struct shell_words words;
     char *path;
 
     if (shell_words_split(&words, config->param, err) == -1)
-        return NULL;
+        return -1;
     path = find_program(words.items[0], err);
     if (path == NULL) {
         shell_words_free(&words);
-        return NULL;
+        return -1;
     }
-    t = xcalloc(1, sizeof(*t));
-    t->set = program_set_new(&t->base, config, env, &words, path);
-    return &t->base;
+    program_table_of(table)->set = program_set_new(table, config->settings, &words, path);
+    return 0;
 }
 
-static void program_table_close(struct table *table)
+static void program_table_deinit(struct table *table)
 {
-    struct program_table *t = CONTAINER_OF(table, struct program_table, base);
-
-    program_set_free(&t->set);
-    free(t);
+    program_set_free(&program_table_of(table)->set);
 }
 
 bool program_can_ask(const struct table_key *key)
@@ -230,11 +250,21 @@ static void program_table_cancel(struct fetch *fetch)
 }
 
 const struct table_ops table_program = {
-    .type = "program",
+    .config =
+        {
+            .name = "program",
+            .param_doc = "its command line",
+            .settings_bytes = sizeof(struct program_settings),
+            .settings = &program_settings,
+            .can_write = true,
+            .check_param = program_table_check_param,
+            .param_file = program_table_file,
+        },
+    .size = sizeof(struct program_table),
     .fetch_bytes = sizeof(struct program_fetch),
-    .check = program_table_check,
-    .open = program_table_open,
-    .close = program_table_close,
+    .init = program_table_init,
+    .deinit = program_table_deinit,
+    .descriptors = program_table_descriptors,
     .identify = program_table_identify,
     .add_stats = program_table_add_stats,
     .start = program_table_start,

@@ -4,6 +4,9 @@
 #define PODOP_TABLE_PROGRAM_PROGRAM_TABLE_H
 
 #include "program_set.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 #include "podop/mem.h"
 
@@ -12,9 +15,14 @@ struct program_table {
     struct program_set *set;
 };
 
+static inline struct program_table *program_table_of(struct table *table)
+{
+    return CONTAINER_OF(table, struct program_table, base);
+}
+
 static inline struct program_set *program_set_of(struct table *table)
 {
-    return CONTAINER_OF(table, struct program_table, base)->set;
+    return program_table_of(table)->set;
 }
 
 struct program_commit {
@@ -44,5 +52,7 @@ void program_table_commit(struct commit *commit);
 void program_table_abort_commit(struct commit *commit);
 void program_table_go_on(struct table_iteration *it);
 void program_table_stop(struct table_iteration *it);
+
+extern const struct table_ops table_program;
 
 #endif

@@ -12,7 +12,7 @@ void tickets_init(struct program_tickets *all, struct ev_loop *loop)
     all->forgiven_end = &all->forgiven;
 }
 
-static void list_add(struct program_ticket **link, struct program_ticket *t)
+static void link_ticket(struct program_ticket **link, struct program_ticket *t)
 {
     t->next = *link;
     t->prev_next = link;
@@ -21,7 +21,7 @@ static void list_add(struct program_ticket **link, struct program_ticket *t)
     *link = t;
 }
 
-static void list_remove(struct program_ticket *t)
+static void unlink_ticket(struct program_ticket *t)
 {
     struct program_tickets *all = t->owner;
 
@@ -44,7 +44,7 @@ struct program_ticket *ticket_new(struct program_tickets *all, struct program_re
     t->next_in_slot = *slot;
     *slot = t;
     t->state = TICKET_IDLE;
-    list_add(&all->open, t);
+    link_ticket(&all->open, t);
     return t;
 }
 
@@ -77,7 +77,7 @@ void ticket_free(struct program_ticket *t)
     }
     all->overdue_count -= t->state == TICKET_OVERDUE;
     all->forgiven_count -= t->state == TICKET_FORGIVEN;
-    list_remove(t);
+    unlink_ticket(t);
     while (*link != t)
         link = &(*link)->next_in_slot;
     *link = t->next_in_slot;
@@ -102,14 +102,14 @@ void ticket_leave(struct program_ticket *t, enum ticket_state state)
     ticket_rest(t);
     t->request->ticket = NULL;
     t->request = NULL;
-    list_remove(t);
+    unlink_ticket(t);
     t->state = state;
     if (state == TICKET_OVERDUE) {
-        list_add(&all->overdue, t);
+        link_ticket(&all->overdue, t);
         all->overdue_count++;
         return;
     }
-    list_add(all->forgiven_end, t);
+    link_ticket(all->forgiven_end, t);
     all->forgiven_end = &t->next;
     if (++all->forgiven_count > FORGIVEN_MAX) {
         if (all->forgiven->id > all->let_pass_id)

@@ -5,6 +5,7 @@
 
 #include "podop/buf.h"
 #include "podop/error.h"
+#include "podop/iterate.h"
 #include "podop/json_value.h"
 #include "podop/transaction.h"
 

@@ -10,14 +10,12 @@ static bool is_https(const char *url)
     return url != NULL && strncasecmp(url, "https:", strlen("https:")) == 0;
 }
 
-int url_access_check(const struct table_config *config, struct error *err)
+int url_access_check(const struct url_settings *settings, const char *url, struct error *err)
 {
-    const struct tls_config *tls = &config->tls;
-    bool has_https = is_https(config->param) || is_https(config->commit_url);
+    const struct tls_config *tls = &settings->tls;
 
-    for (size_t i = 0; i < config->fallbacks.count; i++)
-        has_https = has_https || is_https(config->fallbacks.items[i]);
-    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
+    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !is_https(url) &&
+        !is_https(settings->commit_url))
         return error_set(err, ERR_CONFIG, "'tls' has no effect without an https URL");
     return 0;
 }
@@ -46,14 +44,15 @@ static struct secret *read_line(const char *setting, const char *file,
 static int open_basic(struct url_access *access, const struct table_config *config, struct log *log,
                       struct error *err)
 {
-    const char *file = config->auth.password_file;
+    const char *file = url_settings_of(config)->auth.password_file;
     struct secret *password = read_line("password_file", file, config, log, err);
     struct secret *plain, *coded;
 
     if (password == NULL)
         return -1;
-    plain = secret_concat(
-        (const struct span[]){span_of(config->auth.user), SPAN(":"), secret_span(password)}, 3);
+    plain = secret_concat((const struct span[]){span_of(url_settings_of(config)->auth.user),
+                                                SPAN(":"), secret_span(password)},
+                          3);
     coded = secret_base64(secret_span(plain));
     access->authorization =
         secret_concat((const struct span[]){SPAN("Authorization: Basic "), secret_span(coded)}, 2);
@@ -77,7 +76,7 @@ static bool is_token(struct span text)
 static int open_bearer(struct url_access *access, const struct table_config *config,
                        struct log *log, struct error *err)
 {
-    const char *file = config->auth.token_file;
+    const char *file = url_settings_of(config)->auth.token_file;
     struct secret *token = read_line("token_file", file, config, log, err);
 
     if (token == NULL)
@@ -95,7 +94,7 @@ static int open_bearer(struct url_access *access, const struct table_config *con
 static int open_auth(struct url_access *access, const struct table_config *config, struct log *log,
                      struct error *err)
 {
-    switch (config->auth.type) {
+    switch (url_settings_of(config)->auth.type) {
     case AUTH_NONE: break;
     case AUTH_BASIC: return open_basic(access, config, log, err);
     case AUTH_BEARER: return open_bearer(access, config, log, err);
@@ -158,7 +157,7 @@ static int open_tls(struct url_access *access, const struct table_config *config
                     const struct http *http, struct log *log, struct error *err)
 {
     static const char certificate[] = "CERTIFICATE-----"; /* also "BEGIN TRUSTED CERTIFICATE" */
-    const struct tls_config *tls = &config->tls;
+    const struct tls_config *tls = &url_settings_of(config)->tls;
 
     access->ca = read_pem("ca_file", tls->ca_file, certificate, err);
     if (tls->ca_file != NULL &&

@@ -3,7 +3,8 @@
 #ifndef PODOP_TABLE_URL_URL_ACCESS_H
 #define PODOP_TABLE_URL_URL_ACCESS_H
 
-#include "podop/config.h"
+#include "url_settings.h"
+
 #include "podop/http.h"
 #include "podop/secret.h"
 
@@ -14,8 +15,9 @@ struct url_access {
     struct secret *ca, *cert, *key;
 };
 
-/* Checks config without its files. Returns 0, or -1 with the reason in err. */
-int url_access_check(const struct table_config *config, struct error *err);
+/* Checks whether the settings fit to url, one of param. Reads no file. Returns 0, or -1 with the
+ * reason in err. */
+int url_access_check(const struct url_settings *settings, const char *url, struct error *err);
 
 /* Reads the files. Returns 0, or -1 with the reason in err; access must be closed in both cases. */
 int url_access_open(struct url_access *access, const struct table_config *config,

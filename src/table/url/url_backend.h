@@ -25,7 +25,9 @@ struct url_backends {
     struct url_health *health; /* two tables may share it: url_backends_inherit() */
 };
 
-int url_backends_check(const struct table_config *config, struct error *err);
+/* Checks that url, a string of param, is a URL template. Returns 0, or -1 with the reason in err.
+ */
+int url_backends_check(const char *url, struct error *err);
 /* Returns 0, or -1 with the reason in err. b must be closed in both cases. access is borrowed for
  * the call. */
 int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,

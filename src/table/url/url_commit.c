@@ -213,9 +213,9 @@ static void finish(struct url_commit *c)
 }
 
 /* Notes that the backend may have received the changes of this request. */
-static void note_heard(struct url_commit *c)
+static void note_sent(struct url_commit *c)
 {
-    c->base.heard = c->next + request_changes(c);
+    c->base.changes_sent = c->next + request_changes(c);
 }
 
 static void on_failed(struct url_attempt *a, enum reply_status status, const char *why)
@@ -224,7 +224,7 @@ static void on_failed(struct url_attempt *a, enum reply_status status, const cha
     char text[TABLE_REASON_BYTES];
 
     if (status == REPLY_UNCERTAIN)
-        note_heard(c);
+        note_sent(c);
     url_attempt_close(a);
     commit_finish(&c->base, &(struct reply){.status = status,
                                             .reason = table_reason(c->base.table, text, "%s", why),
@@ -292,7 +292,7 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
     char why[80];
 
     snprintf(why, sizeof(why), "%s %u", a->kind->status_text, answer->status);
-    note_heard(c);
+    note_sent(c);
     if (report_status(c, answer->status, why) || (answer->status == 404 && is_done_by_miss(c))) {
         c->next += request_changes(c);
         make_next(c);

@@ -3,6 +3,7 @@
 #ifndef PODOP_TABLE_URL_URL_COMMIT_H
 #define PODOP_TABLE_URL_URL_COMMIT_H
 
+#include "table/commit.h"
 #include "url_attempt.h"
 
 struct url_commit {

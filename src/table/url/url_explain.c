@@ -1,5 +1,7 @@
 #include "url_explain.h"
 
+#include "table/fetch.h"
+
 #include "podop/clock.h"
 #include "podop/json_object.h"
 

@@ -63,7 +63,7 @@ bool url_identity_fill(struct table *table, const struct table_key *key, struct 
 
 /* A write goes to one of the URLs, and other keys may have that URL as well. commit_url receives
  * keys in another form than lookups do. */
-bool url_identity_forgets_all(struct table *table)
+bool url_identity_invalidates_all(struct table *table)
 {
     const struct url_table *t = url_table_of(table);
 

@@ -9,6 +9,6 @@ enum url_identity url_identity_choose(const struct url_backends *b);
 /* Slots of struct table_ops. */
 bool url_identity_fill(struct table *table, const struct table_key *key, struct identity *identity);
 bool url_identity_is_plain(struct table *table);
-bool url_identity_forgets_all(struct table *table);
+bool url_identity_invalidates_all(struct table *table);
 
 #endif

@@ -3,6 +3,7 @@
 #include "url_request.h"
 
 #include "podop/json_value.h"
+#include "podop/lookup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void finish_if_over(struct url_iteration *it)
 
 static void wake(struct url_iteration *it)
 {
-    ev_feed_event(it->base.table->env.loop, &it->base.ready, EV_CUSTOM);
+    iteration_wake(&it->base);
 }
 
 static void add_row(struct url_iteration *it, struct span name, struct span value)

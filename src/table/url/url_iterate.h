@@ -3,6 +3,7 @@
 #ifndef PODOP_TABLE_URL_URL_ITERATE_H
 #define PODOP_TABLE_URL_URL_ITERATE_H
 
+#include "table/iterate.h"
 #include "url_attempt.h"
 
 #include "podop/json_items.h"

@@ -2,6 +2,7 @@
 #ifndef PODOP_TABLE_URL_URL_LOOKUP_H
 #define PODOP_TABLE_URL_URL_LOOKUP_H
 
+#include "table/fetch.h"
 #include "url_attempt.h"
 
 struct url_fetch {

@@ -1,65 +1,71 @@
 /* url_table.c - the type "url": tables behind an HTTP service. */
+#include "url_table.h"
+
 #include "url_base.h"
 #include "url_commit.h"
 #include "url_explain.h"
 #include "url_identity.h"
 #include "url_iterate.h"
 #include "url_lookup.h"
+#include "url_settings.h"
 
 #include "podop/json_value.h"
+#include "podop/mem.h"
+#include "url_template.h"
 
 #include <stdlib.h>
 
-static void url_table_close(struct table *table)
+static void url_table_deinit(struct table *table)
 {
     struct url_table *t = url_table_of(table);
 
     url_backends_close(&t->backends);
     url_access_close(&t->access);
     free(t->select);
-    free(t);
 }
 
-static int url_table_check(const struct table_config *config, struct error *err)
+static int url_table_check_param(const struct table_config *config, const char *param,
+                                 struct error *err)
 {
-    return url_backends_check(config, err) == -1 ? -1 : url_access_check(config, err);
+    return url_backends_check(param, err) == -1
+               ? -1
+               : url_access_check(url_settings_of(config), param, err);
 }
 
-static struct url_statuses statuses_of(const struct table_config *config)
+static struct url_statuses statuses_of(const struct url_settings *settings)
 {
-    const bool has_certificate = config->tls.cert_file != NULL;
+    const bool has_certificate = settings->tls.cert_file != NULL;
 
     return (struct url_statuses){
-        .miss = config->miss,
-        .temporary = config->temporary,
+        .miss = settings->miss,
+        .temporary = settings->temporary,
         .has_certificate = has_certificate,
         .sends_credentials =
-            has_certificate || config->auth.type != AUTH_NONE || config->headers.count > 0,
+            has_certificate || settings->auth.type != AUTH_NONE || settings->headers.count > 0,
     };
 }
 
-static struct table *url_table_open(const struct table_config *config, const struct table_env *env,
-                                    struct error *err)
+static int url_table_init(struct table *table, const struct table_config *config, struct error *err)
 {
-    struct url_table *t = xcalloc(1, sizeof(*t));
+    const struct url_settings *settings = url_settings_of(config);
+    const struct table_env *env = &table->env;
+    struct url_table *t = url_table_of(table);
 
-    t->select = config->select == NULL ? NULL : xstrdup(config->select);
-    t->statuses = statuses_of(config);
-    t->keep_slash = config->encode == ENCODE_PATH;
-    t->retries = config->retries;
+    t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
+    t->statuses = statuses_of(settings);
+    t->keep_slash = settings->encode == ENCODE_PATH;
+    t->retries = settings->retries;
     t->key_limit.loop = env->loop;
-    t->value = config->value;
+    t->value = settings->value;
     if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
-        url_backends_open(&t->backends, &t->base, &t->access, config, env->http, err) == -1) {
-        url_table_close(&t->base);
-        return NULL;
-    }
+        url_backends_open(&t->backends, table, &t->access, config, env->http, err) == -1)
+        return -1;
     secret_free(&t->access.authorization); /* the sites have it */
     t->identity = url_identity_choose(&t->backends);
-    return &t->base;
+    return 0;
 }
 
-static void url_table_inherit(struct table *next, struct table *previous)
+static void url_table_take_over(struct table *next, struct table *previous)
 {
     url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
@@ -75,15 +81,27 @@ static void url_table_read_back(struct table *table, struct span value, struct b
 }
 
 const struct table_ops table_url = {
-    .type = "url",
+    .config =
+        {
+            .name = "url",
+            .param_doc = "the template of the URL, or a list of them",
+            .settings_bytes = sizeof(struct url_settings),
+            .settings = &url_settings,
+            .may_be_list = true,
+            .can_write = true,
+            .check_param = url_table_check_param,
+            .doubt_param = url_template_doubt,
+            .cross_check = url_cross_check,
+            .cross_check_defaults = url_cross_check_defaults,
+        },
+    .size = sizeof(struct url_table),
     .fetch_bytes = sizeof(struct url_fetch),
-    .check = url_table_check,
-    .open = url_table_open,
-    .close = url_table_close,
-    .inherit = url_table_inherit,
+    .init = url_table_init,
+    .deinit = url_table_deinit,
+    .take_over = url_table_take_over,
     .identify = url_identity_fill,
     .is_plain = url_identity_is_plain,
-    .forgets_all = url_identity_forgets_all,
+    .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
