@@ -3,12 +3,12 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/table.h"
+#include "table/url/url_template.h"
 
 #include "table/dns/dns_settings.h"
 #include "table/identity.h"
 #include "table/table_type.h"
 #include "table/url/url_settings.h"
-#include "table/url/url_template.h"
 
 #include <ev.h>
 

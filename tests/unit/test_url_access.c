@@ -39,39 +39,55 @@ static void file_close(struct file *file)
     close(file->fd);
 }
 
+static struct table_config config_with(const char *url, struct url_settings *settings)
+{
+    static char name[] = "t";
+
+    *settings = (struct url_settings){0};
+    return (struct table_config){
+        .name = name, .param = (char *)(uintptr_t)url, .settings = settings};
+}
+
 static void test_tls_needs_an_https_url(void **state)
 {
     static char https[] = "HTTPS://b.example/", http[] = "http://b.example/", file[] = "/f";
-    static const struct {
-        struct url_settings settings;
-        const char *url;
-        bool is_good;
-    } cases[] = {
-        {{.connect_timeout_ms = 0}, http, true}, /* without tls it does not matter */
-        {{.tls = {.ca_file = file}}, https, true},
-        {{.tls = {.cert_file = file}}, https, true},
-        {{.tls = {.ca_file = file}, .commit_url = https}, http, true},
-        {{.tls = {.ca_file = file}}, http, false},
-        {{.tls = {.cert_file = file}, .commit_url = http}, http, false},
-    };
+    static char *fallback[] = {https};
+    struct error err = {0};
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct error err = {0};
+    for (int i = 0; i < 3; i++) {
+        struct url_settings settings;
+        struct table_config config = config_with(i == 0 ? https : http, &settings);
 
-        if ((url_access_check(&cases[i].settings, cases[i].url, &err) == 0) != cases[i].is_good)
-            fail_msg("case %zu: %s", i, err.text);
+        assert_int_equal(url_access_check(&config, &err), 0); /* without tls it does not matter */
+        if (i == 1)
+            config.fallbacks = (struct string_list){fallback, 1};
+        if (i == 2)
+            settings.commit_url = https;
+        settings.tls.ca_file = file;
+        if (url_access_check(&config, &err) == -1)
+            fail_msg("case %d: %s", i, err.text);
+        settings.tls.ca_file = NULL;
+        settings.tls.cert_file = file;
+        if (url_access_check(&config, &err) == -1)
+            fail_msg("case %d: %s", i, err.text);
+    }
+    {
+        struct url_settings settings;
+        struct table_config config = config_with(http, &settings);
+
+        settings.tls.ca_file = file;
+        assert_int_equal(url_access_check(&config, &err), -1);
+        assert_int_equal(err.kind, ERR_CONFIG);
     }
 }
 
-static void assert_authorization(const struct url_settings *settings, const char *expected)
+static void assert_authorization(const struct table_config *config, const char *expected)
 {
-    static char name[] = "t";
-    const struct table_config config = {.name = name, .settings = (void *)(uintptr_t)settings};
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, &config, NULL, &quiet, &err) == -1)
+    if (url_access_open(&access, config, NULL, &quiet, &err) == -1)
         fail_msg("%s", err.text);
     if (expected == NULL)
         assert_null(access.authorization);
@@ -81,14 +97,12 @@ static void assert_authorization(const struct url_settings *settings, const char
     url_access_close(&access);
 }
 
-static void assert_fault(const struct url_settings *settings, const char *part)
+static void assert_fault(const struct table_config *config, const char *part)
 {
-    static char name[] = "t";
-    const struct table_config config = {.name = name, .settings = (void *)(uintptr_t)settings};
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, &config, NULL, &quiet, &err) == 0)
+    if (url_access_open(&access, config, NULL, &quiet, &err) == 0)
         fail_msg("no fault where '%s' is expected", part);
     if (strstr(err.text, part) == NULL)
         fail_msg("no '%s' in: %s", part, err.text);
@@ -98,18 +112,19 @@ static void assert_fault(const struct url_settings *settings, const char *part)
 static void test_authorization(void **state)
 {
     static char user[] = "podop";
-    struct url_settings settings = {0};
+    struct url_settings settings;
+    struct table_config config = config_with("http://b.example/", &settings);
     struct file file;
 
     (void)state;
-    assert_authorization(&settings, NULL);
+    assert_authorization(&config, NULL);
     file_open(&file, "s3cret\n");
     settings.auth = (struct auth_config){.type = AUTH_BASIC, .user = user};
     settings.auth.password_file = file.path;
-    assert_authorization(&settings, "Authorization: Basic cG9kb3A6czNjcmV0");
+    assert_authorization(&config, "Authorization: Basic cG9kb3A6czNjcmV0");
     settings.auth = (struct auth_config){.type = AUTH_BEARER};
     settings.auth.token_file = file.path;
-    assert_authorization(&settings, "Authorization: Bearer s3cret");
+    assert_authorization(&config, "Authorization: Bearer s3cret");
     file_close(&file);
 }
 
@@ -118,7 +133,8 @@ static void test_faults_of_tokens(void **state)
 {
     static const char *const tokens[] = {"two words\n", "s3\xc3\xa9t\n"};
     static char missing[] = "/nonexistent/token", user[] = "podop";
-    struct url_settings settings = {0};
+    struct url_settings settings;
+    struct table_config config = config_with("http://b.example/", &settings);
 
     (void)state;
     settings.auth.type = AUTH_BEARER;
@@ -127,37 +143,38 @@ static void test_faults_of_tokens(void **state)
 
         file_open(&file, tokens[i]);
         settings.auth.token_file = file.path;
-        assert_fault(&settings, "token_file");
-        assert_fault(&settings, "not a token");
+        assert_fault(&config, "token_file");
+        assert_fault(&config, "not a token");
         file_close(&file);
     }
     settings.auth.token_file = missing;
-    assert_fault(&settings, "token_file");
+    assert_fault(&config, "token_file");
     settings.auth =
         (struct auth_config){.type = AUTH_BASIC, .user = user, .password_file = missing};
-    assert_fault(&settings, "password_file");
+    assert_fault(&config, "password_file");
 }
 
 /* Files that are missing or are not what they should be. No PEM is parsed here. */
 static void test_faults_of_tls_files(void **state)
 {
     static char missing[] = "/nonexistent/file";
-    struct url_settings settings = {0};
+    struct url_settings settings;
+    struct table_config config = config_with("https://b.example/", &settings);
     struct file text, cert;
 
     (void)state;
     file_open(&text, "not a PEM file\n");
     file_open(&cert, "-----BEGIN CERTIFICATE-----\n");
     settings.tls = (struct tls_config){.ca_file = missing};
-    assert_fault(&settings, "ca_file");
+    assert_fault(&config, "ca_file");
     settings.tls = (struct tls_config){.ca_file = text.path};
-    assert_fault(&settings, "certificate");
+    assert_fault(&config, "certificate");
     settings.tls = (struct tls_config){.cert_file = missing, .key_file = missing};
-    assert_fault(&settings, "cert_file");
+    assert_fault(&config, "cert_file");
     settings.tls = (struct tls_config){.cert_file = cert.path, .key_file = missing};
-    assert_fault(&settings, "key_file");
+    assert_fault(&config, "key_file");
     settings.tls = (struct tls_config){.cert_file = cert.path, .key_file = text.path};
-    assert_fault(&settings, "private key");
+    assert_fault(&config, "private key");
     file_close(&text);
     file_close(&cert);
 }

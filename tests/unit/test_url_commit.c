@@ -2,8 +2,6 @@
 
 #include "table/url/url_commit.h"
 
-#include "podop/write.h"
-
 #define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
 #define STATUS(status) TEXT("HTTP/1.1 " status " X\r\nContent-Length: 0\r\n\r\n")
 
@@ -17,8 +15,8 @@ static const struct backend_script script[] = {
 
 struct writer {
     struct transaction *transaction;
-    struct commit *running; /* NULL: the test does not look at it */
-    size_t sent;            /* changes that the backend may have received */
+    struct commit *running; /* NULL: nobody asks what was heard */
+    size_t heard;
     unsigned answers;
     enum reply_status status;
     char reason[300];
@@ -40,7 +38,7 @@ static void on_done(void *arg, const struct reply *reply)
     struct writer *w = arg;
 
     w->answers++;
-    w->sent = w->running == NULL ? 0 : w->running->changes_sent;
+    w->heard = w->running == NULL ? 0 : w->running->changes_sent;
     w->status = reply->status;
     snprintf(w->reason, sizeof(w->reason), "%.*s", (int)reply->reason.len,
              reply->reason.len == 0 ? "" : reply->reason.ptr);
@@ -149,7 +147,7 @@ static void test_what_the_backend_may_have_received(void **state)
     static const struct {
         const char *keys[3];
         const char *commit_url;
-        size_t sent;
+        size_t heard;
     } cases[] = {
         {{"a", "500", "b"}, NULL, 2},         {{"a", "drop", "b"}, NULL, 2},
         {{"301", "a", "b"}, NULL, 1},         {{"a", "b", "c"}, "BACKEND/500", 3},
@@ -161,14 +159,14 @@ static void test_what_the_backend_may_have_received(void **state)
         struct url_table *t = open_with(c, cases[i].commit_url);
         struct writer w = {0};
 
-        if (cases[i].sent == 0)
+        if (cases[i].heard == 0)
             t->base.timeout_ms = 1; /* there is no time for another round */
         for (size_t k = 0; k < 3; k++)
             add(&w, CHANGE_SET, cases[i].keys[k]);
         w.running = commit_through(&t->base, w.transaction, false, on_done, &w);
         URL_CASE_WAIT(c, w.answers > 0);
-        if (w.sent != cases[i].sent)
-            fail_msg("case %zu: %zu", i, w.sent);
+        if (w.heard != cases[i].heard)
+            fail_msg("case %zu: %zu", i, w.heard);
         transaction_free(&w.transaction);
         url_case_close(t);
     }

@@ -40,7 +40,7 @@ static void test_choice(void **state)
         if (url_identity_is_plain(&t->base) != (cases[i].identity == URL_IDENTITY_PLAIN))
             fail_msg("case %zu: is plain", i);
         if (url_identity_invalidates_all(&t->base) != cases[i].invalidates_all)
-            fail_msg("case %zu: invalidates all", i);
+            fail_msg("case %zu: forgets all", i);
         url_case_close(t);
     }
 }

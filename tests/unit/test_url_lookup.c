@@ -2,8 +2,6 @@
 
 #include "ask_table.h"
 
-#include "podop/lookup.h"
-
 #define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
 #define OK(length, body) TEXT("HTTP/1.1 200 OK\r\nContent-Length: " length "\r\n\r\n" body)
 

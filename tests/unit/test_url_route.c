@@ -12,7 +12,7 @@ static const struct table_key key = {.key = TEXT("k")};
 
 static struct url_table *open_three(struct url_case *c)
 {
-    const struct url_settings config = {.commit_url = (char *)(uintptr_t) "BACKEND/commit"};
+    const struct url_settings config = {.commit_url = (char *)(uintptr_t)"BACKEND/commit"};
 
     return url_case_open(c, &config, three);
 }

@@ -46,9 +46,8 @@ struct url_table *url_case_open(struct url_case *c, const struct url_settings *s
         .loop = c->loop, .http = c->http, .commits = &c->commits, .log = &c->log};
     static char name[] = "t", type[] = "url";
     struct url_settings wanted = *settings;
+    struct table_config config = {.name = name, .type = type, .settings = &wanted};
     char *expanded[URL_CASE_URLS_MAX] = {0};
-    struct table_config config = {
-        .name = name, .type = type, .timeout_ms = URL_CASE_TIMEOUT_MS, .settings = &wanted};
     struct error err = {0};
     struct table *table;
     size_t count = 0;
@@ -58,6 +57,7 @@ struct url_table *url_case_open(struct url_case *c, const struct url_settings *s
     config.param = expanded[0];
     config.fallbacks = (struct string_list){.items = expanded + 1, .count = count - 1};
     wanted.commit_url = settings->commit_url == NULL ? NULL : expand(c, settings->commit_url);
+    config.timeout_ms = URL_CASE_TIMEOUT_MS;
     if (wanted.connect_timeout_ms == 0)
         wanted.connect_timeout_ms = URL_CASE_TIMEOUT_MS;
     if (wanted.max_response == 0)
@@ -73,9 +73,9 @@ struct url_table *url_case_open(struct url_case *c, const struct url_settings *s
 
 struct url_table *url_case_open_plain(struct url_case *c)
 {
-    const struct url_settings plain = {0};
+    const struct url_settings settings = {0};
 
-    return url_case_open(c, &plain, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
+    return url_case_open(c, &settings, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
 }
 
 void url_case_close(struct url_table *t)

@@ -10,7 +10,6 @@
 #include "table/url/url_base.h"
 #include "table/url/url_settings.h"
 
-#include "podop/commit.h"
 #include "podop/http.h"
 #include "podop/table.h"
 #include "podop/transaction.h"
@@ -38,8 +37,7 @@ int url_case_setup(void **state); /* *state is a struct url_case */
 int url_case_teardown(void **state);
 
 /* Opens a table with these URLs, up to the first NULL. "BACKEND" at the beginning of a URL stands
- * for the address of the backend. What settings leaves zero has a
- * value that never matters. */
+ * for the address of the backend. What settings leaves zero has a value that never matters. */
 struct url_table *url_case_open(struct url_case *c, const struct url_settings *settings,
                                 const char *const urls[URL_CASE_URLS_MAX]);
 /* The same with BACKEND/§ alone. */

@@ -10,12 +10,15 @@ static bool is_https(const char *url)
     return url != NULL && strncasecmp(url, "https:", strlen("https:")) == 0;
 }
 
-int url_access_check(const struct url_settings *settings, const char *url, struct error *err)
+int url_access_check(const struct table_config *config, struct error *err)
 {
+    const struct url_settings *settings = url_settings_of(config);
     const struct tls_config *tls = &settings->tls;
+    bool has_https = is_https(config->param) || is_https(settings->commit_url);
 
-    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !is_https(url) &&
-        !is_https(settings->commit_url))
+    for (size_t i = 0; i < config->fallbacks.count; i++)
+        has_https = has_https || is_https(config->fallbacks.items[i]);
+    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
         return error_set(err, ERR_CONFIG, "'tls' has no effect without an https URL");
     return 0;
 }

@@ -15,9 +15,8 @@ struct url_access {
     struct secret *ca, *cert, *key;
 };
 
-/* Checks whether the settings fit to url, one of param. Reads no file. Returns 0, or -1 with the
- * reason in err. */
-int url_access_check(const struct url_settings *settings, const char *url, struct error *err);
+/* Checks config without its files. Returns 0, or -1 with the reason in err. */
+int url_access_check(const struct table_config *config, struct error *err);
 
 /* Reads the files. Returns 0, or -1 with the reason in err; access must be closed in both cases. */
 int url_access_open(struct url_access *access, const struct table_config *config,

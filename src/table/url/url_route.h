@@ -15,7 +15,7 @@
 #include "url_backend.h"
 #include "url_health.h"
 
-#include "podop/table_handle.h"
+#include "table/table_type.h"
 
 #include <ev.h>
 

@@ -5,8 +5,8 @@
 
 #include "podop/buf.h"
 #include "podop/error.h"
-#include "podop/table_handle.h"
 
+struct table_key;
 struct url_template; /* opaque */
 
 /* Parses a template such as http://admin:8080/alias/§?for={user}. Returns NULL with ERR_CONFIG for
