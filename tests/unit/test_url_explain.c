@@ -62,14 +62,14 @@ static void test_backends(void **state)
         url_explain_backends(&unexplained, &t->backends);
         url_explain_backends(&fetch, &t->backends);
         assert_has(&notes, cases[i].text);
-        assert_has(&notes, " ms more");
-        assert_has(&notes, "5 in a row count: the reason");
+        assert_has(&notes, "next trial in");
+        assert_has(&notes, "5 in a row count towards suspension: the reason");
         assert_has(&notes, "http://b.example");
         assert_has(&notes, "failures in a row: 0");
         buf_clear(&notes);
         t->backends.health->of[0].breaker.tried_at_ms = 0;
         url_explain_backends(&fetch, &t->backends);
-        assert_lacks(&notes, " ms more");
+        assert_lacks(&notes, "next trial in");
         buf_deinit(&notes);
         url_case_close(t);
     }
@@ -85,9 +85,9 @@ static void test_answers(void **state)
         {{.outcome = HTTP_FAILED, .reason = "reset"}, "failed: reset"},
         {{.outcome = HTTP_TIMED_OUT}, "timed out"},
         {{.outcome = HTTP_TOO_LARGE}, "larger than max_response"},
-        {{.outcome = HTTP_UNREAD}, "its rows were not read"},
-        {{.outcome = HTTP_QUEUE_FULL}, "too many wait for a connection"},
-        {{.outcome = HTTP_UNWANTED}, "the URL is suspended by now"},
+        {{.outcome = HTTP_UNREAD}, "the client did not read its rows"},
+        {{.outcome = HTTP_QUEUE_FULL}, "too many requests wait for a connection"},
+        {{.outcome = HTTP_UNWANTED}, "the URL was suspended meanwhile"},
     };
     struct buf notes;
     const struct fetch fetch = {.notes = &notes}, unexplained = {.notes = NULL};

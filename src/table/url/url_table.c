@@ -8,10 +8,10 @@
 #include "url_iterate.h"
 #include "url_lookup.h"
 #include "url_settings.h"
+#include "url_template.h"
 
 #include "podop/json_value.h"
 #include "podop/mem.h"
-#include "url_template.h"
 
 #include <stdlib.h>
 
