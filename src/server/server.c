@@ -47,6 +47,7 @@ struct server {
     struct client_world clients;
     struct commits commits;
     struct write_behind *write_behind;
+    struct hash_key hash_key; /* of the keys of tables */
     struct notify notify;
     struct admin admin; /* what the control socket can do here */
     struct stats stats;
@@ -68,6 +69,7 @@ static struct table_env table_env(struct server *s)
         .commits = &s->commits,
         .write_behind = s->write_behind,
         .log = &s->log,
+        .hash_key = s->hash_key,
         .disposal = &s->disposal,
         .json_files = s->json_files,
     };
@@ -179,6 +181,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     http_set_log(s->http, &s->log);
     s->coprocesses = coprocesses_new(loop, &s->log);
     s->write_behind = write_behind_new(loop, &s->log);
+    hash_key_init_random(&s->hash_key);
     s->router = open_tables(s, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;

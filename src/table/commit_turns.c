@@ -24,7 +24,7 @@ static struct pending_write *find(struct table_writes *w, const struct table_key
     struct identity id;
 
     identity_of(&id, w->table, key);
-    found = pending_find(&w->queue, id.bytes);
+    found = pending_find(&w->queue, &id);
     identity_free(&id);
     return found;
 }
@@ -54,7 +54,7 @@ static void enqueue(struct commit_turns *c, const struct table_key *key)
     struct identity id;
 
     identity_of(&id, w->table, key);
-    p = pending_find_or_add(&w->queue, id.bytes);
+    p = pending_find_or_add(&w->queue, &id);
     identity_free(&id);
     if (is_last_in_queue(p, c))
         return;

@@ -51,7 +51,7 @@ struct fetch *fetch_new(struct table *table, const struct table_key *key,
 /* Asks the type. The answer may come before this returns. */
 void fetch_start(struct fetch *fetch);
 /* Returns a fetch of the same key that another lookup may wait for, or NULL. */
-struct fetch *fetch_find_shared(struct table *table, struct span identity);
+struct fetch *fetch_find_shared(struct table *table, const struct identity *identity);
 void fetch_join(struct fetch *fetch, struct fetch_waiter *waiter, enum reply_source source);
 /* waiter waits no more. A fetch that nobody waits for is cancelled. */
 void fetch_leave(struct fetch_waiter *waiter);

@@ -83,6 +83,7 @@ static void base_init(struct table *t, const struct table_ops *ops,
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    t->uses_hash = t->memory->flights != NULL;
     lookup_init(t);
     iterations_init(t);
 }

@@ -35,6 +35,7 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     identify_fn *identify; /* the type's, or NULL: its keys are plain */
+    bool uses_hash;        /* something finds keys by the hash of their identity */
     struct table_memory *memory;
     uint32_t write_behind_ms;    /* 0: writes are made at once */
     struct table_writes *writes; /* of all tables of its name; NULL: none can be written to */

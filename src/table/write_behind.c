@@ -83,6 +83,7 @@ void write_behind_set_table(struct write_behind *wb, struct table *table)
     else
         w->refs++;
     table->writes = w;
+    table->uses_hash |= table->write_behind_ms > 0 || w->queue.keys > 0;
     memory_join(table->memory, &w->memories);
     if (!table_is_writable(table))
         write_behind_retire(w);

@@ -286,7 +286,7 @@ class Files(TlsCase):
         for setting in ("cert_file", "key_file"):
             with self.subTest(setting=setting):
                 self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
-        self.check_fault(tls, "'tls' has no effect without an https URL", param="http://127.0.0.1/")
+        self.check_fault(tls, "'tls' needs an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
         """podop never asks for a passphrase, not even at a terminal."""

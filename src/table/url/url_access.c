@@ -19,7 +19,7 @@ int url_access_check(const struct table_config *config, struct error *err)
     for (size_t i = 0; i < config->fallbacks.count; i++)
         has_https = has_https || is_https(config->fallbacks.items[i]);
     if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
-        return error_set(err, ERR_CONFIG, "'tls' has no effect without an https URL");
+        return error_set(err, ERR_CONFIG, "'tls' needs an https URL");
     return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include "url_request.h"
 
+#include "table/json_reply.h"
+
 #include "podop/json_value.h"
 #include "podop/lookup.h"
 

@@ -4,6 +4,8 @@
 #include "url_request.h"
 
 #include "podop/clock.h"
+#include "table/json_reply.h"
+
 #include "podop/json_value.h"
 
 #include <stdio.h>
