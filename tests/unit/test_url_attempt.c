@@ -344,15 +344,21 @@ static void test_time_is_over_after_the_wait(void **state)
     url_case_close(t);
 }
 
+/* Suspends the first URL for as long as the test runs. */
+static void suspend(struct url_table *t)
+{
+    for (uint64_t i = 1; i <= BREAKER_FAILURES_MAX; i++)
+        breaker_failure(&t->backends.health->of[0].breaker, BREAKER_UNSENT, i, BREAKER_NO_TRIAL,
+                        BREAKER_PAUSE_MAX_MS, UINT64_MAX / 2);
+}
+
 static void test_suspended(void **state)
 {
     struct url_case *c = *state;
     struct url_table *t = url_case_open(c, &plain, hanging);
     struct asker asker;
 
-    for (uint64_t i = 1; i <= BREAKER_FAILURES_MAX; i++)
-        breaker_failure(&t->backends.health->of[0].breaker, BREAKER_UNSENT, i, BREAKER_NO_TRIAL,
-                        BREAKER_PAUSE_MAX_MS, UINT64_MAX / 2);
+    suspend(t);
     start(&asker, t, &lookup, "k");
     assert_int_equal(asker.completions, 1); /* at once */
     assert_int_equal(asker.sends, 0);
@@ -433,6 +439,78 @@ static void test_requests_for_a_slow_key_wait(void **state)
     url_case_close(t);
 }
 
+/* The URL is suspended while a request waits: for its permit, and for a connection. */
+static void test_suspended_while_it_waits(void **state)
+{
+    static const struct pool_config one_connection = {1, 10, 60000};
+    static const char *const urls[URL_CASE_URLS_MAX] = {"BACKEND/§", "BACKEND/b/§"};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, urls);
+    struct asker first, second, queued;
+
+    http_set_pool(c->http, &one_connection);
+    start(&first, t, &lookup, "hold");
+    url_key_limit_add_slow(&t->key_limit, url_route_hash(&first.attempt.route));
+    start(&queued, t, &lookup, "k");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    start(&second, t, &lookup, "hold");
+    suspend(t);
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    finish(c, &queued);
+    assert_int_equal(queued.ending, ANSWERED);
+    assert_int_equal(requests_of(c, "/k"), 0);
+    assert_int_equal(requests_of(c, "/b/k"), 1);
+    finish(c, &second);
+    assert_int_equal(second.ending, ANSWERED);
+    assert_int_equal(requests_of(c, "/b/hold"), 1);
+    url_case_close(t);
+}
+
+static void test_full_queue(void **state)
+{
+    static const struct pool_config one_of_each = {1, 1, 60000};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, hanging);
+    struct asker first, queued, refused, late;
+
+    http_set_pool(c->http, &one_of_each);
+    start(&first, t, &lookup, "hold");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    start_until(&late, t, &a_write, "k", table_now_ms(&t->base));
+    start(&refused, t, &lookup, "k");
+    finish(c, &refused);
+    assert_int_equal(refused.ending, FAILED);
+    assert_int_equal(refused.status, REPLY_TEMPORARY);
+    assert_string_equal(refused.why, URL_QUEUE_FULL);
+    finish(c, &late);
+    assert_int_equal(late.status, REPLY_TIMEOUT);
+    assert_string_equal(late.why, "not sent in time");
+    start(&queued, t, &lookup, "k");
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    finish(c, &queued);
+    assert_int_equal(queued.ending, ANSWERED);
+    url_case_close(t);
+}
+
+/* A request that was sent again because its kept connection had been closed has used a retry. */
+static void test_a_kept_connection_uses_a_retry(void **state)
+{
+    const struct url_settings config = {.retries = 1};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &config, hanging);
+    struct asker asker;
+
+    start(&asker, t, &lookup, "k");
+    finish(c, &asker);
+    start(&asker, t, &lookup, "drop");
+    finish(c, &asker);
+    assert_int_equal(asker.ending, FAILED);
+    assert_int_equal(requests_of(c, "/drop"), 2);
+    url_case_close(t);
+}
+
 static void test_timeouts(void **state)
 {
     struct url_case *c = *state;
@@ -489,6 +567,9 @@ int main(void)
         WITH_CASE(test_skips_urls_without_a_place_for_the_key),
         WITH_CASE(test_too_long_a_key),
         WITH_CASE(test_requests_for_a_slow_key_wait),
+        WITH_CASE(test_suspended_while_it_waits),
+        WITH_CASE(test_full_queue),
+        WITH_CASE(test_a_kept_connection_uses_a_retry),
         WITH_CASE(test_timeouts),
         WITH_CASE(test_closed_at_any_point),
     };
