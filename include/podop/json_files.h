@@ -1,5 +1,5 @@
-/* json_files.h - the files of the tables that are opened together, each read once. A reload reads them
- * in advance in a thread of its own; only one thread at a time uses a struct json_files. */
+/* json_files.h - the files of the tables that are opened together, each read once. A reload reads
+ * them in advance in a thread of its own; only one thread at a time uses a struct json_files. */
 #ifndef PODOP_JSON_FILES_H
 #define PODOP_JSON_FILES_H
 
@@ -10,8 +10,8 @@ struct json_files;
 struct json_files *json_files_new(struct disposal *disposal); /* borrowed */
 void json_files_free(struct json_files **files);              /* NULL is fine */
 
-/* Reads path, unless it has been read. Where previous, which may be NULL, has the same unchanged file,
- * its index is shared. A failure is kept for json_files_get(). previous is not changed. */
+/* Reads path, unless it has been read. Where previous, which may be NULL, has the same unchanged
+ * file, its index is shared. A failure is kept for json_files_get(). previous is not changed. */
 void json_files_read(struct json_files *files, const struct json_files *previous, const char *path);
 
 /* Makes a reading that is under way fail soon. May be called from any thread. */

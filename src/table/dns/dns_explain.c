@@ -1,5 +1,6 @@
 #include "dns_explain.h"
 
+#include "table/fetch.h"
 #include "table/table_type.h"
 
 #include <arpa/inet.h>

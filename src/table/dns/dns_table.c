@@ -3,6 +3,7 @@
 #include "dns_explain.h"
 #include "dns_implicit.h"
 #include "dns_settings.h"
+#include "table/fetch.h"
 #include "table/identity.h"
 #include "table/idna.h"
 

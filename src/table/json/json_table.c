@@ -80,8 +80,8 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
-/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is not
- * below path. */
+/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is
+ * not below path. */
 static bool name_below(const struct table_key *path, struct span key, struct span *name)
 {
     size_t tail = path->is_private ? path->user.len + 1 : 0;
