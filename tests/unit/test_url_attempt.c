@@ -451,7 +451,7 @@ static void test_suspended_while_it_waits(void **state)
     http_set_pool(c->http, &one_connection);
     start(&first, t, &lookup, "hold");
     url_key_limit_add_slow(&t->key_limit, url_route_hash(&first.attempt.route));
-    start(&queued, t, &lookup, "k");
+    start(&queued, t, &a_write, "k");
     URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
     start(&second, t, &lookup, "hold");
     suspend(t);
@@ -464,6 +464,7 @@ static void test_suspended_while_it_waits(void **state)
     finish(c, &second);
     assert_int_equal(second.ending, ANSWERED);
     assert_int_equal(requests_of(c, "/b/hold"), 1);
+    assert_false(outage_is_on(&t->backends.health->of[1].outage)); /* it has not failed */
     url_case_close(t);
 }
 
