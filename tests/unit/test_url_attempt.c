@@ -23,7 +23,7 @@ enum ending { RUNNING, ANSWERED, MISSED, FAILED };
 struct asker {
     struct url_attempt attempt;
     struct table_key key;
-    unsigned sends, completions, calls_heard, waits;
+    unsigned sends, completions, calls, waits;
     bool refuses_to_wait;
     enum ending ending;
     enum reply_status status;
@@ -78,10 +78,10 @@ static void on_queued(struct url_attempt *a)
     asker_of(a)->waits++;
 }
 
-static void on_heard(struct url_attempt *a, const struct http_answer *answer)
+static void on_call_ended(struct url_attempt *a, const struct http_answer *answer)
 {
     (void)answer;
-    asker_of(a)->calls_heard++;
+    asker_of(a)->calls++;
 }
 
 static bool may_wait(struct url_attempt *a)
@@ -129,7 +129,7 @@ static const struct url_attempt_kind lookup = {
     .failed = on_failed,
     .may_wait = may_wait,
     .queued = on_queued,
-    .heard = on_heard,
+    .call_ended = on_call_ended,
 };
 
 static const struct url_attempt_kind a_write = {
@@ -216,7 +216,7 @@ static void test_how_a_lookup_ends(void **state)
         if (requests_of(c, first) != cases[i].first || requests_of(c, second) != cases[i].second)
             fail_msg("%s: requests: %.*s", cases[i].key, (int)c->backend.targets.len,
                      c->backend.targets.ptr);
-        assert_int_equal(asker.calls_heard, cases[i].first + cases[i].second);
+        assert_int_equal(asker.calls, cases[i].first + cases[i].second);
         url_case_close(t);
     }
 }
