@@ -19,10 +19,8 @@ static struct url_case *world;
 
 static int setup(void **state)
 {
-    url_case_setup(state);
+    url_case_setup_script(state, script, ARRAY_LEN(script));
     world = *state;
-    world->backend.script = script;
-    world->backend.script_count = ARRAY_LEN(script);
     return 0;
 }
 
