@@ -75,7 +75,7 @@ static void assert_dropped(struct table *t, unsigned times)
 
 /* The next table goes on with the health of the previous one, whose late requests count for both.
  */
-static void test_health_is_inherited(void **state)
+static void test_health_is_taken_over(void **state)
 {
     struct table *previous = open_table(), *next = open_table(), *other = open_table();
     struct asker late;
@@ -150,7 +150,7 @@ static void test_no_descriptor_is_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CASE(test_health_is_inherited),
+        WITH_CASE(test_health_is_taken_over),
         WITH_CASE(test_a_request_that_hung_while_others_were_answered),
         WITH_CASE(test_statuses_never_suspend_the_only_url),
         WITH_CASE(test_no_descriptor_is_no_failure),
