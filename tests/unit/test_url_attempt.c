@@ -23,7 +23,7 @@ enum ending { RUNNING, ANSWERED, MISSED, FAILED };
 struct asker {
     struct url_attempt attempt;
     struct table_key key;
-    unsigned sends, completions, calls_heard, waits;
+    unsigned sends, completions, calls, waits;
     bool refuses_to_wait;
     enum ending ending;
     enum reply_status status;
@@ -32,13 +32,7 @@ struct asker {
 
 static int setup(void **state)
 {
-    struct url_case *c;
-
-    url_case_setup(state);
-    c = *state;
-    c->backend.script = script;
-    c->backend.script_count = ARRAY_LEN(script);
-    return 0;
+    return url_case_setup_script(state, script, ARRAY_LEN(script));
 }
 
 static struct asker *asker_of(struct url_attempt *a)
@@ -78,10 +72,10 @@ static void on_queued(struct url_attempt *a)
     asker_of(a)->waits++;
 }
 
-static void on_heard(struct url_attempt *a, const struct http_answer *answer)
+static void on_call_ended(struct url_attempt *a, const struct http_answer *answer)
 {
     (void)answer;
-    asker_of(a)->calls_heard++;
+    asker_of(a)->calls++;
 }
 
 static bool may_wait(struct url_attempt *a)
@@ -129,7 +123,7 @@ static const struct url_attempt_kind lookup = {
     .failed = on_failed,
     .may_wait = may_wait,
     .queued = on_queued,
-    .heard = on_heard,
+    .call_ended = on_call_ended,
 };
 
 static const struct url_attempt_kind a_write = {
@@ -216,7 +210,7 @@ static void test_how_a_lookup_ends(void **state)
         if (requests_of(c, first) != cases[i].first || requests_of(c, second) != cases[i].second)
             fail_msg("%s: requests: %.*s", cases[i].key, (int)c->backend.targets.len,
                      c->backend.targets.ptr);
-        assert_int_equal(asker.calls_heard, cases[i].first + cases[i].second);
+        assert_int_equal(asker.calls, cases[i].first + cases[i].second);
         url_case_close(t);
     }
 }
@@ -344,15 +338,21 @@ static void test_time_is_over_after_the_wait(void **state)
     url_case_close(t);
 }
 
+/* Suspends the first URL for as long as the test runs. */
+static void suspend(struct url_table *t)
+{
+    for (uint64_t i = 1; i <= BREAKER_FAILURES_MAX; i++)
+        breaker_failure(&t->backends.health->of[0].breaker, BREAKER_UNSENT, i, BREAKER_NO_TRIAL,
+                        BREAKER_PAUSE_MAX_MS, UINT64_MAX / 2);
+}
+
 static void test_suspended(void **state)
 {
     struct url_case *c = *state;
     struct url_table *t = url_case_open(c, &plain, hanging);
     struct asker asker;
 
-    for (uint64_t i = 1; i <= BREAKER_FAILURES_MAX; i++)
-        breaker_failure(&t->backends.health->of[0].breaker, BREAKER_UNSENT, i, BREAKER_NO_TRIAL,
-                        BREAKER_PAUSE_MAX_MS, UINT64_MAX / 2);
+    suspend(t);
     start(&asker, t, &lookup, "k");
     assert_int_equal(asker.completions, 1); /* at once */
     assert_int_equal(asker.sends, 0);
@@ -433,6 +433,79 @@ static void test_requests_for_a_slow_key_wait(void **state)
     url_case_close(t);
 }
 
+/* The URL is suspended while a request waits: for its permit, and for a connection. */
+static void test_suspended_while_it_waits(void **state)
+{
+    static const struct pool_config one_connection = {1, 10, 60000};
+    static const char *const urls[URL_CASE_URLS_MAX] = {"BACKEND/§", "BACKEND/b/§"};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, urls);
+    struct asker first, second, queued;
+
+    http_set_pool(c->http, &one_connection);
+    start(&first, t, &lookup, "hold");
+    url_key_limit_add_slow(&t->key_limit, url_route_hash(&first.attempt.route));
+    start(&queued, t, &a_write, "k");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    start(&second, t, &lookup, "hold");
+    suspend(t);
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    finish(c, &queued);
+    assert_int_equal(queued.ending, ANSWERED);
+    assert_int_equal(requests_of(c, "/k"), 0);
+    assert_int_equal(requests_of(c, "/b/k"), 1);
+    finish(c, &second);
+    assert_int_equal(second.ending, ANSWERED);
+    assert_int_equal(requests_of(c, "/b/hold"), 1);
+    assert_false(outage_is_on(&t->backends.health->of[1].outage)); /* it has not failed */
+    url_case_close(t);
+}
+
+static void test_full_queue(void **state)
+{
+    static const struct pool_config one_of_each = {1, 1, 60000};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, hanging);
+    struct asker first, queued, refused, late;
+
+    http_set_pool(c->http, &one_of_each);
+    start(&first, t, &lookup, "hold");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    start_until(&late, t, &a_write, "k", table_now_ms(&t->base));
+    start(&refused, t, &lookup, "k");
+    finish(c, &refused);
+    assert_int_equal(refused.ending, FAILED);
+    assert_int_equal(refused.status, REPLY_TEMPORARY);
+    assert_string_equal(refused.why, URL_QUEUE_FULL);
+    finish(c, &late);
+    assert_int_equal(late.status, REPLY_TIMEOUT);
+    assert_string_equal(late.why, "not sent in time");
+    start(&queued, t, &lookup, "k");
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    finish(c, &queued);
+    assert_int_equal(queued.ending, ANSWERED);
+    url_case_close(t);
+}
+
+/* A request that was sent again because its kept connection had been closed has used a retry. */
+static void test_a_kept_connection_uses_a_retry(void **state)
+{
+    const struct url_settings config = {.retries = 1};
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &config, hanging);
+    struct asker asker;
+
+    start(&asker, t, &lookup, "k");
+    finish(c, &asker);
+    start(&asker, t, &lookup, "drop");
+    finish(c, &asker);
+    assert_int_equal(asker.ending, FAILED);
+    assert_int_equal(requests_of(c, "/drop"), 2);
+    url_case_close(t);
+}
+
 static void test_timeouts(void **state)
 {
     struct url_case *c = *state;
@@ -489,6 +562,9 @@ int main(void)
         WITH_CASE(test_skips_urls_without_a_place_for_the_key),
         WITH_CASE(test_too_long_a_key),
         WITH_CASE(test_requests_for_a_slow_key_wait),
+        WITH_CASE(test_suspended_while_it_waits),
+        WITH_CASE(test_full_queue),
+        WITH_CASE(test_a_kept_connection_uses_a_retry),
         WITH_CASE(test_timeouts),
         WITH_CASE(test_closed_at_any_point),
     };

@@ -19,10 +19,8 @@ static struct url_case *world;
 
 static int setup(void **state)
 {
-    url_case_setup(state);
+    url_case_setup_script(state, script, ARRAY_LEN(script));
     world = *state;
-    world->backend.script = script;
-    world->backend.script_count = ARRAY_LEN(script);
     return 0;
 }
 
@@ -47,7 +45,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     return ask_table(t, &wanted, on_done, asker);
 }
 
-/* How many requests that took. */
+/* Asks once, and returns how many requests that took. */
 static unsigned ask(struct table *t, const char *key)
 {
     unsigned before = world->backend.requests;
@@ -55,7 +53,7 @@ static unsigned ask(struct table *t, const char *key)
 
     begin(t, key, &asker);
     URL_CASE_WAIT(world, asker.answers > 0);
-    assert_int_equal(asker.status, REPLY_TEMPORARY); /* of "/..." no answer is JSON */
+    assert_int_equal(asker.status, REPLY_TEMPORARY); /* the answer, "/...", is not JSON */
     return world->backend.requests - before;
 }
 
@@ -64,19 +62,20 @@ static void assert_asked(struct table *t, const char *key, unsigned requests)
     assert_int_equal(ask(t, key), requests);
 }
 
-/* Keys that the backend closes on without a word: so many suspend it. */
+/* Asks for different keys on which the backend closes the connection. */
 static void assert_dropped(struct table *t, unsigned times)
 {
     char key[32];
 
     for (unsigned i = 0; i < times; i++) {
         snprintf(key, sizeof(key), "drop%u", i);
-        assert_in_range(ask(t, key), 1, 2); /* twice where a connection had been kept */
+        assert_in_range(ask(t, key), 1, 2); /* twice when a kept connection was used first */
     }
 }
 
-/* What the table before knew goes on, and a request of it that still runs counts for both. */
-static void test_health_is_inherited(void **state)
+/* The next table goes on with the health of the previous one, whose late requests count for both.
+ */
+static void test_health_is_taken_over(void **state)
 {
     struct table *previous = open_table(), *next = open_table(), *other = open_table();
     struct asker late;
@@ -86,15 +85,15 @@ static void test_health_is_inherited(void **state)
     URL_CASE_WAIT(world, backend_holds(&world->backend, "/hold"));
     assert_dropped(previous, BREAKER_FAILURES_MAX - 2);
     table_take_over(next, previous);
-    assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
+    assert_asked(next, "k", 1); /* an answer resets the count of both */
     assert_dropped(next, BREAKER_FAILURES_MAX - 1);
-    assert_dropped(previous, 1); /* of a key that failed already */
+    assert_dropped(previous, 1); /* a key that failed already */
     assert_asked(previous, "drop-another", 1);
     assert_asked(next, "k", 0);
     assert_asked(previous, "k", 0);
     assert_asked(other, "k", 1);
     backend_end(
-        backend_held(&world->backend, "/hold")); /* it was sent before others were answered */
+        backend_held(&world->backend, "/hold")); /* sent before other requests were answered */
     URL_CASE_WAIT(world, late.answers > 0);
     table_unref(&previous);
     assert_asked(next, "k", 0);
@@ -102,7 +101,7 @@ static void test_health_is_inherited(void **state)
     table_unref(&other);
 }
 
-/* Others are answered while it hangs: it is not the backend that fails. */
+/* A request that hangs while others are answered is not counted against the backend. */
 static void test_a_request_that_hung_while_others_were_answered(void **state)
 {
     struct table *t = open_table();
@@ -119,7 +118,7 @@ static void test_a_request_that_hung_while_others_were_answered(void **state)
     table_unref(&t);
 }
 
-/* A million times would say no more. */
+/* The number of failures does not matter. */
 static void test_statuses_never_suspend_the_only_url(void **state)
 {
     struct table *t = open_table();
@@ -131,7 +130,7 @@ static void test_statuses_never_suspend_the_only_url(void **state)
     table_unref(&t);
 }
 
-/* podop's own want says nothing of the URL. */
+/* A local failure says nothing about the URL. */
 static void test_no_descriptor_is_no_failure(void **state)
 {
     struct table *t = open_table();
@@ -151,7 +150,7 @@ static void test_no_descriptor_is_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CASE(test_health_is_inherited),
+        WITH_CASE(test_health_is_taken_over),
         WITH_CASE(test_a_request_that_hung_while_others_were_answered),
         WITH_CASE(test_statuses_never_suspend_the_only_url),
         WITH_CASE(test_no_descriptor_is_no_failure),

@@ -32,13 +32,7 @@ struct walker {
 
 static int setup(void **state)
 {
-    struct url_case *c;
-
-    url_case_setup(state);
-    c = *state;
-    c->backend.script = script;
-    c->backend.script_count = ARRAY_LEN(script);
-    return 0;
+    return url_case_setup_script(state, script, ARRAY_LEN(script));
 }
 
 static void on_row(void *arg, struct span name, struct span value)

@@ -26,13 +26,7 @@ struct asker {
 
 static int setup(void **state)
 {
-    struct url_case *c;
-
-    url_case_setup(state);
-    c = *state;
-    c->backend.script = script;
-    c->backend.script_count = ARRAY_LEN(script);
-    return 0;
+    return url_case_setup_script(state, script, ARRAY_LEN(script));
 }
 
 static void copy(char *to, size_t size, struct span text)
@@ -133,12 +127,6 @@ static void test_cancel(void **state)
     url_case_close(t);
 }
 
-static void assert_has(const struct buf *notes, const char *part)
-{
-    if (memmem(notes->ptr, notes->len, part, strlen(part)) == NULL)
-        fail_msg("no '%s' in: %.*s", part, (int)notes->len, notes->ptr);
-}
-
 static void explain(struct url_case *c, struct url_table *t, const char *key, struct buf *notes)
 {
     const struct table_key wanted = {.key = span_of(key)};
@@ -163,12 +151,12 @@ static void test_explanations(void **state)
 
     snprintf(url, sizeof(url), "%s/object", c->backend.base);
     explain(c, t, "object", &notes);
-    assert_has(&notes, url);
-    assert_has(&notes, "\"status\",\"200\"");
-    assert_has(&notes, "\"body\"");
+    url_case_assert_has(&notes, url);
+    url_case_assert_has(&notes, "\"status\",\"200\"");
+    url_case_assert_has(&notes, "\"body\"");
     buf_deinit(&notes);
     explain(c, t, "..", &notes);
-    assert_has(&notes, "none: the key would leave the path of the template");
+    url_case_assert_has(&notes, "none: the key would leave the path of the template");
     buf_deinit(&notes);
     url_case_close(t);
 }

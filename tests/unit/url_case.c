@@ -17,6 +17,17 @@ int url_case_setup(void **state)
     return 0;
 }
 
+int url_case_setup_script(void **state, const struct backend_script *script, size_t count)
+{
+    struct url_case *c;
+
+    url_case_setup(state);
+    c = *state;
+    c->backend.script = script;
+    c->backend.script_count = count;
+    return 0;
+}
+
 int url_case_teardown(void **state)
 {
     struct url_case *c = *state;
@@ -83,4 +94,21 @@ void url_case_close(struct url_table *t)
     struct table *table = &t->base;
 
     table_unref(&table);
+}
+
+static bool has(const struct buf *text, const char *part)
+{
+    return text->len > 0 && memmem(text->ptr, text->len, part, strlen(part)) != NULL;
+}
+
+void url_case_assert_has(const struct buf *text, const char *part)
+{
+    if (!has(text, part))
+        fail_msg("no '%s' in: %.*s", part, (int)text->len, text->ptr);
+}
+
+void url_case_assert_lacks(const struct buf *text, const char *part)
+{
+    if (has(text, part))
+        fail_msg("'%s' in: %.*s", part, (int)text->len, text->ptr);
 }

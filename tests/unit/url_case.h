@@ -34,6 +34,8 @@ struct url_case {
     } while (0)
 
 int url_case_setup(void **state); /* *state is a struct url_case */
+/* The same, with a backend that answers as script says. */
+int url_case_setup_script(void **state, const struct backend_script *script, size_t count);
 int url_case_teardown(void **state);
 
 /* Opens a table with these URLs, up to the first NULL. "BACKEND" at the beginning of a URL stands
@@ -43,5 +45,9 @@ struct url_table *url_case_open(struct url_case *c, const struct url_settings *s
 /* The same with BACKEND/§ alone. */
 struct url_table *url_case_open_plain(struct url_case *c);
 void url_case_close(struct url_table *t);
+
+/* Fail, and print text, unless part is or is not in it. text may be the notes of an explanation. */
+void url_case_assert_has(const struct buf *text, const char *part);
+void url_case_assert_lacks(const struct buf *text, const char *part);
 
 #endif

@@ -264,8 +264,8 @@ static void on_end(void *arg, const struct http_answer *answer)
     a->call = NULL;
     a->may_have_arrived |= answer->may_have_arrived && !is_answered;
     a->http_status = answer->status;
-    if (a->kind->heard != NULL)
-        a->kind->heard(a, answer);
+    if (a->kind->call_ended != NULL)
+        a->kind->call_ended(a, answer);
     if (answer->may_have_arrived && !is_answered && !a->kind->is_repeatable) {
         report_no_response(a, answer, no_confirmation);
         url_attempt_fail(a, REPLY_UNCERTAIN, no_confirmation);

@@ -19,9 +19,9 @@
 
 struct url_attempt;
 
-/* Every start ends with exactly one call of answered, missed or failed. From these three, and only
- * from these, the attempt may be closed, its memory freed, or started again. All three may be
- * called before url_attempt_start() returns. */
+/* Every start ends with exactly one call of answered, missed or failed, which may happen before
+ * url_attempt_start() returns. These three may close the attempt, free its memory or start it
+ * again; the other hooks must not. */
 struct url_attempt_kind {
     bool is_lookup; /* it may try a suspended URL before others are asked: url_route.h */
     /* The backend may receive the request more than once, so the request is sent again after a
@@ -43,13 +43,19 @@ struct url_attempt_kind {
     void (*failed)(struct url_attempt *a, enum reply_status status, const char *why);
 
     /* Each of the rest may be NULL. */
-    bool (*may_ask_again)(struct url_attempt *a); /* NULL: it always may */
-    bool (*may_wait)(struct url_attempt *a);      /* for URLs that refuse; NULL: it always may */
-    bool (*ignores_suspension)(struct url_attempt *a);                  /* NULL: it never does */
-    void (*queued)(struct url_attempt *a);                              /* it waits for a permit */
-    void (*heard)(struct url_attempt *a, const struct http_answer *an); /* a call has ended */
-    http_data_fn *data;        /* of a stream, with the attempt as its argument: http.h */
-    http_wanted_fn *is_unread; /* likewise */
+    /* Whether another request may be sent, to the same URL or the next one. NULL: yes. */
+    bool (*may_ask_again)(struct url_attempt *a);
+    /* Whether it may wait for URLs that refuse connections. NULL: yes. */
+    bool (*may_wait)(struct url_attempt *a);
+    /* Whether suspended URLs are asked when no other is left. NULL: no. */
+    bool (*ignores_suspension)(struct url_attempt *a);
+    /* The request waits for a permit of its key. */
+    void (*queued)(struct url_attempt *a);
+    /* A call has ended, and what that means is not decided yet. */
+    void (*call_ended)(struct url_attempt *a, const struct http_answer *answer);
+    /* Of a stream, as in struct http_request; their argument is the attempt. */
+    http_data_fn *data;
+    http_wanted_fn *is_unread;
 };
 
 /* Zeroed, then url_attempt_init(). */

@@ -101,7 +101,7 @@ static void explain_request(struct url_fetch *f, const char *target)
                  url_template_base(url_attempt_backend(&f->attempt)->template), target);
 }
 
-static void on_heard(struct url_attempt *a, const struct http_answer *answer)
+static void on_call_ended(struct url_attempt *a, const struct http_answer *answer)
 {
     struct url_fetch *f = url_fetch_of(a);
 
@@ -167,7 +167,7 @@ static const struct url_attempt_kind lookup_request = {
     .failed = on_failed,
     .may_wait = may_wait,
     .queued = on_queued,
-    .heard = on_heard,
+    .call_ended = on_call_ended,
 };
 
 void url_lookup_start(struct fetch *fetch)

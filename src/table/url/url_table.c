@@ -9,10 +9,10 @@
 #include "url_iterate.h"
 #include "url_lookup.h"
 #include "url_settings.h"
+#include "url_template.h"
 
 #include "podop/json_value.h"
 #include "podop/mem.h"
-#include "url_template.h"
 
 #include <stdlib.h>
 
@@ -69,7 +69,7 @@ static int url_table_init(struct table *table, const struct table_config *config
 
 static void url_table_take_over(struct table *next, struct table *previous)
 {
-    url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
+    url_backends_take_over(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
 
 static void url_table_read_back(struct table *table, struct span value, struct buf *scratch,
