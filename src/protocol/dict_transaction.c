@@ -49,9 +49,7 @@ void dict_transactions_init(struct dict_transactions *all)
 
 void dict_transactions_deinit(struct dict_transactions *all)
 {
-    struct list_node *node;
-
-    while ((node = list_pop(&all->open)) != NULL)
+    LIST_FOR_EACH_SAFE (node, &all->open)
         open_free(all, CONTAINER_OF(node, struct open_transaction, node));
 }
 
