@@ -71,6 +71,12 @@ static inline struct list_node *list_first(const struct list *list)
     return list_is_empty(list) ? NULL : list->ring.next;
 }
 
+/* The last node, or NULL when the list is empty. */
+static inline struct list_node *list_last(const struct list *list)
+{
+    return list_is_empty(list) ? NULL : list->ring.prev;
+}
+
 /* The node after node, which is in list, or NULL at the end. */
 static inline struct list_node *list_next(const struct list *list, const struct list_node *node)
 {

@@ -1,4 +1,4 @@
-/* resolver.h - questions to name servers. No type of a library shows here. */
+/* resolver.h - DNS queries to a list of name servers. No type of a library shows here. */
 #ifndef PODOP_RESOLVER_H
 #define PODOP_RESOLVER_H
 
@@ -8,13 +8,13 @@
 
 struct ev_loop;
 
-enum { RESOLVER_QUERIES_MAX = 500 }; /* under way and waited for at a time; more of them wait */
+enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; more of them wait */
 
-struct resolver;      /* asks one list of servers */
-struct resolver_call; /* one question under way */
+struct resolver;      /* queries one list of servers */
+struct resolver_call; /* one query and its answer */
 
-/* servers as endpoint.h reads them; an empty list stands for those of /etc/resolv.conf, which is
- * read here and then never again. NULL with the reason in err. */
+/* servers are addresses that endpoint_parse() reads. An empty list stands for those of
+ * /etc/resolv.conf, which is read only here. Returns NULL with the reason in err. */
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err);
 void resolver_free(struct resolver **resolver); /* all calls must have ended */
@@ -22,9 +22,9 @@ void resolver_free(struct resolver **resolver); /* all calls must have ended */
 const char *resolver_version(void);
 
 enum resolver_outcome {
-    RESOLVER_ANSWERED, /* dns has a verdict, and it is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* no server gave a useful answer, and at least one gave another:
-                        * SERVFAIL, REFUSED, a referral, garbage */
+    RESOLVER_ANSWERED, /* dns.verdict is not DNS_UNDECIDED */
+    RESOLVER_REFUSED,  /* no server gave a useful answer, but at least one a useless answer:
+                        * SERVFAIL, REFUSED, a referral, a malformed message */
     RESOLVER_FAILED,   /* no server could be reached */
     RESOLVER_TIMED_OUT,
 };
@@ -38,9 +38,9 @@ struct resolver_answer {
 /* The answer is borrowed and ends when done returns. */
 typedef void resolver_done_fn(void *arg, const struct resolver_answer *answer);
 
-/* Asks for name's records, now or when fewer questions are under way; name is a host name (see
- * idna.h) and copied. done runs once, from the loop, never before this returns; after
- * resolver_cancel() it never runs. */
+/* Queries the records of a host name (see idna.h), which is copied. The query waits while
+ * RESOLVER_QUERIES_MAX others are in progress. done is called once, from the loop, not before this
+ * returns, and not after resolver_cancel(). */
 struct resolver_call *resolver_start(struct resolver *resolver, const char *name,
                                      enum dns_type type, uint64_t deadline_at_ms,
                                      resolver_done_fn *done, void *arg);

@@ -6,7 +6,7 @@
 
 static void run_path_done(struct dict_request *r, const struct reply *reply);
 
-static size_t reply_bytes(const struct reply *reply)
+static size_t encoded_bytes(const struct reply *reply)
 {
     return reply->dict_value.len + reply->reason.len;
 }
@@ -40,7 +40,7 @@ static void lookup_done(void *arg, const struct reply *reply)
 {
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
-    const size_t bytes = reply_bytes(reply);
+    const size_t bytes = encoded_bytes(reply);
 
     r->op = NULL; /* it ends by itself */
     dict_request_set_state(r, DICT_STARTING);
@@ -67,7 +67,7 @@ static bool look_up(struct dict_request *r, struct reply *known)
 
     if (op != NULL)
         await(r, op);
-    else if (reply_queue_admits_known(&r->session->replies, reply_bytes(known)))
+    else if (reply_queue_admits_known(&r->session->replies, encoded_bytes(known)))
         return true;
     else
         dict_request_postpone(r, DICT_POSTPONED_PATH);
@@ -201,7 +201,7 @@ bool dict_query_lookup_at_once(struct dict_session *s, struct span name, struct 
         return false;
     op = table_lookup(table, &key, &known);
     if (op == NULL) {
-        if (!reply_queue_admits_known(&s->replies, reply_bytes(&known)))
+        if (!reply_queue_admits_known(&s->replies, encoded_bytes(&known)))
             return false;
         dict_add_lookup(s->io.out, s->name, &known);
         return true;

@@ -141,7 +141,7 @@ static void answer(struct socketmap_request *r, const char *table, const struct 
 }
 
 /* Returns about how many bytes the reply will have, and never more. */
-static size_t reply_bytes(const struct socketmap_session *s, const struct reply *reply)
+static size_t encoded_bytes(const struct socketmap_session *s, const struct reply *reply)
 {
     const size_t max = s->io.service->listen->max_reply;
 
@@ -161,7 +161,7 @@ static void lookup_done(void *arg, const struct reply *reply)
     struct socketmap_request *r = arg;
     struct socketmap_session *s = r->session;
     const char *table = table_op_table(r->op); /* valid until this returns */
-    const size_t bytes = reply_bytes(s, reply);
+    const size_t bytes = encoded_bytes(s, reply);
 
     r->op = NULL; /* it ends by itself */
     reply_queue_arrived(&s->replies, bytes);
@@ -254,7 +254,7 @@ static void look_up(struct socketmap_session *s, const struct query *q, struct t
 
     if (op != NULL)
         await(request_new(s, q), op);
-    else if (reply_queue_admits_known(&s->replies, reply_bytes(s, &known)))
+    else if (reply_queue_admits_known(&s->replies, encoded_bytes(s, &known)))
         answer_known(s, q, table_name(table).ptr, &known);
     else
         postpone(request_new(s, q));

@@ -21,7 +21,7 @@ enum {
 
 static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
 
-static int bind_errno(struct error *err, const char *what, const struct address *at)
+static int bind_errno(struct error *err, const char *what, const struct socket_address *at)
 {
     bool is_absent = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
 
@@ -39,7 +39,7 @@ static bool has_file(const struct listener *l)
 }
 
 /* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
-static int check_path_free(const struct address *at, struct error *err)
+static int check_path_free(const struct socket_address *at, struct error *err)
 {
     struct stat info;
     int fd, status;
@@ -63,8 +63,8 @@ static int check_path_free(const struct address *at, struct error *err)
     return status;
 }
 
-static int set_owner(const char *path, const struct address *at, const struct listen_config *config,
-                     struct error *err)
+static int set_owner(const char *path, const struct socket_address *at,
+                     const struct listen_config *config, struct error *err)
 {
     uid_t uid = (uid_t)-1;
     gid_t gid = (gid_t)-1, ignored;
@@ -121,7 +121,7 @@ static void unhide(struct listener *l)
 
 static int bind_hidden(struct listener *l, struct error *err)
 {
-    const struct address *at = &l->address;
+    const struct socket_address *at = &l->address;
     const char *path = l->hidden.u.un.sun_path;
     struct stat info;
     mode_t mask;
@@ -173,7 +173,7 @@ static void set_inherited(int fd) /* by each client */
 
 static int open_inet(struct listener *l, struct error *err)
 {
-    const struct address *at = &l->address;
+    const struct socket_address *at = &l->address;
     const int on = 1;
 
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -268,7 +268,7 @@ static int open_own(struct listener *l, const struct listener *replaced, struct 
     return -1;
 }
 
-int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
+int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
                   struct listener_service *service, const struct listener *replaced,
                   struct error *err)
 {

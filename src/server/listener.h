@@ -17,14 +17,14 @@ typedef void listener_accept_fn(void *arg, struct listener *listener, int fd);
 struct listener {
     struct listener *next;
     struct ev_loop *loop;
-    struct address address;
+    struct socket_address address;
     struct listener_service *service;    /* what its clients are served, and its settings */
     const struct listen_config *planned; /* what a reload that is being prepared makes of it */
     int fd;                              /* -1: closed, and only there for its clients */
     bool is_unix;
     bool is_borrowed; /* fd was handed over: it listens before us and after us */
     bool is_hidden;   /* bound under a name that nobody knows, until listener_publish() */
-    struct address hidden;
+    struct socket_address hidden;
     int hidden_dir; /* that name's directory, or -1 */
     dev_t device;   /* of the socket file that is ours */
     ino_t inode;
@@ -43,7 +43,7 @@ struct listener {
  * them. service is taken. replaced is one of ours that has this path now, or NULL; any other file
  * there may only be a socket on which nobody answers. An address with a descriptor is listened on
  * already, and taken as it is. -1 with ERR_BIND, and no listener. */
-int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
+int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
                   struct listener_service *service, const struct listener *replaced,
                   struct error *err);
 int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */

@@ -6,7 +6,7 @@
 
 enum { ADDRESSES_MAX = 16 }; /* of one host name */
 
-static bool is_same_address(const struct address *a, const struct address *b)
+static bool is_same_address(const struct socket_address *a, const struct socket_address *b)
 {
     return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
 }
@@ -26,7 +26,7 @@ static bool plan_same_spelling(struct listeners *all, const struct listen_config
     return is_found;
 }
 
-static struct listener *find_open(struct listeners *all, const struct address *at)
+static struct listener *find_open(struct listeners *all, const struct socket_address *at)
 {
     struct listener *l = all->first;
 
@@ -36,8 +36,9 @@ static struct listener *find_open(struct listeners *all, const struct address *a
     return l;
 }
 
-static int plan_address(struct listeners *all, const struct address *at, struct config *config,
-                        const struct listen_config *listen, struct error *err)
+static int plan_address(struct listeners *all, const struct socket_address *at,
+                        struct config *config, const struct listen_config *listen,
+                        struct error *err)
 {
     struct listener *l = find_open(all, at);
     struct listener *added;
@@ -68,15 +69,15 @@ static int plan_address(struct listeners *all, const struct address *at, struct 
 static int plan_socket(struct listeners *all, struct config *config,
                        const struct listen_config *listen, struct error *err)
 {
-    struct address at[ADDRESSES_MAX];
+    struct socket_address at[ADDRESSES_MAX];
     const char *name;
     int count, planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    name = address_systemd_name(listen->socket);
+    name = socket_address_systemd_name(listen->socket);
     count = name != NULL ? activation_resolve(all->activation, name, at, ADDRESSES_MAX, err)
-                         : address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+                         : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
     for (int i = 0; i < count; i++) {
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;

@@ -15,7 +15,7 @@ struct world {
     struct fake_table alias;
     struct fake_tables tables;
     struct admin admin;
-    struct list reloads; /* that have not ended */
+    struct list reloads; /* under way */
     unsigned chance;
 };
 

@@ -2,6 +2,8 @@
 
 #include "podop/mem.h"
 
+#include "table/json/json_table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -63,7 +65,7 @@ static void fake_cancel(struct fetch *fetch)
     abort(); /* it is not waiting */
 }
 
-static void fake_close(struct table *table)
+static void fake_deinit(struct table *table)
 {
     struct fake_table *fake = fake_of(table);
 
@@ -71,7 +73,7 @@ static void fake_close(struct table *table)
         abort();
     if (fake->is_closed != NULL)
         *fake->is_closed = true;
-    table_json.close(table);
+    table_json.deinit(table);
 }
 
 void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
@@ -86,7 +88,7 @@ void fake_table_open(struct fake_table *fake, const char *name, const struct tab
     *fake = (struct fake_table){.ops = table_json};
     fake->ops.start = fake_start;
     fake->ops.cancel = fake_cancel;
-    fake->ops.close = fake_close;
+    fake->ops.deinit = fake_deinit;
     fake_file_open(&file, SPAN("{}"));
     wanted.name = xstrdup(name);
     wanted.type = type;

@@ -6,7 +6,9 @@
 #include "podop/log.h"
 #include "podop/table.h"
 
-#include "table/table_type.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
 enum { FAKE_FETCHES_MAX = 256 };
 

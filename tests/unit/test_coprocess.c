@@ -34,7 +34,7 @@ static bool on_line(void *arg, struct span line, struct error *err)
     buf_add(&l->lines, line);
     buf_add_char(&l->lines, '|');
     if (l->lets_go)
-        coprocess_let_go(&l->coprocess);
+        coprocess_release(&l->coprocess);
     if (span_equal(line, SPAN("bad"))) {
         error_set(err, ERR_INPUT, "it is bad");
         return false;
@@ -69,9 +69,9 @@ static void start(struct listener *l, char *script)
 
 static void end(struct listener *l)
 {
-    coprocess_let_go(&l->coprocess);
+    coprocess_release(&l->coprocess);
     assert_null(l->coprocess);
-    coprocess_let_go(&l->coprocess);
+    coprocess_release(&l->coprocess);
     buf_deinit(&l->lines);
 }
 

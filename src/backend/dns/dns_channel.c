@@ -2,16 +2,17 @@
  *
  * Each channel has one server and does not judge its answers (ARES_FLAG_NOCHECKRESP). c-ares knows
  * fewer kinds of useless answers than podop, and at the end only reports that all servers failed.
- * It encodes, sends, repeats and matches; resolver.c decides which server is asked next.
+ * It encodes, sends, repeats and matches; resolver.c decides which server is queried next.
  *
- * EDNS is left alone: c-ares 1.18 switches it off and on for the whole channel when a server does
- * not like it. What does not fit into 512 bytes comes over TCP. */
+ * EDNS is not used: c-ares 1.18 switches it off and on for the whole channel when a server does not
+ * support it. An answer that does not fit into 512 bytes comes over TCP. */
 #include "dns_channel.h"
 
+#include "podop/list.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
-#define CARES_NO_DEPRECATED /* c-ares 1.28 and later: what 1.18 has is all that we use */
+#define CARES_NO_DEPRECATED /* c-ares 1.28 and later warn about functions that 1.18 needs */
 #include <ares.h>
 #include <arpa/nameser.h>
 #include <ev.h>
@@ -25,9 +26,9 @@
 #include <unistd.h>
 
 enum {
-    TRIES = 4, /* every round waits twice as long as the one before */
+    TRIES = 4, /* each waits twice as long as the one before */
     FIRST_TRY_MS = 1000,
-    TICK_MS = 100, /* how often c-ares may look for tries that are over */
+    TICK_MS = 100, /* how often c-ares checks for tries that have timed out */
     DNS_PORT = 53,
 };
 
@@ -35,14 +36,14 @@ struct dns_channel {
     struct ev_loop *loop;
     ares_channel channel;
     struct endpoint server;
-    struct channel_socket *sockets;
-    ev_timer tick; /* runs while something is under way */
-    unsigned under_way;
+    struct list sockets; /* of channel_socket */
+    ev_timer tick;       /* runs while queries are in progress */
+    unsigned in_progress;
 };
 
 struct channel_socket {
     struct dns_channel *channel;
-    struct channel_socket *next;
+    struct list_node node; /* in channel->sockets */
     ev_io io;
 };
 
@@ -72,36 +73,48 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
     ares_process_fd(c->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-static void unwatch(struct dns_channel *c, struct channel_socket **link)
+static void unwatch(struct channel_socket *s)
 {
-    struct channel_socket *s = *link;
-
-    *link = s->next;
-    ev_io_stop(c->loop, &s->io);
+    list_remove(&s->node);
+    ev_io_stop(s->channel->loop, &s->io);
     free(s);
 }
 
-/* c-ares: watch fd from now on for this, or no more, as it is closed next. */
+static struct channel_socket *find_socket(const struct dns_channel *c, ares_socket_t fd)
+{
+    LIST_FOR_EACH (at, &c->sockets) {
+        struct channel_socket *s = CONTAINER_OF(at, struct channel_socket, node);
+
+        if (s->io.fd == fd)
+            return s;
+    }
+    return NULL;
+}
+
+static struct channel_socket *channel_socket_new(struct dns_channel *c)
+{
+    struct channel_socket *s = xcalloc(1, sizeof(*s));
+
+    s->channel = c;
+    ev_init(&s->io, on_socket_ready);
+    s->io.data = s;
+    list_append(&c->sockets, &s->node);
+    return s;
+}
+
+/* Called by c-ares: fd is to be watched for this, or not any more, because it is closed next. */
 static void on_socket(void *arg, ares_socket_t fd, int wants_read, int wants_write)
 {
     struct dns_channel *c = arg;
-    struct channel_socket **link = &c->sockets;
-    struct channel_socket *s;
+    struct channel_socket *s = find_socket(c, fd);
 
-    while (*link != NULL && (*link)->io.fd != fd)
-        link = &(*link)->next;
-    s = *link;
     if (!wants_read && !wants_write) {
         if (s != NULL)
-            unwatch(c, link);
+            unwatch(s);
         return;
     }
-    if (s == NULL) {
-        s = *link = xcalloc(1, sizeof(*s));
-        s->channel = c;
-        ev_init(&s->io, on_socket_ready);
-        s->io.data = s;
-    }
+    if (s == NULL)
+        s = channel_socket_new(c);
     ev_io_stop(c->loop, &s->io);
     ev_io_set(&s->io, fd, (wants_read ? EV_READ : 0) | (wants_write ? EV_WRITE : 0));
     ev_io_start(c->loop, &s->io);
@@ -151,7 +164,7 @@ static ares_ssize_t scoped_send(ares_socket_t fd, const struct iovec *parts, int
 static const struct ares_socket_functions scoped_functions = {
     scoped_socket, scoped_close, scoped_connect, scoped_receive, scoped_send};
 
-/* Questions */
+/* Queries */
 
 static struct dns_result result_of(int status, struct span message)
 {
@@ -175,18 +188,18 @@ static void on_result(void *arg, int status, int timeouts, unsigned char *bytes,
 
     (void)timeouts;
     free(query);
-    if (--asked.channel->under_way == 0)
+    if (--asked.channel->in_progress == 0)
         ev_timer_stop(asked.channel->loop, &asked.channel->tick);
     asked.done(asked.arg, &result);
 }
 
-void dns_channel_ask(struct dns_channel *c, const char *name, enum dns_type type,
-                     dns_channel_fn *done, void *arg)
+void dns_channel_query(struct dns_channel *c, const char *name, enum dns_type type,
+                       dns_channel_fn *done, void *arg)
 {
     struct query *query = xmalloc(sizeof(*query));
 
     *query = (struct query){c, done, arg};
-    if (c->under_way++ == 0)
+    if (c->in_progress++ == 0)
         ev_timer_again(c->loop, &c->tick);
     ares_query(c->channel, name, ns_c_in, (int)type, on_result, query);
 }
@@ -249,6 +262,7 @@ struct dns_channel *dns_channel_open(struct ev_loop *loop, const struct endpoint
     c = xcalloc(1, sizeof(*c));
     c->loop = loop;
     c->server = *server;
+    list_init(&c->sockets);
     ev_init(&c->tick, on_tick);
     ev_set_priority(&c->tick, PRIORITY_TICKS);
     c->tick.repeat = TICK_MS / 1000.0;
@@ -268,8 +282,8 @@ void dns_channel_close(struct dns_channel **pchannel)
         return;
     *pchannel = NULL;
     ares_destroy(c->channel); /* ends what is under way, and closes the sockets */
-    while (c->sockets != NULL)
-        unwatch(c, &c->sockets);
+    LIST_FOR_EACH_SAFE (at, &c->sockets)
+        unwatch(CONTAINER_OF(at, struct channel_socket, node));
     ev_timer_stop(c->loop, &c->tick);
     free(c);
     ares_library_cleanup();

@@ -1,5 +1,5 @@
-/* dns_channel.h - questions to one name server: the only door to c-ares. No type of it shows here.
- * Private to src/backend. */
+/* dns_channel.h - queries to one name server, by c-ares: the only file that uses it. Private to
+ * src/backend/dns. */
 #ifndef PODOP_BACKEND_DNS_DNS_CHANNEL_H
 #define PODOP_BACKEND_DNS_DNS_CHANNEL_H
 
@@ -11,11 +11,11 @@ struct ev_loop;
 struct dns_channel;
 
 enum dns_result_kind {
-    DNS_RESULT_MESSAGE,     /* an answer to the question, useful or not */
-    DNS_RESULT_NO_NAME,     /* a name that cannot exist (.onion, RFC 7686); no server was asked */
+    DNS_RESULT_MESSAGE,     /* an answer to the query, useful or not */
+    DNS_RESULT_NO_NAME,     /* a name that cannot exist (.onion, RFC 7686); nothing was sent */
     DNS_RESULT_UNREACHABLE, /* the network reports that nothing listens there */
-    DNS_RESULT_SILENT,      /* no answer to any try */
-    DNS_RESULT_FAILED,      /* c-ares cannot ask; see reason */
+    DNS_RESULT_SILENT,      /* no try was answered */
+    DNS_RESULT_FAILED,      /* c-ares cannot send the query; see reason */
 };
 
 struct dns_result {
@@ -29,13 +29,13 @@ typedef void dns_channel_fn(void *arg, const struct dns_result *result);
 /* Returns NULL with the reason in err. */
 struct dns_channel *dns_channel_open(struct ev_loop *loop, const struct endpoint *server,
                                      struct error *err);
-/* Ends the questions in progress with DNS_RESULT_FAILED. */
+/* Ends the queries in progress with DNS_RESULT_FAILED. */
 void dns_channel_close(struct dns_channel **channel);
 
-/* Asks for records of the name. done is called once, possibly before this returns; it must not
- * close the channel. A question cannot be cancelled. */
-void dns_channel_ask(struct dns_channel *channel, const char *name, enum dns_type type,
-                     dns_channel_fn *done, void *arg);
+/* Queries the records of a name. done is called once, possibly before this returns; it must not
+ * close the channel. A query cannot be cancelled. */
+void dns_channel_query(struct dns_channel *channel, const char *name, enum dns_type type,
+                       dns_channel_fn *done, void *arg);
 
 const char *dns_channel_version(void); /* of the library: "1.18.1" */
 

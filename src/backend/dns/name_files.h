@@ -34,7 +34,7 @@ void resolv_conf_parse(struct span text, const char *own_domain, struct resolv_c
 void resolv_conf_read(
     struct resolv_conf *to); /* the system's file; a missing one counts as empty */
 
-/* Writes the candidate with that number, from 0 on, in the order in which they are asked for. A
+/* Writes the candidate with that number, from 0 on, in the order in which they are queried. A
  * candidate that would be too long is empty. Returns false after the last one. */
 bool resolv_conf_candidate(const struct resolv_conf *conf, const char *host, size_t number,
                            char name[DNS_NAME_BYTES]);

@@ -1,5 +1,5 @@
-/* name_servers.h - the name servers of one resolver, and in which order they are asked. Private to
- * src/backend. */
+/* name_servers.h - the name servers of one resolver, and in which order they are queried. Private
+ * to src/backend/dns. */
 #ifndef PODOP_BACKEND_DNS_NAME_SERVERS_H
 #define PODOP_BACKEND_DNS_NAME_SERVERS_H
 
@@ -9,7 +9,7 @@
 
 enum {
     NAME_SERVERS_LIMIT = 16,
-    NAME_SERVER_AVOID_MS = 30 * 1000, /* one that was silent is asked last for so long */
+    NAME_SERVER_AVOID_MS = 30 * 1000, /* how long a silent server is queried last */
 };
 
 struct name_server {
@@ -17,22 +17,24 @@ struct name_server {
     uint64_t avoided_until_ms;
 };
 
-/* All zero: there are none. */
+/* Zeroed: there are none. */
 struct name_servers {
     struct name_server list[NAME_SERVERS_LIMIT];
     unsigned count;
 };
 
-/* texts as endpoint.h reads them; an empty list stands for those of /etc/resolv.conf. -1 with the
- * reason in err; what is open then is left to name_servers_close(). */
+/* Opens a channel for each of texts, which endpoint_parse() reads. An empty list stands for the
+ * servers of /etc/resolv.conf. Returns 0, or -1 with the reason in err; close the servers in both
+ * cases. */
 int name_servers_open(struct name_servers *servers, struct ev_loop *loop,
                       const struct string_list *texts, struct error *err);
 void name_servers_close(struct name_servers *servers);
 
-/* As they are listed, but for those that are avoided, which come last. */
+/* Lists the indexes of the servers in their order, but avoided servers last. */
 void name_servers_in_order(const struct name_servers *servers, uint64_t now_ms,
                            unsigned char order[NAME_SERVERS_LIMIT]);
 
+/* Notes that a server was silent or unreachable; that it has answered. */
 void name_server_avoid(struct name_server *server, uint64_t now_ms);
 void name_server_trust(struct name_server *server);
 

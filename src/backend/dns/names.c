@@ -1,92 +1,68 @@
 /* names.c - resolves each name again and again, in rounds.
  *
- * A round reads the hosts file, and asks DNS (name_asking.c) if the file does not have the name.
+ * A round reads the hosts file, and queries DNS (name_query.c) if the file does not have the name.
  * The result goes into name_addresses.c. The next round begins when the time to live has passed,
  * while the old addresses stay in use. So a failing name server delays no request. */
 #include "names.h"
 
-#include "name_asking.h"
-#include "name_files.h"
+#include "name_query.h"
+#include "name_sources.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
-#include "podop/resolver.h"
 
 #include <ev.h>
 
 #include <stdlib.h>
 #include <strings.h>
 
-enum {
-    FILES_MS = 1000, /* between two looks at the files, at least */
-    RENEW_MS = 1000, /* between two rounds that failed connections ask for, at least */
-};
+enum { RENEW_MS = 1000 }; /* between two rounds that failed connections ask for, at least */
 
 struct names {
     struct ev_loop *loop;
     struct log *log; /* NULL: none */
-    struct name *first;
-    struct resolver *resolver; /* NULL: see resolver_error */
-    struct error resolver_error;
-    struct resolv_conf conf;
-    struct name_file_state conf_state, hosts_state;
-    struct buf hosts;
-    uint64_t looked_at_ms;
+    struct list list;
+    struct name_sources sources;
 };
 
 struct name {
     struct names *names;
-    struct name *next;
+    struct list_node node; /* in names->list */
     unsigned users;
     char *host;
     struct name_addresses addresses;
-    struct name_wait *waiting;
-    ev_timer refresh; /* the next round */
-    struct name_asking asking;
-    bool is_asking;
+    struct list waiting; /* of name_wait, the newest first */
+    ev_timer refresh;    /* begins the next round */
+    struct name_query query;
+    bool is_resolving;
     bool is_outdated;          /* the files have changed since the last round */
-    uint64_t asked_at_ms;      /* the end of the last round */
+    uint64_t resolved_at_ms;   /* the end of the last round */
     uint64_t failing_since_ms; /* 0: no outage has been logged */
 };
 
 /* Waiting */
 
-static void link_wait(struct name_wait *wait, struct name_wait **head)
-{
-    wait->next = *head;
-    wait->prev_next = head;
-    if (wait->next != NULL)
-        wait->next->prev_next = &wait->next;
-    *head = wait;
-}
-
 void name_wait_start(struct name *n, struct name_wait *wait)
 {
-    link_wait(wait, &n->waiting);
+    list_prepend(&n->waiting, &wait->node);
 }
 
 void name_wait_stop(struct name_wait *wait)
 {
-    if (wait->prev_next == NULL)
-        return;
-    *wait->prev_next = wait->next;
-    if (wait->next != NULL)
-        wait->next->prev_next = wait->prev_next;
-    wait->prev_next = NULL;
+    list_remove(&wait->node);
 }
 
-/* Calls each waiter once. A callback may wait again, or stop another waiter. */
-static void tell_waiting(struct name *n)
+/* Calls each waiter once. A callback may wait again, stop another waiter, or free the name. */
+static void call_waiting(struct name *n)
 {
-    struct name_wait *told = n->waiting;
+    struct list called;
+    struct list_node *node;
 
-    n->waiting = NULL;
-    if (told != NULL)
-        told->prev_next = &told;
-    while (told != NULL) {
-        struct name_wait *wait = told;
+    list_init(&called);
+    list_move_all(&called, &n->waiting);
+    while ((node = list_pop(&called)) != NULL) {
+        struct name_wait *wait = CONTAINER_OF(node, struct name_wait, node);
 
-        name_wait_stop(wait);
         wait->on_news(wait);
     }
 }
@@ -114,10 +90,10 @@ static void log_recovery(struct name *n, uint64_t now_ms)
 
 /* The end of a round */
 
-static void stop_questions(struct name *n)
+static void stop_round(struct name *n)
 {
-    name_asking_stop(&n->asking);
-    n->is_asking = false;
+    name_query_stop(&n->query);
+    n->is_resolving = false;
 }
 
 static void refresh_in(struct name *n, uint32_t ms)
@@ -133,8 +109,8 @@ static void finish_round(struct name *n, const struct name_round *round)
     const uint64_t now_ms = clock_now_ms();
     uint32_t next_ms;
 
-    stop_questions(n);
-    n->asked_at_ms = now_ms;
+    stop_round(n);
+    n->resolved_at_ms = now_ms;
     next_ms = name_addresses_take(&n->addresses, round, now_ms);
     if (next_ms > 0)
         refresh_in(n, next_ms);
@@ -142,126 +118,71 @@ static void finish_round(struct name *n, const struct name_round *round)
         log_recovery(n, now_ms);
     else if (n->addresses.count > 0)
         log_outage(n, now_ms);
-    tell_waiting(n);
+    call_waiting(n);
 }
 
-static void fail_round(struct name *n, enum name_verdict verdict, const char *reason)
+static void on_round(struct name_query *query, const struct name_round *round, bool is_all)
 {
-    const struct name_round round = {.verdict = verdict, .reason = reason};
-
-    finish_round(n, &round);
-}
-
-static void on_round(struct name_asking *asking, const struct name_round *round, bool is_all)
-{
-    struct name *n = CONTAINER_OF(asking, struct name, asking);
+    struct name *n = CONTAINER_OF(query, struct name, query);
 
     if (is_all) {
         finish_round(n, round);
         return;
     }
     name_addresses_take(&n->addresses, round, clock_now_ms());
-    tell_waiting(n);
+    call_waiting(n);
 }
 
 /* The beginning of a round */
 
-/* RFC 6761 section 6.3: such names are never asked for. */
-static bool is_localhost(const char *host)
-{
-    struct span name = span_of(host);
-    const size_t len = strlen("localhost");
-
-    if (name.len > 0 && host[name.len - 1] == '.')
-        name.len--;
-    return name.len >= len && strncasecmp(name.ptr + name.len - len, "localhost", len) == 0 &&
-           (name.len == len || name.ptr[name.len - len - 1] == '.');
-}
-
-static size_t find_locally(const struct name *n, struct endpoint to[NAME_ADDRESSES_MAX])
-{
-    const size_t count = hosts_find(buf_span(&n->names->hosts), n->host, to, NAME_ADDRESSES_MAX);
-
-    if (count > 0 || !is_localhost(n->host))
-        return count;
-    endpoint_parse_address(SPAN("::1"), &to[0]);
-    endpoint_parse_address(SPAN("127.0.0.1"), &to[1]);
-    return 2;
-}
-
 static void begin_round(struct name *n)
 {
+    const struct name_sources *sources = &n->names->sources;
     struct name_round round = {.verdict = NAME_RESOLVED};
 
-    stop_questions(n);
+    stop_round(n);
     ev_timer_stop(n->names->loop, &n->refresh);
     n->is_outdated = false;
-    n->is_asking = true;
-    round.count = find_locally(n, round.addresses);
-    if (round.count > 0)
-        finish_round(n, &round);
-    else if (n->names->resolver == NULL)
-        fail_round(n, NAME_UNKNOWN, n->names->resolver_error.text);
-    else
-        name_asking_start(&n->asking, n->names->resolver, &n->names->conf, n->addresses.count > 0);
-}
-
-/* Files */
-
-static void open_resolver(struct names *names)
-{
-    char *items[NAME_SERVERS_MAX];
-    struct string_list servers = {items, 0};
-
-    resolver_free(&names->resolver);
-    resolv_conf_read(&names->conf);
-    for (; servers.count < names->conf.server_count; servers.count++)
-        items[servers.count] = names->conf.servers[servers.count];
-    names->resolver = resolver_new(names->loop, &servers, &names->resolver_error);
-}
-
-static void read_hosts(struct names *names)
-{
-    buf_clear(&names->hosts);
-    name_file_read(HOSTS_PATH, &names->hosts);
+    n->is_resolving = true;
+    round.count = name_sources_find(sources, n->host, round.addresses);
+    if (round.count == 0 && sources->resolver != NULL) {
+        name_query_start(&n->query, sources->resolver, &sources->conf, n->addresses.count > 0);
+        return;
+    }
+    if (round.count == 0)
+        round =
+            (struct name_round){.verdict = NAME_UNKNOWN, .reason = sources->resolver_error.text};
+    finish_round(n, &round);
 }
 
 /* Begins a new round for each name. Rounds in progress begin again. */
-static void ask_for_all(struct names *names)
+static void refresh_all(struct names *names)
 {
-    for (struct name *n = names->first; n != NULL; n = n->next) {
+    LIST_FOR_EACH (at, &names->list) {
+        struct name *n = CONTAINER_OF(at, struct name, node);
+
         n->is_outdated = true;
         refresh_in(n, 0);
     }
 }
 
-static void stop_all_questions(struct names *names)
+static void stop_all_queries(struct names *names)
 {
-    for (struct name *n = names->first; n != NULL; n = n->next)
-        name_asking_stop(&n->asking);
+    LIST_FOR_EACH (at, &names->list)
+        name_query_stop(&CONTAINER_OF(at, struct name, node)->query);
 }
 
-static void look_at_files(struct names *names, bool is_forced)
+static void check_sources(struct names *names, bool is_forced)
 {
-    const uint64_t now_ms = clock_coarse_ms();
-    bool has_new_hosts, has_new_servers;
+    const struct name_sources_change change = name_sources_check(&names->sources, is_forced);
 
-    if (!is_forced && now_ms - names->looked_at_ms < FILES_MS)
+    if (!change.is_in_hosts && !change.is_in_servers)
         return;
-    names->looked_at_ms = now_ms;
-    has_new_hosts = name_file_has_changed(HOSTS_PATH, &names->hosts_state);
-    has_new_servers = name_file_has_changed(RESOLV_CONF_PATH, &names->conf_state);
-    if (has_new_hosts)
-        read_hosts(names);
-    if (has_new_servers) {
-        stop_all_questions(names);
-        open_resolver(names);
-    }
-    if (has_new_hosts || has_new_servers)
-        ask_for_all(names);
+    if (change.is_in_servers)
+        stop_all_queries(names);
+    name_sources_read(&names->sources, change);
+    refresh_all(names);
 }
-
-/* Names */
 
 static void on_refresh(struct ev_loop *loop, ev_timer *w, int revents)
 {
@@ -269,27 +190,29 @@ static void on_refresh(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    look_at_files(n->names, false);
+    check_sources(n->names, false);
     begin_round(n);
 }
 
 void name_need(struct name *n)
 {
-    look_at_files(n->names, n->addresses.count == 0);
-    if (n->addresses.count == 0 && !n->is_asking)
+    check_sources(n->names, n->addresses.count == 0);
+    if (n->addresses.count == 0 && !n->is_resolving)
         begin_round(n);
 }
 
 void name_renew(struct name *n)
 {
-    look_at_files(n->names, true);
-    if (!n->is_asking && (n->is_outdated || clock_now_ms() - n->asked_at_ms >= RENEW_MS))
+    check_sources(n->names, true);
+    if (!n->is_resolving && (n->is_outdated || clock_now_ms() - n->resolved_at_ms >= RENEW_MS))
         begin_round(n);
 }
 
-bool name_is_asking(const struct name *n)
+/* Names */
+
+bool name_is_resolving(const struct name *n)
 {
-    return n->is_asking;
+    return n->is_resolving;
 }
 
 const struct name_addresses *name_addresses(const struct name *n)
@@ -313,21 +236,30 @@ static struct name *name_new(struct names *names, const char *host)
 
     n->names = names;
     n->host = xstrdup(host);
+    list_init(&n->waiting);
     ev_init(&n->refresh, on_refresh);
     n->refresh.data = n;
-    name_asking_init(&n->asking, names->loop, n->host, on_round);
-    n->next = names->first;
-    names->first = n;
+    name_query_init(&n->query, names->loop, n->host, on_round);
+    list_prepend(&names->list, &n->node);
     refresh_in(n, 0);
     return n;
 }
 
+static struct name *find_name(const struct names *names, const char *host)
+{
+    LIST_FOR_EACH (at, &names->list) {
+        struct name *n = CONTAINER_OF(at, struct name, node);
+
+        if (strcasecmp(n->host, host) == 0)
+            return n;
+    }
+    return NULL;
+}
+
 struct name *names_ref(struct names *names, const char *host)
 {
-    struct name *n = names->first;
+    struct name *n = find_name(names, host);
 
-    while (n != NULL && strcasecmp(n->host, host) != 0)
-        n = n->next;
     if (n == NULL)
         n = name_new(names, host);
     n->users++;
@@ -337,17 +269,14 @@ struct name *names_ref(struct names *names, const char *host)
 void names_unref(struct name **pname)
 {
     struct name *n = *pname;
-    struct name **link;
 
     if (n == NULL)
         return;
     *pname = NULL;
     if (--n->users > 0)
         return;
-    for (link = &n->names->first; *link != n;)
-        link = &(*link)->next;
-    *link = n->next;
-    stop_questions(n);
+    list_remove(&n->node);
+    stop_round(n);
     ev_timer_stop(n->names->loop, &n->refresh);
     free(n->host);
     free(n);
@@ -360,10 +289,8 @@ struct names *names_new(struct ev_loop *loop)
     struct names *names = xcalloc(1, sizeof(*names));
 
     names->loop = loop;
-    buf_init(&names->hosts, NAME_FILE_BYTES_MAX);
-    look_at_files(names, true);
-    if (names->resolver == NULL && names->resolver_error.text[0] == '\0')
-        open_resolver(names); /* without a file, a server on this machine is asked */
+    list_init(&names->list);
+    name_sources_open(&names->sources, loop);
     return names;
 }
 
@@ -374,8 +301,7 @@ void names_free(struct names **pnames)
     if (names == NULL)
         return;
     *pnames = NULL;
-    resolver_free(&names->resolver);
-    buf_deinit(&names->hosts);
+    name_sources_close(&names->sources);
     free(names);
 }
 
@@ -386,7 +312,7 @@ void names_set_log(struct names *names, struct log *log)
 
 void names_reload(struct names *names)
 {
-    names->conf_state = names->hosts_state = (struct name_file_state){0};
-    look_at_files(names, true);
-    ask_for_all(names);
+    name_sources_forget(&names->sources);
+    check_sources(names, true);
+    refresh_all(names);
 }

@@ -1,10 +1,11 @@
 /* names.h - a cache of the addresses of backends' names, from the hosts file or DNS. Addresses are
- * kept for their time to live and then refreshed in the background. Private to src/backend. */
+ * used for their time to live, and then refreshed in the background. Private to src/backend. */
 #ifndef PODOP_BACKEND_DNS_NAMES_H
 #define PODOP_BACKEND_DNS_NAMES_H
 
 #include "name_addresses.h"
 
+#include "podop/list.h"
 #include "podop/log.h"
 
 struct ev_loop;
@@ -32,16 +33,21 @@ void name_need(struct name *name);
 /* Resolves the name again because no address works, but not twice within a second. The result may
  * be there on return. */
 void name_renew(struct name *name);
-/* Whether a round is in progress. */
-bool name_is_asking(const struct name *name);
+/* Whether a round of queries is in progress. */
+bool name_is_resolving(const struct name *name);
 
-/* One waiter. The memory belongs to the owner. */
+/* One waiter. The memory belongs to the owner. Zeroed but for on_news: it does not wait. */
 struct name_wait {
-    struct name_wait *next, **prev_next;     /* prev_next is NULL while it does not wait */
+    struct list_node node;
     void (*on_news)(struct name_wait *wait); /* called once, from the loop, when addresses are
                                               * known or the round has ended */
 };
-void name_wait_start(struct name *name, struct name_wait *wait); /* only while name_is_asking() */
+void name_wait_start(struct name *name, struct name_wait *wait); /* if name_is_resolving() */
 void name_wait_stop(struct name_wait *wait);                     /* fine when it does not wait */
+
+static inline bool name_is_waiting(const struct name_wait *wait)
+{
+    return list_has(&wait->node);
+}
 
 #endif

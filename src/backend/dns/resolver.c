@@ -1,14 +1,14 @@
-/* resolver.c - asks a list of name servers in turn until one gives a useful answer.
+/* resolver.c - queries a list of name servers in turn until one gives a useful answer.
  *
- * A server has about a second before the next one is asked as well. The first useful answer counts.
- * After a useless answer the next server is asked at once. A server that was silent or unreachable
- * is asked last for a while.
+ * A server has about a second before the next one is queried as well. The first useful answer
+ * counts. After a useless answer the next server is queried at once. A server that was silent or
+ * unreachable is queried last for a while.
  *
- * Answers come from within c-ares' functions, which must not be freed there. So they are only
- * stored, and the loop delivers them right after.
+ * Answers come from within c-ares' functions, during which its channel must not be freed. So an
+ * answer is only stored, and delivered from the loop right after.
  *
- * c-ares 1.18 cannot cancel a question. An abandoned one stays in its channel until the server
- * answers or all tries are over. Abandoned questions have a limit of their own, so that they do not
+ * c-ares 1.18 cannot cancel a query. An abandoned query stays in its channel until the server
+ * answers or all tries are over. Abandoned queries have a limit of their own, so that they do not
  * delay the others. */
 #include "podop/resolver.h"
 
@@ -16,8 +16,9 @@
 
 #include "podop/clock.h"
 #include "podop/deadline.h"
+#include "podop/deferred.h"
+#include "podop/list.h"
 #include "podop/mem.h"
-#include "podop/priority.h"
 
 #include <ev.h>
 
@@ -25,77 +26,60 @@
 #include <stdlib.h>
 
 enum {
-    PATIENCE_MS = 1000,   /* before the next server is asked as well; less where */
-    PATIENCE_MIN_MS = 50, /* the deadline is nearer than that for each server */
-    ABANDONED_MAX = 3500, /* with more abandoned questions, new calls wait */
+    PATIENCE_MS = 1000,   /* before the next server is queried as well; less if the deadline */
+    PATIENCE_MIN_MS = 50, /* leaves less for each server, but never less than this */
+    ABANDONED_MAX = 3500, /* with more abandoned queries, new calls wait */
 };
 
 struct resolver {
     struct ev_loop *loop;
     struct name_servers servers;
-    ev_prepare kick; /* never started, only fed: the next may go */
-    unsigned in_flight, abandoned;
-    struct resolver_call *waiting, **waiting_last; /* oldest first */
+    struct deferred run; /* starts calls that wait */
+    unsigned in_flight;  /* calls */
+    unsigned abandoned;  /* queries */
+    struct list waiting; /* calls, the oldest first */
 };
 
-/* A question to one server. */
-struct question {
+/* A query to one server. */
+struct query {
     struct resolver *resolver;
     struct name_server *server;
-    struct resolver_call *call; /* NULL: nobody waits for it any more */
-    unsigned turn;              /* index in the call's questions */
+    struct resolver_call *call; /* NULL: abandoned */
+    unsigned number;            /* index in the call's queries */
 };
 
 struct resolver_call {
     struct resolver *resolver;
-    struct resolver_call *next, **prev_next; /* in the queue; prev_next is NULL outside of it */
+    struct list_node node; /* in resolver->waiting */
     bool is_in_flight;
     enum dns_type type;
     resolver_done_fn *done;
     void *arg;
     uint64_t deadline_at_ms;
     struct deadline deadline;
-    struct deadline patience; /* with the server that was asked last */
-    ev_prepare ready;         /* never started, only fed: the answer is there */
+    struct deadline patience; /* with the server that was queried last */
+    struct deferred deliver;  /* the answer */
     unsigned char order[NAME_SERVERS_LIMIT];
-    struct question *questions[NAME_SERVERS_LIMIT]; /* NULL: answered */
-    unsigned asked, outstanding;
-    bool was_silent;            /* some server */
+    struct query *queries[NAME_SERVERS_LIMIT]; /* NULL: answered */
+    unsigned sent, outstanding;                /* queries */
+    bool was_silent;                           /* at least one server */
     const char *useless_reason; /* of the last useless answer; NULL: there was none */
     struct resolver_answer answer;
-    char *message; /* what answer points to */
+    char *message; /* owned; answer points into it */
     char name[];
 };
 
-/* The queue */
-
-static void enqueue(struct resolver_call *call)
-{
-    call->next = NULL;
-    call->prev_next = call->resolver->waiting_last;
-    *call->prev_next = call;
-    call->resolver->waiting_last = &call->next;
-}
-
-static void dequeue(struct resolver_call *call)
-{
-    *call->prev_next = call->next;
-    if (call->next != NULL)
-        call->next->prev_next = call->prev_next;
-    else
-        call->resolver->waiting_last = call->prev_next;
-    call->prev_next = NULL;
-}
+/* Waiting */
 
 static bool has_room(const struct resolver *r)
 {
     return r->in_flight < RESOLVER_QUERIES_MAX && r->abandoned < ABANDONED_MAX;
 }
 
-static void kick(struct resolver *r)
+static void run_soon(struct resolver *r)
 {
-    if (r->waiting != NULL)
-        ev_feed_event(r->loop, &r->kick, EV_CUSTOM);
+    if (!list_is_empty(&r->waiting))
+        deferred_start(&r->run);
 }
 
 /* The end of a call */
@@ -106,16 +90,16 @@ static void call_free(struct resolver_call *call)
     free(call);
 }
 
-/* Abandons the questions in progress. */
+/* Abandons the queries in progress. */
 static void leave_servers(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
 
     deadline_stop(&call->patience);
-    for (unsigned i = 0; i < call->asked; i++) {
-        if (call->questions[i] != NULL) {
-            call->questions[i]->call = NULL;
-            call->questions[i] = NULL;
+    for (unsigned i = 0; i < call->sent; i++) {
+        if (call->queries[i] != NULL) {
+            call->queries[i]->call = NULL;
+            call->queries[i] = NULL;
             r->abandoned++;
         }
     }
@@ -124,27 +108,22 @@ static void leave_servers(struct resolver_call *call)
         return;
     call->is_in_flight = false;
     r->in_flight--;
-    kick(r);
+    run_soon(r);
 }
 
 /* Removes all references to the call but its owner's. */
 static void detach(struct resolver_call *call)
 {
-    struct resolver *r = call->resolver;
-
     deadline_stop(&call->deadline);
-    ev_clear_pending(r->loop, &call->ready);
-    if (call->prev_next != NULL)
-        dequeue(call);
+    deferred_stop(&call->deliver);
+    list_remove(&call->node);
     leave_servers(call);
 }
 
-static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
+static void on_deliver(void *arg)
 {
-    struct resolver_call *call = w->data;
+    struct resolver_call *call = arg;
 
-    (void)loop;
-    (void)revents;
     detach(call);
     call->done(call->arg, &call->answer); /* may free the resolver */
     call_free(call);
@@ -154,23 +133,22 @@ static void on_deadline(void *arg)
 {
     struct resolver_call *call = arg;
 
-    for (unsigned i = 0; i < call->asked; i++) {
-        if (call->questions[i] != NULL)
-            name_server_avoid(call->questions[i]->server, clock_coarse_ms());
+    for (unsigned i = 0; i < call->sent; i++) {
+        if (call->queries[i] != NULL)
+            name_server_avoid(call->queries[i]->server, clock_coarse_ms());
     }
-
     call->answer = (struct resolver_answer){
         .outcome = RESOLVER_TIMED_OUT,
         .reason = "no name server answered in time",
     };
-    on_ready(call->resolver->loop, &call->ready, EV_CUSTOM);
+    on_deliver(call);
 }
 
 static void conclude(struct resolver_call *call)
 {
     leave_servers(call);
     deadline_stop(&call->deadline);
-    ev_feed_event(call->resolver->loop, &call->ready, EV_CUSTOM);
+    deferred_start(&call->deliver);
 }
 
 /* Ends a call for which no server has a useful answer. */
@@ -229,18 +207,18 @@ static void go_on(struct resolver_call *call);
 
 static void on_result(void *arg, const struct dns_result *result)
 {
-    struct question *q = arg;
+    struct query *q = arg;
     struct resolver_call *call = q->call;
     struct resolver *r = q->resolver;
-    const bool was_last = call != NULL && q->turn + 1 == call->asked;
+    const bool was_last = call != NULL && q->number + 1 == call->sent;
 
     if (call == NULL) {
         r->abandoned--;
-        kick(r);
+        run_soon(r);
         free(q);
         return;
     }
-    call->questions[q->turn] = NULL;
+    call->queries[q->number] = NULL;
     call->outstanding--;
     if (note(call, q->server, result))
         conclude(call);
@@ -249,58 +227,58 @@ static void on_result(void *arg, const struct dns_result *result)
     free(q);
 }
 
-/* Questions */
+/* Queries */
 
 static uint32_t patience_ms(const struct resolver_call *call)
 {
     const uint64_t now_ms = service_now_ms(call->resolver->loop);
     const uint64_t left_ms = call->deadline_at_ms > now_ms ? call->deadline_at_ms - now_ms : 0;
-    const uint64_t share_ms = left_ms / (call->resolver->servers.count - call->asked + 1);
+    const uint64_t share_ms = left_ms / (call->resolver->servers.count - call->sent + 1);
 
     if (share_ms >= PATIENCE_MS)
         return PATIENCE_MS;
     return share_ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : (uint32_t)share_ms;
 }
 
-static void ask_next(struct resolver_call *call)
+static void query_next(struct resolver_call *call)
 {
     struct resolver *r = call->resolver;
-    struct question *q = xmalloc(sizeof(*q));
+    struct query *q = xmalloc(sizeof(*q));
 
-    *q = (struct question){r, &r->servers.list[call->order[call->asked]], call, call->asked};
-    call->questions[call->asked++] = q;
+    *q = (struct query){r, &r->servers.list[call->order[call->sent]], call, call->sent};
+    call->queries[call->sent++] = q;
     call->outstanding++;
     deadline_start_in(&call->patience, r->loop, patience_ms(call));
-    dns_channel_ask(q->server->channel, call->name, call->type, on_result, q); /* may end it */
+    dns_channel_query(q->server->channel, call->name, call->type, on_result, q); /* may end it */
 }
 
 /* Starts again with silent servers, so that only the deadline ends a call. Later versions of c-ares
  * finish their tries within seconds. */
-static void ask_again(struct resolver_call *call)
+static void query_again(struct resolver_call *call)
 {
-    call->asked = 0;
+    call->sent = 0;
     call->was_silent = false;
     name_servers_in_order(&call->resolver->servers, clock_coarse_ms(), call->order);
-    ask_next(call);
+    query_next(call);
 }
 
-/* Goes on after the server that was asked last did not help. Earlier servers have had their time.
+/* Goes on after the server that was queried last did not help. Earlier servers have had their time.
  */
 static void go_on(struct resolver_call *call)
 {
     deadline_stop(&call->patience);
-    if (call->asked < call->resolver->servers.count)
-        ask_next(call);
+    if (call->sent < call->resolver->servers.count)
+        query_next(call);
     else if (call->useless_reason != NULL || (call->outstanding == 0 && !call->was_silent))
         give_up(call);
     else if (call->outstanding == 0)
-        ask_again(call);
+        query_again(call);
 }
 
 static void on_patience(void *arg)
 {
     struct resolver_call *call = arg;
-    struct question *q = call->questions[call->asked - 1];
+    struct query *q = call->queries[call->sent - 1];
 
     if (q != NULL)
         name_server_avoid(q->server, clock_coarse_ms());
@@ -313,21 +291,15 @@ static void send_now(struct resolver_call *call)
     call->is_in_flight = true;
     call->resolver->in_flight++;
     name_servers_in_order(&call->resolver->servers, clock_coarse_ms(), call->order);
-    ask_next(call);
+    query_next(call);
 }
 
-static void on_kick(struct ev_loop *loop, ev_prepare *w, int revents)
+static void on_run(void *arg)
 {
-    struct resolver *r = w->data;
+    struct resolver *r = arg;
 
-    (void)loop;
-    (void)revents;
-    while (r->waiting != NULL && has_room(r)) {
-        struct resolver_call *call = r->waiting;
-
-        dequeue(call);
-        send_now(call);
-    }
+    while (!list_is_empty(&r->waiting) && has_room(r))
+        send_now(CONTAINER_OF(list_pop(&r->waiting), struct resolver_call, node));
 }
 
 struct resolver_call *resolver_start(struct resolver *r, const char *name, enum dns_type type,
@@ -339,15 +311,14 @@ struct resolver_call *resolver_start(struct resolver *r, const char *name, enum 
     *call = (struct resolver_call){.resolver = r, .type = type, .done = done, .arg = arg};
     call->deadline_at_ms = deadline_at_ms;
     memcpy(call->name, name, name_bytes);
-    ev_prepare_init(&call->ready, on_ready);
-    call->ready.data = call;
+    deferred_init(&call->deliver, r->loop, 0, on_deliver, call);
     deadline_init(&call->patience, on_patience, call);
     deadline_init(&call->deadline, on_deadline, call);
     deadline_start(&call->deadline, r->loop, deadline_at_ms);
-    if (r->waiting == NULL && has_room(r))
+    if (list_is_empty(&r->waiting) && has_room(r))
         send_now(call);
     else
-        enqueue(call);
+        list_append(&r->waiting, &call->node);
     return call;
 }
 
@@ -371,9 +342,8 @@ struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *se
 
     r->loop = loop;
     service_clock_hold(loop);
-    r->waiting_last = &r->waiting;
-    ev_init(&r->kick, on_kick);
-    r->kick.data = r;
+    list_init(&r->waiting);
+    deferred_init(&r->run, loop, 0, on_run, r);
     if (name_servers_open(&r->servers, loop, servers, err) == -1)
         resolver_free(&r);
     return r;
@@ -387,7 +357,7 @@ void resolver_free(struct resolver **presolver)
         return;
     *presolver = NULL;
     name_servers_close(&r->servers);
-    ev_clear_pending(r->loop, &r->kick);
+    deferred_stop(&r->run);
     service_clock_release(r->loop);
     free(r);
 }

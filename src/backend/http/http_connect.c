@@ -1,29 +1,33 @@
-/* http_connect.c - makes connections: resolves the name, races its addresses, and hands the socket
- * of the winner to the connection, or to libcurl for TLS. connect_timeout covers all of that.
- *
- * If no address can be reached, the name may have moved. It is resolved once more, and new
- * addresses join the race. */
-#include "http_private.h"
+/* http_connect.c - if no address can be reached, the name may have moved: it is resolved once more,
+ * and new addresses join the race. */
+#include "http_connect.h"
+
+#include "backend/dns/names.h"
 #include "race.h"
 
 #include "podop/clock.h"
 #include "podop/deadline.h"
+#include "podop/deferred.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { RENEW_PATIENCE_MS = 500 }; /* how long a lost race waits for DNS */
+enum {
+    RENEW_PATIENCE_MS = 500, /* how long a lost race waits for DNS */
+    REASON_BYTES = 256,
+};
 
 struct http_connecting {
-    struct http_connection *c;
-    const struct http_site *site;
+    struct ev_loop *loop;
+    const struct http_connect_target *target;
+    http_connect_fn *done;
+    void *arg;
     uint64_t ends_at_ms; /* of service_now_ms() */
     struct deadline deadline;
-    ev_prepare kick; /* never started, only fed: the first step */
+    struct deferred begin;
     bool has_renewed;
     struct name_wait wait;
     struct race race;
@@ -31,22 +35,22 @@ struct http_connecting {
 
 static uint64_t left_ms(const struct http_connecting *k)
 {
-    const uint64_t now_ms = service_now_ms(k->c->http->loop);
+    const uint64_t now_ms = service_now_ms(k->loop);
 
     return k->ends_at_ms > now_ms ? k->ends_at_ms - now_ms : 0;
 }
 
-void http_connect_stop(struct http_connection *c)
+void http_connect_stop(struct http_connecting **pk)
 {
-    struct http_connecting *k = c->connecting;
+    struct http_connecting *k = *pk;
 
     if (k == NULL)
         return;
-    c->connecting = NULL;
+    *pk = NULL;
     name_wait_stop(&k->wait);
     race_stop(&k->race);
     deadline_stop(&k->deadline);
-    ev_clear_pending(c->http->loop, &k->kick);
+    deferred_stop(&k->begin);
     free(k);
 }
 
@@ -54,13 +58,15 @@ void http_connect_stop(struct http_connection *c)
 
 static void explain(const struct http_connecting *k, char *text, size_t size)
 {
-    const struct name *name = k->site->host->name;
+    const struct name *name = k->target->name;
 
-    if (k->race.count > 0)
+    if (race_had_no_socket(&k->race))
+        snprintf(text, size, "%s", strerror(k->race.attempts[0].error));
+    else if (k->race.count > 0)
         race_print(&k->race, text, size);
     else
         snprintf(text, size, "name does not resolve: %s",
-                 name_is_asking(name) || name_addresses(name)->reason == NULL
+                 name_is_resolving(name) || name_addresses(name)->reason == NULL
                      ? "no name server answers in time"
                      : name_addresses(name)->reason);
 }
@@ -68,7 +74,7 @@ static void explain(const struct http_connecting *k, char *text, size_t size)
 /* Has addresses that failed or were slow tried last next time. */
 static void remember(const struct http_connecting *k)
 {
-    struct name *name = k->site->host->name;
+    struct name *name = k->target->name;
 
     if (name == NULL || race_had_no_socket(&k->race))
         return;
@@ -82,63 +88,60 @@ static void remember(const struct http_connecting *k)
     }
 }
 
+/* Frees k and reports the result. */
+static void finish(struct http_connecting *k, const struct http_connect_result *result)
+{
+    http_connect_fn *done = k->done;
+    void *arg = k->arg;
+
+    http_connect_stop(&k);
+    done(arg, result);
+}
+
 static void fail(struct http_connecting *k)
 {
-    struct http_connection *c = k->c;
-    enum http_connect_end how = HTTP_CONNECT_FAILED;
+    char reason[REASON_BYTES];
+    struct http_connect_result result = {
+        .end = HTTP_CONNECT_FAILED, .fd = -1, .left_ms = left_ms(k), .reason = reason};
 
-    explain(k, c->reason, sizeof(c->reason));
+    explain(k, reason, sizeof(reason));
     if (race_had_no_socket(&k->race))
-        how = HTTP_CONNECT_NO_SOCKET;
+        result.end = HTTP_CONNECT_NO_SOCKET;
     else if (race_was_refused(&k->race))
-        how = HTTP_CONNECT_REFUSED;
-    if (how == HTTP_CONNECT_NO_SOCKET)
-        snprintf(c->reason, sizeof(c->reason), "%s", strerror(k->race.attempts[0].error));
+        result.end = HTTP_CONNECT_REFUSED;
     remember(k);
-    http_connect_stop(c);
-    c->connected(c, how);
+    finish(k, &result);
 }
 
 static void succeed(struct http_connecting *k)
 {
-    struct http_connection *c = k->c;
-    const struct http_site *site = k->site;
-    const uint64_t tls_ms = left_ms(k);
-    int fd;
+    struct http_connect_result result = {.end = HTTP_CONNECTED, .left_ms = left_ms(k)};
 
     remember(k);
-    c->address = k->race.winner->at;
-    fd = race_take(&k->race);
-    http_connect_stop(c);
-    if (c->name != NULL)
-        c->name_generation = c->name->generation;
-    if (c->host->is_tls) {
-        http_tls_start(c, site, fd, tls_ms == 0 ? 1 : (uint32_t)tls_ms);
-        return;
-    }
-    ev_io_set(&c->io, fd, EV_READ);
-    c->connected(c, HTTP_CONNECTED);
+    result.peer = k->race.winner->at;
+    result.fd = race_take(&k->race);
+    finish(k, &result);
 }
 
 /* Steps */
 
 static void add_addresses(struct http_connecting *k)
 {
-    const struct http_host *host = k->site->host;
+    const struct http_connect_target *target = k->target;
     struct endpoint list[NAME_ADDRESSES_MAX];
     size_t count;
 
-    if (host->unix_socket != NULL) {
-        race_add_unix(&k->race, host->unix_socket);
+    if (target->unix_socket != NULL) {
+        race_add_unix(&k->race, target->unix_socket);
         return;
     }
-    if (host->name == NULL) {
-        race_add(&k->race, &host->address);
+    if (target->name == NULL) {
+        race_add(&k->race, &target->address);
         return;
     }
-    count = name_addresses_in_order(name_addresses(host->name), clock_now_ms(), list);
+    count = name_addresses_in_order(name_addresses(target->name), clock_now_ms(), list);
     for (size_t i = 0; i < count; i++) {
-        list[i].port = host->address.port;
+        list[i].port = target->address.port;
         race_add(&k->race, &list[i]);
     }
 }
@@ -146,22 +149,22 @@ static void add_addresses(struct http_connecting *k)
 /* Adds all known addresses to the race, and waits for more while the name is being resolved. */
 static void run(struct http_connecting *k)
 {
-    struct name *name = k->site->host->name;
+    struct name *name = k->target->name;
 
     add_addresses(k);
-    if (name != NULL && name_is_asking(name) && k->wait.prev_next == NULL)
+    if (name != NULL && name_is_resolving(name) && !name_is_waiting(&k->wait))
         name_wait_start(name, &k->wait);
     race_run(&k->race, left_ms(k));
 }
 
 static bool is_over(const struct http_connecting *k)
 {
-    return k->race.winner != NULL || (race_is_lost(&k->race) && k->wait.prev_next == NULL);
+    return k->race.winner != NULL || (race_is_lost(&k->race) && !name_is_waiting(&k->wait));
 }
 
 static void set_deadline(struct http_connecting *k, uint64_t ms)
 {
-    deadline_start_in(&k->deadline, k->c->http->loop, ms);
+    deadline_start_in(&k->deadline, k->loop, ms);
 }
 
 /* Resolves the name again, because no known address works. */
@@ -170,16 +173,16 @@ static void renew(struct http_connecting *k)
     const uint64_t left = left_ms(k);
 
     k->has_renewed = true;
-    name_renew(k->site->host->name);
+    name_renew(k->target->name);
     run(k);
     if (race_is_lost(&k->race) && left > RENEW_PATIENCE_MS)
         set_deadline(k, RENEW_PATIENCE_MS);
 }
 
+/* Ends k if the race is over. */
 static void look(struct http_connecting *k)
 {
-    if (race_is_lost(&k->race) && k->race.count > 0 && k->site->host->name != NULL &&
-        !k->has_renewed)
+    if (race_is_lost(&k->race) && k->race.count > 0 && k->target->name != NULL && !k->has_renewed)
         renew(k);
     if (!is_over(k))
         return;
@@ -204,14 +207,12 @@ static void on_news(struct name_wait *wait)
     look(k);
 }
 
-static void on_kick(struct ev_loop *loop, ev_prepare *w, int revents)
+static void on_begin(void *arg)
 {
-    struct http_connecting *k = w->data;
+    struct http_connecting *k = arg;
 
-    (void)loop;
-    (void)revents;
-    if (k->site->host->name != NULL)
-        name_need(k->site->host->name);
+    if (k->target->name != NULL)
+        name_need(k->target->name);
     run(k);
     look(k);
 }
@@ -221,21 +222,23 @@ static void on_deadline(void *arg)
     fail(arg);
 }
 
-void http_connect_start(struct http_connection *c, const struct http_site *site)
+struct http_connecting *http_connect_start(struct ev_loop *loop,
+                                           const struct http_connect_target *target,
+                                           uint32_t timeout_ms, http_connect_fn *done, void *arg)
 {
-    struct ev_loop *loop = site->http->loop;
-    struct http_connecting *k = c->connecting = xmalloc(sizeof(*k));
+    struct http_connecting *k = xmalloc(sizeof(*k));
 
-    k->c = c;
-    k->site = site;
-    k->ends_at_ms = service_now_ms(loop) + site->connect_timeout_ms;
+    k->loop = loop;
+    k->target = target;
+    k->done = done;
+    k->arg = arg;
+    k->ends_at_ms = service_now_ms(loop) + timeout_ms;
     k->has_renewed = false;
     k->wait = (struct name_wait){.on_news = on_news};
-    race_init(&k->race, loop, site->connect_timeout_ms, on_race);
+    race_init(&k->race, loop, timeout_ms, on_race);
     deadline_init(&k->deadline, on_deadline, k);
     deadline_start(&k->deadline, loop, k->ends_at_ms);
-    ev_prepare_init(&k->kick, on_kick);
-    ev_set_priority(&k->kick, PRIORITY_HTTP);
-    k->kick.data = k;
-    ev_feed_event(loop, &k->kick, EV_CUSTOM);
+    deferred_init(&k->begin, loop, PRIORITY_HTTP, on_begin, k);
+    deferred_start(&k->begin);
+    return k;
 }

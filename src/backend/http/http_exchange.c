@@ -1,316 +1,367 @@
-/* http_exchange.c - one request and its answer at a time on a connection, with
- * one write and mostly one read.
+/* http_exchange.c - one exchange at a time on a connection, with one write and mostly one read.
  *
- * A connection is kept for the next request when the answer ended where it had to and the server
- * does not want to close. Bytes that come before a request is sent can never be its answer: a kept
- * connection is watched, and looked at once more just before it is used. Where it breaks before the
- * first byte of an answer, the server closed it while the request was on its way. */
+ * A connection becomes idle when the answer ended where it had to and the server does not want to
+ * close. Bytes that come before a request is sent can never be its answer: an idle connection is
+ * watched, and checked once more just before it is used. If it breaks before the first byte of an
+ * answer, the server closed it while the request was on its way. */
 #include "http_exchange.h"
 
-#include "http_private.h"
+#include "http_give_way.h"
+#include "http_idle.h"
 #include "http_tls.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 
-enum { TLS_READS_MAX = 4 }; /* in a row: then others have their turn */
+enum { TLS_READS_MAX = 4 }; /* in a row, before other events have their turn */
 
-/* The end of an exchange */
+/* The end of an exchange. After a function below that returns false, the exchange has ended, and
+ * neither it nor its connection may be used. */
 
-static struct http_exchange *part(struct http_connection *c)
+static struct http_connection *part(struct http_exchange *ex)
 {
-    struct http_exchange *ex = c->exchange;
+    struct http_connection *c = ex->connection;
 
     c->exchange = NULL;
     ex->connection = NULL;
-    return ex;
+    ex->state = HTTP_EXCHANGE_ENDED;
+    return c;
+}
+
+static void close_connection(struct http_connection *c)
+{
+    http_give_way_end(c);
+    http_connection_free(c);
 }
 
 /* reason may be the connection's own. */
-static void end(struct http_connection *c, enum http_end how, const char *reason)
+static void end(struct http_exchange *ex, enum http_end how, const char *reason)
 {
-    const unsigned status = c->answer.status;
-    struct http_exchange *ex = part(c);
+    const unsigned status = ex->answer.status;
     char copied[CURL_ERROR_SIZE];
 
     snprintf(copied, sizeof(copied), "%s", reason);
-    http_connection_free(c);
+    http_exchange_stop(ex);
     ex->on_end(ex, how, status, SPAN(""), copied);
 }
 
-static void end_broken(struct http_connection *c, const char *reason)
+static void end_broken(struct http_exchange *ex, const char *reason)
 {
-    end(c, c->was_kept && !c->has_answered ? HTTP_END_STALE : HTTP_END_BROKEN, reason);
+    const bool is_stale = ex->connection->was_used && ex->state == HTTP_EXCHANGE_AWAITING_ANSWER;
+
+    end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, reason);
 }
 
-/* What comes first on a kept connection and is no status line is the rest of something before. */
-static void end_bad(struct http_connection *c)
+/* Bytes that come first on a connection used before and are not a status line belong to the
+ * exchange before. */
+static void end_bad(struct http_exchange *ex)
 {
-    end(c, c->was_kept && c->answer.status == 0 ? HTTP_END_STALE : HTTP_END_BROKEN,
-        c->answer.fault);
+    const bool is_stale = ex->connection->was_used && ex->answer.status == 0;
+
+    end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, ex->answer.fault);
 }
 
-/* With 408 a server says that it closes a connection for want of a request: not of this one, which
- * it has not seen (RFC 9110 section 15.5.9). */
-static bool is_farewell(const struct http_connection *c)
+/* With 408, a server closes an idle connection because no request came: it has not seen this one
+ * (RFC 9110 section 15.5.9). */
+static bool is_idle_timeout(const struct http_exchange *ex)
 {
-    return c->answer.status == 408 && c->was_kept;
+    return ex->answer.status == 408 && ex->connection->was_used;
 }
 
-/* last may point into c->in. */
-static void end_whole(struct http_connection *c, struct span last, bool can_be_kept)
+static bool may_become_idle(const struct http_exchange *ex)
 {
-    const unsigned status = c->answer.status;
-    const bool was_sent = c->sent == c->exchange->request.len;
-    struct http_exchange *ex = part(c);
-    struct buf in = c->in;
+    return ex->sent == ex->request.len && !ex->is_alone && http1_keeps_alive(&ex->answer) &&
+           http_idle_may_add(ex->connection) && !http_give_way_must_close(ex->connection);
+}
 
-    buf_init(&c->in, in.max);
-    if (can_be_kept && was_sent && !ex->is_alone && http1_keeps_alive(&c->answer))
-        http_kept_add(c);
+/* last may point into ex->in. */
+static void end_whole(struct http_exchange *ex, struct span last, bool is_at_end)
+{
+    const bool is_reusable = is_at_end && may_become_idle(ex);
+    const unsigned status = ex->answer.status;
+    struct buf in = ex->in;
+    struct http_connection *c = part(ex);
+
+    if (is_reusable)
+        http_idle_add(c);
     else
-        http_connection_free(c);
+        close_connection(c);
     ex->on_end(ex, HTTP_END_WHOLE, status, last, NULL);
     buf_deinit(&in);
 }
 
-/* It says that all went well, and cannot mean what the server has not got yet. */
-static bool is_early_success(const struct http_connection *c)
+/* Whether the answer reports success although the server has not got the whole request yet. */
+static bool is_early_success(const struct http_exchange *ex)
 {
-    return c->answer.status / 100 == 2 && c->sent < c->exchange->request.len;
+    return ex->answer.status / 100 == 2 && ex->sent < ex->request.len;
 }
 
-/* The answer is whole, and it counts when the server has got the rest of the request. false: the
- * exchange has ended, and c may be gone. */
-static bool send_rest_first(struct http_connection *c)
+/* The answer is whole, but counts only after the server has got the rest of the request. */
+static bool send_rest_first(struct http_exchange *ex)
 {
-    if (c->is_mute) {
-        end_broken(c, "the server answered, but did not take all of the request");
+    if (ex->is_send_closed) {
+        end_broken(ex, "the server answered, but did not take all of the request");
         return false;
     }
-    c->has_whole_answer = true;
-    http_connection_watch(c, EV_WRITE);
+    ex->state = HTTP_EXCHANGE_SENDING_REST;
+    http_connection_watch(ex->connection, EV_WRITE);
     return true;
 }
 
-/* Of TLS, an end that nobody but the server can have made. */
-static bool may_end_body(const struct http_connection *c)
+/* Whether the connection was closed by the server, and not by someone who can cut it. Plain TCP
+ * cannot tell. */
+static bool was_closed_by_server(const struct http_connection *c)
 {
-    return c->easy == NULL || http_tls_has_ended_well(c->easy);
+    return !http_connection_is_tls(c) || http_tls_has_ended_well(c->wire.tls);
 }
 
-static void end_closed(struct http_connection *c)
+static void end_closed(struct http_exchange *ex)
 {
-    if (http1_ends_by_close(&c->answer) && !may_end_body(c))
-        end_broken(c, "the connection ended within the body, without TLS saying so");
-    else if (http1_ends_by_close(&c->answer) && is_early_success(c))
-        send_rest_first(c);
-    else if (http1_ends_by_close(&c->answer))
-        end_whole(c, SPAN(""), false);
-    else if (!c->has_answered)
-        end_broken(c, "the server closed the connection without an answer");
-    else if (c->answer.state == HTTP1_AT_STATUS_LINE || c->answer.state == HTTP1_AT_FIELD)
-        end_broken(c, "the answer broke off within its head");
+    const struct http1 *answer = &ex->answer;
+
+    if (http1_ends_by_close(answer) && !was_closed_by_server(ex->connection))
+        end_broken(ex, "the connection ended within the body, without TLS saying so");
+    else if (http1_ends_by_close(answer) && is_early_success(ex))
+        send_rest_first(ex);
+    else if (http1_ends_by_close(answer))
+        end_whole(ex, SPAN(""), false);
+    else if (ex->state == HTTP_EXCHANGE_AWAITING_ANSWER)
+        end_broken(ex, "the server closed the connection without an answer");
+    else if (answer->state == HTTP1_AT_STATUS_LINE || answer->state == HTTP1_AT_FIELD)
+        end_broken(ex, "the answer broke off within its head");
     else
-        end_broken(c, "the answer broke off within its body");
+        end_broken(ex, "the answer broke off within its body");
 }
 
-/* An exchange */
-
-/* false: the exchange has ended, and c may be gone. */
-static bool give_body(struct http_connection *c, struct span body, bool is_all)
+static void end_failed(struct http_exchange *ex, enum http_wire_result result)
 {
-    struct http_exchange *ex = c->exchange;
+    if (result == HTTP_WIRE_LOST) /* the idle connections to that host are lost as well */
+        http_idle_close_all(ex->connection->host);
+    end_broken(ex, ex->connection->wire.reason);
+}
+
+/* Receiving */
+
+static bool give_body(struct http_exchange *ex, struct span body, bool is_last)
+{
     enum http_take take = HTTP_TAKE_MORE;
 
     if (body.len > 0)
-        take = ex->on_body(ex, c->answer.status, body, is_all);
+        take = ex->on_body(ex, ex->answer.status, body, is_last);
     if (take == HTTP_TAKE_PAUSE)
-        c->is_paused = true;
-    if (take != HTTP_TAKE_ENOUGH || is_early_success(c)) /* who is not read might not read either */
+        ex->state = HTTP_EXCHANGE_PAUSED;
+    /* Keep reading: a server whose answer we ignore may stop reading our request. */
+    if (take != HTTP_TAKE_ENOUGH || is_early_success(ex))
         return true;
-    end(c, HTTP_END_ENOUGH, "");
+    end(ex, HTTP_END_ENOUGH, "");
+    return false;
+}
+
+static bool end_parsed(struct http_exchange *ex, struct span last, bool is_at_end)
+{
+    if (is_early_success(ex)) {
+        ex->on_body(ex, ex->answer.status, last, false);
+        return send_rest_first(ex);
+    }
+    end_whole(ex, last, is_at_end);
     return false;
 }
 
 /* The last part of a body goes with the end, so that a body that came in one piece is never copied.
- * false as above. */
-static bool parse(struct http_connection *c, struct span *in)
+ */
+static bool parse(struct http_exchange *ex, struct span *in)
 {
-    struct http_exchange *ex = c->exchange;
     struct span body = SPAN(""), next = SPAN("");
     size_t used;
 
     for (;;) {
-        enum http1_event event = http1_parse(&c->answer, *in, &used, &next);
+        enum http1_event event = http1_parse(&ex->answer, *in, &used, &next);
 
         *in = span_skip(*in, used);
-        if (is_farewell(c)) {
-            end(c, HTTP_END_STALE, "");
+        if (is_idle_timeout(ex)) {
+            end(ex, HTTP_END_STALE, "");
             return false;
         }
         switch (event) {
         case HTTP1_BODY:
-            if (!give_body(c, body, false))
+            if (!give_body(ex, body, false))
                 return false;
             body = next;
             break;
-        case HTTP1_MORE: return give_body(c, body, true);
-        case HTTP1_END:
-            if (is_early_success(c)) {
-                ex->on_body(ex, c->answer.status, body, false);
-                return send_rest_first(c);
-            }
-            end_whole(c, body, in->len == 0);
-            return false;
-        case HTTP1_BAD: end_bad(c); return false;
+        case HTTP1_MORE: return give_body(ex, body, true);
+        case HTTP1_END: return end_parsed(ex, body, in->len == 0);
+        case HTTP1_BAD: end_bad(ex); return false;
         }
     }
 }
 
-/* Takes what was read. false as above. */
-static bool take(struct http_connection *c, struct span bytes)
+static bool take(struct http_exchange *ex, struct span bytes)
 {
-    const bool is_rest = c->in.len > 0;
+    const bool is_rest = ex->in.len > 0;
     struct span in = bytes;
 
-    if (!c->has_answered)
-        http_give_way_served(c);
-    c->has_answered = true;
-    if (is_rest) {
-        buf_add(&c->in, bytes);
-        in = buf_span(&c->in);
+    if (ex->state == HTTP_EXCHANGE_AWAITING_ANSWER) {
+        http_give_way_served(ex->connection);
+        ex->state = HTTP_EXCHANGE_READING;
     }
-    if (!parse(c, &in))
+    if (is_rest) {
+        buf_add(&ex->in, bytes);
+        in = buf_span(&ex->in);
+    }
+    if (!parse(ex, &in))
         return false;
     if (is_rest)
-        buf_drop(&c->in, c->in.len - in.len);
+        buf_drop(&ex->in, ex->in.len - in.len);
     else
-        buf_add(&c->in, in); /* the start of a line: seldom */
+        buf_add(&ex->in, in); /* the beginning of a line: seldom */
     return true;
 }
 
-/* TLS may hold bytes that the socket does not tell of. An event fed to the loop would be the next
- * to be called, before any other that is pending: a timer lets all of them have their turn. */
+/* TLS may hold bytes that the socket does not report. An event fed to the loop would be the next to
+ * be called, before all others that are pending: a timer lets those have their turn. */
 static void receive_later(struct http_connection *c)
 {
     ev_timer_set(&c->turn, 0.0, 0.0);
     ev_timer_start(c->http->loop, &c->turn);
 }
 
-/* A server that has more to say, and Nagle's algorithm on, waits until it is told that this came:
- * not for the 40 ms that the kernel would let it wait. */
-static void acknowledge(const struct http_connection *c)
+/* Reads once. Returns whether to go on reading. */
+static bool receive_once(struct http_exchange *ex)
 {
-    static const int on = 1;
+    struct http_connection *c = ex->connection;
+    struct http *http = c->http;
+    enum http_wire_result result;
+    size_t n;
 
+    result = http_wire_receive(&c->wire, http->received, sizeof(http->received), &n);
+    switch (result) {
+    case HTTP_WIRE_BLOCKED: return false;
+    case HTTP_WIRE_CLOSED: end_closed(ex); return false;
+    case HTTP_WIRE_FAILED:
+    case HTTP_WIRE_LOST: end_failed(ex, result); return false;
+    case HTTP_WIRE_MOVED: break;
+    }
+    if (!take(ex, (struct span){http->received, n}))
+        return false;
+    if (ex->state == HTTP_EXCHANGE_PAUSED)
+        http_connection_watch(c, 0);
+    if (ex->state != HTTP_EXCHANGE_READING)
+        return false;
     if (c->host->unix_socket == NULL)
-        setsockopt(c->io.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+        http_wire_acknowledge(&c->wire);
+    return true;
 }
 
-static void receive(struct http_connection *c)
+static void receive(struct http_exchange *ex)
 {
-    struct http *http = c->http;
+    struct http_connection *c = ex->connection;
 
-    if (c->easy != NULL)
-        ev_timer_stop(http->loop, &c->turn);
+    if (!http_connection_is_tls(c)) {
+        receive_once(ex); /* the socket reports when there is more */
+        return;
+    }
+    ev_timer_stop(c->http->loop, &c->turn);
     for (int reads = 0; reads < TLS_READS_MAX; reads++) {
-        size_t n;
-
-        switch (http_wire_receive(c, http->received, sizeof(http->received), &n)) {
-        case HTTP_MOVED_NONE: return;
-        case HTTP_MOVED_END: end_closed(c); return;
-        case HTTP_MOVED_ERROR: end_broken(c, c->reason); return;
-        case HTTP_MOVED: break;
-        }
-        if (!take(c, (struct span){http->received, n}) || c->has_whole_answer)
+        if (!receive_once(ex))
             return;
-        if (c->is_paused) {
-            http_connection_watch(c, 0);
-            return;
-        }
-        acknowledge(c);
-        if (c->easy == NULL)
-            return; /* the socket tells when there is more */
     }
     receive_later(c);
 }
 
 static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
+    struct http_connection *c = w->data;
+
     (void)loop;
     (void)revents;
-    receive(w->data);
+    receive(c->exchange);
 }
 
-static bool has_more_to_send(const struct http_connection *c)
+/* Sending */
+
+static bool has_more_to_send(const struct http_exchange *ex)
 {
-    return c->sent < c->exchange->request.len && !c->is_mute;
+    return ex->sent < ex->request.len && !ex->is_send_closed;
 }
 
-static void watch_exchange(struct http_connection *c)
+static void watch(struct http_exchange *ex)
 {
-    http_connection_watch(c, has_more_to_send(c) ? EV_READ | EV_WRITE : EV_READ);
+    http_connection_watch(ex->connection, has_more_to_send(ex) ? EV_READ | EV_WRITE : EV_READ);
 }
 
-/* A server that wants no more of a request may have answered it: what it said is read first. */
-static void send_rest(struct http_connection *c)
+/* A server that takes no more of a request may have answered it, so a failure is only noted. */
+static void send_some(struct http_exchange *ex)
 {
-    struct http_exchange *ex = c->exchange;
+    struct http_connection *c = ex->connection;
+    enum http_wire_result result;
     size_t n;
-    enum http_moved moved = http_wire_send(c, span_skip(ex->request, c->sent), &n);
 
-    c->sent += n;
-    ex->may_have_arrived |= n > 0 || c->easy != NULL;
-    c->is_mute = moved == HTTP_MOVED_ERROR;
-    if (!c->has_whole_answer)
-        watch_exchange(c);
-    else if (!is_early_success(c))
-        end_whole(c, SPAN(""), false);
-    else if (c->is_mute)
-        send_rest_first(c);
+    result = http_wire_send(&c->wire, span_skip(ex->request, ex->sent), &n);
+    ex->sent += n;
+    ex->may_have_arrived |= n > 0 || http_connection_is_tls(c); /* TLS does not tell */
+    ex->is_send_closed = result == HTTP_WIRE_FAILED || result == HTTP_WIRE_LOST;
+    if (result == HTTP_WIRE_LOST)
+        http_idle_close_all(c->host);
+}
+
+static void send_rest(struct http_exchange *ex)
+{
+    send_some(ex);
+    if (!is_early_success(ex))
+        end_whole(ex, SPAN(""), false);
+    else if (ex->is_send_closed)
+        send_rest_first(ex);
 }
 
 static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
 {
     struct http_connection *c = w->data;
+    struct http_exchange *ex = c->exchange;
 
     (void)loop;
-    if (c->exchange == NULL) {
-        if (!http_wire_is_silent(c)) {
-            http_kept_remove(c);
-            http_connection_free(c);
-        }
+    if (c->state == HTTP_CONNECTION_IDLE) {
+        if (!http_wire_is_silent(&c->wire))
+            http_idle_close(c);
         return;
     }
-    if (c->has_whole_answer) {
-        send_rest(c);
+    if (ex->state == HTTP_EXCHANGE_SENDING_REST) {
+        send_rest(ex);
         return;
     }
-    if ((revents & EV_WRITE) && has_more_to_send(c))
-        send_rest(c);
+    if ((revents & EV_WRITE) && has_more_to_send(ex)) {
+        send_some(ex);
+        watch(ex);
+    }
     if (revents & EV_READ)
-        receive(c);
+        receive(ex);
 }
 
-/* false: nothing was sent, and c, which ex is left with, is of no use. Of TLS nobody knows how much
- * it sent before it failed. */
-static bool begin(struct http_connection *c, struct http_exchange *ex)
+/* Starting */
+
+static void attach(struct http_exchange *ex, struct http_connection *c)
 {
-    http1_start(&c->answer);
-    c->sent = 0;
-    c->has_answered = c->has_whole_answer = c->is_paused = c->is_mute = false;
-    c->reason[0] = '\0';
-    c->exchange = ex;
     ex->connection = c;
-    if (http_connection_is_too_old(c) || !http_wire_is_silent(c))
+    c->exchange = ex;
+}
+
+/* Sends the request. Returns false when nothing was sent and the connection, to which ex stays
+ * attached, must not be used. Of TLS it is unknown how much it sent before it failed. */
+static bool begin(struct http_exchange *ex)
+{
+    struct http_connection *c = ex->connection;
+
+    http1_start(&ex->answer);
+    buf_init(&ex->in, HTTP1_HEAD_BYTES_MAX + HTTP_RECEIVE_BYTES);
+    ex->state = HTTP_EXCHANGE_AWAITING_ANSWER;
+    ex->sent = 0;
+    ex->is_send_closed = false;
+    c->wire.reason[0] = '\0';
+    if (http_connection_is_outdated(c) || !http_wire_is_silent(&c->wire))
         return false;
     http_give_way_begin(c, HTTP_WAIT_ANSWER);
-    send_rest(c);
-    return !c->is_mute || c->easy != NULL;
+    http_wire_allow_pauses(&c->wire, ex->request.len);
+    send_some(ex);
+    watch(ex);
+    return !ex->is_send_closed || http_connection_is_tls(c);
 }
 
 static void on_connected(struct http_connection *c, enum http_connect_end how)
@@ -318,60 +369,70 @@ static void on_connected(struct http_connection *c, enum http_connect_end how)
     struct http_exchange *ex = c->exchange;
 
     if (how != HTTP_CONNECTED)
-        c->host->wait.served_beside = 0; /* what comes back may be another server */
+        c->host->give_way.served_beside = 0; /* the next server there may be another one */
     switch (how) {
-    case HTTP_CONNECT_NO_SOCKET: end(c, HTTP_END_NO_SOCKET, c->reason); return;
-    case HTTP_CONNECT_REFUSED: end(c, HTTP_END_REFUSED, c->reason); return;
-    case HTTP_CONNECT_FAILED: end_broken(c, c->reason); return;
+    case HTTP_CONNECT_NO_SOCKET: end(ex, HTTP_END_NO_SOCKET, c->wire.reason); return;
+    case HTTP_CONNECT_REFUSED: end(ex, HTTP_END_REFUSED, c->wire.reason); return;
+    case HTTP_CONNECT_FAILED: end_broken(ex, c->wire.reason); return;
     case HTTP_CONNECTED: break;
     }
     http_give_way_served(c);
-    if (!begin(c, ex))
-        end_broken(c, c->reason[0] != '\0'
-                          ? c->reason
-                          : "the server closed the connection, or spoke before it was asked");
+    if (!begin(ex))
+        end_broken(ex, c->wire.reason[0] != '\0'
+                           ? c->wire.reason
+                           : "the server closed the connection, or spoke before it was asked");
 }
 
-void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)
+static bool start_on_idle(struct http_exchange *ex, struct http_host *host)
 {
     struct http_connection *c;
 
-    while (!is_fresh && !ex->is_alone && (c = http_kept_take(site->host)) != NULL) {
-        if (begin(c, ex))
-            return;
+    while ((c = http_idle_take(host)) != NULL) {
+        attach(ex, c);
+        if (begin(ex))
+            return true;
         http_exchange_stop(ex);
     }
-    http_kept_make_room(site->host);
+    return false;
+}
+
+static void start_on_new(struct http_exchange *ex, struct http_site *site)
+{
+    struct http_connection *c;
+
+    http_idle_make_room(site->host);
     c = http_connection_new(site);
     ev_init(&c->io, on_ready);
     ev_init(&c->turn, on_turn);
     c->io.data = c->turn.data = c;
-    c->connected = on_connected;
-    c->exchange = ex;
-    ex->connection = c;
-    http_give_way_to_new(c);
+    attach(ex, c);
+    ex->state = HTTP_EXCHANGE_CONNECTING;
+    ex->answer.status = 0;
+    http_give_way_make_room(site->host, turns_now_ms(site->http->turns));
     http_give_way_begin(c, HTTP_WAIT_CONNECTION);
-    http_connect_start(c, site);
+    http_connection_start(c, site, on_connected);
+}
+
+void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)
+{
+    if (is_fresh || ex->is_alone || !start_on_idle(ex, site->host))
+        start_on_new(ex, site);
 }
 
 void http_exchange_go_on(struct http_exchange *ex)
 {
-    struct http_connection *c = ex->connection;
-
-    if (c == NULL || !c->is_paused)
+    if (ex->state != HTTP_EXCHANGE_PAUSED)
         return;
-    c->is_paused = false;
-    watch_exchange(c);
-    if (c->easy != NULL)
-        receive_later(c);
+    ex->state = HTTP_EXCHANGE_READING;
+    watch(ex);
+    if (http_connection_is_tls(ex->connection))
+        receive_later(ex->connection);
 }
 
 void http_exchange_stop(struct http_exchange *ex)
 {
-    struct http_connection *c = ex->connection;
-
-    if (c == NULL)
+    if (ex->connection == NULL)
         return;
-    part(c);
-    http_connection_free(c);
+    close_connection(part(ex));
+    buf_deinit(&ex->in);
 }

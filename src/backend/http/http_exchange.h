@@ -1,9 +1,11 @@
-/* http_exchange.h - a request and its answer, on a connection that is kept or new. Private to
- * src/backend. */
+/* http_exchange.h - one request and its answer, on an idle connection or a new one. Private to
+ * src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP_EXCHANGE_H
 #define PODOP_BACKEND_HTTP_HTTP_EXCHANGE_H
 
-#include "podop/span.h"
+#include "podop/buf.h"
+
+#include "http1_parse.h"
 
 struct http_connection;
 struct http_site;
@@ -11,34 +13,65 @@ struct http_site;
 enum http_end {
     HTTP_END_WHOLE,     /* the answer is complete */
     HTTP_END_ENOUGH,    /* on_body() wanted no more of it */
-    HTTP_END_STALE,     /* a kept connection has come to its end: nothing came, or no answer */
-    HTTP_END_BROKEN,    /* reason says why */
-    HTTP_END_NO_SOCKET, /* as well, and it is no fault of the server */
-    HTTP_END_REFUSED,   /* as well: the connection was refused, and nothing was sent over it */
+    HTTP_END_STALE,     /* a connection used before ended: nothing came, or no answer */
+    HTTP_END_BROKEN,    /* see reason, as for the next two */
+    HTTP_END_NO_SOCKET, /* a local failure: no socket could be created */
+    HTTP_END_REFUSED,   /* the connection was refused, so nothing was sent */
 };
 
 enum http_take { HTTP_TAKE_MORE, HTTP_TAKE_PAUSE, HTTP_TAKE_ENOUGH };
 
-/* A request and its answer; its owner's memory, until on_end() or http_exchange_stop(). */
-struct http_exchange {
-    struct http_connection *connection; /* NULL: none is under way */
-    struct span request;
-    bool is_alone;         /* on a connection of its own, that nothing else uses before or after */
-    bool may_have_arrived; /* some of the request was given to the kernel, or to TLS */
-    /* A part of the body; is_all: of what has come so far, it is the last. After HTTP_TAKE_PAUSE
-     * none comes before http_exchange_go_on(). */
-    enum http_take (*on_body)(struct http_exchange *ex, unsigned status, struct span bytes,
-                              bool is_all);
-    /* Comes last, once, from the loop, and even after HTTP_TAKE_PAUSE; status is 0 when no head
-     * came, last is what of the body was not given to on_body(). All but ex is borrowed. */
-    void (*on_end)(struct http_exchange *ex, enum http_end end, unsigned status, struct span last,
-                   const char *reason);
+/* Where an exchange is. The request is sent in the states from AWAITING_ANSWER to READING, while
+ * the answer may come already: http_exchange.sent says how far that is.
+ *
+ *                  sent, or being sent        first byte
+ *   CONNECTING ----------------------> AWAITING_ANSWER ----> READING <----> PAUSED
+ *                                            ^                  |   go_on()
+ *   ENDED -- an idle connection is used -----+                  |
+ *                                                               +-----> SENDING_REST
+ *                                   a whole 2xx answer came before the server had the request
+ *
+ * Every state leads to ENDED, with on_end() or by http_exchange_stop(). */
+enum http_exchange_state {
+    HTTP_EXCHANGE_ENDED, /* or not started */
+    HTTP_EXCHANGE_CONNECTING,
+    HTTP_EXCHANGE_AWAITING_ANSWER,
+    HTTP_EXCHANGE_READING,
+    HTTP_EXCHANGE_PAUSED,
+    HTTP_EXCHANGE_SENDING_REST,
 };
 
-/* Sends ex on a kept connection, or begins to make one, which with is_fresh it does in any case.
+struct http_exchange;
+
+/* Takes a part of the body; is_last: no other has come so far. After HTTP_TAKE_PAUSE, no more is
+ * read before http_exchange_go_on(). */
+typedef enum http_take http_body_fn(struct http_exchange *ex, unsigned status, struct span bytes,
+                                    bool is_last);
+/* Called last, once, from the loop, and even after HTTP_TAKE_PAUSE. status is 0 when no head came.
+ * last is the part of the body that on_body() did not get. All but ex is borrowed. */
+typedef void http_end_fn(struct http_exchange *ex, enum http_end end, unsigned status,
+                         struct span last, const char *reason);
+
+/* The memory belongs to the owner, who sets the first four members and zeroes the others. */
+struct http_exchange {
+    struct span request; /* borrowed */
+    bool is_alone;       /* on a connection that nothing else uses before or after */
+    http_body_fn *on_body;
+    http_end_fn *on_end;
+    bool may_have_arrived; /* some of the request was given to the kernel, or to TLS */
+    bool is_send_closed;   /* the server takes no more of the request, but may have answered it */
+    enum http_exchange_state state;
+    struct http_connection *connection; /* NULL: ENDED */
+    size_t sent;                        /* of the request */
+    struct http1 answer;
+    struct buf in; /* a part of the answer that is not a whole line yet */
+};
+
+/* Sends the request on an idle connection, or on a new one, which with is_fresh it always does.
  * on_end() is not called before this returns. */
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh);
-void http_exchange_go_on(struct http_exchange *ex); /* after HTTP_TAKE_PAUSE */
-void http_exchange_stop(struct http_exchange *ex);  /* its connection is closed; fine without one */
+void http_exchange_go_on(struct http_exchange *ex); /* does nothing unless PAUSED */
+/* Closes the connection without on_end(). Does nothing when ENDED. */
+void http_exchange_stop(struct http_exchange *ex);
 
 #endif

@@ -1,27 +1,15 @@
-/* http_give_way.c - connections that nobody uses give way to a new one that gets no byte.
- *
- * A server that serves one connection at a time, or as many as it has threads, lets a new one wait
- * until an old one ends: which podop keeps for a minute. All that is seen of it is silence, as of a
- * server that is slow. A new connection is starved when it got nothing for longer than others to
- * this host usually wait, and for GIVE_WAY_MS at least. Then, where more are kept than the host has
- * ever been seen to serve a new one beside, they are closed. Where none is, those that fall free
- * next have GIVE_WAY_MS again to turn out not to be what it waits for.
- *
- * Where that does not help in time it was something else, and with this host it is not tried again
- * for a while, each time for twice as long. Where it does, new connections have room made for them
- * at once, for a while. */
-#include "http_private.h"
+#include "http_give_way.h"
 
-#include "podop/deadline.h"
+#include "http_idle.h"
 
 enum {
-    GIVE_WAY_MS = 150,
+    STARVED_MS = 150,             /* without a byte, at least, and */
     TIMES_USUAL = 3,              /* as long as usual, */
-    PATIENCE_MS_MAX = 2000,       /* and no longer */
+    PATIENCE_MS_MAX = 2000,       /* but no longer than this */
     USELESS_PAUSE_MS = 10 * 1000, /* doubled each time */
     USELESS_PAUSE_MS_MAX = 640 * 1000,
-    REMEMBERED_MS = 60 * 1000,
-    USUAL_COUNT = 8, /* about so many of the last ones say what is usual */
+    HELPED_MS = 60 * 1000, /* how long it is remembered that giving way has helped */
+    USUAL_COUNT = 8,       /* about so many of the last waits make the usual one */
 };
 
 static uint64_t now_ms(const struct http_connection *c)
@@ -31,14 +19,14 @@ static uint64_t now_ms(const struct http_connection *c)
 
 static uint64_t usual_ms(const struct http_connection *c)
 {
-    const struct http_usual *usual = &c->host->wait.usual[c->waits_for];
+    const struct http_usual *usual = &c->host->give_way.usual[c->wait.kind];
 
     return usual->count == 0 ? 0 : usual->sum_ms / usual->count;
 }
 
 static void learn(struct http_connection *c, uint64_t waited_ms)
 {
-    struct http_usual *usual = &c->host->wait.usual[c->waits_for];
+    struct http_usual *usual = &c->host->give_way.usual[c->wait.kind];
 
     if (usual->count == USUAL_COUNT)
         usual->sum_ms -= usual->sum_ms / USUAL_COUNT;
@@ -53,167 +41,169 @@ static uint64_t patience_ms(const struct http_connection *c)
 
     if (ms > PATIENCE_MS_MAX)
         return PATIENCE_MS_MAX;
-    return ms > GIVE_WAY_MS ? ms : GIVE_WAY_MS;
+    return ms > STARVED_MS ? ms : STARVED_MS;
 }
 
-/* Whether a server that serves no more than it has been seen to is held up by so many. */
-static bool may_be_held_up(const struct http_host *host, uint32_t kept)
+/* Whether so many idle connections may keep the host from serving a new one. */
+static bool may_be_held_up(const struct http_host *host, uint32_t idle_count)
 {
-    return kept > host->wait.served_beside;
+    return idle_count > host->give_way.served_beside;
 }
 
-static void leave(struct http_connection *c)
+static bool is_starved(const struct http_connection *c)
 {
-    struct http_connection **link = &c->host->wait.starved;
-
-    if (!c->is_starved)
-        return;
-    while (*link != c)
-        link = &(*link)->next_starved;
-    *link = c->next_starved;
-    c->is_starved = false;
+    return list_has(&c->wait.starved);
 }
 
-static void enter(struct http_connection *c)
-{
-    if (c->is_starved)
-        return;
-    c->is_starved = true;
-    c->next_starved = c->host->wait.starved;
-    c->host->wait.starved = c;
-}
-
-/* What is closed from here on is closed for those that are starved. */
+/* Notes that idle connections are closed from now on. */
 static void give_way(struct http_host *host, uint64_t at_ms)
 {
-    if (host->wait.gave_way_at_ms == 0)
-        host->wait.gave_way_at_ms = at_ms;
-    host->wait.last_gave_way_at_ms = at_ms;
+    if (host->give_way.gave_way_at_ms == 0)
+        host->give_way.gave_way_at_ms = at_ms;
+    host->give_way.last_gave_way_at_ms = at_ms;
 }
 
-static void was_useless(struct http_connection *c)
+static void note_useless(struct http_connection *c)
 {
-    struct http_waits *wait = &c->host->wait;
+    struct http_give_way *g = &c->host->give_way;
 
-    leave(c);
-    if (wait->pause_ms == 0)
-        wait->pause_ms = USELESS_PAUSE_MS;
-    else if (wait->pause_ms < USELESS_PAUSE_MS_MAX)
-        wait->pause_ms *= 2;
-    wait->paused_until_ms = now_ms(c) + wait->pause_ms;
-    wait->gave_way_at_ms = wait->makes_room_until_ms = 0;
+    list_remove(&c->wait.starved);
+    if (g->pause_ms == 0)
+        g->pause_ms = USELESS_PAUSE_MS;
+    else if (g->pause_ms < USELESS_PAUSE_MS_MAX)
+        g->pause_ms *= 2;
+    g->paused_until_ms = now_ms(c) + g->pause_ms;
+    g->gave_way_at_ms = g->makes_room_until_ms = 0;
 }
 
-static void was_of_use(struct http_waits *wait, uint64_t at_ms)
+static void note_helpful(struct http_give_way *g, uint64_t at_ms)
 {
-    wait->gave_way_at_ms = 0;
-    wait->pause_ms = 0;
-    wait->makes_room_until_ms = at_ms + REMEMBERED_MS;
+    g->gave_way_at_ms = 0;
+    g->pause_ms = 0;
+    g->makes_room_until_ms = at_ms + HELPED_MS;
 }
 
+/* When it is known whether giving way has helped. */
 static uint64_t verdict_at_ms(const struct http_connection *c)
 {
-    return c->host->wait.gave_way_at_ms + patience_ms(c);
+    return c->host->give_way.gave_way_at_ms + patience_ms(c);
 }
 
-static void on_starving(void *arg)
+static void set_deadline(struct http_connection *c, uint64_t at_ms)
+{
+    deadline_start(&c->wait.deadline, c->http->loop, at_ms);
+}
+
+static void become_starved(struct http_connection *c, uint64_t at_ms)
+{
+    struct http_host *host = c->host;
+
+    if (!is_starved(c))
+        list_prepend(&host->give_way.starved, &c->wait.starved);
+    if (may_be_held_up(host, host->idle_count)) {
+        give_way(host, at_ms);
+        http_idle_close_all(host);
+    }
+    set_deadline(c, host->give_way.gave_way_at_ms == 0 ? at_ms + patience_ms(c) : verdict_at_ms(c));
+}
+
+static void on_deadline(void *arg)
 {
     struct http_connection *c = arg;
-    struct http_host *host = c->host;
+    const struct http_give_way *g = &c->host->give_way;
     const uint64_t at_ms = now_ms(c);
-    const uint64_t starved_at_ms = c->waits_since_ms + patience_ms(c);
+    const uint64_t starved_at_ms = c->wait.since_ms + patience_ms(c);
 
-    if (!c->is_starved && at_ms < starved_at_ms) { /* others have turned out to wait as long */
-        deadline_start(&c->starving, c->http->loop, starved_at_ms);
+    if (!is_starved(c) && at_ms < starved_at_ms) /* others have waited as long meanwhile */
+        set_deadline(c, starved_at_ms);
+    else if (at_ms < g->paused_until_ms)
         return;
-    }
-    if (at_ms < host->wait.paused_until_ms)
-        return;
-    if (c->is_starved && host->wait.gave_way_at_ms != 0 && at_ms >= verdict_at_ms(c)) {
-        was_useless(c);
-        return;
-    }
-    enter(c);
-    if (may_be_held_up(host, host->kept_count)) {
-        give_way(host, at_ms);
-        http_kept_close_all(host);
-    }
-    deadline_start(&c->starving, c->http->loop,
-                   host->wait.gave_way_at_ms == 0 ? at_ms + patience_ms(c) : verdict_at_ms(c));
+    else if (is_starved(c) && g->gave_way_at_ms != 0 && at_ms >= verdict_at_ms(c))
+        note_useless(c);
+    else
+        become_starved(c, at_ms);
 }
 
-void http_give_way_begin(struct http_connection *c, enum http_wait what)
+void http_give_way_begin(struct http_connection *c, enum http_wait_kind kind)
 {
-    c->waits_for = what;
-    c->waits_since_ms = now_ms(c);
-    if (c->was_kept)
+    c->wait.kind = kind;
+    c->wait.since_ms = now_ms(c);
+    if (c->was_used)
         return;
-    c->falls_free_at_ms = 0;
-    deadline_init(&c->starving, on_starving, c);
-    deadline_start(&c->starving, c->http->loop, c->waits_since_ms + patience_ms(c));
+    c->wait.freed_at_ms = 0;
+    deadline_init(&c->wait.deadline, on_deadline, c);
+    set_deadline(c, c->wait.since_ms + patience_ms(c));
 }
 
 void http_give_way_end(struct http_connection *c)
 {
-    deadline_stop(&c->starving);
-    leave(c);
+    deadline_stop(&c->wait.deadline);
+    list_remove(&c->wait.starved);
 }
 
-/* c has waited since before others gave way. */
+/* Whether c has waited since before idle connections were closed. */
 static bool has_waited_through(const struct http_connection *c, uint64_t gave_way_at_ms)
 {
-    return gave_way_at_ms != 0 && !c->was_kept && c->waits_since_ms <= gave_way_at_ms;
+    return gave_way_at_ms != 0 && !c->was_used && c->wait.since_ms <= gave_way_at_ms;
+}
+
+/* Takes note of an answer on a new connection beside idle ones, unless the server has closed those.
+ */
+static void note_served_beside(struct http_connection *c)
+{
+    struct http_host *host = c->host;
+
+    if (may_be_held_up(host, host->idle_count) &&
+        http_wire_is_silent(&http_idle_newest(host)->wire))
+        host->give_way.served_beside = host->idle_count;
 }
 
 void http_give_way_served(struct http_connection *c)
 {
-    struct http_waits *wait = &c->host->wait;
-    const uint32_t kept = c->host->kept_count;
+    struct http_give_way *g = &c->host->give_way;
 
-    if (!has_waited_through(c, wait->last_gave_way_at_ms))
-        learn(c, now_ms(c) - c->waits_since_ms);
-    if (c->was_kept)
+    if (!has_waited_through(c, g->last_gave_way_at_ms))
+        learn(c, now_ms(c) - c->wait.since_ms);
+    if (c->was_used)
         return;
-    if (has_waited_through(c, wait->gave_way_at_ms))
-        was_of_use(wait, now_ms(c));
-    if (c->waits_for == HTTP_WAIT_ANSWER && kept > wait->served_beside &&
-        http_wire_is_silent(c->host->kept)) /* the server has not closed it */
-        wait->served_beside = kept;
+    if (has_waited_through(c, g->gave_way_at_ms))
+        note_helpful(g, now_ms(c));
+    if (c->wait.kind == HTTP_WAIT_ANSWER)
+        note_served_beside(c);
     http_give_way_end(c);
 }
 
-/* One falls free while c is starved. Whether those that do have been given time enough. */
+/* Another connection falls idle while c is starved. Returns whether c has had STARVED_MS since the
+ * first that did, in which it might have been served. */
 static bool has_seen_enough(struct http_connection *c)
 {
     const uint64_t at_ms = now_ms(c);
 
-    if (at_ms < c->host->wait.makes_room_until_ms)
+    if (at_ms < c->host->give_way.makes_room_until_ms)
         return true;
-    if (c->falls_free_at_ms == 0) {
-        c->falls_free_at_ms = at_ms;
-        deadline_start(&c->starving, c->http->loop, at_ms + GIVE_WAY_MS);
+    if (c->wait.freed_at_ms == 0) {
+        c->wait.freed_at_ms = at_ms;
+        set_deadline(c, at_ms + STARVED_MS);
     }
-    return at_ms >= c->falls_free_at_ms + GIVE_WAY_MS;
+    return at_ms >= c->wait.freed_at_ms + STARVED_MS;
 }
 
-bool http_give_way_instead_of_keeping(struct http_connection *c)
+bool http_give_way_must_close(struct http_connection *c)
 {
     struct http_host *host = c->host;
     bool is_enough = false;
 
-    if (host->wait.starved == NULL || !may_be_held_up(host, host->kept_count + 1))
+    if (list_is_empty(&host->give_way.starved) || !may_be_held_up(host, host->idle_count + 1))
         return false;
-    for (struct http_connection *s = host->wait.starved; s != NULL; s = s->next_starved)
-        is_enough |= has_seen_enough(s);
+    LIST_FOR_EACH (at, &host->give_way.starved)
+        is_enough |= has_seen_enough(CONTAINER_OF(at, struct http_connection, wait.starved));
     if (is_enough)
         give_way(host, now_ms(c));
     return is_enough;
 }
 
-void http_give_way_to_new(struct http_connection *c)
+void http_give_way_make_room(struct http_host *host, uint64_t at_ms)
 {
-    struct http_host *host = c->host;
-
-    if (now_ms(c) < host->wait.makes_room_until_ms && may_be_held_up(host, host->kept_count))
-        http_kept_close_all(host);
+    if (at_ms < host->give_way.makes_room_until_ms && may_be_held_up(host, host->idle_count))
+        http_idle_close_all(host);
 }

@@ -1,5 +1,4 @@
-/* http_wire.c - bytes over a connection: by its socket, or through TLS, which is libcurl's. */
-#include "http_connection.h"
+#include "http_wire.h"
 
 #include "podop/socket_io.h"
 
@@ -10,107 +9,108 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* One record of TLS: of more, OpenSSL does not tell how much had left when it fails, and a server
- * that hung up early would look like one that was never asked. */
-enum { TLS_SEND_BYTES_MAX = 16384 };
+enum {
+    /* One TLS record. When sending several records fails, OpenSSL does not report how many had
+     * been sent, so a request that reached the server would count as not sent. */
+    TLS_SEND_BYTES_MAX = 16384,
+    ALWAYS_FITS_BYTES = 32768, /* into the receive buffer of any server */
+};
 
-enum { ALWAYS_FITS_BYTES = 32768 }; /* into the receive buffer of a server */
-
-/* Nothing is acknowledged any more: the host is gone, and its kept connections are dead, too. c may
- * be one of those, and is left to who looked at it. */
-static void note_error(struct http_connection *c, int error)
+static enum http_wire_result failed(int error)
 {
-    if (error == ETIMEDOUT && c->exchange != NULL)
-        http_kept_close_all(c->host);
+    return error == ETIMEDOUT ? HTTP_WIRE_LOST : HTTP_WIRE_FAILED;
 }
 
-static enum http_moved moved_by_socket(struct http_connection *c, ssize_t n, const char *what)
+static enum http_wire_result socket_result(struct http_wire *wire, ssize_t n, const char *what)
 {
     int error;
 
     if (n > 0)
-        return HTTP_MOVED;
+        return HTTP_WIRE_MOVED;
     if (n == 0)
-        return HTTP_MOVED_END;
+        return HTTP_WIRE_CLOSED;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-        return HTTP_MOVED_NONE;
+        return HTTP_WIRE_BLOCKED;
     error = errno;
-    snprintf(c->reason, sizeof(c->reason), "%s: %s", what, strerror(error));
-    note_error(c, error);
-    return HTTP_MOVED_ERROR;
+    snprintf(wire->reason, sizeof(wire->reason), "%s: %s", what, strerror(error));
+    return failed(error);
 }
 
-/* libcurl leaves errno as the socket's failure has set it; it is 0 before. */
-static enum http_moved moved_by_tls(struct http_connection *c, CURLcode code, size_t n)
+/* Reads errno, which was 0 before the call and which libcurl leaves as the socket has set it. */
+static enum http_wire_result tls_result(struct http_wire *wire, CURLcode code, size_t n)
 {
     const int error = errno;
 
     if (code == CURLE_AGAIN)
-        return HTTP_MOVED_NONE;
+        return HTTP_WIRE_BLOCKED;
     if (code == CURLE_OK)
-        return n > 0 ? HTTP_MOVED : HTTP_MOVED_END;
-    if (c->reason[0] == '\0')
-        snprintf(c->reason, sizeof(c->reason), "%s", curl_easy_strerror(code));
-    note_error(c, error);
-    return HTTP_MOVED_ERROR;
+        return n > 0 ? HTTP_WIRE_MOVED : HTTP_WIRE_CLOSED;
+    if (wire->reason[0] == '\0')
+        snprintf(wire->reason, sizeof(wire->reason), "%s", curl_easy_strerror(code));
+    return failed(error);
 }
 
-/* Switches TCP_USER_TIMEOUT off for a request that may not fit into the server's buffers. It also
- * ends connections whose peer has no room and acknowledges each probe (Linux 6.1). */
-static void allow_pauses(const struct http_connection *c)
-{
-    const unsigned none = 0;
-
-    setsockopt(c->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
-}
-
-enum http_moved http_wire_receive(struct http_connection *c, char *to, size_t max, size_t *n)
+enum http_wire_result http_wire_receive(struct http_wire *wire, char *to, size_t max, size_t *n)
 {
     ssize_t got;
 
     *n = 0;
-    if (c->easy != NULL) {
+    if (wire->tls != NULL) {
         CURLcode code;
 
         errno = 0;
-        code = curl_easy_recv(c->easy, to, max, n);
-        return moved_by_tls(c, code, *n);
+        code = curl_easy_recv(wire->tls, to, max, n);
+        return tls_result(wire, code, *n);
     }
-    got = socket_recv(c->io.fd, to, max, MSG_DONTWAIT);
+    got = socket_recv(wire->fd, to, max, MSG_DONTWAIT);
     if (got > 0)
         *n = (size_t)got;
-    return moved_by_socket(c, got, "Recv failure");
+    return socket_result(wire, got, "Recv failure");
 }
 
-enum http_moved http_wire_send(struct http_connection *c, struct span bytes, size_t *n)
+enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, size_t *n)
 {
     ssize_t got;
 
     *n = 0;
-    if (bytes.len > ALWAYS_FITS_BYTES && c->sent == 0)
-        allow_pauses(c);
-    if (c->easy != NULL) {
+    if (wire->tls != NULL) {
         const size_t max = bytes.len < TLS_SEND_BYTES_MAX ? bytes.len : TLS_SEND_BYTES_MAX;
         CURLcode code;
 
         errno = 0;
-        code = curl_easy_send(c->easy, bytes.ptr, max, n);
-        return moved_by_tls(c, code, *n);
+        code = curl_easy_send(wire->tls, bytes.ptr, max, n);
+        return tls_result(wire, code, *n);
     }
-    got = socket_send(c->io.fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    got = socket_send(wire->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (got > 0)
         *n = (size_t)got;
-    return moved_by_socket(c, got, "Send failure");
+    return socket_result(wire, got, "Send failure");
 }
 
-/* TLS has to read: its tickets are no answer. */
-bool http_wire_is_silent(struct http_connection *c)
+bool http_wire_is_silent(struct http_wire *wire)
 {
     char byte;
     size_t n;
 
-    if (c->easy != NULL)
-        return http_wire_receive(c, &byte, 1, &n) == HTTP_MOVED_NONE;
-    return socket_recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
+    if (wire->tls != NULL) /* bytes on the socket may be session tickets, which TLS has to read */
+        return http_wire_receive(wire, &byte, 1, &n) == HTTP_WIRE_BLOCKED;
+    return socket_recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+/* Since Linux 6.1, TCP_USER_TIMEOUT also ends connections whose peer has no room but acknowledges
+ * each probe. */
+void http_wire_allow_pauses(const struct http_wire *wire, size_t request_bytes)
+{
+    const unsigned none = 0;
+
+    if (request_bytes > ALWAYS_FITS_BYTES)
+        setsockopt(wire->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &none, sizeof(none));
+}
+
+void http_wire_acknowledge(const struct http_wire *wire)
+{
+    static const int on = 1;
+
+    setsockopt(wire->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }

@@ -1,5 +1,5 @@
-/* spawn.c - vfork(), as copying the page tables of a large podop would stop the loop. The child
- * borrows podop's memory until it is another program, so it does no more than system calls. */
+/* spawn.c - uses vfork(), because fork() would copy the page tables of a large podop and stop the
+ * loop meanwhile. The child shares podop's memory until execve(), so it makes only system calls. */
 #include "spawn.h"
 
 #include "podop/mem.h"
@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum {
-    DESCRIPTORS_SOFT = 1024, /* podop raises its own limit; programs that select() need this one */
+    DESCRIPTORS_SOFT =
+        1024, /* podop raises its own limit, which programs with select() must not have */
     SIGNALS = 65,
 };
 
@@ -26,7 +27,7 @@ struct child {
     char *const *environment;
     int in, out, err; /* its ends of the pipes, none below 3 */
     pid_t parent;
-    volatile int failure; /* errno of what failed */
+    volatile int failure; /* errno of the system call that failed */
 };
 
 static void reset_signals(void)
@@ -35,7 +36,7 @@ static void reset_signals(void)
     sigset_t none;
 
     for (int i = 1; i < SIGNALS; i++)
-        sigaction(i, &standard, NULL); /* those that cannot be set need not be */
+        sigaction(i, &standard, NULL); /* fails for SIGKILL and SIGSTOP, which need it not */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -50,7 +51,8 @@ static void limit_descriptors(void)
     }
 }
 
-/* Closes all above the standard three; Linux 5.9. musl has no function for the system call. */
+/* Closes all descriptors above the standard three (Linux 5.9). musl has no function for the system
+ * call. */
 static int close_others(void)
 {
 #ifdef PODOP_HAVE_CLOSE_RANGE
@@ -60,12 +62,12 @@ static int close_others(void)
 #endif
 }
 
-/* In the child; does not return. */
+/* Runs in the child and does not return. */
 static void become_program(struct child *c)
 {
     reset_signals();
     limit_descriptors();
-    /* The second question is whether podop has gone before the first was answered. */
+    /* podop may have ended before prctl(): then the parent is another process. */
     if (setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == c->parent &&
         chdir("/") == 0 && dup2(c->in, STDIN_FILENO) != -1 && dup2(c->out, STDOUT_FILENO) != -1 &&
         dup2(c->err, STDERR_FILENO) != -1 && close_others() == 0)
@@ -74,13 +76,13 @@ static void become_program(struct child *c)
     _exit(127);
 }
 
-/* The pid, or -1 with errno. */
+/* Returns the pid, or -1 with errno. */
 static pid_t start(struct child *c)
 {
     sigset_t all, before;
     pid_t pid;
 
-    sigfillset(&all); /* no handler of podop's may run in the child */
+    sigfillset(&all); /* no signal handler of podop may run in the child */
     sigprocmask(SIG_SETMASK, &all, &before);
     pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): see above */
     if (pid == 0)
@@ -94,7 +96,8 @@ static pid_t start(struct child *c)
     return pid;
 }
 
-/* A pipe, both ends of which are above the three standard descriptors, whoever closed those. */
+/* Opens a pipe with both ends above the three standard descriptors, even if some of those are
+ * closed. */
 static int open_pipe(int ends[2])
 {
     int low[2];
@@ -119,7 +122,7 @@ static void close_pipe(int ends[2])
 
 static int open_pidfd(pid_t pid)
 {
-    return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself; Linux 5.3 */
+    return (int)syscall(SYS_pidfd_open, pid, 0); /* Linux 5.3; always close-on-exec */
 }
 
 static int start_between(struct spawned *s, struct child *child, struct error *err)
@@ -129,7 +132,7 @@ static int start_between(struct spawned *s, struct child *child, struct error *e
         return error_errno(err, "cannot start %.200s", child->path);
     s->pidfd = open_pidfd(s->pid);
     if (s->pidfd == -1) {
-        error_errno(err, "no descriptor for the process of %.200s", child->path);
+        error_errno(err, "cannot open a descriptor for the process of %.200s", child->path);
         kill(-s->pid, SIGKILL);
         waitpid(s->pid, NULL, 0);
         return -1;
@@ -152,7 +155,7 @@ int spawn(struct spawned *s, const char *path, char *const argv[], size_t max_re
     if (open_pipe(in) == -1 || open_pipe(out) == -1 || open_pipe(error) == -1 ||
         fcntl(in[1], F_SETFL, O_NONBLOCK) == -1 || fcntl(out[0], F_SETFL, O_NONBLOCK) == -1 ||
         fcntl(error[0], F_SETFL, O_NONBLOCK) == -1) {
-        error_errno(err, "pipes for %.200s", path);
+        error_errno(err, "cannot open pipes for %.200s", path);
         goto fail;
     }
     child.in = in[0];
@@ -176,7 +179,7 @@ fail:
 
 void spawn_kill(const struct spawned *s)
 {
-    kill(-s->pid, SIGKILL); /* the number is taken until it is reaped */
+    kill(-s->pid, SIGKILL); /* no other group can have this number before it is reaped */
     kill(s->pid, SIGKILL);  /* it may have moved to another group */
 }
 

@@ -4,7 +4,7 @@
 
 enum { SECOND_MS = 1000 };
 
-static void tell_dropped(struct stderr_log *s, struct log *log, const char *table, uint64_t pid)
+static void log_dropped(struct stderr_log *s, struct log *log, const char *table, uint64_t pid)
 {
     if (s->dropped == 0)
         return;
@@ -13,14 +13,14 @@ static void tell_dropped(struct stderr_log *s, struct log *log, const char *tabl
     s->dropped = 0;
 }
 
-/* Whether one more line may be told now. */
-static bool may_tell(struct stderr_log *s, struct log *log, const char *table, uint64_t pid,
-                     uint64_t now_ms)
+/* Counts one more line, and returns whether it may be logged. */
+static bool may_log(struct stderr_log *s, struct log *log, const char *table, uint64_t pid,
+                    uint64_t now_ms)
 {
     if (now_ms - s->second_at_ms >= SECOND_MS) {
         s->second_at_ms = now_ms;
         s->lines = 0;
-        tell_dropped(s, log, table, pid);
+        log_dropped(s, log, table, pid);
     }
     return s->lines++ < STDERR_LINES_MAX;
 }
@@ -32,9 +32,9 @@ static void end_line(struct stderr_log *s, struct log *log, const char *table, u
 
     if (s->len > 0) {
         snprintf(s->last, sizeof(s->last), "%.*s", (int)s->len, s->line);
-        if (!may_tell(s, log, table, pid, now_ms))
+        if (!may_log(s, log, table, pid, now_ms))
             s->dropped++;
-        else if (s->has_more)
+        else if (s->is_cut)
             log_info(log, "program_says", LOG_STR("table", table), LOG_UINT("pid", pid),
                      LOG_SPAN("text", text), LOG_STR("cut", "yes"));
         else
@@ -42,7 +42,7 @@ static void end_line(struct stderr_log *s, struct log *log, const char *table, u
                      LOG_SPAN("text", text));
     }
     s->len = 0;
-    s->has_more = false;
+    s->is_cut = false;
 }
 
 void stderr_log_read(struct stderr_log *s, struct span bytes, struct log *log, const char *table,
@@ -54,7 +54,7 @@ void stderr_log_read(struct stderr_log *s, struct span bytes, struct log *log, c
         else if (s->len < sizeof(s->line))
             s->line[s->len++] = bytes.ptr[i];
         else
-            s->has_more = true;
+            s->is_cut = true;
     }
 }
 
@@ -62,7 +62,7 @@ void stderr_log_end(struct stderr_log *s, struct log *log, const char *table, ui
                     uint64_t now_ms)
 {
     end_line(s, log, table, pid, now_ms);
-    tell_dropped(s, log, table, pid);
+    log_dropped(s, log, table, pid);
     s->lines = 0;
     s->second_at_ms = 0;
 }

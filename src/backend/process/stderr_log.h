@@ -1,29 +1,31 @@
-/* stderr_log.h - what a program writes to its standard error, line by line into podop's log. */
+/* stderr_log.h - logs the standard error of a program line by line. Private to
+ * src/backend/process. */
 #ifndef PODOP_BACKEND_PROCESS_STDERR_LOG_H
 #define PODOP_BACKEND_PROCESS_STDERR_LOG_H
 
 #include "podop/log.h"
 
 enum {
-    STDERR_LINE_BYTES_MAX = 512, /* of a line; the rest of it is cut */
-    STDERR_LINES_MAX = 20,       /* in a second; more are counted and dropped */
+    STDERR_LINE_BYTES_MAX = 512, /* of a line; the rest of it is not logged */
+    STDERR_LINES_MAX = 20,       /* logged in a second; more are counted */
 };
 
 /* Zeroed at the start. */
 struct stderr_log {
     char line[STDERR_LINE_BYTES_MAX];
     size_t len;
-    bool has_more;         /* of the line than fits */
-    char last[200];        /* line, "" for none; for the reason of a death */
-    uint64_t second_at_ms; /* when the second began that lines are counted in */
-    unsigned lines;        /* in it */
-    uint64_t dropped;      /* and not told of yet */
+    bool is_cut;           /* the line is longer than that */
+    char last[200];        /* the beginning of the last line, or "" */
+    uint64_t second_at_ms; /* when the second began in which lines are counted */
+    unsigned lines;        /* in that second */
+    uint64_t dropped;      /* lines that were not logged, since that was last logged */
 };
 
-/* More bytes came from the process pid of a table. */
+/* Takes bytes that the process pid of a table has written. */
 void stderr_log_read(struct stderr_log *stderr_log, struct span bytes, struct log *log,
                      const char *table, uint64_t pid, uint64_t now_ms);
-/* No more will come: what is left is told, and stderr_log is as at the start but for last. */
+/* Logs a last line without a line feed, and the number of dropped lines. Then stderr_log is as at
+ * the start, but for last. */
 void stderr_log_end(struct stderr_log *stderr_log, struct log *log, const char *table, uint64_t pid,
                     uint64_t now_ms);
 

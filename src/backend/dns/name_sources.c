@@ -1,0 +1,89 @@
+#include "name_sources.h"
+
+#include "podop/clock.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { CHECK_MS = 1000 }; /* between two checks of the files, at least */
+
+static void open_resolver(struct name_sources *s)
+{
+    char *items[NAME_SERVERS_MAX];
+    struct string_list servers = {items, 0};
+
+    resolver_free(&s->resolver);
+    resolv_conf_read(&s->conf);
+    for (; servers.count < s->conf.server_count; servers.count++)
+        items[servers.count] = s->conf.servers[servers.count];
+    s->resolver = resolver_new(s->loop, &servers, &s->resolver_error);
+}
+
+struct name_sources_change name_sources_check(struct name_sources *s, bool is_forced)
+{
+    const uint64_t now_ms = clock_coarse_ms();
+
+    if (!is_forced && now_ms - s->checked_at_ms < CHECK_MS)
+        return (struct name_sources_change){false, false};
+    s->checked_at_ms = now_ms;
+    return (struct name_sources_change){
+        .is_in_hosts = name_file_has_changed(HOSTS_PATH, &s->hosts_state),
+        .is_in_servers = name_file_has_changed(RESOLV_CONF_PATH, &s->conf_state),
+    };
+}
+
+void name_sources_read(struct name_sources *s, struct name_sources_change change)
+{
+    if (change.is_in_hosts) {
+        buf_clear(&s->hosts);
+        name_file_read(HOSTS_PATH, &s->hosts);
+    }
+    if (change.is_in_servers)
+        open_resolver(s);
+}
+
+void name_sources_forget(struct name_sources *s)
+{
+    s->conf_state = s->hosts_state = (struct name_file_state){0};
+}
+
+void name_sources_open(struct name_sources *s, struct ev_loop *loop)
+{
+    struct name_sources_change change;
+
+    *s = (struct name_sources){.loop = loop};
+    buf_init(&s->hosts, NAME_FILE_BYTES_MAX);
+    change = name_sources_check(s, true);
+    change.is_in_servers = true; /* without a file, a server on this machine is asked */
+    name_sources_read(s, change);
+}
+
+void name_sources_close(struct name_sources *s)
+{
+    resolver_free(&s->resolver);
+    buf_deinit(&s->hosts);
+}
+
+/* Whether the name is never asked for (RFC 6761 section 6.3). */
+static bool is_localhost(const char *host)
+{
+    struct span name = span_of(host);
+    const size_t len = strlen("localhost");
+
+    if (name.len > 0 && host[name.len - 1] == '.')
+        name.len--;
+    return name.len >= len && strncasecmp(name.ptr + name.len - len, "localhost", len) == 0 &&
+           (name.len == len || name.ptr[name.len - len - 1] == '.');
+}
+
+size_t name_sources_find(const struct name_sources *s, const char *host,
+                         struct endpoint to[NAME_ADDRESSES_MAX])
+{
+    const size_t count = hosts_find(buf_span(&s->hosts), host, to, NAME_ADDRESSES_MAX);
+
+    if (count > 0 || !is_localhost(host))
+        return count;
+    endpoint_parse_address(SPAN("::1"), &to[0]);
+    endpoint_parse_address(SPAN("127.0.0.1"), &to[1]);
+    return 2;
+}

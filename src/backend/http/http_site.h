@@ -1,0 +1,10 @@
+/* http_site.h - sites and hosts, as the client needs them. Private to src/backend/http. */
+#ifndef PODOP_BACKEND_HTTP_HTTP_SITE_H
+#define PODOP_BACKEND_HTTP_HTTP_SITE_H
+
+#include "http_types.h"
+
+/* Raises libcurl's own limit, so that it closes no connection that the pools allow. */
+void http_site_allow_connections(struct http *http);
+
+#endif
