@@ -156,7 +156,8 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     s->user = xmemdup0(line->field[3].ptr, line->field[3].len);
     s->name_bytes = xmemdup0(line->field[4].ptr, line->field[4].len);
     s->name = (struct span){s->name_bytes, line->field[4].len};
-    s->table_serial = s->io.service->serial - 1; /* look for the table */
+    s->table = service_find_table(s->io.service, s->name);
+    s->table_serial = s->io.service->serial;
     s->replies.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
     s->phase = DICT_READY;
     return true;
