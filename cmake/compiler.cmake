@@ -19,6 +19,11 @@ function(podop_add_flag flag)
     endif()
 endfunction()
 
+# Times are constants of enums in milliseconds, and libev takes seconds: TICK_MS / 1000.0.
+if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+    podop_add_flag(-Wno-enum-float-conversion)
+endif()
+
 # The same source in another folder becomes the same program, build ID included.
 if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     foreach(map IN ITEMS ${PROJECT_BINARY_DIR}=build ${PROJECT_SOURCE_DIR}=.)

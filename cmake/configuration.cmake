@@ -1,7 +1,7 @@
-# Run by "cmake --install": a first configuration, only where there is none. What somebody has
-# edited, or removed from beside it, stays as it is. SYSCONFDIR and SOURCES are set by who includes this.
+# Run by "cmake --install": installs a first configuration if there is none. An existing one stays
+# unchanged, and no file is added to it. The including script sets SYSCONFDIR and SOURCES.
 if(EXISTS "$ENV{DESTDIR}${SYSCONFDIR}/podop.conf")
-    message(STATUS "Kept as it is: $ENV{DESTDIR}${SYSCONFDIR}/podop.conf")
+    message(STATUS "Kept unchanged: $ENV{DESTDIR}${SYSCONFDIR}/podop.conf")
     return()
 endif()
 file(INSTALL DESTINATION "${SYSCONFDIR}" TYPE FILE FILES "${SOURCES}/podop.conf")

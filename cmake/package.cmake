@@ -1,13 +1,13 @@
-# cpack: a Debian package, from a build that is configured for /usr (cmake --preset release
-# -DCMAKE_INSTALL_PREFIX=/usr). The rest of what Debian wants is in packaging/deb.
+# cpack makes a Debian package of a build that is configured for /usr (cmake --preset release
+# -DCMAKE_INSTALL_PREFIX=/usr). Files that only Debian needs are in packaging/deb.
 set(deb ${PROJECT_SOURCE_DIR}/packaging/deb)
 
 set(CPACK_GENERATOR DEB)
-set(CPACK_SET_DESTDIR ON) # /etc and /usr are not below one prefix
+set(CPACK_SET_DESTDIR ON) # /etc is not below the prefix /usr
 set(CPACK_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGE_CONTACT "The podop authors <authors@podop.invalid>" CACHE STRING
-    "Who answers for the package: NAME <ADDRESS>")
+    "The maintainer of the package: NAME <ADDRESS>")
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/deb_stage.cmake)
 set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/deb_check.cmake)
 
@@ -16,7 +16,7 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION mail)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS adduser) # where there is no systemd-sysusers
+set(CPACK_DEBIAN_PACKAGE_DEPENDS adduser) # for systems without systemd-sysusers
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "postfix, dovecot-core")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION

@@ -1,5 +1,5 @@
 # systemd: libsystemd for READY=1, the watchdog and socket activation; units, sysusers and tmpfiles.
-# The units are installed wherever PODOP_SYSTEMD is ON, or AUTO and libsystemd is there.
+# The units are installed if PODOP_SYSTEMD is ON, or if it is AUTO and libsystemd is installed.
 string(TOUPPER "${PODOP_SYSTEMD}" wanted)
 if(wanted STREQUAL "AUTO")
     pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd>=239)
@@ -14,7 +14,7 @@ endif()
 set_source_files_properties(src/base/systemd.c PROPERTIES COMPILE_DEFINITIONS PODOP_WITH_SYSTEMD)
 target_link_libraries(podop_core PRIVATE PkgConfig::SYSTEMD)
 
-# Where systemd.pc says, made to follow our prefix; without one, where systemd looks in any case.
+# Returns the directory of systemd.pc if the prefix is /usr. Otherwise returns one below the prefix.
 function(systemd_dir result variable fallback)
     pkg_get_variable(dir systemd ${variable})
     if(NOT dir OR NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
@@ -26,8 +26,8 @@ systemd_dir(unit_dir systemdsystemunitdir systemd/system)
 systemd_dir(sysusers_dir sysusersdir sysusers.d)
 systemd_dir(tmpfiles_dir tmpfilesdir tmpfiles.d)
 
-# etc/systemd/podop.service is for systemd 253 and later, below /usr. Older versions know no
-# Type=notify-reload: there, the unit tells how to send the SIGHUP, and nobody waits for its effect.
+# etc/systemd/podop.service is for systemd 253 and later, and for the prefix /usr. Older versions do not
+# have Type=notify-reload: there, the unit sends SIGHUP by ExecReload, and a reload does not wait.
 file(READ etc/systemd/podop.service unit)
 if(SYSTEMD_VERSION VERSION_LESS 253)
     string(REPLACE "Type=notify-reload" "Type=notify\nExecReload=/bin/kill -HUP $MAINPID" unit "${unit}")

@@ -1,31 +1,31 @@
-"""Tables for podop in Python: what a table of the type "program" runs.
+"""Tables for podop in Python, run by a table of type "program" in podop.conf.
 
 A table is an object with some of these methods, each of them ordinary or ``async``:
 
-    get(key)             the value: a text, a number, a list, anything that JSON has; None or KeyError is a miss
+    get(key)             returns the value: a text, a number, a list, anything that JSON has; None or KeyError is a miss
     set(key, value)      stores a text
-    unset(key)           removes a key; KeyError when there was none
-    inc(key, by)         adds an int to the number that a key has; KeyError when it has none
-    iterate(path)        what lies below a path that ends in "/": names without the path, or pairs of name and value, as
-                         a list, a dict, a generator or an asynchronous generator
-    commit(changes)      a transaction: a list of Change, all or nothing
-    transaction()        instead of commit: a context manager around set, unset and inc
+    unset(key)           removes a key; KeyError if it does not exist
+    inc(key, by)         adds an int to the number of a key; KeyError if it does not exist
+    iterate(path)        returns what is below a path that ends in "/": names without the path, or pairs of name and
+                         value, as a list, a dict, a generator or an asynchronous generator
+    commit(changes)      makes a transaction, which is a list of Change: all of it, or nothing
+    transaction()        instead of commit: returns a context manager around set, unset and inc
 
-and ``serve({"alias": AliasTable()})`` at the end of the file answers podop. Any exception but KeyError is a temporary
-failure, and its text is the reason that Postfix or Dovecot logs; Temporary, Permanent and Uncertain say it in so many
-words. Uncertain is for a write that may have been made or not, as when a connection is lost while it commits.
+``serve({"alias": AliasTable()})`` at the end of the file answers podop. Any exception but KeyError is a temporary
+failure, and its text is the reason that Postfix or Dovecot logs. Temporary, Permanent and Uncertain choose the kind of
+failure. Uncertain is for a write that may have been made, for example because a connection was lost during its commit.
 
 Without commit and transaction, the changes of a transaction are made one after the other, and the first that fails ends
-it: uncertain, as those before it are made. With either of them, a KeyError of inc is the end of the whole transaction,
-of which nothing is to remain, and Dovecot hears of a key that is not there.
+it. The result is then uncertain, because the changes before it were made. With either of them, a KeyError of inc ends
+the whole transaction: nothing of it must remain, and Dovecot is told that the key does not exist.
 
-What a method wants to know beyond that, it says by the names of its parameters:
+A method gets more arguments if it has parameters of these names:
 
-    user                 whose key this is; None for a key that all share. A method without it refuses users' own keys.
-    expire, timestamp    of set; None where Dovecot said nothing
-    recurse, values      of iterate: names with a "/" in them, too; values as well as names
+    user                 the user whose key it is, or None. A method without it refuses keys that belong to one user.
+    expire, timestamp    of set; None if Dovecot did not set them
+    recurse, values      of iterate: whether to list names with a "/" in them, and whether values are needed
 
-Tables of the Python podop work as they are: ``get(key, ns=None)``, ``set(key, value, ns=None)`` and ``iter(cat)``.
+Tables of the Python podop work unchanged: ``get(key, ns=None)``, ``set(key, value, ns=None)`` and ``iter(cat)``.
 
 ``python3 -m podop_table check FILE get KEY`` tries a table without podop.
 """
@@ -55,15 +55,15 @@ from typing import Any, NoReturn, TypeVar
 __all__ = ["Change", "Functions", "Miss", "Permanent", "Temporary", "Uncertain", "serve"]
 
 WORKERS = 16  # threads for the methods that are not async
-MAX_RESPONSE = 1 << 20  # bytes of an answer where podop does not say, as its setting max_response has it
+MAX_RESPONSE = 1 << 20  # bytes of an answer if podop sets no limit; the default of its setting max_response
 MAX_REQUEST = 64 << 20  # bytes of a request; podop's own limits are far below
 MAX_UNDER_WAY = 1000  # requests that are read and not yet answered
 PART_ROWS, PART_BYTES = 500, 128 << 10  # of an iteration, in one answer
-PART_SECONDS = 1  # after so long, what there is goes out
-BATCH = 64  # rows that are taken from a generator at once
-VALUES_AT_ONCE = 8  # values that an iteration gets at the same time
+PART_SECONDS = 1  # then the rows that are there are sent
+BATCH = 64  # rows that are taken from a generator in one step
+VALUES_AT_ONCE = 8  # lookups of values that an iteration makes at the same time
 MAX_REASON = 500  # bytes
-MAX_DEPTH = 60  # lists within lists of a value; podop takes 64 in a line, and some are the answer's own
+MAX_DEPTH = 60  # nested lists in a value; podop allows 64 in a line, and the answer itself has some
 
 Call = Callable[[], Any]
 Request = dict[str, Any]
@@ -71,23 +71,23 @@ Answer = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-# --- what a table's author needs -------------------------------------------------------------------------------------
+# --- for the authors of tables ---------------------------------------------------------------------------------------
 
 
 class Miss(KeyError):
-    """There is no such key. Any KeyError says so."""
+    """There is no such key. Any KeyError means the same."""
 
 
 class Temporary(Exception):
-    """It did not work this time; the text is the reason. Any other exception says so, too, with its class in front."""
+    """The request failed and may succeed later; the text is the reason. So do other exceptions, with their class."""
 
 
 class Permanent(Exception):
-    """It will never work; the text is the reason."""
+    """The request will always fail; the text is the reason."""
 
 
 class Uncertain(Exception):
-    """A write may have been made, or a part of it, and may not; the text is the reason."""
+    """A write may have been made completely, in part or not at all; the text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class Change:
     key: str
     value: str = ""  # of a set
     by: int = 0  # of an inc
-    user: str | None = None  # whose key it is; None: all share it
-    expire: int | None = None  # of a set: seconds until the key is to vanish
+    user: str | None = None  # the user whose key it is; None: all users share it
+    expire: int | None = None  # of a set: seconds until the key expires
     timestamp: float | None = None  # of a set: when Dovecot made the change, in seconds since 1970
 
 
@@ -147,9 +147,9 @@ class Functions:
 def serve(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int | None = None) -> None:
     """Answers podop on standard input and output until podop closes them.
 
-    Ordinary methods run in so many worker threads, async ones on one event loop, and requests overlap. A generator may
-    go on in another thread than it began in. Standard output is podop's: what a table prints goes to standard error, as
-    tracebacks do, which is podop's log.
+    Ordinary methods run in this number of worker threads, async ones in one event loop, and requests overlap. A
+    generator may continue in another thread than it began in. Standard output is reserved for answers: what a table
+    prints goes to standard error, as tracebacks do, and so to podop's log.
     """
     service = Service(tables, workers, max_response or most_bytes())
     if os.isatty(0):
@@ -159,12 +159,12 @@ def serve(tables: Mapping[str, object], *, workers: int = WORKERS, max_response:
 
 
 def most_bytes() -> int:
-    """Bytes of an answer that podop takes: it says so."""
+    """Returns the number of bytes of an answer that podop accepts, which it sets in the environment."""
     text = os.environ.get("PODOP_MAX_RESPONSE", "")
     return int(text) if text.isdecimal() else MAX_RESPONSE
 
 
-# --- a table's methods, and how they want to be called ---------------------------------------------------------------
+# --- the methods of a table, and their parameters --------------------------------------------------------------------
 
 ARGUMENTS = {"get": 1, "set": 2, "unset": 1, "inc": 2, "iterate": 1, "iter": 1, "commit": 1, "transaction": 0}
 
@@ -176,30 +176,30 @@ class Method:
         self.name, self.function = name, function
         self.is_async = inspect.iscoroutinefunction(function)
         parameters: list[inspect.Parameter] = []
-        with contextlib.suppress(ValueError):  # some functions in C do not tell
+        with contextlib.suppress(ValueError):  # some functions in C have no signature
             parameters = list(inspect.signature(function).parameters.values())
         self.options = {p.name for p in parameters[ARGUMENTS[name]:] if p.kind in (p.POSITIONAL_OR_KEYWORD,
                                                                                   p.KEYWORD_ONLY)}
 
     @property
     def is_original(self) -> bool:
-        """True for a method as the Python podop has it."""
+        """Whether it is a method for the Python podop."""
         return "ns" in self.options
 
     def bind(self, *arguments: Any, user: str | None = None, **options: Any) -> Call:
-        """The call, with those of the options that the method has parameters for."""
+        """Returns the call, with those of the options that the method has parameters for."""
         named = {name: value for name, value in options.items() if name in self.options}
         if self.is_original:
             named["ns"] = user
         elif "user" in self.options:
             named["user"] = user
-        elif user is not None and self.name != "iter":  # which asks for names only, and get knows whose
+        elif user is not None and self.name != "iter":  # which returns names only; get is told the user
             raise Permanent(f"{self.name} has no parameter user, and this key is a user's own")
         return functools.partial(self.function, *arguments, **named)
 
 
 class Table:
-    """A table's methods by name."""
+    """The methods of a table, by name."""
 
     def __init__(self, name: str, table: object) -> None:
         self.methods: dict[str, Method] = {}
@@ -218,7 +218,7 @@ class Table:
         return self.methods[name]
 
     def bind_change(self, change: Change) -> tuple[Method, Call]:
-        """The call of a change's own method."""
+        """Returns the method that makes a change, and the call."""
         method = self.method(change.op)
         if change.op == "unset":
             return method, method.bind(change.key, user=change.user)
@@ -230,7 +230,7 @@ class Table:
 
 
 def decoded(text: str) -> Any:
-    """The value of a text that is JSON, which tables of the Python podop expect; else the text."""
+    """Returns the value of a text that is JSON, as tables of the Python podop expect it; otherwise the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -241,13 +241,13 @@ def decoded(text: str) -> Any:
 
 
 def encode(value: Any) -> str:
-    """JSON on one line; an exception says why not. Bytes become text."""
+    """Returns JSON in one line, or raises an exception with the reason. Bytes become text."""
     check_depth(value, MAX_DEPTH + 1)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=as_text)
 
 
 def check_depth(value: Any, most: int) -> None:
-    """Raises for what podop would not take for JSON."""
+    """Raises an exception for a value that is nested deeper than podop allows."""
     if isinstance(value, (dict, list, tuple)):
         if most == 0:
             raise ValueError(f"more than {MAX_DEPTH} lists within each other")
@@ -262,7 +262,7 @@ def as_text(value: Any) -> str:
 
 
 def field(request: Request, name: str, kind: type[Any]) -> Any:
-    """A member of a request, which has to be there."""
+    """Returns a mandatory member of a request."""
     value = request.get(name)
     if not isinstance(value, kind):
         raise Permanent(f"a request without {name}")
@@ -270,12 +270,12 @@ def field(request: Request, name: str, kind: type[Any]) -> Any:
 
 
 def owner(request: Request) -> str | None:
-    """Whose key a request is about."""
+    """Returns the user to whom the key of a request belongs, or None."""
     return str(field(request, "user", str)) if request.get("private") else None
 
 
 def change_of(request: Request) -> Change:
-    """A write, be it a request or a part of a transaction."""
+    """Returns the change that a request, or a part of a transaction, asks for."""
     op, key, user = field(request, "op", str), field(request, "key", str), owner(request)
     if op == "set":
         return Change(op, key, value=field(request, "value", str), user=user, expire=request.get("expire"),
@@ -288,7 +288,7 @@ def change_of(request: Request) -> Change:
 
 
 def failure(error: BaseException) -> Answer:
-    """The answer that an exception means; a surprise also leaves its traceback in the log."""
+    """Returns the answer for an exception. The traceback of an unexpected one goes to the log."""
     if isinstance(error, KeyError):
         return {"status": "miss"}
     text = str(error)
@@ -306,7 +306,7 @@ def failure(error: BaseException) -> Answer:
 
 
 def caught(call: Call) -> tuple[Any, BaseException | None]:
-    """What a call returns or raises, as a value: no future can hold a StopIteration."""
+    """Returns what a call returns or raises, as values, because a future cannot hold a StopIteration."""
     try:
         return call(), None
     except BaseException as error:  # pylint: disable=broad-except
@@ -315,7 +315,7 @@ def caught(call: Call) -> tuple[Any, BaseException | None]:
 
 @contextlib.contextmanager
 def no_miss_after(rows: Sequence[Any]) -> Iterator[None]:
-    """A KeyError before the first row is a miss, and later a fault, lest half a list pass for none."""
+    """Turns a KeyError after the first row into a failure: a partial list must not be taken for none."""
     try:
         yield
     except KeyError as error:
@@ -325,7 +325,7 @@ def no_miss_after(rows: Sequence[Any]) -> Iterator[None]:
 
 
 def batch(source: Iterator[Any]) -> list[Any]:
-    """The next items of an ordinary generator or list."""
+    """Returns the next items of an ordinary generator or list."""
     items: list[Any] = []
     with no_miss_after(items):
         for item in itertools.islice(source, BATCH):
@@ -334,7 +334,7 @@ def batch(source: Iterator[Any]) -> list[Any]:
 
 
 class Iteration:
-    """A list that is handed out in parts."""
+    """A list that is sent in parts."""
 
     def __init__(self, service: Service, table: Table, request: Request) -> None:
         self.service, self.table = service, table
@@ -343,12 +343,12 @@ class Iteration:
         limit = request.get("limit")
         self.left = limit if isinstance(limit, int) and limit > 0 else sys.maxsize
         self.source: Iterator[Any] | AsyncIterator[Any] | None = None
-        self.rows: deque[str] = deque()  # rows in JSON that are still to be handed out
+        self.rows: deque[str] = deque()  # rows in JSON that are not sent yet
         self.is_exhausted = self.is_stopped = False
         self.handed_out: list[str] = []  # the rows of the last part
 
     async def open(self) -> Iterator[Any] | AsyncIterator[Any]:
-        """Asks the table for its list."""
+        """Gets the list from the table."""
         method = self.table.method("iterate")
         result = await self.service.run(method.bind(self.path, user=self.user, recurse=self.recurse,
                                                     values=self.values), method.is_async)
@@ -360,7 +360,7 @@ class Iteration:
         return source
 
     async def close(self) -> None:
-        """Lets a generator end in its own way."""
+        """Closes a generator, so that it can clean up."""
         is_async = isinstance(self.source, AsyncIterator)
         close = getattr(self.source, "aclose" if is_async else "close", None)
         try:
@@ -370,7 +370,7 @@ class Iteration:
             failure(error)  # for the log
 
     async def part(self) -> Answer:
-        """The next rows, and whether there are more."""
+        """Returns the next rows, and whether there are more."""
         with no_miss_after(self.handed_out or self.rows):
             await self.fill()
         rows: list[str] = []
@@ -382,7 +382,7 @@ class Iteration:
         return {"status": "ok", "rows": rows, "more": bool(self.rows) or not self.is_exhausted}
 
     async def fill(self) -> None:
-        """Fetches as much as fits in an answer."""
+        """Gets as many rows as fit into an answer."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + PART_SECONDS
         if self.source is None:
@@ -393,7 +393,7 @@ class Iteration:
             await self.fetch(self.source)
 
     async def fetch(self, source: Iterator[Any] | AsyncIterator[Any]) -> None:
-        """Takes some items from the table, and the values that they lack."""
+        """Takes some items from the table, and looks up the values that they lack."""
         items = [self.pair(item) for item in await self.take(source)]
         if not self.recurse:
             items = [item for item in items if "/" not in item[0]]
@@ -407,7 +407,7 @@ class Iteration:
                     self.rows.append(encode([name, value]))
 
     async def take(self, source: Iterator[Any] | AsyncIterator[Any]) -> list[Any]:
-        """The next items, of whatever kind."""
+        """Returns the next items of either kind of generator."""
         if isinstance(source, AsyncIterator):
             items: list[Any] = []
             with no_miss_after(items):
@@ -422,7 +422,7 @@ class Iteration:
 
     @staticmethod
     def pair(item: Any) -> tuple[str, Any, bool]:
-        """A name, its value, and whether it has one."""
+        """Returns the name of an item, its value, and whether it has one."""
         if isinstance(item, str):
             return item, None, False
         name, value = item
@@ -431,7 +431,7 @@ class Iteration:
         return name, value, True
 
     async def value(self, name: str, value: Any, has_value: bool) -> Any:
-        """The value of a row; None if it is not wanted, or gone meanwhile."""
+        """Returns the value of a row; None if it is not needed, or does not exist any more."""
         if not self.values or has_value:
             return value if self.values else None
         try:
@@ -441,17 +441,17 @@ class Iteration:
 
 
 class Service:
-    """Turns requests into answers, whoever asks."""
+    """Turns requests into answers."""
 
     def __init__(self, tables: Mapping[str, object], workers: int, max_response: int) -> None:
         self.tables = {name: Table(name, table) for name, table in tables.items()}
         self.pool = ThreadPoolExecutor(workers, "table")
         self.max_response = max_response
         self.part_bytes = min(PART_BYTES, max_response // 2)
-        self.iterations: dict[int, Iteration] = {}  # those that nobody has stopped, by the request's id
+        self.iterations: dict[int, Iteration] = {}  # those that were not stopped, by the request's id
 
     async def run(self, call: Call, is_async: bool) -> Any:
-        """Calls a method of a table in its proper place."""
+        """Calls a method of a table, in a worker thread or in the event loop."""
         if is_async:
             return await call()
         result, error = await asyncio.get_running_loop().run_in_executor(self.pool, caught, call)
@@ -460,7 +460,7 @@ class Service:
         return await result if inspect.isawaitable(result) else result
 
     async def answer(self, number: int, request: Request) -> str:
-        """The answer to a request, as a line; it is never too long, and never no JSON."""
+        """Returns the answer to a request as a line, which is always JSON, and never too long."""
         try:
             return self.line(number, await self.operate(number, request))
         except asyncio.CancelledError:
@@ -472,12 +472,12 @@ class Service:
         return self.line(number, failure(error))
 
     def line(self, number: int, answer: Answer) -> str:
-        """An answer in JSON; its rows are that already."""
+        """Returns an answer in JSON. Its rows are in JSON already."""
         rows: list[str] | None = answer.pop("rows", None)
         line = encode({"id": number, **answer})
         if rows is not None:
             line = f'{line[:-1]},"rows":[{",".join(rows)}]}}'
-        if len(line.encode()) > self.max_response:  # or it raises: half a surrogate pair is no Unicode
+        if len(line.encode()) > self.max_response:  # encode() raises for half a surrogate pair
             raise Temporary(f"the answer has more than {self.max_response} bytes")
         return line
 
@@ -511,7 +511,7 @@ class Service:
         return await self.run(method.bind(key, user=user), method.is_async)
 
     async def part(self, number: int, iteration: Iteration) -> Answer:
-        """The next part of an iteration; after the last one it is closed."""
+        """Returns the next part of an iteration, and closes it after the last one."""
         answer = await iteration.part()
         if iteration.is_stopped or not answer["more"]:
             self.iterations.pop(number, None)
@@ -519,7 +519,7 @@ class Service:
         return answer
 
     async def commit(self, table: Table, changes: list[Change]) -> None:
-        """A whole transaction, as the table has it: by itself, within its context manager, or one by one."""
+        """Makes a transaction by the method of the table, or within its context manager, or change by change."""
         if "commit" in table.methods:
             method = table.methods["commit"]
             await self.run(method.bind(changes), method.is_async)
@@ -537,7 +537,7 @@ class Service:
 
 @contextlib.contextmanager
 def missing(change: Change, is_part: bool = False) -> Iterator[None]:
-    """What a KeyError means: a fault in a set, and nothing when a part of a transaction has nothing to remove."""
+    """Turns a KeyError in a set into a failure, and ignores one of an unset within a transaction."""
     try:
         yield
     except KeyError as error:
@@ -549,7 +549,7 @@ def missing(change: Change, is_part: bool = False) -> Iterator[None]:
 
 @contextlib.contextmanager
 def part_of_many(has_made_others: bool) -> Iterator[None]:
-    """A change fails after others were made that cannot be taken back: nobody may take the whole for undone."""
+    """Turns a failure into Uncertain if other changes were made before, which cannot be undone."""
     try:
         yield
     except (KeyError, Uncertain):
@@ -561,18 +561,18 @@ def part_of_many(has_made_others: bool) -> Iterator[None]:
 
 
 def within(transaction: Call, calls: Sequence[tuple[Change, Method, Call]]) -> None:
-    """A transaction in one thread."""
+    """Makes a transaction in one thread."""
     with transaction():
         for change, _, call in calls:
             with missing(change, is_part=True):
                 call()
 
 
-# --- podop's pipes ---------------------------------------------------------------------------------------------------
+# --- pipes to and from podop -----------------------------------------------------------------------------------------
 
 
 def take_pipes() -> tuple[int, int]:
-    """Keeps standard input and output for podop alone: tables print to standard error, and read nothing."""
+    """Reserves standard input and output for podop: tables print to standard error, and read nothing."""
     requests, answers = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -583,7 +583,7 @@ def take_pipes() -> tuple[int, int]:
 
 
 def lines(descriptor: int) -> Iterator[bytes]:
-    """Whole lines; reading takes no lock, as this thread is abandoned when the process ends."""
+    """Yields whole lines. Reading takes no lock, because this thread is abandoned when the process ends."""
     data = bytearray()
     while chunk := os.read(descriptor, 1 << 16):
         data += chunk
@@ -596,12 +596,12 @@ def lines(descriptor: int) -> Iterator[bytes]:
 
 
 class Server:
-    """Reads requests in one thread and writes answers in another, so that neither holds up the event loop."""
+    """Reads requests in one thread and writes answers in another, so that neither blocks the event loop."""
 
     def __init__(self, service: Service, requests: int, answers: int) -> None:
         self.service = service
         self.requests, self.answers = requests, answers
-        self.permits = threading.Semaphore(MAX_UNDER_WAY)  # taken by each line that is read, until it is answered
+        self.permits = threading.Semaphore(MAX_UNDER_WAY)  # one for each line that is read and not answered
         self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # answers to be written; None: no more
         self.ended = asyncio.Event()
         self.tasks: dict[int, asyncio.Task[str]] = {}  # by the request's id
@@ -623,7 +623,7 @@ class Server:
         self.service.pool.shutdown()
 
     def read(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The thread that reads: no more than can be worked on."""
+        """Reads requests, in a thread, as long as there are permits."""
         with contextlib.suppress(RuntimeError):  # the loop has ended before the input
             try:
                 for line in lines(self.requests):
@@ -634,7 +634,7 @@ class Server:
             loop.call_soon_threadsafe(self.ended.set)
 
     def write(self) -> None:
-        """The thread that writes."""
+        """Writes answers, in a thread."""
         is_broken = False
         while (line := self.lines.get()) is not None:
             data = memoryview(line.encode() + b"\n")
@@ -642,11 +642,11 @@ class Server:
                 while data and not is_broken:
                     data = data[os.write(self.answers, data):]
             except OSError:
-                is_broken = True  # podop is gone, and with it the input: what is under way still ends in good order
+                is_broken = True  # podop has ended, and the input with it; requests under way still finish
             self.permits.release()
 
     def accept(self, line: bytes) -> None:
-        """Begins with a request."""
+        """Starts a request."""
         try:
             request = json.loads(line)
             number, op = request["id"], request["op"]
@@ -666,12 +666,13 @@ class Server:
 
     def done(self, number: int, task: asyncio.Task[str]) -> None:
         """Sends an answer; a task that was cancelled before it began has none."""
-        self.lines.put(self.service.line(number, failure(Temporary("cancelled"))) if task.cancelled() else task.result())
+        cancelled = self.service.line(number, failure(Temporary("cancelled")))
+        self.lines.put(cancelled if task.cancelled() else task.result())
         if self.tasks.get(number) is task:
             del self.tasks[number]
 
     def forget(self, number: int) -> None:
-        """Nobody waits any longer. What is under way may end early, and is answered in any case."""
+        """Ends a request whose answer is not needed any more. It is answered in any case."""
         task = self.tasks.get(number)
         iteration = self.service.iterations.pop(number, None)
         if iteration is not None:
@@ -691,14 +692,14 @@ FOUND, MISSED, USAGE, FAILED = 0, 1, 64, 75  # exit status
 
 
 class Parser(argparse.ArgumentParser):
-    """As all of podop's programs have it."""
+    """Reports wrong usage as the other programs of podop do."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"{self.prog}: {message}\n{self.format_usage()}")
 
 
 class Served(BaseException):
-    """What a file that is being tried wants to serve."""
+    """Raised by serve() in a file that is tried: what it would serve."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
@@ -706,8 +707,8 @@ class Served(BaseException):
 
 
 def load(file: str) -> Service | None:
-    """Runs a file up to its serve(); None if it has none."""
-    from unittest import mock  # pylint: disable=import-outside-toplevel # podop's tables do without
+    """Runs a file up to its serve(), and returns what that would serve; None if it does not call serve()."""
+    from unittest import mock  # pylint: disable=import-outside-toplevel # not needed by tables
 
     def instead(tables: Mapping[str, object], *, workers: int = WORKERS, max_response: int | None = None) -> None:
         raise Served(Service(tables, workers, max_response or most_bytes()))
@@ -723,7 +724,7 @@ def load(file: str) -> Service | None:
 
 
 def request_of(options: argparse.Namespace, tables: Sequence[str]) -> Request:
-    """The request that a command line means; a ValueError says what is wrong with it."""
+    """Returns the request of a command line, or raises a ValueError with the reason."""
     op, *words = options.words
     if op not in WORDS:
         raise ValueError(f"no such operation: {op}; there are: {' '.join(WORDS)}")
@@ -759,7 +760,7 @@ def show(answer: Answer) -> int:
 
 
 async def ask(service: Service, request: Request) -> int:
-    """Asks as podop would, and prints what it gets."""
+    """Sends the requests that podop would send, and prints the answers."""
     while True:
         answer = json.loads(await service.answer(1, request))
         status = show(answer)
@@ -777,10 +778,10 @@ def main() -> int:
     parser.add_argument("check", choices=["check"], help=argparse.SUPPRESS)
     parser.add_argument("file", help=argparse.SUPPRESS)
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    parser.add_argument("--user", help="the key is this user's own")
-    parser.add_argument("--recurse", action="store_true", help="iterate: names with a / in them, too")
+    parser.add_argument("--user", help="the key belongs to this user")
+    parser.add_argument("--recurse", action="store_true", help="iterate: also names with a / in them")
     parser.add_argument("--no-values", action="store_true", help="iterate: only names")
-    parser.add_argument("--limit", type=int, default=0, help="iterate: at most so many rows")
+    parser.add_argument("--limit", type=int, default=0, help="iterate: maximum number of rows")
     options = parser.parse_intermixed_args()
     service = load(options.file)
     if service is None:
@@ -799,6 +800,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    import podop_table  # the module that a table's file imports, which is not this one
+    import podop_table  # the module that the file of a table imports, which is another object than this one
 
     sys.exit(podop_table.main())

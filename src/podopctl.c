@@ -1,6 +1,7 @@
-/* podopctl.c - the administrator's client: asks a running podop just as Postfix or Dovecot would,
- * so that what it prints is what they get. */
+/* podopctl.c - the administrator's client. It asks a running podop over the protocols of Postfix
+ * and Dovecot, so it prints what they would get. */
 #include "ctl/command.h"
+#include "ctl/output.h"
 
 #include "podop/mem.h"
 #include "podop/socket_address.h"
@@ -23,12 +24,6 @@ static const struct command commands[] = {
     {"stats", "", 0, 0, "ctj", command_stats},
 };
 
-enum exit_status command_usage(const char *text)
-{
-    fprintf(stderr, "podopctl: %s\nTry 'podopctl --help'.\n", text);
-    return EXIT_USAGE;
-}
-
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -38,7 +33,7 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* What makes no sense, before anybody is asked. */
+/* Checks the command line against the command, before anything is sent. */
 static int check(const struct command *command, const struct options *o, struct error *err)
 {
     size_t count = o->count - 1;
@@ -50,12 +45,12 @@ static int check(const struct command *command, const struct options *o, struct 
                          command->usage[0] == '\0' ? "" : " ", command->usage);
     if (o->as == AS_POSTFIX && command->run != command_get)
         return error_set(err, ERR_USAGE,
-                         "%s has no --as postfix: Postfix's protocol can look up, and nothing else",
+                         "%s has no --as postfix: the socketmap protocol has lookups only",
                          command->name);
     if (o->control[0] != '/')
         return error_set(err, ERR_USAGE, "--control takes an absolute path, not '%.200s'",
                          o->control);
-    return address_check(o->where, err);
+    return socket_address_check(o->where, err);
 }
 
 static enum exit_status run(const struct options *o)
@@ -64,25 +59,25 @@ static enum exit_status run(const struct options *o)
     struct error err = {0};
 
     if (o->count == 0)
-        return command_usage(
-            "what to do? There are: get, set, unset, inc, iterate, explain, flush, "
-            "reload, stats");
+        return output_usage(
+            "missing command: one of get, set, unset, inc, iterate, explain, flush, reload, stats");
     command = find_command(o->args[0]);
     if (command == NULL) {
-        error_set(&err, ERR_USAGE, "there is no command '%s'", o->args[0]);
-        return command_usage(err.text);
+        error_set(&err, ERR_USAGE, "unknown command '%s'", o->args[0]);
+        return output_usage(err.text);
     }
     if (check(command, o, &err) == -1)
-        return command_usage(err.text);
+        return output_usage(err.text);
     return command->run(o);
 }
 
-/* A standard file that is closed must not become our socket: it is opened so that its use fails. */
+/* Opens closed standard descriptors, so that a socket cannot get one of their numbers. They are
+ * opened for the wrong direction, so that using them still fails. */
 static void keep_standard_files(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) == -1)
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest: it is fd */
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* gets the number fd */
     }
 }
 
@@ -94,7 +89,7 @@ int main(int argc, char **argv)
 
     keep_standard_files();
     if (options_parse(&options, argc, argv, &err) == -1)
-        return (int)command_usage(err.text);
+        return (int)output_usage(err.text);
     switch (options.action) {
     case OPTIONS_HELP: fputs(options_help, stdout); break;
     case OPTIONS_VERSION: printf("podopctl %s\n", PODOP_VERSION); break;

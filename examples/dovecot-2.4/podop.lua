@@ -1,16 +1,16 @@
--- podop.lua - passdb and userdb of Dovecot 2.4 in a table of podop's, as the driver "dict" did it in 2.3.
+-- podop.lua - passdb and userdb of Dovecot 2.4 from a table of podop, in place of the driver "dict" of 2.3.
 --
--- Needs the Debian packages dovecot-auth-lua and lua-socket. It asks for passdb/USER and userdb/USER, and for the
--- names below userdb/ to list all users. A value is one flat JSON object; its members become Dovecot's fields.
+-- Needs the Debian packages dovecot-auth-lua and lua-socket. It looks up passdb/USER and userdb/USER, and lists
+-- userdb/ to get all users. A value is one flat JSON object whose members become Dovecot's fields.
 --
--- It speaks Dovecot's dict protocol in its version 2.0, the simplest: one request, one answer. Whatever goes wrong is
--- a temporary failure. Only podop's own "not found" is an unknown user.
+-- It uses version 2.0 of Dovecot's dict protocol, the simplest: one request, one answer. Every failure is temporary.
+-- Only podop's answer "not found" means an unknown user.
 
 local unix = require "socket.unix"
 
 local settings = {socket = "/run/podop/podop.sock", table = "auth"}
-local PATIENCE = 25 -- seconds; podop answers sooner, if only to say that its backend does not
-local connection    -- is kept; each auth worker has its own
+local PATIENCE = 25 -- seconds; podop answers earlier, even when its backend does not
+local connection    -- is kept open; each auth worker has its own
 
 function script_init(given)
     settings = given or settings
@@ -44,7 +44,7 @@ local function connect()
     error("podop at " .. settings.socket .. ": " .. why, 0)
 end
 
--- The lines of the answer: one, or for a list all up to the empty one.
+-- Returns the lines of the answer: one, or for a list all lines up to the empty one.
 local function ask(request, is_list)
     local is_old, lines = connection ~= nil, {}
     connection = connection or connect()
@@ -59,12 +59,12 @@ local function ask(request, is_list)
     connection:close()
     connection = nil
     if is_old and why ~= "timeout" then
-        return ask(request, is_list) -- podop was started anew since the last request
+        return ask(request, is_list) -- podop was restarted after the last request
     end
     error("podop at " .. settings.socket .. ": " .. why, 0)
 end
 
--- The letter and the text of a line.
+-- Returns the letter and the text of a line.
 local function read(line)
     local letter, text = line:match("^(.?)([^\t]*)")
     if letter == "F" then
@@ -87,10 +87,10 @@ local function decode(text)
     return (text:gsub("\\u(%x%x%x%x)", function(digits) return utf8.char(tonumber(digits, 16)) end))
 end
 
--- A JSON object, which podop has checked, as a table of strings.
+-- Returns a JSON object, whose syntax podop has checked, as a table of strings.
 local function fields(json)
     local at, result = 1, {}
-    json = json:gsub("\\\\", "\\u005c"):gsub('\\"', "\\u0022") -- so that a quote is the end of a string
+    json = json:gsub("\\\\", "\\u005c"):gsub('\\"', "\\u0022") -- now every quote begins or ends a string
 
     local function take(pattern)
         local _, stop, found = json:find("^%s*" .. pattern .. "%s*", at)
@@ -98,7 +98,7 @@ local function fields(json)
         return found
     end
     local function need(value)
-        return value or error("podop: the value is no flat JSON object", 0)
+        return value or error("podop: the value is not a flat JSON object", 0)
     end
 
     need(take("({)"))
@@ -119,7 +119,7 @@ local function fields(json)
     return result
 end
 
--- What Dovecot calls -------------------------------------------------------------------------------------------------
+-- Functions for Dovecot ----------------------------------------------------------------------------------------------
 
 local function lookup(key)
     local letter, value = read(ask("L" .. escape("shared/" .. key))[1])

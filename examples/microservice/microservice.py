@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""A small mail database for podop to ask: all that a backend has to answer, on one page.
+"""A small mail database as a backend of podop: every request that a backend can get, in one page.
 
     GET    /alias/bob@example.com   200 and the value, any JSON, or 404
-    GET    /auth/userdb/            what lies below: 200 and an array of names for userdb/,
-                                    an object of names and values for everything else
+    GET    /auth/userdb/            lists what is below: 200 and an array of names for userdb/,
+                                    an object of names and values for every other path
     POST   /meta/some/key           stores the body, any JSON: 204
-    DELETE /meta/some/key           204, whether it was there or not
-    PATCH  /quota/messages          {"inc": 5} adds 5: 204; 404 without a value, 409 if it is none
+    DELETE /meta/some/key           204, whether there was a value or not
+    PATCH  /quota/messages          {"inc": 5} adds 5: 204; 404 without a value, 409 if it is not a number
 
-A key of one user's comes as PATH/USER with the header "Podop-User: USER", and what lies below a path of
-theirs is asked for as PATH/ with that header. So each user has entries apart from those that all share.
+A key of one user is PATH/USER with the header "Podop-User: USER", and a list of such keys is PATH/ with
+that header. The entries of a user are separate from those that all users share.
 """
 import argparse
 import json
@@ -34,7 +34,7 @@ FIRST_ENTRIES = {
     "sieve/sieve/name/first": "nothing",
     "sieve/sieve/data/nothing": "# nothing is done before a user's own script",
 }
-FOR_ALL = "sieve/"  # below it, a user without an entry gets the one that all share
+FOR_ALL = "sieve/"  # below it, a user without an entry gets the entry that all users share
 
 
 def open_database(file):
@@ -53,7 +53,7 @@ def lookup(db, user, path, _body=""):
         if row is None and user and path.startswith(FOR_ALL):
             return lookup(db, "", path)
         return (200, row[1]) if row else (404, "")
-    end = path[:-1] + "0"  # "0" comes after "/", so this comes after all that lies below
+    end = path[:-1] + "0"  # "0" comes after "/", so this comes after every path below
     rows = db.execute(entries + "> ? AND path < ?", [user, path, end])
     below = {json.dumps(name.removeprefix(path)): value for name, value in rows}
     if path.endswith("/userdb/"):
@@ -62,8 +62,8 @@ def lookup(db, user, path, _body=""):
 
 
 def store(db, user, path, body):
-    json.loads(body, parse_constant=int)  # raises for what is no JSON, NaN and Infinity included
-    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", [user, path, body])  # kept as it came
+    json.loads(body, parse_constant=int)  # raises if it is not JSON; NaN and Infinity are not
+    db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", [user, path, body])  # stored unchanged
     return 204, ""
 
 
@@ -82,17 +82,17 @@ def increment(db, user, path, body):
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections are kept,
-    wbufsize = -1  # headers and body leave together,
-    disable_nagle_algorithm = True  # and at once
-    lock = Lock()  # one request at a time has the database
+    protocol_version = "HTTP/1.1"  # keep connections open,
+    wbufsize = -1  # send headers and body together,
+    disable_nagle_algorithm = True  # and without delay
+    lock = Lock()  # one request at a time uses the database
 
     def answer(self, operation):
         length = int(self.headers.get("Content-Length", 0))
-        self.wfile.flush()  # it may hold a "100 Continue" that the body waits for
+        self.wfile.flush()  # it may contain a "100 Continue" that the client waits for
         body = self.rfile.read(length)
         if len(body) < length:
-            return  # the client is gone, and half a value is none
+            return  # the client has disconnected, and a part of a value is useless
         path = unquote(self.path.partition("?")[0], errors="surrogateescape").removeprefix("/")
         user = unquote_to_bytes(self.headers.get("Podop-User", "").encode("latin-1"))
         user = user.decode(errors="surrogateescape")
@@ -100,12 +100,12 @@ class Handler(BaseHTTPRequestHandler):
         try:
             with self.lock:
                 status, text = operation(self.db, user, path, body.decode())
-        except UnicodeEncodeError:  # a path that is not UTF-8: nothing can be stored there
+        except UnicodeEncodeError:  # a path that is not UTF-8, which has no entry
             status, text = 404, ""
         except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
-            status, text = 400, ""  # the body is not what it should be
+            status, text = 400, ""  # the body is invalid
         self.send_response(status)
-        if status != 204:  # which has no body, and so no length
+        if status != 204:  # which has neither a body nor its length
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()

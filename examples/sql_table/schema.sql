@@ -1,4 +1,4 @@
--- What sql_table.py asks, for SQLite and PostgreSQL alike. Names and addresses are in lower case.
+-- The tables of sql_table.py, for SQLite and for PostgreSQL. Names and addresses are in lower case.
 
 CREATE TABLE domain (
     name TEXT PRIMARY KEY
@@ -11,15 +11,15 @@ CREATE TABLE mailbox (
 );
 
 CREATE TABLE alias (
-    address TEXT NOT NULL,             -- or @example.com, for all that has no alias and no mailbox
-    destination TEXT NOT NULL,         -- one of possibly several
+    address TEXT NOT NULL,             -- or @example.com, for every address without an alias and a mailbox
+    destination TEXT NOT NULL,         -- an address can have several
     PRIMARY KEY (address, destination)
 );
 
--- What Dovecot stores: IMAP METADATA, quotas in use and so on.
+-- Values that Dovecot stores: IMAP METADATA, quotas in use and so on.
 CREATE TABLE entry (
-    dict TEXT NOT NULL,                -- the table of podop's
-    owner TEXT NOT NULL,               -- whose it is; '': all share it
+    dict TEXT NOT NULL,                -- the name of the table in podop.conf
+    owner TEXT NOT NULL,               -- the user; '' for a value that all users share
     path TEXT NOT NULL,
     value TEXT NOT NULL,
     PRIMARY KEY (dict, owner, path)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Postfix's and Dovecot's tables in one SQL database, by any module that has Python's DB-API."""
+"""Tables for Postfix and Dovecot in one SQL database, by any module with Python's DB-API."""
 
 import contextlib
 import importlib
@@ -9,20 +9,20 @@ from podop_table import Permanent, Uncertain, serve
 
 DATABASE = "sqlite3", "/var/lib/podop/mail.db"  # PostgreSQL: "psycopg2", "dbname=mail connect_timeout=3"
 
-PAGE = 500  # rows of a long list that are read at once
+PAGE = 500  # rows of a long list in one query
 WORKERS = 4  # threads, and so connections, of one process; podop runs two processes for each table
 
 
 class Here(threading.local):
-    """What each thread has for itself."""
+    """The state of one thread."""
 
     connection = None  # opened when it is needed
     is_open = False  # a transaction
-    has_begun = False  # it has done something that another connection knows nothing of
+    has_begun = False  # it has run a statement that other connections cannot see yet
 
 
 class Database:
-    """A connection for each thread, made anew after the database was restarted."""
+    """A connection for each thread, which is replaced after the database was restarted."""
 
     def __init__(self, module, address):
         self.module, self.address = importlib.import_module(module), address
@@ -31,7 +31,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self):
-        """All that is done within is done, or nothing. A transaction within another is a part of it."""
+        """Makes all of the statements within it, or none. A transaction within another is a part of that one."""
         here = self.here
         if here.is_open:
             yield
@@ -51,7 +51,7 @@ class Database:
             here.is_open = False
 
     def is_alive(self):
-        """Takes back what was not committed. If that fails, the connection is of no more use."""
+        """Rolls back what was not committed. If that fails, drops the connection and returns False."""
         connection = self.here.connection
         try:
             if connection is not None:
@@ -64,7 +64,7 @@ class Database:
             return False
 
     def execute(self, sql, values):
-        """A statement; on a new connection if the old one has died since the last transaction."""
+        """Runs a statement, on a new connection if the old one has broken since the last transaction."""
         here = self.here
         was_open = here.connection is not None
         if not was_open:
@@ -82,12 +82,12 @@ class Database:
         return cursor
 
     def rows(self, sql, *values):
-        """What a query finds."""
+        """Returns the rows of a query."""
         with self.transaction():
             return self.execute(sql, values).fetchall()
 
     def change(self, sql, *values):
-        """How many rows a statement changed."""
+        """Returns how many rows a statement changed."""
         with self.transaction():
             return self.execute(sql, values).rowcount
 
@@ -113,7 +113,7 @@ class Mailbox:
 
 
 class Alias:
-    """Postfix's virtual_alias_maps. It asks for the whole address only: a domain's catch-all is looked for here."""
+    """Postfix's virtual_alias_maps. Postfix asks for the whole address only, so the catch-all is looked up here."""
 
     def get(self, key):
         with db.transaction():
@@ -125,7 +125,7 @@ class Alias:
         return [destination for destination, in found] or None
 
     def is_free(self, address):
-        """An address with no mailbox, in some domain."""
+        """Whether it is an address without a mailbox."""
         return "@" in address and not db.rows("SELECT 1 FROM mailbox WHERE address = ?", address.lower())
 
 
@@ -150,7 +150,7 @@ class Auth:
 
 
 class Entries:
-    """What Dovecot stores itself, each user's entries apart from those that all share."""
+    """Values that Dovecot stores: the entries of each user, and those that all users share."""
 
     WHERE = "WHERE dict = ? AND owner = ? AND path = ?"
 
@@ -175,7 +175,7 @@ class Entries:
 
     def inc(self, key, by, user=None):
         with db.transaction():
-            # A change that changes nothing: from here on, others wait until this transaction has ended.
+            # This changes nothing, but locks the row: other transactions wait until this one has ended.
             if not db.change(f"UPDATE entry SET value = value {self.WHERE}", self.name, user or "", key):
                 raise KeyError(key)
             value = self.get(key, user)
@@ -185,7 +185,7 @@ class Entries:
                 raise Permanent(f"{key} is not a number") from error
 
     def iterate(self, path, user=None):
-        """A page in each query, as the rest may be read by another thread."""
+        """Reads one page in each query, because another thread may read the next one."""
         last = ""
         while page := db.rows("SELECT path, value FROM entry WHERE dict = ? AND owner = ? AND path > ? "
                               "AND substr(path, 1, ?) = ? ORDER BY path LIMIT ?",
@@ -195,7 +195,7 @@ class Entries:
 
 
 class Sieve(Entries):
-    """Scripts: a user's own entry, or that of all, or a script that does nothing. Dovecot 2.4 keeps mail back without."""
+    """Scripts: the user's own, or that of all users, or one without effect, without which Dovecot 2.4 defers mail."""
 
     NOTHING = {"sieve/name/first": "nothing", "sieve/data/nothing": "# nothing is done before a user's own script"}
 

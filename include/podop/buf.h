@@ -1,5 +1,5 @@
-/* buf.h - bytes that we build. A buffer is born with a maximum; what would not fit sets a sticky
- * mark instead of growing or cutting, so one check at the end is enough. */
+/* buf.h - a byte buffer that grows up to a maximum. An addition that does not fit changes nothing
+ * and sets is_over. The mark is sticky, so one check after the last addition is enough. */
 #ifndef PODOP_BUF_H
 #define PODOP_BUF_H
 
@@ -11,35 +11,38 @@
 struct buf {
     char *ptr;
     size_t len, cap, max; /* bytes; cap is what is allocated, never above max */
-    bool is_over;         /* something did not fit: the content is not to be used */
+    bool is_over;         /* an addition did not fit: the content is incomplete */
 };
 
-static inline void buf_init(struct buf *b, size_t max) /* allocates nothing yet */
+/* Sets the maximum in bytes. Allocates nothing yet. */
+static inline void buf_init(struct buf *b, size_t max)
 {
     *b = (struct buf){.max = max};
 }
 
-static inline void buf_deinit(struct buf *b) /* b is as after buf_init() */
+/* Frees the memory and leaves b as after buf_init(). */
+static inline void buf_deinit(struct buf *b)
 {
-    if (b->ptr != NULL) /* mostly there is nothing to free */
+    if (b->ptr != NULL) /* saves the call in the usual case */
         free(b->ptr);
     buf_init(b, b->max);
 }
 
-void buf_add_uint(struct buf *b, uint64_t n); /* decimal */
-/* Each byte as %XX but for A-Z a-z 0-9 - . _ ~ and, with keep_slash, / (RFC 3986 section 2.3). */
+void buf_add_uint(struct buf *b, uint64_t n); /* in decimal */
+/* Adds each byte as %XX, except A-Z a-z 0-9 - . _ ~ and, with keep_slash, / (RFC 3986 section
+ * 2.3). */
 void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash);
 
-char *buf_grow(struct buf *b, size_t n); /* buf_reserve(), where the memory may not do */
+char *buf_grow(struct buf *b, size_t n); /* the slow path of buf_reserve() */
 
-void buf_drop(struct buf *b, size_t n); /* the first n bytes, n <= len */
-void buf_clear(struct buf *b);          /* forgets bytes and mark, keeps the memory */
+void buf_drop(struct buf *b, size_t n); /* removes the first n bytes; n is at most len */
+void buf_clear(struct buf *b);          /* removes all bytes and the mark, keeps the memory */
 
-/* With a NUL behind it; NULL when is_over. Borrowed, until the next change. */
+/* Returns the content as a C string, or NULL when is_over. Borrowed until the next change. */
 const char *buf_string(struct buf *b);
 
-/* Room for n more bytes behind len, or NULL (and is_over) when that would be above max. Write
- * there, then add to len what was written. */
+/* Returns room for n more bytes after the content, or NULL, with is_over set, when the maximum
+ * does not allow them. The caller writes there, then adds the number of written bytes to len. */
 static inline char *buf_reserve(struct buf *b, size_t n)
 {
     return n < b->cap - b->len && !b->is_over ? b->ptr + b->len : buf_grow(b, n);

@@ -1,13 +1,14 @@
-/* clock.h - now, on the monotonic clock, since some fixed moment. */
+/* clock.h - reads the monotonic clock. deadline.h says which clock is for what. */
 #ifndef PODOP_CLOCK_H
 #define PODOP_CLOCK_H
 
 #include <stdint.h>
 
 uint64_t clock_now_ms(void);
-uint64_t clock_now_us(void); /* of the same clock: for what is shorter than a millisecond */
+uint64_t clock_now_us(void); /* the same clock in microseconds */
 
-/* The same clock as of its last tick: up to 10 ms late, never early, at an eighth of the cost. */
+/* Reads the same clock as of its last tick: up to 10 ms late, never early, at an eighth of the
+ * cost. */
 uint64_t clock_coarse_ms(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* endpoint.h - an IP address and a port, as text: "192.0.2.1", "192.0.2.1:53", "2001:db8::1",
- * "[2001:db8::1]:53", "fe80::1%eth0", "[fe80::1%eth0]:53". Never a name. */
+ * "[2001:db8::1]:53", "fe80::1%eth0", "[fe80::1%eth0]:53". Host names are not endpoints. */
 #ifndef PODOP_ENDPOINT_H
 #define PODOP_ENDPOINT_H
 
@@ -15,9 +15,9 @@ enum {
 
 struct endpoint {
     bool is_ipv6;
-    unsigned char bytes[16];          /* of the address, in network order; the first 4 of IPv4 */
-    char scope[ENDPOINT_SCOPE_BYTES]; /* interface or its number; "": none */
-    uint16_t port;                    /* 0: none was given */
+    unsigned char bytes[16];          /* the address in network order; IPv4 uses the first 4 */
+    char scope[ENDPOINT_SCOPE_BYTES]; /* name or number of an interface; "": none */
+    uint16_t port;                    /* 0: not given */
 };
 
 /* Returns false if text is not an endpoint. A scope need not name an interface that exists. */
@@ -31,7 +31,8 @@ bool endpoint_is_same_address(const struct endpoint *a, const struct endpoint *b
 /* Returns the number of the scope's interface, or 0 without a scope or such an interface. */
 uint32_t endpoint_scope_id(const struct endpoint *endpoint);
 
-/* Writes what endpoint_parse() reads, without a port if that is 0. Returns text. */
+/* Writes endpoint in the form that endpoint_parse() reads, without the port if it is 0. Returns
+ * text. */
 const char *endpoint_print(const struct endpoint *endpoint, char text[ENDPOINT_TEXT_BYTES]);
 
 #endif

@@ -1,4 +1,4 @@
-/* hash.h - a keyed hash: who does not know the key cannot choose bytes that collide. */
+/* hash.h - a keyed hash. An attacker that does not know the key cannot choose colliding input. */
 #ifndef PODOP_HASH_H
 #define PODOP_HASH_H
 
@@ -6,16 +6,16 @@
 
 #include <stdint.h>
 
-/* The paper's k0 and k1. A secret from those who choose what is hashed. */
+/* k0 and k1 of the SipHash paper. Must stay secret from the clients whose keys are hashed. */
 struct hash_key {
     uint64_t low, high;
 };
 
-/* From the kernel's random numbers, for which it may wait early at boot: for start and
- * reload. */
+/* Fills key with random bytes of the kernel. May block early at boot, so it is called at start and
+ * reload only. */
 void hash_key_init_random(struct hash_key *key);
 
-/* SipHash-1-3 of bytes; for tables in memory, not for what is stored or sent. */
+/* Computes SipHash-1-3. For hash tables in memory only; the value must not be stored or sent. */
 uint64_t hash_span(const struct hash_key *key, struct span bytes);
 
 #endif

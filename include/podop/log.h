@@ -1,8 +1,9 @@
-/* log.h - one event, one line: level, event and fields, as key=value text or as JSON, to stderr or
- * syslog. One writer quotes every value, so nothing that a stranger sends can forge a line.
+/* log.h - writes one line for each event: level, event and fields, as key=value text or as JSON, to
+ * stderr or syslog. One function quotes all values, so input from a peer cannot forge a line.
  *
- * error: a human must act. warning: podop coped, its peer or backend did not. info: start, listen,
- * reload, stop. debug: each request; the only level that shows keys. Secrets appear at none. */
+ * Levels: error, an administrator must act; warning, a peer or backend failed and podop coped;
+ * info, start, listen, reload and stop; debug, each request. Keys appear at debug only, secrets
+ * never. */
 #ifndef PODOP_LOG_H
 #define PODOP_LOG_H
 
@@ -16,21 +17,20 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
 struct log {
-    enum log_level level; /* what is above it is not written */
+    enum log_level level; /* lines of a higher value are not written */
     enum log_format format;
     enum log_target target;
-    bool has_time; /* each line begins with its time; off where the journal adds its own */
-    uint64_t lost; /* lines dropped since nobody took them any more; told later (the writer counts
-                    * its own) */
+    bool has_time; /* lines begin with a time stamp; off where the journal adds its own */
+    uint64_t lost; /* lines dropped and not yet reported; the writer counts its own */
     struct syslog_socket syslog;
-    struct log_writer *writer; /* of what goes to stderr; NULL: log_write() writes it itself */
+    struct log_writer *writer; /* writes to stderr in a thread; NULL: log_write() does it itself */
 };
 
 enum log_kind { LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_THOUSANDTHS };
 
 struct log_field {
     const char *name; /* NULL: the field is left out */
-    struct span text; /* of LOG_KIND_TEXT */
+    struct span text; /* with LOG_KIND_TEXT */
     uint64_t number;
     enum log_kind kind;
 };
@@ -38,11 +38,11 @@ struct log_field {
 #define LOG_SPAN(name, span) ((struct log_field){(name), (span), 0, LOG_KIND_TEXT})
 #define LOG_STR(name, string) LOG_SPAN(name, span_of(string))
 #define LOG_UINT(name, n) ((struct log_field){(name), {NULL, 0}, (n), LOG_KIND_NUMBER})
-/* Microseconds, which are shown as milliseconds with three decimals. */
+/* Takes microseconds and shows milliseconds with three decimals. */
 #define LOG_MS(name, us) ((struct log_field){(name), {NULL, 0}, (us), LOG_KIND_THOUSANDTHS})
 #define LOG_IF(condition, field) ((condition) ? (field) : (struct log_field){0})
 
-/* At least one field. Fields are not evaluated when the level is not written. */
+/* Needs at least one field. The fields are evaluated only if the level is written. */
 #define log_at(log, at, event, ...)                                                                \
     do {                                                                                           \
         if ((at) <= (log)->level) {                                                                \
@@ -57,23 +57,23 @@ struct log_field {
 #define log_debug(log, event, ...) log_at(log, LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 
 void log_init(struct log *log); /* warning, text, stderr */
-/* Writes what is queued, as log_writer_free() does. */
+/* Writes all queued lines, within the limits of log_writer_free(). */
 void log_deinit(struct log *log);
-/* From here on a thread writes what goes to stderr, if there can be one. */
+/* Starts a thread that writes to stderr. Without a thread, log_write() goes on writing itself. */
 void log_start_writer(struct log *log);
-/* Connects to the logger where target is syslog: with the rights that podop still has. */
+/* Connects to the system logger if target is syslog, so it is called before privileges are
+ * dropped. */
 void log_configure(struct log *log, enum log_level level, enum log_format format,
                    enum log_target target);
 
-/* Never blocks: a line for which there is no room is counted and dropped, and a later line says so.
- * Without a writer that is one that the reader of stderr cannot take now; with it, one that exceeds
- * what log_queue.h keeps. What is for syslog goes to stderr while there is no logger. */
+/* Never blocks. A line that cannot be written or queued is dropped and counted, and a later line
+ * reports the count. With a writer, the queue of log_queue.h sets the limit; without one, the
+ * reader of stderr does. Lines for syslog go to stderr while there is no system logger. */
 void log_write(struct log *log, enum log_level level, const char *event,
                const struct log_field *fields, size_t count);
 
 struct buf;
-/* The line as it would be written, without time and line feed, appended to out; without the fields
- * for which it has no room. */
+/* Appends the line to out without time stamp and line feed. Fields that do not fit are left out. */
 void log_format_line(struct buf *out, enum log_format format, enum log_level level,
                      const char *event, const struct log_field *fields, size_t count);
 

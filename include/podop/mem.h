@@ -1,5 +1,5 @@
-/* mem.h - memory that is always there: these never return NULL, a starving machine aborts.
- * What a peer asks for is held to a limit before it gets here. free() gives all of it back. */
+/* mem.h - memory allocation that never returns NULL: without memory, the process aborts. Sizes that
+ * a peer chooses are checked against a limit before they get here. free() frees all of it. */
 #ifndef PODOP_MEM_H
 #define PODOP_MEM_H
 
@@ -10,13 +10,13 @@ void *xcalloc(size_t count, size_t bytes); /* zeroed */
 void *xrealloc(void *ptr, size_t bytes);
 void *xreallocarray(void *ptr, size_t count, size_t bytes);
 char *xstrdup(const char *text);
-char *xmemdup0(const void *bytes, size_t len); /* a copy with a NUL behind it */
+char *xmemdup0(const void *bytes, size_t len); /* a copy with a NUL after it */
 
-/* Gives memory that free() kept back to the system, where the C library has a way to. */
+/* Returns freed memory to the system, where the C library has a function for that. */
 void mem_trim(void);
 
-/* The struct that holds member, given a pointer to that member. */
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+/* Returns the struct that contains member, given a pointer to that member. */
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 

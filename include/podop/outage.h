@@ -1,14 +1,16 @@
-/* outage.h - a backend that others depend on fails, for a while: one warning at the start, one a
- * minute with a count while it lasts, one at the end. */
+/* outage.h - logs that a backend fails for a while: one warning at the beginning, one each minute
+ * with a count, one at the end. */
 #ifndef PODOP_OUTAGE_H
 #define PODOP_OUTAGE_H
 
 #include "podop/log.h"
+#include "podop/rate_limit.h"
 
 struct outage {
-    uint64_t since_ms; /* 0: all is well */
-    uint64_t failed_at_ms, told_at_ms;
+    uint64_t since_ms; /* 0: there is no outage */
+    uint64_t failed_at_ms;
     uint64_t failures;
+    struct rate_limit lines;
 };
 
 static inline bool outage_is_on(const struct outage *outage)
@@ -16,11 +18,12 @@ static inline bool outage_is_on(const struct outage *outage)
     return outage->since_ms != 0;
 }
 
-/* One more request of table failed for backend, which is named without path, query or secret. */
+/* Records that a request of table failed at backend. The name of backend has no path, query or
+ * secret. */
 void outage_failure(struct outage *outage, struct log *log, const char *table, const char *backend,
                     struct span reason, uint64_t now_ms);
-/* It works. That is the end of the outage when the last failure is a second ago, so that what fails
- * every other time does not write two lines a time. */
+/* Records a success. The outage ends if the last failure is at least a second old. So a backend
+ * that fails every second request does not cause two lines for each request. */
 void outage_success(struct outage *outage, struct log *log, const char *table, const char *backend,
                     uint64_t now_ms);
 

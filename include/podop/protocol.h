@@ -1,17 +1,22 @@
-/* protocol.h - a conversation with one client: bytes in, requests to tables, answers out. A session
- * knows no descriptor and no loop; src/server/client.c moves its bytes. */
+/* protocol.h - a session is the conversation with one client in one protocol: bytes in, requests to
+ * tables, replies out. A session knows no descriptor, no event loop and no server:
+ * src/server/client.c moves its bytes, and struct service is all that it has of the server.
+ * docs/howto-protocol.md shows how a protocol is added. */
 #ifndef PODOP_PROTOCOL_H
 #define PODOP_PROTOCOL_H
 
 #include "podop/buf.h"
 #include "podop/config.h"
+#include "podop/list.h"
 #include "podop/log.h"
-#include "podop/router.h"
+#include "podop/reply.h"
 
 #include <stdint.h>
 
-/* Fields of the log line of a request: status, reason, cache and http_status, as far as there are
- * such. */
+struct table;
+
+/* The fields of a request's log line that come from its reply: status, reason, cache and
+ * http_status. Fields that do not apply are left out. */
 #define LOG_REPLY(r)                                                                               \
     LOG_STR("status", reply_status_name((r)->status)),                                             \
         LOG_IF((r)->reason.len > 0, LOG_SPAN("reason", (r)->reason)),                              \
@@ -19,98 +24,108 @@
                LOG_STR("cache", reply_source_name((r)->source))),                                  \
         LOG_IF((r)->http_status != 0, LOG_UINT("http_status", (r)->http_status))
 
-/* One who waits for a reload that was asked for; the struct is the caller's. */
-struct reload_ask {
-    struct reload_ask *next, **prev_next; /* NULL: it does not wait */
-    config_report_fn *report;             /* of each fault */
-    void (*done)(void *arg, int status);  /* 0, or -1: nothing has changed */
+/* A caller that waits for the end of a reload. The struct is the caller's, zeroed at first. */
+struct reload_request {
+    struct list_node node;               /* of the list that it waits in */
+    config_report_fn *report;            /* called for each fault */
+    void (*done)(void *arg, int status); /* 0, or -1: nothing has changed */
     void *arg;
 };
-void reload_ask_add(struct reload_ask **list, struct reload_ask *ask); /* at its end */
-void reload_ask_cancel(struct reload_ask *ask); /* none of its functions is called any more */
+/* After this, none of its functions is called. */
+static inline void reload_request_cancel(struct reload_request *request)
+{
+    list_remove(&request->node);
+}
 
-/* What an administrator can have done through the control socket, besides what concerns a table. */
+/* What an administrator can do through the control socket, apart from what concerns one table. */
 struct admin {
     void *arg;
-    /* ask is borrowed until done, which never runs before this returns, or reload_ask_cancel(). */
-    void (*reload)(void *arg, struct reload_ask *ask);
-    void (*stats)(void *arg, struct buf *out); /* adds members of a JSON object that is begun */
+    /* request is borrowed until done, which never runs before this returns, or until
+     * reload_request_cancel(). */
+    void (*reload)(void *arg, struct reload_request *request);
+    void (*stats)(void *arg, struct buf *out); /* appends members to a JSON object */
 };
 
-/* What all sessions of one listener share; each holds a reference. A reload changes it between
- * callbacks, so a session reads it anew for each request and keeps nothing of it, but for a table
- * together with the serial. */
+/* What the server does for the sessions of one listener. They all share it, and each holds a
+ * reference. A reload changes the fields between two callbacks: a session reads them again for each
+ * request. It may keep a table together with the serial under which it found the table. */
 struct service {
     unsigned refs;
-    const struct admin *admin;   /* for the control socket; borrowed from the server */
-    const struct router *router; /* NULL: podop serves nobody there any longer */
-    uint64_t serial;       /* another one with each router and configuration: a table that was found
-                            * under this one is served and there as long as this one stays */
-    struct config *config; /* a reference */
-    const struct listen_config *listen; /* in config */
+    void (*destroy)(struct service *service); /* called when the last reference is gone */
+    /* Returns the table of that name, borrowed, or NULL when this listener serves none of it. */
+    struct table *(*find_table)(struct service *service, struct span name);
+    /* Logs that a client asked for a table that does not exist, at most once a minute. protocol is
+     * the name of the client's protocol. */
+    void (*log_unknown_table)(struct service *service, const char *protocol, struct span name);
+    uint64_t serial; /* changes with each reload. While it stays, a table that find_table() has
+                      * returned stays valid and is what find_table() would return again */
+    const struct listen_config *listen; /* the listener's settings */
     struct log *log;
-    uint64_t unknown_tables, unknown_told_at_ms; /* lookups of tables that are not there */
+    const struct admin *admin; /* borrowed; for the control protocol */
 };
 
-/* The first reference is the caller's. */
-struct service *service_new(struct config *config, const struct listen_config *listen,
-                            struct log *log);
 struct service *service_ref(struct service *service);
 void service_unref(struct service **service); /* *service becomes NULL; a NULL *service is fine */
-/* Another router, which is borrowed, and another configuration, from the next request on. */
-void service_route(struct service *service, const struct router *router);
-void service_configure(struct service *service, struct config *config,
-                       const struct listen_config *listen);
 
-/* What a session has of its client; the client outlives the session. */
+static inline struct table *service_find_table(struct service *service, struct span name)
+{
+    return service->find_table(service, name);
+}
+
+static inline void service_log_unknown_table(struct service *service, const char *protocol,
+                                             struct span name)
+{
+    service->log_unknown_table(service, protocol, name);
+}
+
+/* What a session has of its client. The client outlives the session. */
 struct session_io {
     struct service *service;
-    struct buf *out;         /* answers go here */
-    void (*wake)(void *arg); /* answers were added, or room for requests came free; never frees the
-                              * session before it returns */
+    struct buf *out; /* replies are appended here */
+    /* To be called when the session has written to out, or can take requests again, at another
+     * time than within feed() and output_drained(). It never frees the session before it returns.
+     */
+    void (*wake)(void *arg);
     void *wake_arg;
     uint64_t conn; /* the connection's number, for logs */
-    /* Borrowed: whether all clients together leave too much unread, so that no session may keep
-     * another large answer. The client is woken when that is over. NULL: never. */
-    const bool *is_tight;
+    /* Borrowed: true while the unread output of all clients together is over its limit. Then a
+     * session must keep no more large replies. The client is woken when that is over. NULL: never.
+     */
+    const bool *is_under_memory_pressure;
 };
 
 struct session; /* each protocol has its own */
 
 enum feed {
-    FEED_OK,  /* what is left is the beginning of a request, or the session is full */
-    FEED_BAD, /* the bytes follow no protocol: answer what is owed, then close */
+    FEED_OK,  /* the rest is the beginning of a request, or the session is full */
+    FEED_BAD, /* not this protocol: the client sends the pending replies, then closes */
+};
+
+enum {
+    SERVES_AUTO = 1 << MODE_AUTO, /* the first byte tells the protocol */
+    SERVES_POSTFIX = 1 << MODE_POSTFIX,
+    SERVES_DOVECOT = 1 << MODE_DOVECOT,
+    SERVES_CONTROL = 1 << MODE_CONTROL,
 };
 
 struct protocol_ops {
     const char *name; /* for logs */
+    unsigned modes;   /* SERVES_...: the modes of the listeners that speak it */
     bool (*claims)(char first_byte);
     struct session *(*open)(const struct session_io *io); /* io is copied; never NULL */
-    /* Takes whole requests off the front of in and sets *used. */
+    /* Takes whole requests off the front of in, as many as there is room for, and sets *used to
+     * their bytes. The rest is fed again together with what follows it. */
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
-    size_t (*owed)(const struct session *session);  /* requests not answered yet */
-    bool (*is_full)(const struct session *session); /* takes no more before some are answered */
-    size_t (*held)(
-        const struct session *session);       /* bytes of it, besides those in out; may be NULL */
-    void (*drained)(struct session *session); /* the client has read all of out; may be NULL */
-    /* The client has read some of out and not all; may be NULL. */
-    void (*progressed)(struct session *session);
-    void (*close)(struct session **session); /* cancels what is under way; NULLs the pointer */
+    size_t (*pending)(const struct session *session); /* requests without a complete reply */
+    bool (*is_full)(
+        const struct session *session); /* takes no requests until some are replied to */
+    /* Bytes that the session keeps, apart from those in out. May be NULL: none. */
+    size_t (*buffered_bytes)(const struct session *session);
+    /* The client has read all of out. May be NULL. */
+    void (*output_drained)(struct session *session);
+    /* The client has read some bytes of out and not all. May be NULL. */
+    void (*output_progressed)(struct session *session);
+    void (*close)(struct session **session); /* cancels what is in flight; NULLs the pointer */
 };
-
-/* The protocol that speaks on a listener of this mode to a client whose first byte is given, or
- * NULL where none claims it. */
-const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
-
-extern const struct protocol_ops protocol_socketmap;
-extern const struct protocol_ops protocol_dict;
-extern const struct protocol_ops protocol_control;
-
-/* The table of that name, if this listener serves it; NULL otherwise. */
-struct table *service_find_table(const struct service *service, struct span name);
-/* A client asked for a table of that name, and there is none: told once a minute, with a count. */
-void service_tell_unknown(struct service *service, const char *proto, struct span name);
-/* A client that has read nothing for so long while answers wait for it is disconnected. */
-uint32_t service_reply_timeout_ms(const struct service *service);
 
 #endif

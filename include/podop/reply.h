@@ -1,4 +1,4 @@
-/* reply.h - what became of one request to a table, in terms that every protocol can tell. */
+/* reply.h - the outcome of one request to a table, in terms that every protocol can express. */
 #ifndef PODOP_REPLY_H
 #define PODOP_REPLY_H
 
@@ -10,39 +10,44 @@ enum reply_status {
     REPLY_FOUND,
     REPLY_MISS,      /* there is no such key; the only status that lets Postfix reject mail */
     REPLY_TEMPORARY, /* try again later */
-    REPLY_TIMEOUT,   /* temporary, for want of time */
+    REPLY_TIMEOUT,   /* temporary: there was no time left */
     REPLY_UNCERTAIN, /* of a write: it was sent, and whether it was made is not known */
     REPLY_PERMANENT, /* can never be answered: the request or the value is at fault */
 };
 
-/* Where a lookup's reply was had from. */
+/* Where the reply to a lookup came from. */
 enum reply_source {
-    REPLY_NOT_LOOKED_UP, /* refused before that, or no reply to a lookup at all */
-    REPLY_FROM_CACHE,    /* fresh */
-    REPLY_STALE,         /* the cache's, past its time: asking failed */
-    REPLY_ABSENT,        /* asked for: the cache had none */
-    REPLY_NO_CACHE,      /* asked for: the table has no cache */
-    REPLY_JOINED,        /* asked for by another lookup of the same key, which was under way */
-    REPLY_HELD,          /* from the writes that are held back; of a write: held back */
-    REPLY_SKIPPED,       /* by the table's patterns */
+    REPLY_NOT_LOOKED_UP, /* the request was refused before, or is not a lookup */
+    REPLY_FROM_CACHE,    /* the cache, fresh */
+    REPLY_STALE,         /* the cache, past its time: the backend failed */
+    REPLY_ABSENT,        /* the backend: the cache had nothing */
+    REPLY_NO_CACHE,      /* the backend: the table has no cache */
+    REPLY_JOINED,        /* the backend, asked by another lookup of the same key */
+    REPLY_PENDING,       /* a pending write; of a write: it is pending */
+    REPLY_SKIPPED,       /* the table's patterns: the key is skipped */
 };
 
 struct reply {
     enum reply_status status;
-    struct span map_value;  /* FOUND: as a Postfix map gets it, the items of a list joined by ',';
-                             * empty is what Postfix has to be told as a miss */
-    struct span dict_value; /* FOUND: as a Dovecot dict gets it, a list in compact JSON */
+    struct span map_value;  /* FOUND: for a Postfix map, the items of a list joined by ','; empty:
+                             * Postfix has to be told that it is a miss */
+    struct span dict_value; /* FOUND: for a Dovecot dict, a list as compact JSON */
     struct span reason;     /* otherwise: for the client and its log; never a secret */
-    bool has_ttl_max;       /* FOUND, MISS: it holds for ttl_max_ms and no longer; 0: not at all */
+    bool has_ttl_max; /* FOUND, MISS: it may be cached for ttl_max_ms at most; 0: not at all */
     uint32_t ttl_max_ms;
     enum reply_source source;
-    unsigned http_status; /* of the HTTP answer that it is made of or failed with; 0: none */
+    unsigned http_status; /* of the HTTP answer that it was made from or failed with; 0: none */
 };
 
 /* "found", "miss", "temporary", "timeout", "uncertain", "permanent": for logs. */
 const char *reply_status_name(enum reply_status status);
-/* "fresh", "stale", "absent", "off", "joined", "held", "skipped": what the cache had to do with it;
- * NULL for REPLY_NOT_LOOKED_UP. */
+/* "fresh", "stale", "absent", "off", "joined", "held", "skipped": for logs. NULL for
+ * REPLY_NOT_LOOKED_UP. */
 const char *reply_source_name(enum reply_source source);
+
+size_t reply_bytes(const struct reply *reply); /* number of bytes in its values and reason */
+/* Returns a copy whose bytes are in *bytes, a block for free(). The block that was there before,
+ * if any, is freed after the copy is made. */
+struct reply reply_copy(const struct reply *reply, char **bytes);
 
 #endif

@@ -22,7 +22,7 @@ void router_end(struct router **router);
 
 /* router takes the place of previous, which is NULL at the start. A table whose configuration did
  * not change keeps what it remembers. Pending writes are made through the tables of router. */
-void router_succeed(struct router *router, const struct router *previous);
+void router_take_over(struct router *router, const struct router *previous);
 void router_free(struct router **router); /* tables live on while lookups use them */
 /* The same, but its tables are let go of by disposal. */
 void router_dispose(struct router **router, struct disposal *disposal);

@@ -1,4 +1,4 @@
-/* shell_words.h - a command line cut into words as a shell would cut it, and no shell is run. */
+/* shell_words.h - splits a command line into words as a shell would, without running a shell. */
 #ifndef PODOP_SHELL_WORDS_H
 #define PODOP_SHELL_WORDS_H
 
@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 struct shell_words {
-    char **items; /* NULL behind the last */
+    char **items; /* NULL after the last */
     size_t count;
 };
 
-/* 'single quotes', "double quotes" and backslashes as in sh(1). What a shell would act upon, such
- * as $, | or >, is a fault where it is not quoted. 0 with at least one word; else -1 with
- * ERR_CONFIG, and words is empty. */
+/* Handles 'single quotes', "double quotes" and backslashes as sh(1) does. An unquoted character
+ * that has a meaning for a shell, such as $, | or >, is an error. Returns 0 with at least one word,
+ * or -1 with ERR_CONFIG and empty words. */
 int shell_words_split(struct shell_words *words, const char *line, struct error *err);
-void shell_words_free(struct shell_words *words); /* words is empty then; one of zeroes is fine */
+void shell_words_free(struct shell_words *words); /* leaves words empty; zeroed words are allowed */
 
 #endif

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-struct address {
-    char text[384]; /* for people: the path, or "[::1]:9100", or "127.0.0.1:9100", or what was
-                     * handed over, "systemd:NAME=" and one of these */
-    int fd;         /* borrowed: it listens there already; -1: a socket is to be made */
+struct socket_address {
+    char text[384]; /* for messages: the path, "[::1]:9100" or "127.0.0.1:9100"; with a socket of
+                     * systemd, "systemd:NAME=" and one of these */
+    int fd;         /* borrowed: a socket that listens already; -1: none */
     union {
         struct sockaddr sa;
         struct sockaddr_un un;
@@ -20,18 +20,19 @@ struct address {
     socklen_t len;
 };
 
-/* Whether text is spelt as an address; asks nobody. 0, or -1 with ERR_CONFIG. */
-int address_check(const char *text, struct error *err);
+/* Checks the syntax of text without resolving names. Returns 0, or -1 with ERR_CONFIG. */
+int socket_address_check(const char *text, struct error *err);
 
-/* What is behind "systemd:", the name of sockets that systemd hands over, or NULL. */
-const char *address_systemd_name(const char *text);
+/* Returns the name after "systemd:", or NULL if text has another form. */
+const char *socket_address_systemd_name(const char *text);
 
-/* The address of a descriptor that was handed over under this name. 0, or -1 with errno. */
-int address_of_descriptor(struct address *address, int fd, const char *name);
+/* Fills address for a descriptor that systemd passed under name. Returns 0, or -1 with errno. */
+int socket_address_of_descriptor(struct socket_address *address, int fd, const char *name);
 
-/* All addresses that text stands for (a host name may have several), at most max. Names are
- * resolved, which may block. The number of them (at least 1), or -1 with ERR_CONFIG or ERR_BIND.
- * "systemd:NAME" stands for none. */
-int address_resolve(const char *text, struct address *addresses, int max, struct error *err);
+/* Fills at most max addresses for text; a host name may have several. Resolves names, which may
+ * block. Returns the number of addresses, at least 1, or -1 with ERR_CONFIG or ERR_BIND.
+ * "systemd:NAME" is an error. */
+int socket_address_resolve(const char *text, struct socket_address *addresses, int max,
+                           struct error *err);
 
 #endif

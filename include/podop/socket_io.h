@@ -1,5 +1,5 @@
-/* socket_io.h - recv(2) and send(2) that are no cancellation points. No thread of podop is ever
- * cancelled, and since it has more than one, the C library's own cost thirty instructions more. */
+/* socket_io.h - recv(2) and send(2) without thread cancellation. podop cancels no thread, and in a
+ * process with threads the C library's functions cost thirty instructions more. */
 #ifndef PODOP_SOCKET_IO_H
 #define PODOP_SOCKET_IO_H
 
@@ -21,7 +21,7 @@ static inline ssize_t socket_send(int fd, const void *bytes, size_t len, int fla
     return (ssize_t)syscall(SYS_sendto, (long)fd, bytes, len, (long)flags, NULL, 0L);
 }
 
-#else /* some old systems have one call for all of a socket's */
+#else /* some old systems have a single system call for all socket operations */
 
 static inline ssize_t socket_recv(int fd, void *to, size_t max, int flags)
 {

@@ -1,4 +1,4 @@
-/* span.h - bytes that somebody else owns: a pointer and a length, no NUL at the end. */
+/* span.h - a borrowed sequence of bytes: a pointer and a length, without a NUL at the end. */
 #ifndef PODOP_SPAN_H
 #define PODOP_SPAN_H
 
@@ -28,7 +28,7 @@ static inline bool span_starts_with(struct span s, struct span prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-/* What is behind the first n bytes; n must be at most s.len. */
+/* Returns s without its first n bytes; n must be at most s.len. */
 static inline struct span span_skip(struct span s, size_t n)
 {
     return (struct span){s.len == 0 ? s.ptr : s.ptr + n, s.len - n};
@@ -39,12 +39,12 @@ static inline bool span_has_byte(struct span s, char byte)
     return s.len > 0 && memchr(s.ptr, byte, s.len) != NULL;
 }
 
-/* The number of bytes (1 to 4) of the well-formed UTF-8 character at the front of s, which is not
- * empty, or 0 where there is none. */
+/* Returns the length (1 to 4 bytes) of the well-formed UTF-8 character at the beginning of s, or 0
+ * if there is none. s must not be empty. */
 size_t span_utf8_char(struct span s);
 
-/* How many bytes at the front of s are valid UTF-8 (RFC 3629: no overlong forms, no surrogates,
- * nothing above U+10FFFF). NUL is valid. */
+/* Returns how many bytes at the beginning of s are valid UTF-8 (RFC 3629: no overlong forms, no
+ * surrogates, nothing above U+10FFFF). NUL is valid. */
 size_t span_utf8_prefix(struct span s);
 
 static inline bool span_is_utf8(struct span s)

@@ -1,15 +1,15 @@
-/* suggestion.h - the known name that somebody probably meant. */
+/* suggestion.h - finds the known name that is most similar to a misspelt one. */
 #ifndef PODOP_SUGGESTION_H
 #define PODOP_SUGGESTION_H
 
 #include <stddef.h>
 
-/* How many letters have to be changed, added, dropped or swapped with their neighbour to get from a
- * to b; case does not count. Anything above limit is limit + 1. */
+/* Returns how many letters must be changed, added, removed or swapped with their neighbour to turn
+ * a into b, ignoring case. Returns limit + 1 for any number above limit. */
 size_t edit_distance(const char *a, const char *b, size_t limit);
 
-/* The search goes name by name, as the names live in structs of all kinds: begin with {.word = w},
- * offer every name, then read best (borrowed; NULL: nothing is near). */
+/* Begin with {.word = w}, offer every known name, then read best (borrowed; NULL: no name is
+ * similar). Names are offered one by one because they live in structs of different kinds. */
 struct suggestion {
     const char *word;
     const char *best;

@@ -1,5 +1,6 @@
-/* systemd.h - the only door to libsystemd. Without it at build time, or where podop was not started
- * by systemd, nobody is told anything and nothing is handed over. */
+/* systemd.h - the only module that uses libsystemd. Built without it, or when systemd did not start
+ * podop, these functions report that there is no service manager. All of them change the
+ * environment, so they must be called before podop starts a thread. */
 #ifndef PODOP_SYSTEMD_H
 #define PODOP_SYSTEMD_H
 
@@ -8,19 +9,18 @@
 
 bool systemd_is_built_in(void);
 
-/* A datagram socket that leads to the service manager, which takes what sd_notify(3) describes; it
- * never blocks and is closed on exec. -1: nobody wants to be told. Taken out of the environment, so
- * a second call returns -1. To be called before there are threads. */
+/* Returns a datagram socket to the service manager for the messages of sd_notify(3). It is
+ * non-blocking and close-on-exec. Returns -1 if the service manager expects no messages. Removes
+ * the variable from the environment, so a second call returns -1. */
 int systemd_take_notify_socket(void);
 
-/* How long the service manager waits for WATCHDOG=1; 0: it does not. Taken out of the environment,
- * so a second call returns 0. To be called before there are threads. */
+/* Returns how long the service manager waits for WATCHDOG=1, or 0 if there is no watchdog. Removes
+ * the variables from the environment, so a second call returns 0. */
 uint64_t systemd_take_watchdog_us(void);
 
-/* The listening descriptors that were handed over, from *first on, each closed on exec, and their
- * names: as many, to be freed one by one and then as a whole. The number of them, which may be 0.
- * Taken out of the environment, so a second call returns 0. To be called before there are threads.
- */
+/* Returns the number of listening descriptors that systemd passed. They are numbered from *first on
+ * and are close-on-exec. *names has as many strings; the caller frees each and the array. Removes
+ * the variables from the environment, so a second call returns 0. */
 int systemd_take_descriptors(int *first, char ***names);
 
 #endif

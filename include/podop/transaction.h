@@ -2,7 +2,9 @@
 #ifndef PODOP_TRANSACTION_H
 #define PODOP_TRANSACTION_H
 
-#include "podop/table.h"
+#include "podop/table_handle.h"
+
+#include <stddef.h>
 
 enum change_kind { CHANGE_SET, CHANGE_UNSET, CHANGE_INCREMENT };
 
@@ -15,7 +17,7 @@ struct change {
 };
 
 struct transaction {
-    char *user;        /* who it is for; may be empty */
+    char *user;        /* on whose behalf it is made; may be empty */
     uint64_t expire_s; /* 0: never */
     bool has_timestamp;
     int64_t timestamp_s;
@@ -32,38 +34,16 @@ void transaction_clear(struct transaction *transaction); /* drops its changes */
 /* Everything in change is copied. */
 void transaction_add(struct transaction *transaction, const struct change *change);
 
-/* A hash of what table, which may be NULL, would ask its backend for key: the key below. */
+/* Returns a hash of what table, which may be NULL, would ask its backend for key: the key of
+ * transaction_may_touch(). */
 uint64_t transaction_key(struct table *table, const struct table_key *key);
-/* No more changes come: now the questions below with "may" can be asked. They are quick, and say
- * yes once in a very long while where no is true. */
+/* Declares that no more changes come. Only now the questions below with "may" can be asked. They
+ * are quick; true is wrong once in a very long while, false never. */
 void transaction_seal(struct transaction *transaction, struct table *table);
 /* Whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
 /* Whether it may change a key that begins with path. */
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
-
-/* The commits of one server, whichever table they go to. */
-struct commit;
-struct commits {
-    struct commit *first;
-    struct commit *queue, **queue_last; /* to be begun in later turns of the loop */
-    size_t begun;                       /* changes since the last of those turns */
-    void (*on_idle)(void *arg);         /* after the last one has ended; may be NULL */
-    void *arg;
-};
-
-/* What the reply says: FOUND is done; MISS: an increment met no such key, and what became of the
- * other changes is the backend's affair; UNCERTAIN: sent, and never confirmed; anything else is a
- * failure with its reason. */
-typedef void commit_done_fn(void *arg, const struct reply *reply);
-
-/* Makes the changes, one after the other; the first failure ends it. transaction is borrowed and
- * must stay until done has run: once, from the loop, never before this returns. There is no way to
- * cancel it: who is no longer interested ignores the reply. */
-void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
-                  void *arg);
-/* Ends all of them at once, as failed or uncertain, when the server goes. */
-void commits_abort(struct commits *commits);
 
 #endif

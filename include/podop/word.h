@@ -1,4 +1,5 @@
-/* word.h - eight bytes looked at together, whatever their order in memory. */
+/* word.h - tests eight bytes at a time for a property of any one of them. Independent of the byte
+ * order of the machine. */
 #ifndef PODOP_WORD_H
 #define PODOP_WORD_H
 
@@ -18,8 +19,9 @@ static inline uint64_t word_load(const char *bytes)
     return word;
 }
 
-/* Whether one of the bytes is below limit, which is at most 0x80. A borrow that reaches the next
- * byte comes from one that is. */
+/* Returns whether one of the bytes is below limit, which is at most 0x80. The subtraction can
+ * borrow from the next byte only if the byte before it is below limit, so the result stays right.
+ */
 static inline bool word_has_below(uint64_t word, unsigned char limit)
 {
     return ((word - WORD_ONES * limit) & ~word & WORD_ONES * 0x80) != 0;

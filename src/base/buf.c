@@ -11,7 +11,7 @@ char *buf_grow(struct buf *b, size_t n)
         return NULL;
     }
     if (n > b->cap - b->len) {
-        size_t need = b->len + n; /* at most max, so it cannot wrap */
+        size_t need = b->len + n; /* at most max, so the sum cannot overflow */
         size_t cap = b->cap == 0 ? BUF_FIRST_BYTES : b->cap;
 
         while (cap < need)
@@ -19,7 +19,8 @@ char *buf_grow(struct buf *b, size_t n)
         b->cap = cap < b->max ? cap : b->max;
         b->ptr = xrealloc(b->ptr, b->cap);
     }
-    return b->ptr == NULL ? NULL : b->ptr + b->len; /* NULL: no room was asked for, none given */
+    return b->ptr == NULL ? NULL
+                          : b->ptr + b->len; /* NULL: an empty buffer was asked for 0 bytes */
 }
 
 void buf_add_uint(struct buf *b, uint64_t n)
@@ -37,29 +38,30 @@ void buf_add_uint(struct buf *b, uint64_t n)
         to[--digits] = (char)('0' + n % 10);
 }
 
-/* The bytes that stay: unreserved ones, and maybe the slash. */
-enum { STAYS = 1, SLASH = 2 };
+/* Bytes that are not percent-encoded: the unreserved ones, and the slash if the caller wants that.
+ */
+enum { KEEP = 1, SLASH = 2 };
 
 static const unsigned char kinds[256] = {
-    ['-'] = STAYS, ['.'] = STAYS, ['0'] = STAYS, ['1'] = STAYS, ['2'] = STAYS, ['3'] = STAYS,
-    ['4'] = STAYS, ['5'] = STAYS, ['6'] = STAYS, ['7'] = STAYS, ['8'] = STAYS, ['9'] = STAYS,
-    ['A'] = STAYS, ['B'] = STAYS, ['C'] = STAYS, ['D'] = STAYS, ['E'] = STAYS, ['F'] = STAYS,
-    ['G'] = STAYS, ['H'] = STAYS, ['I'] = STAYS, ['J'] = STAYS, ['K'] = STAYS, ['L'] = STAYS,
-    ['M'] = STAYS, ['N'] = STAYS, ['O'] = STAYS, ['P'] = STAYS, ['Q'] = STAYS, ['R'] = STAYS,
-    ['S'] = STAYS, ['T'] = STAYS, ['U'] = STAYS, ['V'] = STAYS, ['W'] = STAYS, ['X'] = STAYS,
-    ['Y'] = STAYS, ['Z'] = STAYS, ['_'] = STAYS, ['a'] = STAYS, ['b'] = STAYS, ['c'] = STAYS,
-    ['d'] = STAYS, ['e'] = STAYS, ['f'] = STAYS, ['g'] = STAYS, ['h'] = STAYS, ['i'] = STAYS,
-    ['j'] = STAYS, ['k'] = STAYS, ['l'] = STAYS, ['m'] = STAYS, ['n'] = STAYS, ['o'] = STAYS,
-    ['p'] = STAYS, ['q'] = STAYS, ['r'] = STAYS, ['s'] = STAYS, ['t'] = STAYS, ['u'] = STAYS,
-    ['v'] = STAYS, ['w'] = STAYS, ['x'] = STAYS, ['y'] = STAYS, ['z'] = STAYS, ['~'] = STAYS,
+    ['-'] = KEEP,  ['.'] = KEEP, ['0'] = KEEP, ['1'] = KEEP, ['2'] = KEEP, ['3'] = KEEP,
+    ['4'] = KEEP,  ['5'] = KEEP, ['6'] = KEEP, ['7'] = KEEP, ['8'] = KEEP, ['9'] = KEEP,
+    ['A'] = KEEP,  ['B'] = KEEP, ['C'] = KEEP, ['D'] = KEEP, ['E'] = KEEP, ['F'] = KEEP,
+    ['G'] = KEEP,  ['H'] = KEEP, ['I'] = KEEP, ['J'] = KEEP, ['K'] = KEEP, ['L'] = KEEP,
+    ['M'] = KEEP,  ['N'] = KEEP, ['O'] = KEEP, ['P'] = KEEP, ['Q'] = KEEP, ['R'] = KEEP,
+    ['S'] = KEEP,  ['T'] = KEEP, ['U'] = KEEP, ['V'] = KEEP, ['W'] = KEEP, ['X'] = KEEP,
+    ['Y'] = KEEP,  ['Z'] = KEEP, ['_'] = KEEP, ['a'] = KEEP, ['b'] = KEEP, ['c'] = KEEP,
+    ['d'] = KEEP,  ['e'] = KEEP, ['f'] = KEEP, ['g'] = KEEP, ['h'] = KEEP, ['i'] = KEEP,
+    ['j'] = KEEP,  ['k'] = KEEP, ['l'] = KEEP, ['m'] = KEEP, ['n'] = KEEP, ['o'] = KEEP,
+    ['p'] = KEEP,  ['q'] = KEEP, ['r'] = KEEP, ['s'] = KEEP, ['t'] = KEEP, ['u'] = KEEP,
+    ['v'] = KEEP,  ['w'] = KEEP, ['x'] = KEEP, ['y'] = KEEP, ['z'] = KEEP, ['~'] = KEEP,
     ['/'] = SLASH,
 };
 
-static size_t kept_prefix(struct span bytes, unsigned kept)
+static size_t literal_prefix(struct span bytes, unsigned literal)
 {
     size_t i = 0;
 
-    while (i < bytes.len && (kinds[(unsigned char)bytes.ptr[i]] & kept) != 0)
+    while (i < bytes.len && (kinds[(unsigned char)bytes.ptr[i]] & literal) != 0)
         i++;
     return i;
 }
@@ -69,7 +71,7 @@ void buf_add_percent(struct buf *b, struct span bytes, bool keep_slash)
     static const char hex[] = "0123456789ABCDEF";
 
     while (bytes.len > 0) {
-        const size_t kept = kept_prefix(bytes, keep_slash ? STAYS | SLASH : STAYS);
+        const size_t kept = literal_prefix(bytes, keep_slash ? KEEP | SLASH : KEEP);
         unsigned char byte;
 
         buf_add(b, (struct span){bytes.ptr, kept});

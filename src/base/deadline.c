@@ -17,12 +17,12 @@ struct service_clock {
     struct ev_loop *loop;
     unsigned holders;
     struct turns turns;
-    ev_timer horizon; /* never due: how far away it is tells the loop's own time, for nothing */
+    ev_timer horizon; /* never expires: its remaining time gives the loop's time without a call */
     uint64_t horizon_at_us;
     ev_timer beat;
-    bool has_waited;        /* for events, since the last turn */
-    uint64_t woken_at_us;   /* of beat, on the monotonic clock; 0: it is not running */
-    struct deadline **heap; /* the next one to pass is first */
+    bool has_waited;        /* the loop has waited for events since the last turn */
+    uint64_t woken_at_us;   /* when beat expires, on the monotonic clock; 0: it is not running */
+    struct deadline **heap; /* the next deadline to pass is first */
     size_t count, room;
 };
 
@@ -49,7 +49,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int revents)
     c->woken_at_us = 0;
 }
 
-/* When the first deadline is to be looked at, on the monotonic clock. */
+/* Returns when the first deadline must be checked, on the monotonic clock. */
 static uint64_t next_us(const struct service_clock *c)
 {
     const uint64_t at_us = c->heap[0]->at_ms * 1000 + c->turns.lost_us;
@@ -60,7 +60,7 @@ static uint64_t next_us(const struct service_clock *c)
     return has_to_wait ? c->turns.caught_up_at_us : at_us;
 }
 
-/* libev counts from when the turn began, unless somebody has called ev_now_update() since. */
+/* libev counts a timer from the beginning of the turn, unless ev_now_update() was called since. */
 static void arm(struct service_clock *c)
 {
     const uint64_t now_us = read_us(c);
@@ -84,7 +84,8 @@ static bool is_first_due(struct service_clock *c)
     return c->heap[0]->at_ms == 0 || turns_may_judge(&c->turns);
 }
 
-/* What is called may start others, or stop any; what is due by that has its turn next time. */
+/* Calls what is due. A callback may start or stop any deadline; one that it makes due waits for the
+ * next turn. */
 static void judge(struct service_clock *c)
 {
     for (size_t left = c->count; left > 0 && is_first_due(c); left--) {
@@ -97,8 +98,8 @@ static void judge(struct service_clock *c)
 
 static void clock_unhold(struct service_clock *c);
 
-/* Calls all that is pending, in the place of libev's own function: once a turn, and before the
- * first one, when nothing has been read that a deadline has to wait for. */
+/* Calls all pending watchers, as libev's own function does. libev calls this once a turn, and also
+ * before the first wait, where no deadline may be checked yet. */
 static void on_turn(struct ev_loop *loop)
 {
     struct service_clock *c = ev_userdata(loop);
@@ -113,14 +114,14 @@ static void on_turn(struct ev_loop *loop)
     ev_invoke_pending(loop);
     if (is_first_due(c)) {
         judge(c);
-        ev_invoke_pending(loop); /* what that fed */
+        ev_invoke_pending(loop); /* watchers that the deadlines fed */
     }
     if (c->count > 0 && c->woken_at_us == 0)
         arm(c);
     clock_unhold(c);
 }
 
-/* The loop has taken the time, and is about to wait. */
+/* Called when the loop has read its clock and is about to wait. */
 static void on_wait(struct ev_loop *loop)
 {
     struct service_clock *c = ev_userdata(loop);
@@ -140,7 +141,7 @@ static struct service_clock *clock_new(struct ev_loop *loop)
     c->turns.began_us = clock_now_us();
     ev_timer_init(&c->horizon, on_horizon, horizon_s, 0.0);
     ev_timer_start(loop, &c->horizon);
-    ev_unref(loop); /* the loop may end in spite of it */
+    ev_unref(loop); /* this timer must not keep the loop running */
     c->horizon_at_us =
         c->turns.began_us + (uint64_t)(ev_timer_remaining(loop, &c->horizon) * us_per_s);
     ev_init(&c->beat, on_beat);

@@ -8,7 +8,7 @@
 
 enum {
     PIECE_BYTES = 2 * 1024 * 1024,
-    PIECES_A_TRIM = 16, /* what free() keeps of more of them takes long to give back at once */
+    PIECES_A_TRIM = 16, /* one malloc_trim() after more pieces would take too long */
 };
 
 void disposal_init(struct disposal *disposal, void (*wake)(void *arg), void *wake_arg)
@@ -33,7 +33,7 @@ void disposal_add(struct disposal *disposal, struct disposable *what)
         disposal->wake(disposal->wake_arg);
 }
 
-/* It is off the list while it runs, as it may add to it. */
+/* The entry is off the list while it runs, because it may add to the list. */
 bool disposal_run(struct disposal *disposal)
 {
     struct disposable *what = disposal->first;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1 to 65535 in decimal, and nothing else. */
+/* Accepts 1 to 65535 in decimal and nothing else. */
 static bool parse_port(const char *text, uint16_t *port)
 {
     unsigned n = 0;
@@ -20,7 +20,8 @@ static bool parse_port(const char *text, uint16_t *port)
     return n > 0 && *text == '\0';
 }
 
-/* The scope of RFC 4007 section 11: visible ASCII, no second '%', nothing that a path has. */
+/* Cuts the scope of RFC 4007 section 11 off the end of text: visible ASCII without '%', '/', ':',
+ * '[' and ']'. */
 static bool take_scope(struct span *text, char scope[ENDPOINT_SCOPE_BYTES])
 {
     const char *percent = text->len == 0 ? NULL : memchr(text->ptr, '%', text->len);
@@ -42,7 +43,7 @@ static bool take_scope(struct span *text, char scope[ENDPOINT_SCOPE_BYTES])
     return true;
 }
 
-/* Of the kind that to says. */
+/* to->is_ipv6 says which kind of address is expected. */
 static bool parse_address(struct span text, struct endpoint *to)
 {
     char address[INET6_ADDRSTRLEN];

@@ -8,8 +8,8 @@
 
 enum { SIP_WORD_BYTES = 8 };
 
-/* The names, the constants and the rotations: Aumasson and Bernstein, "SipHash: a fast short-input
- * PRF", INDOCRYPT 2012, section 2. */
+/* The names, constants and rotations are those of Aumasson and Bernstein, "SipHash: a fast
+ * short-input PRF", INDOCRYPT 2012, section 2. */
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
@@ -18,10 +18,10 @@ void hash_key_init_random(struct hash_key *key)
 {
     ssize_t got;
 
-    do { /* up to 256 bytes come whole or not at all, getrandom(2) */
+    do { /* getrandom(2) returns up to 256 bytes whole or not at all */
         got = getrandom(key, sizeof(*key), 0);
     } while (got == -1 && errno == EINTR);
-    if (got != (ssize_t)sizeof(*key)) { /* no such kernel since 3.17; a key to guess is no key */
+    if (got != (ssize_t)sizeof(*key)) { /* cannot fail since Linux 3.17; never use a weak key */
         perror("podop: getrandom");
         abort();
     }
@@ -45,9 +45,9 @@ static inline void sip_round(struct sip *s)
     s->v2 = rotate_left(s->v2, 32);
 }
 
-/* c = 1 and, below, d = 3: less than the 2 and 4 of a message authentication code, as in the hash
- * tables of Rust and Python. Nobody outside ever sees a hash, so what is left to a stranger is to
- * guess collisions. Written out, for as loops they cost an eighth more with gcc -O2. */
+/* One compression round and three finalization rounds, as in the hash tables of Rust and Python. A
+ * message authentication code needs two and four, but no attacker sees these hashes. The rounds are
+ * written out because loops cost an eighth more with gcc -O2. */
 static inline void sip_add(struct sip *s, uint64_t word)
 {
     s->v3 ^= word;
@@ -55,8 +55,8 @@ static inline void sip_add(struct sip *s, uint64_t word)
     s->v0 ^= word;
 }
 
-/* The fewer than eight bytes at the end, the first of them lowest; is_long: there are eight before,
- * so that one load of the last eight of all will do. */
+/* Returns the last bytes, fewer than eight, as a little-endian word. is_long says that at least
+ * eight bytes precede the end of rest, so that one load is enough. */
 static inline uint64_t word_of_rest(struct span rest, bool is_long)
 {
     uint64_t word = 0;
@@ -75,7 +75,7 @@ static inline uint64_t word_of_rest(struct span rest, bool is_long)
 uint64_t hash_span(const struct hash_key *key, struct span bytes)
 {
     const uint64_t k0 = key->low, k1 = key->high;
-    const uint64_t last = (uint64_t)bytes.len << 56; /* modulo 256, as the paper has it */
+    const uint64_t last = (uint64_t)bytes.len << 56; /* the length modulo 256 */
     const bool is_long = bytes.len >= SIP_WORD_BYTES;
     struct sip s = {
         .v0 = k0 ^ UINT64_C(0x736f6d6570736575),

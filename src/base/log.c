@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 enum {
-    LINE_BYTES_MAX = 4096, /* PIPE_BUF: a pipe takes so much whole or not at all */
-    FIELD_BYTES_MAX = 600, /* of a value; the rest is cut and "..." says so, which no value that is
-                            * whole is long enough to forge */
+    LINE_BYTES_MAX = 4096, /* PIPE_BUF: a pipe takes a write of this size whole or not at all */
+    FIELD_BYTES_MAX = 600, /* a longer value is cut and ends in "..."; a shorter value that ends so
+                            * cannot be confused with it */
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -66,16 +66,16 @@ static uint32_t code_point(struct span utf8_char)
     return code;
 }
 
-/* What a terminal or a reader of lines acts upon: controls, U+0080 to U+009F among them, the
- * separators of lines and paragraphs, and what turns the direction of writing around. */
-static bool is_acted_upon(uint32_t code)
+/* Characters that a terminal or a line reader would interpret: control characters including U+0080
+ * to U+009F, line and paragraph separators, and changes of the writing direction. */
+static bool is_control(uint32_t code)
 {
     return code < ' ' || (code >= 0x7f && code <= 0x9f) || (code >= 0x2028 && code <= 0x202e) ||
            (code >= 0x2066 && code <= 0x2069);
 }
 
-/* One character as JSON spells it, or one byte as text does; len is 0 for what is no UTF-8. The
- * result is how many bytes of it are used up. */
+/* Adds the escape of one character for JSON, or of one byte for text. utf8_char is empty if the
+ * input is not valid UTF-8. Returns how many bytes of input the escape stands for. */
 static size_t add_code(struct buf *out, enum log_format format, struct span utf8_char)
 {
     char code[8];
@@ -89,7 +89,8 @@ static size_t add_code(struct buf *out, enum log_format format, struct span utf8
     return format == LOG_FORMAT_JSON && utf8_char.len > 0 ? utf8_char.len : 1;
 }
 
-/* Inside of quotes, for both formats: only what neither a terminal nor a parser acts upon stays. */
+/* Adds text for use inside quotes, in both formats. Everything that a terminal or a parser would
+ * interpret is escaped. */
 static void add_escaped(struct buf *out, enum log_format format, struct span text)
 {
     struct span rest = {text.ptr, text.len < FIELD_BYTES_MAX ? text.len : FIELD_BYTES_MAX};
@@ -98,7 +99,7 @@ static void add_escaped(struct buf *out, enum log_format format, struct span tex
         struct span utf8_char = {rest.ptr, span_utf8_char(rest)};
         size_t used = utf8_char.len;
 
-        if (used == 0 || is_acted_upon(code_point(utf8_char))) {
+        if (used == 0 || is_control(code_point(utf8_char))) {
             used = add_code(out, format, utf8_char);
         } else {
             if (*rest.ptr == '"' || *rest.ptr == '\\')
@@ -164,7 +165,7 @@ void log_format_line(struct buf *out, enum log_format format, enum log_level lev
         if (fields[i].name == NULL)
             continue;
         add_field(out, format, &fields[i]);
-        if (out->is_over) { /* never half a field: the line stays one that can be parsed */
+        if (out->is_over) { /* remove the partial field, so that the line can be parsed */
             out->is_over = false;
             out->len = before;
         }
@@ -209,7 +210,7 @@ static bool has_room(void)
     return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
 }
 
-/* A line that was begun is ended where it can be. */
+/* Writes the line without blocking. A partial write is continued while there is room. */
 static void write_stderr(struct log *log, struct span line)
 {
     struct span rest = line;
@@ -244,7 +245,7 @@ void log_start_writer(struct log *log)
         log->writer = log_writer_new(add_loss);
 }
 
-/* false: there is no logger. */
+/* Returns false if there is no system logger. */
 static bool write_syslog(struct log *log, enum log_level level, struct span line)
 {
     static const int severities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
@@ -257,13 +258,13 @@ static bool write_syslog(struct log *log, enum log_level level, struct span line
     return true;
 }
 
-static void tell_lost(struct log *log)
+static void report_lost(struct log *log)
 {
     const uint64_t lost = log->lost;
 
     log->lost = 0;
     log_write(log, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost), 1);
-    if (log->lost > 0) /* still nobody takes them: that line is no loss to tell of */
+    if (log->lost > 0) /* the report itself was lost, and is not counted */
         log->lost = lost;
 }
 
@@ -273,7 +274,7 @@ void log_write(struct log *log, enum log_level level, const char *event,
     struct buf line;
 
     if (log->lost > 0 && strcmp(event, "log_lines_lost") != 0)
-        tell_lost(log);
+        report_lost(log);
     buf_init(&line, LINE_BYTES_MAX);
     if (log->target == LOG_TARGET_SYSLOG) {
         add_line(&line, log, false, level, event, fields, count);

@@ -24,7 +24,7 @@ uint64_t log_queue_take(struct log_queue *queue, struct buf *lines)
     const struct buf taken = queue->lines;
     const uint64_t lost = queue->lost;
 
-    queue->lines = *lines; /* the memory goes back and forth */
+    queue->lines = *lines; /* the two buffers are swapped, so their memory is reused */
     queue->lines.max = LOG_QUEUE_BYTES_MAX;
     queue->lost = 0;
     *lines = taken;

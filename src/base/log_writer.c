@@ -12,22 +12,22 @@
 #include <unistd.h>
 
 enum {
-    RETRY_MS = 500, /* after a failure: there may be room on the disk again, or a new file */
+    RETRY_MS = 500, /* after a failed write, for instance to a full disk */
     LOSS_BYTES_MAX = 256,
-    KEPT_BYTES_MAX = 64 * 1024, /* of memory, once its lines are written */
-    WRITE_BYTES_MAX = 4096, /* PIPE_BUF: a pipe takes so much whole, whoever else writes to it */
+    KEPT_BYTES_MAX = 64 * 1024, /* a larger buffer is freed when its lines are written */
+    WRITE_BYTES_MAX = 4096,     /* PIPE_BUF: lines of several writers to a pipe do not mix */
 };
 
 struct log_writer {
     pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* something was queued, or it is to end, or it has ended */
-    /* Under the lock: */
+    pthread_cond_t changed; /* a line was queued, is_ending or has_ended was set */
+    /* Protected by the lock: */
     struct log_queue queue;
     struct log_loss how;
     bool is_ending, has_ended;
-    bool is_abandoned; /* nobody waits for the end: the thread frees it all */
-    /* The thread's own: */
+    bool is_abandoned; /* log_writer_free() has given up waiting: the thread frees the writer */
+    /* Used by the thread only: */
     log_loss_fn *add_loss;
     struct buf lines; /* being written */
 };
@@ -46,7 +46,7 @@ static struct timespec time_after(long ms)
     return at;
 }
 
-/* Waits until something is queued, and takes it; false: the end has come and all is written. */
+/* Waits for queued lines and takes them. Returns false at the end, when all lines are written. */
 static bool take(struct log_writer *w)
 {
     struct log_loss how;
@@ -70,7 +70,7 @@ static bool take(struct log_writer *w)
     return has_lines;
 }
 
-/* Returns at once when it is to end, as then nothing is waited for. */
+/* Waits before another try, unless the writer is ending. */
 static void pause_after_failure(struct log_writer *w)
 {
     const struct timespec until = time_after(RETRY_MS);
@@ -91,7 +91,7 @@ static bool is_ending(struct log_writer *w)
     return is_so;
 }
 
-/* Somebody else may have made stderr non-blocking. */
+/* Waits in case another process has made stderr non-blocking. */
 static bool wait_for_room(void)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -99,7 +99,7 @@ static bool wait_for_room(void)
     return poll(&out, 1, -1) == 1 && (out.revents & POLLOUT) != 0;
 }
 
-/* As many whole lines as go in one write, or what is left of one. */
+/* Returns how many bytes to write at once: whole lines, or a part of a line that is too long. */
 static size_t portion(struct span lines)
 {
     const char *end;
@@ -110,7 +110,8 @@ static size_t portion(struct span lines)
     return end == NULL ? WRITE_BYTES_MAX : (size_t)(end + 1 - lines.ptr);
 }
 
-/* Writes all lines: the rest of one that was written in part comes before anything else. */
+/* Writes all lines. A partly written line is completed first. Returns false when the writer is
+ * ending and a write fails. */
 static bool write_lines(struct log_writer *w)
 {
     struct span rest = buf_span(&w->lines);
@@ -157,7 +158,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Signals are the business of the thread that has the loop. */
+/* Starts the thread with all signals blocked: the thread of the loop handles them. */
 static int start(struct log_writer *w)
 {
     sigset_t all, before;

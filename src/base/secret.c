@@ -14,7 +14,7 @@ struct secret {
     char bytes[]; /* and a NUL */
 };
 
-/* Made in its final size: memory that grows leaves copies behind. */
+/* Allocates the final size, because growing memory would leave copies behind. */
 static struct secret *secret_new(size_t len)
 {
     struct secret *s = xmalloc(sizeof(*s) + len + 1);
@@ -117,7 +117,7 @@ static int fill(struct secret *s, int fd, const char *path, struct error *err)
     return 0;
 }
 
-/* At most max bytes off the front of a file. */
+/* Reads at most max bytes from the beginning of a file. */
 static struct secret *read_front(const char *path, size_t max, struct error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -134,7 +134,7 @@ static struct secret *read_front(const char *path, size_t max, struct error *err
     return s;
 }
 
-/* The part of s that is wanted, in memory of its size; s is taken. */
+/* Returns the first len bytes of s in memory of that size. Takes ownership of s. */
 static struct secret *cut(struct secret *s, size_t len)
 {
     struct secret *part = secret_concat(&(struct span){s->bytes, len}, 1);
@@ -155,13 +155,13 @@ static size_t line_len(const struct secret *s)
 static int check_line(const char *path, struct span line, struct error *err)
 {
     if (line.len == 0)
-        return error_set(err, ERR_CONFIG, "%s: its first line is empty", path);
+        return error_set(err, ERR_CONFIG, "%s: the first line is empty", path);
     if (line.len > SECRET_LINE_BYTES_MAX)
-        return error_set(err, ERR_CONFIG, "%s: its first line has more than %d bytes", path,
+        return error_set(err, ERR_CONFIG, "%s: the first line has more than %d bytes", path,
                          SECRET_LINE_BYTES_MAX);
     for (size_t i = 0; i < line.len; i++) {
         if ((unsigned char)line.ptr[i] < ' ' || line.ptr[i] == 0x7f)
-            return error_set(err, ERR_CONFIG, "%s: a control byte in its first line", path);
+            return error_set(err, ERR_CONFIG, "%s: the first line has a control byte", path);
     }
     return 0;
 }
@@ -189,9 +189,10 @@ struct secret *secret_read_file(const char *path, struct error *err)
     if (len > 0 && len <= SECRET_FILE_BYTES_MAX)
         return cut(s, len);
     if (len == 0)
-        error_set(err, ERR_CONFIG, "%s: is empty", path);
+        error_set(err, ERR_CONFIG, "%s: the file is empty", path);
     else
-        error_set(err, ERR_CONFIG, "%s: larger than %d bytes", path, SECRET_FILE_BYTES_MAX);
+        error_set(err, ERR_CONFIG, "%s: the file is larger than %d bytes", path,
+                  SECRET_FILE_BYTES_MAX);
     secret_free(&s);
     return NULL;
 }

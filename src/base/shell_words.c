@@ -16,7 +16,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* Each returns what is behind the quotes, or NULL when there is no end to them. */
+/* take_single() and take_double() return the position after the closing quote, or NULL if there is
+ * none. */
 static const char *take_single(const char *at, struct buf *word)
 {
     const char *end = strchr(at + 1, '\'');
@@ -27,7 +28,7 @@ static const char *take_single(const char *at, struct buf *word)
     return end + 1;
 }
 
-/* POSIX.1-2017, XCU 2.2.3: a backslash means itself but for these. */
+/* POSIX.1-2017, XCU 2.2.3: inside double quotes a backslash is literal except before these. */
 static const char *take_double(const char *at, struct buf *word, bool *is_active)
 {
     for (at++; *at != '"'; at++) {
@@ -42,7 +43,7 @@ static const char *take_double(const char *at, struct buf *word, bool *is_active
     return at + 1;
 }
 
-/* One word, the first character of which is no blank; NULL with a fault. */
+/* Reads one word that begins at at, which is not a blank. Returns NULL with the fault in err. */
 static const char *take_word(const char *line, const char *at, struct buf *word, struct error *err)
 {
     while (*at != '\0' && !is_blank(*at)) {
@@ -63,11 +64,10 @@ static const char *take_word(const char *line, const char *at, struct buf *word,
         }
         if (at == NULL)
             fault(err, line, begin,
-                  *begin == '\\' ? "nothing follows the backslash"
-                                 : "no end to the quotes that begin");
+                  *begin == '\\' ? "nothing follows the backslash" : "unclosed quote");
         else if (is_active)
             fault(err, line, begin,
-                  "no shell is run: what only a shell acts upon must stand in single quotes,");
+                  "an unquoted shell character (use single quotes; podop runs no shell)");
         if (at == NULL || is_active)
             return NULL;
     }
@@ -87,7 +87,7 @@ int shell_words_split(struct shell_words *words, const char *line, struct error 
     struct buf word;
 
     *words = (struct shell_words){0};
-    buf_init(&word, SIZE_MAX);
+    buf_init(&word, strlen(line) + 1);
     while (at != NULL) {
         while (is_blank(*at))
             at++;

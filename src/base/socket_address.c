@@ -15,7 +15,7 @@ enum {
     NAME_BYTES_MAX = 255, /* systemd.socket(5), FileDescriptorName= */
 };
 
-/* A host and a port, cut out of "HOST:PORT" or "[HOST]:PORT". */
+/* The parts of "HOST:PORT" or "[HOST]:PORT". */
 struct host_port {
     char host[256]; /* a DNS name has at most 253 */
     char port[6];
@@ -31,7 +31,8 @@ static const char *unix_path(const char *text)
 static int check_path(const char *path, struct error *err)
 {
     if (path[0] != '/')
-        return error_set(err, ERR_CONFIG, "'unix:%s': the path of a socket begins with '/'", path);
+        return error_set(err, ERR_CONFIG, "'unix:%s': the path of a socket must begin with '/'",
+                         path);
     if (strlen(path) > PATH_BYTES_MAX)
         return error_set(err, ERR_CONFIG, "'%s' is too long for a socket: %zu bytes, at most %d",
                          path, strlen(path), PATH_BYTES_MAX);
@@ -50,8 +51,8 @@ static int split_host_port(const char *text, struct host_port *to, struct error 
     unsigned long port;
 
     if (colon == NULL)
-        return error_set(err, ERR_CONFIG, "'%s' is no address: /path, HOST:PORT or [IPV6]:PORT is",
-                         text);
+        return error_set(err, ERR_CONFIG,
+                         "invalid address '%s': expected /PATH, HOST:PORT or [IPV6]:PORT", text);
     if (is_bracketed) {
         host++;
         len -= 2;
@@ -59,42 +60,45 @@ static int split_host_port(const char *text, struct host_port *to, struct error 
         return error_set(err, ERR_CONFIG, "'%s': write an IPv6 address as [ADDRESS]:PORT", text);
     }
     if (len == 0 || len >= sizeof(to->host))
-        return error_set(err, ERR_CONFIG, "'%s' names no host", text);
+        return error_set(err, ERR_CONFIG, "invalid address '%s': the host is missing or too long",
+                         text);
     port = strtoul(colon + 1, &end, 10);
     if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port == 0 || port > 65535)
-        return error_set(err, ERR_CONFIG, "'%s': a port is a number from 1 to 65535", text);
+        return error_set(err, ERR_CONFIG,
+                         "invalid address '%s': the port must be a number from 1 to 65535", text);
     memcpy(to->host, host, len);
     to->host[len] = '\0';
     snprintf(to->port, sizeof(to->port), "%u", (unsigned)port & 0xffff);
     return 0;
 }
 
-const char *address_systemd_name(const char *text)
+const char *socket_address_systemd_name(const char *text)
 {
     return strncmp(text, "systemd:", 8) == 0 ? text + 8 : NULL;
 }
 
-/* systemd.socket(5): ASCII, no control bytes, no ':'. */
+/* systemd.socket(5), FileDescriptorName=: ASCII without control characters and ':'. */
 static int check_systemd_name(const char *name, struct error *err)
 {
     if (!systemd_is_built_in())
         return error_set(err, ERR_CONFIG, "'systemd:%s': this podop was built without libsystemd",
                          name);
     if (name[0] == '\0' || strlen(name) > NAME_BYTES_MAX)
-        return error_set(err, ERR_CONFIG, "'systemd:%s': the name of a socket has 1 to %d bytes",
-                         name, NAME_BYTES_MAX);
+        return error_set(err, ERR_CONFIG,
+                         "'systemd:%s': the name of a socket must have 1 to %d bytes", name,
+                         NAME_BYTES_MAX);
     for (const char *c = name; *c != '\0'; c++) {
         if (*c < ' ' || *c > '~' || *c == ':')
             return error_set(err, ERR_CONFIG,
-                             "'systemd:%s': the name of a socket is ASCII without a ':'", name);
+                             "'systemd:%s': the name of a socket must be ASCII without ':'", name);
     }
     return 0;
 }
 
-int address_check(const char *text, struct error *err)
+int socket_address_check(const char *text, struct error *err)
 {
     const char *path = unix_path(text);
-    const char *name = address_systemd_name(text);
+    const char *name = socket_address_systemd_name(text);
     struct host_port ignored;
 
     if (name != NULL)
@@ -102,7 +106,7 @@ int address_check(const char *text, struct error *err)
     return path != NULL ? check_path(path, err) : split_host_port(text, &ignored, err);
 }
 
-static void describe(struct address *a)
+static void describe(struct socket_address *a)
 {
     char host[INET6_ADDRSTRLEN] = "";
     char port[6] = "";
@@ -113,9 +117,9 @@ static void describe(struct address *a)
              port);
 }
 
-int address_of_descriptor(struct address *address, int fd, const char *name)
+int socket_address_of_descriptor(struct socket_address *address, int fd, const char *name)
 {
-    struct address at = {.len = sizeof(at.u)};
+    struct socket_address at = {.len = sizeof(at.u)};
 
     if (getsockname(fd, &at.u.sa, &at.len) == -1)
         return -1;
@@ -123,7 +127,7 @@ int address_of_descriptor(struct address *address, int fd, const char *name)
         describe(&at);
     else if (at.u.un.sun_path[0] != '\0')
         snprintf(at.text, sizeof(at.text), "%.*s", PATH_BYTES_MAX, at.u.un.sun_path);
-    else /* not in the file system */
+    else /* an abstract socket address */
         snprintf(at.text, sizeof(at.text), "@%.*s", PATH_BYTES_MAX - 1, at.u.un.sun_path + 1);
     *address = at;
     address->fd = fd;
@@ -132,7 +136,8 @@ int address_of_descriptor(struct address *address, int fd, const char *name)
     return 0;
 }
 
-static int resolve_host(const char *text, struct address *addresses, int max, struct error *err)
+static int resolve_host(const char *text, struct socket_address *addresses, int max,
+                        struct error *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
@@ -146,7 +151,7 @@ static int resolve_host(const char *text, struct address *addresses, int max, st
     if (code != 0)
         return error_set(err, ERR_BIND, "'%s': %s", text, gai_strerror(code));
     for (struct addrinfo *ai = found; ai != NULL && count < max; ai = ai->ai_next) {
-        struct address *a = &addresses[count++];
+        struct socket_address *a = &addresses[count++];
 
         memset(a, 0, sizeof(*a));
         memcpy(&a->u, ai->ai_addr, ai->ai_addrlen);
@@ -158,13 +163,15 @@ static int resolve_host(const char *text, struct address *addresses, int max, st
     return count;
 }
 
-int address_resolve(const char *text, struct address *addresses, int max, struct error *err)
+int socket_address_resolve(const char *text, struct socket_address *addresses, int max,
+                           struct error *err)
 {
     const char *path = unix_path(text);
 
-    if (address_systemd_name(text) != NULL)
-        return error_set(err, ERR_CONFIG, "'%s' stands for a socket that systemd hands to podop",
-                         text);
+    if (socket_address_systemd_name(text) != NULL)
+        return error_set(
+            err, ERR_CONFIG,
+            "'%s' is a socket that systemd passes to podop; podopctl cannot connect to it", text);
     if (path == NULL)
         return resolve_host(text, addresses, max, err);
     if (check_path(path, err) == -1)

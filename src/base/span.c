@@ -2,8 +2,8 @@
 
 #include <stdint.h>
 
-/* The table of well-formed sequences is RFC 3629 section 4: only the range of the second byte
- * depends on the first one. */
+/* Follows the table of well-formed sequences in RFC 3629 section 4, where only the range of the
+ * second byte depends on the first. */
 size_t span_utf8_char(struct span s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
@@ -30,7 +30,7 @@ size_t span_utf8_prefix(struct span s)
         uint64_t word;
         size_t len;
 
-        if (s.len - i >= sizeof(word)) { /* most text is ASCII: eight bytes a step */
+        if (s.len - i >= sizeof(word)) { /* most text is ASCII: check eight bytes at a time */
             memcpy(&word, s.ptr + i, sizeof(word));
             if ((word & UINT64_C(0x8080808080808080)) == 0) {
                 i += sizeof(word);

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { HEAD_BYTES_MAX = 80 };
+
 bool syslog_socket_open(struct syslog_socket *s)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -35,14 +37,14 @@ void syslog_socket_close(struct syslog_socket *s)
     s->is_open = false;
 }
 
-/* "<22>Nov 22 16:40:10 podop[4711]: " as RFC 3164 wants it and glibc writes it, in local time. */
+/* Adds "<22>Nov 22 16:40:10 podop[4711]: " in the form of RFC 3164 and glibc, in local time. */
 static void add_head(struct buf *out, int severity)
 {
     static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t now = time(NULL);
     struct tm local;
-    char text[80];
+    char text[HEAD_BYTES_MAX];
 
     localtime_r(&now, &local);
     snprintf(text, sizeof(text), "<%d>%s %2d %02d:%02d:%02d podop[%ld]: ", LOG_MAIL | severity,
@@ -51,13 +53,13 @@ static void add_head(struct buf *out, int severity)
     buf_add(out, span_of(text));
 }
 
-static bool has_room_only_later(int error)
+static bool is_queue_full(int error)
 {
     return error == EAGAIN || error == ENOBUFS || error == ENOMEM;
 }
 
-/* No datagram is too long: Linux allows at least SOCK_MIN_SNDBUF (4608) bytes whatever the
- * administrator sets (net/unix/af_unix.c, unix_dgram_sendmsg()). */
+/* A message is never too long: Linux accepts at least SOCK_MIN_SNDBUF (4608) bytes in a datagram
+ * (net/unix/af_unix.c, unix_dgram_sendmsg()). */
 enum syslog_outcome syslog_socket_send(struct syslog_socket *s, int severity, struct span text)
 {
     enum syslog_outcome outcome = SYSLOG_ABSENT;
@@ -65,17 +67,17 @@ enum syslog_outcome syslog_socket_send(struct syslog_socket *s, int severity, st
 
     if (text.len > SYSLOG_BYTES_MAX)
         text.len = SYSLOG_BYTES_MAX;
-    buf_init(&message, SIZE_MAX);
+    buf_init(&message, HEAD_BYTES_MAX + SYSLOG_BYTES_MAX);
     add_head(&message, severity);
     buf_add(&message, text);
     for (int attempt = 0; attempt < 2 && outcome == SYSLOG_ABSENT && syslog_socket_open(s);
          attempt++) {
         if (send(s->fd, message.ptr, message.len, MSG_NOSIGNAL) != -1)
             outcome = SYSLOG_TAKEN;
-        else if (has_room_only_later(errno))
+        else if (is_queue_full(errno))
             outcome = SYSLOG_LOST;
         else
-            syslog_socket_close(s); /* the logger that it was connected to has gone */
+            syslog_socket_close(s); /* the logger was stopped or restarted: connect again */
     }
     buf_deinit(&message);
     return outcome;

@@ -17,8 +17,8 @@ bool systemd_is_built_in(void)
     return true;
 }
 
-/* sd_notify() itself blocks while the queue of the service manager is full (measured with 252), and
- * wants NOTIFY_SOCKET in the environment each time. */
+/* sd_notify() is not used: it blocks while the queue of the service manager is full (measured with
+ * systemd 252), and needs NOTIFY_SOCKET in the environment at each call. */
 int systemd_take_notify_socket(void)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -30,7 +30,7 @@ int systemd_take_notify_socket(void)
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd != -1) {
         memcpy(at.sun_path, path, len);
-        if (path[0] == '@') /* not in the file system */
+        if (path[0] == '@') /* an abstract socket address */
             at.sun_path[0] = '\0';
         len += offsetof(struct sockaddr_un, sun_path);
         if (connect(fd, (const struct sockaddr *)&at, (socklen_t)len) == -1) {

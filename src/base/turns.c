@@ -5,7 +5,7 @@ const uint32_t turn_bucket_ms[TURN_BUCKETS] = {1, 2, 5, 10, 20, 50, 100, 200, 50
 static const uint64_t slack_us = TURN_SLACK_MS * UINT64_C(1000);
 static const uint64_t catch_up_us = TURN_CATCH_UP_MS * UINT64_C(1000);
 
-/* Catching up ends however often something is lost meanwhile: a real silence shows all the same. */
+/* Lost time during catching up does not prolong it, so a silent peer is noticed in the end. */
 static void lose(struct turns *t, uint64_t now_us, uint64_t us)
 {
     t->lost_us += us;
@@ -26,7 +26,7 @@ static void count(struct turns *t, uint64_t us)
         t->longest_us = us;
 }
 
-/* Nobody knows at which moment of a wait podop was stopped: all of one that was too long counts. */
+/* It is not known at which moment of a wait podop was stopped, so all of a long wait is lost. */
 void turns_begin(struct turns *t, uint64_t now_us, uint64_t due_at_us)
 {
     const uint64_t wanted_us = due_at_us > t->began_us ? due_at_us : t->began_us;
@@ -41,7 +41,7 @@ void turns_end(struct turns *t, uint64_t now_us)
 {
     uint64_t spent_us = now_us - t->began_us;
 
-    if (!t->is_running) { /* it has only begun to run, or nothing was called */
+    if (!t->is_running) { /* before the first turn, or no watcher was called */
         t->began_us = now_us;
         return;
     }

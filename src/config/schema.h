@@ -1,12 +1,14 @@
-/* schema.h - what podop.conf may hold: each setting with its kind, range, default and meaning,
+/* schema.h - the settings of podop.conf: each with its kind, range, default and meaning, written
  * once. Checks, defaults, hints at typos and freeing all follow these arrays, and a test holds
- * etc/podop.conf.example to them. Private to src/config.
+ * etc/podop.conf.example to them. Used by src/config, and by the types of tables, which describe
+ * their own settings in the same way.
  *
- * A new setting is a field in config.h and an entry in an array of schema.c. */
+ * A new setting is a field in settings.h and an entry in an array of schema.c, or both in the
+ * folder of the table type that it is for. */
 #ifndef PODOP_CONFIG_SCHEMA_H
 #define PODOP_CONFIG_SCHEMA_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 #include "tree.h"
 
@@ -40,15 +42,19 @@ struct setting {
     bool may_be_empty;
     bool is_delicate;    /* what stands there by mistake may be a secret: no fault shows it */
     bool is_own;         /* of one table, so not in defaults */
+    bool is_for_writes;  /* only in tables of a type that takes writes */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
     /* As podop.conf spells it: 5, "10s" with its quotes. NULL: none, the field stays zero, or
      * default_note says in words what it becomes. */
     const char *default_text, *default_note;
-    const char *const *names;      /* ENUM, or the only texts of a STRING; NULL at the end */
-    const char *const *types;      /* only in tables of these types; NULL: in every table */
-    size_t others;                 /* of a struct string_list in it; 0: there is none */
-    const char *const *list_types; /* with others: a list is for these only */
+    const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
+    size_t others;            /* of a struct string_list in it; 0: there is none */
+    enum path_need need;      /* STRING: it is the path of a file that podop uses like this */
+    /* DURATION: a longer one is doubted, as it may have been meant in milliseconds; 0: none is.
+     * With is_awaited one with a unit, too: no client waits for longer. */
+    uint32_t doubted_s;
+    bool is_awaited;
     const char *(*check)(const char *text); /* of a text, or each in a list: NULL, or "must ..." */
     const struct setting_group *group;      /* GROUP, SECTION: what may stand in there */
     const char *doc;
@@ -60,22 +66,32 @@ struct setting_group {
     size_t count;
 };
 
-extern const struct setting_group schema_root;   /* of struct config; has "log" and "pool" */
+extern const struct setting_group schema_root;   /* of struct config; leads to the others */
 extern const struct setting_group schema_listen; /* of struct listen_config */
-extern const struct setting_group schema_table;  /* of struct table_config; defaults as well */
+extern const struct setting_group schema_table;  /* of struct table_config, whatever its type */
 
-/* Every group there is, NULL at the end: what a test or a manual goes through. */
-extern const struct setting_group *const schema_groups[];
+/* For an array of struct setting: the place of a field, and the array as a group's settings. */
+#define SETTING_FIELD(type, member)                                                                \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
+#define SETTINGS_OF(array) .settings = (array), .count = sizeof(array) / sizeof((array)[0])
+#define SETTING_SECOND_MS UINT64_C(1000)
+#define SETTING_DAY_MS (24 * 3600 * SETTING_SECOND_MS)
+#define SETTING_MIB (UINT64_C(1024) * 1024)
+
+/* For .check: NULL, or what is wrong. */
+const char *setting_check_file(const char *text); /* an absolute path */
+const char *
+setting_check_unix_path(const char *text);  /* and one that is short enough for a socket */
+bool setting_has_control(const char *text); /* a control byte */
 
 const char *setting_kind_name(enum setting_kind kind); /* "duration" */
 
 /* NULL where there is none. */
 const struct setting *schema_find(const struct setting_group *group, const char *name);
-/* " (did you mean 'NAME'?)" for an unknown name, or nothing: it may also be known a level below. */
-void schema_hint(const struct setting_group *group, const char *name, char *out, size_t size);
-/* NULL as type stands for every type. */
-bool setting_belongs_to(const struct setting *setting, const char *table_type);
-bool setting_may_be_list(const struct setting *setting, const char *table_type); /* with others */
+/* " (did you mean 'NAME'?)" for a name that none of the groups knows, or nothing: it may also be
+ * known a level below. */
+void schema_hint(const struct setting_group *const groups[], size_t count, const char *name,
+                 char *out, size_t size);
 
 /* Everything below works on the struct that group describes. */
 

@@ -5,7 +5,7 @@
 #include <ctype.h>
 
 enum {
-    WORD_BYTES_MAX = 64, /* longer words are no typos of ours */
+    WORD_BYTES_MAX = 64, /* longer than any known name */
     DISTANCE_MAX = 2,
 };
 
@@ -21,7 +21,8 @@ static size_t smallest(size_t a, size_t b, size_t c)
     return least < c ? least : c;
 }
 
-/* Optimal string alignment: three rows of the usual matrix, two back for the swaps. */
+/* Computes the optimal string alignment distance with three rows of the usual matrix: swaps look
+ * two rows back. */
 size_t edit_distance(const char *a, const char *b, size_t limit)
 {
     size_t rows[3][WORD_BYTES_MAX + 1];

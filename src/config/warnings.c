@@ -1,24 +1,12 @@
 #include "warnings.h"
 
 #include "podop/mem.h"
-#include "podop/shell_words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { WHERE_BYTES_MAX = 300, SECOND_MS = 1000 };
-
-/* From where on a duration is doubted. */
-static const struct doubt {
-    const char *name;
-    uint32_t longest_s; /* of a number without a unit, which may have been meant in milliseconds */
-    bool is_clients;    /* with a unit, too: no client waits for longer */
-} doubts[] = {
-    {"timeout", 100, true},          {"connect_timeout", 100, true},
-    {"request_timeout", 999, false}, {"shutdown_timeout", 999, false},
-    {"write_behind", 999, false},    {"idle_timeout", 3600, false},
-};
 
 static bool has_unit(const struct node *value)
 {
@@ -42,48 +30,50 @@ void warn_duration(const struct setting *setting, const struct node *value, cons
 {
     uint64_t ms;
 
-    if (setting->kind != SETTING_DURATION || !setting_read_number(setting, value, &ms))
+    if (setting->kind != SETTING_DURATION || setting->doubted_s == 0 ||
+        !setting_read_number(setting, value, &ms) || ms <= (uint64_t)setting->doubted_s * SECOND_MS)
         return;
-    for (size_t i = 0; i < ARRAY_LEN(doubts); i++) {
-        if (strcmp(doubts[i].name, setting->name) != 0 ||
-            ms <= (uint64_t)doubts[i].longest_s * SECOND_MS)
-            continue;
-        if (!has_unit(value))
-            warn_number(setting, value, where, doubts[i].is_clients, faults);
-        else if (doubts[i].is_clients)
-            fault_warn(faults, value->origin,
-                       "'%s'%s is \"%s\", longer than any client waits (Postfix 100s, Dovecot 30s)",
-                       setting->name, where, value->text);
-    }
+    if (!has_unit(value))
+        warn_number(setting, value, where, setting->is_awaited, faults);
+    else if (setting->is_awaited)
+        fault_warn(faults, value->origin,
+                   "'%s'%s is \"%s\", longer than any client waits (Postfix 100s, Dovecot 30s)",
+                   setting->name, where, value->text);
 }
 
-static void warn_url(const struct node *param, const char *table,
-                     const struct config_checks *checks, struct faults *faults)
+static void warn_param(const struct config_type *type, const struct node *param, const char *table,
+                       struct faults *faults)
 {
     struct error err = {0};
 
     for (size_t i = 0; i < param->count; i++) /* of a list */
-        warn_url(param->children[i], table, checks, faults);
-    if (param->kind == NODE_STRING && checks->url(param->text, &err) == -1)
+        warn_param(type, param->children[i], table, faults);
+    if (param->kind == NODE_STRING && type->doubt_param(param->text, &err) == -1)
         fault_warn(faults, param->origin, "table '%s': %s", table, err.text);
 }
 
-static void warn_urls(const struct node *root, const struct config_checks *checks,
-                      struct faults *faults)
+static const struct config_type *type_of(const struct config_types *types, const struct node *table)
+{
+    return config_type_find(types, node_find_text(table, "type"));
+}
+
+static void warn_params(const struct node *root, const struct config_types *types,
+                        struct faults *faults)
 {
     const struct node *tables = node_find(root, "tables");
 
     for (size_t i = 0; tables != NULL && i < tables->count; i++) {
         const struct node *table = tables->children[i];
-        const char *name = node_find_text(table, "name"), *type = node_find_text(table, "type");
+        const struct config_type *type = type_of(types, table);
+        const char *name = node_find_text(table, "name");
         const struct node *param = node_find(table, "param");
 
-        if (name != NULL && type != NULL && strcmp(type, "url") == 0 && param != NULL)
-            warn_url(param, name, checks, faults);
+        if (name != NULL && param != NULL && type != NULL && type->doubt_param != NULL)
+            warn_param(type, param, name, faults);
     }
 }
 
-/* Names and numbers of users or of groups. */
+/* Warns of a user or group that does not exist. */
 static void warn_account(const struct node *group, const char *name, const char *where,
                          int (*check)(const char *text, struct error *err), struct faults *faults)
 {
@@ -108,7 +98,8 @@ static void warn_owner(const struct node *socket, const struct config_checks *ch
     warn_account(socket, "group", where, checks->group, faults);
 }
 
-void warn_beyond(const struct node *root, const struct config_checks *checks, struct faults *faults)
+void warn_beyond(const struct node *root, const struct config_types *types,
+                 const struct config_checks *checks, struct faults *faults)
 {
     const struct node *listen = node_find(root, "listen");
 
@@ -117,8 +108,7 @@ void warn_beyond(const struct node *root, const struct config_checks *checks, st
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
         warn_owner(listen->children[i], checks, faults);
     warn_owner(node_find(root, "control"), checks, faults);
-    if (checks->url != NULL)
-        warn_urls(root, checks, faults);
+    warn_params(root, types, faults);
 }
 
 /* Paths --------------------------------------------------------------------------------------- */
@@ -131,16 +121,7 @@ static void add_path(struct config *config, const char *origin, const char *path
         (struct config_path){xstrdup(origin), xstrdup(path), need};
 }
 
-static void add_text(struct config *config, const struct node *group, const char *name,
-                     enum path_need need)
-{
-    const struct node *value = node_find(group, name);
-
-    if (value != NULL && value->kind == NODE_STRING && value->text[0] != '\0')
-        add_path(config, value->origin, value->text, need);
-}
-
-/* The directory that podop makes a unix socket in, and removes it from. */
+/* Adds the directory in which podop makes and removes a unix socket. */
 static void add_socket(struct config *config, const struct node *group)
 {
     const struct node *socket = node_find(group, "socket");
@@ -158,46 +139,57 @@ static void add_socket(struct config *config, const struct node *group)
     free(directory);
 }
 
-static void add_program(struct config *config, const struct node *param)
+/* Adds the files that the settings of a group name. */
+static void add_group(struct config *config, const struct setting_group *schema,
+                      const struct node *group)
 {
-    struct error err = {0};
-    struct shell_words words;
+    for (size_t i = 0; schema != NULL && i < schema->count; i++) {
+        const struct setting *setting = &schema->settings[i];
+        const struct node *value = node_find(group, setting->name);
 
-    if (param == NULL || param->kind != NODE_STRING ||
-        shell_words_split(&words, param->text, &err) == -1)
+        if (setting->kind == SETTING_GROUP)
+            add_group(config, setting->group, value);
+        else if (setting->need != PATH_NONE && value != NULL && value->kind == NODE_STRING &&
+                 value->text[0] != '\0')
+            add_path(config, value->origin, value->text, setting->need);
+    }
+}
+
+static void add_param(struct config *config, const struct config_type *type,
+                      const struct node *param)
+{
+    enum path_need need = PATH_NONE;
+    char *file;
+
+    if (type->param_file == NULL || param == NULL || param->kind != NODE_STRING ||
+        param->text[0] == '\0')
         return;
-    if (strchr(words.items[0], '/') != NULL)
-        add_path(config, param->origin, words.items[0], PATH_RUN);
-    shell_words_free(&words);
+    file = type->param_file(param->text, &need);
+    if (file != NULL)
+        add_path(config, param->origin, file, need);
+    free(file);
 }
 
-static void add_table(struct config *config, const struct node *table)
+static void add_table(struct config *config, const struct config_type *type,
+                      const struct node *table)
 {
-    static const char *const of_auth[] = {"password_file", "token_file"};
-    static const char *const of_tls[] = {"ca_file", "cert_file", "key_file"};
-    const char *type = node_find_text(table, "type");
-
-    if (type != NULL && strcmp(type, "json") == 0)
-        add_text(config, table, "param", PATH_READ);
-    if (type != NULL && strcmp(type, "program") == 0)
-        add_program(config, node_find(table, "param"));
-    for (size_t i = 0; i < ARRAY_LEN(of_auth); i++)
-        add_text(config, node_find(table, "auth"), of_auth[i], PATH_READ);
-    for (size_t i = 0; i < ARRAY_LEN(of_tls); i++)
-        add_text(config, node_find(table, "tls"), of_tls[i], PATH_READ);
-    add_text(config, table, "unix_socket", PATH_CONNECT);
+    if (type == NULL)
+        return;
+    add_param(config, type, node_find(table, "param"));
+    add_group(config, type->settings, table);
 }
 
-void paths_collect(struct config *config, const struct node *root)
+void paths_collect(struct config *config, const struct config_types *types, const struct node *root)
 {
     const struct node *listen = node_find(root, "listen"), *tables = node_find(root, "tables");
 
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
         add_socket(config, listen->children[i]);
     add_socket(config, node_find(root, "control"));
-    add_table(config, node_find(root, "defaults"));
+    for (size_t i = 0; i < types->count; i++)
+        add_group(config, types->items[i]->settings, node_find(root, "defaults"));
     for (size_t i = 0; tables != NULL && i < tables->count; i++)
-        add_table(config, tables->children[i]);
+        add_table(config, type_of(types, tables->children[i]), tables->children[i]);
 }
 
 void paths_add_files(struct config *config, const struct string_list *files)

@@ -14,8 +14,9 @@ enum {
     READ_BYTES = 64 * 1024,
 };
 
-/* Blocking, as only so a full backlog of a unix socket is waited for. */
-static int connect_one(const struct address *at, uint32_t timeout_ms)
+/* Connects with a blocking socket: only then does the kernel wait while the backlog of a unix
+ * socket is full. */
+static int connect_one(const struct socket_address *at, uint32_t timeout_ms)
 {
     const struct timeval wait = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
     int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -33,8 +34,8 @@ static int connect_one(const struct address *at, uint32_t timeout_ms)
 
 int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, struct error *err)
 {
-    struct address at[ADDRESSES_MAX];
-    int count = address_resolve(where, at, ADDRESSES_MAX, err);
+    struct socket_address at[ADDRESSES_MAX];
+    int count = socket_address_resolve(where, at, ADDRESSES_MAX, err);
 
     *c = (struct channel){.fd = -1, .where = where, .timeout_ms = timeout_ms};
     buf_init(&c->out, SIZE_MAX);
@@ -60,7 +61,7 @@ static bool is_hangup(int code)
     return code == EPIPE || code == ECONNRESET;
 }
 
-static bool is_passing(int code)
+static bool is_transient(int code)
 {
     return code == EAGAIN || code == EINTR;
 }
@@ -74,11 +75,11 @@ static int send_some(struct channel *c, struct error *err)
         c->waits_since_ms = clock_now_ms();
         return 0;
     }
-    if (is_passing(errno))
+    if (is_transient(errno))
         return 0;
     if (!is_hangup(errno))
-        return error_errno(err, "cannot ask podop on %s", c->where);
-    c->is_deaf = true;
+        return error_errno(err, "cannot send to podop on %s", c->where);
+    c->is_send_closed = true;
     return 0;
 }
 
@@ -88,7 +89,7 @@ static int read_some(struct channel *c, struct error *err)
     ssize_t n;
 
     if (to == NULL)
-        return error_set(err, ERR_LIMIT, "an answer of podop is longer than %d bytes",
+        return error_set(err, ERR_LIMIT, "the answer of podop is longer than %d bytes",
                          CHANNEL_REPLY_BYTES_MAX);
     n = recv(c->fd, to, READ_BYTES, 0);
     if (n > 0) {
@@ -96,19 +97,19 @@ static int read_some(struct channel *c, struct error *err)
         c->waits_since_ms = clock_now_ms();
     } else if (n == 0 || is_hangup(errno)) {
         c->has_ended = true;
-    } else if (!is_passing(errno)) {
+    } else if (!is_transient(errno)) {
         return error_errno(err, "cannot read the answer of podop on %s", c->where);
     }
     return 0;
 }
 
-/* What poll() takes: -1 for ever, or what is left of the time. */
-static int time_left(struct channel *c, bool is_owed)
+/* Returns the timeout for poll(): -1 while no answer is due, else what is left of timeout_ms. */
+static int time_left(struct channel *c, bool is_answer_due)
 {
     uint64_t now_ms = clock_now_ms();
     uint64_t waited_ms;
 
-    if (!is_owed) {
+    if (!is_answer_due) {
         c->waits_since_ms = 0;
         return -1;
     }
@@ -118,7 +119,7 @@ static int time_left(struct channel *c, bool is_owed)
     return waited_ms < c->timeout_ms ? (int)(c->timeout_ms - waited_ms) : 0;
 }
 
-int channel_wait(struct channel *c, bool is_owed, int other, bool *is_other_ready,
+int channel_wait(struct channel *c, bool is_answer_due, int other, bool *is_other_ready,
                  struct error *err)
 {
     struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
@@ -129,16 +130,16 @@ int channel_wait(struct channel *c, bool is_owed, int other, bool *is_other_read
         return error_set(err, ERR_INPUT,
                          "podop on %s closed the connection without an answer; its log may say why",
                          c->where);
-    if (c->is_deaf)
+    if (c->is_send_closed)
         buf_clear(&c->out);
     if (c->out.len > 0)
         fds[0].events |= POLLOUT;
-    ready = poll(fds, 2, time_left(c, is_owed));
+    ready = poll(fds, 2, time_left(c, is_answer_due));
     if (ready == -1 && errno != EINTR)
         return error_errno(err, "poll");
     if (ready == 0)
-        return error_set(err, ERR_SYSTEM, "podop on %s does not answer: nothing came within %u s",
-                         c->where, c->timeout_ms / 1000);
+        return error_set(err, ERR_SYSTEM, "podop on %s did not answer within %u s", c->where,
+                         c->timeout_ms / 1000);
     if (ready == -1)
         return 0;
     *is_other_ready = fds[1].revents != 0;

@@ -1,5 +1,5 @@
-/* command.h - what podopctl can do: each command takes the options that were checked against its
- * entry in podopctl.c, and returns what to exit with. Private to podopctl. */
+/* command.h - the commands of podopctl. Each takes options that were checked against its entry in
+ * podopctl.c, and returns the exit status. Private to podopctl. */
 #ifndef PODOP_CTL_COMMAND_H
 #define PODOP_CTL_COMMAND_H
 
@@ -8,9 +8,9 @@
 
 struct command {
     const char *name;
-    const char *usage;         /* what stands behind the name */
-    size_t args_min, args_max; /* without the name */
-    const char *options;       /* the letters of those it knows */
+    const char *usage;         /* the arguments, for messages */
+    size_t args_min, args_max; /* not counting the name */
+    const char *options;       /* letters of the options that it accepts */
     enum exit_status (*run)(const struct options *options);
 };
 
@@ -23,8 +23,5 @@ enum exit_status command_explain(const struct options *options);
 enum exit_status command_flush(const struct options *options);
 enum exit_status command_reload(const struct options *options);
 enum exit_status command_stats(const struct options *options);
-
-/* "podopctl: TEXT" and a hint at --help; returns EXIT_USAGE. */
-enum exit_status command_usage(const char *text);
 
 #endif

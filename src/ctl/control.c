@@ -30,14 +30,15 @@ static void add_request(struct buf *out, const struct options *o, const char *co
     buf_add(out, SPAN("}\n"));
 }
 
-/* A whole line is there: an object, as podop writes it. */
+/* Takes the whole received line, which must be a JSON object. */
 static int take_line(struct channel *c, struct buf *answer, struct error *err)
 {
     struct error why;
 
     buf_add(answer, (struct span){c->in.ptr, c->in.len - 1});
     if (json_check(buf_span(answer), &why) == -1 || json_kind(buf_span(answer)) != JSON_OBJECT)
-        return error_set(err, ERR_INPUT, "what answers on %s is no podop", c->where);
+        return error_set(err, ERR_INPUT, "unexpected answer on %s: is it podop that listens there?",
+                         c->where);
     return 0;
 }
 
@@ -78,7 +79,7 @@ static bool is_true(struct span object, const char *pointer)
     return select_part(&object, pointer) && span_equal(object, SPAN("true"));
 }
 
-/* On standard error, a line each, escaped. */
+/* Prints one escaped line on standard error. */
 static void print_fault(struct span text)
 {
     struct buf line;
@@ -91,7 +92,7 @@ static void print_fault(struct span text)
     buf_deinit(&line);
 }
 
-static enum exit_status tell_faults(struct span object, bool is_json)
+static enum exit_status print_faults(struct span object, bool is_json)
 {
     enum exit_status status = EXIT_FAILED;
     struct span faults = object;
@@ -124,5 +125,5 @@ enum exit_status control_begin_output(const struct options *o, const struct buf 
     if (o->is_json)
         printf("%.*s\n", (int)answer->len, answer->ptr);
     *is_over = o->is_json || !is_ok;
-    return is_ok ? EXIT_FOUND : tell_faults(buf_span(answer), o->is_json);
+    return is_ok ? EXIT_FOUND : print_faults(buf_span(answer), o->is_json);
 }

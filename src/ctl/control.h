@@ -1,5 +1,5 @@
-/* control.h - one order over podop's control socket, and its answer: a JSON object each. Private to
- * podopctl. */
+/* control.h - one command over podop's control socket. Command and answer are a JSON object each.
+ * Private to podopctl. */
 #ifndef PODOP_CTL_CONTROL_H
 #define PODOP_CTL_CONTROL_H
 
@@ -8,20 +8,21 @@
 
 #include "podop/buf.h"
 
-/* Whether the words of the command line can travel: JSON is UTF-8. */
+/* Returns whether the arguments are UTF-8, which JSON needs. */
 bool control_can_carry(const struct options *options);
 
-/* Gives the order, with table and key (NULL: none), and the user if there is one. Fills answer,
- * which is to be deinit'ed in any case, with the line that comes back, a JSON object. 0, or -1. */
+/* Sends command with table and key (NULL: none) and the user of the options. Fills answer with the
+ * JSON object that comes back. The caller must call buf_deinit() on answer in any case. Returns 0,
+ * or -1. */
 int control_ask(const struct options *options, const char *command, const char *table,
                 const char *key, struct buf *answer, struct error *err);
 
-/* Prints the object if that is wanted, or else the error in it. EXIT_FOUND when it is ok and not
- * printed yet; *is_over: there is nothing more to be done but to exit. */
+/* Prints the answer if the options ask for JSON, or else the error in it. Returns the exit status,
+ * and in *is_over whether nothing else is left to print. */
 enum exit_status control_begin_output(const struct options *options, const struct buf *answer,
                                       bool *is_over);
 
-/* Adds the string that the pointer leads to, decoded; false: there is none. */
+/* Appends the decoded string that the JSON pointer leads to. Returns false if there is none. */
 bool control_text(struct span object, const char *pointer, struct buf *text);
 
 #endif

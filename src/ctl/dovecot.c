@@ -1,15 +1,15 @@
-/* dovecot.c - asks as Dovecot does: its dict protocol, in the words of 2.4. */
-#include "speaker.h"
+/* dovecot.c - the client's side of Dovecot's dict protocol, as Dovecot 2.4 speaks it. */
+#include "client_protocol.h"
 
 #include "channel.h"
 #include "protocol/dict_line.h"
 
 #include "podop/tabline.h"
 
-/* Of an iteration: dict.h of Dovecot 2.4.1. */
+/* Flags of an iteration, from dict.h of Dovecot 2.4.1. */
 enum { FLAG_RECURSE = 1, FLAG_NO_VALUE = 8 };
 
-static struct span prefix_of(const struct question *q)
+static struct span prefix_of(const struct query *q)
 {
     return q->user != NULL ? SPAN("priv/") : SPAN("shared/");
 }
@@ -20,13 +20,13 @@ static void add_field(struct buf *out, struct span bytes)
     tabline_escape(out, bytes);
 }
 
-static void add_key(struct buf *out, const struct question *q)
+static void add_key(struct buf *out, const struct query *q)
 {
     buf_add(out, prefix_of(q));
     tabline_escape(out, q->key);
 }
 
-static void add_user(struct buf *out, const struct question *q)
+static void add_user(struct buf *out, const struct query *q)
 {
     add_field(out, q->user != NULL ? span_of(q->user) : SPAN(""));
 }
@@ -37,18 +37,18 @@ static void add_command(struct buf *out, char letter, uint64_t number)
     buf_add_uint(out, number);
 }
 
-static void dovecot_greet(struct buf *out, struct span table)
+static void dovecot_hello(struct buf *out, struct span table)
 {
     buf_add(out, SPAN("H4\t0\t0\t"));
     add_field(out, table);
     buf_add_char(out, '\n');
 }
 
-static void ask_change(struct buf *out, char letter, const struct question *q, uint32_t number)
+static void ask_change(struct buf *out, char letter, const struct query *q, uint32_t number)
 {
     add_command(out, 'B', number);
     add_user(out, q);
-    buf_add(out, SPAN("\t0\n")); /* never expires */
+    buf_add(out, SPAN("\t0\n")); /* the key never expires */
     add_command(out, letter, number);
     buf_add_char(out, '\t');
     add_key(out, q);
@@ -61,7 +61,7 @@ static void ask_change(struct buf *out, char letter, const struct question *q, u
     buf_add_char(out, '\n');
 }
 
-static void ask_iterate(struct buf *out, const struct question *q)
+static void ask_iterate(struct buf *out, const struct query *q)
 {
     add_command(out, 'I', (q->recurse ? FLAG_RECURSE : 0u) | (q->no_values ? FLAG_NO_VALUE : 0u));
     buf_add_char(out, '\t');
@@ -72,7 +72,7 @@ static void ask_iterate(struct buf *out, const struct question *q)
     buf_add_char(out, '\n');
 }
 
-static void dovecot_ask(struct buf *out, const struct question *q, uint32_t number)
+static void dovecot_encode(struct buf *out, const struct query *q, uint32_t number)
 {
     switch (q->operation) {
     case OPERATION_GET:
@@ -98,7 +98,7 @@ static bool take_id(struct span digits, uint32_t *id)
     return true;
 }
 
-/* The first field of *rest, unescaped behind what scratch has: it must have the room. */
+/* Cuts the first field off *rest and appends it unescaped to scratch, which must have the room. */
 static struct span next_field(struct span *rest, struct buf *scratch)
 {
     size_t begin = scratch->len;
@@ -110,31 +110,31 @@ static struct span next_field(struct span *rest, struct buf *scratch)
     return span_skip(buf_span(scratch), begin);
 }
 
-static bool read_row(struct span rest, struct buf *scratch, struct heard *heard)
+static bool read_row(struct span rest, struct buf *scratch, struct decoded_reply *reply)
 {
     struct span name = next_field(&rest, scratch);
     struct span prefix = span_starts_with(name, SPAN("priv/")) ? SPAN("priv/") : SPAN("shared/");
 
     if (rest.ptr == NULL || !span_starts_with(name, prefix))
         return false;
-    heard->kind = HEARD_ROW;
-    heard->status = REPLY_FOUND;
-    heard->key = span_skip(name, prefix.len);
-    heard->text = next_field(&rest, scratch);
+    reply->kind = DECODED_ROW;
+    reply->status = REPLY_FOUND;
+    reply->key = span_skip(name, prefix.len);
+    reply->text = next_field(&rest, scratch);
     return true;
 }
 
-/* "O<value>", "N", "F<reason>"; of a commit, the id comes first in each: "O<id>", "N<id>",
- * "F<id>\t<reason>", and also "W<id>\t<reason>". */
+/* Answers to lookups are "O<value>", "N" and "F<reason>". Answers to commits begin with the id:
+ * "O<id>", "N<id>", "F<id>\t<reason>" and "W<id>\t<reason>". */
 static bool read_answer(struct span line, enum operation operation, struct buf *scratch,
-                        struct heard *heard)
+                        struct decoded_reply *reply)
 {
     struct span rest = line.len > 0 ? span_skip(line, 1) : SPAN("");
     bool is_commit = operation != OPERATION_GET && operation != OPERATION_ITERATE;
 
-    heard->kind = HEARD_ANSWER;
+    reply->kind = DECODED_ANSWER;
     if (line.len == 0 || *line.ptr == '\t') { /* the end of the rows */
-        heard->status = REPLY_FOUND;
+        reply->status = REPLY_FOUND;
         return operation == OPERATION_ITERATE;
     }
     if (is_commit)
@@ -142,54 +142,54 @@ static bool read_answer(struct span line, enum operation operation, struct buf *
     switch (*line.ptr) {
     case 'O':
         if (operation == OPERATION_ITERATE)
-            return read_row(rest, scratch, heard);
-        heard->status = REPLY_FOUND;
+            return read_row(rest, scratch, reply);
+        reply->status = REPLY_FOUND;
         if (!is_commit)
-            heard->text = next_field(&rest, scratch);
+            reply->text = next_field(&rest, scratch);
         return true;
-    case 'N': heard->status = REPLY_MISS; return operation != OPERATION_ITERATE;
-    case 'F': heard->status = REPLY_TEMPORARY; break;
-    case 'W': heard->status = REPLY_UNCERTAIN; break;
+    case 'N': reply->status = REPLY_MISS; return operation != OPERATION_ITERATE;
+    case 'F': reply->status = REPLY_TEMPORARY; break;
+    case 'W': reply->status = REPLY_UNCERTAIN; break;
     default: return false;
     }
-    heard->text = next_field(&rest, scratch);
-    return heard->status != REPLY_UNCERTAIN || is_commit;
+    reply->text = next_field(&rest, scratch);
+    return reply->status != REPLY_UNCERTAIN || is_commit;
 }
 
 static bool read_line(struct span line, enum operation operation, struct buf *scratch,
-                      struct heard *heard)
+                      struct decoded_reply *reply)
 {
     struct span rest = line, field;
 
     if (line.len == 0 || (*line.ptr != '*' && *line.ptr != '+'))
-        return read_answer(line, operation, scratch, heard);
+        return read_answer(line, operation, scratch, reply);
     tabline_next(&rest, &field);
-    if (!take_id(span_skip(field, 1), &heard->id))
+    if (!take_id(span_skip(field, 1), &reply->id))
         return false;
     if (*line.ptr == '+')
-        return read_answer(rest, operation, scratch, heard);
-    heard->kind = HEARD_ID;
+        return read_answer(rest, operation, scratch, reply);
+    reply->kind = DECODED_ID;
     return true;
 }
 
-static enum parse dovecot_hear(struct span in, enum operation operation, struct buf *scratch,
-                               struct heard *heard, size_t *used)
+static enum parse dovecot_decode(struct span in, enum operation operation, struct buf *scratch,
+                                 struct decoded_reply *reply, size_t *used)
 {
     struct span line;
     enum parse parsed = tabline_parse(in, CHANNEL_REPLY_BYTES_MAX, &line, used);
 
     if (parsed != PARSE_DONE)
         return parsed;
-    if (line.len > 0 && line.ptr[line.len - 1] == '\r') /* raw: one in a field is escaped */
+    if (line.len > 0 && line.ptr[line.len - 1] == '\r') /* a CR inside a field is escaped */
         line.len--;
-    *heard = (struct heard){0};
+    *reply = (struct decoded_reply){0};
     buf_clear(scratch);
-    buf_reserve(scratch, line.len); /* unescaping never makes longer, so nothing moves */
-    return read_line(line, operation, scratch, heard) ? PARSE_DONE : PARSE_BAD;
+    buf_reserve(scratch, line.len); /* unescaped text is not longer, so scratch does not move */
+    return read_line(line, operation, scratch, reply) ? PARSE_DONE : PARSE_BAD;
 }
 
-const struct speaker speaker_dovecot = {
-    .greet = dovecot_greet,
-    .ask = dovecot_ask,
-    .hear = dovecot_hear,
+const struct client_protocol dovecot_protocol = {
+    .hello = dovecot_hello,
+    .encode = dovecot_encode,
+    .decode = dovecot_decode,
 };

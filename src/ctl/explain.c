@@ -1,4 +1,4 @@
-/* explain.c - how the answer to one key comes about: the notes, then the answer. */
+/* explain.c - the command explain, which prints podop's notes on a lookup, then the answer. */
 #include "command.h"
 #include "control.h"
 
@@ -24,7 +24,7 @@ static void print_line(struct span name, struct span text, size_t width)
 
 enum { NAME_WIDTH = 8 }; /* "postfix", "backend", "process", and the like */
 
-/* A pair of strings. */
+/* pair is a JSON array of two strings, name and text. */
 static void print_note(struct span pair)
 {
     struct json_cursor cursor = json_walk(pair);
@@ -88,7 +88,7 @@ static enum exit_status print_answer(const struct options *o, struct span object
         print_notes(object);
         print_line(SPAN("answer"), buf_span(&text), NAME_WIDTH);
         if (status == EXIT_FOUND) {
-            print_member(object, "/postfix", "(a miss, as the value is empty)");
+            print_member(object, "/postfix", "(a miss, because the value is empty)");
             print_member(object, "/dovecot", NULL);
         } else {
             print_member(object, "/reason", NULL);
@@ -106,7 +106,7 @@ enum exit_status command_explain(const struct options *o)
     bool is_over;
 
     if (!control_can_carry(o))
-        return command_usage("the control socket takes UTF-8 only");
+        return output_usage("arguments for the control socket must be UTF-8");
     if (control_ask(o, "explain", o->args[1], o->args[2], &answer, &err) == -1) {
         status = output_fault(&err, EXIT_FAILED);
     } else {

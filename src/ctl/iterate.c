@@ -1,62 +1,44 @@
-/* iterate.c - all keys below a path: rows are printed as they come. */
-#include "ask.h"
-#include "channel.h"
+/* iterate.c - the command iterate, which prints rows as they arrive. */
 #include "command.h"
+#include "output.h"
+#include "replies.h"
 
-/* One connection, one request, many rows. */
 struct walk {
-    struct question question;
+    struct query query;
     struct output output;
     struct channel channel;
     struct buf scratch;
     bool is_done;
 };
 
-static bool take(struct walk *w, const struct heard *heard)
+static bool take(void *arg, const struct decoded_reply *reply)
 {
-    if (heard->kind == HEARD_ID)
+    struct walk *w = arg;
+
+    if (reply->kind == DECODED_ID)
         return true;
     if (w->is_done)
         return false;
-    if (heard->kind == HEARD_ROW) {
-        output_answer(&w->output, heard->key, heard->status, heard->text);
+    if (reply->kind == DECODED_ROW) {
+        output_answer(&w->output, reply->key, reply->status, reply->text);
         return true;
     }
     w->is_done = true;
-    if (heard->status != REPLY_FOUND)
-        output_answer(&w->output, w->question.key, heard->status, heard->text);
+    if (reply->status != REPLY_FOUND)
+        output_answer(&w->output, w->query.key, reply->status, reply->text);
     return true;
-}
-
-static int hear_all(struct walk *w, struct error *err)
-{
-    struct span rest = buf_span(&w->channel.in);
-    enum parse parsed = PARSE_DONE;
-
-    while (parsed == PARSE_DONE && rest.len > 0) {
-        struct heard heard;
-        size_t used;
-
-        parsed = speaker_dovecot.hear(rest, OPERATION_ITERATE, &w->scratch, &heard, &used);
-        if (parsed == PARSE_DONE && !take(w, &heard))
-            parsed = PARSE_BAD;
-        if (parsed == PARSE_DONE)
-            rest = span_skip(rest, used);
-    }
-    buf_drop(&w->channel.in, w->channel.in.len - rest.len);
-    if (parsed == PARSE_BAD)
-        return error_set(err, ERR_INPUT, "what answers on %s is no podop", w->channel.where);
-    return 0;
 }
 
 static int run(struct walk *w, struct error *err)
 {
     bool ignored;
 
-    speaker_dovecot.greet(&w->channel.out, w->question.table);
-    speaker_dovecot.ask(&w->channel.out, &w->question, 1);
+    dovecot_protocol.hello(&w->channel.out, w->query.table);
+    dovecot_protocol.encode(&w->channel.out, &w->query, 1);
     while (!w->is_done) {
-        if (channel_wait(&w->channel, true, -1, &ignored, err) == -1 || hear_all(w, err) == -1 ||
+        if (channel_wait(&w->channel, true, -1, &ignored, err) == -1 ||
+            replies_decode(&w->channel, &dovecot_protocol, OPERATION_ITERATE, &w->scratch, take, w,
+                           err) == -1 ||
             output_flush(err) == -1)
             return -1;
     }
@@ -67,13 +49,13 @@ enum exit_status command_iterate(const struct options *o)
 {
     struct error err = {0};
     struct walk w = {
-        .question = {.operation = OPERATION_ITERATE,
-                     .table = span_of(o->args[1]),
-                     .key = o->count > 2 ? span_of(o->args[2]) : SPAN(""),
-                     .user = o->user,
-                     .recurse = o->recurse,
-                     .no_values = o->no_values,
-                     .max_rows = o->max_rows},
+        .query = {.operation = OPERATION_ITERATE,
+                  .table = span_of(o->args[1]),
+                  .key = o->count > 2 ? span_of(o->args[2]) : SPAN(""),
+                  .user = o->user,
+                  .recurse = o->recurse,
+                  .no_values = o->no_values,
+                  .max_rows = o->max_rows},
         .output = {.table = o->args[1],
                    .user = o->user,
                    .is_json = o->is_json,

@@ -31,7 +31,7 @@ static enum keys_state next_word(struct keys *keys, struct span *key)
     return KEYS_READY;
 }
 
-/* A line that ends in CR LF ends before it, and the last one needs no end. */
+/* Accepts CR LF as a line end. The last line needs no line end. */
 static enum keys_state next_line(struct keys *keys, struct span *key, struct error *err)
 {
     struct span rest = span_skip(buf_span(&keys->in), keys->taken);
@@ -66,7 +66,7 @@ enum keys_state keys_next(struct keys *keys, struct span *key, struct error *err
     return keys->is_input ? next_line(keys, key, err) : next_word(keys, key);
 }
 
-/* How many bytes came, 0 at the end, or -1. */
+/* Returns the number of bytes read, 0 at the end, or -1. */
 static ssize_t read_input(struct buf *in, struct error *err)
 {
     char *to = buf_reserve(in, READ_BYTES);

@@ -7,8 +7,7 @@
 #include <string.h>
 
 enum {
-    TIMEOUT_SECONDS_DEFAULT =
-        30, /* as long as Dovecot waits, and a table's own limit is below it */
+    TIMEOUT_SECONDS_DEFAULT = 30, /* Dovecot's own; the default timeout of a table is shorter */
     TIMEOUT_SECONDS_MAX = 24 * 60 * 60,
 };
 
@@ -30,15 +29,16 @@ static const struct option longs[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* '-': all in its order; ':': a missing argument is told apart from an unknown option. */
+/* '-': arguments are returned in their order. ':': a missing argument is distinguished from an
+ * unknown option. */
 static const char shorts[] = "-:a:c:jRs:t:u:Vh";
 
 const char options_help[] =
     "Usage: podopctl COMMAND [ARGUMENT]... [OPTION]...\n"
-    "Ask a running podop over its own sockets, as Postfix or Dovecot would, or give it\n"
-    "orders over its control socket.\n"
+    "Ask a running podop over its own sockets, as Postfix or Dovecot would, or control it\n"
+    "over its control socket.\n"
     "\n"
-    "  get TABLE KEY...        print what is found; a single - reads keys from\n"
+    "  get TABLE KEY...        print the values of keys; a single - reads keys from\n"
     "                          standard input, one a line\n"
     "  set TABLE KEY VALUE     write a value; - reads it from standard input\n"
     "  unset TABLE KEY...      remove keys; a single - as with get\n"
@@ -46,26 +46,26 @@ const char options_help[] =
     "  iterate TABLE [PATH]    print all keys that begin with PATH, and their values\n"
     "\n"
     "  explain TABLE KEY       look up, and print how the answer came about\n"
-    "  flush TABLE [KEY]       forget what the cache knows of a key, or of all\n"
-    "  reload                  read the configuration anew; print what is wrong with it\n"
+    "  flush TABLE [KEY]       remove a key, or all keys, from the cache\n"
+    "  reload                  read the configuration again, and print its errors\n"
     "  stats                   print the counters\n"
     "\n"
-    "  -s, --socket ADDR       ask there: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
+    "  -s, --socket ADDR       podop's socket: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
     "                          (default: /run/podop/podop.sock)\n"
     "  -a, --as CLIENT         ask as postfix (default of get) or as dovecot (of all\n"
     "                          others, and with --user)\n"
     "  -c, --control PATH      the control socket (default: /run/podop/control.sock)\n"
-    "  -u, --user USER         the key is USER's own: priv/KEY, otherwise shared/KEY\n"
+    "  -u, --user USER         use the private key of USER, priv/KEY, instead of shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
     "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
-    "  -R, --recurse           iterate: also what has a / behind PATH\n"
+    "  -R, --recurse           iterate: also print keys with a / after PATH\n"
     "      --no-values         iterate: print keys only\n"
-    "      --max NUMBER        iterate: print at most so many\n"
+    "      --max NUMBER        iterate: print at most NUMBER keys\n"
     "  -V, --version           print the version\n"
     "  -h, --help              print this\n"
     "\n"
-    "Exit status: 0 found or done, 1 no such key, 64 wrong usage, 75 a failure, 78 a\n"
-    "faulty configuration. Of several keys, the worst counts.\n"
+    "Exit status: 0 found or done, 1 no such key, 64 wrong usage, 75 failure, 78 errors\n"
+    "in the configuration. With several keys, the worst counts.\n"
     "\n"
     "See podopctl(1).\n";
 
@@ -112,10 +112,10 @@ static void note_given(struct options *o, int letter)
     size_t len = strlen(o->given);
 
     if (strchr(o->given, letter) == NULL)
-        o->given[len] = (char)letter; /* there are fewer letters than room */
+        o->given[len] = (char)letter; /* there are fewer letters than OPTIONS_GIVEN_MAX */
 }
 
-/* musl's optind is one beyond the end where the argument of a short option is missing. */
+/* With musl, optind is one too large if the argument of a short option is missing. */
 static int fault_of_option(int why, char **argv, struct error *err)
 {
     const char *word = argv[optind - 1] != NULL ? argv[optind - 1] : argv[optind - 2];
@@ -123,8 +123,8 @@ static int fault_of_option(int why, char **argv, struct error *err)
     if (why == ':')
         return error_set(err, ERR_USAGE, "'%s' needs an argument", word);
     if (strncmp(word, "--", 2) == 0)
-        return error_set(err, ERR_USAGE, "there is no option '%s'", word);
-    return error_set(err, ERR_USAGE, "there is no option '-%c'", optopt);
+        return error_set(err, ERR_USAGE, "unknown option '%s'", word);
+    return error_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
 }
 
 static int take_option(struct options *o, int letter, char **argv, struct error *err)
@@ -147,11 +147,12 @@ static int take_option(struct options *o, int letter, char **argv, struct error 
     case 'R': o->recurse = true; return 0;
     case OPTION_NO_VALUES: o->no_values = true; return 0;
     case 's': o->where = optarg; return 0;
-    default: o->user = optarg; return 0; /* 'u', the last one */
+    default: o->user = optarg; return 0; /* 'u' */
     }
 }
 
-/* A negative number, or the lone '-' that stands for standard input: musl's getopt ends there. */
+/* Returns whether word is a negative number, or the single '-' that means standard input. musl's
+ * getopt() would stop at it. */
 static bool is_argument(const char *word)
 {
     return word[0] == '-' && (word[1] == '\0' || (word[1] >= '0' && word[1] <= '9'));

@@ -1,4 +1,4 @@
-/* options.h - podopctl's command line, taken apart. Private to podopctl. */
+/* options.h - parses the command line of podopctl. Private to podopctl. */
 #ifndef PODOP_CTL_OPTIONS_H
 #define PODOP_CTL_OPTIONS_H
 
@@ -16,26 +16,26 @@ enum { OPTIONS_GIVEN_MAX = 16 };
 
 struct options {
     enum options_action action;
-    const char *where;   /* an address as the user spelt it */
+    const char *where;   /* an address as written */
     const char *control; /* the path of the control socket */
     enum asks_as as;
-    const char *user; /* NULL: nobody's key, but one that all share */
+    const char *user; /* NULL: a shared key */
     bool is_json;
-    uint32_t timeout_ms; /* of each wait for podop */
+    uint32_t timeout_ms; /* for each wait for podop */
     bool recurse, no_values;
     uint64_t max_rows; /* 0: all */
 
-    char given[OPTIONS_GIVEN_MAX]; /* the letters of the options that were there, each once */
-    const char **args;             /* of argv: the command and what belongs to it */
+    char given[OPTIONS_GIVEN_MAX]; /* the letters of the given options, each once */
+    const char **args;             /* pointers into argv: the command and its arguments */
     size_t count;
 };
 
-/* 0, or -1 with ERR_USAGE. --help and --version end the reading. Options may stand anywhere; "--"
- * ends them, and a negative number or a lone "-" is none. Uses getopt's own globals. */
+/* Returns 0, or -1 with ERR_USAGE. Parsing ends at --help and --version. Options may stand anywhere
+ * before "--". A negative number and a single "-" are arguments. Uses getopt's global variables. */
 int options_parse(struct options *options, int argc, char **argv, struct error *err);
 void options_deinit(struct options *options);
 
-/* 0, or -1 with ERR_USAGE where an option was given that is not among the letters of known. */
+/* Returns 0, or -1 with ERR_USAGE if an option was given whose letter is not in known. */
 int options_check(const struct options *options, const char *command, const char *known,
                   struct error *err);
 

@@ -33,7 +33,7 @@ static void print(FILE *to, const struct buf *line)
     fwrite(line->ptr, 1, line->len, to);
 }
 
-/* As "mysql --batch" and PostgreSQL's COPY do it. */
+/* The escapes are those of "mysql --batch" and PostgreSQL's COPY. */
 void output_add_escaped(struct buf *line, struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -100,7 +100,7 @@ static void print_failure(const struct output *o, struct span key, struct span r
         output_add_escaped(&line, key);
         buf_add(&line, SPAN(": "));
     }
-    output_add_escaped(&line, reason.len > 0 ? reason : SPAN("it failed, without a reason"));
+    output_add_escaped(&line, reason.len > 0 ? reason : SPAN("failed, without a reason"));
     buf_add_char(&line, '\n');
     print(stderr, &line);
     buf_deinit(&line);
@@ -116,21 +116,27 @@ void output_answer(struct output *o, struct span key, enum reply_status status, 
     else if (status != REPLY_MISS)
         print_failure(o, key, text);
     else if (o->shape == OUTPUT_NOTHING)
-        print_failure(o, key, SPAN("there is no such key"));
+        print_failure(o, key, SPAN("no such key"));
 }
 
 int output_flush(struct error *err)
 {
     if (fflush(stdout) != 0)
-        return error_errno(err, "cannot print what podop answers");
-    if (ferror(stdout) != 0) /* by an earlier write, whose errno is gone */
-        return error_set(err, ERR_SYSTEM, "cannot print what podop answers");
+        return error_errno(err, "cannot write to standard output");
+    if (ferror(stdout) != 0) /* an earlier write failed, whose errno is lost */
+        return error_set(err, ERR_SYSTEM, "cannot write to standard output");
     return 0;
 }
 
 enum exit_status output_fault(const struct error *err, enum exit_status status)
 {
-    fflush(stdout); /* what came before the fault stands before it */
+    fflush(stdout); /* keeps the order on a terminal */
     fprintf(stderr, "podopctl: %s\n", err->text);
     return status;
+}
+
+enum exit_status output_usage(const char *text)
+{
+    fprintf(stderr, "podopctl: %s\nTry 'podopctl --help'.\n", text);
+    return EXIT_USAGE;
 }

@@ -1,5 +1,5 @@
-/* output.h - what podopctl prints: values for people and scripts, or JSON lines. Private to
- * podopctl. */
+/* output.h - prints answers and errors, as text or as one JSON object a line. Private to podopctl.
+ */
 #ifndef PODOP_CTL_OUTPUT_H
 #define PODOP_CTL_OUTPUT_H
 
@@ -9,34 +9,37 @@
 #include "podop/error.h"
 #include "podop/reply.h"
 
-/* What is printed of a key that was found, unless it is JSON. */
+/* What is printed for a success, unless the output is JSON. */
 enum output_shape {
-    OUTPUT_NOTHING, /* it was written; a miss is told, then */
-    OUTPUT_VALUE,   /* as it is */
-    OUTPUT_KEYS,    /* escaped, one a line */
-    OUTPUT_PAIRS,   /* the same, with tab and value */
+    OUTPUT_NOTHING, /* for writes, where a miss is an error */
+    OUTPUT_VALUE,   /* the value, unchanged */
+    OUTPUT_KEYS,    /* the escaped key */
+    OUTPUT_PAIRS,   /* the escaped key, a tab and the escaped value */
 };
 
 struct output {
     const char *table, *user; /* borrowed; user may be NULL */
     enum output_shape shape;
     bool is_json;
-    bool names_keys;         /* in messages: there may be several */
-    enum exit_status status; /* of all that was printed so far */
+    bool names_keys;         /* messages name the key, because there may be several */
+    enum exit_status status; /* the worst so far */
 };
 
-/* text is the value, or the reason of a failure, which goes to standard error unless it is JSON. */
+/* Prints one answer. text is the value, or the reason of a failure. Failures go to standard error
+ * unless the output is JSON. */
 void output_answer(struct output *output, struct span key, enum reply_status status,
                    struct span text);
 
-/* So that a line is one answer and a tab ends the key, whatever is in them: backslash, NUL, tab,
- * line feed and carriage return as escapes. */
+/* Appends text with backslash, NUL, tab, line feed and carriage return as escapes, so that a line
+ * is always one answer and a tab always ends a key. */
 void output_add_escaped(struct buf *line, struct span text);
 
-/* What was printed leaves now: 0, or -1 when it cannot. */
+/* Flushes standard output. Returns 0, or -1 if any of it could not be written. */
 int output_flush(struct error *err);
 
-/* "podopctl: TEXT" on standard error; returns status. */
+/* Prints "podopctl: TEXT" on standard error. Returns status. */
 enum exit_status output_fault(const struct error *err, enum exit_status status);
+/* Prints "podopctl: TEXT" and a hint at --help on standard error. Returns EXIT_USAGE. */
+enum exit_status output_usage(const char *text);
 
 #endif

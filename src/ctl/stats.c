@@ -1,4 +1,5 @@
-/* stats.c - the counters: podop's own as lines, those of tables and backends as columns. */
+/* stats.c - the command stats, which prints the counters of the process as lines, and those of
+ * tables and backends as columns. */
 #include "command.h"
 #include "control.h"
 
@@ -11,22 +12,13 @@ enum { NAME_WIDTH = 24 };
 
 struct column {
     const char *title, *pointer;
-    bool is_text; /* to the left, and escaped; else a number or a word, to the right */
-    size_t width; /* 0: the title's */
+    bool is_text; /* aligned to the left; else to the right */
+    size_t width; /* 0: the width of the title */
 };
 
-#define TEXT(title, pointer)                                                                       \
-    {                                                                                              \
-        title, pointer, true, NAME_WIDTH                                                           \
-    }
-#define NUMBER(title, pointer)                                                                     \
-    {                                                                                              \
-        title, pointer, false, 0                                                                   \
-    }
-#define COLUMNS_END                                                                                \
-    {                                                                                              \
-        NULL, NULL, false, 0                                                                       \
-    }
+#define TEXT(title, pointer) {title, pointer, true, NAME_WIDTH}
+#define NUMBER(title, pointer) {title, pointer, false, 0}
+#define COLUMNS_END {NULL, NULL, false, 0}
 
 static const struct column process_lines[] = {
     NUMBER("version", "/version"),
@@ -64,7 +56,7 @@ static const struct column table_columns[] = {
     COLUMNS_END,
 };
 
-/* The first is the table's, the others are those of each of its backends. */
+/* The first column is taken from the table, the others from each of its backends. */
 static const struct column backend_columns[] = {
     TEXT("TABLE", "/table"),
     TEXT("BACKEND", "/url"),
@@ -93,7 +85,7 @@ static const struct column turn_columns[] = {
     COLUMNS_END,
 };
 
-/* Text as it is, a number as its digits, "-" where there is none. */
+/* Fills cell with the decoded string or the number at pointer, or with "-" if there is none. */
 static void cell_of(struct span object, const char *pointer, struct buf *cell)
 {
     buf_clear(cell);
@@ -126,7 +118,7 @@ static void add_cell(struct buf *line, const struct column *c, struct span cell)
     buf_add(line, c[1].title == NULL ? SPAN("\n") : SPAN("  "));
 }
 
-/* The first cell is of first, the others of object. */
+/* Takes the first cell from the object first, the others from object. */
 static void print_row(struct span first, struct span object, const struct column *columns)
 {
     struct buf cell, line;
@@ -154,8 +146,8 @@ static void print_titles(const struct column *columns)
     buf_deinit(&line);
 }
 
-/* The rows of an array; the titles stand before the first, unless they do already. owner has the
- * first cell of each, or NULL: its item has. */
+/* Prints a row for each item of the array at pointer, with the titles before the first row. owner
+ * is the object with the first cell of each row; NULL: the item itself. */
 static void print_array(struct span object, const char *pointer, const struct column *columns,
                         const struct span *owner, bool *has_titles)
 {

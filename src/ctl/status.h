@@ -1,4 +1,4 @@
-/* status.h - what podopctl exits with. Private to podopctl. */
+/* status.h - the exit status of podopctl, as podopctl(1) documents it. Private to podopctl. */
 #ifndef PODOP_CTL_STATUS_H
 #define PODOP_CTL_STATUS_H
 
@@ -10,8 +10,8 @@ enum exit_status {
     EXIT_CONFIG = 78
 };
 
-/* Of many keys the worst counts: wrong usage, then a failure, then a miss. A faulty configuration
- * comes alone. */
+/* Returns the worse of two: wrong usage, then a failure, then a miss. EXIT_CONFIG is never
+ * combined with another status. */
 enum exit_status exit_worse(enum exit_status a, enum exit_status b);
 
 #endif

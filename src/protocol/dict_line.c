@@ -2,35 +2,68 @@
 
 #include "podop/tabline.h"
 
-bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+#define BIT(letter) (1 << ((letter) - 'A'))
+
+/* Commands as a set: bit n is the letter 'A' + n. */
+enum {
+    COMMANDS_WITH_ID = BIT(DICT_BEGIN) | BIT(DICT_COMMIT) | BIT(DICT_COMMIT_ASYNC) |
+                       BIT(DICT_ROLLBACK) | BIT(DICT_SET) | BIT(DICT_UNSET) | BIT(DICT_INCREMENT) |
+                       BIT(DICT_TIMESTAMP) | BIT(DICT_HIDE_VALUES),
+    COMMANDS = COMMANDS_WITH_ID | BIT(DICT_HELLO) | BIT(DICT_LOOKUP) | BIT(DICT_ITERATE),
+};
+
+static void split_fields(struct span rest, struct dict_line *out)
 {
-    struct span rest, field;
-    bool has_escapes;
+    struct span field;
 
     out->count = 0;
     for (size_t i = 0; i < DICT_FIELDS_NAMED; i++)
         out->field[i] = SPAN("");
+    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field))
+        out->field[out->count++] = field;
+}
+
+/* Moves the fields to text, which has room for bytes: unescaping never makes a field longer. */
+static void unescape_fields(struct dict_line *out, struct buf *text, size_t bytes)
+{
+    buf_clear(text);
+    buf_reserve(text, bytes); /* so that nothing moves below */
+    for (size_t i = 0; i < out->count; i++) {
+        const size_t begin = text->len;
+
+        tabline_unescape(text, out->field[i]);
+        out->field[i] = (struct span){text->ptr + begin, text->len - begin};
+    }
+}
+
+static bool parse_id(struct dict_line *out)
+{
+    uint64_t id;
+
+    if (!dict_number(out->field[0], UINT32_MAX, &id))
+        return false;
+    out->id = (uint32_t)id;
+    return true;
+}
+
+bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
+{
+    struct span rest;
+    unsigned letter;
+
     if (line.len == 0)
         return false;
-    out->letter = *line.ptr;
+    letter = (unsigned)(unsigned char)*line.ptr - 'A'; /* below 'A' wraps to huge */
+    if (letter > 'Z' - 'A' || (COMMANDS >> letter & 1) == 0)
+        return false;
+    out->command = (enum dict_command) * line.ptr;
     rest = span_skip(line, 1);
-    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* raw: one in a field is escaped */
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
         rest.len--;
-    has_escapes = span_has_byte(rest, '\1');
-    if (has_escapes) {
-        buf_clear(text);
-        buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
-    }
-    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field)) {
-        if (has_escapes) {
-            size_t begin = text->len;
-
-            tabline_unescape(text, field);
-            field = (struct span){text->ptr + begin, text->len - begin};
-        }
-        out->field[out->count++] = field.len > 0 ? field : SPAN("");
-    }
-    return true;
+    split_fields(rest, out);
+    if (span_has_byte(rest, '\1'))
+        unescape_fields(out, text, rest.len);
+    return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }
 
 bool dict_number(struct span field, uint64_t max, uint64_t *number)
@@ -46,6 +79,12 @@ bool dict_number(struct span field, uint64_t max, uint64_t *number)
     }
     *number = n;
     return field.len > 0;
+}
+
+bool dict_optional_number(struct span field, uint64_t max, uint64_t *number)
+{
+    *number = 0;
+    return field.len == 0 || dict_number(field, max, number);
 }
 
 bool dict_signed_number(struct span field, int64_t *number)
@@ -68,11 +107,11 @@ const char *dict_key(struct span name, struct span user, struct table_key *key)
         return NULL;
     }
     if (!span_starts_with(name, SPAN("priv/")))
-        return "a key begins with priv/ or shared/";
+        return "a key must begin with priv/ or shared/";
     if (user.len == 0)
-        return "a priv/ key without a user";
+        return "a priv/ key needs a user";
     if (span_has_byte(user, '\0'))
-        return "a user with a NUL byte";
+        return "the user has a NUL byte";
     key->key = span_skip(name, SPAN("priv/").len);
     key->user = user;
     key->is_private = true;
@@ -132,7 +171,8 @@ static void add_value(struct buf *out, struct span table, struct span value)
 
     buf_add_char(out, 'O');
     add_text(out, value);
-    if (out->len - begin > value.len + 2 && span_has_byte(value, '\0')) { /* it was escaped */
+    if (out->len - begin > value.len + 2 &&
+        span_has_byte(value, '\0')) { /* something was escaped */
         out->len = begin;
         buf_add(out, SPAN("Ftable "));
         tabline_escape(out, table);

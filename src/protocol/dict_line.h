@@ -1,4 +1,5 @@
-/* dict_line.h - one line of Dovecot's dict protocol, taken apart and put together. Pure. */
+/* dict_line.h - the grammar of Dovecot's dict protocol: one line, parsed or written. Pure functions
+ * over bytes, for the server's side and for podopctl. */
 #ifndef PODOP_PROTOCOL_DICT_LINE_H
 #define PODOP_PROTOCOL_DICT_LINE_H
 
@@ -7,47 +8,77 @@
 #include "podop/table.h"
 
 enum {
-    DICT_FIELDS_MAX = 16,  /* more of them are ignored, as unknown ones are */
-    DICT_FIELDS_NAMED = 5, /* no request has a meaning for more, but for further paths */
+    DICT_FIELDS_MAX = 16,  /* further fields are ignored, as unknown ones are */
+    DICT_FIELDS_NAMED = 5, /* only additional paths can stand in a field after these */
 };
 
-/* HELLO's major: 2 up to Dovecot 2.3.16, 3 since 2.3.17, 4 since 2.4.0; dict-client.h of each. */
+/* The major version in the hello: 2 up to Dovecot 2.3.16, 3 since 2.3.17, 4 since 2.4.0; from
+ * dict-client.h of each. */
 enum { DICT_MAJOR_MIN = 2, DICT_MAJOR_MAX = 4 };
 
+/* The first byte of a line; dict-client.h of Dovecot 2.2.24, 2.3.19 and 2.4.1. In parentheses: the
+ * fields, in their order. */
+enum dict_command {
+    DICT_HELLO = 'H',        /* (major, minor, value type, user, dict name) */
+    DICT_LOOKUP = 'L',       /* (key, user) */
+    DICT_ITERATE = 'I',      /* (flags, row limit, path, user) */
+    DICT_BEGIN = 'B',        /* (transaction id, user, expiry in seconds) */
+    DICT_COMMIT = 'C',       /* (transaction id) */
+    DICT_COMMIT_ASYNC = 'D', /* (transaction id); its reply comes at any time */
+    DICT_ROLLBACK = 'R',     /* (transaction id) */
+    DICT_SET = 'S',          /* (transaction id, key, value) */
+    DICT_UNSET = 'U',        /* (transaction id, key) */
+    DICT_INCREMENT = 'A',    /* (transaction id, key, signed number) */
+    DICT_TIMESTAMP = 'T',    /* (transaction id, seconds, nanoseconds) */
+    DICT_HIDE_VALUES = 'V',  /* (transaction id, flag): whether values may be logged */
+};
+
+/* The flags of DICT_ITERATE; dict.h of Dovecot 2.3.19 and 2.4.1. The sorting flags are not listed:
+ * rows are sent in any order, which is what clients without these flags expect. */
+enum {
+    DICT_ITERATE_RECURSE = 1,
+    DICT_ITERATE_NO_VALUE = 8,
+    DICT_ITERATE_EXACT_KEY = 16,
+};
+
 struct dict_line {
-    char letter;
-    struct span field[DICT_FIELDS_MAX]; /* unescaped; a named one that is missing is empty */
+    enum dict_command command;
+    uint32_t id;                        /* of the transaction, for commands that have one */
+    struct span field[DICT_FIELDS_MAX]; /* unescaped; a missing named field is empty */
     size_t count;
 };
 
-/* The fields point into line, or into text where something in it is escaped. false: an empty line.
- */
+/* Returns false for a line that is not a command, or without the transaction id that it needs. The
+ * fields point into line, or into text when a field of the line has an escape. */
 bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text);
 
-/* Decimal, 0 to max; false for anything else. */
+/* Parses a decimal number from 0 to max. Returns false for anything else. */
 bool dict_number(struct span field, uint64_t max, uint64_t *number);
-/* Decimal, with a sign or without one. */
+/* The same, but an empty field is 0. */
+bool dict_optional_number(struct span field, uint64_t max, uint64_t *number);
+/* Parses a decimal number with or without a sign. */
 bool dict_signed_number(struct span field, int64_t *number);
 
-/* "shared/KEY" or "priv/KEY" as what a table is asked for; key points into name. NULL, or what is
- * wrong with it. */
+/* Turns "shared/KEY" or "priv/KEY" into the key that a table is asked for, which points into name.
+ * Returns NULL, or what is wrong with name or user. */
 const char *dict_key(struct span name, struct span user, struct table_key *key);
 
-/* The paths of an iteration, in bytes of podop's own: the field at first, which may be empty, and
- * with are_many those behind it. */
+/* Appends the paths of an iteration in a private format: the one in field first, which may be
+ * empty, and with are_many also those in the fields after it. */
 void dict_add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many);
-/* Takes the first path off the front of paths, which is not empty, and points into it. */
+/* Takes the first path off the front of paths, which must not be empty, and points into it. */
 struct span dict_next_path(struct span *paths);
 
-/* A client of 2.1 and later (Dovecot 2.2.27) understands "*ID" and "+ID". */
+/* Returns whether a client of this version understands "*ID" and "+ID": since 2.1 (Dovecot 2.2.27).
+ */
 bool dict_knows_async(uint64_t major, uint64_t minor);
-void dict_announce(struct buf *out, uint32_t id);    /* "*ID" */
-void dict_begin_reply(struct buf *out, uint32_t id); /* "+ID\t", or nothing for id 0 */
+void dict_announce(struct buf *out, uint32_t id);    /* appends the line "*ID" */
+void dict_begin_reply(struct buf *out, uint32_t id); /* appends "+ID\t", or nothing for id 0 */
 
-/* Each is one whole line, but for dict_begin_reply(). */
+/* Each appends one whole line, which dict_begin_reply() may precede. */
 void dict_add_lookup(struct buf *out, struct span table, const struct reply *reply);
 void dict_add_row(struct buf *out, struct span path, struct span name, struct span value);
-void dict_add_finish(struct buf *out, const struct reply *reply); /* of an iteration */
+void dict_add_finish(struct buf *out, const struct reply *reply); /* ends an iteration */
 void dict_add_commit(struct buf *out, uint32_t id, const struct reply *reply);
 
 #endif

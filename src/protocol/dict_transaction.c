@@ -1,36 +1,39 @@
 #include "dict_transaction.h"
 
+#include "dict_line.h"
+
 #include "podop/mem.h"
 
 #include <stdlib.h>
 
 enum {
-    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async has one for each user */
+    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async opens one for each user */
     CHANGES_MAX = 4096,                /* of one transaction */
     OPEN_BYTES_MAX = 16 * 1024 * 1024, /* of the changes in them */
+    NANOSECONDS_MAX = 999999999,
 };
 
 struct open_transaction {
-    struct open_transaction *next;
+    struct list_node node;
     uint32_t id;
     struct transaction *changes;
-    char *fault; /* why it cannot be committed; NULL: it can */
+    char *fault; /* why it cannot be committed, or NULL */
 };
 
-static struct open_transaction **find_open(struct dict_transactions *all, uint64_t id)
+static struct open_transaction *find_open(struct dict_transactions *all, uint32_t id)
 {
-    struct open_transaction **link = &all->first;
+    LIST_FOR_EACH (node, &all->open) {
+        struct open_transaction *o = CONTAINER_OF(node, struct open_transaction, node);
 
-    while (*link != NULL && (*link)->id != id)
-        link = &(*link)->next;
-    return link;
+        if (o->id == id)
+            return o;
+    }
+    return NULL;
 }
 
-static void open_free(struct dict_transactions *all, struct open_transaction **link)
+static void open_free(struct dict_transactions *all, struct open_transaction *o)
 {
-    struct open_transaction *o = *link;
-
-    *link = o->next;
+    list_remove(&o->node);
     all->count--;
     all->bytes -= o->changes == NULL ? 0 : o->changes->bytes;
     transaction_free(&o->changes);
@@ -38,10 +41,16 @@ static void open_free(struct dict_transactions *all, struct open_transaction **l
     free(o);
 }
 
+void dict_transactions_init(struct dict_transactions *all)
+{
+    *all = (struct dict_transactions){.count = 0};
+    list_init(&all->open);
+}
+
 void dict_transactions_deinit(struct dict_transactions *all)
 {
-    while (all->first != NULL)
-        open_free(all, &all->first);
+    while (!list_is_empty(&all->open))
+        open_free(all, CONTAINER_OF(list_first(&all->open), struct open_transaction, node));
 }
 
 bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct span user,
@@ -49,20 +58,20 @@ bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct s
 {
     struct open_transaction *o;
 
-    if (*find_open(all, id) != NULL || all->count == OPEN_TRANSACTIONS_MAX ||
+    if (find_open(all, id) != NULL || all->count == OPEN_TRANSACTIONS_MAX ||
         span_has_byte(user, '\0'))
         return false;
     o = xcalloc(1, sizeof(*o));
     o->id = id;
     o->changes = transaction_new(user);
     o->changes->expire_s = expire_s;
-    o->next = all->first;
-    all->first = o;
+    list_prepend(&all->open, &o->node);
     all->count++;
     return true;
 }
 
-static void spoil(struct dict_transactions *all, struct open_transaction *o, const char *fault)
+/* Remembers why the transaction cannot be committed. Its changes are not needed any more. */
+static void fail(struct dict_transactions *all, struct open_transaction *o, const char *fault)
 {
     if (o->fault == NULL)
         o->fault = xstrdup(fault);
@@ -70,20 +79,27 @@ static void spoil(struct dict_transactions *all, struct open_transaction *o, con
     transaction_clear(o->changes);
 }
 
-static void add_change(struct dict_transactions *all, const struct dict_line *line,
-                       struct open_transaction *o, struct change *change)
+/* Sets change->key. Returns NULL, or why the change cannot be added. */
+static const char *check_change(const struct dict_transactions *all,
+                                const struct open_transaction *o, struct span name,
+                                struct change *change)
 {
-    const char *fault = dict_key(line->field[1], span_of(o->changes->user), &change->key);
+    const char *fault = dict_key(name, span_of(o->changes->user), &change->key);
 
-    if (fault == NULL && line->field[1].len + line->field[2].len + all->bytes > OPEN_BYTES_MAX)
+    if (fault == NULL && name.len + change->value.len + all->bytes > OPEN_BYTES_MAX)
         fault = "the open transactions of this connection are too large";
     if (fault == NULL && o->changes->count == CHANGES_MAX)
-        fault = "a transaction of too many changes";
-    if (fault == NULL && change->kind == CHANGE_INCREMENT &&
-        !dict_signed_number(line->field[2], &change->increment))
-        fault = "an increment that is no number";
-    if (fault != NULL || o->fault != NULL) { /* nothing of it will be made */
-        spoil(all, o, fault);
+        fault = "the transaction has too many changes";
+    return fault;
+}
+
+static void add_change(struct dict_transactions *all, struct open_transaction *o, struct span name,
+                       struct change *change)
+{
+    const char *fault = check_change(all, o, name, change);
+
+    if (fault != NULL || o->fault != NULL) {
+        fail(all, o, fault);
         return;
     }
     all->bytes -= o->changes->bytes;
@@ -91,49 +107,61 @@ static void add_change(struct dict_transactions *all, const struct dict_line *li
     all->bytes += o->changes->bytes;
 }
 
-static void set_timestamp(struct open_transaction *o, const struct dict_line *line)
+void dict_transaction_set(struct dict_transactions *all, uint32_t id, struct span name,
+                          struct span value)
 {
-    struct transaction *t = o->changes;
-    uint64_t ns = 0;
+    struct open_transaction *o = find_open(all, id);
 
-    t->has_timestamp = dict_signed_number(line->field[1], &t->timestamp_s) &&
-                       dict_number(line->field[2], 999999999, &ns);
-    t->timestamp_ns = (uint32_t)ns;
+    if (o != NULL)
+        add_change(all, o, name, &(struct change){.kind = CHANGE_SET, .value = value});
 }
 
-void dict_transaction_change(struct dict_transactions *all, const struct dict_line *line,
-                             uint32_t id)
+void dict_transaction_unset(struct dict_transactions *all, uint32_t id, struct span name)
 {
-    struct open_transaction **link = find_open(all, id);
-    struct change change = {.value = line->field[2]};
+    struct open_transaction *o = find_open(all, id);
 
-    if (*link == NULL)
+    if (o != NULL)
+        add_change(all, o, name, &(struct change){.kind = CHANGE_UNSET, .value = SPAN("")});
+}
+
+void dict_transaction_increment(struct dict_transactions *all, uint32_t id, struct span name,
+                                struct span amount)
+{
+    struct open_transaction *o = find_open(all, id);
+    struct change change = {.kind = CHANGE_INCREMENT, .value = SPAN("")};
+
+    if (o == NULL)
         return;
-    switch (line->letter) {
-    case 'S':
-        change.kind = CHANGE_SET;
-        add_change(all, line, *link, &change);
+    if (dict_signed_number(amount, &change.increment))
+        add_change(all, o, name, &change);
+    else
+        fail(all, o, "the increment is not a number");
+}
+
+void dict_transaction_set_time(struct dict_transactions *all, uint32_t id, struct span seconds,
+                               struct span nanoseconds)
+{
+    const struct open_transaction *o = find_open(all, id);
+    uint64_t ns = 0;
+
+    if (o == NULL)
         return;
-    case 'U':
-        change.kind = CHANGE_UNSET;
-        change.value = SPAN("");
-        add_change(all, line, *link, &change);
-        return;
-    case 'A':
-        change.kind = CHANGE_INCREMENT;
-        change.value = SPAN("");
-        add_change(all, line, *link, &change);
-        return;
-    case 'T': set_timestamp(*link, line); return;
-    case 'R': open_free(all, link); return;
-    default: return; /* V: whether values may be logged; podop logs none */
-    }
+    o->changes->has_timestamp = dict_signed_number(seconds, &o->changes->timestamp_s) &&
+                                dict_number(nanoseconds, NANOSECONDS_MAX, &ns);
+    o->changes->timestamp_ns = (uint32_t)ns;
+}
+
+void dict_transaction_rollback(struct dict_transactions *all, uint32_t id)
+{
+    struct open_transaction *o = find_open(all, id);
+
+    if (o != NULL)
+        open_free(all, o);
 }
 
 struct transaction *dict_transaction_take(struct dict_transactions *all, uint32_t id, char **fault)
 {
-    struct open_transaction **link = find_open(all, id);
-    struct open_transaction *o = *link;
+    struct open_transaction *o = find_open(all, id);
     struct transaction *changes;
 
     if (o == NULL) {
@@ -145,6 +173,6 @@ struct transaction *dict_transaction_take(struct dict_transactions *all, uint32_
     all->bytes -= changes->bytes;
     o->changes = NULL;
     o->fault = NULL;
-    open_free(all, link);
+    open_free(all, o);
     return changes;
 }

@@ -1,29 +1,39 @@
-/* dict_transaction.h - the transactions that a client of Dovecot's dict protocol has begun and not
- * committed yet. Plain memory. */
+/* dict_transaction.h - the transactions that a dict client has begun and not yet committed or
+ * rolled back. Plain memory. */
 #ifndef PODOP_PROTOCOL_DICT_TRANSACTION_H
 #define PODOP_PROTOCOL_DICT_TRANSACTION_H
 
-#include "dict_line.h"
-
+#include "podop/list.h"
 #include "podop/transaction.h"
 
-struct open_transaction;
-struct dict_transactions { /* of one client; zero at first */
-    struct open_transaction *first;
+struct dict_transactions { /* of one client */
+    struct list open;
     size_t count, bytes;
 };
 
+void dict_transactions_init(struct dict_transactions *all);
 void dict_transactions_deinit(struct dict_transactions *all);
 
-/* user is copied. false: one of that id is open, there are too many, or user has a NUL byte. */
+/* user is copied. Returns false when a transaction with that id is open already, when there are too
+ * many, or when user has a NUL byte. */
 bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct span user,
                             uint64_t expire_s);
-/* The commands within a transaction: S, U, A, T, V, and R, which ends it. What cannot be done is a
- * fault of the transaction; those of an unknown one are as good as ignored: its commit fails. */
-void dict_transaction_change(struct dict_transactions *all, const struct dict_line *line,
-                             uint32_t id);
-/* For its commit: the changes, and in *fault why they cannot be made, or NULL; both the caller's to
- * free. One that is unknown has no changes, and that fault. */
+
+/* Each of these adds a change; name is "priv/KEY" or "shared/KEY", and all spans are copied. A
+ * change that cannot be made is remembered as a fault of the transaction. Nothing happens when no
+ * transaction with that id is open: its commit fails. */
+void dict_transaction_set(struct dict_transactions *all, uint32_t id, struct span name,
+                          struct span value);
+void dict_transaction_unset(struct dict_transactions *all, uint32_t id, struct span name);
+void dict_transaction_increment(struct dict_transactions *all, uint32_t id, struct span name,
+                                struct span amount);
+/* Both are decimal numbers; a time that is not valid is ignored. */
+void dict_transaction_set_time(struct dict_transactions *all, uint32_t id, struct span seconds,
+                               struct span nanoseconds);
+void dict_transaction_rollback(struct dict_transactions *all, uint32_t id);
+
+/* Ends the transaction and returns its changes, for a commit. *fault is why it cannot be committed,
+ * or NULL. The caller frees both. An unknown transaction has no changes and a fault. */
 struct transaction *dict_transaction_take(struct dict_transactions *all, uint32_t id, char **fault);
 
 #endif

@@ -1,43 +1,47 @@
-/* socketmap.c - Postfix's socketmap protocol: one netstring in, one out, in order. */
-#include "podop/protocol.h"
-
-#include "owed.h"
+/* socketmap.c - a session of Postfix's socketmap protocol: requests and replies in order. */
+#include "reply_queue.h"
+#include "socketmap_message.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 #include "podop/netstring.h"
+#include "podop/protocol.h"
+#include "podop/table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum {
-    REQUEST_BYTES_DEFAULT = 64 * 1024,
-    /* Postfix shows 200 bytes of a reason (src/util/dict_sockmap.c); more are for a human's eyes
-     * elsewhere, and must leave room in max_reply. */
-    REASON_BYTES_MAX = 400,
-};
+enum { REQUEST_BYTES_DEFAULT = 64 * 1024 };
 
 struct socketmap_session {
     struct session_io io;
-    struct owed_queue owed;
-    struct table *table; /* the last that was asked; borrowed, under this serial of the service */
+    struct reply_queue replies;
+    struct table *table; /* the last one asked; borrowed, valid under table_serial */
     uint64_t table_serial;
-    size_t put_off; /* requests that are asked again when the client has room */
+    size_t postponed; /* requests in state POSTPONED */
 };
 
 /* What was asked, as the log shows it. */
-struct question {
-    struct span table, key; /* of a bad request, table is all of it */
+struct query {
+    struct span table, key; /* of a malformed request, table is all of it */
     uint64_t started_at_us; /* for the debug log; 0 at other levels */
 };
 
-/* An answer that could not be given at once. */
+/* A reply that is known at once, with all earlier ones written, needs no request. Others:
+ *
+ *     LOOKING_UP ---> POSTPONED ---> LOOKING_UP ...   there was no room for the reply, which was
+ *         |               |                           dropped; the client has read its output
+ *         +---------------+--------> (answered)       the reply is written, or buffered until its
+ *                                                     turn; then the request is freed */
+enum request_state { LOOKING_UP, POSTPONED, ANSWERED };
+
 struct socketmap_request {
-    struct owed owed;
+    struct reply_slot slot;
     struct socketmap_session *session;
-    struct table_op *op;
-    bool is_put_off;          /* its answer came when there was no room for it */
-    struct question question; /* its bytes follow this struct */
+    enum request_state state;
+    struct table_op *op; /* of LOOKING_UP */
+    struct query query;  /* its bytes follow this struct */
 };
 
 static struct socketmap_session *session_of(struct session *session)
@@ -50,17 +54,21 @@ static const struct socketmap_session *const_session_of(const struct session *se
     return (const struct socketmap_session *)session;
 }
 
-static void request_free(struct owed *owed)
+static struct socketmap_request *request_of(struct reply_slot *slot)
 {
-    struct socketmap_request *r = CONTAINER_OF(owed, struct socketmap_request, owed);
+    return CONTAINER_OF(slot, struct socketmap_request, slot);
+}
 
+static void request_free(struct reply_slot *slot)
+{
+    struct socketmap_request *r = request_of(slot);
     struct socketmap_session *s = r->session;
 
     if (r->op != NULL)
-        owed_gave_up(&s->owed);
+        reply_queue_cancelled(&s->replies);
     table_op_cancel(&r->op);
-    s->put_off -= r->is_put_off;
-    s->owed.request_bytes -= r->question.table.len + r->question.key.len;
+    s->postponed -= r->state == POSTPONED;
+    s->replies.request_bytes -= r->query.table.len + r->query.key.len;
     free(r);
 }
 
@@ -75,7 +83,7 @@ static struct session *socketmap_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    owed_init(&s->owed, s->io.out, s->io.is_tight, request_free);
+    reply_queue_init(&s->replies, s->io.out, s->io.is_under_memory_pressure, request_free);
     return (struct session *)s;
 }
 
@@ -86,87 +94,54 @@ static void socketmap_close(struct session **psession)
     if (s == NULL)
         return;
     *psession = NULL;
-    owed_deinit(&s->owed);
+    reply_queue_deinit(&s->replies);
     service_unref(&s->io.service);
     free(s);
 }
 
-static size_t socketmap_owed(const struct session *session)
+static size_t socketmap_pending(const struct session *session)
 {
-    return const_session_of(session)->owed.count;
+    return const_session_of(session)->replies.count;
 }
 
 static bool socketmap_is_full(const struct session *session)
 {
-    return owed_is_full(&const_session_of(session)->owed);
+    return reply_queue_is_full(&const_session_of(session)->replies);
 }
 
-static size_t socketmap_held(const struct session *session)
+static size_t socketmap_buffered_bytes(const struct session *session)
 {
-    const struct owed_queue *owed = &const_session_of(session)->owed;
+    const struct reply_queue *replies = &const_session_of(session)->replies;
 
-    return owed->early_bytes + owed->request_bytes;
+    return replies->buffered_bytes + replies->request_bytes;
 }
 
-/* What the table found, or why that cannot be told. */
-static void encode_value(struct buf *out, struct span value, const char *table, size_t max_reply)
-{
-    const char *why = NULL;
+/* Replies */
 
-    if (value.len > max_reply - SPAN("OK ").len)
-        why = "the value is longer than a reply may be";
-    else if (span_has_byte(value, '\0'))
-        why = "the value has a NUL byte";
-    if (why != NULL) {
-        char text[REASON_BYTES_MAX];
-        int len = snprintf(text, sizeof(text), "table %s: %s", table, why);
-
-        netstring_add(out, SPAN("PERM "), (struct span){text, (size_t)len});
-    } else if (value.len == 0) { /* an empty result is an error there */
-        netstring_add(out, SPAN("NOTFOUND "), SPAN(""));
-    } else {
-        netstring_add(out, SPAN("OK "), value);
-    }
-}
-
-static void encode(struct buf *out, const struct reply *reply, const char *table, size_t max_reply)
-{
-    struct span reason = reply->reason;
-
-    if (reason.len > REASON_BYTES_MAX)
-        reason.len = REASON_BYTES_MAX;
-    switch (reply->status) {
-    case REPLY_FOUND: encode_value(out, reply->map_value, table, max_reply); return;
-    case REPLY_MISS: netstring_add(out, SPAN("NOTFOUND "), SPAN("")); return;
-    case REPLY_UNCERTAIN: /* of writes only */
-    case REPLY_TEMPORARY: netstring_add(out, SPAN("TEMP "), reason); return;
-    case REPLY_TIMEOUT: netstring_add(out, SPAN("TIMEOUT "), reason); return;
-    case REPLY_PERMANENT: netstring_add(out, SPAN("PERM "), reason); return;
-    }
-}
-
-static void log_answer(const struct socketmap_session *s, const struct question *q,
+static void log_answer(const struct socketmap_session *s, const struct query *q,
                        const struct reply *reply)
 {
-    if (q->started_at_us == 0) /* it came before the log was told to show such */
+    if (q->started_at_us == 0) /* the debug log was off when it arrived */
         return;
     log_debug(s->io.service->log, "lookup", LOG_UINT("conn", s->io.conn),
               LOG_STR("proto", "socketmap"), LOG_SPAN("table", q->table), LOG_SPAN("key", q->key),
               LOG_REPLY(reply), LOG_MS("ms", clock_now_us() - q->started_at_us));
 }
 
-/* table is NULL where none was found. */
+/* Writes the reply; r may be gone after this. table is NULL when there is none. */
 static void answer(struct socketmap_request *r, const char *table, const struct reply *reply)
 {
     struct socketmap_session *s = r->session;
 
-    log_answer(s, &r->question, reply);
-    encode(owed_begin(&s->owed, &r->owed), reply, table, s->io.service->listen->max_reply);
-    owed_end(&s->owed, &r->owed);
+    log_answer(s, &r->query, reply);
+    r->state = ANSWERED;
+    socketmap_add_reply(reply_queue_begin(&s->replies, &r->slot), reply, table,
+                        s->io.service->listen->max_reply);
+    reply_queue_end(&s->replies, &r->slot);
 }
 
-/* How many bytes the answer will have, or somewhat less. */
-static size_t answer_bytes(const struct socketmap_session *s, const struct reply *reply)
+/* Returns about how many bytes the reply will have, and never more. */
+static size_t encoded_bytes(const struct socketmap_session *s, const struct reply *reply)
 {
     const size_t max = s->io.service->listen->max_reply;
 
@@ -175,38 +150,39 @@ static size_t answer_bytes(const struct socketmap_session *s, const struct reply
     return reply->map_value.len > max ? 0 : reply->map_value.len;
 }
 
-/* Its answer is dropped, and asked for again when there is room. */
-static void put_off(struct socketmap_request *r)
+static void postpone(struct socketmap_request *r)
 {
-    r->is_put_off = true;
-    r->session->put_off++;
+    r->state = POSTPONED;
+    r->session->postponed++;
 }
 
 static void lookup_done(void *arg, const struct reply *reply)
 {
     struct socketmap_request *r = arg;
     struct socketmap_session *s = r->session;
-    const char *table = table_op_table(r->op); /* stays until this returns */
-    const size_t bytes = answer_bytes(s, reply);
+    const char *table = table_op_table(r->op); /* valid until this returns */
+    const size_t bytes = encoded_bytes(s, reply);
 
-    r->op = NULL; /* it ends by itself: nothing left to cancel */
-    owed_came(&s->owed, bytes);
-    if (owed_admits(&s->owed, &r->owed, bytes))
+    r->op = NULL; /* it ends by itself */
+    reply_queue_arrived(&s->replies, bytes);
+    if (reply_queue_admits(&s->replies, &r->slot, bytes))
         answer(r, table, reply);
     else
-        put_off(r);
+        postpone(r);
     s->io.wake(s->io.wake_arg);
 }
 
-/* The bytes of q as they came, with what is between its table and its key. */
-static struct span bytes_of(const struct question *q)
+/* Requests */
+
+/* Returns the bytes of q as they came, with what is between its table and its key. */
+static struct span bytes_of(const struct query *q)
 {
     const size_t key_at = q->key.len == 0 ? q->table.len : (size_t)(q->key.ptr - q->table.ptr);
 
     return (struct span){q->table.ptr, key_at + q->key.len};
 }
 
-static struct socketmap_request *request_new(struct socketmap_session *s, const struct question *q)
+static struct socketmap_request *request_new(struct socketmap_session *s, const struct query *q)
 {
     const struct span bytes = bytes_of(q);
     struct socketmap_request *r = xmalloc(sizeof(*r) + bytes.len);
@@ -214,7 +190,7 @@ static struct socketmap_request *request_new(struct socketmap_session *s, const 
 
     *r = (struct socketmap_request){
         .session = s,
-        .question =
+        .query =
             {
                 .table = {copy, q->table.len},
                 .key = {copy + bytes.len - q->key.len, q->key.len},
@@ -223,43 +199,37 @@ static struct socketmap_request *request_new(struct socketmap_session *s, const 
     };
     if (bytes.len > 0)
         memcpy(copy, bytes.ptr, bytes.len);
-    s->owed.request_bytes += q->table.len + q->key.len;
-    owed_add(&s->owed, &r->owed);
+    s->replies.request_bytes += q->table.len + q->key.len;
+    reply_queue_add(&s->replies, &r->slot);
     return r;
 }
 
-/* What is known at once leaves at once, unless others are owed before. */
-static void answer_known(struct socketmap_session *s, const struct question *q, const char *table,
+/* Writes a reply that is known at once: without a request, unless earlier replies are pending. */
+static void answer_known(struct socketmap_session *s, const struct query *q, const char *table,
                          const struct reply *reply)
 {
-    if (s->owed.first != NULL) {
+    if (s->replies.first != NULL) {
         answer(request_new(s, q), table, reply);
         return;
     }
     log_answer(s, q, reply);
-    encode(s->io.out, reply, table, s->io.service->listen->max_reply);
+    socketmap_add_reply(s->io.out, reply, table, s->io.service->listen->max_reply);
 }
 
-static void refuse(struct socketmap_session *s, const struct question *q, const char *why)
+/* The reason points into text, which has SOCKETMAP_REASON_BYTES_MAX. */
+static struct reply no_such_table(const struct socketmap_session *s, struct span name, char *text)
 {
-    answer_known(s, q, NULL, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(why)});
-}
-
-/* text keeps its reason. */
-static struct reply no_table(const struct socketmap_session *s, struct span name,
-                             char text[REASON_BYTES_MAX])
-{
-    int len = snprintf(text, REASON_BYTES_MAX, "no such table: %.*s",
+    int len = snprintf(text, SOCKETMAP_REASON_BYTES_MAX, "no such table: %.*s",
                        name.len < 255 ? (int)name.len : 255, name.ptr);
 
-    service_tell_unknown(s->io.service, "socketmap", name);
+    service_log_unknown_table(s->io.service, "socketmap", name);
     return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
 /* Most clients ask one table again and again. */
 static struct table *find_table(struct socketmap_session *s, struct span name)
 {
-    const struct service *service = s->io.service;
+    struct service *service = s->io.service;
 
     if (s->table == NULL || s->table_serial != service->serial ||
         !span_equal(table_name(s->table), name)) {
@@ -271,95 +241,56 @@ static struct table *find_table(struct socketmap_session *s, struct span name)
 
 static void await(struct socketmap_request *r, struct table_op *op)
 {
+    r->state = LOOKING_UP;
     r->op = op;
-    owed_expect(&r->session->owed);
+    reply_queue_expect(&r->session->replies);
     table_op_wait(op, lookup_done, r);
 }
 
-static void look_up(struct socketmap_session *s, const struct question *q, struct table *table)
+static void look_up(struct socketmap_session *s, const struct query *q, struct table *table)
 {
     struct reply known;
     struct table_op *op = table_lookup(table, &(struct table_key){.key = q->key}, &known);
 
     if (op != NULL)
         await(request_new(s, q), op);
-    else if (owed_admits_known(&s->owed, answer_bytes(s, &known)))
+    else if (reply_queue_admits_known(&s->replies, encoded_bytes(s, &known)))
         answer_known(s, q, table_name(table).ptr, &known);
     else
-        put_off(request_new(s, q));
+        postpone(request_new(s, q));
 }
 
-static void refuse_table(struct socketmap_session *s, const struct question *q)
+static void refuse(struct socketmap_session *s, const struct query *q)
 {
-    char text[REASON_BYTES_MAX];
-    struct reply reply = no_table(s, q->table, text);
+    static const struct reply refusal = {.status = REPLY_PERMANENT, .reason = {"bad request", 11}};
 
-    answer_known(s, q, NULL, &reply);
+    answer_known(s, q, NULL, &refusal);
 }
 
-/* "TABLE KEY": the key is all that is behind the first blank, whatever the bytes. */
+static void refuse_table(struct socketmap_session *s, const struct query *q)
+{
+    char text[SOCKETMAP_REASON_BYTES_MAX];
+    struct reply refusal = no_such_table(s, q->table, text);
+
+    answer_known(s, q, NULL, &refusal);
+}
+
 static void request(struct socketmap_session *s, struct span payload)
 {
-    const char *blank = payload.len == 0 ? NULL : memchr(payload.ptr, ' ', payload.len);
-    struct question q = {.table = payload, .key = SPAN("")};
+    struct query q = {.table = payload, .key = SPAN("")};
     struct table *table;
 
     if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
         q.started_at_us = clock_now_us();
-    if (blank == NULL) {
-        refuse(s, &q, "bad request");
+    if (!socketmap_parse_request(payload, &q.table, &q.key)) {
+        refuse(s, &q);
         return;
     }
-    q.table.len = (size_t)(blank - payload.ptr);
-    q.key = span_skip(payload, q.table.len + 1);
     table = find_table(s, q.table);
     if (table == NULL)
         refuse_table(s, &q);
     else
         look_up(s, &q, table);
-}
-
-/* Asks again for an answer that there was no room for; a reload may have changed the tables. */
-static void ask_again(struct socketmap_request *r)
-{
-    struct socketmap_session *s = r->session;
-    struct table *table = service_find_table(s->io.service, r->question.table);
-    char text[REASON_BYTES_MAX];
-    struct reply known;
-    struct table_op *op = NULL;
-
-    r->is_put_off = false;
-    s->put_off--;
-    if (table == NULL)
-        known = no_table(s, r->question.table, text);
-    else
-        op = table_lookup(table, &(struct table_key){.key = r->question.key}, &known);
-    if (op == NULL)
-        answer(r, table == NULL ? NULL : table_name(table).ptr, &known);
-    else
-        await(r, op);
-}
-
-static struct socketmap_request *first_put_off(const struct socketmap_session *s)
-{
-    struct owed *owed = s->owed.first;
-
-    while (!CONTAINER_OF(owed, struct socketmap_request, owed)->is_put_off)
-        owed = owed->next;
-    return CONTAINER_OF(owed, struct socketmap_request, owed);
-}
-
-static void socketmap_drained(struct session *session)
-{
-    struct socketmap_session *s = session_of(session);
-
-    while (s->put_off > 0) {
-        struct socketmap_request *r = first_put_off(s);
-
-        if (!owed_may_ask(&s->owed, &r->owed))
-            return;
-        ask_again(r);
-    }
 }
 
 static enum feed socketmap_feed(struct session *session, struct span in, size_t *used)
@@ -384,14 +315,60 @@ static enum feed socketmap_feed(struct session *session, struct span in, size_t 
     return FEED_OK;
 }
 
+/* Going on when the client has read its output */
+
+/* Looks a postponed request up again. A reload may have changed the tables meanwhile. */
+static void retry(struct socketmap_request *r)
+{
+    struct socketmap_session *s = r->session;
+    struct table *table = service_find_table(s->io.service, r->query.table);
+    char text[SOCKETMAP_REASON_BYTES_MAX];
+    struct reply known;
+    struct table_op *op = NULL;
+
+    s->postponed--;
+    r->state = LOOKING_UP;
+    if (table == NULL)
+        known = no_such_table(s, r->query.table, text);
+    else
+        op = table_lookup(table, &(struct table_key){.key = r->query.key}, &known);
+    if (op == NULL)
+        answer(r, table == NULL ? NULL : table_name(table).ptr, &known);
+    else
+        await(r, op);
+}
+
+static struct socketmap_request *first_postponed(const struct socketmap_session *s)
+{
+    struct reply_slot *slot = s->replies.first;
+
+    while (request_of(slot)->state != POSTPONED)
+        slot = slot->next;
+    return request_of(slot);
+}
+
+static void socketmap_output_drained(struct session *session)
+{
+    struct socketmap_session *s = session_of(session);
+
+    while (s->postponed > 0) {
+        struct socketmap_request *r = first_postponed(s);
+
+        if (!reply_queue_may_retry(&s->replies, &r->slot))
+            return;
+        retry(r);
+    }
+}
+
 const struct protocol_ops protocol_socketmap = {
     .name = "socketmap",
+    .modes = SERVES_AUTO | SERVES_POSTFIX,
     .claims = socketmap_claims,
     .open = socketmap_open,
     .feed = socketmap_feed,
-    .owed = socketmap_owed,
+    .pending = socketmap_pending,
     .is_full = socketmap_is_full,
-    .held = socketmap_held,
-    .drained = socketmap_drained,
+    .buffered_bytes = socketmap_buffered_bytes,
+    .output_drained = socketmap_output_drained,
     .close = socketmap_close,
 };

@@ -77,7 +77,7 @@ static bool is_listening_stream(int fd)
            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_len) == 0 && listens != 0;
 }
 
-static int prepare(const struct activated *one, struct address *address, struct error *err)
+static int prepare(const struct activated *one, struct socket_address *address, struct error *err)
 {
     int flags;
 
@@ -88,7 +88,7 @@ static int prepare(const struct activated *one, struct address *address, struct 
                          one->name);
     flags = fcntl(one->fd, F_GETFL);
     if (flags == -1 || fcntl(one->fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
-        address_of_descriptor(address, one->fd, one->name) == -1) {
+        socket_address_of_descriptor(address, one->fd, one->name) == -1) {
         error_errno(err, "the socket '%s' that systemd handed over", one->name);
         err->kind = ERR_BIND;
         return -1;
@@ -96,8 +96,8 @@ static int prepare(const struct activated *one, struct address *address, struct 
     return 0;
 }
 
-int activation_resolve(struct activation *activation, const char *name, struct address *addresses,
-                       int max, struct error *err)
+int activation_resolve(struct activation *activation, const char *name,
+                       struct socket_address *addresses, int max, struct error *err)
 {
     int count = 0;
 

@@ -27,8 +27,8 @@ void activation_deinit(struct activation *activation); /* closes them; zeroed me
 
 /* The addresses of all sockets of that name, at most max, each with its descriptor, which is
  * borrowed. The number of them (at least 1), or -1 with ERR_BIND. */
-int activation_resolve(struct activation *activation, const char *name, struct address *addresses,
-                       int max, struct error *err);
+int activation_resolve(struct activation *activation, const char *name,
+                       struct socket_address *addresses, int max, struct error *err);
 
 /* One warning that names those that nobody has asked for so far. */
 void activation_tell_unused(const struct activation *activation, struct log *log);

@@ -1,5 +1,7 @@
 #include "client_private.h"
 
+#include "protocol/protocols.h"
+
 #include "podop/deadline.h"
 #include "podop/mem.h"
 #include "podop/priority.h"
@@ -24,7 +26,8 @@ enum {
     CLIENT_COST = 2048,    /* of a client, */
     REQUEST_BYTE_COST = 8, /* of a byte that it sent; a byte of an answer costs one when it is
                             * known at once, and one when it is written */
-    LINGER_MS = 2000,      /* for the peer to read our last words and hang up */
+    REFUSAL_BYTES_MAX = 4096,
+    LINGER_MS = 2000, /* for the peer to read our last words and hang up */
 };
 
 static void leave_woken(struct client *c)
@@ -127,15 +130,15 @@ static void on_session_news(void *arg)
 static bool open_session(struct client *c, char first_byte)
 {
     const struct session_io io = {
-        .service = c->listener->service,
+        .service = &c->listener->service->base,
         .out = &c->out,
         .wake = on_session_news,
         .wake_arg = c,
         .conn = c->conn,
-        .is_tight = &c->world->is_tight,
+        .is_under_memory_pressure = &c->world->is_under_memory_pressure,
     };
 
-    c->protocol = protocol_find(c->listener->service->listen->mode, first_byte);
+    c->protocol = protocol_find(c->listener->service->base.listen->mode, first_byte);
     if (c->protocol == NULL)
         return false;
     c->session = c->protocol->open(&io);
@@ -154,17 +157,16 @@ static void refuse(struct client *c, const char *why)
 
 static void refuse_first_byte(struct client *c, char first_byte)
 {
-    static const char *const expected[] = {
-        [MODE_AUTO] = "is neither socketmap nor dict",
-        [MODE_POSTFIX] = "is not socketmap",
-        [MODE_DOVECOT] = "is not dict",
-        [MODE_CONTROL] = "does not begin a JSON object",
-    };
-    char why[100];
+    char byte[64];
+    struct buf why;
 
-    snprintf(why, sizeof(why), "unknown protocol: first byte 0x%02x %s",
-             (unsigned)(unsigned char)first_byte, expected[c->listener->service->listen->mode]);
-    refuse(c, why);
+    snprintf(byte, sizeof(byte), "unknown protocol: first byte 0x%02x ",
+             (unsigned)(unsigned char)first_byte);
+    buf_init(&why, REFUSAL_BYTES_MAX);
+    buf_add(&why, span_of(byte));
+    protocol_add_refusal(&why, c->listener->service->base.listen->mode);
+    refuse(c, buf_string(&why));
+    buf_deinit(&why);
 }
 
 /* Hands bytes to the session; *used is how many it took. false: the client was refused. */
@@ -194,7 +196,7 @@ static void time_request(struct client *c, bool made_progress)
         deadline_stop(&c->deadline);
     else if (made_progress || !deadline_is_running(&c->deadline))
         deadline_start_in(&c->deadline, c->world->loop,
-                          c->listener->service->listen->request_timeout_ms);
+                          c->listener->service->base.listen->request_timeout_ms);
 }
 
 static void feed_kept(struct client *c)
@@ -315,21 +317,21 @@ static size_t unread_bytes(int fd)
 
 static bool is_all_said(const struct client *c)
 {
-    return c->out.len == 0 && (c->session == NULL || c->protocol->owed(c->session) == 0);
+    return c->out.len == 0 && (c->session == NULL || c->protocol->pending(c->session) == 0);
 }
 
 /* Enough was taken in this turn; the next one begins with nothing. */
-static bool is_tight_for_now(const struct client_world *world)
+static bool is_turn_used_up(const struct client_world *world)
 {
-    return world->is_tight && !world->is_over;
+    return world->is_under_memory_pressure && !world->is_over_limit;
 }
 
 /* What there was no room for in this turn is asked for in the next one. Only what is written would
  * wake the client by itself. */
 static void wake_for_next_turn(struct client *c)
 {
-    if (is_tight_for_now(c->world) && c->out.len == 0 && c->session != NULL &&
-        c->protocol->owed(c->session) > 0)
+    if (is_turn_used_up(c->world) && c->out.len == 0 && c->session != NULL &&
+        c->protocol->pending(c->session) > 0)
         client_wake(c);
 }
 
@@ -343,8 +345,9 @@ static void feed_and_flush(struct client *c)
         return;
     }
     /* What waits for that is a request, or was stopped by long answers: either has been counted. */
-    if (c->held > 0 && c->out.len == 0 && c->session != NULL && c->protocol->drained != NULL)
-        c->protocol->drained(c->session);
+    if (c->buffered > 0 && c->out.len == 0 && c->session != NULL &&
+        c->protocol->output_drained != NULL)
+        c->protocol->output_drained(c->session);
     feed_kept(c);
     if (c->phase == PHASE_DRAINING && is_all_said(c)) {
         /* Closing a TCP socket that has something unread throws away what is on its way out. */
@@ -360,7 +363,7 @@ static void feed_and_flush(struct client *c)
         client_unread_watch(c, false);
     watch(c, (is_read(c) || c->phase == PHASE_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
-    if (c->out.len > 0 || c->in.len > 0 || c->held > 0 || c->world->is_tight)
+    if (c->out.len > 0 || c->in.len > 0 || c->buffered > 0 || c->world->is_under_memory_pressure)
         client_count(c);
     wake_for_next_turn(c);
 }
@@ -384,7 +387,7 @@ static void on_work(struct ev_loop *loop, ev_prepare *w, int revents)
     world->turn_cost = 0;
     client_world_begin_turn(world);
     while (world->first_woken != NULL && world->turn_cost < TURN_COST_MAX &&
-           !is_tight_for_now(world)) {
+           !is_turn_used_up(world)) {
         struct client *c = world->first_woken;
 
         world->turn_cost += CLIENT_COST;
@@ -429,7 +432,7 @@ static bool discard(struct client *c)
  * flushing c would change nothing. */
 static bool is_at_rest(const struct client *c)
 {
-    return c->phase == PHASE_OPEN && c->out.len == 0 && c->in.len == 0 && c->held == 0 &&
+    return c->phase == PHASE_OPEN && c->out.len == 0 && c->in.len == 0 && c->buffered == 0 &&
            (c->io.events & EV_WRITE) == 0 && !is_full(c);
 }
 
@@ -476,9 +479,9 @@ void client_new(struct client_world *world, struct listener *listener, int fd)
     c->world = world;
     c->listener = listener;
     c->conn = ++world->connections;
-    buf_init(&c->in,
-             IN_BYTES_MAX);      /* both are held small by not reading while the session is full */
-    buf_init(&c->out, SIZE_MAX); /* as owed.h says, and one answer, whatever its size */
+    /* Both stay small: podop does not read from a client whose session is full. */
+    buf_init(&c->in, IN_BYTES_MAX);
+    buf_init(&c->out, SIZE_MAX); /* the limits of reply_queue.h and one reply of any size */
     ev_io_init(&c->io, on_io, fd, EV_READ);
     c->io.data = c;
     deadline_init(&c->deadline, on_deadline, c);
@@ -526,7 +529,7 @@ struct client_counts clients_count(const struct client_world *world)
 
     for (const struct client *c = world->first; c != NULL; c = c->next) {
         counts.clients++;
-        counts.requests += c->session == NULL ? 0 : c->protocol->owed(c->session);
+        counts.requests += c->session == NULL ? 0 : c->protocol->pending(c->session);
     }
     return counts;
 }

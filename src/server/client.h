@@ -18,17 +18,17 @@ struct client_world {
     struct log *log;
     struct client *first;                     /* all that are connected */
     struct client *first_woken, **last_woken; /* to be fed and flushed, oldest first */
-    ev_prepare work;    /* never started, only fed: at the end of a wake-up, for all woken */
-    ev_timer next_turn; /* runs while clients are woken that this turn had no time for */
-    size_t turn_cost;   /* of this turn, so far: see TURN_COST_MAX */
-    bool was_cut;       /* clients were left unread in this turn */
-    bool is_crowded;    /* so it was in the last one: who was read in this round has to wait */
-    uint32_t round;     /* in which each client is read once when it is crowded */
-    size_t held_bytes;  /* that podop keeps for all clients */
-    size_t taken_bytes; /* that were added to these in this turn */
-    bool is_over;       /* held_bytes were too many, and are still */
-    bool is_tight;      /* is_over, or enough was taken in this turn */
-    ev_timer relief;    /* runs while is_over */
+    ev_prepare work;       /* never started, only fed: at the end of a wake-up, for all woken */
+    ev_timer next_turn;    /* runs while clients are woken that this turn had no time for */
+    size_t turn_cost;      /* of this turn, so far: see TURN_COST_MAX */
+    bool was_cut;          /* clients were left unread in this turn */
+    bool is_crowded;       /* so it was in the last one: who was read in this round has to wait */
+    uint32_t round;        /* in which each client is read once when it is crowded */
+    size_t buffered_bytes; /* that podop keeps for all clients */
+    size_t taken_bytes;    /* added to buffered_bytes in this turn */
+    bool is_over_limit;    /* buffered_bytes went over its limit and is not low enough yet */
+    bool is_under_memory_pressure; /* is_over_limit, or taken_bytes is over its limit */
+    ev_timer relief;               /* runs while is_over_limit */
     unsigned relief_ticks;
     uint64_t connections;       /* ever; the next one's number in logs */
     void (*on_gone)(void *arg); /* after each client that left; may be NULL */

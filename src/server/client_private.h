@@ -9,7 +9,7 @@
 enum client_phase {
     PHASE_OPEN,
     PHASE_LAST,      /* podop stops: what had arrived by then is read as there is room for it */
-    PHASE_DRAINING,  /* nothing more is read, but answers are owed */
+    PHASE_DRAINING,  /* nothing more is read; replies are pending */
     PHASE_LINGERING, /* every answer is written and the sending side shut down */
 };
 
@@ -30,7 +30,7 @@ struct client {
     uint64_t conn;
     uint32_t round; /* in which it was read last */
     /* client_unread.c: */
-    size_t held;                     /* bytes of it, as far as the world has counted them */
+    size_t buffered;                 /* its bytes that are counted in world->buffered_bytes */
     bool is_stalled;                 /* it took nothing since podop looked last */
     int queued;                      /* bytes that the kernel had for it when its time began */
     struct deadline unread_deadline; /* runs while out is not empty */

@@ -10,8 +10,8 @@
 enum {
     /* Of all clients: requests, open transactions and answers. Beyond that a client with unread
      * answers is asked for nothing more, and long answers wait outside of podop. */
-    CLIENTS_HELD_BYTES_MAX = 64 * 1024 * 1024,
-    CLIENTS_HELD_BYTES_FINE = CLIENTS_HELD_BYTES_MAX / 4 * 3,
+    CLIENTS_BUFFERED_BYTES_MAX = 64 * 1024 * 1024,
+    CLIENTS_BUFFERED_BYTES_FINE = CLIENTS_BUFFERED_BYTES_MAX / 4 * 3,
     TURN_TAKEN_BYTES_MAX = 4 * 1024 * 1024, /* for all clients in one turn of the loop */
     RELIEF_TICKS_MAX = 8,                   /* then slow readers go, too */
     WARN_EVERY_MS = 60 * 1000,
@@ -54,7 +54,7 @@ static void begin_time(struct client *c)
 {
     c->queued = queued_bytes(c->io.fd);
     deadline_start_in(&c->unread_deadline, c->world->loop,
-                      service_reply_timeout_ms(c->listener->service));
+                      listener_service_reply_timeout_ms(c->listener->service));
 }
 
 static void on_unread(void *arg)
@@ -64,8 +64,8 @@ static void on_unread(void *arg)
     if (queued_bytes(c->io.fd) < c->queued) {
         c->is_stalled = false;
         begin_time(c);
-        if (c->session != NULL && c->protocol->progressed != NULL)
-            c->protocol->progressed(c->session);
+        if (c->session != NULL && c->protocol->output_progressed != NULL)
+            c->protocol->output_progressed(c->session);
     } else {
         disconnect(c, "it read nothing of its answers within reply_timeout");
     }
@@ -84,68 +84,70 @@ void client_unread_watch(struct client *c, bool has_progressed)
         deadline_stop(&c->unread_deadline);
     else if (has_progressed || !deadline_is_running(&c->unread_deadline))
         begin_time(c);
-    if (c->out.len > 0 && has_progressed && c->session != NULL && c->protocol->progressed != NULL)
-        c->protocol->progressed(c->session);
+    if (c->out.len > 0 && has_progressed && c->session != NULL &&
+        c->protocol->output_progressed != NULL)
+        c->protocol->output_progressed(c->session);
 }
 
 static void take_bytes(struct client_world *world, size_t bytes)
 {
     world->taken_bytes += bytes;
-    world->held_bytes += bytes;
-    if (!world->is_over && world->held_bytes > CLIENTS_HELD_BYTES_MAX) {
-        world->is_over = true;
+    world->buffered_bytes += bytes;
+    if (!world->is_over_limit && world->buffered_bytes > CLIENTS_BUFFERED_BYTES_MAX) {
+        world->is_over_limit = true;
         world->relief_ticks = 0;
         ev_timer_again(world->loop, &world->relief);
     }
-    world->is_tight = world->is_over || world->taken_bytes > TURN_TAKEN_BYTES_MAX;
+    world->is_under_memory_pressure =
+        world->is_over_limit || world->taken_bytes > TURN_TAKEN_BYTES_MAX;
 }
 
 void client_count(struct client *c)
 {
-    size_t held = c->in.len + c->out.len;
+    size_t buffered = c->in.len + c->out.len;
 
-    if (c->session != NULL && c->protocol->held != NULL)
-        held += c->protocol->held(c->session);
-    if (held > c->held)
-        take_bytes(c->world, held - c->held);
+    if (c->session != NULL && c->protocol->buffered_bytes != NULL)
+        buffered += c->protocol->buffered_bytes(c->session);
+    if (buffered > c->buffered)
+        take_bytes(c->world, buffered - c->buffered);
     else
-        c->world->held_bytes -= c->held - held;
-    c->held = held;
+        c->world->buffered_bytes -= c->buffered - buffered;
+    c->buffered = buffered;
 }
 
 void client_world_begin_turn(struct client_world *world)
 {
     world->taken_bytes = 0;
-    world->is_tight = world->is_over;
+    world->is_under_memory_pressure = world->is_over_limit;
 }
 
 void client_uncount(struct client *c)
 {
-    c->world->held_bytes -= c->held;
-    c->held = 0;
+    c->world->buffered_bytes -= c->buffered;
+    c->buffered = 0;
     deadline_stop(&c->unread_deadline);
 }
 
-static size_t average_held(const struct client_world *world)
+static size_t average_buffered(const struct client_world *world)
 {
-    size_t holders = 0;
+    size_t count = 0;
 
     for (const struct client *c = world->first; c != NULL; c = c->next)
-        holders += c->held > 0;
-    return holders == 0 ? 0 : world->held_bytes / holders;
+        count += c->buffered > 0;
+    return count == 0 ? 0 : world->buffered_bytes / count;
 }
 
 /* Those that keep most and do not read have to go; in the end also those that read too slowly. */
 static void disconnect_largest(struct client_world *world, bool spares_readers)
 {
-    const size_t average = average_held(world);
+    const size_t average = average_buffered(world);
     struct client *next;
 
     for (struct client *c = world->first; c != NULL; c = next) {
         next = c->next;
-        if (world->held_bytes <= CLIENTS_HELD_BYTES_FINE)
+        if (world->buffered_bytes <= CLIENTS_BUFFERED_BYTES_FINE)
             return;
-        if (c->held > 0 && c->held >= average && (c->is_stalled || !spares_readers))
+        if (c->buffered > 0 && c->buffered >= average && (c->is_stalled || !spares_readers))
             disconnect(c, "all clients together leave too much unread, and it is one of those "
                           "that leave most");
     }
@@ -158,13 +160,13 @@ static void on_relief(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     disconnect_largest(world, ++world->relief_ticks < RELIEF_TICKS_MAX);
     for (struct client *c = world->first; c != NULL; c = c->next)
-        c->is_stalled = c->held > 0;
-    if (world->held_bytes > CLIENTS_HELD_BYTES_FINE)
+        c->is_stalled = c->buffered > 0;
+    if (world->buffered_bytes > CLIENTS_BUFFERED_BYTES_FINE)
         return; /* the timer repeats */
-    world->is_over = world->is_tight = false;
+    world->is_over_limit = world->is_under_memory_pressure = false;
     ev_timer_stop(loop, w);
     for (struct client *c = world->first; c != NULL; c = c->next) {
-        if (c->session != NULL && c->protocol->owed(c->session) > 0)
+        if (c->session != NULL && c->protocol->pending(c->session) > 0)
             client_wake(c);
     }
 }

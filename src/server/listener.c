@@ -21,7 +21,7 @@ enum {
 
 static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
 
-static int bind_errno(struct error *err, const char *what, const struct address *at)
+static int bind_errno(struct error *err, const char *what, const struct socket_address *at)
 {
     bool is_absent = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
 
@@ -39,7 +39,7 @@ static bool has_file(const struct listener *l)
 }
 
 /* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
-static int check_path_free(const struct address *at, struct error *err)
+static int check_path_free(const struct socket_address *at, struct error *err)
 {
     struct stat info;
     int fd, status;
@@ -63,8 +63,8 @@ static int check_path_free(const struct address *at, struct error *err)
     return status;
 }
 
-static int set_owner(const char *path, const struct address *at, const struct listen_config *config,
-                     struct error *err)
+static int set_owner(const char *path, const struct socket_address *at,
+                     const struct listen_config *config, struct error *err)
 {
     uid_t uid = (uid_t)-1;
     gid_t gid = (gid_t)-1, ignored;
@@ -121,21 +121,22 @@ static void unhide(struct listener *l)
 
 static int bind_hidden(struct listener *l, struct error *err)
 {
-    const struct address *at = &l->address;
+    const struct socket_address *at = &l->address;
     const char *path = l->hidden.u.un.sun_path;
     struct stat info;
     mode_t mask;
     int status;
 
     unlink(path); /* what a killed process of this number may have left */
-    if (fchmod(l->fd, l->service->listen->permissions) == -1) /* what bind() will give the file */
+    if (fchmod(l->fd, l->service->base.listen->permissions) ==
+        -1) /* what bind() will give the file */
         return bind_errno(err, "cannot set the permissions of", at);
     mask = umask(0);
     status = bind(l->fd, &l->hidden.u.sa, l->hidden.len);
     umask(mask);
     if (status == -1)
         return bind_errno(err, "cannot bind", at);
-    if (set_owner(path, at, l->service->listen, err) == -1)
+    if (set_owner(path, at, l->service->base.listen, err) == -1)
         goto fail;
     if (listen(l->fd, BACKLOG) == -1 || lstat(path, &info) == -1) {
         bind_errno(err, "cannot listen on", at);
@@ -172,7 +173,7 @@ static void set_inherited(int fd) /* by each client */
 
 static int open_inet(struct listener *l, struct error *err)
 {
-    const struct address *at = &l->address;
+    const struct socket_address *at = &l->address;
     const int on = 1;
 
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -188,7 +189,7 @@ static int open_inet(struct listener *l, struct error *err)
 
 static bool has_room(const struct listener *l)
 {
-    return l->clients < l->service->listen->max_clients;
+    return l->clients < l->service->base.listen->max_clients;
 }
 
 static void stop_accepting(struct listener *l)
@@ -203,7 +204,7 @@ static void pause_accepting(struct listener *l, const char *why)
 
     if (l->pause_told_at_ms == 0 || now_ms - l->pause_told_at_ms >= 60 * 1000) {
         l->pause_told_at_ms = now_ms;
-        log_warning(l->service->log, "accept_paused", LOG_STR("socket", l->address.text),
+        log_warning(l->service->base.log, "accept_paused", LOG_STR("socket", l->address.text),
                     LOG_STR("reason", why));
     }
     stop_accepting(l);
@@ -267,15 +268,16 @@ static int open_own(struct listener *l, const struct listener *replaced, struct 
     return -1;
 }
 
-int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
-                  struct service *service, const struct listener *replaced, struct error *err)
+int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
+                  struct listener_service *service, const struct listener *replaced,
+                  struct error *err)
 {
     *l = (struct listener){.loop = loop, .address = *address, .service = service, .hidden_dir = -1};
     l->is_unix = address->u.sa.sa_family == AF_UNIX;
     l->is_borrowed = address->fd != -1;
     l->fd = address->fd;
     if (!l->is_borrowed && open_own(l, replaced, err) == -1) {
-        service_unref(&l->service);
+        listener_service_unref(&l->service);
         return -1;
     }
     if (l->is_borrowed && !l->is_unix)
@@ -304,7 +306,7 @@ static bool is_same_text(const char *a, const char *b)
 
 bool listener_fits(const struct listener *l, const struct listen_config *config)
 {
-    const struct listen_config *now = l->service->listen;
+    const struct listen_config *now = l->service->base.listen;
 
     if (l->fd == -1)
         return false;
@@ -361,8 +363,8 @@ void listener_free(struct listener **plistener)
     struct listener *l = *plistener;
 
     *plistener = NULL;
-    service_route(l->service,
-                  NULL); /* a commit of a client that has gone may still hold the service */
-    service_unref(&l->service);
+    /* A commit of a client that has gone may keep the service, which must not use the router. */
+    listener_service_set_router(l->service, NULL);
+    listener_service_unref(&l->service);
     free(l);
 }

@@ -2,7 +2,8 @@
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
-#include "podop/protocol.h"
+#include "listener_service.h"
+
 #include "podop/socket_address.h"
 
 #include <ev.h>
@@ -16,14 +17,14 @@ typedef void listener_accept_fn(void *arg, struct listener *listener, int fd);
 struct listener {
     struct listener *next;
     struct ev_loop *loop;
-    struct address address;
-    struct service *service;             /* what its clients are served, and its configuration */
+    struct socket_address address;
+    struct listener_service *service;    /* what its clients are served, and its settings */
     const struct listen_config *planned; /* what a reload that is being prepared makes of it */
     int fd;                              /* -1: closed, and only there for its clients */
     bool is_unix;
     bool is_borrowed; /* fd was handed over: it listens before us and after us */
     bool is_hidden;   /* bound under a name that nobody knows, until listener_publish() */
-    struct address hidden;
+    struct socket_address hidden;
     int hidden_dir; /* that name's directory, or -1 */
     dev_t device;   /* of the socket file that is ours */
     ino_t inode;
@@ -42,8 +43,9 @@ struct listener {
  * them. service is taken. replaced is one of ours that has this path now, or NULL; any other file
  * there may only be a socket on which nobody answers. An address with a descriptor is listened on
  * already, and taken as it is. -1 with ERR_BIND, and no listener. */
-int listener_open(struct listener *l, struct ev_loop *loop, const struct address *address,
-                  struct service *service, const struct listener *replaced, struct error *err);
+int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
+                  struct listener_service *service, const struct listener *replaced,
+                  struct error *err);
 int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */
 /* Whether it is open as config wants it; a file of another at its path is not it. */
 bool listener_fits(const struct listener *l, const struct listen_config *config);

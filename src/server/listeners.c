@@ -6,7 +6,7 @@
 
 enum { ADDRESSES_MAX = 16 }; /* of one host name */
 
-static bool is_same_address(const struct address *a, const struct address *b)
+static bool is_same_address(const struct socket_address *a, const struct socket_address *b)
 {
     return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
 }
@@ -17,7 +17,7 @@ static bool plan_same_spelling(struct listeners *all, const struct listen_config
     bool is_found = false;
 
     for (struct listener *l = all->first; l != NULL; l = l->next) {
-        if (l->planned == NULL && strcmp(l->service->listen->socket, config->socket) == 0 &&
+        if (l->planned == NULL && strcmp(l->service->base.listen->socket, config->socket) == 0 &&
             listener_fits(l, config)) {
             l->planned = config;
             is_found = true;
@@ -26,7 +26,7 @@ static bool plan_same_spelling(struct listeners *all, const struct listen_config
     return is_found;
 }
 
-static struct listener *find_open(struct listeners *all, const struct address *at)
+static struct listener *find_open(struct listeners *all, const struct socket_address *at)
 {
     struct listener *l = all->first;
 
@@ -36,12 +36,13 @@ static struct listener *find_open(struct listeners *all, const struct address *a
     return l;
 }
 
-static int plan_address(struct listeners *all, const struct address *at, struct config *config,
-                        const struct listen_config *listen, struct error *err)
+static int plan_address(struct listeners *all, const struct socket_address *at,
+                        struct config *config, const struct listen_config *listen,
+                        struct error *err)
 {
     struct listener *l = find_open(all, at);
     struct listener *added;
-    struct service *service;
+    struct listener_service *service;
 
     if (l != NULL && l->planned == listen)
         return 0; /* a host's file may name an address twice */
@@ -53,8 +54,8 @@ static int plan_address(struct listeners *all, const struct address *at, struct 
         return 0;
     }
     added = xmalloc(sizeof(*added));
-    service = service_new(config, listen, all->log);
-    service->admin = all->admin;
+    service = listener_service_new(config, listen, all->log);
+    service->base.admin = all->admin;
     if (listener_open(added, all->loop, at, service, l, err) == -1) {
         free(added);
         return -1;
@@ -68,15 +69,15 @@ static int plan_address(struct listeners *all, const struct address *at, struct 
 static int plan_socket(struct listeners *all, struct config *config,
                        const struct listen_config *listen, struct error *err)
 {
-    struct address at[ADDRESSES_MAX];
+    struct socket_address at[ADDRESSES_MAX];
     const char *name;
     int count, planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    name = address_systemd_name(listen->socket);
+    name = socket_address_systemd_name(listen->socket);
     count = name != NULL ? activation_resolve(all->activation, name, at, ADDRESSES_MAX, err)
-                         : address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+                         : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
     for (int i = 0; i < count; i++) {
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;
@@ -88,7 +89,7 @@ static int plan_socket(struct listeners *all, struct config *config,
 
 static bool is_new(const struct listener *l)
 {
-    return l->planned != NULL && l->service->listen == l->planned;
+    return l->planned != NULL && l->service->base.listen == l->planned;
 }
 
 /* Closes and frees what was opened for the plan, and forgets it. */
@@ -147,7 +148,7 @@ int listeners_switch(struct listeners *all, struct config *config, struct error 
     }
     for (struct listener *l = all->first; l != NULL; l = l->next) {
         if (l->planned != NULL) {
-            service_configure(l->service, config, l->planned);
+            listener_service_set_config(l->service, config, l->planned);
         } else {
             listener_drain(l);
             listener_close(l);
@@ -161,7 +162,7 @@ int listeners_switch(struct listeners *all, struct config *config, struct error 
 void listeners_serve(struct listeners *all, const struct router *router)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next)
-        service_route(l->service, router);
+        listener_service_set_router(l->service, router);
 }
 
 void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *accept, void *arg)

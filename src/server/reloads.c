@@ -6,8 +6,11 @@ static void report(void *arg, const char *text)
 
     if (all->is_logged)
         log_error(all->log, "reload_failed", LOG_STR("reason", text));
-    for (struct reload_ask *ask = all->asking; ask != NULL; ask = ask->next)
-        ask->report(ask->arg, text);
+    LIST_FOR_EACH (node, &all->requests) {
+        const struct reload_request *request = CONTAINER_OF(node, struct reload_request, node);
+
+        request->report(request->arg, text);
+    }
 }
 
 static int check(void *arg, const struct config *config)
@@ -23,11 +26,12 @@ static int check(void *arg, const struct config *config)
 
 static void tell_end(struct reloads *all, int status)
 {
-    while (all->asking != NULL) {
-        struct reload_ask *ask = all->asking;
+    struct list_node *node;
 
-        reload_ask_cancel(ask);
-        ask->done(ask->arg, status);
+    while ((node = list_pop(&all->requests)) != NULL) {
+        const struct reload_request *request = CONTAINER_OF(node, struct reload_request, node);
+
+        request->done(request->arg, status);
     }
     all->is_logged = false;
 }
@@ -35,10 +39,7 @@ static void tell_end(struct reloads *all, int status)
 /* Those who wait for the next one wait for the one that begins. */
 static void take_due(struct reloads *all)
 {
-    all->asking = all->later;
-    if (all->asking != NULL)
-        all->asking->prev_next = &all->asking;
-    all->later = NULL;
+    list_move_all(&all->requests, &all->later_requests);
     all->is_logged = all->is_later_logged;
     all->is_due = all->is_later_logged = false;
 }
@@ -91,6 +92,8 @@ void reloads_init(struct reloads *all, const struct reloads_ops *ops, void *arg,
                   struct ev_loop *loop, struct log *log)
 {
     *all = (struct reloads){.ops = ops, .arg = arg, .loop = loop, .log = log};
+    list_init(&all->requests);
+    list_init(&all->later_requests);
     ev_prepare_init(&all->refuse, on_refuse);
     all->refuse.data = all;
 }
@@ -110,9 +113,9 @@ void reloads_want_logged(struct reloads *all)
     want(all);
 }
 
-void reloads_want(struct reloads *all, struct reload_ask *ask)
+void reloads_want(struct reloads *all, struct reload_request *request)
 {
-    reload_ask_add(&all->later, ask);
+    list_append(&all->later_requests, &request->node);
     want(all);
 }
 

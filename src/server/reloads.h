@@ -24,19 +24,19 @@ struct reloads {
     void *arg;
     struct ev_loop *loop;
     struct log *log;
-    struct reload *current;            /* under way; NULL: none */
-    struct reload_ask *asking, *later; /* those who wait for it, and for the one after it */
-    bool is_due;                       /* there is to be one after it */
-    bool is_logged, is_later_logged;   /* faults of the one, of the other are for the log */
-    bool is_stopping;                  /* none begins any more */
-    ev_prepare refuse;                 /* never started, only fed: what is due is refused */
+    struct reload *current;               /* under way; NULL: none */
+    struct list requests, later_requests; /* that wait for it, and for the one after it */
+    bool is_due;                          /* there is to be one after it */
+    bool is_logged, is_later_logged;      /* faults of the one, of the other are for the log */
+    bool is_stopping;                     /* none begins any more */
+    ev_prepare refuse;                    /* never started, only fed: what is due is refused */
 };
 
 void reloads_init(struct reloads *reloads, const struct reloads_ops *ops, void *arg,
                   struct ev_loop *loop, struct log *log);
-/* A reload whose faults go to the log, or to ask, see struct admin. */
+/* Begins a reload whose faults go to the log, or to request; see struct admin. */
 void reloads_want_logged(struct reloads *reloads);
-void reloads_want(struct reloads *reloads, struct reload_ask *ask);
+void reloads_want(struct reloads *reloads, struct reload_request *request);
 /* The one under way is given up, and those who wait are told. */
 void reloads_stop(struct reloads *reloads);
 void reloads_deinit(struct reloads *reloads);

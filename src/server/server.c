@@ -17,7 +17,6 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/transaction.h"
-#include "podop/url_template.h"
 #include "podop/write_behind.h"
 
 #include <ev.h>
@@ -48,6 +47,7 @@ struct server {
     struct client_world clients;
     struct commits commits;
     struct write_behind *write_behind;
+    struct hash_key hash_key; /* of the keys of tables */
     struct notify notify;
     struct admin admin; /* what the control socket can do here */
     struct stats stats;
@@ -69,6 +69,7 @@ static struct table_env table_env(struct server *s)
         .commits = &s->commits,
         .write_behind = s->write_behind,
         .log = &s->log,
+        .hash_key = s->hash_key,
         .disposal = &s->disposal,
         .json_files = s->json_files,
     };
@@ -99,7 +100,7 @@ static bool dispose_some(void *arg)
 
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
-    return address_check(listen->socket, err);
+    return socket_address_check(listen->socket, err);
 }
 
 static int check_user(const char *name, struct error *err)
@@ -119,8 +120,6 @@ static int check_group(const char *name, struct error *err)
 
 static const struct config_checks checks = {
     .listen = check_listen,
-    .table = table_check,
-    .url = url_template_doubt,
     .user = check_user,
     .group = check_group,
 };
@@ -143,11 +142,11 @@ static void add_stats(void *arg, struct buf *out)
     stats_add(&sources, out);
 }
 
-static void reload_for_admin(void *arg, struct reload_ask *ask)
+static void reload_for_admin(void *arg, struct reload_request *request)
 {
     struct server *s = arg;
 
-    reloads_want(&s->reloads, ask);
+    reloads_want(&s->reloads, request);
 }
 
 /* What both running and checking need: configuration and tables. */
@@ -157,6 +156,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     struct server *s = xcalloc(1, sizeof(*s));
 
     s->source = *source;
+    s->source.types = &table_types;
     s->source.checks = &checks;
     s->loop = loop;
     service_clock_hold(loop);
@@ -181,6 +181,7 @@ static struct server *load(struct ev_loop *loop, const struct config_source *sou
     http_set_log(s->http, &s->log);
     s->coprocesses = coprocesses_new(loop, &s->log);
     s->write_behind = write_behind_new(loop, &s->log);
+    hash_key_init_random(&s->hash_key);
     s->router = open_tables(s, report, arg);
     if (s->router == NULL) {
         err->kind = ERR_CONFIG;
@@ -286,7 +287,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     }
     warn_of(s->config, log_warning_text, s);
     activation_tell_unused(&s->activation, &s->log);
-    router_succeed(s->router, NULL);
+    router_take_over(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
 }
@@ -298,16 +299,14 @@ static void on_accept(void *arg, struct listener *listener, int fd)
     client_new(&s->clients, listener, fd);
 }
 
-/* For the processes of program tables, twice: a reload has the old and the new. */
-static rlim_t process_descriptors(const struct config *config)
+/* Those that the tables hold, twice: a reload has the old tables and the new ones. */
+static rlim_t tables_descriptors(const struct config *config)
 {
-    rlim_t processes = 0;
+    rlim_t descriptors = 0;
 
-    for (size_t i = 0; i < config->table_count; i++) {
-        if (strcmp(config->tables[i].type, "program") == 0)
-            processes += config->tables[i].processes;
-    }
-    return 2 * COPROCESS_DESCRIPTORS * processes;
+    for (size_t i = 0; i < config->table_count; i++)
+        descriptors += table_descriptors(&config->tables[i]);
+    return 2 * descriptors;
 }
 
 /* As many descriptors as we may have; clients get those below the number returned. */
@@ -315,7 +314,7 @@ static int raise_descriptors(const struct config *config)
 {
     struct rlimit limit;
     rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS +
-                      process_descriptors(config);
+                      tables_descriptors(config);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
         return INT_MAX;
@@ -374,7 +373,7 @@ static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
 
-    router_succeed(next->router, previous);
+    router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
     router_dispose(&previous, &s->disposal);

@@ -45,8 +45,7 @@ enum { ENTRIES_A_PIECE = 512 };
 struct cache {
     struct cache_limits limits;
     struct disposal *disposal; /* NULL: none */
-    struct hash_key hash_key;
-    uint64_t random; /* state of the spread */
+    uint64_t random;           /* state of the spread */
     struct lru lru;
     struct entry **slots;
     size_t slots_count; /* allocated */
@@ -67,10 +66,11 @@ static void cache_reset(struct cache *c)
 struct cache *cache_new(const struct cache_limits *limits)
 {
     struct cache *c = xcalloc(1, sizeof(*c));
+    struct hash_key seed;
 
     c->limits = *limits;
-    hash_key_init_random(&c->hash_key);
-    c->random = hash_span(&c->hash_key, SPAN("spread")); /* the times tell nothing of the key */
+    hash_key_init_random(&seed);
+    c->random = seed.low;
     cache_reset(c);
     return c;
 }
@@ -123,7 +123,6 @@ void cache_free(struct cache **pcache)
         return;
     *pcache = NULL;
     cache_empty(c);
-    explicit_bzero(&c->hash_key, sizeof(c->hash_key));
     free(c);
 }
 
@@ -161,7 +160,7 @@ static inline struct entry **table_bucket(const struct cache *c, uint32_t hash)
 /* Where the pointer to key's entry is, or the NULL where it would go. */
 static inline struct entry **table_find(const struct cache *c, struct span key, uint32_t hash)
 {
-    struct entry **at = table_bucket(c, hash);
+    struct entry **at = table_bucket(c, (uint32_t)hash);
 
     for (; *at != NULL; at = &(*at)->next) {
         const struct entry *e = *at;
@@ -289,9 +288,10 @@ static enum cache_state state_of(const struct cache *c, const struct entry *e, u
     return CACHE_STALE;
 }
 
-enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply)
+enum cache_state cache_get(struct cache *c, struct span key, uint64_t hash, uint64_t now_ms,
+                           struct reply *reply)
 {
-    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    struct entry **at = table_find(c, key, (uint32_t)hash);
     struct entry *e = *at;
     enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
 
@@ -307,10 +307,10 @@ enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, st
     return state;
 }
 
-enum cache_state cache_look(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply,
-                            uint64_t *left_ms)
+enum cache_state cache_look(struct cache *c, struct span key, uint64_t hash, uint64_t now_ms,
+                            struct reply *reply, uint64_t *left_ms)
 {
-    const struct entry *e = *table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    const struct entry *e = *table_find(c, key, (uint32_t)hash);
     enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
 
     if (state == CACHE_ABSENT)
@@ -377,23 +377,23 @@ static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
     return e;
 }
 
-void cache_put(struct cache *c, struct span key, const struct reply *reply, uint64_t now_ms)
+void cache_put(struct cache *c, struct span key, uint64_t hash, const struct reply *reply,
+               uint64_t now_ms)
 {
     struct entry *e, **at;
-    uint32_t hash;
 
     if (reply->status != REPLY_FOUND && reply->status != REPLY_MISS)
         return;
-    hash = (uint32_t)hash_span(&c->hash_key, key);
-    e = entry_new(c, key, hash, reply, now_ms); /* before the bytes that reply may borrow go */
-    at = table_find(c, key, hash);
+    e = entry_new(c, key, (uint32_t)hash, reply,
+                  now_ms); /* before the bytes that reply may borrow go */
+    at = table_find(c, key, (uint32_t)hash);
     if (*at != NULL)
         cache_remove(c, at);
     if (e == NULL)
         return;
     while (c->entries >= c->limits.max_entries || entry_bytes(e) > c->limits.max_bytes - c->bytes)
         cache_remove_oldest(c);
-    at = table_bucket(c, hash);
+    at = table_bucket(c, (uint32_t)hash);
     e->next = *at;
     *at = e;
     lru_link_newest(c, &e->lru);
@@ -402,9 +402,9 @@ void cache_put(struct cache *c, struct span key, const struct reply *reply, uint
         table_split(c);
 }
 
-void cache_drop(struct cache *c, struct span key)
+void cache_drop(struct cache *c, struct span key, uint64_t hash)
 {
-    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    struct entry **at = table_find(c, key, (uint32_t)hash);
 
     if (*at != NULL)
         cache_remove(c, at);

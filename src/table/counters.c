@@ -1,7 +1,8 @@
-/* counters.c - what a table has done so far, for people and what they watch it with. */
-#include "write_behind.h"
+#include "podop/counters.h"
 
-#include "cache.h"
+#include "memory.h"
+#include "table_writes.h"
+
 #include "podop/clock.h"
 #include "podop/json_object.h"
 
@@ -30,7 +31,7 @@ static void add_cache(struct buf *out, const struct table_memory *memory)
     buf_add_char(out, '}');
 }
 
-/* Of the writes that are held back. A table that never did has none. */
+/* Of pending writes. A table that never had any has no such member. */
 static void add_pending(struct buf *out, const struct table *t)
 {
     const struct table_writes *w = t->writes;
@@ -55,7 +56,7 @@ void table_add_stats(struct table *t, struct buf *out)
     json_add_comma(out);
     buf_add_char(out, '{');
     json_add_member(out, "table", span_of(t->name));
-    json_add_member(out, "type", span_of(t->ops->type));
+    json_add_member(out, "type", span_of(t->ops->config.name));
     json_add_number(out, "lookups", c->lookups);
     add_statuses(out, "answers", c->answers);
     add_cache(out, t->memory);

@@ -1,37 +1,30 @@
-/* iterate.c - what all types of tables have in common when they are walked through. */
-#include "table_type.h"
+#include "podop/iterate.h"
+
+#include "iterate.h"
+#include "memory.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
 
-enum {
-    DROPPED_TELL_EVERY_MS = 60 * 1000,
-    LATE_MS = 100,
-    RETIRED_UNREAD_MS = 1000, /* of a table that a reload has replaced: rows must be read by then */
-};
+/* Rows of a table that a reload has replaced must be read within this time. */
+enum { RETIRED_UNREAD_MS = 1000 };
 
-static void tell_dropped(struct table *t, struct span name)
+static void log_dropped(struct table *t, struct span name)
 {
-    uint64_t now_ms = clock_now_ms();
-
     t->rows_dropped++;
-    if (t->dropped_told_at_ms != 0 && now_ms - t->dropped_told_at_ms < DROPPED_TELL_EVERY_MS)
-        return;
-    t->dropped_told_at_ms = now_ms;
-    log_warning(t->env.log, "row_dropped", LOG_STR("table", t->name), LOG_SPAN("name", name),
-                LOG_UINT("count", t->rows_dropped));
+    if (rate_limit_allows(&t->dropped_logged, clock_now_ms(), LOG_INTERVAL_MS))
+        log_warning(t->env.log, "row_dropped", LOG_STR("table", t->name), LOG_SPAN("name", name),
+                    LOG_UINT("count", t->rows_dropped));
 }
 
 static void iteration_free(struct table_iteration *it)
 {
-    ev_clear_pending(it->table->env.loop, &it->ready);
+    deferred_stop(&it->ready);
     ev_timer_stop(it->table->env.loop, &it->next_turn);
     deadline_stop(&it->unread);
-    *it->prev_next = it->next;
-    if (it->next != NULL)
-        it->next->prev_next = it->prev_next;
+    list_remove(&it->in_table);
     if (it->table->ops->stop != NULL)
         it->table->ops->stop(it);
     table_unref(&it->table);
@@ -58,13 +51,13 @@ bool iteration_row(struct table_iteration *it, struct span name, struct span val
         return false;
     if (name.len == 0 || span_has_byte(name, '\0')) {
         /* Dovecot's processes abort on a key that is no longer than its path (2.3.19, 2.4.5). */
-        tell_dropped(it->table, name);
+        log_dropped(it->table, name);
         return true;
     }
     if (!it->options.recurse && span_has_byte(name, '/'))
         return true;
     if (!it->options.no_values && span_has_byte(value, '\0')) {
-        it->has_nul = true; /* it cannot travel, and must not be lost without a word */
+        it->has_nul = true; /* no protocol can carry it, and a row must not be lost silently */
         return false;
     }
     it->rows++;
@@ -72,12 +65,10 @@ bool iteration_row(struct table_iteration *it, struct span name, struct span val
     return true;
 }
 
-static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
+static void on_ready(void *arg)
 {
-    struct table_iteration *it = w->data;
+    struct table_iteration *it = arg;
 
-    (void)loop;
-    (void)revents;
     if (it->table->ops->go_on != NULL) {
         it->table->ops->go_on(it);
     } else {
@@ -96,6 +87,11 @@ static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
     (void)loop;
     (void)revents;
     it->table->ops->go_on(it);
+}
+
+void iteration_wake(struct table_iteration *it)
+{
+    deferred_start(&it->ready);
 }
 
 void iteration_yield(struct table_iteration *it)
@@ -124,12 +120,35 @@ static void on_unread(void *arg)
                                                             "the client does not read its rows")});
 }
 
+void iterations_init(struct table *t)
+{
+    list_init(&t->iterations);
+}
+
 void iterations_retire(struct table *t)
 {
-    for (struct table_iteration *it = t->iterations; it != NULL; it = it->next) {
+    LIST_FOR_EACH (at, &t->iterations) {
+        struct table_iteration *it = CONTAINER_OF(at, struct table_iteration, in_table);
+
         if (it->is_paused)
             begin_unread(it);
     }
+}
+
+static void copy_path(struct table_iteration *it, const struct table_key *path)
+{
+    char *bytes = xmalloc(path->key.len + path->user.len);
+
+    if (path->key.len > 0)
+        memcpy(bytes, path->key.ptr, path->key.len);
+    if (path->user.len > 0)
+        memcpy(bytes + path->key.len, path->user.ptr, path->user.len);
+    it->path_bytes = bytes;
+    it->path = (struct table_key){
+        .key = {bytes, path->key.len},
+        .user = {bytes + path->key.len, path->user.len},
+        .is_private = path->is_private,
+    };
 }
 
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
@@ -141,27 +160,16 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
 
     table->memory->counters.iterations++;
     it->table = table_ref(table);
-    it->path_bytes = xmalloc(path->key.len + path->user.len);
-    if (path->key.len > 0)
-        memcpy(it->path_bytes, path->key.ptr, path->key.len);
-    if (path->user.len > 0)
-        memcpy(it->path_bytes + path->key.len, path->user.ptr, path->user.len);
-    it->path.key = (struct span){it->path_bytes, path->key.len};
-    it->path.user = (struct span){it->path_bytes + path->key.len, path->user.len};
-    it->path.is_private = path->is_private;
+    copy_path(it, path);
     it->options = *options;
     it->events = *events;
     it->arg = arg;
     deadline_init(&it->unread, on_unread, it);
-    it->next = table->iterations;
-    it->prev_next = &table->iterations;
-    if (it->next != NULL)
-        it->next->prev_next = &it->next;
-    table->iterations = it;
-    ev_prepare_init(&it->ready, on_ready);
+    list_prepend(&table->iterations, &it->in_table);
+    deferred_init(&it->ready, table->env.loop, 0, on_ready, it);
     ev_timer_init(&it->next_turn, on_next_turn, 0.0, 0.0);
-    it->ready.data = it->next_turn.data = it;
-    ev_feed_event(table->env.loop, &it->ready, EV_CUSTOM);
+    it->next_turn.data = it;
+    iteration_wake(it);
     return it;
 }
 
@@ -173,8 +181,8 @@ void table_iteration_pause(struct table_iteration *it)
     begin_unread(it);
 }
 
-/* Of a retired table, all that waits has to be read: it must not live for ever by a byte a second.
- */
+/* The time of a retired table's iteration is not extended: a client that reads a byte a second must
+ * not keep the table for ever. */
 void table_iteration_touch(struct table_iteration *it)
 {
     if (it->is_paused && !it->table->is_retired)
@@ -186,9 +194,9 @@ void table_iteration_resume(struct table_iteration *it)
     if (!it->is_paused)
         return;
     it->is_paused = false;
-    ev_timer_stop(it->table->env.loop, &it->next_turn); /* there is one reason to go on, not two */
+    ev_timer_stop(it->table->env.loop, &it->next_turn); /* go_on() must not be called twice */
     deadline_stop(&it->unread);
-    ev_feed_event(it->table->env.loop, &it->ready, EV_CUSTOM);
+    iteration_wake(it);
 }
 
 void table_iteration_cancel(struct table_iteration **pit)

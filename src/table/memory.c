@@ -1,12 +1,12 @@
 #include "memory.h"
-#include "write_behind.h"
 
-#include "cache.h"
+#include "identity.h"
+
 #include "podop/mem.h"
 
 #include <stdlib.h>
 
-enum { FETCH_SLOTS = 1024 }; /* a chain each: lookups under way are some thousands at most */
+enum { FLIGHT_SLOTS = 1024 }; /* a chain each: some thousands are in flight at most */
 
 static struct cache *cache_open(const struct cache_config *config)
 {
@@ -25,40 +25,28 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
 {
     struct table_memory *m = xcalloc(1, sizeof(*m));
 
-    m->refs = m->served = 1;
+    m->refs = m->active = 1;
     m->table = table;
     m->cache = cache_open(config);
     if (m->cache != NULL)
         cache_set_disposal(m->cache, table->env.disposal);
-    if (m->cache != NULL || shares) {
-        m->fetches = xcalloc(FETCH_SLOTS, sizeof(struct fetch *));
-        hash_key_init_random(&m->fetch_key);
-    }
+    if (m->cache != NULL || shares)
+        m->flights = xcalloc(FLIGHT_SLOTS, sizeof(struct in_flight *));
     return m;
 }
 
 struct table_memory *memory_ref(struct table_memory *m, struct table *table)
 {
     m->refs++;
-    m->served++;
+    m->active++;
     m->table = table;
     return m;
 }
 
 void memory_retire(struct table_memory *m)
 {
-    if (--m->served == 0)
+    if (--m->active == 0)
         cache_free(&m->cache);
-}
-
-static void memory_leave(struct table_memory *m)
-{
-    if (m->prev_related == NULL)
-        return;
-    *m->prev_related = m->related;
-    if (m->related != NULL)
-        m->related->prev_related = m->prev_related;
-    m->prev_related = NULL;
 }
 
 void memory_unref(struct table_memory *m, struct table *table)
@@ -67,116 +55,123 @@ void memory_unref(struct table_memory *m, struct table *table)
         m->table = NULL;
     if (--m->refs > 0)
         return;
-    memory_leave(m);
+    list_remove(&m->in_group);
     cache_free(&m->cache);
-    free(m->fetches);
+    free(m->flights);
     free(m);
 }
 
-void memory_join(struct table_memory *m, struct table_memory **list)
+void memory_group_init(struct memory_group *group)
 {
-    if (m->prev_related != NULL)
-        return;
-    m->related = *list;
-    m->prev_related = list;
-    if (m->related != NULL)
-        m->related->prev_related = &m->related;
-    *list = m;
+    list_init(&group->members);
 }
 
-static struct fetch **slot_of(struct table_memory *m, struct span identity)
+void memory_join(struct table_memory *m, struct memory_group *group)
 {
-    return &m->fetches[hash_span(&m->fetch_key, identity) % FETCH_SLOTS];
+    if (m->group != NULL)
+        return;
+    m->group = group;
+    list_append(&group->members, &m->in_group);
 }
 
-void memory_add_fetch(struct table_memory *m, struct fetch *fetch)
+static struct in_flight **slot_of(struct table_memory *m, uint64_t hash)
 {
-    struct fetch **slot;
-
-    fetch->clears = m->clears;
-    if (m->fetches == NULL)
-        return;
-    slot = slot_of(m, fetch->identity);
-    fetch->next_in_slot = *slot;
-    *slot = fetch;
+    return &m->flights[hash % FLIGHT_SLOTS];
 }
 
-void memory_remove_fetch(struct table_memory *m, struct fetch *fetch)
+void memory_add_flight(struct table_memory *m, struct in_flight *flight)
 {
-    struct fetch **link;
+    struct in_flight **slot;
 
-    if (m->fetches == NULL)
+    flight->generation = m->generation;
+    if (m->flights == NULL)
         return;
-    for (link = slot_of(m, fetch->identity); *link != fetch;)
+    slot = slot_of(m, flight->hash);
+    flight->next_in_slot = *slot;
+    *slot = flight;
+}
+
+void memory_remove_flight(struct table_memory *m, struct in_flight *flight)
+{
+    struct in_flight **link;
+
+    if (m->flights == NULL)
+        return;
+    for (link = slot_of(m, flight->hash); *link != flight;)
         link = &(*link)->next_in_slot;
-    *link = fetch->next_in_slot;
+    *link = flight->next_in_slot;
 }
 
-struct fetch *memory_find_fetch(struct table_memory *m, struct span identity,
-                                const struct fetch *after)
+struct in_flight *memory_find_flight(struct table_memory *m, const struct identity *id,
+                                     const struct in_flight *after)
 {
-    struct fetch *fetch = after != NULL        ? after->next_in_slot
-                          : m->fetches != NULL ? *slot_of(m, identity)
-                                               : NULL;
+    struct in_flight *flight = after != NULL        ? after->next_in_slot
+                               : m->flights != NULL ? *slot_of(m, id->hash)
+                                                    : NULL;
 
-    while (fetch != NULL && !span_equal(fetch->identity, identity))
-        fetch = fetch->next_in_slot;
-    return fetch;
+    while (flight != NULL && !(flight->hash == id->hash && span_equal(flight->identity, id->bytes)))
+        flight = flight->next_in_slot;
+    return flight;
 }
 
-bool memory_trusts(const struct table_memory *m, const struct fetch *fetch)
+bool memory_is_current(const struct table_memory *m, const struct in_flight *flight)
 {
-    return !fetch->is_outdated && fetch->clears == m->clears;
+    return !flight->is_outdated && flight->generation == m->generation;
 }
 
-static void forget_identity(struct table_memory *m, struct span identity)
+static void invalidate_identity(struct table_memory *m, const struct identity *id)
 {
-    struct fetch *fetch = NULL;
+    struct in_flight *flight = NULL;
 
     if (m->cache != NULL)
-        cache_drop(m->cache, identity);
-    while ((fetch = memory_find_fetch(m, identity, fetch)) != NULL)
-        fetch->is_outdated = true;
+        cache_drop(m->cache, id->bytes, id->hash);
+    while ((flight = memory_find_flight(m, id, flight)) != NULL)
+        flight->is_outdated = true;
 }
 
-void memory_forget(struct table_memory *m, const struct table_key *key)
+void memory_invalidate(struct table_memory *m, const struct table_key *key)
 {
-    struct identity identity;
+    struct identity id;
 
-    if (m->fetches == NULL)
-        return; /* there is nothing to forget */
-    identity_of(&identity, m->table, key);
-    forget_identity(m, identity.bytes);
-    identity_free(&identity);
+    if (m->flights == NULL)
+        return; /* neither a cache nor anything in flight to find */
+    identity_of(&id, m->table, key);
+    invalidate_identity(m, &id);
+    identity_free(&id);
 }
 
-void memory_forget_all(struct table_memory *m)
+void memory_invalidate_all(struct table_memory *m)
 {
-    m->clears++;
+    m->generation++;
     if (m->cache != NULL)
         cache_clear(m->cache);
 }
 
-/* Without a table there is no telling which keys are one. */
-static void forget_changes(struct table_memory *m, const struct transaction *t, size_t changes)
+/* Without a table, the identities of keys are not known. */
+static bool affects_all_keys(struct table *table)
 {
-    struct table *table = m->table;
+    return table == NULL ||
+           (table->ops->invalidates_all != NULL && table->ops->invalidates_all(table));
+}
 
-    if (changes > 0 &&
-        (table == NULL || (table->ops->forgets_all != NULL && table->ops->forgets_all(table)))) {
-        memory_forget_all(m);
+static void invalidate_changes(struct table_memory *m, const struct transaction *t, size_t changes)
+{
+    if (changes > 0 && affects_all_keys(m->table)) {
+        memory_invalidate_all(m);
         return;
     }
     for (size_t i = 0; i < changes; i++)
-        memory_forget(m, &t->changes[i].key);
+        memory_invalidate(m, &t->changes[i].key);
 }
 
-void memory_forget_changes(struct table *table, const struct transaction *t, size_t changes)
+void memory_invalidate_changes(struct table *table, const struct transaction *t, size_t changes)
 {
-    if (table->writes == NULL) { /* no other table of its name is known */
-        forget_changes(table->memory, t, changes);
+    struct memory_group *group = table->memory->group;
+
+    if (group == NULL) { /* no other table of its name is known */
+        invalidate_changes(table->memory, t, changes);
         return;
     }
-    for (struct table_memory *m = table->writes->memories; m != NULL; m = m->related)
-        forget_changes(m, t, changes);
+    LIST_FOR_EACH (at, &group->members)
+        invalidate_changes(CONTAINER_OF(at, struct table_memory, in_group), t, changes);
 }

@@ -1,35 +1,82 @@
-/* memory.h - what a table remembers of its keys, over reloads: answers in a cache, and which are
- * being asked for. What is written is forgotten here, key by key. Private to src/table. */
+/* memory.h - what a table remembers of its keys, over reloads: answers in a cache, the keys that
+ * are in flight to the backend, and counters. Writes invalidate it here, key by key. Private to
+ * src/table. */
 #ifndef PODOP_TABLE_MEMORY_H
 #define PODOP_TABLE_MEMORY_H
 
+#include "cache.h"
 #include "table_type.h"
+
+#include "podop/list.h"
+#include "podop/transaction.h"
+
+struct identity;
+
+enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
+
+/* What a table has done. podop(8) says what each of them counts. */
+struct table_counters {
+    uint64_t lookups, answers[TABLE_STATUSES];
+    uint64_t cache_fresh, cache_stale, cache_absent;
+    uint64_t joined, fetches;
+    uint64_t commits[TABLE_STATUSES];
+    uint64_t iterations;
+};
+
+/* The memories of all tables of one name, from before and after a reload: a write to one of them
+ * invalidates the key in all. */
+struct memory_group {
+    struct list members;
+};
+
+/* A key whose answer is in flight. */
+struct in_flight {
+    struct span identity; /* borrowed */
+    uint64_t hash;
+    struct in_flight *next_in_slot;
+    uint64_t generation; /* of the memory, when it began */
+    bool is_outdated;    /* its key was written or dropped meanwhile */
+};
+
+/* Shared with the table that takes over at a reload. */
+struct table_memory {
+    unsigned refs;
+    struct table *table;        /* the newest that has it; borrowed, NULL when that has gone */
+    struct memory_group *group; /* NULL: none */
+    struct list_node in_group;
+    struct cache *cache;        /* NULL: none */
+    unsigned active;            /* tables that are not retired and use it */
+    struct in_flight **flights; /* slots; NULL: nobody looks for them */
+    uint64_t generation;        /* counts how often everything was invalidated */
+    struct table_counters counters;
+};
 
 struct table_memory *memory_new(struct table *table, const struct cache_config *config,
                                 bool shares);
-/* Adds a reference for table, which replaces another one after a reload. */
+/* Adds a reference for table, which takes over from another one after a reload. */
 struct table_memory *memory_ref(struct table_memory *memory, struct table *table);
 void memory_unref(struct table_memory *memory, struct table *table);
-/* A table that uses memory serves nobody any longer. After the last one the cache is given back. */
+/* A table that uses memory serves no new requests. After the last one the cache is freed. */
 void memory_retire(struct table_memory *memory);
 
-/* Adds memory to the list of those of one table name, which forget what is written to any. */
-void memory_join(struct table_memory *memory, struct table_memory **list);
+void memory_group_init(struct memory_group *group);
+/* Does nothing when memory is in a group already. */
+void memory_join(struct table_memory *memory, struct memory_group *group);
 
-/* Fetches under way are found in tables that cache or share. */
-void memory_add_fetch(struct table_memory *memory, struct fetch *fetch);
-void memory_remove_fetch(struct table_memory *memory, struct fetch *fetch);
-/* The newest one for identity, or the next older one than after. NULL: there is none. */
-struct fetch *memory_find_fetch(struct table_memory *memory, struct span identity,
-                                const struct fetch *after);
-/* false: the key of fetch was written or flushed since it began. */
-bool memory_trusts(const struct table_memory *memory, const struct fetch *fetch);
+/* Keys in flight are found in tables that cache or share. */
+void memory_add_flight(struct table_memory *memory, struct in_flight *flight);
+void memory_remove_flight(struct table_memory *memory, struct in_flight *flight);
+/* Returns the newest one for identity, or the next older one than after. NULL: there is none. */
+struct in_flight *memory_find_flight(struct table_memory *memory, const struct identity *identity,
+                                     const struct in_flight *after);
+/* false: the key of flight was written or dropped since it began. */
+bool memory_is_current(const struct table_memory *memory, const struct in_flight *flight);
 
-/* Drops key, or all keys, from the cache, and marks the fetches under way. */
-void memory_forget(struct table_memory *memory, const struct table_key *key);
-void memory_forget_all(struct table_memory *memory);
-/* The same of the first changes of transaction, in all memories of the table. */
-void memory_forget_changes(struct table *table, const struct transaction *transaction,
-                           size_t changes);
+/* Drops key, or all keys, from the cache, and marks those in flight as outdated. */
+void memory_invalidate(struct table_memory *memory, const struct table_key *key);
+void memory_invalidate_all(struct table_memory *memory);
+/* The same for the first changes of transaction, in all memories of the table's name. */
+void memory_invalidate_changes(struct table *table, const struct transaction *transaction,
+                               size_t changes);
 
 #endif

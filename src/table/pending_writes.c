@@ -15,7 +15,6 @@ enum {
 void pending_init(struct pending_writes *q)
 {
     *q = (struct pending_writes){0};
-    hash_key_init_random(&q->hash_key);
 }
 
 static void entry_free(struct pending_write *w)
@@ -94,31 +93,30 @@ static struct pending_write *find_hashed(const struct pending_writes *q, struct 
     return w;
 }
 
-struct pending_write *pending_find(const struct pending_writes *q, struct span identity)
+struct pending_write *pending_find(const struct pending_writes *q, const struct identity *id)
 {
-    return q->keys == 0 ? NULL : find_hashed(q, identity, hash_span(&q->hash_key, identity));
+    return q->keys == 0 ? NULL : find_hashed(q, id->bytes, id->hash);
 }
 
-static void set_identity(const struct pending_writes *q, struct pending_write *w,
-                         struct span identity)
+static void set_identity(struct pending_write *w, const struct identity *id)
 {
     free(w->bytes);
-    w->bytes = xmemdup0(identity.ptr, identity.len);
-    w->identity = (struct span){w->bytes, identity.len};
-    w->hash = hash_span(&q->hash_key, identity);
+    w->bytes = xmemdup0(id->bytes.ptr, id->bytes.len);
+    w->identity = (struct span){w->bytes, id->bytes.len};
+    w->hash = id->hash;
 }
 
-struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity)
+struct pending_write *pending_find_or_add(struct pending_writes *q, const struct identity *id)
 {
-    struct pending_write *w = pending_find(q, identity);
+    struct pending_write *w = pending_find(q, id);
 
     if (w != NULL)
         return w;
     if (q->keys == q->slot_count)
         grow(q);
     w = xcalloc(1, sizeof(*w));
-    w->last = &w->first;
-    set_identity(q, w, identity);
+    list_init(&w->turns);
+    set_identity(w, id);
     link_entry(q, w);
     q->keys++;
     return w;
@@ -126,7 +124,7 @@ struct pending_write *pending_find_or_add(struct pending_writes *q, struct span 
 
 void pending_release(struct pending_writes *q, struct pending_write *w)
 {
-    if (w->waiting != NULL || w->writing != NULL || w->first != NULL)
+    if (w->waiting != NULL || w->writing != NULL || pending_has_queue(w))
         return;
     unlink_entry(q, w);
     q->keys--;
@@ -285,36 +283,43 @@ void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_
     heap_add(q, w);
 }
 
-/* The line */
+/* The queue of transactions */
 
-void pending_line_up(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
+void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
 {
     turn->key = w;
-    turn->next = NULL;
-    turn->prev_next = w->last;
-    *w->last = turn;
-    w->last = &turn->next;
+    list_append(&w->turns, &turn->node);
     w->is_urgent = true;
-    if (w->heap_at != 0)
-        pending_move(q, w, 0);
+    pending_move(q, w, 0); /* also of a value that waits for the end of the one under way */
 }
 
-void pending_leave_line(struct pending_turn *turn)
+void pending_dequeue(struct pending_turn *turn)
 {
     struct pending_write *w = turn->key;
 
-    *turn->prev_next = turn->next;
-    if (turn->next != NULL)
-        turn->next->prev_next = turn->prev_next;
-    else
-        w->last = turn->prev_next;
+    list_remove(&turn->node);
     turn->key = NULL;
-    w->is_urgent = w->first != NULL;
+    w->is_urgent = pending_has_queue(w);
 }
 
-struct pending_turn *pending_turn_of(const struct pending_write *w)
+bool pending_has_queue(const struct pending_write *w)
 {
-    return w->waiting == NULL && w->writing == NULL ? w->first : NULL;
+    return !list_is_empty(&w->turns);
+}
+
+struct pending_turn *pending_last_turn(const struct pending_write *w)
+{
+    return pending_has_queue(w) ? CONTAINER_OF(w->turns.ring.prev, struct pending_turn, node)
+                                : NULL;
+}
+
+struct pending_turn *pending_first_turn(const struct pending_write *w)
+{
+    struct list_node *first = list_first(&w->turns);
+
+    return w->waiting != NULL || w->writing != NULL
+               ? NULL
+               : LIST_ENTRY_OR_NULL(first, struct pending_turn, node);
 }
 
 /* Renaming */
@@ -326,11 +331,12 @@ static int compare_order(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
-/* Merges w, which is newer, into older. false: w is under way or one of them has a line. Both stay
- * then, and pending_find() returns the newer. */
+/* Merges w, which is newer, into older. Returns false when w is under way or transactions are
+ * queued for one of them: then both stay, and pending_find() returns the newer. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
-    if (w->waiting == NULL || w->writing != NULL || w->first != NULL || older->first != NULL)
+    if (w->waiting == NULL || w->writing != NULL || pending_has_queue(w) ||
+        pending_has_queue(older))
         return false;
     if (older->waiting == NULL)
         older->due_at_ms = w->due_at_ms;
@@ -346,7 +352,7 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     return true;
 }
 
-/* A key without a value, which only has a line, keeps its identity. */
+/* A key without a value, for which only transactions are queued, keeps its identity. */
 static void rename_entry(struct pending_writes *q, struct pending_write *w,
                          pending_identify_fn *identify, void *arg)
 {
@@ -358,7 +364,7 @@ static void rename_entry(struct pending_writes *q, struct pending_write *w,
 
         identify(arg, &pending_newest(w)->key, &identity);
         q->bytes -= values * w->identity.len;
-        set_identity(q, w, identity.bytes);
+        set_identity(w, &identity);
         q->bytes += values * w->identity.len;
         identity_free(&identity);
     }

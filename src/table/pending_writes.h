@@ -1,9 +1,9 @@
-/* pending_writes.h - the writes of one table that wait, by the identity of their keys and in the
- * order of their time. Plain memory: no loop, no clock, no I/O. Private to src/table. */
+/* pending_writes.h - the pending writes of one table name, by the identity of their keys and by the
+ * time at which they are due. Plain memory: no loop, no clock, no I/O. Private to src/table. */
 #ifndef PODOP_TABLE_PENDING_WRITES_H
 #define PODOP_TABLE_PENDING_WRITES_H
 
-#include "podop/hash.h"
+#include "podop/list.h"
 #include "podop/transaction.h"
 
 enum {
@@ -11,42 +11,42 @@ enum {
     PENDING_BYTES_MAX = 64 * 1024 * 1024,
 };
 
+struct identity;
 struct pending_turn;
 
-/* One key. What is under way comes first, then what waits, then the transactions that are queued
- * for the key (its line), one after the other. */
+/* One key. The value that is under way comes first, then the value that waits, then the
+ * transactions that are queued for the key, one after the other. */
 struct pending_write {
     struct pending_write *next_in_slot;
     struct span identity;
     char *bytes; /* of identity */
     uint64_t hash;
-    uint64_t order;                     /* counts the changes of all keys: that of its last one */
-    struct transaction *waiting;        /* the newest value, a single change; may be NULL */
-    struct transaction *writing;        /* under way; may be NULL */
-    struct pending_turn *first, **last; /* the line */
-    size_t heap_at;                     /* from 1 on; 0: nothing waits, or a write is under way */
+    uint64_t order;              /* counts the changes of all keys: that of its last one */
+    struct transaction *waiting; /* the newest value, a single change; may be NULL */
+    struct transaction *writing; /* under way; may be NULL */
+    struct list turns;           /* the queue of transactions */
+    size_t heap_at;              /* from 1 on; 0: nothing waits, or a write is under way */
     uint64_t due_at_ms;
-    uint64_t taken_at_ms; /* when the first value came that was not written since */
-    bool is_urgent;       /* the line is not empty */
-    /* The driver's own: */
+    uint64_t taken_at_ms; /* when the oldest value came that is not known to be written */
+    bool is_urgent;       /* the queue of transactions is not empty */
+    /* The writer's own: */
     void *owner;
     struct commit *commit; /* while writing */
     uint32_t pause_ms;     /* after the last failure; 0: none since it was written */
     unsigned attempts;     /* to write this value that the backend answered with a failure */
 };
 
-/* A transaction's place in the line of one key. */
+/* A transaction's place in the queue of one key. */
 struct pending_turn {
     struct pending_write *key;
-    struct pending_turn *next, **prev_next;
+    struct list_node node;
     struct commit_turns *owner;
     bool is_free; /* it is the first, and its owner knows */
 };
 
 struct pending_writes {
-    struct hash_key hash_key;
     struct pending_write **slots;
-    size_t slot_count, keys;     /* keys: entries, those with only a line included */
+    size_t slot_count, keys;     /* keys: entries, those without a value included */
     struct pending_write **heap; /* [1] is the first that is due */
     size_t heap_count, heap_room;
     size_t writes, bytes; /* values that wait or are under way */
@@ -54,10 +54,11 @@ struct pending_writes {
 };
 
 void pending_init(struct pending_writes *q);
-void pending_deinit(struct pending_writes *q); /* all lines are empty */
+void pending_deinit(struct pending_writes *q); /* no transaction is queued */
 
-struct pending_write *pending_find(const struct pending_writes *q, struct span identity);
-struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity);
+struct pending_write *pending_find(const struct pending_writes *q, const struct identity *identity);
+struct pending_write *pending_find_or_add(struct pending_writes *q,
+                                          const struct identity *identity);
 /* Frees w when there is nothing left to be written. */
 void pending_release(struct pending_writes *q, struct pending_write *w);
 
@@ -77,14 +78,15 @@ void pending_end(struct pending_writes *q, struct pending_write *w);
 /* What was under way waits again, unless something newer does. Due at due_at_ms at the earliest. */
 void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms);
 
-void pending_line_up(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn);
-void pending_leave_line(struct pending_turn *turn);
-/* The first in the line when no value is left, or NULL. */
-struct pending_turn *pending_turn_of(const struct pending_write *w);
+void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn);
+void pending_dequeue(struct pending_turn *turn);
+bool pending_has_queue(const struct pending_write *w);
+struct pending_turn *pending_last_turn(const struct pending_write *w); /* NULL: none is queued */
+/* Returns the first that is queued when no value is left, else NULL. */
+struct pending_turn *pending_first_turn(const struct pending_write *w);
 
 /* Gives all keys new identities, as identify() says. Keys that become one are merged, and the newer
  * value stays. */
-struct identity;
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);
 

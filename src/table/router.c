@@ -110,15 +110,15 @@ static const struct route *find_previous(const struct router *previous, struct s
     return previous == NULL ? NULL : find(previous, name);
 }
 
-void router_succeed(struct router *r, const struct router *previous)
+void router_take_over(struct router *r, const struct router *previous)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct route *next = &r->routes[i];
         const struct route *old = find_previous(previous, next->name);
 
         if (old != NULL && table_config_equal(next->config, old->config))
-            table_inherit(next->table, old->table);
-        table_begin(next->table);
+            table_take_over(next->table, old->table);
+        table_activate(next->table);
     }
     for (size_t i = 0; previous != NULL && i < previous->count; i++) {
         if (find(r, previous->routes[i].name) == NULL)

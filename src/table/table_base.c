@@ -1,5 +1,7 @@
 /* table_base.c - what every file of src/table may use of a table: references to it, its name and
  * its settings. */
+#include "podop/table_handle.h"
+
 #include "table_type.h"
 
 #include "podop/deadline.h"

@@ -1,26 +1,66 @@
-/* table_writes.c - the pending writes of one table's name: how they are taken, made when they are
- * due, tried again and given up. */
-#include "write_behind.h"
+#include "table_writes.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
-enum {
-    CHANGE_BYTES_MAX = 64 * 1024, /* of the value of a pending write */
-    ATTEMPTS_MAX = 10,            /* that the backend answered with a failure of this write */
-    PAUSE_MIN_MS = 1000,
-    PAUSE_MAX_MS = 60 * 1000,
-    TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */
-    STOP_PAUSE_MIN_MS = 100,
-    STOP_PAUSE_MAX_MS = 200, /* a service that is back just before the end of the stop is asked */
-    TURN_BUDGET = 4096,      /* changes of commits that are begun or ended in a turn of the loop */
-    WRITE_COST = 64,         /* of beginning a pending write, in such changes */
-    LOST_TELL_EVERY_MS = 60 * 1000,
-};
+enum { VALUE_BYTES_MAX = 64 * 1024 }; /* of a pending write */
 
-/* Taking */
+/* Life */
+
+static void on_time(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct table_writes *w = timer->data;
+
+    (void)loop;
+    (void)revents;
+    w->run(w);
+}
+
+struct table_writes *table_writes_new(struct writes_owner *owner, const char *name,
+                                      table_writes_run_fn *run)
+{
+    struct table_writes *w = xcalloc(1, sizeof(*w));
+
+    w->refs = 1;
+    w->owner = owner;
+    w->name = xstrdup(name);
+    w->window = UNDER_WAY_MAX;
+    w->run = run;
+    memory_group_init(&w->memories);
+    pending_init(&w->queue);
+    list_init(&w->ready);
+    list_init(&w->failed);
+    ev_init(&w->timer, on_time);
+    w->timer.data = w;
+    return w;
+}
+
+void table_writes_disown(struct table_writes *w)
+{
+    if (w->owner == NULL)
+        return;
+    ev_timer_stop(w->owner->loop, &w->timer);
+    w->owner->busy -= w->is_busy;
+    list_remove(&w->in_slot);
+    w->owner = NULL;
+}
+
+void table_writes_unref(struct table_writes **pw)
+{
+    struct table_writes *w = *pw;
+
+    *pw = NULL;
+    if (w == NULL || --w->refs > 0)
+        return;
+    table_writes_disown(w);
+    pending_deinit(&w->queue);
+    free(w->name);
+    free(w);
+}
+
+/* Accepting */
 
 static bool may_take(const struct table_writes *w)
 {
@@ -33,14 +73,14 @@ static bool can_wait(struct table_writes *w, const struct change *change)
     const struct pending_write *p;
     struct identity id;
 
-    if (change->kind == CHANGE_INCREMENT || change->value.len > CHANGE_BYTES_MAX)
+    if (change->kind == CHANGE_INCREMENT || change->value.len > VALUE_BYTES_MAX)
         return false;
     if (w->queue.keys == 0)
         return true;
     identity_of(&id, w->table, &change->key);
-    p = pending_find(&w->queue, id.bytes);
+    p = pending_find(&w->queue, &id);
     identity_free(&id);
-    return p == NULL || p->first == NULL; /* a queued transaction comes first */
+    return p == NULL || !pending_has_queue(p); /* a queued transaction comes first */
 }
 
 /* Copies change into a transaction of its own. */
@@ -63,7 +103,7 @@ static void take_change(struct table_writes *w, const struct transaction *t,
     struct identity id;
 
     identity_of(&id, w->table, &change->key);
-    p = pending_find_or_add(&w->queue, id.bytes);
+    p = pending_find_or_add(&w->queue, &id);
     identity_free(&id);
     p->owner = w;
     pending_put(&w->queue, p, cut_out(t, change), now_ms, now_ms + w->table->write_behind_ms);
@@ -86,7 +126,7 @@ bool table_writes_take(struct table_writes *w, const struct transaction *t)
 }
 
 const struct change *table_writes_find(struct table_writes *w, struct table *table,
-                                       const struct table_key *key, struct span identity)
+                                       const struct table_key *key, const struct identity *identity)
 {
     const struct pending_write *p;
     struct identity id;
@@ -95,247 +135,17 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
         p = pending_find(&w->queue, identity);
     } else { /* a table from before or after a reload may identify keys in another way */
         identity_of(&id, w->table, key);
-        p = pending_find(&w->queue, id.bytes);
+        p = pending_find(&w->queue, &id);
         identity_free(&id);
     }
     return p == NULL ? NULL : pending_newest(p);
 }
 
-void table_writes_read(const struct table_writes *w, struct span value, struct buf *scratch,
-                       struct reply *reply)
-{
-    if (w->table->ops->read_back != NULL)
-        w->table->ops->read_back(w->table, value, scratch, reply);
-    else
-        *reply = (struct reply){.status = REPLY_FOUND, .map_value = value, .dict_value = value};
-}
+/* Scheduling */
 
-/* Losing */
-
-static void tell_lost(struct table_writes *w, uint64_t now_ms)
-{
-    log_error(w->owner->log, "write_lost", LOG_STR("table", w->name), LOG_UINT("writes", w->untold),
-              LOG_IF(w->last_reason[0] != '\0', LOG_STR("reason", w->last_reason)));
-    w->untold = 0;
-    w->told_at_ms = now_ms;
-}
-
-/* Logs it at once, or within the count of a later line. */
-static void lose(struct table_writes *w, uint64_t now_ms)
-{
-    w->lost++;
-    w->untold++;
-    if (w->told_at_ms == 0 || now_ms - w->told_at_ms >= LOST_TELL_EVERY_MS)
-        tell_lost(w, now_ms);
-}
-
-void table_writes_give_up(struct table_writes *w)
-{
-    size_t left = 0;
-
-    for (size_t i = 0; i < w->queue.slot_count; i++) {
-        for (const struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot)
-            left += pending_newest(p) != NULL;
-    }
-    if (left > 0 && w->last_reason[0] == '\0')
-        snprintf(w->last_reason, sizeof(w->last_reason), "podop stopped");
-    w->lost += left;
-    w->untold += left;
-    if (w->untold > 0)
-        tell_lost(w, clock_now_ms());
-}
-
-/* Writing */
-
-static uint32_t doubled(uint32_t pause_ms, uint32_t min_ms, uint32_t max_ms)
-{
-    if (pause_ms < min_ms)
-        return min_ms;
-    return pause_ms < max_ms / 2 ? 2 * pause_ms : max_ms;
-}
-
-static uint32_t next_pause_ms(const struct table_writes *w, uint32_t pause_ms, uint32_t first_ms,
-                              uint32_t max_ms)
-{
-    if (w->owner->is_stopping)
-        return doubled(pause_ms, STOP_PAUSE_MIN_MS, STOP_PAUSE_MAX_MS);
-    if (first_ms > max_ms)
-        first_ms = max_ms;
-    return doubled(pause_ms, first_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : first_ms, max_ms);
-}
-
-/* Lookups share the connections, but not during a stop. */
-static unsigned window_max(const struct table_writes *w)
+unsigned table_writes_window_max(const struct table_writes *w)
 {
     return w->owner->is_stopping ? STOP_UNDER_WAY_MAX : UNDER_WAY_MAX;
-}
-
-/* The backend was not asked. While others are under way, there is no room for more. Otherwise the
- * next write would fail in the same way. */
-static void on_unheard(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
-{
-    pending_put_back(&w->queue, p, now_ms);
-    w->window = w->under_way > 0 ? w->under_way : 1;
-    w->made = 0;
-    if (w->under_way > 0)
-        return;
-    w->pause_ms = next_pause_ms(w, w->pause_ms, PAUSE_MIN_MS, TABLE_PAUSE_MAX_MS);
-    w->paused_until_ms = now_ms + w->pause_ms;
-}
-
-/* Raises the window by one after as many writes as it allows. */
-static void on_made(struct table_writes *w, struct pending_write *p)
-{
-    if (w->pause_ms != 0) /* the backend is back */
-        w->window = window_max(w);
-    w->pause_ms = 0;
-    p->pause_ms = 0;
-    if (++w->made >= w->window) {
-        w->made = 0;
-        w->window += w->window < window_max(w);
-    }
-    pending_end(&w->queue, p);
-    commit_turns_pass(p);
-}
-
-/* A backend that hangs holds connections that lookups need. */
-static void on_unanswered(struct table_writes *w)
-{
-    w->window = w->window > 1 ? w->window / 2 : 1;
-    w->made = 0;
-}
-
-/* A proxy answers 502, 503 or 504 while its service is away. */
-static bool is_outage(const struct reply *reply)
-{
-    return reply->status == REPLY_UNCERTAIN ||
-           (reply->http_status >= 502 && reply->http_status <= 504);
-}
-
-static bool is_hopeless(const struct table_writes *w, struct pending_write *p,
-                        const struct commit *c, const struct reply *reply)
-{
-    if (p->waiting != NULL) /* a newer value replaces it */
-        return false;
-    if (reply->status == REPLY_PERMANENT)
-        return true;
-    if (c->heard == 0 || is_outage(reply))
-        return false;
-    return w->owner->is_stopping ? c->is_refused : ++p->attempts >= ATTEMPTS_MAX;
-}
-
-static void on_failed(struct table_writes *w, struct pending_write *p, const struct commit *c,
-                      const struct reply *reply)
-{
-    const uint64_t now_ms = clock_now_ms();
-
-    snprintf(w->last_reason, sizeof(w->last_reason), "%.*s", (int)reply->reason.len,
-             reply->reason.ptr);
-    if (is_hopeless(w, p, c, reply)) {
-        lose(w, now_ms);
-        pending_end(&w->queue, p);
-    } else if (c->heard == 0 && reply->status != REPLY_PERMANENT) {
-        on_unheard(w, p, now_ms);
-    } else {
-        if (reply->status == REPLY_UNCERTAIN)
-            on_unanswered(w);
-        w->pause_ms = 0;
-        p->pause_ms = next_pause_ms(w, p->pause_ms, w->table->write_behind_ms, PAUSE_MAX_MS);
-        pending_put_back(&w->queue, p, now_ms + p->pause_ms);
-    }
-    commit_turns_fail(p, reply);
-}
-
-static void on_written(void *arg, const struct reply *reply)
-{
-    struct pending_write *p = arg;
-    struct table_writes *w = p->owner;
-    const struct commit *c = p->commit;
-
-    p->commit = NULL;
-    w->under_way--;
-    if (w->owner == NULL || w->owner->is_closed)
-        return; /* table_writes_give_up() counts it */
-    w->refs++;
-    if (reply->status == REPLY_FOUND || reply->status == REPLY_MISS)
-        on_made(w, p);
-    else
-        on_failed(w, p, c, reply);
-    pending_release(&w->queue, p);
-    table_writes_go_on(w);
-    table_writes_unref(&w);
-}
-
-static void write_now(struct table_writes *w, struct pending_write *p)
-{
-    pending_begin(&w->queue, p);
-    w->under_way++;
-    w->attempts++;
-    p->commit = commit_through(w->table, p->writing, w->owner->is_stopping, on_written, p);
-}
-
-/* During a pause a single write is tried when it is over, and writes that a transaction is queued
- * for are tried at once. */
-static struct pending_write *find_due(const struct table_writes *w, uint64_t now_ms)
-{
-    struct pending_write *p = pending_first(&w->queue);
-
-    if (p == NULL || p->due_at_ms > now_ms || w->under_way >= w->window)
-        return NULL;
-    if (w->pause_ms == 0 || p->is_urgent)
-        return p;
-    return now_ms >= w->paused_until_ms && w->under_way == 0 ? p : NULL;
-}
-
-static bool has_budget(struct write_behind *wb)
-{
-    const unsigned turn = ev_iteration(wb->loop);
-
-    if (wb->turn != turn) {
-        wb->turn = turn;
-        wb->budget = TURN_BUDGET;
-    }
-    return wb->budget > 0;
-}
-
-/* Does one thing that is due and returns its cost; 0: there is nothing to do now. */
-static size_t step(struct table_writes *w, uint64_t now_ms)
-{
-    const size_t changes = commit_turns_go_on(w);
-    struct pending_write *p;
-
-    if (changes > 0)
-        return changes;
-    p = find_due(w, now_ms);
-    if (p == NULL)
-        return 0;
-    write_now(w, p);
-    return WRITE_COST;
-}
-
-void table_writes_go_on(struct table_writes *w)
-{
-    const uint64_t now_ms = clock_now_ms();
-    size_t cost = 1;
-
-    w->refs++;
-    while (cost > 0 && w->owner != NULL && !w->owner->is_closed && has_budget(w->owner)) {
-        cost = step(w, now_ms);
-        w->owner->budget -= cost < w->owner->budget ? cost : w->owner->budget;
-    }
-    table_writes_schedule(w);
-    table_writes_unref(&w);
-}
-
-void table_writes_stop(struct table_writes *w)
-{
-    table_writes_hurry(w, true);
-    for (size_t i = 0; i < w->queue.slot_count; i++) {
-        for (struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot) {
-            if (p->commit != NULL)
-                p->commit->ignores_suspension = true;
-        }
-    }
 }
 
 void table_writes_hurry(struct table_writes *w, bool after_failures)
@@ -343,7 +153,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     const uint64_t now_ms = clock_now_ms();
 
     w->pause_ms = 0;
-    w->window = window_max(w);
+    w->window = table_writes_window_max(w);
     for (size_t i = 0; i < w->queue.slot_count; i++) {
         for (struct pending_write *p = w->queue.slots[i]; p != NULL; p = p->next_in_slot) {
             if (after_failures)
@@ -352,4 +162,48 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
                 pending_move(&w->queue, p, now_ms);
         }
     }
+}
+
+/* Seconds until something is due, or -1: nothing is, or the end of a write comes first. */
+static double wait_s(const struct table_writes *w, uint64_t now_ms)
+{
+    const struct pending_write *p = pending_first(&w->queue);
+    uint64_t at_ms;
+
+    if (!list_is_empty(&w->ready) || !list_is_empty(&w->failed))
+        return 0.0;
+    if (p == NULL || w->under_way >= w->window)
+        return -1.0;
+    at_ms = p->due_at_ms;
+    if (w->pause_ms != 0 && !p->is_urgent) {
+        if (w->under_way > 0)
+            return -1.0;
+        at_ms = at_ms < w->paused_until_ms ? w->paused_until_ms : at_ms;
+    }
+    return at_ms <= now_ms ? 0.0 : (double)(at_ms - now_ms) / 1000.0;
+}
+
+static void set_timer(struct table_writes *w)
+{
+    struct ev_loop *loop = w->owner->loop;
+    const double after_s = w->owner->is_closed ? -1.0 : wait_s(w, clock_now_ms());
+
+    ev_timer_stop(loop, &w->timer);
+    if (after_s < 0.0)
+        return;
+    ev_timer_set(&w->timer, after_s, 0.0);
+    ev_timer_start(loop, &w->timer);
+}
+
+void table_writes_schedule(struct table_writes *w)
+{
+    const bool is_busy = w->queue.keys > 0 || !list_is_empty(&w->failed);
+
+    if (w->owner == NULL)
+        return;
+    w->owner->busy += (size_t)is_busy - (size_t)w->is_busy;
+    w->is_busy = is_busy;
+    set_timer(w);
+    if (w->is_retired && !is_busy)
+        table_unref(&w->table); /* its reference to w may be the last */
 }

@@ -5,7 +5,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-int bench_connect(const struct address *at)
+int bench_connect(const struct socket_address *at)
 {
     const int on = 1;
     int fd = socket(at->u.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -2,7 +2,7 @@
 
 enum { SUBCLASSES = 1 << LATENCY_BITS };
 
-/* The highest LATENCY_BITS + 1 bits of ns say which class it is. */
+/* The highest LATENCY_BITS + 1 bits of ns choose its class. */
 static unsigned class_of(uint64_t ns)
 {
     unsigned shift;

@@ -13,7 +13,7 @@ struct latency {
 
 void latency_add(struct latency *latency, uint64_t ns);
 
-/* What so large a share (0 to 1) of the times does not exceed, in microseconds; 0 without any. */
+/* Returns the quantile of the times in microseconds for a share from 0 to 1; 0 without times. */
 double latency_quantile_us(const struct latency *latency, double share);
 
 #endif

@@ -1,6 +1,6 @@
 /* load.c - the load generator: one thread keeps so many lookups in flight on each of so many
- * connections, compares each reply with the one that is right for its key, and prints what it saw
- * as one JSON object. */
+ * connections, compares each reply with the right one for its key, and prints the results as one
+ * JSON object. */
 #include "connect.h"
 #include "latency.h"
 #include "questions.h"
@@ -22,8 +22,8 @@ enum {
     SCRATCH_BYTES = 256 * 1024,
     REPLY_BYTES_MAX = 1024 * 1024,
     EVENTS_MAX = 256,
-    SLOTS_PER_LOOKUP = 8, /* answers overtake: the oldest may be so far behind */
-    SILENCE_MS = 15000,   /* after so long without a reply the run has failed */
+    SLOTS_PER_LOOKUP = 8, /* ring size, as answers may come in any order */
+    SILENCE_MS = 15000,   /* a run fails after this long without a reply */
 };
 
 static const char help[] =
@@ -48,7 +48,7 @@ struct options {
     const char *socket;
     struct questions_config questions;
     size_t connections, in_flight;
-    uint64_t count; /* 0: duration says when to end */
+    uint64_t count; /* 0: duration ends the run */
     double duration_s, warm_up_s;
     long server; /* 0: none */
 };
@@ -57,13 +57,13 @@ struct options {
 struct slot {
     const struct question *question;
     uint64_t sent_at_ns;
-    uint32_t id; /* that the server gave it; 0: none */
+    uint32_t id; /* given by the server; 0: none */
     bool is_done;
 };
 
 struct conn {
     int fd;
-    bool is_blocked; /* the kernel takes no more: out waits */
+    bool is_blocked; /* the send buffer is full, and out waits */
     struct buf in, out;
     struct slot *slots; /* a ring: from head to tail, oldest first */
     size_t head, tail;
@@ -148,7 +148,7 @@ static bool may_send(const struct load *load)
     return load->options->count == 0 || load->sent < load->options->count;
 }
 
-/* Keeps in flight what is to be in flight, with one write. */
+/* Sends lookups, with one write, until the wanted number is in flight. */
 static void fill(struct load *load, struct conn *c)
 {
     const struct questions *q = load->questions;
@@ -182,7 +182,7 @@ static void finish(struct load *load, struct conn *c, struct slot *slot, bool is
     latency_add(&load->latency, load->heard_at_ns - slot->sent_at_ns);
 }
 
-/* The oldest that waits; with an id, or with 0 the oldest that has none. */
+/* Returns the oldest lookup with this id, or for 0 the oldest without an id. */
 static struct slot *find_slot(struct load *load, struct conn *c, uint32_t id)
 {
     for (size_t i = c->head; i != c->tail; i++) {
@@ -227,7 +227,7 @@ static void hear_line(struct load *load, struct conn *c, struct span line)
     finish(load, c, slot, span_equal(line, right), span_starts_with(line, SPAN("O")));
 }
 
-/* Takes one reply off the front of in; how many bytes it had, or 0 where it is not whole. */
+/* Takes one reply off the front of in and returns its size; 0 if it is not whole. */
 static size_t hear_one(struct load *load, struct conn *c, struct span in)
 {
     struct slot *oldest = c->head == c->tail ? NULL : &c->slots[c->head & load->mask];
@@ -236,7 +236,7 @@ static size_t hear_one(struct load *load, struct conn *c, struct span in)
     size_t used;
 
     if (oldest != NULL && oldest->id == 0 && span_starts_with(in, oldest->question->reply)) {
-        used = oldest->question->reply.len; /* as it should be */
+        used = oldest->question->reply.len; /* if it is the right reply */
         finish(load, c, oldest, true, true);
         return used;
     }
@@ -285,9 +285,9 @@ static void receive(struct load *load, struct conn *c)
     buf_add(&c->in, span_skip(in, used));
 }
 
-/* The whole */
+/* The run */
 
-static void open_conns(struct load *load, const struct address *at)
+static void open_conns(struct load *load, const struct socket_address *at)
 {
     size_t slots = 1;
 
@@ -469,11 +469,11 @@ int main(int argc, char **argv)
         .duration_s = 1.0,
     };
     static struct load load; /* zeroed, and large */
-    struct address at;
+    struct socket_address at;
     struct error err = {0};
 
     parse_options(&options, argc, argv);
-    if (address_resolve(options.socket, &at, 1, &err) == -1)
+    if (socket_address_resolve(options.socket, &at, 1, &err) == -1)
         usage(err.text);
     load.options = &options;
     load.questions = questions_new(&options.questions);

@@ -19,7 +19,7 @@ void questions_hello(const struct questions_config *config, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-/* A copy of what was built, and an empty buffer. */
+/* Returns a copy of the buffer and empties it. */
 static struct span keep(struct buf *text)
 {
     struct span kept = {xmemdup0(text->ptr, text->len), text->len};
@@ -90,7 +90,7 @@ static double next_random(uint64_t *state)
     return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0; /* 2^53 */
 }
 
-/* sums[i]: how often any of the keys up to i is asked for, of all questions. */
+/* sums[i]: the share of questions for keys up to i. */
 static double *make_sums(size_t keys, double zipf)
 {
     double *sums = xcalloc(keys, sizeof(*sums));
@@ -142,7 +142,7 @@ struct questions *questions_new(const struct questions_config *config)
 
 static void free_span(struct span span)
 {
-    char *bytes = (char *)(uintptr_t)span.ptr; /* keep() made it, and nobody changed it */
+    char *bytes = (char *)(uintptr_t)span.ptr; /* keep() allocated it */
 
     free(bytes);
 }

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
-"""run.py - measures podop against its limits: the memory server in front of it, wrk asking nginx
-behind it. Called by scripts/bench; README.md beside this file has the method."""
+"""Measures podop against its limits: a server that answers from memory, and wrk asking nginx itself.
+
+Called by scripts/bench; README.md beside this file has the method.
+"""
+
 import argparse
 import contextlib
 import itertools
@@ -10,11 +13,12 @@ import pathlib
 import re
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from report import BURST, POOL, POOL_IDLE_SECONDS, SHAPES, Report
 
 HERE = pathlib.Path(__file__).resolve().parent
 GROUPS = ("hits", "misses", "slow", "latency", "reload", "instructions", "memory", "start")
@@ -22,11 +26,7 @@ KEYS = 10000
 HIT_PAIRS = 3
 # The cores of podop, the memory server or wrk; of nginx; of the load generator.
 LAYOUTS = {"two": (0, 1, 1), "one": (0, 0, 0), "apart": (0, 1, 0)}
-SHAPES = {"16": (16, 1), "64": (64, 1), "256": (256, 1), "16x16": (16, 16)}
 IDLE_CLIENTS = 2000
-BURST = 2000
-POOL = 2048
-POOL_IDLE_SECONDS = 10
 PODOP_CONF = """
 log = {{ level = "{level}"; }};
 pool = {{ max_connections = {pool}; idle_timeout = {idle}; }};
@@ -41,16 +41,19 @@ tables = (
 
 
 def fail(why):
+    """Ends the program with a message."""
     sys.exit(f"scripts/bench: {why}")
 
 
 def can_connect(address):
+    """Returns True if a server takes connections at the address."""
     family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
     with socket.socket(family) as s:
         return s.connect_ex(address if family == socket.AF_INET else str(address)) == 0
 
 
 def wait_for(process, address):
+    """Waits until a process takes connections; fails if it ends before."""
     for _ in range(1000):
         if can_connect(address):
             return
@@ -60,17 +63,21 @@ def wait_for(process, address):
     fail(f"{process.args[0]} does not answer on {address}")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def reserve_port():
+    """Returns a bound socket: no other process gets its port, but nginx, which sets SO_REUSEADDR, may listen."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
 
 
 def schedstat_us(pid):
+    """Returns the CPU time of a process in microseconds."""
     return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000
 
 
 def memory_kb(pid):
+    """Returns the dirty, resident and proportional memory of a process in kB."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     sizes = dict(re.findall(r"^(\w+): +(\d+) kB", text, re.M))
     return {"dirty": int(sizes["Private_Dirty"]) + int(sizes["Shared_Dirty"]),
@@ -78,12 +85,15 @@ def memory_kb(pid):
 
 
 class Bench:
+    """The servers, and the results of each run by its name."""
+
     def __init__(self, options, directory):
         self.options = options
         self.directory = directory
         self.programs = options.build / "tests/bench"
         self.podop_program = options.podop or options.build / "podop"
-        self.port = free_port()
+        self.port_holder = reserve_port()
+        self.port = self.port_holder.getsockname()[1]
         self.processes = {}
         self.runs = {}
 
@@ -107,6 +117,7 @@ class Bench:
     def stop_all(self):
         for name in list(self.processes):
             self.stop(name)
+        self.port_holder.close()
 
     def socket_of(self, name):
         return self.directory / f"{name}.sock"
@@ -149,7 +160,8 @@ class Bench:
         command = ["taskset", "-c", str(core), self.programs / "load",
                    "--socket", self.socket_of(server), "--table", table, "--value", prefix,
                    "--keys", str(KEYS), "--server", str(self.processes[server].pid), *arguments]
-        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, timeout=120)
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, timeout=120,
+                              check=False)
         if done.returncode != 0:
             fail(f"the load generator failed: {' '.join(str(part) for part in command)}")
         return json.loads(done.stdout)
@@ -190,7 +202,7 @@ class Bench:
             print(f"  {name}: {100 * result['bad_share']:.2f} % wrong", file=sys.stderr)
 
     def round_hits(self):
-        """Short runs in turn: they differ by less than the machine does from second to second."""
+        """Alternates short runs of both servers, as the machine itself changes from second to second."""
         for protocol, (shape, (connections, in_flight)) in itertools.product(
                 ("socketmap", "dict"), SHAPES.items()):
             for _ in range(HIT_PAIRS):
@@ -209,8 +221,10 @@ class Bench:
                 self.keep(f"{name} memory", self.lookups("memory", "x", c, layout=layout))
 
     def round_slow(self):
-        """The backend has a core of its own, whoever asks: podop and its load generator share the
-        other one, as wrk has it. And for comparison with nginx beside the load generator."""
+        """Runs against a backend that takes 5 ms: on a core of its own, and beside the load generator.
+
+        On its own core it is asked by wrk, or by podop and its load generator, from the other core.
+        """
         for c in 64, 256:
             self.keep(f"slow {c} wrk", self.wrk(c, path="/slow/user000001%40bench.example"))
             for name, layout in ("podop", "apart"), ("crowded", "two"):
@@ -226,7 +240,7 @@ class Bench:
             self.keep(f"one 1 {name}", self.lookups(server, table, 1, layout="one"))
 
     def round_reload(self):
-        """Hits while podop reloads every 100 ms, and while it does not."""
+        """Measures hits while podop reloads every 100 ms, and while it does not."""
         log = self.directory / "reload.log"
         with open(log, "w", encoding="utf-8") as stderr:
             podop = self.start_podop("reload", level="info", stderr=stderr)
@@ -259,7 +273,7 @@ class Bench:
     # What is measured once
 
     def instructions(self):
-        """Of podop, user, for one lookup: those of a run, less those of a shorter one."""
+        """Counts podop's user instructions for one lookup: those of a run, less those of a shorter one."""
         found = {}
         short, long = 1000, 21000  # few keys, many hits: the misses before them vary by a tenth
         lookups = ("hit", "socketmap"), ("hit", "dict"), ("miss", "socketmap")
@@ -291,7 +305,7 @@ class Bench:
         return finish
 
     def memory(self):
-        """Dirty kB: at start, for an idle client, and after bursts."""
+        """Measures dirty memory in kB: at start, for an idle client, and after bursts."""
         start = self.start_podop("lean")
         self.start_podop("burst", pool=POOL)
         self.start_podop("burst64", pool=64)
@@ -311,9 +325,9 @@ class Bench:
                 clients.append(s)
             for s in clients:
                 s.recv(4096)
-            time.sleep(0.5)
+            time.sleep(0.5)  # podop may release what the last answers took
             idle = memory_kb(start.pid)
-        time.sleep(POOL_IDLE_SECONDS * 1.5 + 1)
+        time.sleep(POOL_IDLE_SECONDS * 1.5 + 1)  # what is measured: memory after the pool's idle timeout
         after = {name: memory_kb(pids[name]) for name in ("burst", "burst64")}
         for name in pids:
             self.stop(name)
@@ -323,147 +337,6 @@ class Bench:
             "burst_peak_kb": {n: peak[n]["dirty"] - begin[n]["dirty"] for n in peak},
             "burst_after_kb": {n: after[n]["dirty"] - begin[n]["dirty"] for n in after},
         }
-
-
-class Report:
-    """Rows: what, value, how the rounds differ, what is wanted, whether it is met, the goal."""
-
-    def __init__(self, runs):
-        self.runs = runs
-        self.rows = []
-
-    def row(self, what, value, low, high, need=None, at_most=False, goal=None, unit=""):
-        met = None if need is None else (value <= need if at_most else value >= need)
-        self.rows.append({"what": what, "value": value, "low": low, "high": high, "need": need,
-                          "at_most": at_most, "met": met, "goal": goal, "unit": unit})
-
-    def ratio(self, what, ours, theirs, field, **more):
-        if ours not in self.runs or theirs not in self.runs:
-            return
-        a = [run[field] for run in self.runs[ours]]
-        b = [run[field] for run in self.runs[theirs]]
-        each = [x / y for x, y in zip(a, b)]
-        self.row(what, statistics.median(each), min(each), max(each), **more)
-
-    def all_ratios(self):
-        for protocol in "socketmap", "dict":
-            for shape in SHAPES:
-                pair = f"{protocol} {shape} podop", f"{protocol} {shape} memory"
-                is_one = shape != "16x16"
-                self.ratio(f"hits / memory server, {protocol}, C={shape}: lookups/s", *pair,
-                           "per_second", need=.85 if is_one else .4, goal=.95 if is_one else .6)
-                self.ratio(f"hits / memory server, {protocol}, C={shape}: CPU", *pair, "cpu_us",
-                           need=1.2 if is_one else None, goal=1.1 if is_one else None,
-                           at_most=True)
-        for layout, goal in ("two", .48), ("one", .60):
-            for c in 16, 64:
-                name = f"{layout} {c}"
-                cores = "two cores" if layout == "two" else "one core"
-                self.ratio(f"misses / wrk, TCP, {cores}, C={c}: lookups/s", f"{name} miss",
-                           f"{name} wrk", "per_second", need=.30, goal=goal)
-                self.ratio(f"misses / wrk, unix backend, {cores}, C={c}: lookups/s", f"{name} unix",
-                           f"{name} wrk", "per_second",
-                           goal=(.55 if c == 16 else .65) if layout == "two" else None)
-                cpu_goal = {"two 16": 3.6, "one 16": 3.8}.get(name)
-                self.ratio(f"misses / memory server, {cores}, C={c}: CPU", f"{name} miss",
-                           f"{name} memory", "cpu_us", goal=cpu_goal, at_most=True)
-        for c in 64, 256:
-            pair = f"slow {c} podop", f"slow {c} wrk"
-            self.ratio(f"5 ms backend / wrk, C={c}: lookups/s", *pair, "per_second", need=.98,
-                       goal=1.0)
-            self.ratio(f"5 ms backend / wrk, C={c}: p50", *pair, "p50_us", need=1.02, goal=1.0,
-                       at_most=True)
-            self.ratio(f"5 ms backend / wrk, C={c}: p99", *pair, "p99_us",
-                       goal=1.1 if c == 64 else None, at_most=True)
-            crowded = f"slow {c} crowded", f"slow {c} wrk"
-            self.ratio(f"the same, backend beside the load generator, C={c}: lookups/s", *crowded,
-                       "per_second")
-            self.ratio(f"the same, backend beside the load generator, C={c}: p50", *crowded,
-                       "p50_us", at_most=True)
-        self.ratio("5 ms backend, pool of 64, C=256 / C=64 without queue: lookups/s",
-                   "slow 256 pool64", "slow 64 podop", "per_second")
-        self.ratio("5 ms backend, pool of 64, C=256 / wrk at C=64: lookups/s",
-                   "slow 256 pool64", "slow 64 wrk", "per_second")
-        for name, other, field, goal in (
-                ("miss", "wrk", "p50_us", 2.0), ("miss", "memory", "p99_us", 4.2),
-                ("hit", "memory", "p99_us", 1.15), ("hit", "memory", "cpu_us", None)):
-            self.ratio(f"one core, C=1: {name} / {other}: {field[:-3]}", f"one 1 {name}",
-                       f"one 1 {other}", field, goal=goal, at_most=True)
-
-    def reload(self):
-        runs = self.runs.get("reload")
-        if runs is None:
-            return
-        reloads = sum(run["reloads"] for run in runs)
-        failed = [run["wrong"] for run in runs]
-        stall = [run.get("max_us", 0) / 1000 for run in runs]
-        quiet = [run["max_us"] / 1000 for run in self.runs["reload none"]]
-        self.row(f"reload under load ({reloads} reloads told in the log): lookups failed",
-                 max(failed), min(failed), max(failed), need=0 if reloads else None, at_most=True)
-        self.row("reload under load: longest stall", statistics.median(stall), min(stall),
-                 max(stall), need=20 if reloads else None, at_most=True, goal=3, unit="ms")
-        self.row("the same without reload", statistics.median(quiet), min(quiet), max(quiet),
-                 unit="ms")
-
-    def start(self):
-        took = [run["ms"] for run in self.runs.get("start", [])]
-        if took:
-            self.row("start to first answer", statistics.median(took), min(took), max(took),
-                     need=15, goal=8, at_most=True, unit="ms")
-
-    def wrong(self):
-        shares = [run.get("bad_share", 0) for runs in self.runs.values() for run in runs]
-        if shares:
-            self.row("wrong answers, largest share in any run", max(shares), min(shares),
-                     max(shares), need=0, at_most=True)
-
-    def single(self, what, value, **more):
-        self.row(what, value, value, value, **more)
-
-    def once(self, singles):
-        instructions = singles.get("instructions")
-        if instructions:
-            for lookup, count in instructions.items():
-                is_hit = lookup.startswith("hit")
-                self.single(f"user instructions, {lookup}", count, need=2500 if is_hit else None,
-                            goal=1600 if is_hit else 9000, at_most=True)
-        memory = singles.get("memory")
-        if memory:
-            self.single("dirty memory at start", memory["start"]["dirty"] / 1024, need=3, goal=1.8,
-                        at_most=True, unit="MB")
-            self.single("RSS at start", memory["start"]["rss"] / 1024, goal=10.7, at_most=True,
-                        unit="MB")
-            self.single("dirty memory per idle client", memory["per_idle_client_kb"], need=1,
-                        goal=.25, at_most=True, unit="kB")
-            for name, text in ("burst", f"pool {POOL}"), ("burst64", "pool 64"):
-                self.single(f"dirty memory when a burst of {BURST} has just ended, over start, "
-                            f"{text}", memory["burst_peak_kb"][name] / 1024, unit="MB")
-                self.single(f"the same, {POOL_IDLE_SECONDS * 1.5:.0f} s later (pool idle timeout "
-                            f"{POOL_IDLE_SECONDS} s)", memory["burst_after_kb"][name] / 1024,
-                            need=4, goal=2, at_most=True, unit="MB")
-
-    def print(self):
-        def number(value, sign=""):
-            return "" if value is None else sign + f"{value:.4g}"
-        print(f"{'':80} {'value':>9} {'rounds':>17} {'wanted':>9} {'':5} {'goal':>8}")
-        for r in self.rows:
-            sign = "<=" if r["at_most"] else ">="
-            met = {None: "", True: "met", False: "MISS"}[r["met"]]
-            spread = f"{r['low']:.4g} - {r['high']:.4g}" if r["low"] != r["high"] else ""
-            what = r["what"] + (f" [{r['unit']}]" if r["unit"] else "")
-            print(f"{what:80} {number(r['value']):>9} {spread:>17} {number(r['need'], sign):>9} "
-                  f"{met:5} {number(r['goal'], sign):>8}")
-
-    def print_context(self):
-        print(f"\n{'medians (absolute: context only)':36} {'/s':>9} {'p50 us':>9} {'p99 us':>9} "
-              f"{'CPU us':>8}")
-        for name, runs in self.runs.items():
-            if not all("per_second" in run for run in runs):
-                continue
-            middle = {field: statistics.median(run[field] for run in runs)
-                      for field in ("per_second", "p50_us", "p99_us", "cpu_us")}
-            print(f"{name:36} {middle['per_second']:9.0f} {middle['p50_us']:9.0f} "
-                  f"{middle['p99_us']:9.0f} {middle['cpu_us']:8.2f}")
 
 
 def parse_options():
@@ -525,4 +398,5 @@ def main():
           f"all of it as JSON: {path}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,5 @@
-/* start.c - how long a server takes from being started to its first answer: starts it, connects as
- * soon as that can be done, asks for one key over socketmap, and ends it. */
+/* start.c - measures the time from the start of a server to its first answer: starts it, connects
+ * as soon as possible, asks for one key over socketmap, and ends it. */
 #include "connect.h"
 #include "questions.h"
 
@@ -25,7 +25,7 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static int connect_soon(const struct address *at, double until_ms)
+static int connect_soon(const struct socket_address *at, double until_ms)
 {
     const struct timespec pause = {.tv_nsec = PAUSE_NS};
     int fd;
@@ -53,8 +53,8 @@ static bool ask(int fd, const struct question *question)
     return span_equal((struct span){reply, len}, question->reply);
 }
 
-/* Milliseconds, or -1 where no right answer came. */
-static double measure(const struct address *at, const struct question *question, char **argv)
+/* Returns milliseconds, or -1 if the right answer did not come. */
+static double measure(const struct socket_address *at, const struct question *question, char **argv)
 {
     extern char **environ;
     double begin_ms = now_ms();
@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 {
     struct questions_config config = {.keys = 1, .in_turn = true};
     struct questions *questions;
-    struct address at;
+    struct socket_address at;
     struct error err = {0};
     double took_ms;
 
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
         fputs("Usage: start ADDRESS TABLE PREFIX COMMAND [ARGUMENT]...\n", stderr);
         return 64;
     }
-    if (address_resolve(argv[1], &at, 1, &err) == -1) {
+    if (socket_address_resolve(argv[1], &at, 1, &err) == -1) {
         fprintf(stderr, "start: %s\n", err.text);
         return 64;
     }

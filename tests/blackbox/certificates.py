@@ -1,9 +1,10 @@
-"""Certificates for tests of TLS, made by the command openssl in a test's own directory."""
+"""Certificates for tests of TLS, which the command openssl makes in the directory of a test."""
 
 import os
 import shutil
 import ssl
 import subprocess
+from typing import Any
 
 import harness
 
@@ -11,28 +12,30 @@ KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
 
 
 class Authority:
-    """A certificate authority, and what it issues."""
+    """A certificate authority and the certificates that it issues."""
 
-    def __init__(self, folder, name="authority"):
+    def __init__(self, folder: str, name: str = "authority") -> None:
         harness.need(shutil.which("openssl"), "openssl")
         self.folder, self.name = folder, name
         self._openssl("req", "-x509", *KEY, "-nodes", "-subj", f"/CN={name}", "-days", "2",
                       "-keyout", self.key(name), "-out", self.cert(name))
 
-    def _openssl(self, *args):
+    def _openssl(self, *args: str) -> None:
         done = subprocess.run(["openssl", *args], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=harness.GUARD, check=False)
         if done.returncode != 0:
             raise AssertionError(f"openssl {args[0]} failed:\n{done.stderr}")
 
-    def cert(self, name=None):
+    def cert(self, name: str | None = None) -> str:
+        """Returns the path of a certificate, by default the authority's own."""
         return os.path.join(self.folder, (name or self.name) + ".pem")
 
-    def key(self, name):
+    def key(self, name: str) -> str:
+        """Returns the path of a private key."""
         return os.path.join(self.folder, name + ".key")
 
-    def _sign(self, request, extensions, cert, start, end):
-        """Signs a request for any time, which `openssl x509` cannot do in every version."""
+    def _sign(self, request: str, extensions: str, cert: str, start: str, end: str) -> None:
+        """Signs a request for any period, which `openssl x509` cannot do in every version."""
         config, database = os.path.join(self.folder, "ca.conf"), os.path.join(self.folder, "ca.txt")
         with open(config, "w", encoding="ascii") as file:
             file.write("[ca]\ndefault_ca = here\n[policy]\ncommonName = supplied\n[here]\npolicy = policy\n"
@@ -44,8 +47,9 @@ class Authority:
                       "-keyfile", self.key(self.name), "-in", request, "-extfile", extensions,
                       "-startdate", start, "-enddate", end, "-out", cert)
 
-    def issue(self, name, address="IP:127.0.0.1", has_expired=False, passphrase=None):
-        """A certificate for a server at the address or for a client of the name."""
+    def issue(self, name: str, address: str = "IP:127.0.0.1", has_expired: bool = False,
+              passphrase: str | None = None) -> tuple[str, str]:
+        """Issues a certificate for a server at the address or a client of the name; returns its path and the key's."""
         request, extensions = os.path.join(self.folder, name + ".csr"), os.path.join(self.folder, name + ".ext")
         with open(extensions, "w", encoding="ascii") as file:
             file.write(f"subjectAltName = {address}\n")
@@ -55,8 +59,8 @@ class Authority:
         self._sign(request, extensions, self.cert(name), "20200101000000Z", end)
         return self.cert(name), self.key(name)
 
-    def server(self, name="server", clients=ssl.CERT_NONE, **options):
-        """What a backend speaks TLS with; `clients` says whether it asks them for a certificate of this authority."""
+    def server(self, name: str = "server", clients: ssl.VerifyMode = ssl.CERT_NONE, **options: Any) -> ssl.SSLContext:
+        """Returns the context of a TLS server; `clients` says whether it asks clients for a certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.issue(name, **options))
         if clients != ssl.CERT_NONE:

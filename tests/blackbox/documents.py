@@ -1,18 +1,19 @@
-"""What the documents have to be pasted: the fenced blocks of a README, in their order."""
+"""The fenced blocks of the documents, which readers paste, in their order."""
 
 import os
 import re
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GUIDE = ("docs", "admin-guide.md")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def fenced(*path):
-    """Each fenced block of a document, as its language ("" for none) and its text."""
+def fenced(*path: str) -> list[tuple[str, str]]:
+    """Returns each fenced block of a document, as its language ("" for none) and its text."""
     with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
         return FENCED.findall(file.read())
 
 
-def block(*path, begin):
-    """The fenced block that begins like this."""
+def block(*path: str, begin: str) -> str:
+    """Returns the fenced block that begins like this."""
     return next(text for _, text in fenced(*path) if text.startswith(begin))

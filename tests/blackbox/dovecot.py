@@ -1,7 +1,7 @@
 """Private Dovecots for the tests: the installed one, or one of another Debian release in a chroot that is kept.
 
-A Dovecot has a directory of its own for everything, loopback ports that were free, and ends with its test. What it
-wants of podop is configured by examples/dovecot-VERSION, as it stands there but for the paths.
+A Dovecot keeps everything in a directory of its own, listens on reserved loopback ports, and ends with its test. Its
+use of podop is configured by examples/dovecot-VERSION, with no change but the paths.
 """
 
 import base64
@@ -32,7 +32,7 @@ CACHE = os.environ.get("PODOP_TEST_CACHE", "/var/cache/podop-tests")
 
 
 def installed_version():
-    """The version of this system's Dovecot with all that the tests want of it, or ""."""
+    """Returns the version of the installed Dovecot, or "" if it lacks something that the tests need."""
     library = "/usr/lib/dovecot"
     if not shutil.which("dovecot", path=PATH) or not all(
             os.path.exists(os.path.join(library, name)) for name in ("imap", "lmtp", "managesieve")):
@@ -42,7 +42,7 @@ def installed_version():
 
 
 def mirror():
-    """Where this machine gets its Debian packages from; "" if it has no such place."""
+    """Returns the URL of the Debian mirror that this machine uses; "" if there is none."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         with open("/etc/os-release", encoding="utf-8") as file:
             release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
@@ -54,8 +54,8 @@ def mirror():
 
 
 def private_mounts():
-    """The command before a command that mounts: nothing of it stays behind. In a chroot that is no mount point only
-    the debootstrap's own unmounting sees to that, as no propagation can be set there."""
+    """Returns a command prefix that keeps the mounts of a command to itself. In a chroot that is not a mount
+    point, propagation cannot be changed, and only debootstrap's own unmounting removes them."""
     alone = ["unshare", "--mount"]
     if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
         return alone
@@ -85,7 +85,7 @@ def build_chroot(suite, packages, place):
 
 
 def chroot(suite, packages, name=None):
-    """The directory of a Debian release with these packages, made if it is not there yet; kept as `name`."""
+    """Returns the directory of a Debian release with these packages; it is made once and kept as `name`."""
     harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
     os.makedirs(CACHE, mode=0o755, exist_ok=True)
     place = os.path.join(CACHE, name or suite)
@@ -100,7 +100,7 @@ def chroot(suite, packages, name=None):
 
 
 def root_of(version):
-    """The root directory of a Dovecot of this version: "" for this system's own, else a chroot."""
+    """Returns the root directory of a Dovecot of this version: "" for the installed one, else a chroot."""
     harness.need(os.geteuid() == 0, "root, to run Dovecot")
     has_lua = os.path.exists("/usr/lib/dovecot/modules/auth/libauthdb_lua.so")
     if installed_version().startswith(version + ".") and (version == "2.3" or has_lua):
@@ -209,7 +209,7 @@ dict_server {{
 """,
 }
 
-# A table of podop's in the configuration of Dovecot's own dict server.
+# A table of podop in the configuration of Dovecot's own dict server.
 SERVED = {
     "2.3": "  {name} = proxy:{dir}/podop.sock:{name}",
     "2.4": """
@@ -225,13 +225,14 @@ CRASH = re.compile(r"Panic:|Fatal:|Raw backtrace|killed with signal|Received rep
 
 
 class Dovecot:
-    """A Dovecot of this version below a directory of its own, which is `dir` for itself and `outside` for the test."""
+    """A Dovecot in a directory of its own, whose path is `dir` inside its root and `outside` for the test."""
 
     def __init__(self, version, root, through_dict_server=False):
         self.version, self.root = version, root
         self.outside = tempfile.mkdtemp(prefix="dovecot-", dir=root + "/tmp")
         self.dir = self.outside.removeprefix(root)
-        self.imap_port, self.sieve_port = harness.free_port(), harness.free_port()
+        self.port_holders = [harness.reserve(), harness.reserve()]
+        self.imap_port, self.sieve_port = map(harness.number, self.port_holders)
         self.process = None
         os.chmod(self.outside, 0o755)
         os.mkdir(self.path("mail"))
@@ -247,7 +248,7 @@ class Dovecot:
 
     @property
     def socket(self):
-        """Where podop has to listen, for the test."""
+        """The path at which podop has to listen, as the test sees it."""
         return self.path("podop.sock")
 
     def write(self, name, text):
@@ -255,7 +256,7 @@ class Dovecot:
             file.write(text)
 
     def copy_example(self):
-        """Everything but the README, with the paths of this test."""
+        """Copies the files of the example but for the README, with the paths of this test."""
         folder = os.path.join(EXAMPLES, "dovecot-" + self.version)
         for name in set(os.listdir(folder)) - {"README.md"}:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
@@ -266,7 +267,7 @@ class Dovecot:
                        .replace("/etc/dovecot/", self.dir + "/"))
 
     def command(self, *words):
-        """A command line that runs in Dovecot's root directory."""
+        """Returns a command line that runs in Dovecot's root directory."""
         return ["chroot", self.root, *words] if self.root else list(words)
 
     def doveadm(self, *words, config="dovecot.conf"):
@@ -292,23 +293,26 @@ class Dovecot:
         return self.process.poll() is not None or not harness.refuses(("127.0.0.1", self.imap_port))
 
     def stop(self):
-        """Ends Dovecot, its directory, and the test if a process of it crashed."""
+        """Stops Dovecot and removes its directory; fails if one of its processes crashed."""
         if self.process is not None:
-            # The master of 2.3 sleeps for a second once all is done, and only then the log process ends.
+            # After its other children, the master of 2.3 sleeps for a second before the log process ends.
             children = self.children()
             self.process.terminate()
-            harness.wait_until(lambda: all(has_ended(pid) or is_log(pid) for pid in self.children()), "Dovecot ends")
+            harness.wait_until(lambda: all(harness.has_ended(pid) or is_log(pid) for pid in self.children()),
+                               "Dovecot ends")
             self.process.kill()
             self.process.wait(harness.GUARD)
-            harness.wait_until(lambda: all(map(has_ended, children)), "Dovecot's log ends")
+            harness.wait_until(lambda: all(map(harness.has_ended, children)), "Dovecot's log ends")
             self.process.stderr.close()
+        for holder in self.port_holders:
+            holder.close()
         log = self.log()
         shutil.rmtree(self.outside)
         if CRASH.search(log):
             raise AssertionError("Dovecot could not stand an answer:\n" + log)
 
     def children(self):
-        """The process ids of what the master has started and not yet waited for."""
+        """Returns the process ids of the master's children."""
         pid = self.process.pid
         with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
                 open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
@@ -322,17 +326,8 @@ class Dovecot:
         return ""
 
 
-def has_ended(pid):
-    """True if there is no such process any more, or only its exit status is left of it."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def is_log(pid):
-    """True if the process is Dovecot's log process."""
+    """Returns True if the process is Dovecot's log process."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
             open(f"/proc/{pid}/comm", encoding="utf-8") as file:
         return file.read() == "log\n"
@@ -350,7 +345,7 @@ class Lines:
         self.file = self.socket.makefile("rb")
 
     def read(self):
-        """The next line of the server, with its literals in it."""
+        """Returns the next line of the server, with its literals in it."""
         line = self.file.readline()
         while literal := re.search(rb"\{(\d+)\}\r\n$", line):
             line += self.file.read(int(literal[1])) + self.file.readline()
@@ -367,7 +362,7 @@ class Lines:
 
 
 def literal(text):
-    """A text as it can be sent in a command, whatever it holds."""
+    """Encodes any text as an IMAP literal."""
     return f"{{{len(text.encode())}+}}\r\n{text}"
 
 
@@ -379,7 +374,7 @@ class Imap(Lines):
         self.greeting = self.read()
 
     def command(self, line):
-        """The answer to a command and the lines before it, both without what every line has."""
+        """Sends a command; returns its answer and the lines before it, without the tag and the "* "."""
         self.send("t " + line)
         lines = []
         while not (answer := self.read()).startswith("t "):
@@ -411,7 +406,7 @@ class Sieve(Lines):
 
 
 class Microservice:
-    """The example microservice, with a database that outlives it."""
+    """The example microservice; its database stays when it is stopped."""
 
     def __init__(self, database):
         self.database, self.port = database, 0
@@ -429,7 +424,7 @@ class Microservice:
         self.process.stdout.close()
 
     def ask(self, path, user="", value=None):
-        """The value of a path, one user's or everybody's, or None; or a new value for it."""
+        """Returns the value of a path, of one user or shared, or None if there is none; or stores a new value."""
         if user and not path.endswith("/"):
             path += "/" + user
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{harness.percent(path, b'/')}",

@@ -1,10 +1,11 @@
-"""examples/sql_table for the tests: a database with two mailboxes in it, and the file that serves it."""
+"""The database of examples/sql_table with two mailboxes in it, and the program that serves it to podop."""
 
 import contextlib
 import importlib
 import os
 import re
 import sys
+from typing import Any
 
 import harness
 import postgres
@@ -27,29 +28,31 @@ PASSWORDS = {
 }
 
 
-def program_table(name, path):
-    """A table of podop's that a file in Python answers."""
+def program_table(name: str, path: str) -> dict[str, Any]:
+    """Returns the settings of a program table that a Python file answers."""
     return {"name": name, "type": "program", "param": f"{sys.executable} {path}"}
 
 
-def read(name):
+def read(name: str) -> str:
+    """Returns a file of the example."""
     with open(os.path.join(EXAMPLE, name), encoding="utf-8") as file:
         return file.read()
 
 
 class Sqlite:
-    """The example as it stands, but for the place of the database."""
+    """The example as it is, but for the path of the database."""
 
     module = "sqlite3"
 
-    def __init__(self, case):
+    def __init__(self, case: harness.Case) -> None:
         self.address = case.path("mail.db")
 
-    def connect(self):
+    def connect(self) -> Any:
+        """Opens a connection of DB-API 2."""
         return importlib.import_module(self.module).connect(self.address)
 
-    def fill(self):
-        """The schema and some rows."""
+    def fill(self) -> None:
+        """Creates the schema and inserts some rows."""
         with contextlib.closing(self.connect()) as connection:
             cursor = connection.cursor()
             text = re.sub("--.*", "", read("schema.sql")) + ROWS.format(**PASSWORDS)
@@ -57,19 +60,22 @@ class Sqlite:
                 cursor.execute(statement)
             connection.commit()
 
-    def rows(self, sql):
+    def rows(self, sql: str) -> list[Any]:
+        """Returns the rows of a query."""
         with contextlib.closing(self.connect()) as connection:
             cursor = connection.cursor()
             cursor.execute(sql)
-            return cursor.fetchall()
+            rows: list[Any] = cursor.fetchall()
+            return rows
 
-    def execute(self, sql):
+    def execute(self, sql: str) -> None:
+        """Executes a statement and commits."""
         with contextlib.closing(self.connect()) as connection:
             connection.cursor().execute(sql)
             connection.commit()
 
-    def write(self, case):
-        """The file to be run: one line of the example is another."""
+    def write(self, case: harness.Case) -> str:
+        """Writes the program, which is the example with another database, and returns its path."""
         text = read("sql_table.py")
         line = f"DATABASE = {self.module!r}, {self.address!r}"
         text, count = re.subn(r"(?m)^DATABASE = .*", line, text)
@@ -84,7 +90,7 @@ class PostgreSQL(Sqlite):
 
     module = "psycopg2"
 
-    def __init__(self, case):
+    def __init__(self, case: harness.Case) -> None:
         try:
             importlib.import_module(self.module)
         except ImportError:

@@ -8,6 +8,8 @@ import socket
 import struct
 import subprocess
 import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO
 
 import harness
 
@@ -36,30 +38,67 @@ remote-control:
 """
 
 
+class PortTaken(Exception):
+    """Another process has the port that was chosen."""
+
+
 class Nsd:
     """An NSD below the directory of a test; zones are texts without SOA and NS, or None for one that does not load."""
 
-    def __init__(self, case, zones, port=None):
-        harness.need(shutil.which("nsd", path=PATH), "NSD")
-        self.port = port or harness.free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        conf = NSD_CONF.format(port=self.port, dir=case.dir, user=pwd.getpwuid(os.geteuid()).pw_name)
+    def __init__(self, case: harness.Case, zones: Mapping[str, str | None]) -> None:
+        program = shutil.which("nsd", path=PATH)
+        harness.need(program, "NSD")
+        self.command = [str(program), "-d", "-c", case.path("nsd.conf")]
+        self.case = case
+        self.zones = ""
         for number, (zone, text) in enumerate(zones.items()):
-            conf += f'zone:\n    name: "{zone}"\n    zonefile: "{number}.zone"\n'
+            self.zones += f'zone:\n    name: "{zone}"\n    zonefile: "{number}.zone"\n'
             if text is not None:
-                case.write(f"{number}.zone", f"$ORIGIN {zone}.\n$TTL 3600\n"
-                           f"@ 600 IN SOA ns.invalid. root.invalid. 1 3600 600 86400 300\n@ IN NS ns.invalid.\n{text}\n")
+                case.write(f"{number}.zone", f"$ORIGIN {zone}.\n$TTL 3600\n@ 600 IN SOA ns.invalid. root.invalid. "
+                           f"1 3600 600 86400 300\n@ IN NS ns.invalid.\n{text}\n")
         self.log = case.path("nsd.log")
-        self.process = subprocess.Popen([shutil.which("nsd", path=PATH), "-d", "-c", case.write("nsd.conf", conf)],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         case.addCleanup(self.stop)
+        while True:
+            self.choose_port()
+            with contextlib.suppress(PortTaken):
+                self.start_once()
+                break
+
+    def choose_port(self) -> None:
+        """Reserves the port for TCP; a UDP port cannot be reserved for another process, so NSD may find it taken."""
+        udp, tcp = harness.bind_udp_and_tcp()
+        udp.close()
+        self.case.addCleanup(tcp.close)
+        self.port = harness.number(tcp)
+        self.address = f"127.0.0.1:{self.port}"
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        self.case.write("nsd.conf", NSD_CONF.format(port=self.port, dir=self.case.dir, user=user) + self.zones)
+
+    def start_once(self) -> None:
+        """Starts NSD and waits until it answers."""
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
         harness.wait_until(self.is_there, "NSD answers")
 
-    def is_there(self):
-        """True once it answers anything at all."""
+    def start(self) -> None:
+        """Starts NSD on its old port, as soon as no other process has that."""
+        def is_started() -> bool:
+            with contextlib.suppress(PortTaken):
+                self.start_once()
+                return True
+            return False
+
+        harness.wait_until(is_started, "NSD has its port again")
+
+    def is_there(self) -> bool:
+        """Returns True once NSD answers anything at all."""
         if self.process.poll() is not None:
             with open(self.log, encoding="utf-8", errors="replace") as log:
-                raise AssertionError(f"NSD ended with status {self.process.returncode}:\n{log.read()}")
+                text = log.read()
+            os.unlink(self.log)
+            if "Address already in use" in text:
+                raise PortTaken
+            raise AssertionError(f"NSD ended with status {self.process.returncode}:\n{text}")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(0.2)
             sock.connect(("127.0.0.1", self.port))
@@ -68,36 +107,40 @@ class Nsd:
                 return bool(sock.recv(512))
         return False
 
-    def stop(self):
+    def stop(self) -> None:
+        """Ends NSD."""
         self.process.terminate()
         self.process.wait(harness.GUARD)
 
 
-def wire_name(name):
-    """A name as it travels, without compression."""
+def wire_name(name: str) -> bytes:
+    """Encodes a name without compression."""
     labels = [label.encode("latin-1") for label in name.split(".") if label]
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
 
 
-def record(name, kind, data, ttl=3600):
-    """One record; data are bytes."""
+def record(name: str, kind: str, data: bytes, ttl: int = 3600) -> bytes:
+    """Encodes one record."""
     return wire_name(name) + struct.pack("!2HIH", TYPES[kind], 1, ttl, len(data)) + data
 
 
-def mx(name, preference, host, ttl=3600):
+def mx(name: str, preference: int, host: str, ttl: int = 3600) -> bytes:
+    """Encodes an MX record."""
     return record(name, "MX", struct.pack("!H", preference) + wire_name(host), ttl)
 
 
-def soa(name, ttl=3600, minimum=3600):
+def soa(name: str, ttl: int = 3600, minimum: int = 3600) -> bytes:
+    """Encodes an SOA record; `minimum` is how long a negative answer may be cached."""
     return record(name, "SOA", wire_name("ns.invalid") * 2 + struct.pack("!5I", 1, 1, 1, 1, minimum), ttl)
 
 
 class Question:
-    """What podop asked."""
+    """A query from podop, decoded."""
 
-    def __init__(self, data, over_tcp):
+    def __init__(self, data: bytes, over_tcp: bool) -> None:
         self.data, self.over_tcp = data, over_tcp
-        labels, at = [], 12
+        labels: list[str] = []
+        at = 12
         while data[at]:
             labels.append(data[at + 1:at + 1 + data[at]].decode("latin-1"))
             at += 1 + data[at]
@@ -106,8 +149,9 @@ class Question:
         self.kind = next((kind for kind, code in TYPES.items() if code == number), str(number))
         self.wire = data[12:at + 5]
 
-    def answer(self, *answers, authority=(), rcode=NOERROR, flags=RECURSIVE):
-        """The message that says so."""
+    def answer(self, *answers: bytes, authority: Sequence[bytes] = (), rcode: int = NOERROR,
+               flags: int = RECURSIVE) -> bytes:
+        """Encodes the response with these records."""
         head = struct.pack("!6H", int.from_bytes(self.data[:2], "big"), 0x8100 | flags | rcode, 1, len(answers),
                            len(authority), 0)
         return head + self.wire + b"".join(answers) + b"".join(authority)
@@ -116,17 +160,12 @@ class Question:
 class FakeServer:
     """A name server that answers each Question with what a function returns: bytes, or None for silence."""
 
-    def __init__(self, case, answer, port=None):
+    def __init__(self, case: harness.Case, answer: Callable[[Question], bytes | None]) -> None:
         self.answer = answer
-        self.questions = []  # each once, however often podop tries
+        self.questions: list[Question] = []  # each once, however often podop tries
         self._news = threading.Condition()
-        self.port = port or harness.free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", self.port))
-        self._tcp = socket.socket()
-        self._tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._tcp.bind(("127.0.0.1", self.port))
+        self._udp, self._tcp = harness.bind_udp_and_tcp()
+        self.address = f"127.0.0.1:{harness.number(self._udp)}"
         self._tcp.listen()
         self._threads = [threading.Thread(target=function, daemon=True) for function in (self._serve_udp,
                                                                                        self._serve_tcp)]
@@ -134,7 +173,7 @@ class FakeServer:
             thread.start()
         case.addCleanup(self.stop)
 
-    def _take(self, data, over_tcp):
+    def _take(self, data: bytes, over_tcp: bool) -> bytes | None:
         question = Question(data, over_tcp)
         with self._news:
             if not any((q.data, q.over_tcp) == (data, over_tcp) for q in self.questions):
@@ -142,40 +181,56 @@ class FakeServer:
             self._news.notify_all()
         return self.answer(question)
 
-    def _serve_udp(self):
-        with contextlib.suppress(OSError):
-            while True:
-                data, peer = self._udp.recvfrom(65536)
-                if not data:
-                    return
-                answer = self._take(data, False)
-                if answer is not None:
+    def _serve_udp(self) -> None:
+        while True:
+            data, peer = self._udp.recvfrom(65536)
+            if not data:  # stop() has shut the socket down
+                return
+            answer = self._take(data, False)
+            if answer is not None:
+                with contextlib.suppress(OSError):
                     self._udp.sendto(answer, peer)
 
-    def _serve_tcp(self):
-        with contextlib.suppress(OSError):
-            while True:
+    def _serve_tcp(self) -> None:
+        while True:
+            try:
                 sock, _ = self._tcp.accept()
-                with sock, contextlib.suppress(OSError):
-                    sock.settimeout(harness.GUARD)
-                    stream = sock.makefile("rb")
-                    while len(head := stream.read(2)) == 2:
-                        answer = self._take(stream.read(int.from_bytes(head, "big")), True)
-                        if answer is not None:
-                            sock.sendall(len(answer).to_bytes(2, "big") + answer)
+            except OSError:
+                return
+            with sock:
+                sock.settimeout(harness.GUARD)
+                self._answer_stream(sock)
 
-    def count(self, name, kind="MX"):
-        """How many such questions came so far."""
+    def _answer_stream(self, sock: socket.socket) -> None:
+        """Answers the queries of a TCP connection until podop closes it."""
+        stream = sock.makefile("rb")
+        while len(head := self._read(stream, 2)) == 2:
+            answer = self._take(self._read(stream, int.from_bytes(head, "big")), True)
+            if answer is not None:
+                with contextlib.suppress(OSError):
+                    sock.sendall(len(answer).to_bytes(2, "big") + answer)
+
+    @staticmethod
+    def _read(stream: BinaryIO, size: int) -> bytes:
+        """Reads so many bytes, or fewer at the end of the connection."""
+        try:
+            return stream.read(size)
+        except OSError:
+            return b""
+
+    def count(self, name: str, kind: str = "MX") -> int:
+        """Returns the number of such questions so far."""
         with self._news:
             return sum((q.name.lower(), q.kind) == (name, kind) for q in self.questions)
 
-    def wait_questions(self, number):
-        """Waits until so many have come in all."""
+    def wait_questions(self, number: int) -> None:
+        """Waits for so many questions in all."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.questions) >= number, harness.GUARD):
                 raise AssertionError(f"the name server got {len(self.questions)} questions, never {number}")
 
-    def stop(self):
+    def stop(self) -> None:
+        """Ends the server."""
         for sock in (self._udp, self._tcp):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
-/* set_clock.c - for LD_PRELOAD: the wall clock is off by as many seconds as the file says that
- * SET_CLOCK_FILE names, a number of 64 bits that a test may change at any time. The monotonic
- * clocks are left alone, as the kernel leaves them alone when somebody sets the clock. */
+/* set_clock.c - for LD_PRELOAD: shifts the wall clock by a number of seconds, which it reads as 64
+ * bits from the file SET_CLOCK_FILE; a test may change that file at any time. Monotonic clocks stay
+ * as they are, as they do when the kernel's clock is set. */
 #define _GNU_SOURCE
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile const int64_t *seconds; /* NULL: nothing is to be changed */
+static volatile const int64_t *seconds; /* NULL: the clock is not shifted */
 
 __attribute__((constructor)) static void map_file(void)
 {

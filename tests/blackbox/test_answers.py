@@ -1,44 +1,10 @@
-"""What each answer of a backend becomes for Postfix: the table of podop.conf(5), row by row."""
+"""What each answer of a backend becomes for Postfix: podop.conf(5), "What the answer becomes", row by row."""
 
 import json
 
 import harness
-from harness import CLOSE, RESET, Case, chunked, echo, http, url_table
-
-MAX_REPLY = 100_000  # payload bytes, "OK " included
-MAX_RESPONSE = 1 << 20
-
-
-# 4XX that speak of the request's form, the connection or the moment, and never of the key
-OF_THE_REQUEST = (405, 406, 407, 408, 411, 412, 413, 415, 417, 421, 425, 426, 428, 429, 431)
-
-
-class Answers(Case):
-    """Scripted answers, asked for over one socketmap connection."""
-
-    def setUp(self):
-        super().setUp()
-        self.http = self.backend()
-
-    def start(self, **settings):
-        self.serve(url_table(self.http, **settings))
-        self.postfix = self.client()
-
-    def keep_trust(self):
-        """A good answer, so that the failures to come are not five in a row: the backend would be left alone."""
-        self.http.on("/trust", http('"x"', 200, "Connection: close"))
-        self.check_payload(self.postfix.ask("t", "trust"), "OK x")
-
-    def ask_all(self, cases):
-        """Asks once for each (answer of the backend, expected answer), and wants one request each."""
-        for number, (answer, expected) in enumerate(cases):
-            with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
-                if expected == "TEMP":
-                    self.keep_trust()
-                self.http.forget()
-                self.http.on(f"/k{number}", answer)
-                self.check_answer(self.postfix.ask("t", f"k{number}"), expected)
-                self.assertEqual(len(self.http.requests), 1, "requests to the backend")
+from answers_case import MAX_REPLY, MAX_RESPONSE, OF_THE_REQUEST, Answers
+from harness import CLOSE, chunked, http, url_table
 
 
 class Values(Answers):
@@ -141,7 +107,7 @@ class Values(Answers):
 
 
 class Statuses(Answers):
-    """Answers that are told by their status alone."""
+    """Answers that depend on their status alone."""
 
     def test_no_content_is_a_miss(self):
         self.start()
@@ -190,8 +156,9 @@ class Statuses(Answers):
                     self.check_answer(client.ask("t", "k"), expected)
                 podop.wait_log(rf"level=warning event={event} table=t http_status={code} ")
         for code in (404, 410, 204):
-            self.http.on("/k", http(b"", code))
-            self.check_payload(client.ask("t", "k"), "NOTFOUND ")
+            with self.subTest(code=code):
+                self.http.on("/k", http(b"", code))
+                self.check_payload(client.ask("t", "k"), "NOTFOUND ")
         podop.stop()
         self.assertEqual(sum("event=backend_d" in line for line in podop.log), 5, "each status once a minute")
 
@@ -204,7 +171,7 @@ class Statuses(Answers):
 
 
 class Rubbish(Answers):
-    """Bodies that are no JSON, and bodies and values that are too long."""
+    """Bodies that are not JSON, and bodies and values that are too long."""
 
     def test_not_json(self):
         bodies = [
@@ -304,213 +271,31 @@ class Rubbish(Answers):
         self.check_reason(self.postfix.ask("t", "k"), "TEMP")
 
     def test_reason_keeps_the_query_to_itself(self):
-        """Neither a reason nor the log shows what may be a secret."""
-        deaf = self.enterContext(harness.deaf_port())
+        """Neither a reason nor the log contains the query, which may hold a secret."""
+        deaf = self.enterContext(harness.refusing_port())
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"),
                            url_table(self.http, name="slow", template="/§?token=s3cret", timeout="100ms"),
                            {"name": "deaf", "type": "url", "param": f"http://127.0.0.1:{deaf}/§?token=s3cret"})
         client = self.client()
         for key, answer in (("status", http(b"", 503)), ("text", http("s3cret")),
                             ("cut", (http("x", length=9), CLOSE))):
-            self.http.on(f"/{key}?token=s3cret", answer)
-            answer = client.ask("t", key)
-            self.check_reason(answer, "TEMP")
-            self.assertNotIn(b"s3cret", answer)
+            with self.subTest(key=key, answer=answer):
+                self.http.on(f"/{key}?token=s3cret", answer)
+                answer = client.ask("t", key)
+                self.check_reason(answer, "TEMP")
+                self.assertNotIn(b"s3cret", answer)
         self.http.on("/late?token=s3cret", (self.http.gate(),))
         for table, word in (("slow", "TIMEOUT"), ("deaf", "TEMP")):
-            answer = client.ask(table, "late")
-            self.check_reason(answer, word, table)
-            self.assertNotIn(b"s3cret", answer)
+            with self.subTest(table=table, word=word):
+                answer = client.ask(table, "late")
+                self.check_reason(answer, word, table)
+                self.assertNotIn(b"s3cret", answer)
         podop.stop()
         self.assertNotIn("s3cret", podop.stderr)
 
 
-class Transport(Answers):
-    """Shapes of HTTP answers, and connections that break."""
-
-    def test_framing_of_the_body(self):
-        self.start()
-        self.ask_all([
-            (chunked('"abc"'), "OK abc"),
-            (chunked('"a', "b", 'c"'), "OK abc"),
-            (chunked(*'"abc"'), "OK abc"),
-            (chunked('"abc"', end=b"0\r\nX-Trailer: y\r\n\r\n"), "OK abc"),
-            (chunked('"abc"').replace(b"\r\n5\r\n", b"\r\n5;ext=1\r\n"), "OK abc"),
-            (chunked("null"), "NOTFOUND "),
-            (http('"x"', 200, "Connection: close"), "OK x"),
-            ((b'HTTP/1.1 200 OK\r\n\r\n"x"', CLOSE), "OK x"),
-            ((b'HTTP/1.0 200 OK\r\n\r\n"x"', CLOSE), "OK x"),
-            ((b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"x', CLOSE), "TEMP"),
-            (b'HTTP/1.1 200 OK\r\ncontent-length:3\r\n\r\n"x"', "OK x"),
-            (b'HTTP/1.1 200\r\nContent-Length: 3\r\n\r\n"x"', "OK x"),
-            (tuple(bytes([byte]) for byte in http('"x"')), "OK x"),
-            (tuple(bytes([byte]) for byte in chunked('"x', '"')), "OK x"),
-            (http('"x"', 200, "X-Long: " + "y" * 8_000), "OK x"),
-        ])
-
-    def test_not_http(self):
-        self.start(retries=0)
-        answers = [b"garbage\r\n\r\n", b"\r\n\r\n\r\n", b"\0\0\0\0", b'"x"', b"SSH-2.0-OpenSSH_9.2\r\n",
-                   b"+OK ready\r\n",
-                   b"HTTP/1.1 abc OK\r\nContent-Length: 3\r\n\r\n\"x\"", b"HTTP/1.1\r\n\r\n\"x\""]
-        for number, answer in enumerate(answers):
-            with self.subTest(answer=answer):
-                self.keep_trust()
-                self.http.on(f"/k{number}", (answer, CLOSE))
-                self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
-
-    def test_surplus_bytes_never_become_an_answer(self):
-        """What a backend sends beyond an answer must not be taken for the answer to the next lookup."""
-        self.start()
-        for surplus in (http('"evil"'), http('"evil"') * 3, b'"evil"', b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"):
-            for answer in (http('"first"') + surplus, http(status=404) + surplus, chunked('"first"') + surplus):
-                with self.subTest(surplus=surplus, answer=answer[:40]):
-                    self.http.on("/first", answer)
-                    self.http.on("/second", http('"second"'))
-                    expected = "NOTFOUND " if b"404" in answer else "OK first"
-                    self.check_payload(self.postfix.ask("t", "first"), expected)
-                    self.check_payload(self.postfix.ask("t", "second"), "OK second")
-
-    BROKEN = {
-        "closed at once": (CLOSE,),
-        "reset at once": (RESET,),
-        "closed within the status line": (b"HTTP/1.", CLOSE),
-        "closed within the head": (b"HTTP/1.1 200 OK\r\nContent-Len", CLOSE),
-        "miss, closed within the status line": (b"HTTP/1.1 404", CLOSE),
-        "miss, closed after the status line": (b"HTTP/1.1 404 Not Found\r\n", CLOSE),
-        "miss, closed within the head": (b"HTTP/1.1 404 Not Found\r\nContent-Len", CLOSE),
-        "miss, closed before the end of the head": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n", CLOSE),
-        "no content, closed within the head": (b"HTTP/1.1 204 No Content\r\nServ", CLOSE),
-        "miss, closed within the body": (http("{}", 404, length=9), CLOSE),
-        "closed before the body": (http(length=3), CLOSE),
-        "closed within the body": (http('"x', length=3), CLOSE),
-        "closed within a body that looks whole": (http("12", length=3), CLOSE),
-        "reset within the body": (http('"x', length=3), RESET),
-        "closed within a chunk": (chunked('"x"', end=b"5\r\n  "), CLOSE),
-        "closed before the last chunk": (chunked('"x"', end=b""), CLOSE),
-        "closed within the last chunk": (chunked('"x"', end=b"0\r\n"), CLOSE),
-    }
-
-    def test_broken_connection_is_retried_once(self):
-        self.start()
-        for number, (name, steps) in enumerate(self.BROKEN.items()):
-            with self.subTest(name):
-                self.keep_trust()
-                self.http.on(f"/k{number}", steps)
-                self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
-                self.assertEqual(self.http.count(f"/k{number}"), 2, "requests to the backend")
-
-    def test_number_of_retries(self):
-        for retries in (0, 1, 3):
-            with self.subTest(retries=retries):
-                self.socket = self.path(f"s{retries}")
-                self.start(retries=retries)
-                self.http.on(f"/k{retries}", (CLOSE,))
-                self.check_reason(self.postfix.ask("t", f"k{retries}"), "TEMP")
-                self.assertEqual(self.http.count(f"/k{retries}"), retries + 1, "requests to the backend")
-
-    def test_retry_can_succeed(self):
-        self.start()
-        for number, (name, steps) in enumerate(self.BROKEN.items()):
-            with self.subTest(name):
-                self.http.on(f"/k{number}", steps, http('"x"', 200, "Connection: close"))
-                self.check_payload(self.postfix.ask("t", f"k{number}"), "OK x")
-                self.assertEqual(self.http.count(f"/k{number}"), 2, "requests to the backend")
-
-    def test_kept_connection_that_the_backend_closed(self):
-        """The usual race of keep-alive: nobody outside sees it."""
-        self.start()
-        for number in range(20):
-            self.http.on(f"/k{number}", (http('"x"'), CLOSE))
-            self.check_payload(self.postfix.ask("t", f"k{number}"), "OK x")
-
-    def test_connection_refused_or_name_unknown(self):
-        deaf = self.enterContext(harness.deaf_port())
-        self.serve({"name": "refused", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"},
-                   {"name": "socket", "type": "url", "param": "http://localhost/§", "unix_socket": self.path("none")},
-                   {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§"})
-        client = self.client()
-        for table in ("refused", "socket", "unknown"):
-            with self.subTest(table):
-                self.check_reason(client.ask(table, "k"), "TEMP", table)
-
-    def test_tls_to_a_plain_server_fails(self):
-        self.serve({"name": "t", "type": "url", "param": f"https://127.0.0.1:{self.http.port}/§", "timeout": "15s"})
-        self.http.default = lambda request: http('"x"')
-        answer = self.client().ask("t", "k")
-        self.assertIn(answer.split(b" ")[0], (b"TEMP", b"TIMEOUT"))
-
-
-class Times(Answers):
-    """Backends that are late."""
-
-    def test_late_answer_is_a_timeout(self):
-        self.start(timeout="200ms")
-        late = {
-            "nothing": (),
-            "head": (http('"x"', length=3)[:20],),
-            "no body": (http(length=3),),
-            "half a body": (http('"x', length=3),),
-            "no last chunk": (chunked('"x"', end=b""),),
-        }
-        for number, (name, steps) in enumerate(late.items()):
-            with self.subTest(name):
-                self.keep_trust()
-                self.http.on(f"/k{number}", (*steps, self.http.gate()))
-                self.check_reason(self.postfix.ask("t", f"k{number}"), "TIMEOUT")
-        self.http.on("/ok", http('"x"'))
-        self.check_payload(self.postfix.ask("t", "ok"), "OK x")
-
-    def test_late_answer_is_never_mixed_up(self):
-        self.start(timeout="200ms")
-        gate = self.http.gate()
-        self.http.on("/late", (gate, http('"late"')))
-        self.http.on("/next", http('"next"'))
-        self.check_reason(self.postfix.ask("t", "late"), "TIMEOUT")
-        gate.set()
-        for _ in range(10):
-            self.check_payload(self.postfix.ask("t", "next"), "OK next")
-
-    def test_timeout_covers_retries(self):
-        self.start(timeout="200ms", retries=3)
-        self.http.on("/k", (CLOSE,), (self.http.gate(),))
-        self.check_reason(self.postfix.ask("t", "k"), "TIMEOUT")
-        self.assertEqual(self.http.count("/k"), 2)
-
-    def test_timeout_covers_the_queue(self):
-        self.serve(url_table(self.http, name="first", timeout="1h"), url_table(self.http, timeout="200ms"),
-                   pool={"max_connections": 1})
-        first, second = self.client(), self.client()
-        gate = self.http.gate()
-        self.http.on("/first", (gate, http('"first"')))
-        self.http.on("/second", http('"second"'))
-        first.request("first", "first")
-        self.http.wait_target("/first")
-        self.check_reason(second.ask("t", "second"), "TIMEOUT")
-        gate.set()
-        self.check_payload(first.read(), "OK first")
-        self.check_payload(second.ask("t", "second"), "OK second")
-
-    def test_connect_timeout(self):
-        """A backend whose backlog is full leaves the handshake hanging."""
-        full = self.enterContext(harness.full_port())
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{full}/§", "timeout": "1h",
-                    "connect_timeout": "200ms", "retries": 0})
-        answer = self.client().ask("t", "k")
-        self.assertIn(answer.split(b" ")[0], (b"TEMP", b"TIMEOUT"), harness.shown(answer))
-
-    def test_backend_comes_up_later(self):
-        """podop starts while its backend is down, and needs no help once it is up."""
-        port = harness.free_port()
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§"})
-        client = self.client()
-        self.check_reason(client.ask("t", "k"), "TEMP")
-        self.backend(port=port).on("/k", http('"x"'))
-        self.check_payload(client.ask("t", "k"), "OK x")
-
-
 class Requests(Answers):
-    """Requests that no backend is asked for."""
+    """Requests that podop answers without asking a backend."""
 
     def test_unknown_table(self):
         self.start()
@@ -535,65 +320,6 @@ class Requests(Answers):
                 self.postfix.send(harness.netstring(payload))
                 self.check_payload(self.postfix.read(), "PERM bad request")
                 self.check_payload(self.postfix.ask("t", "k"), "OK k")
-
-
-
-class UnaskedAnswers(Case):
-    """A kept connection on which a server said something that nobody asked for is not used any more."""
-
-    LATE = (http(status=404), http('"wrong"'), http(status=408))
-
-    def test_late_answer_is_nobody_elses(self):
-        self.http = self.backend(default=echo)
-        self.serve(url_table(self.http))
-        postfix = self.client()
-        for number, late in enumerate(self.LATE):
-            with self.subTest(late=late):
-                gate, sent = self.http.gate(), self.http.gate()
-                self.http.on(f"/a{number}", (http('"a"'), gate, late, lambda sent=sent: sent.set()))
-                self.check_payload(postfix.ask("t", f"a{number}"), "OK a")
-                gate.set()
-                self.assertTrue(sent.wait(harness.GUARD))
-                for key in ("b", "c"):
-                    self.check_payload(postfix.ask("t", f"{key}{number}"), f"OK {key}{number}")
-
-    def test_late_answer_on_one_of_several_connections(self):
-        """Over TCP and over unix sockets, on which connections have no ports to be told apart by."""
-        paths = self.path("http"), self.path("https")
-        local = [self.backend(unix_path=path, default=echo) for path in paths]
-        remote = self.backend(default=echo)
-        self.serve(url_table(remote, "remote"), url_table(local[0], "local", unix_socket=paths[0]),
-                   url_table(local[1], "other", unix_socket=paths[1]))
-        for table, backend in (("local", local[0]), ("remote", remote)):
-            for victim in range(3):
-                for number, late in enumerate(self.LATE):
-                    with self.subTest(table=table, victim=victim, late=late):
-                        self.check_one_of_three(table, backend, victim, f"{victim}{number}", late)
-
-    def check_one_of_three(self, table, backend, victim, suffix, late):
-        """Three lookups at the same time; then, late, the connection of one of them has an answer too many."""
-        client = self.client()
-        ready, too_late, sent = [backend.gate() for _ in range(3)], backend.gate(), backend.gate()
-        seen = len(backend.requests)
-        for number in range(3):
-            more = (too_late, late, sent.set) if number == victim else ()
-            backend.on(f"/a{number}{suffix}", (ready[number], http('"a"'), *more))
-            client.request(table, f"a{number}{suffix}")
-        backend.wait_requests(seen + 3)
-        for gate in ready:
-            gate.set()
-            self.check_payload(client.read(), "OK a")
-        self.check_payload(client.ask("other", "x"), "OK x")  # another kept connection
-        too_late.set()
-        self.assertTrue(sent.wait(harness.GUARD))
-        hold = backend.gate()
-        for number in range(3):
-            backend.on(f"/b{number}{suffix}", (hold, http(f'"b{number}"')))
-            client.request(table, f"b{number}{suffix}")
-        backend.wait_requests(seen + 6)
-        hold.set()
-        for number in range(3):
-            self.check_payload(client.read(), f"OK b{number}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Who podop is to a backend: auth, and that nobody else gets to see it (section 4)."""
+"""The credentials that podop sends to a backend (podop.conf(5), "Authentication"), and that no one else sees them."""
 
 import base64
 import os
 import signal
+from typing import Any
 
 import harness
 from dict import DictCase
@@ -28,7 +29,7 @@ class AuthCase(DictCase):
 
 
 class Requests(AuthCase):
-    """Every request says who podop is, the first one, too."""
+    """Every request carries the credentials, even the first."""
 
     def check_sent(self, auth, expected):
         backend = self.backend(default=lambda request: http("[]" if request.target.endswith(b"/") else '"v"'))
@@ -61,15 +62,16 @@ class Requests(AuthCase):
         self.serve(url_table(backend, "a"), url_table(backend, "b", auth=self.basic()),
                    url_table(backend, "c", auth={"type": "none"}), defaults={"auth": self.bearer()})
         for table, expected in (("a", ["Bearer " + TOKEN]), ("b", ["Basic " + BASIC]), ("c", [])):
-            backend.forget()
-            self.check_payload(self.client().ask(table, "k"), "OK k")
-            self.assertEqual(backend.requests[0].header("Authorization"), expected)
+            with self.subTest(table=table, expected=expected):
+                backend.forget()
+                self.check_payload(self.client().ask(table, "k"), "OK k")
+                self.assertEqual(backend.requests[0].header("Authorization"), expected)
 
     def test_no_other_credentials(self):
-        """Neither netrc nor a proxy of the environment."""
+        """podop uses neither netrc nor the credentials of a proxy in the environment."""
         backend = self.backend(default=harness.echo)
         self.write(".netrc", "machine 127.0.0.1 login nobody password nothing\n")
-        with harness.deaf_port() as proxy:
+        with harness.refusing_port() as proxy:
             address = f"http://127.0.0.1:{proxy}"
             self.serve(url_table(backend, auth=self.bearer()),
                        env={"HOME": self.dir, "http_proxy": address, "https_proxy": address, "ALL_PROXY": address})
@@ -78,7 +80,7 @@ class Requests(AuthCase):
 
 
 class Denied(AuthCase):
-    """401, 403 and 407 speak of the token where there is one: a wrong one must not bounce mail."""
+    """401, 403 and 407 are about the token if the table has one: a wrong token must not bounce mail."""
 
     def serve_denied(self, **settings):
         backend = self.backend()
@@ -90,7 +92,7 @@ class Denied(AuthCase):
 
     def test_lookups(self):
         all_denied = {401: "TEMP", 403: "TEMP", 407: "TEMP"}
-        cases = [
+        cases: list[tuple[dict[str, Any], dict[int, str]]] = [
             ({}, {407: "TEMP"}),
             ({"auth": self.bearer()}, all_denied),
             ({"auth": self.basic()}, all_denied),
@@ -111,7 +113,7 @@ class Denied(AuthCase):
                     if status in failures:
                         self.assertIn(b"status %d" % status, answer)
 
-    def test_told_once_in_a_while(self):
+    def test_logged_once_in_a_while(self):
         podop = self.serve_denied(auth=self.bearer())
         client = self.client()
         for _ in range(5):
@@ -146,17 +148,17 @@ class Files(AuthCase):
         status, output = self.check(auth)
         self.assertEqual(status, 78)
         self.assertEqual(output, f"{self.path('podop.conf')}:2: table 't': {expected}\n")
-        done = harness.run("PODOP", "-c", self.path("podop.conf"))  # no start either
+        done = harness.run("PODOP", "-c", self.path("podop.conf"))  # podop does not start either
         self.assertEqual((done.returncode, done.stdout + done.stderr), (status, output))
 
     def test_faults(self):
         path = self.path("token")
-        for text, why in (("", "its first line is empty"), ("\n" + TOKEN, "its first line is empty"),
-                          ("x" * 8193, "its first line has more than 8192 bytes"),
-                          (TOKEN + "\0", "a control byte in its first line"),
-                          (TOKEN + "\t", "a control byte in its first line"),
-                          ("Bearer " + TOKEN, "no token: it has blanks or is not ASCII"),
-                          (TOKEN + "\u00e9", "no token: it has blanks or is not ASCII")):
+        for text, why in (("", "the first line is empty"), ("\n" + TOKEN, "the first line is empty"),
+                          ("x" * 8193, "the first line has more than 8192 bytes"),
+                          (TOKEN + "\0", "the first line has a control byte"),
+                          (TOKEN + "\t", "the first line has a control byte"),
+                          ("Bearer " + TOKEN, "not a token: it contains blanks or is not ASCII"),
+                          (TOKEN + "\u00e9", "not a token: it contains blanks or is not ASCII")):
             with self.subTest(text=text[:40]):
                 self.check_fault(self.bearer(text), f"token_file: {path}: {why}")
         self.check_fault({"type": "bearer", "token_file": self.dir}, f"token_file: {self.dir}: not a regular file")
@@ -165,7 +167,8 @@ class Files(AuthCase):
 
     def test_good(self):
         for text in (TOKEN, TOKEN + "\n", TOKEN + "\r\n", "x" * 8192):
-            self.assertEqual(self.check(self.bearer(text)), (0, "configuration OK\n"))
+            with self.subTest(text=text[:40]):
+                self.assertEqual(self.check(self.bearer(text)), (0, "configuration OK\n"))
         self.assertEqual(self.check(self.basic()), (0, "configuration OK\n"))
 
     def test_readable_by_all(self):
@@ -185,9 +188,8 @@ class Files(AuthCase):
         self.check_payload(self.client().ask("t", "k"), "OK k")
         self.assertEqual(backend.requests[0].header("Authorization"), ["Bearer " + TOKEN])
 
-
     def test_reload(self):
-        """The next request has the new token; a bad one changes nothing."""
+        """The next request carries the new token; a bad token changes nothing."""
         backend = self.backend(default=harness.echo)
         podop = self.serve(url_table(backend, auth=self.bearer("first")))
         client, sent = self.client(), []
@@ -199,11 +201,11 @@ class Files(AuthCase):
             client.ask("t", "k")
             sent += backend.requests[-1].header("Authorization")
         self.assertEqual(sent, ["Bearer second", "Bearer second", "Bearer third"])
-        self.assertRegex(podop.stderr, r"event=reload_failed .*token_file: \S+: its first line is empty")
+        self.assertRegex(podop.stderr, r"event=reload_failed .*token_file: \S+: the first line is empty")
 
 
 class Leaks(AuthCase):
-    """Secrets appear nowhere, whatever goes wrong."""
+    """No message, log line or file in /proc shows a secret."""
 
     def forms(self):
         for secret in (TOKEN, PASSWORD, f"{USER}:{PASSWORD}", PASSWORD + "\r"):
@@ -220,7 +222,7 @@ class Leaks(AuthCase):
             self.assertNotIn(form[:12], data, f"a part of a secret shows in {what}")
 
     def provoke(self, backend):
-        """Everything that can fail: the answers to it."""
+        """Returns the answers to lookups that fail in every way."""
         answers = {
             "401": http(status=401), "403": http('{"error": "denied"}', 403), "407": http(status=407),
             "500": http(status=500), "302": http(b"", 302, "Location: http://elsewhere.invalid/"),
@@ -244,7 +246,7 @@ class Leaks(AuthCase):
     def check_format(self, log_format):
         backend = self.backend()
         options = {"timeout": "200ms", "max_response": 1000}
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             tables = [url_table(backend, "t", auth=self.bearer(), **options),
                       url_table(backend, "b", auth=self.basic(), **options),
                       {"name": "gone", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "auth": self.basic()}]
@@ -252,15 +254,16 @@ class Leaks(AuthCase):
             answers = self.provoke(backend)
             checked = harness.run("PODOP", "-t", "-vv", "-c", self.path("podop.conf"))
             for name in ("cmdline", "environ", "comm", "status", "maps"):
-                with open(f"/proc/{podop.pid}/{name}", "rb") as file:
-                    self.check_clean(f"/proc/PID/{name}", file.read())
+                with self.subTest(name=name):
+                    with open(f"/proc/{podop.pid}/{name}", "rb") as file:
+                        self.check_clean(f"/proc/PID/{name}", file.read())
             podop.stop()
         self.assertGreater(len(podop.log), 40)  # it did log
         self.check_clean("the log", podop.stderr.encode("utf-8", "surrogateescape"))
         self.check_clean("an answer", b"\n".join(answers))
         self.check_clean("podop -t", (checked.stdout + checked.stderr).encode())
         sent = b"\n".join(request.head for request in backend.requests)
-        self.assertIn(TOKEN.encode(), sent)  # and it was there to be shown
+        self.assertIn(TOKEN.encode(), sent)  # and the secret was in its memory
         self.assertIn(BASIC.encode(), sent)
 
     def test_text(self):
@@ -270,7 +273,7 @@ class Leaks(AuthCase):
         self.check_format("json")
 
     def test_faults(self):
-        """What is wrong with a secret is said without it; nor does one show that stands in the wrong place."""
+        """A message about a secret does not contain it, even if it was given in the wrong place."""
         cases = [self.bearer(TOKEN + "\0"), self.bearer("Bearer " + TOKEN), self.bearer(TOKEN + "\u00e9"),
                  {"type": "bearer", "token_file": TOKEN}, {"type": "bearer", "token": TOKEN},
                  {"type": "basic", "user": USER, "password_file": PASSWORD},

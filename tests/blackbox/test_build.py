@@ -1,4 +1,4 @@
-"""How podop is built: with another C library, on another processor, in another folder, with few tools."""
+"""The build of podop: with another C library, on another processor, in another folder, with few tools."""
 
 import contextlib
 import glob
@@ -28,7 +28,7 @@ done
 exec cc "$@"
 """
 
-# A compiler for which these flags are of another architecture, as Clang for x86 tells of -mbranch-protection.
+# A compiler that warns that these flags are for another architecture, as Clang for x86 does of -mbranch-protection.
 UNUSED_CC = """#!/bin/sh
 for word; do
     case $word in
@@ -43,7 +43,7 @@ exec cc "$@"
 
 
 def call(*command, fail=True, **env):
-    """Runs a command; its output is told when it fails."""
+    """Runs a command; a failure shows its output."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, env={**os.environ, "LC_ALL": "C", **env}, check=False)
     if fail and done.returncode != 0:
@@ -62,7 +62,7 @@ class Build(unittest.TestCase):
         return os.path.join(self.dir, *names)
 
     def program(self, name, text):
-        """A program of this test's own, in a directory for PATH."""
+        """Writes a program of this test into a directory for PATH."""
         os.makedirs(self.path("bin"), exist_ok=True)
         with open(self.path("bin", name), "w", encoding="ascii") as file:
             file.write(text)
@@ -76,24 +76,27 @@ class Build(unittest.TestCase):
 
 class Flags(Build):
     def test_flag_that_the_compiler_does_not_know(self):
-        """On arm64 there is no -fcf-protection; all that it knows is used."""
+        """-fcf-protection does not exist on arm64; every other flag is used."""
         compiler = self.program("arm64-cc", ARM64_CC)
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_C_COMPILER=" + compiler)
         call("cmake", "--build", self.path("build"), "--target", "CMakeFiles/podop_core.dir/src/base/mem.c.o")
         ninja = self.read("build", "build.ninja")
         self.assertNotIn("-fcf-protection", ninja)
         for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-mbranch-protection=standard"):
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_flag_that_the_compiler_does_not_use(self):
-        """Clang warns of each such flag at each file, which PODOP_WERROR makes an error."""
+        """Clang warns of an unused flag at each file, which PODOP_WERROR makes an error."""
         compiler = self.program("unused-cc", UNUSED_CC)
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DCMAKE_C_COMPILER=" + compiler)
         ninja = self.read("build", "build.ninja")
         for flag in ("-fcf-protection", "-mbranch-protection"):
-            self.assertNotIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertNotIn(flag, ninja)
         for flag in ("-fstack-protector-strong", "-fstack-clash-protection", "-ffile-prefix-map"):
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_flags_here(self):
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE)
@@ -101,16 +104,17 @@ class Flags(Build):
         wanted = ["-fstack-protector-strong", "-fstack-clash-protection"]
         wanted += ["-fcf-protection"] if os.uname().machine == "x86_64" else []
         for flag in wanted:
-            self.assertIn(flag, ninja)
+            with self.subTest(flag=flag):
+                self.assertIn(flag, ninja)
 
     def test_hardened_tests(self):
-        """The tests that choose a level of _FORTIFY_SOURCE themselves compile beside the one of PODOP_HARDEN."""
+        """Tests that choose a level of _FORTIFY_SOURCE compile beside the level of PODOP_HARDEN."""
         call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DBUILD_TESTING=ON", "-DPODOP_WERROR=ON")
         call("cmake", "--build", self.path("build"), "--target",
              "tests/unit/CMakeFiles/fortified_secret.dir/__/__/src/base/secret.c.o")
 
     def test_link_without_make(self):
-        """Link-time optimisation says nothing where there is no make to run its jobs."""
+        """Link-time optimisation does not warn where there is no make to run its jobs."""
         os.mkdir(self.path("bin"))
         for folder in ("/usr/bin", "/bin"):
             for name in set(os.listdir(folder)) - {"make", "gmake"}:
@@ -123,9 +127,9 @@ class Flags(Build):
 
 
 class Recipe(Build):
-    """README's commands for a package, where nothing is installed but what a minimal Debian and they install."""
+    """README's commands for a package work where only a minimal Debian and the named packages are installed."""
 
-    # Replaces /usr/bin and /usr/sbin, as far as this process sees them, by folders with these names only.
+    # Mounts folders with only these programs over /usr/bin and /usr/sbin, for this process alone.
     ONLY = """
 set -e
 for folder in bin sbin; do
@@ -148,10 +152,10 @@ exec sh -exc "$1"
         super().setUp()
         harness.need(os.geteuid() == 0 and shutil.which("dpkg-query"), "root, on a Debian")
         harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
-        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "mounts that nobody else sees")
+        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "private mounts")
 
     def installed(self):
-        """Of each package that is installed: the alternatives it depends on. And who provides what is none."""
+        """Returns, for each installed package, the alternatives it depends on, and which packages provide a name."""
         form = "${db:Status-Status}\t${Package}\t${Essential}\t${Priority}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
         depends, provides, base = {}, {}, {"apt"}
         for line in call("dpkg-query", "-W", "-f", form).stdout.splitlines():
@@ -167,7 +171,7 @@ exec sh -exc "$1"
         return depends, provides, base
 
     def names(self, packages):
-        """The programs of these packages, of all that they depend on, and of a minimal Debian."""
+        """Returns the programs of these packages, of all that they depend on, and of a minimal Debian."""
         depends, provides, base = self.installed()
         missing = [name for name in packages if name not in depends]
         harness.need(not missing, " ".join(missing))
@@ -178,7 +182,8 @@ exec sh -exc "$1"
                 continue
             found.add(name)
             for group in depends[name]:
-                todo += [name for name in (word if word in depends else provides.get(word) for word in group) if name][:1]
+                todo += [name for name in (word if word in depends
+                                           else provides.get(word) for word in group) if name][:1]
         files = {path for path in call("dpkg-query", "-L", *sorted(found)).stdout.splitlines()}
         names = {os.path.basename(path) for path in files if re.fullmatch(r"(/usr)?/s?bin/[^/]+", path)}
         for name in os.listdir("/usr/bin"):  # of update-alternatives
@@ -207,7 +212,7 @@ exec sh -exc "$1"
 
 class Reproducible(Build):
     def build(self, name):
-        """The bytes of podopctl, built from a copy of the source in a folder of this name."""
+        """Builds podopctl from a copy of the source in a folder of this name and returns its bytes."""
         shutil.copytree(SOURCE, self.path(name, "source"), ignore=shutil.ignore_patterns("build", ".git"))
         call("cmake", "-S", self.path(name, "source"), "-B", self.path(name, name), *RELEASE,
              "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON")
@@ -216,7 +221,7 @@ class Reproducible(Build):
             return file.read()
 
     def test_another_folder(self):
-        """Byte by byte the same, debug information and build ID included."""
+        """The result is the same byte by byte, with debug information and build ID."""
         one, other = self.build("a"), self.build("a_longer_name")
         self.assertTrue(b".debug_" in one)
         self.assertFalse(self.dir.encode() in one, "it holds the folder's name")
@@ -224,7 +229,7 @@ class Reproducible(Build):
 
 
 class Musl(Build):
-    """What Alpine has in place of glibc: its headers and its getopt."""
+    """podop builds against what Alpine has instead of glibc: its headers and its getopt."""
 
     FLAGS = ("-std=c11", "-D_GNU_SOURCE", '-DPODOP_VERSION="0"', '-DPODOP_DEFAULT_CONFIG="/etc/podop.conf"', "-Werror",
              "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
@@ -235,7 +240,7 @@ class Musl(Build):
         harness.need(shutil.which("musl-gcc"), "musl-gcc")
 
     def copy_headers(self):
-        """The headers of the libraries alone, without those of glibc beside them."""
+        """Copies the headers of the libraries without those of glibc."""
         multiarch = call("cc", "-print-multiarch").stdout.strip()
         os.mkdir(self.path("include"))
         for pattern in self.HEADERS:
@@ -264,17 +269,18 @@ class Musl(Build):
         self.assertEqual(failures, [])
 
     def parser(self, compiler, *flags):
-        """A program of the parsers of both command lines, and nothing that needs a library."""
-        sources = ("ctl/options.c", "config/cmdline.c", "config/nearest.c", "base/error.c", "base/mem.c", "base/span.c")
+        """Builds a program of both command-line parsers alone, without any library."""
+        sources = ("ctl/options.c", "config/cmdline.c", "config/suggestion.c", "base/error.c", "base/mem.c",
+                   "base/span.c")
         program = self.path("parse-" + compiler)
         call(compiler, *self.FLAGS, *flags, "-I" + os.path.join(SOURCE, "include"),
-             "-I" + os.path.join(SOURCE, "src", "ctl"), "-I" + os.path.join(SOURCE, "src", "config"), "-o", program,
+             "-I" + os.path.join(SOURCE, "src"), "-o", program,
              os.path.join(SOURCE, "tests", "blackbox", "parse_options.c"),
              *(os.path.join(SOURCE, "src", source) for source in sources))
         return program
 
     def test_same_command_lines(self):
-        """musl's getopt is another one: podop and podopctl take the same words all the same."""
+        """musl has another getopt, yet podop and podopctl accept the same words."""
         cases = ["podopctl get alias - --socket X", "podopctl get alias - -s X -j", "podopctl - - --json -",
                  "podopctl inc t k -5 --socket X", "podopctl get t k --socket", "podopctl get t k -s",
                  "podopctl get t - -s", "podopctl get -jx", "podopctl get --nothing", "podopctl get -- - --socket X",

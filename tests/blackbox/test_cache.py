@@ -14,7 +14,7 @@ class Cache(Case):
         self.postfix = self.client()
 
     def check_requests(self, key, expected, number, lookups=3):
-        """So many lookups of a key get the same answer and cost so many requests."""
+        """Checks that so many lookups of a key get the same answer and cost so many requests."""
         self.http.forget()
         for _ in range(lookups):
             self.check_answer(self.postfix.ask("t", key), expected)
@@ -75,8 +75,9 @@ class Cache(Case):
                 self.http.on(f"/{table}/{harness.percent(key, b'/')}", http(f'"{table}{number}"'))
         for _ in range(2):
             for table in ("a", "b"):
-                for number, key in enumerate(keys):
-                    self.check_payload(client.ask(table, key), f"OK {table}{number}")
+                with self.subTest(table=table):
+                    for number, key in enumerate(keys):
+                        self.check_payload(client.ask(table, key), f"OK {table}{number}")
         self.assertEqual(len(self.http.requests), 2 * len(keys))
 
     def test_all_clients_share_it(self):
@@ -85,7 +86,7 @@ class Cache(Case):
         self.check_requests("k", "OK k", 0)
 
     def test_entries_end(self):
-        """Asks on until the backend hears of it again."""
+        """Asks on until the backend gets another request."""
         self.start(ttl="100ms", negative_ttl="100ms")
         self.http.on("/miss", http(status=404))
         for key, expected in (("k", "OK k"), ("miss", "NOTFOUND ")):
@@ -119,7 +120,7 @@ class Cache(Case):
         self.check_payload(self.postfix.read(), "OK hit")
 
     def test_sharing_client_that_leaves(self):
-        """The one whose request it was goes; the others still get their answers."""
+        """The client that caused the request leaves; the others still get their answers."""
         self.start(ttl="1h")
         gate = self.http.gate()
         self.http.on("/k", (gate, http('"x"')))
@@ -136,13 +137,14 @@ class Cache(Case):
     def test_least_recently_used_leaves_first(self):
         self.start(ttl="1h", max_entries=3)
         for key in ("a", "b", "c", "a", "d"):
-            self.check_payload(self.postfix.ask("t", key), f"OK {key}")
+            with self.subTest(key=key):
+                self.check_payload(self.postfix.ask("t", key), f"OK {key}")
         for key, number in (("a", 0), ("c", 0), ("d", 0), ("b", 1), ("a", 1)):
             with self.subTest(key):
                 self.check_requests(key, f"OK {key}", number)
 
     def test_bytes_are_bounded(self):
-        """A value too large for all of the cache is answered and not kept, and pushes nothing out."""
+        """A value larger than the cache is answered but not kept, and evicts nothing."""
         self.start(ttl="1h", max_bytes="64K")
         self.http.default = lambda request: http('"%s"' % ("x" * (90_000 if b"huge" in request.target else 10_000)))
         for number in range(100):
@@ -156,7 +158,7 @@ class Cache(Case):
         self.assertTrue(3 <= kept <= 6, f"{kept} of 100 values were kept")
 
     def check_stale(self, client, expected):
-        """The value is an answer still, although the backend was asked for another and failed."""
+        """Checks that the cached value is still answered after a request to the backend failed."""
         self.http.forget()
 
         def has_failed():
@@ -166,7 +168,8 @@ class Cache(Case):
         harness.wait_until(has_failed, "the backend is asked in vain")
 
     def test_stale_answers(self):
-        """Whatever the outage: for values, not for what was never known, and not any more once it is over."""
+        """In any outage a known value is answered, but not after its stale time, and nothing is invented for
+        unknown keys."""
         self.start(ttl="1ms", stale="1h")
         outages = {"status 503": (http(status=503),), "closed": (CLOSE,), "429": (http(status=429),)}
         for number, (name, outage) in enumerate(outages.items()):
@@ -186,7 +189,7 @@ class Cache(Case):
             self.check_payload(self.postfix.ask("t", "k"), "OK v2")
 
     def test_misses_are_never_stale(self):
-        """That answer would make Postfix reject mail for good."""
+        """A stale miss would make Postfix reject mail for good."""
         self.start(ttl="1ms", negative_ttl="1ms", stale="1h")
         self.http.on("/miss", http(status=404), http(status=503))
         self.check_payload(self.postfix.ask("t", "miss"), "NOTFOUND ")

@@ -1,10 +1,11 @@
-"""What a write takes from the cache: its keys, if it may have been made, and nothing else."""
+"""What a write removes from the cache: its keys, if it may have been made, and nothing else."""
 
 import signal
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import CLOSE, conf_file, http, url_table
+from store import Store
 
 CACHE = {"ttl": "1h", "negative_ttl": "1h"}
 
@@ -27,7 +28,8 @@ class CacheWrites(DictCase):
 
 class OtherKeys(CacheWrites):
     def test_fetch_under_way_is_kept(self):
-        """A write of another key, begun and ended meanwhile, does not keep its answer from the cache."""
+        """A write of another key that begins and ends meanwhile does not keep the answer of a lookup from
+        being cached."""
         for settings in ({}, {"commit_url": self.http.url + "/all"}, {"write_behind": "1ms"}):
             with self.subTest(**settings):
                 self.http.forget()
@@ -50,7 +52,7 @@ class OtherKeys(CacheWrites):
                 podop.stop()
 
     def test_written_key_is_not_kept(self):
-        """Neither is what is asked for when the write ends joined, nor is it remembered."""
+        """A lookup under way when the write ends is neither joined by later lookups nor cached."""
         self.start()
         gates = [self.http.gate() for _ in range(2)]
         answers = iter(((gates[0], http('"old"')), http(status=204), (gates[1], http('"new"'))))
@@ -80,7 +82,7 @@ class OtherKeys(CacheWrites):
 
 
 class OverReloads(CacheWrites):
-    """A write that began before a reload takes its key from the cache of the table that is there when it ends."""
+    """A write that began before a reload also removes its key from the cache that exists when it ends."""
 
     def reload(self, podop, *tables):
         before = sum("event=reload " in line for line in list(podop.log))
@@ -113,7 +115,7 @@ class OverReloads(CacheWrites):
                 podop.stop()
 
     def test_lookup_under_way(self):
-        """It began before the reload and before the write, and its answer comes last: it is not remembered."""
+        """A lookup that began before the reload and the write, and is answered last, is not cached."""
         table = url_table(self.http, cache=CACHE)
         podop = self.start()
         gate = self.http.gate()
@@ -129,7 +131,7 @@ class OverReloads(CacheWrites):
 
 
 class WhatWasMade(CacheWrites):
-    """Each change of a transaction is forgotten that may have been made, and no other."""
+    """Each change of a transaction that may have been made is removed from the cache, and no other."""
 
     def remember(self, *keys):
         for key in keys:
@@ -139,16 +141,18 @@ class WhatWasMade(CacheWrites):
 
     def check_forgotten(self, **facts):
         for key, is_forgotten in facts.items():
-            self.ask(key)
-            self.assertEqual(self.http.count("/" + key) > 0, is_forgotten, key)
+            with self.subTest(key=key, is_forgotten=is_forgotten):
+                self.ask(key)
+                self.assertEqual(self.http.count("/" + key) > 0, is_forgotten, key)
 
     def test_first_failure(self):
         for answer, letter in ((http(status=500), "F"), (http(status=403), "F"), ((CLOSE,), "W")):
             with self.subTest(answer=answer):
                 podop = self.start()
                 self.remember("a", "b", "c")
-                self.http.default = lambda request: (http(status=204) if request.target == b"/a" else answer) \
-                    if request.method == "POST" else self.store(request)
+                written = {b"/a": http(status=204)}
+                self.http.default = lambda request: (written.get(request.target, answer) if request.method == "POST"
+                                                     else self.store(request))
                 got = self.dovecot.change(*(("set", f"shared/{key}", "new") for key in "abc"))
                 self.assertIn(got[:1].decode(), letter + "W")
                 self.http.default = self.store
@@ -164,7 +168,7 @@ class WhatWasMade(CacheWrites):
         self.check_forgotten(a=False)
 
     def test_outage(self):
-        """A write that never left takes no stale value away, also while the URL is left alone."""
+        """A write that was never sent removes no stale value, also while the URL is suspended."""
         self.start(cache={"ttl": "1ms", "stale": "1h"}, timeout="5s")
         self.remember("k")
         self.http.stop()

@@ -1,4 +1,5 @@
-"""podop's command line: the forerunner's lines, pairing of options, --set, -t, what ends with which status."""
+"""podop's command line: command lines of the podop written in Python, pairing of options, --set, -t, and exit
+statuses."""
 
 import re
 
@@ -17,16 +18,17 @@ class CommandLine(Case):
         return self.http.url + path
 
     def check_usage_error(self, *args, words=()):
-        """Status 64, a message with the words, and a hint at --help."""
+        """Checks for status 64, a message with these words, and the hint at --help."""
         done = harness.run("PODOP", *args)
         self.assertEqual(done.returncode, USAGE, done.stderr)
         self.assertIn("--help", done.stderr)
         for word in words:
-            self.assertIn(word, done.stderr)
+            with self.subTest(word=word):
+                self.assertIn(word, done.stderr)
         return done
 
     def check_refused(self, *args, word=""):
-        """Wrong usage or wrong configuration: which of them is not said for values of options."""
+        """Checks for a usage or configuration error; which of the two is left open for values of options."""
         done = harness.run("PODOP", *args)
         self.assertIn(done.returncode, (USAGE, CONFIG), done.stderr)
         self.assertIn(word, done.stderr)
@@ -56,11 +58,12 @@ class Tables(CommandLine):
     """Sockets and tables without a file."""
 
     def check_tables(self, *args, **expected):
-        """podop serves on self.socket with these arguments; each table gives the expected answer to the key k."""
+        """Starts podop on self.socket with these arguments; each table must give its expected answer to the key k."""
         podop = self.podop("--socket", self.socket, *args)
         client = self.client()
         for table, answer in expected.items():
-            self.check_payload(client.ask(table, "k"), answer)
+            with self.subTest(table=table, answer=answer):
+                self.check_payload(client.ask(table, "k"), answer)
         client.close()
         podop.stop()
 
@@ -97,19 +100,20 @@ class Tables(CommandLine):
 
     def test_several_sockets(self):
         """The n-th mode belongs to the n-th socket; without one it is auto."""
-        port = harness.free_port()
+        port = self.reserve_port()
         self.podop("--socket", self.path("a"), "--mode", "postfix", "--socket", "unix:" + self.path("b"),
                    "--mode", "auto", "--socket", f"127.0.0.1:{port}", "--name", "t", "--type", "url", "--param",
                    self.url())
         for address in (self.path("a"), self.path("b"), ("127.0.0.1", port)):
-            self.check_payload(self.client(address).ask("t", "k"), "OK k")
+            with self.subTest(address=address):
+                self.check_payload(self.client(address).ask("t", "k"), "OK k")
 
     def test_ipv6_socket(self):
         try:
             self.backend(host="::1")
         except OSError:
             self.skipTest("no IPv6 loopback here")
-        port = harness.free_port()
+        port = self.reserve_port("::1")
         self.podop("--socket", f"[::1]:{port}", "--name", "t", "--type", "url", "--param", self.url())
         self.check_payload(self.client(("::1", port)).ask("t", "k"), "OK k")
 
@@ -182,7 +186,7 @@ class Usage(CommandLine):
 
 
 class Check(CommandLine):
-    """-t for what comes from the command line: messages have neither file nor line."""
+    """-t for settings on the command line: messages have neither file nor line."""
 
     def test_good(self):
         for option in ("-t", "--check"):
@@ -200,7 +204,7 @@ class Check(CommandLine):
         self.assertRegex(done.stderr, r"\S")
         self.assertNotRegex(done.stderr, re.escape(self.dir) + r"\S*:\d+:")
 
-    def test_every_fault_is_told(self):
+    def test_every_fault_is_reported(self):
         done = harness.run("PODOP", "--socket", self.socket, "--name", "t1", "--name", "t2", "--type", "ulr", "--type",
                            "jsn",
                            "--param", self.url(), "--param", "/x", "-t")
@@ -220,23 +224,26 @@ class OnTopOfTheFile(CommandLine):
         self.podop("-c", self.file, "--name", "more", "--type", "url", "--param", self.url("/more/§"))
         client = self.client()
         for table in ("alias", "domain", "more"):
-            self.check_payload(client.ask(table, "k"), "OK k")
+            with self.subTest(table=table):
+                self.check_payload(client.ask(table, "k"), "OK k")
         self.assertEqual([request.target for request in self.http.requests],
                          [b"/file/alias/k", b"/file/domain/k", b"/more/k"])
 
     def test_table_of_the_same_name_replaces(self):
-        """All of it: the replaced table's cache settings are gone as well."""
+        """The whole table is replaced, also its cache settings."""
         self.podop("--name", "alias", "--type", "url", "--param", self.url("/line/alias/§"), "--config", self.file)
         client = self.client()
         for table in ("alias", "alias", "domain"):
-            self.check_payload(client.ask(table, "k"), "OK k")
+            with self.subTest(table=table):
+                self.check_payload(client.ask(table, "k"), "OK k")
         self.assertEqual([request.target for request in self.http.requests],
                          [b"/line/alias/k", b"/line/alias/k", b"/file/domain/k"])
 
     def test_socket_is_added(self):
         self.podop("-c", self.file, "--socket", self.path("more"), "--mode", "postfix")
         for address in (self.socket, self.path("more")):
-            self.check_payload(self.client(address).ask("alias", "k"), "OK k")
+            with self.subTest(address=address):
+                self.check_payload(self.client(address).ask("alias", "k"), "OK k")
 
 
 class Set(CommandLine):
@@ -252,7 +259,7 @@ class Set(CommandLine):
         return podop
 
     def check_requests(self, table, number):
-        """Two lookups of one key cost so many requests."""
+        """Checks that two lookups of one key cost so many requests."""
         self.http.forget()
         for _ in range(2):
             self.check_payload(self.postfix.ask(table, "k"), "OK k")
@@ -290,7 +297,8 @@ class Set(CommandLine):
     def test_array(self):
         self.start('tables.alias.skip=[ "x*", "y" ]')
         for key, answer in (("xy", "NOTFOUND "), ("y", "NOTFOUND "), ("z", "OK z")):
-            self.check_payload(self.postfix.ask("alias", key), answer)
+            with self.subTest(key=key, answer=answer):
+                self.check_payload(self.postfix.ask("alias", key), answer)
 
     def test_log_level(self):
         podop = self.start("log.level=debug")
@@ -318,7 +326,7 @@ class Verbosity(CommandLine):
     KEY = "somebody@example.com"
 
     def log_of(self, *args):
-        """The log of a podop that answered hits, misses and failures, without what came before."""
+        """Returns what a podop logged for hits, misses and failures, without the lines before them."""
         self.http.on("/miss", http(status=404))
         self.http.on("/fail", http(status=503))
         podop = self.podop("--socket", self.socket, "--name", "t", "--type", "url", "--param", self.url(), *args,
@@ -346,9 +354,10 @@ class Verbosity(CommandLine):
                 self.assertIn("level=debug", self.log_of(*args))
 
     def test_keys_only_at_debug_and_values_never(self):
-        """Keys are people's addresses."""
+        """Keys are addresses of people."""
         for args in ([], ["-v"]):
-            self.assertNotIn(self.KEY, self.log_of(*args))
+            with self.subTest(args=args):
+                self.assertNotIn(self.KEY, self.log_of(*args))
         log = self.log_of("-vv")
         self.assertIn(self.KEY, log)
         self.assertNotIn("the value", log)

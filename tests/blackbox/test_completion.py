@@ -9,7 +9,7 @@ import harness
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "etc",
                       "completion")
-# compopt works only while bash completes for somebody
+# compopt works only during a completion
 ASK = r"""
 source "$1"; shift; function=$1; shift
 compopt() { :; }
@@ -32,7 +32,7 @@ class Completion(harness.Case):
         return set(done.stdout.split())
 
     def offers(self, *words):
-        """What bash offers for the last of the words."""
+        """Returns what bash offers for the last of the words."""
         program = words[0]
         return self.bash("-c", ASK, "bash", os.path.join(FOLDER, program + ".bash"), "_" + program, *words)
 
@@ -41,7 +41,7 @@ class Completion(harness.Case):
             self.bash("-n", os.path.join(FOLDER, program + ".bash"))
 
     def test_options(self):
-        """Those of --help: each option, and after each that takes an argument, no option."""
+        """bash offers the options of --help, and no option after one that takes an argument."""
         for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["explain"])):
             told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
             self.assertTrue(told)
@@ -61,7 +61,8 @@ class Completion(harness.Case):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
         for command, option in (("get", "--recurse"), ("get", "--control"), ("stats", "--socket"), ("flush", "--as")):
-            self.assertNotIn(option, self.offers("podopctl", command, "--"))
+            with self.subTest(command=command, option=option):
+                self.assertNotIn(option, self.offers("podopctl", command, "--"))
 
     def test_words(self):
         self.write("file", "")

@@ -1,4 +1,4 @@
-"""The configuration file: what it accepts, and that every fault is told with its file and line."""
+"""The configuration file: what it accepts, and that every fault is reported with its file and line."""
 
 import json
 import os
@@ -13,7 +13,7 @@ FAULT = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<text>.+)")
 
 class ConfigFile(Case):
     def check(self, text, *args):
-        """The outcome of -t for this file."""
+        """Runs -t on this file."""
         self.file = self.write("podop.conf", text)
         return harness.run("PODOP", "-c", self.file, "-t", *args)
 
@@ -22,18 +22,20 @@ class ConfigFile(Case):
         self.assertEqual((done.returncode, done.stdout.strip()), (0, "configuration OK"), done.stderr)
 
     def check_bad(self, text, *faults):
-        """-t fails and tells each of the given (line, word) of this file; returns all it tells, as FAULT matches."""
+        """Checks that -t fails and reports each (line, word) of this file; returns all reports as matches of
+        FAULT."""
         done = self.check(text)
         self.assertEqual(done.returncode, CONFIG, done.stdout + done.stderr)
         self.assertNotIn("configuration OK", done.stdout)
         told = [match for match in map(FAULT.fullmatch, done.stderr.splitlines()) if match]
         for number, word in faults:
-            if not any(m["file"] == self.file and int(m["line"]) == number and word in m["text"] for m in told):
-                self.fail(f"no message about {word!r} in line {number}:\n{done.stderr}")
+            with self.subTest(number=number, word=word):
+                if not any(m["file"] == self.file and int(m["line"]) == number and word in m["text"] for m in told):
+                    self.fail(f"no message about {word!r} in line {number}:\n{done.stderr}")
         return told
 
     def config(self, table="", listener="", top=""):
-        """A good configuration with additions in known lines: top 2, listener 4, table 8."""
+        """Writes a good configuration with additions at known lines: top 2, listener 4, table 8."""
         return "\n".join([
             "# podop", top,
             f'listen = ( {{ socket = "{self.socket}";', listener, "} );",
@@ -44,7 +46,7 @@ class ConfigFile(Case):
 class Accepted(ConfigFile):
     def test_whole_file(self):
         self.check_good(f'''
-            # every setting of this part of the contract
+            # every setting of the file, of sockets, of the log and of url tables
             log = {{ level = "info"; format = "text"; target = "stderr"; }};
             shutdown_timeout = "10s";
             listen = (
@@ -56,8 +58,10 @@ class Accepted(ConfigFile):
             tables = (
               {{ name = "alias"; type = "url"; param = "http://admin:8080/internal/postfix/alias/§"; timeout = "5s";
                 connect_timeout = "2s"; retries = 1; headers = [ "X-A: b" ]; max_response = "1M"; select = "/a/0";
-                encode = "component"; skip = [ "\\\\*", "*@\\\\[*" ]; cache = {{ ttl = "60s"; negative_ttl = "10s"; }}; }},
-              {{ name = "unix"; type = "url"; param = "https://localhost/{{key}}"; unix_socket = "/run/backend.sock"; }},
+                encode = "component"; skip = [ "\\\\*", "*@\\\\[*" ];
+                cache = {{ ttl = "60s"; negative_ttl = "10s"; }}; }},
+              {{ name = "unix"; type = "url"; param = "https://localhost/{{key}}";
+                unix_socket = "/run/backend.sock"; }},
               {{ name = "local"; type = "json"; param = "{self.write("local.json", "{}")}"; }}
             );
             pool = {{ max_connections = 64; idle_timeout = "60s"; }};
@@ -205,14 +209,14 @@ class Refused(ConfigFile):
                 told = self.check_bad(text)
                 self.assertTrue(any(abs(int(fault["line"]) - line) <= 1 for fault in told), told)
 
-    def test_every_fault_is_told(self):
+    def test_every_fault_is_reported(self):
         told = self.check_bad(self.config(top="usr = 1;", listener="ower = 1;", table='timeout = "5x"; retry = 1;'),
                               (2, "usr"), (4, "ower"), (8, "timeout"), (8, "retry"))
         self.assertEqual(len(told), 4, told)
 
     def test_fault_in_an_included_file(self):
-        included = self.write("tables.conf",
-                              '\ntables = ( { name = "t"; type = "url"; param = "http://localhost/§";\ntimout = 1; } );\n')
+        included = self.write("tables.conf", '\ntables = ( { name = "t"; type = "url"; '
+                              'param = "http://localhost/§";\ntimout = 1; } );\n')
         done = self.check(f'listen = ( {{ socket = "{self.socket}"; }} );\n@include "{included}"\n')
         self.assertEqual(done.returncode, CONFIG)
         self.assertRegex(done.stderr, re.escape(included) + ":3: .*timout")
@@ -238,7 +242,7 @@ class Refused(ConfigFile):
 
 
 class Effects(Case):
-    """Settings that are not the subject of a file of their own."""
+    """Settings that have no test file of their own."""
 
     def setUp(self):
         super().setUp()
@@ -257,10 +261,11 @@ class Effects(Case):
         gate.set()
         self.check_payload(slow.read(), "OK slow")
         for table, requests in (("short", 1), ("long", 2)):
-            self.http.forget()
-            for _ in range(2):
-                self.check_payload(client.ask(table, "k"), "OK k")
-            self.assertEqual(len(self.http.requests), requests)
+            with self.subTest(table=table, requests=requests):
+                self.http.forget()
+                for _ in range(2):
+                    self.check_payload(client.ask(table, "k"), "OK k")
+                self.assertEqual(len(self.http.requests), requests)
 
     def test_log_as_json(self):
         podop = self.serve(url_table(self.http), log={"format": "json"}, args=["-vv"])

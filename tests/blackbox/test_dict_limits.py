@@ -1,8 +1,9 @@
-"""What one client can make podop remember has a limit."""
+"""What podop remembers for one client has a limit."""
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import url_table
+from store import Store
 
 
 class Limits(DictCase):
@@ -11,7 +12,7 @@ class Limits(DictCase):
         self.http = self.backend(default=Store())
 
     def test_small_changes_are_limited(self):
-        """An open transaction of changes that are hardly any bytes, and of very many of them."""
+        """An open transaction of very many changes of a few bytes each."""
         podop = self.serve(url_table(self.http), env=harness.small_quarantine())
         for wire in (b"S1\tshared/k\t1\n", b"U1\tshared/k\n", b"A1\tshared/k\t1\n", b"T1\t1\t1\n", b"V1\t1\n"):
             with self.subTest(wire=wire):

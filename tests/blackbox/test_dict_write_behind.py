@@ -1,40 +1,18 @@
-"""write_behind: repeated writes of a key are held back, and then the last one is written."""
+"""write_behind: repeated writes of a key stay pending, and then the last one is made."""
 
 import harness
-from dict import VERSIONS, DictCase, Store
-from harness import http, url_table
-
-
-class Write(DictCase):
-    def setUp(self):
-        super().setUp()
-        self.store = Store()
-        self.http = self.backend(default=self.store)
-
-    def start(self, **settings):
-        podop = self.serve(url_table(self.http, **settings))
-        self.dovecot = self.dict()
-        return podop
-
-    def writes(self):
-        """What was written so far: method, target, body."""
-        return [(request.method, request.target.decode(), request.body) for request in list(self.http.requests)
-                if request.method != "GET"]
-
-    def pass_through(self):
-        """Whatever podop has read before this, it has had its chance to do."""
-        witness = self.dict()
-        for _ in range(20):
-            witness.get("shared/pass-through")
-        witness.close()
+from dict import VERSIONS
+from harness import http
+from write_case import Write
 
 
 class WriteBehind(Write):
     def test_answered_at_once_and_written_at_the_stop(self):
         podop = self.start(write_behind="1h")
         for value in ("1", "2", "3"):
-            self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value),
-                                                   ("set", "priv/quota/messages", value)), "O")
+            with self.subTest(value=value):
+                self.check_payload(self.dovecot.change(("set", "priv/quota/storage", value),
+                                                       ("set", "priv/quota/messages", value)), "O")
         self.pass_through()
         self.assertEqual(self.writes(), [])
         podop.stop()
@@ -56,15 +34,16 @@ class WriteBehind(Write):
     def test_each_key_and_user_for_itself(self):
         podop = self.start(write_behind="1h")
         for user in ("al", "bob"):
-            client = self.dict(user=user)
-            self.check_payload(client.change(("set", "priv/k", f'"{user}"')), "O")
-            client.close()
+            with self.subTest(user=user):
+                client = self.dict(user=user)
+                self.check_payload(client.change(("set", "priv/k", f'"{user}"')), "O")
+                client.close()
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         podop.stop()
         self.assertEqual(sorted(self.writes()), [("POST", "/k", b"1"), ("POST", "/k/al", b'"al"'),
                                                  ("POST", "/k/bob", b'"bob"')])
 
-    def test_lookup_sees_what_is_held(self):
+    def test_lookup_sees_pending_writes(self):
         self.start(write_behind="1h")
         self.store.values[b"/k"] = b'"old"'
         for version in VERSIONS:
@@ -85,7 +64,7 @@ class WriteBehind(Write):
         self.assertEqual(self.writes(), [])
 
     def test_unset_after_set(self):
-        """Whatever is held back, the end is right."""
+        """However writes are delayed, the final value is right."""
         podop = self.start(write_behind="1h")
         self.store.values.update({b"/k": b"1", b"/l": b"1", b"/i": b"40"})
         self.check_payload(self.dovecot.change(("set", "shared/k", "2")), "O")
@@ -97,7 +76,8 @@ class WriteBehind(Write):
         self.assertEqual(self.store.values, {b"/l": b"2", b"/i": b"42"})
 
     def test_increment_is_not_starved_by_writers(self):
-        """What has to be written first is written at once, and then nobody may hold that key anew."""
+        """Pending writes before an increment are written at once, and later writes of the key wait for the
+        increment."""
         self.start(write_behind="1h")
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         gate = self.http.gate()
@@ -112,8 +92,8 @@ class WriteBehind(Write):
         methods = [method for method, _, _ in self.writes()]
         self.assertEqual((methods[0], methods.count("PATCH")), ("POST", 1))
 
-    def test_who_waits_for_a_write_that_fails_is_told(self):
-        """Whoever is told may write again at once, also to that key."""
+    def test_clients_of_a_write_that_fails(self):
+        """A client that is told of a failure may write at once again, also to that key."""
         self.start(write_behind="1h")
         self.http.on("/k", http(status=500))
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
@@ -121,7 +101,8 @@ class WriteBehind(Write):
         requests = []
         for client in clients:
             with client.packet():
-                requests.append((client, client.write(("increment", "shared/k", 5)), client.write(("set", "shared/k", "2"))))
+                requests.append((client, client.write(("increment", "shared/k", 5)),
+                                 client.write(("set", "shared/k", "2"))))
         for client, increment, _ in requests:
             client.wait(increment)
         for client, _, second in requests:

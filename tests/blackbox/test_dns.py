@@ -1,4 +1,4 @@
-"""dns tables: domains that are known by their MX records, asked of a real NSD and of name servers that misbehave."""
+"""dns tables: domains that are known by their MX records, with a real NSD and with name servers that misbehave."""
 
 import signal
 import socket
@@ -6,10 +6,10 @@ import threading
 
 import harness
 import nameserver
-import test_postfix
 from dict import DictCase
 from harness import Case, conf_file
 from nameserver import FakeServer, Nsd, mx, record, soa
+from postfix_case import WithPostfix
 
 CONFIG = 78
 HOSTS = "mx1.mail.example, MX2.Mail.Example."
@@ -53,14 +53,14 @@ MANY = "\n".join(f"many MX {n} mx{n:03}.a-rather-long-name-of-a-mail-host.other.
 
 
 def zones():
-    """What most tests ask NSD for; broken.example fails to load, lame.example is not there."""
+    """Returns the zones of NSD for most tests; broken.example fails to load, lame.example does not exist."""
     return {"z.example": ZONE + MANY + "\nmany MX 500 mx1.mail.example.\n", "mail.example": MAIL_ZONE,
             "broken.example": None}
 
 
 class DnsTable(DictCase):
     def start_dns(self, *servers, name="t", **settings):
-        """podop with one dns table."""
+        """Starts podop with one dns table."""
         addresses = [server if isinstance(server, str) else server.address for server in servers]
         table = {"name": name, "type": "dns", "param": HOSTS, "servers": addresses, **settings}
         podop = self.serve(table, log={"level": "debug"})
@@ -68,7 +68,7 @@ class DnsTable(DictCase):
         return podop
 
     def check(self, key, expected):
-        """OK means the whole key."""
+        """Checks one lookup; OK stands for OK and the whole key."""
         with self.subTest(key=key):
             self.check_answer(self.postfix.ask("t", key), f"OK {key}" if expected == "OK" else expected)
 
@@ -77,9 +77,11 @@ class WithNsd(DnsTable):
     def test_mx(self):
         self.start_dns(Nsd(self, zones()))
         for name in ("one", "two", "upper", "alias", "equal", "_under", "many"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("other", "null", "none", "hidden", "nowhere", "dangling", "aliasnone", "trick", "host4", "both"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
         self.check("broken.example", "TEMP")
         self.check("x.broken.example", "TEMP")
         self.check("lame.example", "TEMP")
@@ -87,16 +89,20 @@ class WithNsd(DnsTable):
     def test_best(self):
         self.start_dns(Nsd(self, zones()), best=True)
         for name in ("one", "equal"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("two", "many", "other"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
 
     def test_implicit(self):
         self.start_dns(Nsd(self, zones()), implicit=True)
         for name in ("host4", "host6", "host46", "one"):
-            self.check(f"{name}.z.example", "OK")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "OK")
         for name in ("far", "both", "nullhost", "null", "none", "nowhere", "dangling", "aliasnone"):
-            self.check(f"{name}.z.example", "NOTFOUND ")
+            with self.subTest(name=name):
+                self.check(f"{name}.z.example", "NOTFOUND ")
         self.check("broken.example", "TEMP")
 
     def test_keys(self):
@@ -109,13 +115,15 @@ class WithNsd(DnsTable):
                  "xn--mnchen-3ya.z.example": "xn--mnchen-3ya.z.example",
                  "one\u3002z\uff0eexample": "one.z.example"}
         for key, domain in found.items():
-            self.check(key, f"OK {domain}")
+            with self.subTest(key=key, domain=domain):
+                self.check(key, f"OK {domain}")
 
     def test_dovecot(self):
         self.start_dns(Nsd(self, zones()))
         client = self.dict()
         for key in ("shared/one.z.example", "priv/one.z.example", "shared/al@one.z.example"):
-            self.check_payload(client.get(key), "Oone.z.example")
+            with self.subTest(key=key):
+                self.check_payload(client.get(key), "Oone.z.example")
         self.check_payload(client.get("shared/other.z.example"), "N")
         self.check_failure(client.get("shared/broken.example"))
         self.check_failure(client.change(("set", "shared/one.z.example", "v")))
@@ -124,7 +132,7 @@ class WithNsd(DnsTable):
         nsd = Nsd(self, zones())
 
         def relay(question):
-            """As NSD answers, over the same protocol."""
+            """Answers as NSD does, over the same protocol."""
             kind = socket.SOCK_STREAM if question.over_tcp else socket.SOCK_DGRAM
             with socket.socket(socket.AF_INET, kind) as sock:
                 sock.settimeout(harness.GUARD)
@@ -149,12 +157,12 @@ class WithNsd(DnsTable):
         self.check("one.z.example", "TEMP")
         podop.wait_log(f'event=backend_failed table=t backend="?{nsd.address}"? reason=')
         self.check("other.z.example", "TEMP")
-        Nsd(self, zones(), port=nsd.port)
+        nsd.start()
         self.check("one.z.example", "OK")
         self.check("other.z.example", "NOTFOUND ")
 
     def test_second_server_is_asked(self):
-        with harness.deaf_port() as port:
+        with harness.refusing_port() as port:
             self.start_dns(f"127.0.0.1:{port}", Nsd(self, zones()))
             self.check("one.z.example", "OK")
             self.check("other.z.example", "NOTFOUND ")
@@ -162,16 +170,17 @@ class WithNsd(DnsTable):
 
 class SeveralServers(DnsTable):
     def test_one_that_fails_is_passed_over(self):
-        """What one refuses to say or fails at, another may know."""
+        """When one server refuses or fails, the next is asked."""
         for rcode in (nameserver.SERVFAIL, nameserver.REFUSED):
-            first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
-            second = FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
-            podop = self.start_dns(first, second)
-            self.check("a.example", "OK")
-            self.assertNotEqual(first.questions, [])
-            second.answer = first.answer
-            self.check("b.example", "TEMP")
-            podop.stop()
+            with self.subTest(rcode=rcode):
+                first = FakeServer(self, lambda q, rcode=rcode: q.answer(rcode=rcode))
+                second = FakeServer(self, lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
+                podop = self.start_dns(first, second)
+                self.check("a.example", "OK")
+                self.assertNotEqual(first.questions, [])
+                second.answer = first.answer
+                self.check("b.example", "TEMP")
+                podop.stop()
 
     def test_silent_one_is_passed_over(self):
         first = FakeServer(self, lambda q: None)
@@ -181,7 +190,7 @@ class SeveralServers(DnsTable):
 
 
 class Misbehaviour(DnsTable):
-    """Answers that no real server gives when it is asked to."""
+    """Answers that no real server sends on demand."""
 
     def start_fake(self, answer, **settings):
         self.server = FakeServer(self, answer)
@@ -192,10 +201,12 @@ class Misbehaviour(DnsTable):
         long_name = ".".join(["a" * 63] * 4)
         for key in ("", " ", ".", "a b.example", "user@", "[1.2.3.4]", "user@[192.0.2.1]", "[IPv6:::1]", "192.0.2.1",
                     "a..example", ".example", "a.example..", "a" * 64 + ".example", "ä" * 64 + ".example", long_name,
-                    "-a.example", "a-.example", "a/b.example", "a\\.example", "a*.example", "a,b.example", b"a\0.example",
+                    "-a.example", "a-.example", "a/b.example", "a\\.example", "a*.example", "a,b.example",
+                    b"a\0.example",
                     b"\xff.example", "a\u200b b.example", "\u2028.example", "user@a＠b.example", "x" * 60_000,
                     "ö" * 20_000):
-            self.check(key, "NOTFOUND ")
+            with self.subTest(key=key[:40]):
+                self.check(key, "NOTFOUND ")
         self.assertEqual(self.server.questions, [])
         self.check("a.example", "TIMEOUT")
         self.assertNotEqual(self.server.questions, [])
@@ -203,22 +214,25 @@ class Misbehaviour(DnsTable):
     def test_longest_names_are_asked_for(self):
         self.start_fake(lambda q: q.answer(mx(q.name, 10, "mx1.mail.example")))
         for key in ("a" * 63 + ".example", ".".join(["a" * 63] * 3 + ["b" * 61]), "a"):
-            self.check(key, "OK")
+            with self.subTest(key=key):
+                self.check(key, "OK")
 
     def test_error_codes(self):
         codes = {"formerr": 1, "servfail": 2, "notimp": 4, "refused": 5, "yxdomain": 6, "notauth": 9}
         self.start_fake(lambda q: q.answer(rcode=codes[q.name.split(".")[0]]))
         for name in codes:
-            self.check(f"{name}.example", "TEMP")
+            with self.subTest(name=name):
+                self.check(f"{name}.example", "TEMP")
 
     def test_servfail_and_refused_are_named(self):
         codes = {"servfail": 2, "refused": 5}
         self.start_fake(lambda q: q.answer(rcode=codes[q.name.split(".")[0]]))
         for name in codes:
-            self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
+            with self.subTest(name=name):
+                self.assertIn(name.upper().encode(), self.postfix.ask("t", f"{name}.example"))
 
     def test_broken_domains_are_no_outage(self):
-        """Unless there is nothing else for a while."""
+        """A server is suspended only if nothing but failures comes for a while."""
         podop = self.start_fake(lambda q: q.answer(rcode=nameserver.SERVFAIL if q.name.startswith("bad") else
                                                    nameserver.NXDOMAIN))
         for _ in range(20):
@@ -248,7 +262,8 @@ class Misbehaviour(DnsTable):
         }
         self.start_fake(lambda q: answers[q.name.split(".")[0]][0](q))
         for name, (_, expected) in answers.items():
-            self.check(f"{name}.example", expected)
+            with self.subTest(name=name, expected=expected):
+                self.check(f"{name}.example", expected)
 
     def test_silence(self):
         podop = self.start_fake(lambda question: None, timeout="300ms")
@@ -306,7 +321,7 @@ class Misbehaviour(DnsTable):
         self.check("b.example", "OK")
 
     def test_implicit_with_failures(self):
-        """A failure matters only where the other answers leave it open."""
+        """A failure matters only if the other answers do not decide."""
         def answer(question):
             host, kind = question.name.split(".")[0], question.kind
             addresses = {"A": b"\xc0\0\2\1", "AAAA": b"\x20\1" + b"\0" * 14}
@@ -331,17 +346,18 @@ class Misbehaviour(DnsTable):
 
 
 class Cache(DnsTable):
-    """The records' time to live bounds the cache's; a server's count of questions shows who was asked."""
+    """The records' time to live limits the cache's; the server's count of questions shows what was cached."""
 
     def start_cached(self, answer, **cache):
         self.server = FakeServer(self, answer)
         self.start_dns(self.server, cache={"ttl": "1h", "negative_ttl": "1h", **cache}, implicit=True)
 
     def check_asked(self, key, expected, *counts, kind="MX"):
-        """After each of some lookups, so often the server was asked."""
+        """After each of several lookups, checks the number of questions to the server."""
         for count in counts:
-            self.check(key, expected)
-            self.assertEqual(self.server.count(key, kind), count, key)
+            with self.subTest(count=count):
+                self.check(key, expected)
+                self.assertEqual(self.server.count(key, kind), count, key)
 
     def test_long_times_are_kept(self):
         self.start_cached(lambda q: q.answer(mx(q.name, 10, "mx1.mail.example", ttl=3600)))
@@ -374,7 +390,8 @@ class Cache(DnsTable):
         self.check_asked("kept.example", "NOTFOUND ", 1, 1)
         self.check_asked("plain.example", "NOTFOUND ", 1, 1)
         for name in ("ttl", "minimum", "others"):
-            self.check_asked(f"{name}.example", "NOTFOUND ", 1, 2)
+            with self.subTest(name=name):
+                self.check_asked(f"{name}.example", "NOTFOUND ", 1, 2)
 
     def test_addresses_count_as_well(self):
         def answer(question):
@@ -403,7 +420,7 @@ class Cache(DnsTable):
 
 
 class Configuration(Case):
-    """Faults have their line, and -t finds them."""
+    """Faults are reported with their line, and -t finds them."""
 
     def check_fault(self, words, **settings):
         table = {"name": "t", "type": "dns", "param": HOSTS, **settings}
@@ -413,13 +430,15 @@ class Configuration(Case):
         self.assertRegex(done.stderr, r"podop\.conf:2: .*" + words)
 
     def test_param(self):
-        for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1", "ü..example"):
+        for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1",
+                      "ü..example"):
             with self.subTest(param):
-                self.check_fault("no host name", param=param)
+                self.check_fault("invalid host name", param=param)
         self.check_fault("more than 100", param=",".join(["a.example"] * 101))
 
     def test_servers(self):
-        for server in ("ns.example", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1:65536", "[::1]", "[::1]:", "[127.0.0.1]:53",
+        for server in ("ns.example", "127.0.0.1:0", "127.0.0.1:x", "127.0.0.1:65536", "[::1]", "[::1]:",
+                       "[127.0.0.1]:53",
                        "1.2.3", "::1%", "127.0.0.1%lo", "127.0.0.1 "):
             with self.subTest(server):
                 self.check_fault("'servers'.*must be ADDRESS", servers=["127.0.0.1", server])
@@ -441,7 +460,7 @@ class Configuration(Case):
         self.assertRegex(harness.run("PODOP", "-V").stdout, r"; c-ares/1\.\d")
 
 
-class Smtpd(test_postfix.WithPostfix):
+class Smtpd(WithPostfix):
     """A mail server that takes the domains whose MX records lead to it."""
 
     def test_recipients(self):
@@ -453,16 +472,16 @@ class Smtpd(test_postfix.WithPostfix):
         self.serve_postfix({"name": "alias", "type": "json", "param": none},
                            {"name": "mailbox", "type": "json", "param": mailboxes},
                            {"name": "domain", "type": "dns", "param": HOSTS, "servers": [nsd.address]})
-        session = test_postfix.Smtpd.session(self)
+        session = self.session()
         for address, code, text in (("bob@one.z.example", 250, ""), ("Bob@One.Z.Example", 250, ""),
                                     ("al@one.z.example", 550, "5.1.1"), ("bob@other.z.example", 554, "5.7.1"),
                                     ("bob@null.z.example", 554, "5.7.1"), ("bob@nowhere.z.example", 554, "5.7.1"),
                                     ("bob@host4.z.example", 554, "5.7.1"), ("bob@broken.example", 451, "4.3.0")):
             with self.subTest(address):
-                test_postfix.Smtpd.check_recipient(self, session, address, code, text)
+                self.check_recipient(session, address, code, text)
         nsd.stop()
-        session = test_postfix.Smtpd.session(self)
-        test_postfix.Smtpd.check_recipient(self, session, "bob@two.z.example", 451, "4.3.0")
+        session = self.session()
+        self.check_recipient(session, "bob@two.z.example", 451, "4.3.0")
 
 
 if __name__ == "__main__":

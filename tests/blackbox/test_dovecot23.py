@@ -1,102 +1,17 @@
-"""podop under a real Dovecot 2.3, in front of the example microservice: what examples/dovecot-2.3 promises.
+"""podop under a real Dovecot 2.3, in front of the example microservice: what examples/dovecot-2.3 promises."""
 
-The tests for other versions are these with another `version`, and what differs.
-"""
-
-import json
 import re
 import smtplib
 
 import dovecot
 import harness
 from dovecot import ALICE, BOB, TABLES, literal
-from harness import Case, http, url_table
-
-TEXT_TABLES = ("meta", "sieve")
-NOT_FOUND, FAILED, USAGE, NO_PERMISSION = 68, 75, 64, 77
-
-
-class WithDovecot(Case):
-    """A Dovecot, not yet started, and podop in front of the microservice."""
-
-    version = "2.3"
-    quota_field = {"quota_rule": "*:bytes=2048000"}  # what limits a user to 2000 KiB
-    auth_test_temporary = NO_PERMISSION  # the exit status of `doveadm auth test` after a temporary failure
-    through_dict_server = False  # True: by way of Dovecot's own dict server, which keeps one connection for all
-
-    def setUp(self):
-        super().setUp()
-        self.dovecot = dovecot.Dovecot(self.version, dovecot.root_of(self.version), self.through_dict_server)
-        self.addCleanup(self.dovecot.stop)
-        self.socket = self.dovecot.socket
-        self.service = dovecot.Microservice(self.path("database"))
-        self.addCleanup(lambda: self.service.stop())
-        self.server = self.serve_dovecot(*map(self.table, TABLES))
-
-    def table(self, name):
-        settings = {"value": "string"} if name in TEXT_TABLES else {}
-        # a service that is down is waited for: not as long as the default in each of many requests
-        return {"name": name, "type": "url", "param": f"http://127.0.0.1:{self.service.port}/{name}/§",
-                "timeout": "2s", **settings}
-
-    def serve_dovecot(self, *tables):
-        """podop with a socket for auth workers, for mail processes and for Dovecot's dict server."""
-        # A chroot may have other user ids than this system.
-        rights = {"permissions": "0666"} if self.dovecot.root else {"owner": "mail", "group": "dovecot"}
-        return self.serve(*tables, listen=[{"socket": self.socket, "mode": "dovecot", **rights}])
-
-    def imap(self, user=None, password=None):
-        """An IMAP connection; with a user it is logged in."""
-        client = dovecot.Imap(self.dovecot.imap_port)
-        self.addCleanup(client.close)
-        if user:
-            answer, _ = client.command(f"LOGIN {user} {password}")
-            self.assertRegex(answer, "^OK ", self.dovecot.log())
-        return client
-
-    def bob(self):
-        return self.imap(BOB, "secret")
-
-    def alice(self):
-        return self.imap(ALICE, "wonderland")
-
-    def ok(self, client, command):
-        """The lines of an answer that is OK."""
-        answer, lines = client.command(command)
-        self.assertRegex(answer, "^OK ", self.dovecot.log())
-        return lines
-
-    def target(self, table):
-        """How doveadm is told of a table."""
-        return f"proxy:{self.dovecot.dict_socket}:{table}"
-
-    def dict(self, operation, *words, table="quota", user=None, status=0):
-        """Runs `doveadm dict`: its output as JSON, if any, and what it has to say."""
-        options = ["-u", user] if user else []
-        done = self.dovecot.doveadm("-f", "json", "dict", operation, *options, *self.flags(words), self.target(table),
-                                    *words[len(self.flags(words)):])
-        self.assertEqual(done.returncode, status, (words, done.stdout, done.stderr))
-        if status == 0:
-            self.assertEqual(done.stderr, "")
-        return json.loads(done.stdout) if status == 0 and done.stdout.strip() else done.stderr
-
-    def finds(self, key):
-        return self.dovecot.doveadm("dict", "get", self.target("quota"), key).returncode == 0
-
-    @staticmethod
-    def flags(words):
-        """The options at the beginning."""
-        return words[:next((i for i, word in enumerate(words) if word[:1] != "-"), len(words))]
-
-    def check_value(self, key, value, **options):
-        self.assertEqual(self.dict("get", key, **options), [{"value": value}])
-
-    def check_miss(self, key, **options):
-        self.assertIn("doesn't exist", self.dict("get", key, status=NOT_FOUND, **options))
+from dovecot_case import FAILED, NOT_FOUND, USAGE, WithDovecot
+from harness import http, url_table
 
 
 class Doveadm(WithDovecot):
-    """doveadm dict, with each of its commands and flags."""
+    """Each command and flag of doveadm dict."""
 
     def setUp(self):
         super().setUp()
@@ -157,7 +72,7 @@ class Doveadm(WithDovecot):
         self.assertIn("409", self.dict("inc", "priv/n", "1", user=BOB, status=FAILED))
 
     def rows(self, *words, **options):
-        """The rows of an iteration, as pairs or, without values, as names."""
+        """Returns the rows of an iteration, as pairs or, without values, as names."""
         rows = self.dict("iter", *words, **options)
         return sorted((row["key"], row["value"]) if "value" in row else row["key"] for row in rows or [])
 
@@ -199,7 +114,7 @@ class Multiplexed(WithDovecot):
 
     through_dict_server = True
 
-    def test_a_slow_key_holds_up_nobody(self):
+    def test_a_slow_key_delays_no_other(self):
         backend = self.backend()
         slow = backend.gate()
         backend.on("/slow", (slow, http('"slow"')))
@@ -222,21 +137,6 @@ class Users(WithDovecot):
     def setUp(self):
         super().setUp()
         self.dovecot.start()
-
-    def auth_test(self, user, password):
-        """The exit status of `doveadm auth test` and what it said."""
-        done = self.dovecot.doveadm("auth", "test", "-x", "rip=127.0.0.1", "-x", "real_rip=127.0.0.1", user, password)
-        return done.returncode, done.stdout + done.stderr
-
-    def check_failure(self, user, password, is_temporary=False):
-        status, text = self.auth_test(user, password)
-        self.assertEqual(status, self.auth_test_temporary if is_temporary else NO_PERMISSION, text)
-        self.assertEqual("temp_fail" in text, is_temporary, text)
-
-    def user(self, name):
-        """The exit status of `doveadm user` and its output."""
-        done = self.dovecot.doveadm("user", name)
-        return done.returncode, done.stdout
 
     def test_auth_test(self):
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0)
@@ -312,7 +212,7 @@ class Users(WithDovecot):
         harness.wait_until(lambda: self.user(BOB)[0] == 0, "bob is known")
 
     def test_podop_restarts(self):
-        """No login fails when podop was started anew meanwhile."""
+        """No login fails after a restart of podop."""
         for _ in range(2):
             self.bob()
             self.server.stop()
@@ -320,15 +220,17 @@ class Users(WithDovecot):
         self.assertEqual(self.user(BOB)[0], 0)
 
     def check_all_temporary(self):
-        """Nobody is told that a user or a password is wrong."""
+        """Checks that nothing answers that a user or a password is wrong."""
         self.check_failure(BOB, "secret", is_temporary=True)
         self.check_failure("nobody@example.com", "secret", is_temporary=True)
         for name in (BOB, "nobody@example.com"):
-            self.assertEqual(self.user(name)[0], FAILED)
+            with self.subTest(name=name):
+                self.assertEqual(self.user(name)[0], FAILED)
         self.assertNotEqual(self.user("*"), (0, ""))
         for name in (BOB, "nobody@example.com"):
-            answer, _ = self.imap().command(f"LOGIN {name} secret")
-            self.assertRegex(answer, r"^NO \[UNAVAILABLE\]")
+            with self.subTest(name=name):
+                answer, _ = self.imap().command(f"LOGIN {name} secret")
+                self.assertRegex(answer, r"^NO \[UNAVAILABLE\]")
 
     def test_imap_logins(self):
         self.bob()
@@ -371,7 +273,8 @@ class Mail(WithDovecot):
         pairs = " ".join(f"{name} {literal(value)}" for name, value in entries.items())
         self.ok(client, f"SETMETADATA INBOX ({pairs})")
         for name, value in entries.items():
-            self.check_metadata(client, name, value)
+            with self.subTest(name=name, value=value):
+                self.check_metadata(client, name, value)
         self.ok(client, "SETMETADATA INBOX (/private/comment NIL)")
         self.check_metadata(client, "/private/comment", None)
         lines = self.ok(client, "GETMETADATA (DEPTH infinity) INBOX (/private/vendor)")
@@ -381,16 +284,6 @@ class Mail(WithDovecot):
         self.assertEqual(re.findall(r"/shared/\S+", "\n".join(lines)), ["/shared/comment"])
         self.ok(client, 'SETMETADATA "" (/private/vendor/vendor.dovecot/x "server")')
         self.assertIn("server", "\n".join(self.ok(client, 'GETMETADATA "" /private/vendor/vendor.dovecot/x')))
-
-    def check_metadata(self, client, name, value):
-        lines = self.ok(client, f"GETMETADATA INBOX {name}")
-        text = re.fullmatch(rf'METADATA "?INBOX"? \({name} (.*)\)', "\n".join(lines), re.DOTALL)
-        self.assertIsNotNone(text, lines)
-        text = text[1]
-        if text == "NIL":
-            self.assertIsNone(value)
-        else:
-            self.assertEqual(re.sub(r'^\{\d+\}\r\n|^"|"$', "", text), value)
 
     def test_metadata_is_private(self):
         client = self.bob()
@@ -413,7 +306,8 @@ class Mail(WithDovecot):
         self.ok(client, 'SETMETADATA INBOX (/private/comment "kept")')
         self.service.stop()
         for command in ("GETMETADATA INBOX /private/comment", 'SETMETADATA INBOX (/private/comment "x")'):
-            self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
+            with self.subTest(command=command):
+                self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
         self.service.start()
         self.check_metadata(client, "/private/comment", "kept")
 
@@ -458,7 +352,7 @@ class Mail(WithDovecot):
         self.assertEqual(self.messages(client, "INBOX"), 0)
 
     def messages(self, client, mailbox):
-        """How many messages there are in a mailbox."""
+        """Returns the number of messages in a mailbox."""
         return int(re.search(r"MESSAGES (\d+)", "\n".join(self.ok(client, f"STATUS {mailbox} (MESSAGES)")))[1])
 
     def test_sieve_changes_and_failures(self):

@@ -5,6 +5,7 @@ Dovecot 2.4 has no passdb and userdb of the driver "dict": there, podop.lua asks
 
 import harness
 import test_dovecot23 as dovecot23
+from dovecot_case import FAILED
 
 
 class With24:
@@ -12,7 +13,7 @@ class With24:
 
     version = "2.4"
     quota_field = {"quota_storage_size": "2000k"}
-    auth_test_temporary = dovecot23.FAILED
+    auth_test_temporary = FAILED
 
     def target(self, table):
         """doveadm names a table by the block of the configuration that uses it."""

@@ -1,4 +1,4 @@
-"""Several URLs of a table, and what becomes of one that keeps failing."""
+"""Several URLs of a table (podop.conf(5), "Several URLs"), and what happens to one that keeps failing."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ DOWN = http(status=503)
 
 
 def tables(*backends, name="t", **settings):
-    """A table with a URL at each of the backends."""
+    """Returns a table with a URL at each of the backends."""
     return {"name": name, "type": "url", "param": [backend.url + "/§" for backend in backends], **settings}
 
 
@@ -28,7 +28,7 @@ class Case(DictCase):
         return podop
 
     def fail_until_suspended(self, backend, failure=(RESET,), requests=2 * FAILURES, word="TEMP"):
-        """So many failures that the only backend of the table is suspended, which the last lookup shows."""
+        """Sends failing lookups until the only backend of the table is suspended, which the last lookup shows."""
         backend.default = lambda request: failure
         backend.forget()
         for number in range(FAILURES):
@@ -44,7 +44,7 @@ class Case(DictCase):
 
 
 class Failover(Case):
-    """The next URL is tried when one fails, in their order."""
+    """When a URL fails, the next one is tried, in their order."""
 
     def test_first_is_asked_while_it_works(self):
         self.start()
@@ -65,7 +65,7 @@ class Failover(Case):
                 self.assertEqual(self.second.count(f"/k{number}"), 1)
 
     def test_key_that_only_the_next_cannot_ask(self):
-        """The first may know it: that it failed is no miss."""
+        """The first URL failed and may know the key, so the answer is not a miss."""
         first, second = (backend.url for backend in (self.first, self.second))
         self.serve({"name": "t", "type": "url", "param": [f"{first}/§x", f"{second}/§."]})
         self.postfix = self.client()
@@ -78,8 +78,8 @@ class Failover(Case):
         self.check_payload(self.postfix.ask("t", "a"), "OK a.")
         self.assertEqual([request.target for request in self.second.requests], [b"/a."])
 
-    def test_key_that_none_can_ask(self):
-        """It is a miss, whichever of them work."""
+    def test_key_that_no_url_can_ask(self):
+        """It is a miss, even while URLs fail."""
         self.start()
         self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
         self.first.default = lambda request: DOWN
@@ -88,34 +88,35 @@ class Failover(Case):
         self.check_payload(self.postfix.ask("t", ".."), "NOTFOUND ")
 
     def test_refused(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", f"http://{'x' * 64}.invalid/§",
                                                           self.second.url + "/§"]})
         client = self.client()
         for number in range(2 * FAILURES):
             self.check_payload(client.ask("t", f"k{number}"), f"OK k{number}")
 
-    def test_answers_lead_nowhere_else(self):
-        """A miss is no failure, and neither is what only this key meets."""
+    def test_answers_that_are_final(self):
+        """A miss is not a failure, nor is an answer that concerns only this key."""
         self.start(miss=[503])
         answers = ((http(status=404), "NOTFOUND "), (http("null"), "NOTFOUND "), (http(status=503), "NOTFOUND "),
                    (http("no json"), "TEMP"), (http(status=429), "TEMP"), (http(status=302), "TEMP"),
                    (http('"' + "x" * 2_000_000 + '"'), "TEMP"))
         for answer, expected in answers:
-            self.first.on("/k", answer)
-            for _ in range(2 * FAILURES):
-                self.check_answer(self.postfix.ask("t", "k"), expected)
+            with self.subTest(answer=answer, expected=expected):
+                self.first.on("/k", answer)
+                for _ in range(2 * FAILURES):
+                    self.check_answer(self.postfix.ask("t", "k"), expected)
         self.assertEqual(len(self.first.requests), 2 * FAILURES * len(answers))
         self.assertEqual(self.second.requests, [])
 
-    def test_last_failure_is_told(self):
+    def test_last_failure_is_the_reason(self):
         self.start()
         self.first.default = lambda request: (CLOSE,)
         self.second.default = lambda request: http(status=599)
         self.assertIn(b"599", self.postfix.ask("t", "k"))
 
     def test_stalled(self):
-        """Each URL gets its share of the timeout, so that one that stalls leaves time for the others."""
+        """Each URL gets a share of the timeout, so that one that stalls leaves time for the others."""
         third = self.backend(default=echo)
         self.start(self.first, self.second, third, timeout="900ms")
         self.first.default = lambda request: (self.first.gate(),)
@@ -125,7 +126,7 @@ class Failover(Case):
         self.assertEqual((len(self.first.requests), len(self.second.requests)), (FAILURES, FAILURES))
 
     def test_all_stalled(self):
-        """The last one gets all that is left."""
+        """The last URL gets all the time that is left."""
         self.start(timeout="400ms")
         for backend in (self.first, self.second):
             backend.default = lambda request, backend=backend: (backend.gate(),)
@@ -157,10 +158,10 @@ class Failover(Case):
 
 
 class Writes(Case):
-    """A write goes elsewhere only when nothing of it was sent."""
+    """A write is sent to another URL only if nothing of it was sent before."""
 
     def test_refused_write_goes_to_the_next(self):
-        deaf = self.enterContext(harness.deaf_port())
+        deaf = self.enterContext(harness.refusing_port())
         self.serve({"name": "t", "type": "url", "param": [f"http://127.0.0.1:{deaf}/§", self.second.url + "/§"]})
         self.second.default = lambda request: http(status=204)
         self.check_payload(self.dict().change(("set", "shared/a", "1"), ("unset", "shared/b"),
@@ -181,7 +182,7 @@ class Writes(Case):
                 self.assertEqual((len(self.first.requests), len(self.second.requests)), (1, 0))
 
     def test_suspended(self):
-        """Failed writes count, and what is suspended is not written to either."""
+        """Failed writes count, and a suspended URL gets no writes."""
         self.start()
         self.first.default, self.second.default = lambda request: (RESET,), lambda request: http(status=204)
         client = self.dict()
@@ -191,7 +192,7 @@ class Writes(Case):
         self.assertEqual((len(self.first.requests), len(self.second.requests)), (FAILURES, 2))
 
     def test_statuses_suspend_nothing(self):
-        """No other URL is asked the same."""
+        """These statuses suspend no URL, and the next URL is not asked."""
         for number, status in enumerate((500, 502, 503, 504, 507)):
             with self.subTest(status=status):
                 self.socket = self.path(f"s{number}")
@@ -232,7 +233,7 @@ class Suspended(Case):
                 self.fail_until_suspended(self.first, failure, requests * FAILURES, word)
 
     def test_others_go_on(self):
-        """Only the URL that failed; and another table with the same URL finds out for itself."""
+        """Only the URL that failed is suspended; another table with the same URL counts its own failures."""
         self.serve(tables(self.first, self.second), tables(self.first, name="u"))
         self.postfix = self.client()
         self.first.default = lambda request: DOWN
@@ -248,15 +249,16 @@ class Suspended(Case):
         for number in range(FAILURES - 1):
             self.first.on(f"/bad{number}", (CLOSE,))
         for good in (http(status=404), http(status=500), echo):
-            for number in range(FAILURES - 1):
-                self.check_reason(self.postfix.ask("t", f"bad{number}"), "TEMP")
-            self.first.default = good if callable(good) else lambda request, good=good: good
-            self.postfix.ask("t", "k")
+            with self.subTest(good=good):
+                for number in range(FAILURES - 1):
+                    self.check_reason(self.postfix.ask("t", f"bad{number}"), "TEMP")
+                self.first.default = good if callable(good) else lambda request, good=good: good
+                self.postfix.ask("t", "k")
         self.check_payload(self.postfix.ask("t", "k"), "OK k")
         self.assertEqual(self.first.count("/bad0"), 3 * 2)
 
     def start_trial(self, backend):
-        """A client whose lookup is the one that tries the backend, and is under way."""
+        """Returns a client whose lookup is the trial of the backend and under way."""
         client, asked = self.client(), len(backend.requests)
 
         def is_tried():
@@ -299,7 +301,7 @@ class Suspended(Case):
         self.ask_until("k", b"OK k")
 
     def test_trial_that_is_given_up(self):
-        """Its client goes: another lookup may try."""
+        """Its client leaves; another lookup may be the trial."""
         self.start(self.first)
         self.fail_until_suspended(self.first)
         gate = self.first.gate()
@@ -308,7 +310,7 @@ class Suspended(Case):
         self.ask_until("k", b"OK x")
 
     def test_trial_that_fails(self):
-        """It stays suspended, and is tried again."""
+        """The URL stays suspended and is tried again."""
         self.start(self.first, retries=0)
         self.fail_until_suspended(self.first, requests=FAILURES)
         self.first.forget()
@@ -318,12 +320,13 @@ class Suspended(Case):
             for number in range(10):
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TEMP")
         seconds = time.monotonic() - begun
-        self.assertLessEqual(len(self.first.requests), 2 * (seconds + 1), "a trial a second, and one more of the same key")
+        self.assertLessEqual(len(self.first.requests), 2 * (seconds + 1),
+                             "a trial a second, and one more of the same key")
         self.first.default = echo
         self.ask_until("k", b"OK k")
 
     def test_outage_longer_than_the_timeout(self):
-        port = harness.free_port()
+        port = self.reserve_port()
         backend = Backend(port=port, default=echo)
         podop = self.start(backend, timeout="300ms")
         self.check_payload(self.postfix.ask("t", "k"), "OK k")
@@ -338,7 +341,7 @@ class Suspended(Case):
             self.check_payload(self.postfix.ask("t", "k"), "OK k")
             return any("event=backend_recovered" in line for line in podop.log)
 
-        harness.wait_until(is_told, "the recovery is told")
+        harness.wait_until(is_told, "the recovery is logged")
         where = f"table=t backend={re.escape(backend.url)} "
         self.assertRegex(podop.wait_log("event=backend_failed "), where + "reason=")
         recovered = podop.wait_log("event=backend_recovered ")
@@ -347,7 +350,7 @@ class Suspended(Case):
         self.assertEqual(sum("event=backend_failed" in line for line in podop.log), 1)
 
     def test_reload(self):
-        """A table with the same settings is not asked anew; one with other settings is."""
+        """A table with the same settings keeps its suspended URLs; one with other settings does not."""
         for settings, requests in (({}, 0), ({"retries": 2}, 1)):
             with self.subTest(**settings):
                 self.socket = self.path(f"s{requests}")
@@ -365,8 +368,8 @@ class Suspended(Case):
                     self.check_answer(answer, "OK k" if requests else "TEMP")
                     self.assertEqual(len(self.first.requests), requests)
 
-    def test_queue_goes_elsewhere(self):
-        """What waits for a connection when a URL is suspended is not sent to it any more."""
+    def test_queue_goes_to_the_next_url(self):
+        """Requests that wait for a connection when the URL is suspended are sent to the next URL."""
         gate = self.first.gate()
         self.first.default = lambda request: (gate, CLOSE)
         self.serve(tables(self.first, self.second, retries=0), pool={"max_connections": FAILURES})
@@ -382,7 +385,7 @@ class Suspended(Case):
         self.assertLessEqual(len(self.first.requests), 2 * FAILURES)
 
     def test_all_down_and_stale(self):
-        """What fails for everybody is not waited for where there is a stale answer."""
+        """Where there is a stale answer, no lookup waits for a URL that fails for all keys."""
         for number, failure in enumerate(((RESET,), DOWN)):
             with self.subTest(failure=failure):
                 self.socket = self.path(f"s{number}")
@@ -409,7 +412,7 @@ class Configuration(Case):
         self.check_faults('{ name = "t"; type = "url"; param = [\n"http://a/§",\n"http://b{key}/",\n"ftp://c/§" ]; }',
                           r"podop.conf:4: table 't': .*http://b\{key\}/", r"podop.conf:5: table 't': .*ftp://c/")
 
-    def test_lists_that_are_none(self):
+    def test_invalid_lists(self):
         self.check_faults('{ name = "t"; type = "url"; param = [ ]; }', ":2: 'param' in table 't' must not be empty")
         self.check_faults('{ name = "t"; type = "url"; param = [ "http://a/§", "" ]; }',
                           ":2: 'param' in table 't' must not be empty")

@@ -17,9 +17,10 @@ MALFORMED = [
 
 
 class Framing(Case):
-    """One podop with one listener. Every test runs in both modes, as they differ in who looks at the first byte."""
+    """One podop with one listener. Every test runs in both modes, as they differ in which code reads the
+    first byte."""
 
-    mode = None
+    mode = "postfix"
 
     def setUp(self):
         super().setUp()
@@ -32,8 +33,8 @@ class Framing(Case):
         self.assertIsNone(client.read(), "the connection is not closed")
 
 
-class WellFormed:
-    """Clients that keep to the protocol, however their bytes arrive."""
+class WellFormed(Framing):
+    """Clients that keep to the protocol, in whatever pieces their bytes arrive."""
 
     def test_one_after_another(self):
         self.start()
@@ -67,7 +68,7 @@ class WellFormed:
             self.check_payload(client.read(), "OK second")
 
     def test_second_half_after_the_answer(self):
-        """A packet that ends within the next request: the whole ones are answered before the rest comes."""
+        """A packet ends within a request: the whole requests are answered before the rest comes."""
         self.start()
         client = self.client()
         wire = netstring("t next")
@@ -79,7 +80,7 @@ class WellFormed:
         self.check_payload(client.read(), "OK next")
 
     def test_answers_keep_their_order(self):
-        """A fast answer waits for the slow one before it; answers of podop itself do so too."""
+        """A fast answer, or one that needs no backend, waits for the slow one before it."""
         self.start()
         client = self.client()
         gate = self.http.gate()
@@ -90,7 +91,8 @@ class WellFormed:
         self.assertFalse(client.has_news(), "an answer overtook another")
         gate.set()
         for expected in ("OK slow", "OK fast", "TEMP no such table: nosuch", "PERM bad request"):
-            self.check_payload(client.read(), expected)
+            with self.subTest(expected=expected):
+                self.check_payload(client.read(), expected)
 
     def test_odd_keys(self):
         self.http.default = lambda request: http('"%s"' % request.target[1:].decode())
@@ -118,8 +120,12 @@ class WellFormed:
                 self.check_payload(client.ask("t", byte * (room - 1)), f"OK {1 + (room - 1) * size}")
 
 
-class Broken:
-    """Clients that do not: podop sees it by what came, and needs no time-out for it."""
+class WellFormedInAutoMode(WellFormed):
+    mode = "auto"
+
+
+class Broken(Framing):
+    """Clients that break the protocol: podop recognises it from the bytes, without a timeout."""
 
     def test_malformed_frame_ends_the_connection(self):
         self.start(request_timeout="1h")
@@ -155,7 +161,7 @@ class Broken:
         self.assertEqual(self.http.count("/never"), 0)
 
     def test_closed_without_waiting_for_more(self):
-        """What is wrong by its first bytes is refused at once, although the client keeps the connection open."""
+        """A frame that is wrong from its first bytes is refused at once, while the connection is still open."""
         self.start(request_timeout="1h")
         for frame in (b"99999999:", b"18446744073709551619:", b"9" * 100, b"3:t k;", b"-3:", b"3x"):
             client = self.client()
@@ -197,8 +203,12 @@ class Broken:
         self.check_payload(good.ask("t", "k"), "OK k")
 
 
-class Leaving:
-    """Clients that stop sending, or go."""
+class BrokenInAutoMode(Broken):
+    mode = "auto"
+
+
+class Leaving(Framing):
+    """Clients that stop sending or leave."""
 
     def test_half_close_gets_all_answers(self):
         self.start()
@@ -231,7 +241,7 @@ class Leaving:
                 self.check_end(client)
         self.assertEqual(self.http.count("/half"), 0)
 
-    def test_vanished_clients_leave_nothing_behind(self):
+    def test_vanished_clients_leave_no_requests(self):
         podop = self.start()
         gate = self.http.gate()
         self.http.on("/held", (gate, http('"held"')))
@@ -281,36 +291,16 @@ class Leaving:
         self.check_payload(slow.ask("t", "k"), "OK k")
 
 
-class WellFormedToPostfixMode(WellFormed, Framing):
-    mode = "postfix"
-
-
-class WellFormedToAutoMode(WellFormed, Framing):
-    mode = "auto"
-
-
-class BrokenInPostfixMode(Broken, Framing):
-    mode = "postfix"
-
-
-class BrokenInAutoMode(Broken, Framing):
-    mode = "auto"
-
-
-class LeavingPostfixMode(Leaving, Framing):
-    mode = "postfix"
-
-
-class LeavingAutoMode(Leaving, Framing):
+class LeavingInAutoMode(Leaving):
     mode = "auto"
 
 
 class Listeners(Case):
-    """Several sockets, and what each of them may see."""
+    """Several sockets, and the tables that each of them offers."""
 
     def test_unix_and_tcp_side_by_side(self):
         http_server = self.backend(default=echo)
-        ports = [harness.free_port() for _ in range(2)]
+        ports = [self.reserve_port() for _ in range(2)]
         addresses = [self.path("a"), self.path("b"), ("127.0.0.1", ports[0]), ("127.0.0.1", ports[1])]
         self.serve(url_table(http_server), listen=[
             {"socket": self.path("a")},

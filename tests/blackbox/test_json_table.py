@@ -87,20 +87,22 @@ class Lookups(JsonTable):
         client = self.client()
         client.send(harness.netstring("u k") + harness.netstring("j k") + harness.netstring("u l"))
         for expected in ("OK k", "OK json", "OK l"):
-            self.check_payload(client.read(), expected)
+            with self.subTest(expected=expected):
+                self.check_payload(client.read(), expected)
 
 
 class Faults(JsonTable):
-    """A broken file is a fault of the configuration."""
+    """A broken file is an error in the configuration."""
 
     def check_fault(self, param, *words):
         config = self.write("podop.conf", conf_file(
             listen=[{"socket": self.socket}], tables=[{"name": "t", "type": "json", "param": param}]))
         for args in (["-t"], []):
-            done = harness.run("PODOP", "-c", config, *args)
-            self.assertEqual(done.returncode, CONFIG, done.stderr)
-            for word in (param, *words):
-                self.assertRegex(done.stderr, word)
+            with self.subTest(args=args):
+                done = harness.run("PODOP", "-c", config, *args)
+                self.assertEqual(done.returncode, CONFIG, done.stderr)
+                for word in (param, *words):
+                    self.assertRegex(done.stderr, word)
 
     def test_broken_files(self):
         contents = {

@@ -1,8 +1,9 @@
-"""A key is what the backend would be asked: cache, shared requests, order and pending writes go by its URL."""
+"""A key is the URL that it leads to: the cache, shared requests, order and pending writes go by it."""
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import http, url_table
+from store import Store
 
 USER = "bob@example.com"
 
@@ -21,10 +22,10 @@ class Identity(DictCase):
 
 
 class OneUrl(Identity):
-    """Where the template has no {user}, KEY of USER and KEY/USER are one key, however they are written."""
+    """If the template has no {user}, KEY of USER and KEY/USER are one key, in whatever way they are written."""
 
     def ask_all(self, expected):
-        """By its three names: as Dovecot's private key, as a shared one, and over socketmap."""
+        """Asks for the key by its three names: as Dovecot's private key, as a shared one, and over socketmap."""
         client = self.dict()
         got = [client.get("priv/quota"), client.get(f"shared/quota/{USER}"), self.client().ask("t", f"quota/{USER}")]
         word = b"OK " + expected if expected else b"NOTFOUND "
@@ -96,7 +97,7 @@ class OneUrl(Identity):
         self.assertEqual(self.gets().count("/quota/bob%40example.com"), 1)
 
     def test_requests_of_one_connection_keep_their_order(self):
-        """What another name of a written key asks for waits for the write."""
+        """A lookup of another name of a written key waits for the write."""
         self.start()
         gate = self.http.gate()
         self.store.hold("POST", "/quota/bob%40example.com", gate)
@@ -117,7 +118,7 @@ class OneUrl(Identity):
 
 class UserInTheTemplate(Identity):
     def test_where_users_are_apart(self):
-        """Neither another user's key nor a shared one is the same."""
+        """Neither the key of another user nor a shared one is the same."""
         self.start(url_table(self.http, template="/u/{user}/k/{key}", cache={"ttl": "1h", "negative_ttl": "1h"}))
         client = self.dict()
         self.check_payload(client.get("priv/quota"), "N")
@@ -129,7 +130,7 @@ class UserInTheTemplate(Identity):
                                        "/u/bob%40example.com/k/quota"])
 
     def test_where_a_slash_makes_two_keys_one(self):
-        """User a, key b/c and user a/b, key c are /a/b/c both; percent-encoded they are two."""
+        """Key b/c of user a and key c of user a/b are both /a/b/c; percent-encoded they are two keys."""
         for encode, is_one in (("path", True), ("component", False)):
             with self.subTest(encode=encode):
                 self.store.values.clear()
@@ -160,7 +161,8 @@ class UserInTheTemplate(Identity):
         self.start(url_table(self.http, template="/state/{user}", cache={"ttl": "1h", "negative_ttl": "1h"}))
         client = self.dict()
         for key in ("priv/a", "priv/b"):
-            self.check_payload(client.get(key), "N")
+            with self.subTest(key=key):
+                self.check_payload(client.get(key), "N")
         self.assertEqual(len(self.gets()), 1)
         self.check_payload(client.change(("set", "priv/b", "1")), "O")
         self.check_payload(client.get("priv/a"), "O1")

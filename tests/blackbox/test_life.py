@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 import harness
-from harness import Case, conf_file, echo, http, netstring, url_table
+from harness import Case, conf_file, echo, netstring, url_table
 
 BIND, CONFIG = 71, 78
 
-# Tries, as nobody, to connect to whatever is in a directory until its standard input ends.
+# Tries, as user nobody, to connect to each file of a directory until standard input ends.
 STRANGER = """
 import os, select, socket, sys
 os.setgroups([])
@@ -41,7 +41,7 @@ class Life(Case):
         self.http = self.backend(default=echo)
 
     def config(self, *listen, **settings):
-        """A configuration file with one table; it listens on self.socket unless told otherwise."""
+        """Writes a configuration with one table; it listens on self.socket unless told otherwise."""
         return self.write("podop.conf", conf_file(
             listen=list(listen) or [{"socket": self.socket}], tables=[url_table(self.http)], **settings))
 
@@ -51,7 +51,7 @@ class Life(Case):
         client.close()
 
     def check_no_start(self, config, status=BIND):
-        """podop ends by itself, with a word about the reason."""
+        """Checks that podop ends by itself and prints a reason."""
         done = harness.run("PODOP", "-c", config, "-v")
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertRegex(done.stderr, r"\S")
@@ -84,12 +84,13 @@ class Access(Life):
     def is_let_in(self, user, group):
         done = subprocess.run([*self.as_user(user, group), sys.executable, "-c",
                                "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])", self.socket],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD, check=False)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                              check=False)
         self.assertTrue(done.returncode == 0 or "Permission denied" in done.stderr, done.stderr)
         return done.returncode == 0
 
     def check(self, listen, *expected):
-        """Whether the owner, a stranger in the group, a stranger in podop's group and a stranger are let in."""
+        """Checks whether the owner, others in the group, others in podop's group and others may connect."""
         podop = self.start(**listen)
         podop.wait_ready()
         who = ((self.USER, "bin"), ("bin", self.GROUP), ("bin", "nogroup"), ("bin", "bin"))
@@ -114,14 +115,15 @@ class Access(Life):
 
     def test_unknown(self):
         for setting in ("owner", "group"):
-            podop = self.start(**{setting: "no-such"})
-            self.assertEqual(podop.wait(), CONFIG, podop.stderr)
-            self.assertIn("no-such", podop.stderr)
+            with self.subTest(setting=setting):
+                podop = self.start(**{setting: "no-such"})
+                self.assertEqual(podop.wait(), CONFIG, podop.stderr)
+                self.assertIn("no-such", podop.stderr)
 
 
 class Backlog(Life):
     def test_as_long_as_the_kernel_allows(self):
-        """Whatever SOMAXCONN says: 4096 in glibc, 128 in musl."""
+        """The backlog does not depend on SOMAXCONN, which is 4096 in glibc and 128 in musl."""
         harness.need(os.geteuid() == 0 and shutil.which("ss"), "root and ss")
         enter = 'echo 9000 >/proc/sys/net/core/somaxconn && ip link set lo up && exec "$@"'
         config = self.config({"socket": "127.0.0.1:9100"}, {"socket": self.socket})
@@ -129,17 +131,18 @@ class Backlog(Life):
         self.addCleanup(podop.stop)
         podop.wait_ready()
         for family in ("--tcp", "--unix"):
-            lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
-                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
-                                   check=True).stdout.splitlines()
-            self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
+            with self.subTest(family=family):
+                lines = subprocess.run(["nsenter", f"--net=/proc/{podop.pid}/ns/net", "ss", "-Hln", family],
+                                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=harness.GUARD,
+                                       check=True).stdout.splitlines()
+                self.assertEqual([line.split()[3 if family == "--unix" else 2] for line in lines], ["9000"], lines)
 
 
 class Start(Life):
     def test_ready_line_counts(self):
         podop = self.serve(url_table(self.http, "a"), url_table(self.http, "b"),
                            listen=[{"socket": self.socket}, {"socket": self.path("more")},
-                                   {"socket": f"127.0.0.1:{harness.free_port()}"}])
+                                   {"socket": f"127.0.0.1:{self.reserve_port()}"}])
         line = podop.wait_log("event=ready")
         self.assertIn("level=info", line)
         self.assertRegex(line, r"\bsockets=3\b")
@@ -161,8 +164,8 @@ class Start(Life):
                     podop.stop()
 
     def test_rights_from_the_first_moment(self):
-        """Whatever name a socket has until then: nobody meets it before it is right, nor without it when it changes.
-        A stranger of another user who tries all names in the directory never gets through."""
+        """A socket never exists with other rights, under whatever temporary name, and never disappears when
+        they change. Another user who tries all names in the directory never gets through."""
         harness.need(os.geteuid() == 0, "root, to be somebody else")
         os.chmod(self.dir, 0o755)
         listen = [{"socket": self.socket, "permissions": mode, "owner": "daemon"} for mode in ("0600", "0660")]
@@ -178,7 +181,7 @@ class Start(Life):
                 self.config(listen[number % 2])
                 podop.signal(signal.SIGHUP)
                 while os.stat(self.socket).st_ino == inode:  # there is always a file
-                    self.check_serves()  # on which somebody answers
+                    self.check_serves()  # on which podop answers
                 inode = os.stat(self.socket).st_ino
             podop.stop()
             self.config(listen[0])
@@ -193,8 +196,9 @@ class Start(Life):
         self.podop("-c", self.config({"socket": self.socket, "owner": "nobody", "group": "nogroup"},
                                      {"socket": self.path("own"), "owner": "nobody"}))
         for path, owner in ((self.socket, (user.pw_uid, user.pw_gid)), (self.path("own"), (user.pw_uid, os.getegid()))):
-            found = os.stat(path)
-            self.assertEqual((found.st_uid, found.st_gid), owner)
+            with self.subTest(path=path, owner=owner):
+                found = os.stat(path)
+                self.assertEqual((found.st_uid, found.st_gid), owner)
 
     def test_unknown_owner(self):
         for setting in ("owner", "group"):
@@ -212,7 +216,7 @@ class Start(Life):
         self.assertEqual(os.listdir(self.path("run")), [])
 
     def test_longest_path(self):
-        """A socket path has 107 bytes at most; a temporary name beside it must fit as well, or not be needed."""
+        """A socket path has at most 107 bytes; a temporary name beside it must fit as well, or not be needed."""
         longest = self.path("x" * (107 - len(self.dir) - 1))
         done = harness.run("PODOP", "-c", self.config({"socket": longest + "x"}))
         self.assertIn(done.returncode, (BIND, CONFIG), done.stderr)
@@ -234,7 +238,7 @@ class Start(Life):
         self.assertEqual(os.listdir(self.path("run")), [])
 
     def test_dropped_privileges_do_not_come_back(self):
-        """No capability is left, no id of root's, and the kernel gives neither back to a process without them."""
+        """No capability and no id of root is left, and the kernel returns neither to the process."""
         harness.need(os.geteuid() == 0, "root, to drop privileges")
         os.chmod(self.dir, 0o777)
         for identity in ({"user": "nobody"}, {"user": "nobody", "group": "nogroup"}, {"user": "65534"}):
@@ -282,7 +286,7 @@ class SocketFiles(Life):
         self.check_serves()
 
     def test_socket_of_another_server(self):
-        """Even of one that does not get round to accept()."""
+        """Also that of a server that does not call accept()."""
         listener = harness.listen(self.socket)
         self.addCleanup(listener.close)
         inode = os.stat(self.socket).st_ino
@@ -305,7 +309,7 @@ class SocketFiles(Life):
         self.assertIn(path, self.check_no_start(self.config({"socket": path})))
 
     def test_port_in_use(self):
-        """And the sockets that could be bound are not left behind."""
+        """The sockets that could be bound are removed again."""
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()
@@ -316,7 +320,7 @@ class SocketFiles(Life):
 
     def test_port_is_free_again_at_once(self):
         """Connections of the last run, in TIME_WAIT or not, do not keep podop from starting."""
-        port = harness.free_port()
+        port = self.reserve_port()
         for _ in range(2):
             podop = self.podop("-c", self.config({"socket": f"127.0.0.1:{port}"}))
             self.client(("127.0.0.1", port)).ask("t", "k")
@@ -328,7 +332,7 @@ class SocketFiles(Life):
         self.assertFalse(os.path.exists(self.socket))
 
     def test_only_its_own_socket_is_removed(self):
-        """Somebody else has taken the path meanwhile."""
+        """Another process has taken the path meanwhile."""
         podop = self.podop("-c", self.config())
         os.unlink(self.socket)
         listener = harness.listen(self.socket)
@@ -350,7 +354,7 @@ class Stop(Life):
                 self.assertFalse(os.path.exists(self.path("more")))
 
     def test_signals_at_the_start(self):
-        """As soon as there is a socket, a stop is a clean one, and no reload gets lost."""
+        """As soon as there is a socket, SIGTERM ends podop cleanly, and no reload is lost."""
         for number, event in ((signal.SIGTERM, "stopping"), (signal.SIGHUP, "reload")):
             for _ in range(10):
                 with self.subTest(signal=number.name):
@@ -374,10 +378,12 @@ class Stop(Life):
         podop.signal(signal.SIGTERM)
         self.assertEqual(podop.wait(), 0)
         for client in (idle, used, half):
-            self.assertIsNone(client.read())
+            with self.subTest(client=client):
+                self.assertIsNone(client.read())
 
     def hold_requests(self, podop_config):
-        """A podop with requests under way: two on one connection, one on another, and the gate that holds them."""
+        """Starts a podop with requests under way, two on one connection and one on another; returns also the
+        event that lets them go."""
         podop = self.podop("-c", podop_config)
         gate = self.http.gate()
         self.http.default = lambda request: (gate, echo(request))
@@ -405,8 +411,9 @@ class Stop(Life):
                 self.http.forget()
 
     def test_all_that_was_asked_is_answered(self):
-        """Also what podop had not read yet, as it answers so many of one client at a time, and from who waited."""
-        port = harness.free_port()
+        """Also requests that podop had not read yet, as it limits the requests of one client, and those of
+        clients that wait to be accepted."""
+        port = self.reserve_port()
         podop = self.podop("-c", self.config({"socket": self.socket, "max_clients": 1},
                                              {"socket": f"127.0.0.1:{port}"}, shutdown_timeout="1h"))
         gate = self.http.gate()
@@ -431,7 +438,7 @@ class Stop(Life):
             for key in keys:
                 self.check_payload(client.read(), "OK " + key)
             last = client.read()
-            if last is not None:  # it came between the end of the socket and the last look at this client
+            if last is not None:  # read after the socket was closed
                 self.check_payload(last, "OK too-late")
                 self.assertIsNone(client.read())
             client.close()
@@ -451,13 +458,14 @@ class Stop(Life):
         self.assertEqual(podop.wait(), 0)
 
     def test_shutdown_timeout(self):
-        """A backend that never answers cannot hold podop; nobody is told a lie."""
+        """A backend that never answers cannot delay the end of podop, and no client gets a wrong answer."""
         podop, _, first, second = self.hold_requests(self.config(shutdown_timeout="200ms"))
         podop.signal(signal.SIGTERM)
         podop.wait()
         for client in (first, second):
-            while (answer := client.read()) is not None:
-                self.assertRegex(answer, rb"^(TEMP|TIMEOUT) ")
+            with self.subTest(client=client):
+                while (answer := client.read()) is not None:
+                    self.assertRegex(answer, rb"^(TEMP|TIMEOUT) ")
 
     def test_second_signal_ends_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -476,8 +484,8 @@ class Stop(Life):
         self.podop("-c", self.config())
         self.check_reason(self.client().ask("t", "k"), "TEMP")
 
-    def test_client_that_goes_is_no_reason_to_end(self):
-        """Writing to a connection that was closed meanwhile: no SIGPIPE."""
+    def test_client_that_leaves_does_not_end_podop(self):
+        """Writing to a connection that was closed meanwhile raises no SIGPIPE."""
         podop, gate, first, second = self.hold_requests(self.config())
         first.close()
         gate.set()

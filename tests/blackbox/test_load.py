@@ -1,13 +1,13 @@
-"""Many lookups, many clients, clients that do not read: order kept, nothing grows."""
+"""Many lookups, many clients, clients that do not read: answers keep their order, and nothing grows."""
 
 import fcntl
 import random
 import re
 import signal
-import threading
 
 import harness
 from harness import Case, echo, http, netstring, small_quarantine, url_table
+from random_order import RandomOrder
 
 POOL = 64  # backend connections per host, by default
 
@@ -31,7 +31,8 @@ class OneClient(Case):
         self.assertEqual(len(backend.requests), 12_000)
 
     def test_ten_thousand_misses_and_failures(self):
-        """What is not a value must not grow either: misses, statuses, bodies that are no JSON, unknown tables."""
+        """Answers without a value do not grow the memory either: misses, statuses, bodies that are not JSON,
+        unknown tables."""
         answers = {b"m": http(status=404), b"f": http(status=503), b"j": http("no json"), b"p": http(r'"\u0000"')}
         backend = self.backend(default=lambda request: answers[request.target[1:2]])
         podop = self.serve(url_table(backend), env=small_quarantine())
@@ -52,30 +53,12 @@ class OneClient(Case):
         self.assertLess(podop.rss_kb(), rss + 2048, "podop grew while it answered")
 
     def test_pipelined_answers_keep_their_order(self):
-        """A thousand requests in one go, the backend answers in whatever order."""
-        waiting, news = [], threading.Condition()
-
-        def hold(request):
-            released = backend.gate()
-            with news:
-                waiting.append(released)
-                news.notify()
-            return released, echo(request)
-
-        def release(number, at_first):
-            """Opens gates at random, the first one when so many requests wait."""
-            chance = random.Random(1)
-            for done in range(number):
-                with news:
-                    if not news.wait_for(lambda: len(waiting) >= (1 if done else at_first), harness.GUARD):
-                        return  # the test misses its answers and says so
-                    waiting.pop(chance.randrange(len(waiting))).set()
-
-        backend = self.backend(default=hold)
+        """A thousand requests in one packet, which the backend answers in any order."""
+        order = RandomOrder()
+        order.backend = backend = self.backend(default=order)
         self.serve(url_table(backend, timeout="1h"))
         client = self.client()
-        releaser = threading.Thread(target=release, args=(1_000, 16), daemon=True)
-        releaser.start()
+        releaser = order.release(1_000, at_first=16)
         client.send(b"".join(netstring(f"t k{number}") for number in range(1_000)))
         for number in range(1_000):
             self.check_payload(client.read(), f"OK k{number}")
@@ -83,7 +66,8 @@ class OneClient(Case):
         self.assertLessEqual(backend.connections, POOL)
 
     def test_client_that_does_not_read(self):
-        """Its answers fill no memory: podop stops to ask for it. Others are served meanwhile, and then it gets all."""
+        """Its answers do not fill podop's memory: podop stops reading its requests, serves others, and sends
+        all answers later."""
         value = "x" * 90_000
         backend = self.backend(default=lambda request: (
             http('"%s"' % value) if request.target.startswith(b"/big") else echo(request)))
@@ -117,7 +101,7 @@ class ManyClients(Case):
         self.assertLessEqual(backend.connections, POOL)
 
     def test_a_thousand_connections(self):
-        """All open, all served, over and over; once closed, their descriptors are free."""
+        """All are served, again and again; their descriptors are free after they close."""
         backend = self.backend(default=echo)
         podop = self.serve(url_table(backend))
         witness = self.client()
@@ -136,7 +120,7 @@ class ManyClients(Case):
         self.check_payload(witness.ask("t", "k"), "OK k")
 
     def test_connect_ask_close(self):
-        """As Postfix's short-lived processes do it; neither descriptors nor memory stay behind."""
+        """As Postfix's short-lived processes do; descriptors and memory do not grow."""
         backend = self.backend(default=echo)
         podop = self.serve(url_table(backend), env=small_quarantine())
         sockets = podop.unix_sockets()
@@ -155,8 +139,8 @@ class ManyClients(Case):
         self.assertLessEqual(backend.connections, 2)
 
     def test_backend_that_breaks_anywhere(self):
-        """Answers cut off at random bytes, by an end or a reset, on connections new and old: no lookup gets what is
-        not its own, none is a miss, and none is forgotten."""
+        """Answers end at random bytes, by an end or a reset, on new and kept connections: every lookup is
+        answered, with its own value or a failure and never a miss."""
         chance = random.Random(1)
 
         def answer(request):
@@ -180,7 +164,7 @@ class ManyClients(Case):
         self.assertGreater(right, 0)
 
     def test_known_answers_give_way_to_others(self):
-        """Who sends many requests that are answered at once is not served to the end while others wait."""
+        """A client with many requests that are answered at once does not keep podop from serving others."""
         podop = self.serve(url_table(self.backend(), skip=["known*"]), args=("-v",))
         fcntl.fcntl(podop.process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)  # or podop leaves lines of its log out
         first, greedy, last = clients = [self.client() for _ in range(3)]
@@ -193,8 +177,9 @@ class ManyClients(Case):
         last.request("t", "known")
         podop.signal(signal.SIGCONT)
         for client, answers in (first, 1), (greedy, 4_000), (last, 1):
-            for _ in range(answers):
-                self.check_payload(client.read(), "NOTFOUND ")
+            with self.subTest(client=client, answers=answers):
+                for _ in range(answers):
+                    self.check_payload(client.read(), "NOTFOUND ")
         podop.stop()
         order = re.findall(r" event=lookup conn=(\d+) ", "\n".join(podop.log))[len(clients):]
         self.assertEqual(len(order), 4_002)
@@ -203,7 +188,7 @@ class ManyClients(Case):
         self.assertLess(order.index("3"), end)
 
     def test_out_of_descriptors(self):
-        """Clients beyond the limit wait in the backlog, as the others leave they are served."""
+        """Clients beyond the limit wait in the backlog and are served when others leave."""
         backend = self.backend(default=echo)
         podop = self.serve(url_table(backend))
         harness.limit_descriptors(podop.pid, podop.descriptors() + 20)

@@ -1,4 +1,4 @@
-"""The loop never stands still: whatever stderr is, and whatever a reload has to read."""
+"""The loop never blocks: neither on stderr nor on what a reload has to read."""
 
 import contextlib
 import json
@@ -13,8 +13,8 @@ import time
 import tty
 
 import harness
+from control_case import Control
 from harness import Case, conf_file, echo, netstring, url_table
-from test_control import Control
 
 LINES = 40_000  # lookups at -vv: more than any kernel and the queue of podop keep
 WINDOW = 60  # lookups that a client has under way
@@ -24,7 +24,7 @@ ATTEMPTS = 10  # to do something while it is read
 
 class LoopCase(Case):
     def ask_many(self, client, number, table="j"):
-        """That many lookups, each answered."""
+        """Sends that many lookups and checks each answer."""
         for first in range(0, number, WINDOW):
             keys = range(first, min(first + WINDOW, number))
             client.send(b"".join(netstring(f"{table} {key}") for key in keys))
@@ -38,7 +38,7 @@ class LoopCase(Case):
 
 
 class Stderr(LoopCase):
-    """What podop has for stderr never keeps it from its work."""
+    """A stderr that is slow or blocked does not delay podop."""
 
     def start(self, stderr, **options):
         podop = subprocess.Popen([harness.binary("PODOP"), "-c", self.configure(), "-vv"], stdin=subprocess.DEVNULL,
@@ -57,7 +57,8 @@ class Stderr(LoopCase):
         self.assertEqual(podop.wait(harness.GUARD), 0)
 
     def check_log(self, text, number):
-        """Whole lines in order; what is missing is counted in its place. Returns how many lines were lost."""
+        """Checks that whole lines came in order and that gaps are counted in place; returns the number of
+        lost lines."""
         self.assertEqual(text[-1:], b"\n")
         expected = lost = 0
         for line in text.splitlines():
@@ -75,7 +76,7 @@ class Stderr(LoopCase):
         return lost
 
     def check_unread(self, reader, writer):
-        """Nobody reads for as long as all lookups take, then somebody does."""
+        """Leaves stderr unread during all lookups, then reads it."""
         podop = self.start(writer)
         os.close(writer)
         client = self.client()
@@ -99,12 +100,12 @@ class Stderr(LoopCase):
         self.assertEqual(lost + text.count(b"event=lookup"), LINES + 1)
         self.assertTrue(b"event=stopped" in text)
 
-    def test_terminal_that_nobody_reads(self):
+    def test_unread_terminal(self):
         master, slave = pty.openpty()
         tty.setraw(slave)
         self.check_unread(master, slave)
 
-    def test_pipe_that_nobody_reads(self):
+    def test_unread_pipe(self):
         self.check_unread(*os.pipe())
 
     def test_terminal_that_is_never_read_does_not_hold_up_the_end(self):
@@ -116,7 +117,7 @@ class Stderr(LoopCase):
         os.close(master)
 
     def test_terminal_stays_as_it_was_for_others(self):
-        """It is the shell's as well: never made non-blocking."""
+        """The terminal is shared with the shell, so podop never makes it non-blocking."""
         master, slave = pty.openpty()
         podop = self.start(slave)
         self.ask_many(self.client(), 10)
@@ -126,7 +127,7 @@ class Stderr(LoopCase):
         os.close(slave)
         os.close(master)
 
-    def test_reader_that_has_gone(self):
+    def test_reader_that_closed_the_pipe(self):
         reader, writer = os.pipe()
         podop = self.start(writer)
         os.close(writer)
@@ -141,7 +142,7 @@ class Stderr(LoopCase):
         self.stop(podop)
 
     def test_file_at_its_limit(self):
-        """It lives, and what it could not write comes later: no line is cut."""
+        """podop goes on, and what it could not write comes later: no line is cut."""
         path = self.path("log")
         limit = 10_000
 
@@ -166,7 +167,7 @@ class Stderr(LoopCase):
             self.assertEqual(line.count(b"time="), 1, line)
 
     def test_closed_standard_files(self):
-        """Nothing else gets their numbers, so no log line goes astray."""
+        """No other descriptor gets their numbers, so log lines go nowhere else."""
         for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
             with self.subTest(closed):
                 config = self.configure()
@@ -200,7 +201,7 @@ class Stderr(LoopCase):
 
 
 class Reload(LoopCase):
-    """Files are read while the loop goes on."""
+    """Files are read while the loop serves clients."""
 
     def content(self, value):
         return json.dumps({"which": value, **{f"user{n}@example.com": [f"box{n}", "b"] for n in range(LARGE)}})
@@ -238,19 +239,19 @@ class Reload(LoopCase):
         self.assertGreater(events[:events.index("reload")].count("lookup"), 20)
 
     def test_all_or_nothing(self):
-        """A fault is told with its place, while what is good of the rest is not taken either."""
+        """A fault is reported with its place, and none of the other settings are applied."""
         podop = self.start()
         broken = self.content("new")[:-1] + ',\n\n"last": tru}'
         self.write("large.json", broken)
         self.write("j.json", '{"k": "new"}')
         podop.signal(signal.SIGHUP)
         line = podop.wait_log("event=reload_failed ")
-        self.assertIn("large.json: no JSON value at line 3, column 9", line)
+        self.assertIn("large.json: not a JSON value at line 3, column 9", line)
         self.check_which("old")
         self.check_payload(self.client().ask("j", "k"), "OK v")
 
     def test_asked_for_again_meanwhile(self):
-        """However often: one more follows, which reads what was changed in between."""
+        """Any number of signals during a reload causes one more, which reads the changes made meanwhile."""
         for _ in range(ATTEMPTS):
             podop = self.start()
             client = harness.Socketmap(self.socket)
@@ -273,7 +274,7 @@ class Reload(LoopCase):
                 return
         self.fail("no file took long enough")
 
-    def test_whoever_asks_is_told_when_it_is_done(self):
+    def test_each_client_is_answered_when_it_is_done(self):
         podop = self.start()
         first, second, gone = self.control_client(), self.control_client(), self.control_client()
         self.write("large.json", self.content("new"))
@@ -295,7 +296,7 @@ class Reload(LoopCase):
         podop.stop()
 
     def stop_meanwhile(self, is_other_to_follow):
-        """Whether it was in time."""
+        """Sends SIGTERM during a reload; returns True if the reload was still under way."""
         podop = self.start()
         control, client = Control(self.control), harness.Socketmap(self.socket)
         control.send(command="reload")
@@ -343,7 +344,7 @@ class Reload(LoopCase):
         self.assertGreaterEqual(reload(), size)
         self.check_which("new")
 
-    def test_iteration_goes_on_over_what_was_replaced(self):
+    def test_iteration_goes_on_in_the_old_table(self):
         podop = self.start()
         ctl = subprocess.Popen([harness.binary("PODOPCTL"), "iterate", "large", "user", "--socket", self.socket],
                                stdout=subprocess.PIPE, env=harness.clean_environment())
@@ -358,7 +359,7 @@ class Reload(LoopCase):
         self.assertEqual(len([first, *rest]), LARGE)
 
     def test_many_tables(self):
-        """Tables are opened while the loop goes on, and all of them are there at once."""
+        """Tables are opened while the loop serves clients, and take effect all at once."""
         backend = self.backend(default=echo)
         tables = [url_table(backend, f"t{number}") for number in range(2000)]
         podop = self.start(*tables, args=["-vv"])

@@ -1,6 +1,6 @@
-"""A mail system as the README has it, of what Debian ships: SMTP to Postfix, LMTP to Dovecot, and IMAP.
+"""A mail system as the administrator's guide has it, of what Debian ships: SMTP to Postfix, LMTP to Dovecot, and IMAP.
 
-The files of Debian's packages are as they were installed; README's blocks are pasted, and its commands run. That
+The files of Debian's packages are as they were installed; the guide's blocks are pasted, and its commands run. That
 happens in a copy of a Debian release with a network of its own, as the ports are those that the documents name.
 """
 
@@ -24,16 +24,18 @@ MAIL = "Subject: {subject}\r\nFrom: sender@elsewhere.example\r\n\r\nHello\r\n"
 
 
 def call(*command, fail=True):
-    """Runs a command; its output is told when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD, check=False)
+    """Runs a command; a failure shows its output."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True,
+                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD,
+                          check=False)
     if fail and done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
     return done.stdout
 
 
 def isolated():
-    """The command before a command that gets a network, mounts and processes of its own."""
+    """Returns a command prefix that gives a command a network, mounts and processes of its own."""
     return ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
@@ -74,11 +76,11 @@ class Root:
             file.write(text)
 
     def commands(self, text):
-        """Runs lines for a shell, in the source's directory, until one fails."""
+        """Runs lines in a shell in the source's directory; fails at the first that fails."""
         self.run("sh", "-ec", "cd /src\n" + text)
 
     def log(self):
-        """What Postfix and Dovecot have logged."""
+        """Returns what Postfix and Dovecot logged."""
         text = ""
         for name in ("/var/log/postfix.log", "/var/log/dovecot.log"):
             with contextlib.suppress(FileNotFoundError), \
@@ -87,7 +89,7 @@ class Root:
         return text
 
     def program(self):
-        """The command for podop of this build in the root directory, with this system's libraries."""
+        """Returns the command for podop of this build in the root directory, with this system's libraries."""
         path = harness.binary("PODOP")
         lines = call("ldd", path)
         loader = re.search(r"(?m)^\s*(/\S*ld-\S+|/\S*/ld\.so\S*)", lines)[1]
@@ -96,8 +98,11 @@ class Root:
                 ":".join("/host" + folder for folder in folders), "/host" + path]
 
 
-class MailSystem:
-    """Of one Debian release."""
+class MailSystem(harness.Case):
+    """The mail system of one Debian release."""
+
+    version: str
+    original: str
 
     @classmethod
     def setUpClass(cls):
@@ -112,10 +117,10 @@ class MailSystem:
         self.addCleanup(self.root.remove)
 
     def start_podop(self):
-        """As "Without systemd", "Configure" and the example service have it."""
-        self.root.commands(documents.block("README.md", begin="useradd --system podop"))
-        self.root.paste("/etc/podop.conf", documents.block("README.md", begin="user = "))
-        self.root.paste("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        """Starts it as "Without systemd" and "Configure podop" say, in front of the example service."""
+        self.root.commands(documents.block(*documents.GUIDE, begin="useradd --system podop"))
+        self.root.paste("/etc/podop.conf", documents.block(*documents.GUIDE, begin="user = "))
+        self.root.paste("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
         service = subprocess.Popen([sys.executable, os.path.join(SOURCE, "examples/microservice/microservice.py")],
                                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(service.stdout.close)
@@ -129,14 +134,14 @@ class MailSystem:
         return podop
 
     def start_postfix(self):
-        self.root.paste("/etc/postfix/main.cf", documents.block("README.md", begin="podop = "), mode="a")
+        self.root.paste("/etc/postfix/main.cf", documents.block(*documents.GUIDE, begin="podop = "), mode="a")
         self.root.run("postconf", "-e", "maillog_file=/var/log/postfix.log")
         self.root.run("postfix", "start", fail=False)
         self.addCleanup(self.root.run, "postfix", "stop", fail=False)
         harness.wait_until(lambda: not harness.refuses(("127.0.0.1", SMTP)), "Postfix listens")
 
     def start_dovecot(self):
-        self.root.commands(documents.block("README.md", begin=f"cp examples/dovecot-{self.version}/90-podop.conf"))
+        self.root.commands(documents.block(*documents.GUIDE, begin=f"cp examples/dovecot-{self.version}/90-podop.conf"))
         self.root.paste("/etc/dovecot/conf.d/99-log.conf", "log_path = /var/log/dovecot.log\n")
         process = subprocess.Popen(["chroot", self.root.place, "dovecot", "-F"], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -149,7 +154,7 @@ class MailSystem:
             session.sendmail("sender@elsewhere.example", recipients, MAIL.format(subject=subject))
 
     def subjects(self, user, password):
-        """What lies in a user's inbox."""
+        """Returns the subjects of the messages in a user's inbox."""
         imap = dovecot.Imap(IMAP)
         try:
             answer, _ = imap.command(f"LOGIN {user} {password}")
@@ -164,7 +169,8 @@ class MailSystem:
 
     def check_delivered(self, wanted, user, password):
         try:
-            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives", guard=2 * harness.GUARD)
+            harness.wait_until(lambda: self.subjects(user, password) == wanted, f"mail for {user} arrives",
+                               guard=2 * harness.GUARD)
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.root.log()}") from None
 
@@ -189,14 +195,14 @@ class MailSystem:
         self.assertEqual([key for key in asked if "@" not in key], [], "the table of aliases is asked for domains")
 
 
-class Bookworm(MailSystem, harness.Case):
+class Bookworm(MailSystem):
     version = "2.3"
 
     def test_mail(self):
         self.check_mail()
 
 
-class Trixie(MailSystem, harness.Case):
+class Trixie(MailSystem):
     version = "2.4"
 
     def test_mail(self):
@@ -204,14 +210,15 @@ class Trixie(MailSystem, harness.Case):
 
 
 def enter():
-    """Becomes this program with a network of its own, once the Debian releases are there: they come by the network."""
+    """Executes this program in a network of its own, after the Debian releases were downloaded."""
     for version in ("2.3", "2.4"):
         suite, packages = dovecot.RELEASES[version]
         with contextlib.suppress(Exception):
             dovecot.chroot(suite, (*packages, "postfix"), suite + "-mail")
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv])
+        os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,
+                              *sys.argv])
 
 
 if __name__ == "__main__":

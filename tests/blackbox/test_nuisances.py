@@ -1,4 +1,4 @@
-"""What HTTP servers do besides answering: interim answers, odd framing, odd heads, slow answers, early ends."""
+"""HTTP of unusual servers: interim answers, odd framing, odd heads, slow answers, early ends."""
 
 import threading
 
@@ -9,7 +9,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 class Nuisances(Case):
-    """Each is asked for over TCP and over a unix socket; the next lookup must never be the worse for it."""
+    """Each case runs over TCP and over a unix socket, and must not affect the next lookup."""
 
     def setUp(self):
         super().setUp()
@@ -22,7 +22,7 @@ class Nuisances(Case):
         self.postfix = self.client()
 
     def check(self, cases, requests=1):
-        """Asks for each (answer of the backend, expected answer), and then for something harmless."""
+        """Checks each pair of the backend's answer and the expected answer, each followed by a harmless lookup."""
         for table, backend, _ in self.tables:
             for number, (answer, expected) in enumerate(cases):
                 with self.subTest(table=table, answer=answer if isinstance(answer, tuple) else harness.shown(answer)):
@@ -34,7 +34,7 @@ class Nuisances(Case):
                         self.check_payload(self.postfix.ask(table, key), f"OK {key}")
 
     def test_interim_answers(self):
-        """Any number of them, and of any length, before the answer; alone they are none."""
+        """Any number of them, of any length, may precede the answer; without one they are no answer."""
         early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
         self.start(retries=0)
         self.check([
@@ -70,7 +70,7 @@ class Nuisances(Case):
         ])
 
     def test_framing_that_is_wrong(self):
-        """No answer is better than a wrong one."""
+        """A failure is better than a wrong answer."""
         self.start(retries=0)
         self.check([
             (OK + b"Content-Length: -3\r\n\r\n\"x\"", "TEMP"),
@@ -83,8 +83,8 @@ class Nuisances(Case):
             (http(b"\x1f\x8b\x08\0", 200, "Content-Encoding: gzip"), "TEMP"),
         ])
 
-    def test_bodies_where_none_belongs(self):
-        """What follows an answer without a body is not the answer to the next lookup."""
+    def test_unexpected_bodies(self):
+        """Bytes after an answer without a body are not the answer to the next lookup."""
         self.start()
         self.check([
             (b"HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n\"evil\"", "NOTFOUND "),
@@ -97,7 +97,7 @@ class Nuisances(Case):
         ])
 
     def test_heads(self):
-        """Large ones and odd ones."""
+        """Large and unusual ones."""
         self.start()
         self.check([
             (http('"x"', 200, *(f"X-{number}: {'y' * 100}" for number in range(500))), "OK x"),
@@ -111,7 +111,7 @@ class Nuisances(Case):
         ])
 
     def test_slow_drip(self):
-        """Byte by byte: within the deadline it is an answer, over it none, however steadily it drips."""
+        """Byte by byte: an answer that ends within the deadline counts, a later one does not."""
         self.start(timeout="1s")
         never = threading.Event()
         self.addCleanup(never.set)

@@ -14,7 +14,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import unittest
 
@@ -24,12 +23,13 @@ import harness
 
 SOURCE = dovecot.SOURCE
 ENV = {**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}
-NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
-                      r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")  # podop's user stays after a purge
+NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))"
+                      r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # podop's user stays after a purge
+                      r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
 
 
 def call(*command, fail=True, **options):
-    """Runs a command; its output is told when it fails."""
+    """Runs a command; a failure shows its output."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, env={**ENV, **options.pop("env", {})}, check=False, **options)
     if fail and done.returncode != 0:
@@ -38,7 +38,7 @@ def call(*command, fail=True, **options):
 
 
 def release():
-    """The code name of this Debian, or ""."""
+    """Returns the code name of this Debian, or ""."""
     with contextlib.suppress(OSError):
         with open("/etc/os-release", encoding="utf-8") as file:
             found = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
@@ -47,7 +47,12 @@ def release():
 
 
 class Built(unittest.TestCase):
-    """A release build for /usr, and the package of it."""
+    """A release build for /usr, and its package."""
+
+    top: str
+    build: str
+    deb: str
+    original: str
 
     @classmethod
     def setUpClass(cls):
@@ -71,7 +76,8 @@ class Install(Built):
         conf, local = self.root + "/etc/podop.conf", self.root + "/etc/podop/local.json"
         self.install()
         for path in (conf, local, self.root + "/usr/sbin/podop"):
-            self.assertTrue(os.path.isfile(path), path)
+            with self.subTest(path=path):
+                self.assertTrue(os.path.isfile(path), path)
         with open(conf, "a", encoding="utf-8") as file:
             file.write("# edited\n")
         os.unlink(local)
@@ -101,7 +107,7 @@ class Root:
         return self.place + name
 
     def files(self):
-        """Every path in it that a package could leave behind, with the content's hash."""
+        """Returns every path in it that a package could leave, with a hash of the content."""
         found = {}
         for folder, folders, files in os.walk(self.place):
             for name in folders + files:
@@ -130,7 +136,7 @@ class Package(Built):
 
     @classmethod
     def chroot(cls):
-        """A fresh Debian with what the package depends on, made once."""
+        """Returns a fresh Debian with the dependencies of the package, which is made once."""
         harness.need(shutil.which("debootstrap", path=dovecot.PATH), "debootstrap, for a fresh Debian")
         harness.need(release(), "a Debian")
         depends = call("dpkg-deb", "-f", cls.deb, "Depends").stdout
@@ -151,7 +157,7 @@ class Package(Built):
         return place
 
     def fresh(self):
-        """A copy of that Debian for one test."""
+        """Returns a copy of that Debian for one test."""
         place = tempfile.mkdtemp(prefix="root-", dir=self.top)
         self.addCleanup(shutil.rmtree, place)
         call("cp", "-a", "--reflink=auto", self.original + "/.", place)
@@ -159,7 +165,7 @@ class Package(Built):
         return Root(place)
 
     def check_runs(self, root):
-        """podop runs there with the configuration it came with, as the user it came with."""
+        """Checks that podop runs there with its installed configuration, as its own user."""
         podop = Inside(root)
         self.addCleanup(podop.stop)
         podop.wait_ready()
@@ -176,15 +182,17 @@ class Package(Built):
         self.assertNotRegex(done.stdout, r"(?m)^[EW]: ")
 
     def test_life_of_the_package(self):
-        """Installed, run, edited, installed again, removed, purged."""
+        """It is installed, run, edited, installed again, removed and purged."""
         root = self.fresh()
         before = root.files()
         root.run("dpkg", "-i", "/podop.deb")
         for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
+                     "/usr/share/man/man7/podop-url.7.gz", "/usr/share/doc/podop/docs/admin-guide.md",
                      "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
                      "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
                      "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):
-            self.assertTrue(os.path.isfile(root.path(path)), path)
+            with self.subTest(path=path):
+                self.assertTrue(os.path.isfile(root.path(path)), path)
         self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
         self.assertEqual(root.run("getent", "passwd", "podop").stdout.split(":")[5:],
                          ["/nonexistent", "/usr/sbin/nologin\n"])
@@ -209,7 +217,7 @@ class Package(Built):
         self.assertEqual(sorted(path for path in before if path not in after), [])
 
     def test_without_systemd(self):
-        """Where there is no systemd, the user and the directory are made all the same."""
+        """Without systemd, the user and the directory are created all the same."""
         root = self.fresh()
         root.run("dpkg", "--purge", "--force-depends", "systemd")
         root.run("sh", "-c", "! command -v systemd-sysusers")
@@ -220,7 +228,7 @@ class Package(Built):
         self.assertFalse(os.path.exists(root.path("/run/podop")))
 
     def test_units(self):
-        """systemd understands them without a word, and rates what the service may do."""
+        """systemd-analyze has no complaint, and rates what the service may do."""
         root = self.fresh()
         root.run("dpkg", "-i", "/podop.deb")
         done = root.run("systemd-analyze", "verify", "--man=no", "podop.service", "podop.socket")
@@ -232,7 +240,7 @@ class Package(Built):
 
 
 class Unit(Package):
-    """README's configuration under the unit that the package brings, as systemd would start it."""
+    """The configuration of the administrator's guide under the package's unit, as systemd would start it."""
 
     def setUp(self):
         self.root = self.fresh()
@@ -240,9 +248,11 @@ class Unit(Package):
         self.root.run("useradd", "--system", "postfix")
         with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
-        text = documents.block("README.md", begin="user = ")
-        port = harness.free_port()
-        self.write("/etc/podop/local.json", documents.block("README.md", begin="{\n"))
+        text = documents.block(*documents.GUIDE, begin="user = ")
+        holder = harness.reserve()
+        self.addCleanup(holder.close)
+        port = harness.number(holder)
+        self.write("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
         self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
 
     def write(self, name, text):
@@ -250,11 +260,11 @@ class Unit(Package):
             file.write(text)
 
     def setting(self, name):
-        """The words of a setting of the unit."""
+        """Returns the words of a setting of the unit."""
         return " ".join(value for key, value in self.unit if key == name).split()
 
     def begin(self):
-        """podop, with the user and the capabilities of the unit; does not wait."""
+        """Starts podop with the user and the capabilities of the unit, without waiting."""
         caps = {name: ",".join(["-all", *("+" + cap.lower().removeprefix("cap_") for cap in self.setting(name))])
                 for name in ("CapabilityBoundingSet", "AmbientCapabilities")}
         return Inside(self.root, "setpriv", "--no-new-privs", "--reuid", *self.setting("User"), "--regid",
@@ -268,21 +278,22 @@ class Unit(Package):
         return podop
 
     def check_access(self, user, group, status):
-        """What podopctl ends with as this user and group: 0 with an answer, 75 where it is not let in."""
+        """Checks podopctl's exit status as this user and group: 0 with an answer, 75 if it may not connect."""
         done = self.root.run("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get", "local",
                              "postmaster@example.com", fail=False)
         self.assertEqual(done.returncode, status, done.stdout)
         self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
 
-    def test_readme_configuration(self):
-        """It is checked without a warning, starts, also after a crash, and follows a change of the group."""
+    def test_guide_configuration(self):
+        """It has no warning, podop starts with it, also after a crash, and a reload applies another group."""
         done = self.root.run("podop", "-t")
         self.assertEqual(done.stdout, "configuration OK\n")
         podop = self.start()
         self.assertEqual(set(podop.status_field("CapEff")), {"0000000000000000"})
         for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 0), ("podop", "podop", 0),
                                     ("games", "games", 75), ("games", "podop", 75)):
-            self.check_access(user, group, status)
+            with self.subTest(user=user, group=group, status=status):
+                self.check_access(user, group, status)
 
         podop.signal(signal.SIGKILL)
         podop.process.wait(harness.GUARD)
@@ -294,10 +305,11 @@ class Unit(Package):
         podop.signal(signal.SIGHUP)
         podop.wait_log("event=reload ")
         for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 75), ("daemon", "games", 0)):
-            self.check_access(user, group, status)
+            with self.subTest(user=user, group=group, status=status):
+                self.check_access(user, group, status)
 
     def test_second_podop(self):
-        """One that finds the socket in use leaves it alone."""
+        """A podop that finds the socket in use leaves it alone."""
         self.start()
         second = self.begin()
         self.assertEqual(second.wait(), 71)
@@ -305,7 +317,7 @@ class Unit(Package):
         self.check_access("postfix", "postfix", 0)
 
     def test_system_calls(self):
-        """What podop needs to let others in is not filtered."""
+        """The filter allows the system calls that podop needs to give others access."""
         allowed = set()
         for name, value in self.unit:
             if name == "SystemCallFilter":
@@ -316,7 +328,7 @@ class Unit(Package):
         self.assertNotIn("mount", allowed)
 
     def calls(self, word):
-        """The system calls of a word in a filter."""
+        """Returns the system calls that a word in a filter stands for."""
         if not word.startswith("@"):
             return {word}
         lines = self.root.run("systemd-analyze", "syscall-filter", word).stdout.splitlines()

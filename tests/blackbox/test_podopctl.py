@@ -1,6 +1,7 @@
 """podopctl get: what it prints and its exit status, against podop and against servers that misbehave."""
 
 import os
+import socket
 import threading
 
 import harness
@@ -11,7 +12,7 @@ FOUND, MISS, USAGE, FAILED = 0, 1, 64, 75
 
 class Get(Case):
     def check_get(self, table, key, value=None, status=FOUND, address=None):
-        """Value on stdout for a hit, nothing for a miss, a reason on stderr for a failure, and the exit status."""
+        """Checks for the value on stdout, nothing for a miss, or a reason on stderr, and for the exit status."""
         done = harness.run("PODOPCTL", "get", table, key, "--socket", address or self.socket)
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertEqual(done.stdout, "" if value is None else value + "\n")
@@ -26,7 +27,7 @@ class AgainstPodop(Get):
     def setUp(self):
         super().setUp()
         self.http = self.backend(default=echo)
-        self.port = harness.free_port()
+        self.port = self.reserve_port()
         self.serve(url_table(self.http), url_table(self.http, "slow", timeout="200ms"),
                    listen=[{"socket": self.socket}, {"socket": f"127.0.0.1:{self.port}"}])
 
@@ -104,7 +105,7 @@ class WithoutPodop(Get):
     """No server, or one that does not speak socketmap."""
 
     def serve_bytes(self, *pieces):
-        """A server that answers the first bytes of each client with these pieces and closes."""
+        """Starts a server that answers the first bytes of each client with these pieces and closes."""
         listener = harness.listen(self.socket)
 
         def answer():
@@ -122,15 +123,15 @@ class WithoutPodop(Get):
         thread.start()
 
         def stop():
-            listener.shutdown(harness.socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
             thread.join(harness.GUARD)
             listener.close()
             os.unlink(self.socket)
 
         return stop
 
-    def test_nobody_there(self):
-        with harness.deaf_port() as deaf:
+    def test_no_server(self):
+        with harness.refusing_port() as deaf:
             for address in (self.path("none"), f"127.0.0.1:{deaf}"):
                 with self.subTest(address=address):
                     self.assertIn(address, self.check_get("t", "k", status=FAILED, address=address).stderr)

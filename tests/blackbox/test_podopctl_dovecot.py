@@ -4,8 +4,9 @@ import json
 import re
 
 import harness
-from dict import DictCase, Store
+from dict import DictCase
 from harness import CLOSE, http, url_table
+from store import Store
 
 FOUND, MISS, USAGE, FAILED = 0, 1, 64, 75
 
@@ -23,7 +24,7 @@ class Dovecot(DictCase):
         return harness.run("PODOPCTL", "--socket", self.socket, *words, stdin=stdin)
 
     def check(self, done, stdout="", status=FOUND, word=None):
-        """On stderr is one line with the word, or nothing."""
+        """Checks that stderr has one line with the word, or nothing."""
         self.assertEqual((done.returncode, done.stdout), (status, stdout), done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 0 if word is None else 1, done.stderr)
         self.assertIn(word or "", done.stderr)
@@ -90,12 +91,13 @@ class Write(Dovecot):
     def test_unset(self):
         self.start()
         for keys, stdin in ((["a"], None), (["a", "b", "nosuch"], None), (["-"], "a\nb\n")):
-            self.store.values = {b"/a": b"1", b"/b": b"1", b"/-": b"1"}
-            self.check(self.ctl("unset", "t", *keys, stdin=stdin))
-            self.assertEqual(set(self.store.values), {b"/-", *([b"/b"] if keys == ["a"] else [])})
+            with self.subTest(keys=keys, stdin=stdin):
+                self.store.values = {b"/a": b"1", b"/b": b"1", b"/-": b"1"}
+                self.check(self.ctl("unset", "t", *keys, stdin=stdin))
+                self.assertEqual(set(self.store.values), {b"/-", *([b"/b"] if keys == ["a"] else [])})
 
     def test_unset_many(self):
-        """Each is a transaction of its own."""
+        """Each key has a transaction of its own."""
         self.start()
         keys = [f"k{number}" for number in range(300)]
         self.store.values = {b"/" + key.encode(): b"1" for key in keys}
@@ -108,11 +110,13 @@ class Write(Dovecot):
         self.start()
         self.store.values[b"/n"] = b"5"
         for words, value in (([], 6), (["10"], 16), (["-580"], -564), (["+4"], -560), (["0"], -560)):
-            self.check(self.ctl("inc", "t", "n", *words))
-            self.assertEqual(self.store.values[b"/n"], b"%d" % value)
+            with self.subTest(words=words, value=value):
+                self.check(self.ctl("inc", "t", "n", *words))
+                self.assertEqual(self.store.values[b"/n"], b"%d" % value)
         self.check(self.ctl("inc", "t", "nosuch"), status=MISS, word="no such key")
         for word in ("x", "", "1.5", "99999999999999999999", "1x"):
-            self.check_usage("inc", "t", "n", word, word="whole number")
+            with self.subTest(word=word):
+                self.check_usage("inc", "t", "n", word, word="whole number")
 
     def test_json(self):
         self.start(timeout="300ms")
@@ -139,15 +143,20 @@ class Write(Dovecot):
     def test_usage(self):
         self.start()
         for words in (["set", "t", "k", "1"], ["unset", "t", "k"], ["inc", "t", "k"], ["iterate", "t"]):
-            self.check_usage(*words, "--as", "postfix", word="Postfix's protocol can look up, and nothing else")
+            with self.subTest(words=words):
+                self.check_usage(*words, "--as", "postfix", word="the socketmap protocol has lookups only")
         for words in (["set", "t", "k"], ["set", "t", "k", "1", "2"], ["unset", "t"], ["inc", "t"], ["iterate"],
                       ["inc", "t", "k", "1", "2"], ["iterate", "t", "p", "q"]):
-            self.check_usage(*words, word="usage: podopctl " + words[0])
+            with self.subTest(words=words):
+                self.check_usage(*words, word="usage: podopctl " + words[0])
         for option in (["--recurse"], ["--no-values"], ["--max", "1"]):
-            self.check_usage("get", "t", "k", *option, word=f"get has no option {option[0]}")
-        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"], ["--timeout", "99999999999"],
+            with self.subTest(option=option):
+                self.check_usage("get", "t", "k", *option, word=f"get has no option {option[0]}")
+        for option in (["--max", "0"], ["--max", "x"], ["--max", "-1"], ["--timeout", "0"],
+                       ["--timeout", "99999999999"],
                        ["--timeout", ""], ["--as", ""]):
-            self.check_usage("iterate", "t", *option, word=option[0])
+            with self.subTest(option=option):
+                self.check_usage("iterate", "t", *option, word=option[0])
         self.check_usage("get", "t", "k", "--as", "postfix", "--user", "u", word="--user")
         self.check_usage("nosuch", "t", word="nosuch")
         self.check_usage("get", "t", "k", "--nosuch", word="--nosuch")
@@ -193,7 +202,7 @@ class Iterate(Dovecot):
         self.assertEqual(sorted(done.stdout.splitlines()), self.lines("p/", "-R"))
 
     def test_failure_in_the_middle(self):
-        """Rows that came are printed, then comes the reason."""
+        """The rows that came are printed, then the reason."""
         names = [f"n{number:04}" for number in range(200)]
         self.http.on("/m/", http(json.dumps(names)))
         for name in names:

@@ -26,7 +26,7 @@ class Keys(Case):
         return harness.run("PODOPCTL", "get", table, *words, "--as", client, "--socket", self.socket, stdin=stdin)
 
     def popen(self, *words, client="postfix", **options):
-        """A podopctl get that runs while the test goes on; its stderr is a pipe."""
+        """Starts a podopctl get whose stderr is a pipe, and does not wait."""
         process = subprocess.Popen(
             [harness.binary("PODOPCTL"), "get", "t", *words, "--as", client, "--socket", self.socket],
             stderr=subprocess.PIPE, env=harness.clean_environment(), **options)
@@ -41,7 +41,7 @@ class Keys(Case):
         return process
 
     def check(self, done, lines, status=FOUND, words=()):
-        """These lines on stdout, this status, and on stderr one line for each of words, with that in it."""
+        """Checks for these lines on stdout, this status, and one line on stderr with each of the words."""
         self.assertEqual((done.returncode, done.stdout), (status, "".join(line + "\n" for line in lines)), done.stderr)
         told = done.stderr.splitlines()
         self.assertEqual(len(told), len(words), done.stderr)
@@ -53,7 +53,8 @@ class Words(Keys):
     def test_pairs(self):
         self.start()
         for client in CLIENTS:
-            self.check(self.get("b", "a", "b", client=client), ["b\tb", "a\ta", "b\tb"])
+            with self.subTest(client=client):
+                self.check(self.get("b", "a", "b", client=client), ["b\tb", "a\ta", "b\tb"])
 
     def test_worst_status(self):
         self.start()
@@ -69,10 +70,11 @@ class Words(Keys):
         self.start()
         self.http.on("/k", http(json.dumps("a\tb\nc\rd\\e jörg")))
         for client in CLIENTS:
-            process = self.popen("k", client=client, stdout=subprocess.PIPE)
-            self.assertEqual(process.communicate(timeout=harness.GUARD), ("a\tb\nc\rd\\e jörg\n".encode(), b""))
-            self.check(self.get("k", "a\tb\\", client=client),
-                       [r"k" + "\t" + r"a\tb\nc\rd\\e jörg", r"a\tb\\" + "\t" + "a%09b%5C"])
+            with self.subTest(client=client):
+                process = self.popen("k", client=client, stdout=subprocess.PIPE)
+                self.assertEqual(process.communicate(timeout=harness.GUARD), ("a\tb\nc\rd\\e jörg\n".encode(), b""))
+                self.check(self.get("k", "a\tb\\", client=client),
+                           [r"k" + "\t" + r"a\tb\nc\rd\\e jörg", r"a\tb\\" + "\t" + "a%09b%5C"])
 
     def test_dash_among_others(self):
         self.start()
@@ -88,15 +90,16 @@ class Words(Keys):
         expected = {"postfix": ["ok", "miss", "temporary", "permanent", "timeout"],
                     "dovecot": ["ok", "miss", "temporary", "temporary", "temporary"]}
         for client in CLIENTS:
-            done = self.get("ok", "miss", "fail", "nul", "late", "--json", client=client)
-            self.assertEqual((done.returncode, done.stderr), (FAILED, ""))
-            lines = [json.loads(line) for line in done.stdout.splitlines()]
-            self.assertEqual([line["key"] for line in lines], ["ok", "miss", "fail", "nul", "late"])
-            self.assertEqual([line["status"] for line in lines], expected[client])
-            self.assertEqual(lines[0], {"table": "t", "key": "ok", "status": "ok", "value": 'v"\t\n\\ü\u0001'})
-            self.assertEqual(lines[1], {"table": "t", "key": "miss", "status": "miss"})
-            for line in lines[2:]:
-                self.assertIn("table t", line["reason"])
+            with self.subTest(client=client):
+                done = self.get("ok", "miss", "fail", "nul", "late", "--json", client=client)
+                self.assertEqual((done.returncode, done.stderr), (FAILED, ""))
+                lines = [json.loads(line) for line in done.stdout.splitlines()]
+                self.assertEqual([line["key"] for line in lines], ["ok", "miss", "fail", "nul", "late"])
+                self.assertEqual([line["status"] for line in lines], expected[client])
+                self.assertEqual(lines[0], {"table": "t", "key": "ok", "status": "ok", "value": 'v"\t\n\\ü\u0001'})
+                self.assertEqual(lines[1], {"table": "t", "key": "miss", "status": "miss"})
+                for line in lines[2:]:
+                    self.assertIn("table t", line["reason"])
 
     def test_json_of_odd_bytes(self):
         self.start()
@@ -113,14 +116,15 @@ class Input(Keys):
 
     def test_lines(self):
         for stdin, lines in (("", []), ("a", ["a\ta"]), ("a\n", ["a\ta"]), ("a\nb", ["a\ta", "b\tb"]),
-                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]), ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
+                             ("a\r\nb\r\n", ["a\ta", "b\tb"]), ("\n", ["\tempty"]),
+                             ("a\n\nb\n", ["a\ta", "\tempty", "b\tb"]),
                              (" a \n", [" a \t%20a%20"]), ("-\n", ["-\t-"]), ("--json\n", ["--json\t--json"])):
             for client in CLIENTS:
                 with self.subTest(stdin=stdin, client=client):
                     self.check(self.get("-", stdin=stdin, client=client), lines)
 
     def test_bad_lines(self):
-        """What was before them is answered, and nothing behind them is asked."""
+        """Keys before it are answered, and none after it are asked for."""
         longest = "x" * 1024 * 1024
         for bad, word in (("a\0b", "line 2"), (longest + "x", "line 2"), (longest * 3, "longer than 1048576 bytes")):
             for client in CLIENTS:
@@ -131,7 +135,8 @@ class Input(Keys):
     def test_long_key(self):
         key = "x" * 60_000
         for client in CLIENTS:
-            self.check(self.get("-", stdin=key, client=client), [f"{key}\t{key}"])
+            with self.subTest(client=client):
+                self.check(self.get("-", stdin=key, client=client), [f"{key}\t{key}"])
 
     def test_ten_thousand(self):
         keys = [f"key{number}@example.com" for number in range(10_000)]
@@ -141,14 +146,15 @@ class Input(Keys):
                 self.check(self.get("-", stdin="\n".join(keys), client=client), [f"{key}\t{key}" for key in keys])
 
     def test_large_answers(self):
-        """More than all buffers on the way hold."""
+        """More than all buffers between podop and the reader can hold."""
         keys, value = [f"k{number}" for number in range(200)], "x" * 99_000
         self.http.default = lambda request: http(f'"{value}"')
         for client in CLIENTS:
-            self.check(self.get("-", stdin="\n".join(keys), client=client), [f"{key}\t{value}" for key in keys])
+            with self.subTest(client=client):
+                self.check(self.get("-", stdin="\n".join(keys), client=client), [f"{key}\t{value}" for key in keys])
 
     def test_order(self):
-        """The first key's answer comes last, and is printed first."""
+        """The answer to the first key comes last and is printed first."""
         for client in CLIENTS:
             with self.subTest(client):
                 gate = self.http.gate()
@@ -164,24 +170,27 @@ class Input(Keys):
 
     def test_answers_come_before_the_input_ends(self):
         for client in CLIENTS:
-            process = self.popen("-", client=client, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            for key in (b"a", b"b"):
-                process.stdin.write(key + b"\n")
-                process.stdin.flush()
-                self.assertEqual(process.stdout.readline(), key + b"\t" + key + b"\n")
-            process.stdin.close()
-            self.assertEqual((process.wait(harness.GUARD), process.stderr.read()), (FOUND, b""))
+            with self.subTest(client=client):
+                process = self.popen("-", client=client, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                for key in (b"a", b"b"):
+                    process.stdin.write(key + b"\n")
+                    process.stdin.flush()
+                    self.assertEqual(process.stdout.readline(), key + b"\t" + key + b"\n")
+                process.stdin.close()
+                self.assertEqual((process.wait(harness.GUARD), process.stderr.read()), (FOUND, b""))
 
     def test_closed_files(self):
-        """podopctl's socket must not take their place."""
-        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot print"), ("a", "<&- >&-", "print")):
-            done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
-                                  capture_output=True, text=True, timeout=harness.GUARD, check=False)
-            self.check(done, [], FAILED, [told])
+        """podopctl's socket must not get the descriptor number of a closed standard file."""
+        for word, closed, told in (("-", "<&-", "standard input"), ("a", ">&-", "cannot write"),
+                                   ("a", "<&- >&-", "cannot write")):
+            with self.subTest(word=word, closed=closed, told=told):
+                done = subprocess.run(f'"$PODOPCTL" get t {word} --socket {self.socket} {closed}', shell=True,
+                                      capture_output=True, text=True, timeout=harness.GUARD, check=False)
+                self.check(done, [], FAILED, [told])
 
 
 class Output(Keys):
-    """A reader that goes away."""
+    """A reader of the output that closes it early."""
 
     def setUp(self):
         super().setUp()
@@ -213,7 +222,7 @@ class Output(Keys):
 
 
 class Faults(Keys):
-    """podop that goes away, stays silent, or is somebody else."""
+    """podop ends or stays silent, or another server answers."""
 
     def test_stopped_in_the_middle(self):
         for client in CLIENTS:
@@ -233,10 +242,11 @@ class Faults(Keys):
                 self.assertIn(self.socket.encode(), told)
 
     def test_timeout(self):
-        """A podop that takes connections and says nothing."""
+        """A server takes the connection and never answers."""
         with harness.listen(self.socket):
             for client in CLIENTS:
-                self.check(self.get("a", "b", "--timeout", "1", client=client), [], FAILED, ["within 1 s"])
+                with self.subTest(client=client):
+                    self.check(self.get("a", "b", "--timeout", "1", client=client), [], FAILED, ["within 1 s"])
 
     def test_timeout_of_connecting(self):
         with harness.full_port() as port:
@@ -247,12 +257,13 @@ class Faults(Keys):
         self.serve(url_table(self.http), listen=[{"socket": self.path("postfix"), "mode": "postfix"},
                                                  {"socket": self.path("dovecot"), "mode": "dovecot"}])
         for client, other in (CLIENTS, CLIENTS[::-1]):
-            self.socket = self.path(other)
-            self.check(self.get("a", "b", client=client), [], FAILED, [self.socket])
-            self.check(self.get("a", "b", client=other), ["a\ta", "b\tb"])
+            with self.subTest(client=client, other=other):
+                self.socket = self.path(other)
+                self.check(self.get("a", "b", client=client), [], FAILED, [self.socket])
+                self.check(self.get("a", "b", client=other), ["a\ta", "b\tb"])
 
     def answer(self, data):
-        """A server that answers the first bytes of one client with these and closes."""
+        """Starts a server that answers the first bytes of one client with these and closes."""
         listener = harness.listen(self.socket)
 
         def serve():

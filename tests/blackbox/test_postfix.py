@@ -1,165 +1,10 @@
-"""podop under a real Postfix: postmap -q for the answer table, and an smtpd that asks podop about its recipients."""
+"""podop under a real Postfix: postmap -q for every kind of answer, and an smtpd that asks podop about recipients."""
 
-import os
-import pwd
-import shutil
-import signal
-import smtplib
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import harness
-from harness import CLOSE, Case, http, url_table
-
-PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
-
-MAIN_CF = """
-compatibility_level = 3.6
-queue_directory = {dir}/queue
-data_directory = {dir}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = {dir}/log/mail.log
-maillog_file_prefixes = {dir}
-multi_instance_name = postfix-podop
-syslog_name = postfix
-inet_interfaces = loopback-only
-inet_protocols = ipv4
-myhostname = mx.test.example
-mydomain = test.example
-mynetworks = 127.0.0.9/32
-mydestination =
-alias_maps =
-alias_database =
-local_recipient_maps =
-smtp_dns_support_level = disabled
-smtputf8_enable = yes
-append_dot_mydomain = no
-
-podop = socketmap:unix:{socket}:
-virtual_alias_domains =
-virtual_alias_maps = ${{podop}}alias
-virtual_mailbox_domains = ${{podop}}domain
-virtual_mailbox_maps = ${{podop}}mailbox
-virtual_transport = discard:
-default_transport = discard:
-relay_transport = discard:
-smtpd_delay_reject = yes
-smtpd_relay_restrictions = reject_unauth_destination
-"""
-
-MASTER_CF = """
-127.0.0.1:{port} inet n - n - - smtpd
-cleanup   unix  n - n -     0 cleanup
-qmgr      unix  n - n 300   1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-rewrite   unix  - - n -     - trivial-rewrite
-bounce    unix  - - n -     0 bounce
-defer     unix  - - n -     0 bounce
-trace     unix  - - n -     0 bounce
-verify    unix  - - n -     1 verify
-proxymap  unix  - - n -     - proxymap
-error     unix  - - n -     - error
-retry     unix  - - n -     - error
-discard   unix  - - n -     - discard
-anvil     unix  - - n -     1 anvil
-postlog   unix-dgram n - n - 1 postlogd
-"""
-
-
-class Postfix:
-    """A private Postfix below a directory of its own; its maps are on one podop socket."""
-
-    def __init__(self, socket):
-        self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
-        self.port = None
-        os.chmod(self.dir, 0o755)
-        for name in ("etc", "queue", "data", "log"):
-            os.mkdir(self.path(name), 0o755)
-        os.chown(self.path("data"), pwd.getpwnam("postfix").pw_uid, -1)
-        self.write("main.cf", MAIN_CF, socket=socket)
-        self.choose_port()
-
-    def write(self, name, text, **values):
-        with open(self.path("etc/" + name), "w", encoding="ascii") as file:
-            file.write(text.format(dir=self.dir, **values))
-
-    def choose_port(self):
-        """A port that is free now; another process may take it until Postfix starts."""
-        self.port = harness.free_port()
-        self.write("master.cf", MASTER_CF, port=self.port)
-
-    def path(self, name):
-        return os.path.join(self.dir, name)
-
-    def run(self, *command, stdin=None):
-        """A Postfix command with this configuration."""
-        return subprocess.run([command[0], "-c", self.path("etc"), *command[1:]], input=stdin, encoding="utf-8",
-                              errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False,
-                              env={**os.environ, "PATH": PATH})
-
-    def start(self):
-        done = self.run("postfix", "start")
-        while done.returncode != 0 and f"port {self.port}: Address already in use" in self.log():
-            self.choose_port()
-            done = self.run("postfix", "start")
-        if done.returncode != 0:
-            raise AssertionError(f"Postfix did not start:\n{done.stderr}\n{self.log()}")
-        harness.wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "smtpd listens")
-
-    def master_pid(self):
-        """The process id of the master daemon; None if it never ran."""
-        try:
-            with open(self.path("queue/pid/master.pid"), encoding="ascii") as file:
-                return int(file.read())
-        except FileNotFoundError:
-            return None
-
-    def stop(self):
-        """Ends the master, and with it all of its daemons."""
-        pid = self.master_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGTERM)
-            harness.wait_until(lambda: has_ended(pid), "Postfix ends")
-
-    def remove(self):
-        shutil.rmtree(self.dir)
-
-    def log(self):
-        try:
-            with open(self.path("log/mail.log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-
-def has_ended(pid):
-    """True if there is no such process any more, or only its exit status is left of it."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-class WithPostfix(Case):
-    """A Postfix, not yet started; podop's socket is one that user postfix may use, as it should be."""
-
-    def setUp(self):
-        super().setUp()
-        harness.need(shutil.which("postmap", path=PATH) and shutil.which("postfix", path=PATH), "Postfix")
-        harness.need(os.geteuid() == 0, "root, to run Postfix")
-        os.chmod(self.dir, 0o755)
-        self.postfix = Postfix(self.socket)
-        self.addCleanup(self.postfix.remove)
-        self.http = self.backend()
-
-    def serve_postfix(self, *tables, **settings):
-        return self.serve(*tables, listen=[{"socket": self.socket, "permissions": "0660", "owner": "postfix"}],
-                          **settings)
+from harness import CLOSE, http, url_table
+from postfix_case import WithPostfix
 
 
 class Postmap(WithPostfix):
@@ -167,11 +12,11 @@ class Postmap(WithPostfix):
         return self.postfix.run("postmap", "-q", key, f"socketmap:{address or 'unix:' + self.socket}:{table}")
 
     def check_postmap(self, table, key, value=None, warning="", address=None):
-        """One lookup and its outcome."""
+        """Checks the outcome of one lookup."""
         self.check_outcome(self.postmap(table, key, address), value, warning)
 
     def check_outcome(self, done, value, warning):
-        """postmap printed the value, or nothing and the warning; a miss has none."""
+        """Checks that postmap printed the value, or the warning; a miss prints nothing."""
         self.assertEqual(done.stdout, "" if value is None else value + "\n", done.stderr)
         self.assertEqual(done.returncode, 1 if value is None else 0, done.stderr)
         if warning:
@@ -232,7 +77,7 @@ class Postmap(WithPostfix):
                 self.check_outcome(outcome, value, warning)
 
     def test_failures_around_the_backend(self):
-        with harness.deaf_port() as deaf:
+        with harness.refusing_port() as deaf:
             self.http.on("/late", (self.http.gate(),))
             self.serve_postfix(url_table(self.http, "slow", timeout="200ms"),
                                {"name": "down", "type": "url", "param": f"http://127.0.0.1:{deaf}/§",
@@ -251,7 +96,7 @@ class Postmap(WithPostfix):
                 self.check_postmap("alias", key, "found")
 
     def test_tcp(self):
-        port = harness.free_port()
+        port = self.reserve_port()
         self.http.on("/k", http('"x"'))
         self.serve(url_table(self.http, "alias"), listen=[{"socket": f"127.0.0.1:{port}", "mode": "postfix"}])
         self.check_postmap("alias", "k", "x", address=f"inet:127.0.0.1:{port}")
@@ -274,7 +119,8 @@ class Postmap(WithPostfix):
 
 
 class Smtpd(WithPostfix):
-    """A mail server whose recipients podop knows. Each test starts its own: smtpd remembers failures for a while."""
+    """A mail server whose recipients podop knows. Each test starts its own, as smtpd remembers failures for a
+    while."""
 
     def setUp(self):
         super().setUp()
@@ -285,7 +131,7 @@ class Smtpd(WithPostfix):
         self.server = self.start_podop()
 
     def script(self, backend):
-        """Two mailboxes and an alias for both in example.com."""
+        """Scripts two mailboxes and an alias for both in example.com."""
         backend.on("/domain/example.com", http('"example.com"'))
         for name in ("bob", "al"):
             backend.on(f"/mailbox/{name}%40example.com", http(f'"{name}/"'))
@@ -295,25 +141,11 @@ class Smtpd(WithPostfix):
         return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§") for name in ("alias", "domain",
                                                                                           "mailbox")))
 
-    def session(self):
-        """An SMTP session that has said hello."""
-        session = smtplib.SMTP("127.0.0.1", self.postfix.port, timeout=harness.GUARD)
-        self.addCleanup(session.close)
-        session.ehlo("client.example")
-        return session
-
-    def check_recipient(self, session, address, code, text=""):
-        """The answer to RCPT TO in a transaction of its own."""
-        session.rset()
-        session.mail("sender@elsewhere.example")
-        answer = session.rcpt(address)
-        self.assertEqual(answer[0], code, answer)
-        self.assertIn(text, answer[1].decode())
-
     def test_recipients(self):
         session = self.session()
         for address in ("bob@example.com", "al@example.com", "team@example.com", "Bob@Example.COM"):
-            self.check_recipient(session, address, 250)
+            with self.subTest(address=address):
+                self.check_recipient(session, address, 250)
         self.check_recipient(session, "nobody@example.com", 550, "5.1.1")
         self.check_recipient(session, "bob@elsewhere.example", 554, "5.7.1")
         self.check_recipient(session, "bob@example.com", 250)

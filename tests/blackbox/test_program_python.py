@@ -7,13 +7,14 @@ import harness
 import mail_database
 import test_python_table as by_pipes
 from dict import EXACT, NO_VALUES, RECURSE
+from python_table_case import PYTHON, Tables
 
 
-class Program(dicts.DictCase, by_pipes.Tables):
-    """podop, with a file of tables as its program."""
+class Program(dicts.DictCase, Tables):
+    """podop with a file of Python tables as its program."""
 
     def serve_file(self, text, name="t", **settings):
-        """One process, as some of the tables here remember things."""
+        """Starts podop with one process, as some tables remember things."""
         return self.serve({**mail_database.program_table(name, self.file(text)), "processes": 1, **settings})
 
     def check_dovecot(self, client, key, expected):
@@ -44,15 +45,17 @@ serve({"t": T()})''')
             with self.subTest(key):
                 self.check_answer(client.ask("t", key), expected)
         for key, reason in (("temporary", b"come back"), ("permanent", b"go away"), ("fault", b"ValueError: a b")):
-            self.assertIn(reason, client.ask("t", key))
+            with self.subTest(key=key, reason=reason):
+                self.assertIn(reason, client.ask("t", key))
 
     def test_longest_answer(self):
-        """What podop would not take is a failure of the one lookup, not the end of the program."""
+        """An answer that podop would not take fails this one lookup and does not end the program."""
         podop = self.serve_file('class T:\n    def get(self, key): return "x" * int(key)\nserve({"t": T()})',
                                 max_response=2000)
         client = self.client()
         for key, expected in (("1900", "OK " + "x" * 1900), ("2000", "TEMP"), ("1", "OK x")):
-            self.check_answer(client.ask("t", key), expected)
+            with self.subTest(key=key[:40], expected=expected):
+                self.check_answer(client.ask("t", key), expected)
         self.assertNotIn("level=warning", "\n".join(podop.log))
 
     def test_prints_and_tracebacks_are_logged(self):
@@ -66,7 +69,7 @@ serve({"t": T()})''')
         podop.wait_log("looking for k")
         podop.wait_log("ValueError: not today")
 
-    def test_nobody_waits_for_a_slow_key(self):
+    def test_a_slow_key_delays_no_other(self):
         self.serve_file(self.gate() + '''
 class T:
     def get(self, key):
@@ -159,7 +162,7 @@ class ThePythonPodopsTables(Program):
 class Readme(Program):
     def test_example(self):
         """The first block of python/README.md is a whole table."""
-        with open(os.path.join(by_pipes.PYTHON, "README.md"), encoding="utf-8") as file:
+        with open(os.path.join(PYTHON, "README.md"), encoding="utf-8") as file:
             text = file.read().partition("```python\n")[2].partition("```")[0]
         self.serve_file(text, "alias")
         self.check_answer(self.client().ask("alias", "team@example.com"), "OK alice@example.com,bob@example.com")

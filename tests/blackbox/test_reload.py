@@ -1,49 +1,11 @@
-"""Reload: SIGHUP takes the whole new configuration or nothing of it; requests, clients, sockets and caches live on."""
+"""Reload: SIGHUP takes the new configuration for tables and dict sessions while requests and clients live on."""
 
-import os
 import signal
-import stat
 import threading
 
 import harness
-from dict import DictCase
-from harness import conf_file, echo, http, netstring, url_table
-
-
-class Reload(DictCase):
-    def setUp(self):
-        super().setUp()
-        self.http = self.backend(default=echo)
-
-    def configure(self, *tables, listen=None, **settings):
-        """Writes podop.conf; what a running podop is made to read by reload()."""
-        return self.write("podop.conf", conf_file(
-            listen=listen or [{"socket": self.socket}], tables=list(tables) or [url_table(self.http)], **settings))
-
-    def start(self, *tables, args=(), **settings):
-        podop = self.podop("-c", self.configure(*tables, **settings), *args)
-        podop.reloads = 0
-        return podop
-
-    def reload(self, podop):
-        """Sends SIGHUP and waits until podop has read everything anew."""
-        podop.reloads += 1
-        podop.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len(self.told(podop, "event=reload ")) == podop.reloads, "a reload")
-
-    def fail_to_reload(self, podop):
-        """Sends SIGHUP and returns the faults that were logged."""
-        before = len(self.told(podop, "event=reload_failed "))
-        podop.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len(self.told(podop, "event=reload_failed ")) > before, "a failed reload")
-        return self.told(podop, "event=reload_failed ")[before:]
-
-    @staticmethod
-    def told(podop, what):
-        return [line for line in list(podop.log) if what in line]
-
-    def ask(self, client, key, answer, table="t"):
-        self.check_payload(client.ask(table, key), answer)
+from harness import echo, http, netstring, url_table
+from reload_case import Reload
 
 
 class Tables(Reload):
@@ -87,7 +49,8 @@ class Tables(Reload):
         self.reload(podop)
         gate.set()
         for key in ("1", "2", "3"):
-            self.check_payload(client.read(), "OK /old/" + key)
+            with self.subTest(key=key):
+                self.check_payload(client.read(), "OK /old/" + key)
 
     def test_table_removed_and_added_again(self):
         podop = self.start(url_table(self.http, "a"), url_table(self.http, "b"))
@@ -101,7 +64,7 @@ class Tables(Reload):
             self.ask(client, "k", "OK k", "b")
 
     def test_unchanged_table_keeps_its_cache(self):
-        """Wherever it stands in the file; a changed one begins anew."""
+        """At any place in the file; a changed table begins with an empty cache."""
         kept = url_table(self.http, "kept", "/kept/§", cache={"ttl": "1h"})
         podop = self.start(kept, url_table(self.http, "other", "/other/§", cache={"ttl": "1h"}))
         client = self.client()
@@ -165,7 +128,7 @@ class Tables(Reload):
         self.ask(client, "k", "OK new")
 
     def test_command_line_is_read_again(self):
-        """It stays on top of the file."""
+        """It still overrides the file."""
         podop = self.start(args=("--name", "extra", "--type", "url", "--param", self.http.url + "/§",
                                  "--set", "tables.t.param=" + self.http.url + "/set/§"))
         self.http.default = lambda request: http('"' + request.target.decode() + '"')
@@ -183,7 +146,7 @@ class Tables(Reload):
         podop.wait_log('"event": ?"reload"')
         self.ask(client, "second", "OK second")
         podop.wait_log('"key": ?"second"')
-        self.assertFalse(self.told(podop, "first"))
+        self.assertFalse(podop.lines("first"))
 
     def test_pool_grows(self):
         podop = self.start(pool={"max_connections": 1})
@@ -198,203 +161,8 @@ class Tables(Reload):
         self.http.wait_requests(3)
         gate.set()
         for key in ("1", "2", "3"):
-            self.check_payload(client.read(), "OK " + key)
-
-
-class Sockets(Reload):
-    def inode(self, path=None):
-        return os.stat(path or self.socket).st_ino
-
-    def test_unchanged_sockets_stay_open(self):
-        """By descriptor: a client that waits in the backlog is served by the new set."""
-        port = harness.free_port()
-        listen = [{"socket": self.socket}, {"socket": f"127.0.0.1:{port}"}]
-        podop = self.start(listen=listen)
-        inode, descriptors = self.inode(), podop.descriptors()
-        self.configure(url_table(self.http, "new"), listen=listen[::-1])
-        for _ in range(5):
-            self.reload(podop)
-        self.assertEqual(self.inode(), inode)
-        self.assertEqual(podop.descriptors(), descriptors)
-        for address in (self.socket, ("127.0.0.1", port)):
-            self.ask(self.client(address), "k", "OK k", "new")
-
-    def test_limits_of_an_unchanged_socket(self):
-        podop = self.start(listen=[{"socket": self.socket, "max_clients": 1}])
-        first, second = self.client(), self.client()
-        self.ask(first, "k", "OK k")
-        second.send(netstring("t waits"))
-        self.configure(listen=[{"socket": self.socket, "max_clients": 2, "tables": ["t"]}])
-        self.reload(podop)
-        self.check_payload(second.read(), "OK waits")
-
-    def test_new_socket(self):
-        podop = self.start()
-        self.configure(listen=[{"socket": self.socket}, {"socket": self.path("more"), "permissions": "0600"}])
-        self.reload(podop)
-        self.ask(self.client(self.path("more")), "k", "OK k")
-        self.assertEqual(stat.S_IMODE(os.stat(self.path("more")).st_mode), 0o600)
-
-    def test_removed_socket(self):
-        """It is closed and its file removed; its clients stay, and meet the new tables."""
-        podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
-        client = self.client(self.path("more"))
-        self.ask(client, "k", "OK k")
-        self.configure(url_table(self.http), url_table(self.http, "new"))
-        self.reload(podop)
-        self.assertFalse(os.path.exists(self.path("more")))
-        self.ask(client, "k", "OK k")
-        self.ask(client, "k", "OK k", "new")
-        self.reload(podop)
-        self.ask(client, "k", "OK k", "new")
-        before = podop.unix_sockets()
-        client.close()
-        harness.wait_until(lambda: podop.unix_sockets() == before - 1, "the client is let go")
-        podop.stop()
-
-    def test_client_in_the_backlog_of_a_removed_socket(self):
-        podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
-        podop.signal(signal.SIGSTOP)
-        client = self.client(self.path("more"))
-        client.send(netstring("t k"))
-        self.configure()
-        podop.signal(signal.SIGHUP)
-        podop.signal(signal.SIGCONT)
-        self.check_payload(client.read(), "OK k")
-
-    def test_changed_rights(self):
-        """The file is replaced at once: clients of the old one stay, and there is no moment without any."""
-        podop = self.start(listen=[{"socket": self.socket, "permissions": "0600"}])
-        client, inode = self.client(), self.inode()
-        self.configure(listen=[{"socket": self.socket, "permissions": "0666"}])
-        self.reload(podop)
-        self.assertNotEqual(self.inode(), inode)
-        self.assertEqual(stat.S_IMODE(os.stat(self.socket).st_mode), 0o666)
-        self.ask(client, "k", "OK k")
-        self.ask(self.client(), "k", "OK k")
-        self.assertEqual([name for name in os.listdir(self.dir) if name.startswith(".podop")], [])
-        podop.stop()
-        self.assertFalse(os.path.exists(self.socket))
-
-    def test_file_that_was_removed_by_somebody(self):
-        podop = self.start()
-        os.unlink(self.socket)
-        self.reload(podop)
-        self.ask(self.client(), "k", "OK k")
-
-    def test_mode_of_an_open_socket(self):
-        podop = self.start(listen=[{"socket": self.socket, "mode": "dovecot"}])
-        self.configure(listen=[{"socket": self.socket, "mode": "postfix"}])
-        self.reload(podop)
-        self.ask(self.client(), "k", "OK k")
-
-
-class Faults(Reload):
-    """Each leaves everything as it was."""
-
-    def check_unchanged(self, podop, client, inode):
-        self.ask(client, "k", "OK k")
-        another = self.client()
-        self.ask(another, "k", "OK k")
-        another.close()
-        self.assertEqual(os.stat(self.socket).st_ino, inode)
-        self.assertEqual(sorted(name for name in os.listdir(self.dir) if ".podop" in name), [])
-        self.assertFalse(self.told(podop, "event=reload "))
-
-    def test_faults(self):
-        json_path = self.write("t.json", '{"k": 1}')
-        table = url_table(self.http)
-        podop = self.start(table, {"name": "j", "type": "json", "param": json_path})
-        client, inode = self.client(), os.stat(self.socket).st_ino
-        descriptors = podop.descriptors()
-        good = {"socket": self.path("good")}
-        broken_json = self.write("broken.json", '{"k": }')
-        with open(self.path("file"), "w", encoding="ascii"):
-            pass
-        other = harness.listen(self.path("other"))
-        self.addCleanup(other.close)
-        cases = [
-            ("syntax", "tables = (", r"podop\.conf:\d+: "),
-            ("unknown setting", conf_file(listen=[good], tables=[table], colour="red"), r"podop\.conf:\d+: .*colour"),
-            ("bad template", conf_file(listen=[good], tables=[{**table, "param": "http://h§/"}]), r"podop\.conf:\d+: "),
-            ("broken json", conf_file(listen=[good], tables=[{"name": "j", "type": "json", "param": broken_json}]),
-             r"podop\.conf:\d+: .*broken\.json"),
-            ("missing json", conf_file(listen=[good], tables=[{"name": "j", "type": "json", "param": "/no/such"}]),
-             r"podop\.conf:\d+: .*/no/such"),
-            ("missing directory", conf_file(listen=[good, {"socket": "/no/such/dir/s"}], tables=[table]),
-             r"podop\.conf:\d+: .*/no/such/dir/s"),
-            ("not a socket", conf_file(listen=[good, {"socket": self.path("file")}], tables=[table]),
-             r"podop\.conf:\d+: .*/file"),
-            ("another's socket", conf_file(listen=[good, {"socket": self.path("other")}], tables=[table]),
-             r"podop\.conf:\d+: .*/other"),
-            ("port in use", conf_file(listen=[good, {"socket": f"127.0.0.1:{self.http.port}"}], tables=[table]),
-             rf"podop\.conf:\d+: .*{self.http.port}"),
-            ("unknown owner", conf_file(listen=[{"socket": self.socket, "owner": "no-such-user"}], tables=[table]),
-             r"no-such-user"),
-            ("another user", conf_file(user="nobody", listen=[good], tables=[table]), r"podop\.conf.*'user'"),
-        ]
-        for name, text, pattern in cases:
-            with self.subTest(name):
-                self.write("podop.conf", text)
-                faults = self.fail_to_reload(podop)
-                self.assertTrue(any(line for line in faults if "level=error" in line))
-                self.assertRegex("\n".join(faults), pattern)
-                self.check_unchanged(podop, client, inode)
-                self.assertFalse(os.path.exists(self.path("good")))
-                self.check_payload(client.ask("j", "k"), "OK 1")
-        self.configure(table)
-        self.reload(podop)
-        self.ask(client, "k", "OK k")
-        harness.wait_until(lambda: podop.descriptors() <= descriptors + 2, "no descriptor is left of the failed ones")
-
-    def test_missing_file(self):
-        podop = self.start()
-        client, inode = self.client(), os.stat(self.socket).st_ino
-        os.unlink(self.path("podop.conf"))
-        self.fail_to_reload(podop)
-        self.check_unchanged(podop, client, inode)
-
-    def test_pipes_and_directories_instead_of_files(self):
-        """podop waits for nobody who might write into them."""
-        json_path = self.write("t.json", '{"k": "v"}')
-        table = {"name": "j", "type": "json", "param": json_path}
-        podop = self.start(table)
-        client = self.client()
-        for path in (self.path("podop.conf"), self.path("part.conf"), json_path):
-            for make in (os.mkfifo, os.mkdir):
-                with self.subTest(path=os.path.basename(path), make=make.__name__):
-                    self.write("podop.conf", '@include "part.conf"\n' + conf_file(listen=[{"socket": self.socket}],
-                                                                                 tables=[table]))
-                    self.write("part.conf", "")
-                    os.unlink(path)
-                    make(path)
-                    self.assertIn(os.path.basename(path), self.fail_to_reload(podop)[0])
-                    self.ask(client, "k", "OK v", "j")
-                    os.rmdir(path) if make is os.mkdir else os.unlink(path)
-                    self.write("t.json", '{"k": "v"}')
-
-    def test_every_fault_is_told(self):
-        podop = self.start()
-        self.write("podop.conf", conf_file(listen=[{"socket": self.socket, "modus": "x"}],
-                                           tables=[url_table(self.http, timeuot=1)]))
-        podop.signal(signal.SIGHUP)
-        podop.wait_log("event=reload_failed .*modus")
-        podop.wait_log("event=reload_failed .*timeuot")
-
-    def test_reload_while_stopping(self):
-        podop = self.start(shutdown_timeout="1h")
-        gate = self.http.gate()
-        self.http.default = lambda request: (gate, echo(request))
-        client = self.client()
-        client.send(netstring("t k"))
-        self.http.wait_requests(1)
-        podop.signal(signal.SIGTERM)
-        podop.wait_log("event=stopping")
-        podop.signal(signal.SIGHUP)
-        podop.wait_log("event=reload_failed")
-        gate.set()
-        self.check_payload(client.read(), "OK k")
-        self.assertEqual(podop.wait(), 0)
+            with self.subTest(key=key):
+                self.check_payload(client.read(), "OK " + key)
 
 
 class Dicts(Reload):
@@ -411,8 +179,8 @@ class Dicts(Reload):
         self.assertEqual(client.wait(client.commit(number)), b"O")
         self.assertEqual([request.target for request in self.http.requests], [b"/new/k"])
 
-    def test_parked_write_goes_to_the_table_it_was_made_for(self):
-        """The second waits for the first; meanwhile its table goes."""
+    def test_queued_write_goes_to_its_own_table(self):
+        """The second write waits for the first, and its table is removed meanwhile."""
         podop = self.start(url_table(self.http, "t", "/old/§"))
         gate = self.http.gate()
         self.http.on("/old/k", (gate, http(status=204)), http(status=204))
@@ -428,7 +196,7 @@ class Dicts(Reload):
         self.http.requests = [request for request in self.http.requests if request.method == "POST"]
         self.assertEqual([request.body for request in self.http.requests], [b"1", b"2"])
 
-    def test_held_writes_are_written(self):
+    def test_pending_writes_are_made(self):
         podop = self.start(url_table(self.http, write_behind="1h"))
         self.http.default = lambda request: http(status=204)
         self.assertEqual(self.dict().change(("set", "shared/k", "v")), b"O")
@@ -437,8 +205,8 @@ class Dicts(Reload):
         self.http.wait_requests(1)
         self.assertEqual(self.http.requests[0].body, b'"v"')
 
-    def test_held_writes_outlive_an_outage(self):
-        """In a table that has not changed a write that fails at the reload is held again."""
+    def test_pending_writes_outlive_an_outage(self):
+        """A pending write that fails at the reload stays pending if its table has not changed."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         self.http.default = lambda request: http(status=503)
         client = self.dict()
@@ -449,11 +217,11 @@ class Dicts(Reload):
         self.http.default = lambda request: http(status=204)
         while len(self.http.requests) < 2:  # podop may not have read yet that the first has failed
             self.reload(podop)
-            self.assertFalse(self.told(podop, "write_lost"))
+            self.assertFalse(podop.lines("write_lost"))
         self.assertEqual({(request.method, request.body) for request in self.http.requests}, {("POST", b'"v"')})
 
-    def test_held_writes_on_their_way_are_not_overtaken(self):
-        """Neither by lookups nor by other writes of the keys."""
+    def test_pending_writes_under_way_are_not_overtaken(self):
+        """Neither lookups nor other writes of the keys overtake them."""
         podop = self.start(url_table(self.http, write_behind="1h"))
         gate = self.http.gate()
         self.http.on("/k", (gate, http(status=204)), http(status=204))
@@ -472,8 +240,8 @@ class Dicts(Reload):
         self.configure(url_table(self.http, "other"))
         self.reload(podop)
 
-    def test_commit_of_a_client_that_has_gone(self):
-        """Its socket is removed and forgotten while the write is under way."""
+    def test_commit_of_a_client_that_has_left(self):
+        """Its socket is removed from the configuration while the write is under way."""
         podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
         gate = self.http.gate()
         self.http.default = lambda request: (gate, http(status=204))
@@ -497,7 +265,7 @@ class Load(Reload):
     CLIENTS = 8
 
     def test_reloads_under_load(self):
-        """Over kept and new connections every lookup gets its own answer, and podop keeps its size."""
+        """Over kept and new connections every lookup gets its own answer, and podop's memory does not grow."""
         tables = [url_table(self.http, "t", "/§", cache={"ttl": "1h"}), url_table(self.http, "u", "/§")]
         podop = self.start(*tables)
         stop, asked, wrong = threading.Event(), [0] * self.CLIENTS, []

@@ -1,4 +1,4 @@
-"""What deadline.h says of clocks holds for every source file: which one is read where."""
+"""Every source file reads the clock that deadline.h says."""
 
 import pathlib
 import re
@@ -7,11 +7,11 @@ import harness
 
 SOURCES = pathlib.Path(__file__).parents[2] / "src"
 
-# The wall clock is for people: time stamps of log lines, the hour of the last reload; and for the age of a file.
+# The wall clock is for time stamps of log lines, the time of the last reload, and the age of a file.
 WALL_CLOCK = re.compile(r"\bev_time\(|\bev_now\(|\bev_periodic|\bgettimeofday\(|\btime\(NULL\)|CLOCK_REALTIME")
 MAY_READ_IT = {"base/log.c", "base/syslog_socket.c", "server/server.c", "table/json/json_index.c"}
 
-# An instant that is handed on as a deadline is of service_now_ms(), and is compared with nothing else.
+# A deadline is an instant of service_now_ms() and is compared with that clock only.
 OTHER_CLOCK = re.compile(r"clock_(now|coarse)_ms\(\)[^;]*deadline_at_ms|deadline_at_ms[^;]*clock_(now|coarse)_ms\(\)")
 
 

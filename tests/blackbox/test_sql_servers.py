@@ -1,23 +1,24 @@
-"""examples/sql_table under podop, in front of it a real Postfix and a real Dovecot 2.3, behind it SQLite or PostgreSQL."""
+"""examples/sql_table under podop, with a real Postfix, a real Dovecot 2.3, and SQLite or PostgreSQL."""
 
 import contextlib
 import re
 
 import dict as dicts
-import dovecot
+from typing import Any
 import harness
 import mail_database
-import test_dovecot23
-import test_postfix
 from dovecot import ALICE, BOB, literal
+from dovecot_case import FAILED, NOT_FOUND, WithDovecot
+from postfix_case import WithPostfix
 
 TEAM = "alice@example.com,bob@example.com"
 
 
 class Transactions(dicts.DictCase):
-    """What podop makes of Dovecot's transactions."""
+    """Dovecot's transactions in the database."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()
@@ -32,10 +33,11 @@ class Transactions(dicts.DictCase):
         client = self.dict(name="meta")
         self.assertEqual(client.change(("set", "shared/n", "ten")), b"O")
         for bad, answer in ((("increment", "shared/n", 1), b"F"), (("increment", "priv/nothing", 1), b"N")):
-            got = client.change(("set", "priv/a", "1"), ("unset", "shared/n"), ("set", "shared/n", "ten"), bad,
-                                ("set", "shared/z", "1"))
-            self.assertEqual(got[:1], answer, got)
-            self.assertEqual(self.entries(), [("", "n", "ten")])
+            with self.subTest(bad=bad, answer=answer):
+                got = client.change(("set", "priv/a", "1"), ("unset", "shared/n"), ("set", "shared/n", "ten"), bad,
+                                    ("set", "shared/z", "1"))
+                self.assertEqual(got[:1], answer, got)
+                self.assertEqual(self.entries(), [("", "n", "ten")])
         self.assertEqual(client.change(("set", "priv/a", "1"), ("increment", "priv/a", 41), ("unset", "shared/n"),
                                        ("unset", "shared/nothing")), b"O")
         self.assertEqual(self.entries(), [(BOB, "a", "42")])
@@ -50,7 +52,7 @@ class Transactions(dicts.DictCase):
 
 class Readme(harness.Case):
     def test_configuration(self):
-        """The podop.conf of the README is right, and has tables that there are."""
+        """The podop.conf of the README is right, and its tables exist."""
         text = mail_database.read("README.md").partition("In `podop.conf`:\n")[2].partition("\nand likewise")[0]
         done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
@@ -63,10 +65,11 @@ class TransactionsInPostgreSQL(Transactions):
     database_class = mail_database.PostgreSQL
 
 
-class WithPostfix(test_postfix.WithPostfix):
+class PostfixCase(WithPostfix):
     """A Postfix whose tables are the database."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()
@@ -76,9 +79,7 @@ class WithPostfix(test_postfix.WithPostfix):
         self.serve_postfix(*(mail_database.program_table(name, path) for name in ("alias", "domain", "mailbox")))
 
 
-class Postfix(WithPostfix):
-    check_recipient, session = test_postfix.Smtpd.check_recipient, test_postfix.Smtpd.session
-
+class Postfix(PostfixCase):
     def test_postmap(self):
         for table, key, value in (("alias", "team@example.com", TEAM), ("alias", "Team@Example.com", TEAM),
                                   ("alias", "bob@example.com", None), ("domain", "example.com", "example.com"),
@@ -93,7 +94,8 @@ class Postfix(WithPostfix):
         self.postfix.start()
         session = self.session()
         for address in (BOB, ALICE, "team@example.com", "Bob@Example.COM"):
-            self.check_recipient(session, address, 250)
+            with self.subTest(address=address):
+                self.check_recipient(session, address, 250)
         self.check_recipient(session, "nobody@example.com", 550, "5.1.1")
         self.check_recipient(session, "bob@elsewhere.example", 554, "5.7.1")
 
@@ -113,11 +115,11 @@ class PostfixWithPostgreSQL(Postfix):
         self.check_recipient(self.session(), "nobody@example.com", 550)
 
 
-class Dovecot(test_dovecot23.WithDovecot):
+class Dovecot(WithDovecot):
     """Dovecot 2.3 as the examples configure it."""
 
     database_class = mail_database.Sqlite
-    database = None
+    database: Any = None
 
     def table(self, name):
         if self.database is None:
@@ -137,14 +139,12 @@ class Dovecot(test_dovecot23.WithDovecot):
         return {(owner, path): value for owner, path, value in
                 self.database.rows(f"SELECT owner, path, value FROM entry WHERE dict = '{name}'")}
 
-    auth_test, user = test_dovecot23.Users.auth_test, test_dovecot23.Users.user
-    check_failure, check_metadata = test_dovecot23.Users.check_failure, test_dovecot23.Mail.check_metadata
-
     def test_users(self):
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0, self.dovecot.log())  # {SSHA512}
         self.assertEqual(self.auth_test("Alice@example.com", "wonderland")[0], 0)  # {BLF-CRYPT}
         for name, password in ((BOB, "wonderland"), (ALICE, "secret"), ("nobody@example.com", "secret"), (BOB, "")):
-            self.check_failure(name, password)
+            with self.subTest(name=name, password=password):
+                self.check_failure(name, password)
         self.assertIn("*:bytes=2048000", self.user(BOB)[1])
         self.assertEqual(self.user("nobody@example.com")[0], 67)
         self.assertEqual(self.user("*"), (0, f"{ALICE}\n{BOB}\n"))
@@ -159,7 +159,8 @@ class Dovecot(test_dovecot23.WithDovecot):
         pairs = " ".join(f"{name} {literal(value)}" for name, value in texts.items())
         self.ok(client, f"SETMETADATA INBOX ({pairs})")
         for name, value in texts.items():
-            self.check_metadata(client, name, value)
+            with self.subTest(name=name, value=value):
+                self.check_metadata(client, name, value)
         stored = self.entries("meta")
         self.assertEqual(len(stored), 5)
         self.assertEqual([owner for (owner, path) in stored if path.endswith("/comment") and owner], [BOB])
@@ -178,18 +179,19 @@ class Dovecot(test_dovecot23.WithDovecot):
         self.dict("inc", "priv/n", "5", user=BOB)
         self.check_value("priv/n", "15", user=BOB)
         self.check_miss("priv/n", user=ALICE)
-        self.dict("inc", "priv/nothing", "5", user=BOB, status=test_dovecot23.NOT_FOUND)
+        self.dict("inc", "priv/nothing", "5", user=BOB, status=NOT_FOUND)
         self.dict("unset", "priv/n", user=BOB)
         self.check_miss("priv/n", user=BOB)
 
     def test_broken_database(self):
-        """Nobody is told that a user or a password is wrong."""
+        """No answer says that a user or a password is wrong."""
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE mailbox RENAME TO away")
             connection.commit()
         for name in (BOB, "nobody@example.com"):
-            self.check_failure(name, "secret", is_temporary=True)
-            self.assertEqual(self.user(name)[0], test_dovecot23.FAILED)
+            with self.subTest(name=name):
+                self.check_failure(name, "secret", is_temporary=True)
+                self.assertEqual(self.user(name)[0], FAILED)
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE away RENAME TO mailbox")
             connection.commit()
@@ -204,9 +206,11 @@ class DovecotWithPostgreSQL(Dovecot):
         self.ok(client, 'SETMETADATA INBOX (/private/comment "kept")')
         self.database.server.stop()
         for name in (BOB, "nobody@example.com"):
-            self.check_failure(name, "secret", is_temporary=True)
+            with self.subTest(name=name):
+                self.check_failure(name, "secret", is_temporary=True)
         for command in ("GETMETADATA INBOX /private/comment", 'SETMETADATA INBOX (/private/comment "x")'):
-            self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
+            with self.subTest(command=command):
+                self.assertRegex(client.command(command)[0], r"^NO \[(SERVERBUG|UNAVAILABLE)\]")
         self.database.server.start()
         self.check_metadata(client, "/private/comment", "kept")
         self.assertEqual(self.auth_test(BOB, "secret")[0], 0)

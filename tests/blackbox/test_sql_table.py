@@ -2,18 +2,20 @@
 
 import contextlib
 import os
+from typing import Any
 
 import harness
 import mail_database
-import test_python_table
+from python_table_case import Program, Tables
 
 BOB = {"user": "bob@example.com", "private": True}
 
 
-class WithSqlite(test_python_table.Tables):
+class WithSqlite(Tables):
     """The example's program, with a database that has some rows."""
 
     database_class = mail_database.Sqlite
+    database: Any
 
     def setUp(self):
         super().setUp()
@@ -23,17 +25,17 @@ class WithSqlite(test_python_table.Tables):
 
     def started(self):
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.database.write(self), stderr)
+            program = Program(self.database.write(self), stderr)
         self.addCleanup(self.end, program)
         return program
 
     def get(self, key, table="meta", **members):
-        """A value, or the status if there is none."""
+        """Returns a value, or the status if there is none."""
         answer = self.p.ask("get", key, table, **members)
         return answer["value"] if answer["status"] == "ok" else answer["status"]
 
     def entries(self):
-        """What the database itself holds."""
+        """Returns what the database itself holds."""
         return sorted(self.database.rows("SELECT dict, owner, path, value FROM entry"))
 
 
@@ -49,7 +51,7 @@ class Sqlite(WithSqlite):
                 self.assertEqual(self.get(key, table), value)
 
     def test_catch_all(self):
-        """An address of a domain, with an alias of its own, with a mailbox, or with neither."""
+        """An address of a domain with an alias of its own, with a mailbox, or with neither."""
         self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
         for key, value in (("any@example.com", ["alice@example.com"]), ("Any@Example.Com", ["alice@example.com"]),
                            ("@example.com", ["alice@example.com"]), ("a@b@example.com", ["alice@example.com"]),
@@ -60,7 +62,7 @@ class Sqlite(WithSqlite):
                 self.assertEqual(self.get(key, "alias"), value)
 
     def test_sieve(self):
-        """There is always a script to run first: the user's, that of all, or one that does nothing."""
+        """There is always a script to run first: the user's, the shared one, or one that does nothing."""
         self.assertEqual(self.get("sieve/name/first", "sieve", **BOB), "nothing")
         self.assertRegex(self.get("sieve/data/nothing", "sieve", **BOB), "^#")
         self.assertEqual(self.get("sieve/name/second", "sieve", **BOB), "miss")
@@ -75,15 +77,17 @@ class Sqlite(WithSqlite):
         self.assertEqual(self.get("userdb/bob@example.com", "auth"), {"quota_rule": "*:bytes=2048000"})
         self.assertEqual(self.get("userdb/alice@example.com", "auth"), {})
         for key in ("passdb/nobody@example.com", "userdb/nobody@example.com", "other/bob@example.com"):
-            self.assertEqual(self.get(key, "auth"), "miss")
+            with self.subTest(key=key):
+                self.assertEqual(self.get(key, "auth"), "miss")
         names = self.p.iterate("userdb/", table="auth", values=False)["rows"]
         self.assertEqual(names, [["alice@example.com", None], ["bob@example.com", None]])
         self.assertEqual(self.p.iterate("passdb/", table="auth")["rows"], [])
 
     def test_entries(self):
         for text in ("one", "", "12", "two\nlines", "Grüße, 你好, 🎉", "x" * 100_000):
-            self.assertEqual(self.p.ask("set", "k", "meta", value=text, **BOB), {"status": "ok"})
-            self.assertEqual(self.get("k", **BOB), text)
+            with self.subTest(text=text[:40]):
+                self.assertEqual(self.p.ask("set", "k", "meta", value=text, **BOB), {"status": "ok"})
+                self.assertEqual(self.get("k", **BOB), text)
         self.assertEqual((self.get("k"), self.get("k", "quota", **BOB)), ("miss", "miss"))
         self.p.ask("set", "k", "meta", value="all")
         self.assertEqual((self.get("k"), self.get("k", **BOB)), ("all", "x" * 100_000))
@@ -113,7 +117,7 @@ class Sqlite(WithSqlite):
         self.assertEqual(self.p.iterate("d/", table="meta", **BOB)["rows"], [])
 
     def test_transactions(self):
-        """All or nothing, with a failure in the middle and at the end."""
+        """All or nothing, with a failure in the middle or at the end."""
         self.p.ask("set", "n", "meta", value="1")
         before = self.entries()
         begin = [{"op": "set", "key": "a", "value": "1"}, {"op": "unset", "key": "n"},
@@ -121,15 +125,17 @@ class Sqlite(WithSqlite):
         for bad, status in (({"op": "inc", "key": "nothing", "by": 1}, "miss"),
                             ({"op": "inc", "key": "a", "by": "x"}, "permanent"),
                             ({"op": "inc", "key": "text", "by": 1}, "permanent")):
-            changes = [*begin, {"op": "set", "key": "text", "value": "t"}, bad, {"op": "set", "key": "z", "value": "3"}]
-            self.assertEqual(self.p.ask("commit", table="meta", changes=changes)["status"], status)
-            self.assertEqual(self.entries(), before)
+            with self.subTest(bad=bad, status=status):
+                changes = [*begin, {"op": "set", "key": "text", "value": "t"}, bad,
+                           {"op": "set", "key": "z", "value": "3"}]
+                self.assertEqual(self.p.ask("commit", table="meta", changes=changes)["status"], status)
+                self.assertEqual(self.entries(), before)
         changes = [*begin, {"op": "unset", "key": "nothing"}, {"op": "inc", "key": "a", "by": 41}]
         self.assertEqual(self.p.ask("commit", table="meta", changes=changes), {"status": "ok"})
         self.assertEqual(self.entries(), [("meta", "", "a", "42"), ("meta", "bob@example.com", "b", "2")])
 
     def test_failure_of_the_database_in_the_middle(self):
-        """A transaction that the database itself ends leaves nothing behind."""
+        """A transaction that the database itself ends leaves no change."""
         with contextlib.closing(self.database.connect()) as connection:
             connection.cursor().execute("ALTER TABLE entry RENAME TO full_entry")
             connection.cursor().execute("CREATE TABLE entry (dict TEXT, owner TEXT, path TEXT, value TEXT "
@@ -144,7 +150,7 @@ class Sqlite(WithSqlite):
         self.assertEqual(len(self.entries()), 2)
 
     def test_killed_in_the_middle(self):
-        """What a transaction that was never committed has written is gone with its program."""
+        """A transaction that was never committed ends with its program."""
         text = self.database.write(self)
         with open(text, encoding="utf-8") as file:
             source = file.read()
@@ -152,7 +158,7 @@ class Sqlite(WithSqlite):
                                 "    def unset(self, key, user=None):\n"
                                 f"        open({self.path('begun')!r}, 'w').close(); threading.Event().wait()\n")
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.write("waits.py", source), stderr)
+            program = Program(self.write("waits.py", source), stderr)
         program.send("commit", table="meta", changes=[{"op": "set", "key": "a", "value": "1"},
                                                       {"op": "unset", "key": "a"}])
         self.signal_of("begun")
@@ -166,9 +172,10 @@ class Sqlite(WithSqlite):
         self.take_away()
         for op, members in (("get", {}), ("set", {"value": "v"}), ("unset", {}), ("inc", {"by": 1}), ("iterate", {}),
                             ("commit", {"changes": [{"op": "unset", "key": "k"}] * 2})):
-            answer = self.p.ask(op, "k", "meta", **members)
-            self.assertEqual(answer["status"], "temporary", (op, answer))
-            self.assertIn("OperationalError: ", answer["reason"])
+            with self.subTest(op=op, members=members):
+                answer = self.p.ask(op, "k", "meta", **members)
+                self.assertEqual(answer["status"], "temporary", (op, answer))
+                self.assertIn("OperationalError: ", answer["reason"])
         self.bring_back()
         for _ in range(40):  # by whichever thread
             self.assertEqual(self.get("team@example.com", "alias"), ["alice@example.com", "bob@example.com"])
@@ -188,7 +195,7 @@ class PostgreSQL(Sqlite):
     database_class = mail_database.PostgreSQL
 
     def connect_all(self):
-        """Every thread has a connection."""
+        """Gives every thread a connection."""
         numbers = [self.p.send("get", f"{n}", "meta") for n in range(200)]
         for number in numbers:
             self.p.answer(number)
@@ -201,7 +208,7 @@ class PostgreSQL(Sqlite):
         self.database.server.start()
 
     def test_restart_between_requests(self):
-        """Nobody notices."""
+        """No request fails."""
         for _ in range(2):
             self.connect_all()
             self.database.server.stop()
@@ -214,7 +221,7 @@ class PostgreSQL(Sqlite):
         self.assertEqual(self.get("a"), "2")
 
     def test_connection_lost_within_a_transaction(self):
-        """It fails as a whole, although the database is there again at once."""
+        """It fails as a whole, although the database is back at once."""
         changes = [{"op": "set", "key": "a", "value": "1"}, {"op": "unset", "key": "gate"},
                    {"op": "set", "key": "b", "value": "2"}]
         self.p.ask("set", "gate", "meta", value="1")
@@ -232,7 +239,7 @@ class PostgreSQL(Sqlite):
         self.assertEqual(self.entries(), [("meta", "", "a", "1"), ("meta", "", "b", "2")])
 
     def test_connection_lost_at_the_end(self):
-        """Nobody knows whether the database has committed."""
+        """Whether the database has committed is unknown."""
         with open(self.database.write(self), encoding="utf-8") as file:
             source = file.read()
         commit = "                here.connection.commit()\n"
@@ -241,7 +248,7 @@ class PostgreSQL(Sqlite):
                 while not __import__('os').path.exists({self.path('go')!r}): threading.Event().wait(0.01)
 {commit}""")
         with open(self.path("stderr"), "ab") as stderr:
-            program = test_python_table.Program(self.write("sql_table.py", source), stderr)
+            program = Program(self.write("sql_table.py", source), stderr)
         self.addCleanup(self.end, program)
         number = program.send("set", "k", "meta", value="v")
         self.signal_of("begun")

@@ -1,18 +1,18 @@
-"""What a table may say against the rule: miss and temporary statuses, shared requests."""
+"""The settings miss and temporary, and shared requests."""
 
 import harness
 from harness import Case, echo, http, netstring, url_table
 
 
 class SharedRequests(Case):
-    """In a table with a cache, lookups of one key that wait at the same time share a request (section 5)."""
+    """With a cache, lookups of one key that wait at the same time share a request (podop.conf(5), "CACHE")."""
 
     def setUp(self):
         super().setUp()
         self.http = self.backend(default=echo)
 
     def ask_at_once(self, answer, expected):
-        """Ten clients ask for one key while the backend is busy with it."""
+        """Sends a lookup of one key from ten clients while the backend is busy with it."""
         gate = self.http.gate()
         self.http.on("/k", (gate, answer))
         clients = [self.client() for _ in range(10)]
@@ -35,7 +35,7 @@ class SharedRequests(Case):
 
 
 class Codes(Case):
-    """miss and temporary override the answer table (section 4)."""
+    """The settings miss and temporary override podop.conf(5), "What the answer becomes"."""
 
     def test_miss_and_temporary_move_codes(self):
         cases = [

@@ -1,7 +1,4 @@
-"""What podop has of systemd: sockets that are handed over, and what the service manager is told.
-
-The tests are the service manager; no systemd runs.
-"""
+"""systemd's part in podop: sockets that are handed over, and messages to the service manager."""
 
 import contextlib
 import os
@@ -18,7 +15,7 @@ from harness import Case, conf_file, echo, url_table
 BIND, CONFIG = 71, 78
 ROUNDS = 8  # restarts under load
 
-# Becomes podop, as systemd starts it: descriptors from 3 on, their names and the process they are for.
+# Executes podop as systemd does: with descriptors from 3 on, their names, and the process they are meant for.
 HAND_OVER = """
 import fcntl, os, sys
 names, numbers, command = sys.argv[1], sys.argv[2].split(), sys.argv[3:]
@@ -31,7 +28,7 @@ os.execv(command[0], command)
 
 
 def has_libsystemd():
-    """Whether this podop was built with libsystemd."""
+    """Returns True if this podop was built with libsystemd."""
     done = harness.run("PODOP", "-t", "--socket", "systemd:x", "--name", "t", "--type", "url", "--param", "http://h/{}")
     return "without libsystemd" not in done.stderr
 
@@ -78,7 +75,7 @@ class Manager(Case):
 
 class Activation(Manager):
     def test_by_name(self):
-        """Each listener gets its own; nothing is bound, changed or removed."""
+        """Each listener gets its socket, and podop does not bind, change or remove any."""
         one, two = self.unix("one"), self.unix("two")
         os.chmod(self.path("one"), 0o600)
         podop = self.ready([("b", two), ("a", one)], "-c", self.config(
@@ -95,7 +92,7 @@ class Activation(Manager):
         self.assertFalse(harness.refuses(self.path("one")))
 
     def test_several_of_one_name(self):
-        """A unit with two ListenStream= lines: two listeners; TCP works as well."""
+        """A unit with two ListenStream= lines makes two listeners; TCP works as well."""
         one, tcp = self.unix(), self.keep(socket.create_server(("127.0.0.1", 0)))
         self.ready([("podop", one), ("podop", tcp)], "-c", self.config({"socket": "systemd:podop"}))
         self.check_serves(self.socket)
@@ -110,7 +107,7 @@ class Activation(Manager):
         self.assertFalse(os.path.exists(self.socket))
         self.assertTrue(os.path.exists(self.path("one")))
 
-    def test_who_waited_is_served(self):
+    def test_waiting_client_is_served(self):
         one = self.unix()
         client = self.client()
         client.request("t", "k")
@@ -118,7 +115,7 @@ class Activation(Manager):
         self.check_payload(client.read(), "OK k")
 
     def test_blocking_socket_is_made_nonblocking(self):
-        """Two clients and a third: with accept() blocking, podop would stand still after them."""
+        """After two clients, podop would block in accept() until a third came."""
         one = self.unix()
         self.assertTrue(one.getblocking())
         self.ready([("podop", one)], "-c", self.config({"socket": "systemd:podop"}))
@@ -141,7 +138,7 @@ class Activation(Manager):
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
 
     def test_meant_for_another_process(self):
-        """Descriptors that a parent forgot to take out of the environment are not ours."""
+        """podop ignores descriptors that a parent left in the environment."""
         done = harness.Podop("-c", self.config({"socket": "systemd:podop"}),
                              env={"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "podop"})
         self.assertEqual(done.wait(), BIND, done.stderr)
@@ -157,7 +154,7 @@ class Activation(Manager):
                     told = self.check_no_start([("podop", one)], self.config({"socket": "systemd:podop"}))
                     self.assertRegex(told, "'podop'.*no listening stream socket")
 
-    def test_unused_are_told(self):
+    def test_unused_sockets_are_logged(self):
         podop = self.ready([("a", self.unix("a")), ("podop", self.unix()), ("c", self.unix("c")),
                             ("a", self.unix("d"))], "-c", self.config({"socket": "systemd:podop"}))
         self.assertRegex(podop.wait_log("event=descriptors_unused"), r'level=warning .*names="?a, c"?$')
@@ -169,7 +166,7 @@ class Activation(Manager):
             with self.subTest(**setting):
                 done = harness.run("PODOP", "-t", "-c", self.config({"socket": "systemd:podop", **setting}))
                 self.assertEqual(done.returncode, CONFIG, done.stderr)
-                self.assertRegex(done.stderr, rf"podop\.conf:1: '{list(setting)[0]}' in socket 'systemd:podop' is what")
+                self.assertRegex(done.stderr, rf"podop\.conf:1: '{list(setting)[0]}' in socket 'systemd:podop' cannot be set here")
 
     def test_bad_names(self):
         for name in ("", "a:b", "a\tb", "ä", "x" * 256):
@@ -180,7 +177,7 @@ class Activation(Manager):
         self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_real_activator(self):
-        """systemd's own program for trying this out, which starts podop when the first client comes."""
+        """systemd's own test program starts podop when the first client connects."""
         harness.need(shutil.which("systemd-socket-activate"), "systemd-socket-activate")
         podop = harness.Podop("-c", self.config({"socket": "systemd:podop"}), "-v", through=[
             "systemd-socket-activate", "--fdname=podop", "-E", "ASAN_OPTIONS", "-E", "UBSAN_OPTIONS",
@@ -199,20 +196,21 @@ class Reload(Manager):
         podop.log.clear()
 
     def test_names_can_be_taken_up_and_let_go(self):
-        """All that was handed over at the start can be used by a later configuration, again and again."""
+        """A later configuration can use all that was handed over at the start, again and again."""
         one, two = {"socket": "systemd:one"}, {"socket": "systemd:two"}
         podop = self.ready([("one", self.unix("one")), ("two", self.unix("two"))], "-c", self.config(one))
         stays = self.client(self.path("one"))
         self.check_payload(stays.ask("t", "k"), "OK k")
         for listen in ((one, two), (two,), (one,), (two, one)):
-            waiting = self.client(self.path("two"))
-            waiting.request("t", "k")
-            self.reload(podop, *listen)
-            if two in listen:
-                self.check_payload(waiting.read(), "OK k")
-            if one in listen:
-                self.check_serves(self.path("one"))
-            self.check_payload(stays.ask("t", "k"), "OK k")
+            with self.subTest(listen=listen):
+                waiting = self.client(self.path("two"))
+                waiting.request("t", "k")
+                self.reload(podop, *listen)
+                if two in listen:
+                    self.check_payload(waiting.read(), "OK k")
+                if one in listen:
+                    self.check_serves(self.path("one"))
+                self.check_payload(stays.ask("t", "k"), "OK k")
 
     def test_name_that_is_not_there(self):
         podop = self.ready([("one", self.unix())], "-c", self.config({"socket": "systemd:one"}))
@@ -222,7 +220,7 @@ class Reload(Manager):
         self.check_serves(self.socket)
 
     def test_path_of_a_socket_that_was_handed_over(self):
-        """It is taken: systemd answers there."""
+        """podop does not bind it, as systemd listens there."""
         podop = self.ready([("one", self.unix())], "-c", self.config({"socket": "systemd:one"}))
         inode = os.stat(self.socket).st_ino
         self.config({"socket": self.socket})
@@ -234,7 +232,7 @@ class Reload(Manager):
 
 class Restart(Manager):
     def ask(self, key, failures, retries):
-        """One lookup as Postfix makes it: a connection that ends before the answer gets a second try."""
+        """Sends one lookup as Postfix does: if the connection ends before the answer, it tries once more."""
         for _ in range(2):
             client = None
             try:
@@ -255,8 +253,8 @@ class Restart(Manager):
             retries.append(key)
         failures.append((key, "no answer in two tries"))
 
-    def test_nobody_is_refused(self):
-        """podop stops and starts, again and again, while clients come and go: each gets its answer."""
+    def test_no_client_is_refused(self):
+        """podop restarts again and again while clients come and go, and each client gets its answer."""
         listener = self.unix()
         listener.listen(1024)
         config = self.config({"socket": "systemd:podop"})
@@ -305,7 +303,7 @@ class Notify(Manager):
         return podop
 
     def next(self):
-        """The next message, as a dict."""
+        """Returns the next message as a dict."""
         return dict(line.split("=", 1) for line in self.inbox.recv(4096).decode().splitlines())
 
     def test_ready_and_stopping(self):
@@ -322,22 +320,23 @@ class Notify(Manager):
         self.assertEqual(podop.wait(), 0)
 
     def test_reload(self):
-        """What Type=notify-reload waits for, be the reload a success or not."""
+        """The messages that Type=notify-reload waits for, whether the reload succeeds or not."""
         podop = self.start_told()
         self.assertIn("READY", self.next())
         last_us = 0
         for listen, status in (({"socket": self.socket}, r"tables: 1$"), ({"socket": "nonsense"}, "reload failed$"),
                                ({"socket": self.socket}, r"tables: 1$")):
-            self.config(listen)
-            podop.signal(signal.SIGHUP)
-            told = self.next()
-            self.assertEqual(told["RELOADING"], "1")
-            self.assertGreater(int(told["MONOTONIC_USEC"]), last_us)
-            last_us = int(told["MONOTONIC_USEC"])
-            told = self.next()
-            self.assertEqual(told["READY"], "1")
-            self.assertRegex(told["STATUS"], status)
-            self.check_serves_at_once()
+            with self.subTest(listen=listen, status=status):
+                self.config(listen)
+                podop.signal(signal.SIGHUP)
+                told = self.next()
+                self.assertEqual(told["RELOADING"], "1")
+                self.assertGreater(int(told["MONOTONIC_USEC"]), last_us)
+                last_us = int(told["MONOTONIC_USEC"])
+                told = self.next()
+                self.assertEqual(told["READY"], "1")
+                self.assertRegex(told["STATUS"], status)
+                self.check_serves_at_once()
 
     def check_serves_at_once(self):
         self.check_payload(self.client().ask("t", "k"), "OK k")
@@ -362,8 +361,8 @@ class Notify(Manager):
         self.assertIn("STOPPING", self.next())
         self.assertEqual(podop.wait(), 0)
 
-    def test_manager_that_has_gone(self):
-        """Who is told nothing does not matter to who asks."""
+    def test_manager_that_has_ended(self):
+        """Clients are served all the same."""
         self.inbox.close()
         podop = self.start_told(WATCHDOG_USEC="100000")
         podop.wait_ready()
@@ -377,7 +376,7 @@ class Notify(Manager):
         return words
 
     def test_manager_that_does_not_read(self):
-        """Its queue is full: podop serves all the same, and tells as soon as it can, in order."""
+        """Its queue is full: podop serves clients, and sends the messages in order as soon as it can."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as filler:
             filler.setblocking(False)
             with contextlib.suppress(BlockingIOError):

@@ -1,4 +1,5 @@
-"""What a backend of a url table is asked: templates, encoding, dot segments, headers, select, skip."""
+"""The requests of a url table (podop.conf(5), "URL TABLES"): templates, encoding, dot segments, headers,
+select, skip."""
 
 import re
 
@@ -7,27 +8,27 @@ from harness import Case, chunked, http, percent, url_table
 
 
 class Templates(Case):
-    """A backend that finds everything, and what it was asked."""
+    """A backend that finds every key and records its requests."""
 
     def setUp(self):
         super().setUp()
         self.http = self.backend(default=lambda request: http('"found"'))
 
     def check_target(self, client, key, target, table="t"):
-        """The key leads to exactly one request, for this target."""
+        """Checks that the key causes exactly one request, for this target."""
         self.http.forget()
         self.check_payload(client.ask(table, key), "OK found")
         self.assertEqual([request.target for request in self.http.requests], [harness.to_bytes(target)])
         self.assertEqual(self.http.requests[0].method, "GET")
 
     def check_not_asked(self, client, key, table="t"):
-        """The key is a miss, and the backend does not hear of it."""
+        """Checks that the key is a miss and causes no request."""
         self.http.forget()
         self.check_payload(client.ask(table, key), "NOTFOUND ")
         self.assertEqual(self.http.requests, [])
 
     def check_config_error(self, table, word):
-        """-t refuses the table, and the message holds the word."""
+        """Checks that -t refuses the table with a message that contains the word."""
         path = self.write("bad.conf", harness.conf_file(listen=[{"socket": self.socket}], tables=[table]))
         done = harness.run("PODOP", "-c", path, "-t")
         self.assertEqual(done.returncode, 78, done.stderr)
@@ -109,7 +110,7 @@ class Encoding(Templates):
             with self.subTest(key=harness.shown(key)):
                 self.check_target(client, key, "/x/" + percent(key, b"/"))
 
-    def test_dot_segments_reach_nobody(self):
+    def test_dot_segments_are_not_asked_for(self):
         self.serve(url_table(self.http, template="/x/§"), url_table(self.http, "twice", "/{}/x/{}"),
                    url_table(self.http, "component", "/x/§", encode="component"))
         client = self.client()
@@ -188,7 +189,7 @@ class Select(Templates):
                  " ": "blank", "ö": "umlaut", "e\u0301\"": "escaped", "0": "zero", "~1": "tilde one" }'''
 
     def ask_pointer(self, cases, body=BODY):
-        """Asks once through each JSON pointer."""
+        """Sends one lookup through each JSON pointer."""
         self.http.default = lambda request: http(body)
         self.serve(*(url_table(self.http, f"t{n}", select=pointer) for n, pointer in enumerate(cases)))
         client = self.client()

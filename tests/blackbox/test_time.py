@@ -19,12 +19,12 @@ import nameserver
 from certificates import Authority
 from dict import NO_VALUES, DictCase
 from harness import http, netstring, url_table, wait_until
-from test_program import Program
+from program_case import Program
 
 TIMEOUT = "4s"
 STOPPED_S = 6
 
-# Answers a key when the file that it names is there. Others are answered meanwhile.
+# Answers a key once the file that it names exists, and other keys meanwhile.
 WAITS = """
 import threading
 
@@ -40,7 +40,7 @@ for request in ask():
 
 
 def fill_backlog(listener, stack):
-    """Until the handshake of one more connection does not end."""
+    """Connects until the handshake of one more connection does not end."""
     listener.listen(0)
     for _ in range(8):
         filler = stack.enter_context(socket.socket())
@@ -53,14 +53,14 @@ def fill_backlog(listener, stack):
 
 
 def handshakes_to(port):
-    """How many have begun, and not ended."""
+    """Returns the number of handshakes that have begun and not ended."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table][1:]
     return sum(row[3] == "02" and int(row[2].split(":")[1], 16) == port for row in rows)
 
 
 def answer_all(listener, answer):
-    """Each connection gets one answer to all that it sends."""
+    """Sends one answer on each connection to all that it asks."""
     def serve(sock):
         with sock, contextlib.suppress(OSError):
             while sock.recv(65536):
@@ -79,7 +79,7 @@ class Stopped(Program, DictCase):
 
     @contextlib.contextmanager
     def stopped(self):
-        """podop is stopped for longer than any timeout, while the test goes on."""
+        """Stops podop for longer than any timeout while the test goes on."""
         end = time.monotonic() + STOPPED_S
         self.server.signal(signal.SIGSTOP)
         wait_until(lambda: self.server.status_field("State")[0] == "T", "podop is stopped")
@@ -90,7 +90,7 @@ class Stopped(Program, DictCase):
             self.server.signal(signal.SIGCONT)
 
     def held(self, target, *answer):
-        """A request for the target is answered when the gate opens."""
+        """Delays the answer to a target until the event is set."""
         gate = self.http.gate()
         self.http.on(target, (gate, *answer))
         return gate
@@ -106,10 +106,12 @@ class Stopped(Program, DictCase):
     def check_nobody_is_blamed(self):
         log = "\n".join(list(self.server.log))
         for event in ("backend_failed", "client_refused", "level=error"):
-            self.assertNotIn(event, log)
+            with self.subTest(event=event):
+                self.assertNotIn(event, log)
 
     def start_all_kinds(self):
-        """A table of each type that waits, and what holds its answers back; then one request of each kind, twice."""
+        """Starts a table of each type that can wait, with its answers delayed; the requests of each kind are
+        then sent twice."""
         self.http = self.backend(default=harness.echo)
         self.name_gates = {f"{when}.example": self.http.gate() for when in ("meanwhile", "later")}
         self.questions = []
@@ -128,7 +130,8 @@ class Stopped(Program, DictCase):
         self.check_payload(self.postfix.ask("program", "warm"), "OK warm")
 
     def ask_everything(self, when):
-        """One request of each kind; all of them wait. Returns how they go on, and how they are checked."""
+        """Sends one request of each kind, all of which wait; returns functions that let them go and that
+        check them."""
         walked = self.http.gate()
         gates = [self.held(f"/{when}", http(f'"{when}"')), self.held(f"/w-{when}", http(status=204)), walked,
                  self.held(f"/large-{when}", http(b'"' + b"x" * 500_000 + b'"')), self.name_gates[f"{when}.example"]]
@@ -163,7 +166,7 @@ class Stopped(Program, DictCase):
         return go_on, check
 
     def test_all_that_is_under_way(self):
-        """Answers that come while podop is stopped, and others that come only afterwards."""
+        """Some answers come while podop is stopped, others only afterwards."""
         self.start_all_kinds()
         meanwhile, check_meanwhile = self.ask_everything("meanwhile")
         later, check_later = self.ask_everything("later")
@@ -176,9 +179,10 @@ class Stopped(Program, DictCase):
         self.assertEqual(self.server.stderr.count("event=program_started"), 1)
 
     def test_what_waits_in_the_queue(self):
-        """One connection for many: those that are not even sent yet have their turn."""
+        """There is one connection for many: also requests that are not sent yet have their turn."""
         self.http = self.backend(default=harness.echo)
-        self.start(url_table(self.http, timeout=TIMEOUT, retries=0), pool={"max_connections": 1}, control={"socket": self.path("control")})
+        self.start(url_table(self.http, timeout=TIMEOUT, retries=0), pool={"max_connections": 1},
+                   control={"socket": self.path("control")})
         gate = self.held("/first", http('"first"'))
         first = self.lookup("first")
         self.http.wait_target("/first")
@@ -193,7 +197,7 @@ class Stopped(Program, DictCase):
         self.assertEqual((backend["failures"], backend["left_alone"]), (0, False))
 
     def test_new_connections_and_new_requests(self):
-        """A handshake under way, and requests that come while nobody reads."""
+        """A handshake under way, and requests that come while podop is stopped."""
         self.http = self.backend(default=harness.echo)
         with harness.full_port() as port:
             self.start(url_table(self.http, timeout=TIMEOUT, retries=0),
@@ -210,7 +214,7 @@ class Stopped(Program, DictCase):
             self.check_answer(hanging.read(), "TEMP", "full")  # its time goes on, and ends
 
     def test_handshake_that_ends_meanwhile(self):
-        """The kernel tries again after a second; when podop goes on, all of connect_timeout is over."""
+        """The kernel repeats the SYN after a second; when podop goes on, all of connect_timeout is over."""
         with contextlib.ExitStack() as stack:
             listener = stack.enter_context(socket.socket())
             listener.bind(("127.0.0.1", 0))
@@ -228,7 +232,7 @@ class Stopped(Program, DictCase):
             self.check_nobody_is_blamed()
 
     def test_tls_that_goes_on_meanwhile(self):
-        """The server's part of the handshake comes while podop is stopped, for longer than connect_timeout."""
+        """The server's part of the handshake comes while podop is stopped for longer than connect_timeout."""
         authority = Authority(self.dir)
         context = authority.server()
         accepted, go_on = threading.Event(), threading.Event()
@@ -260,7 +264,7 @@ class Stopped(Program, DictCase):
             listener.shutdown(socket.SHUT_RDWR)
 
     def test_silence_ends_all_the_same(self):
-        """A backend and a program that never answer, and a client that never goes on."""
+        """A backend and a program that never answer, and a client that sends no more, still time out."""
         self.http = self.backend(default=harness.echo)
         self.held("/silent")
         self.start(url_table(self.http, timeout=TIMEOUT, retries=0),
@@ -294,7 +298,7 @@ class Stopped(Program, DictCase):
 
 
 class SetClock(Program, DictCase):
-    """The wall clock is set under load, by an hour in both directions."""
+    """The wall clock is set by an hour in both directions under load."""
 
     STEPS = (3600, -3600, 0, -7200, 7200)
 
@@ -316,7 +320,7 @@ class SetClock(Program, DictCase):
         return [line for line in list(self.server.log) if re.search(pattern, line)]
 
     def test_nothing_times_out_early(self):
-        """Everything under way, and everything that begins after a step."""
+        """Neither requests under way nor those that begin after the step time out."""
         self.http = self.backend(default=harness.echo)
         server = nameserver.FakeServer(self, lambda q: q.answer(nameserver.mx(q.name, 10, "mx.example")))
         self.start(url_table(self.http, timeout="60s", retries=0),
@@ -339,14 +343,15 @@ class SetClock(Program, DictCase):
         self.http.wait_target("/rows/")
         self.write("quick", "")
         for step in self.STEPS:
-            self.set_clock(step)
-            for number in range(100):
-                self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
-            self.check_payload(self.postfix.ask("program", "quick"), "OK quick")
-            self.check_payload(self.postfix.ask("dns", f"s{step % 9}.example"), f"OK s{step % 9}.example")
-            writer = self.dict()
-            self.http.on("/w", http(status=204))
-            self.check_payload(writer.change(("set", "shared/w", "1")), "O")
+            with self.subTest(step=step):
+                self.set_clock(step)
+                for number in range(100):
+                    self.check_payload(self.postfix.ask("t", f"k{number}"), f"OK k{number}")
+                self.check_payload(self.postfix.ask("program", "quick"), "OK quick")
+                self.check_payload(self.postfix.ask("dns", f"s{step % 9}.example"), f"OK s{step % 9}.example")
+                writer = self.dict()
+                self.http.on("/w", http(status=204))
+                self.check_payload(writer.change(("set", "shared/w", "1")), "O")
         gate.set()
         self.write("held", "")
         half.send(netstring("t half")[5:])
@@ -357,7 +362,7 @@ class SetClock(Program, DictCase):
         self.assertEqual(self.log_lines_of("backend_failed|client_refused|level=error"), [])
 
     def test_timeouts_keep_their_length(self):
-        """Those that ran when the clock was set, and those that began right after it."""
+        """Also those that ran when the clock was set, and those that began right after it."""
         self.http = self.backend(default=harness.echo)
         self.http.on("/silent", (self.http.gate(),))
         server = nameserver.FakeServer(self, lambda q: None)

@@ -1,4 +1,4 @@
-"""https to the backend: whom podop trusts, and what it shows (section 4)."""
+"""https to the backend (podop.conf(5), "TLS"): which certificates podop trusts, and which it sends."""
 
 import contextlib
 import fcntl
@@ -35,13 +35,14 @@ class TlsCase(DictCase):
 
 
 class Server(TlsCase):
-    """The certificate of the backend and the name in it are always verified."""
+    """podop always verifies the backend's certificate and the name in it."""
 
     def test_good(self):
         backend = self.tls_backend()
         self.serve(url_table(backend, tls={"ca_file": self.authority.cert()}))
         for key in ("a", "b"):
-            self.check_payload(self.ask("t", key), "OK " + key)
+            with self.subTest(key=key):
+                self.check_payload(self.ask("t", key), "OK " + key)
         self.assertEqual(backend.connections, 1)
         self.assertEqual(backend.peers, {1: None})
 
@@ -70,7 +71,7 @@ class Server(TlsCase):
                            {"ca_file": other.cert()})
 
     def test_system_authorities(self):
-        """Without ca_file it is the system that vouches, and it does not know ours."""
+        """Without ca_file the authorities of the system count, which do not include the test's."""
         self.check_refused(self.tls_backend(), rb"problem: unable to get local issuer certificate", None)
 
     def test_wrong_name(self):
@@ -88,7 +89,7 @@ class Server(TlsCase):
         self.check_refused(backend, rb"SSL|timed out", {"ca_file": self.authority.cert()})
 
     def test_environment_changes_nothing(self):
-        """OpenSSL and curl would let the environment name authorities."""
+        """OpenSSL and curl would take authorities from the environment."""
         env = {"SSL_CERT_FILE": self.authority.cert(), "CURL_CA_BUNDLE": self.authority.cert()}
         backend, other = self.tls_backend(), Authority(self.dir, "other")
         self.serve(url_table(backend, tls={"ca_file": other.cert()}), env=env)
@@ -96,7 +97,7 @@ class Server(TlsCase):
         self.assertEqual(backend.requests, [])
 
     def test_files_are_read_once(self):
-        """What was good at the start stays, although its file has gone."""
+        """Certificates read at the start stay in use after their files are removed."""
         backend = self.tls_backend(clients=ssl.CERT_REQUIRED)
         tls = self.client_tls("alice")
         self.serve(url_table(backend, tls=tls))
@@ -106,7 +107,7 @@ class Server(TlsCase):
         self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
 
     def test_system_authorities_do_not_count_besides(self):
-        """ca_file replaces them: also the directory of certificates that libcurl would look into."""
+        """ca_file replaces them, also the directory of certificates that libcurl would use."""
         harness.need(os.geteuid() == 0 and os.path.isdir("/etc/ssl/certs"), "root and /etc/ssl/certs")
         other = Authority(self.dir, "other")
         os.mkdir(self.path("certs"))
@@ -131,7 +132,7 @@ class Server(TlsCase):
 
 
 class Impatient(harness.Backend):
-    """Reads no body: it answers as soon as the head of a request is there, and hangs up."""
+    """A backend that reads no body: it answers after the head of a request and closes the connection."""
 
     def _read_request(self, sock, data, number):
         head = self._read_head(sock, data)
@@ -139,7 +140,7 @@ class Impatient(harness.Backend):
 
 
 class Refusal(TlsCase):
-    """A server that wants no more of a write has said so before it hung up."""
+    """The answer of a server that closes the connection before it has read a whole write is used."""
 
     def test_early(self):
         backend = Impatient(tls=self.authority.server(), default=lambda request: (harness.http(status=413), CLOSE))
@@ -156,11 +157,12 @@ class Client(TlsCase):
 
     def test_accepted(self):
         for number, clients in enumerate((ssl.CERT_OPTIONAL, ssl.CERT_REQUIRED)):
-            self.socket = self.path(f"s{number}")
-            backend = self.tls_backend(clients=clients)
-            self.serve(url_table(backend, tls=self.client_tls("alice")))
-            self.check_payload(self.ask(), "OK k")
-            self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
+            with self.subTest(number=number, clients=clients):
+                self.socket = self.path(f"s{number}")
+                backend = self.tls_backend(clients=clients)
+                self.serve(url_table(backend, tls=self.client_tls("alice")))
+                self.check_payload(self.ask(), "OK k")
+                self.assertEqual(backend.peers, {1: {"commonName": "alice"}})
 
     def test_required_and_not_there(self):
         backend = self.tls_backend(clients=ssl.CERT_REQUIRED)
@@ -176,27 +178,29 @@ class Client(TlsCase):
         self.assertEqual(backend.requests, [])
 
     def test_denials_speak_of_the_certificate(self):
-        """nginx says 400 of one that it does not trust."""
+        """nginx answers 400 to a certificate that it does not trust."""
         backend = self.tls_backend(clients=ssl.CERT_OPTIONAL)
         self.serve(url_table(backend, "alice", tls=self.client_tls("alice")),
                    url_table(backend, "wanted", tls=self.client_tls("alice"), miss=[400]),
                    url_table(backend, "none", tls={"ca_file": self.authority.cert()}))
         for status in (400, 401, 403, 404, 407, 422):
-            backend.on("/k", http(b"", status))
-            expected = "TEMP" if status in (400, 401, 403, 407) else "NOTFOUND "
-            self.check_answer(self.ask("alice"), expected, "alice")
-            self.check_answer(self.ask("wanted"), "NOTFOUND " if status == 400 else expected, "wanted")
-            self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
+            with self.subTest(status=status):
+                backend.on("/k", http(b"", status))
+                expected = "TEMP" if status in (400, 401, 403, 407) else "NOTFOUND "
+                self.check_answer(self.ask("alice"), expected, "alice")
+                self.check_answer(self.ask("wanted"), "NOTFOUND " if status == 400 else expected, "wanted")
+                self.check_answer(self.ask("none"), "TEMP" if status == 407 else "NOTFOUND ", "none")
 
     def test_no_connection_is_shared(self):
-        """Tables to one host that differ in their certificate never get each other's connections."""
+        """Tables with different certificates never share connections to one host."""
         backend = self.tls_backend(clients=ssl.CERT_OPTIONAL)
         trusted, alice = {"ca_file": self.authority.cert()}, self.client_tls("alice")
         self.serve(url_table(backend, "alice", tls=alice), url_table(backend, "bob", tls=self.client_tls("bob")),
                    url_table(backend, "none", tls=trusted), url_table(backend, "again", tls=alice))
         for turn in range(3):
             for table in ("alice", "bob", "none", "again"):
-                self.check_payload(self.ask(table, f"{turn}-{table}"), f"OK {turn}-{table}")
+                with self.subTest(table=table):
+                    self.check_payload(self.ask(table, f"{turn}-{table}"), f"OK {turn}-{table}")
         for request in backend.requests:
             table, peer = request.header("Podop-Table")[0], backend.peers[request.connection]
             expected = None if table == "none" else {"commonName": table.replace("again", "alice")}
@@ -204,7 +208,7 @@ class Client(TlsCase):
         self.assertEqual(backend.connections, 3)  # while those that do not differ share theirs
 
     def test_other_trust_shares_no_connection(self):
-        """Nor does a table use what another has verified by its own authorities."""
+        """A table does not use a connection that another has verified with its own authorities."""
         backend, other = self.tls_backend(), Authority(self.dir, "other")
         self.serve(url_table(backend, "good", tls={"ca_file": self.authority.cert()}),
                    url_table(backend, "bad", tls={"ca_file": other.cert()}), url_table(backend, "system"))
@@ -216,7 +220,7 @@ class Client(TlsCase):
 
 
 class Files(TlsCase):
-    """A file that is no good is a fault of the configuration, with file and line."""
+    """A file that cannot be used is an error in the configuration, with file and line."""
 
     def check(self, tls, param="https://127.0.0.1/§", **settings):
         table = {"name": "t", "type": "url", "param": param, "tls": tls, **settings}
@@ -226,7 +230,7 @@ class Files(TlsCase):
         return done.returncode, done.stdout + done.stderr
 
     def key_lines(self):
-        """Whatever stands in a private key."""
+        """Returns what stands in a private key, line by line."""
         lines = []
         for name in os.listdir(self.dir):
             if name.endswith(".key"):
@@ -240,7 +244,7 @@ class Files(TlsCase):
         self.assertRegex(output, rf"^{self.path('podop.conf')}:2: (table 't': )?{expected}")
 
     def damaged(self, path):
-        """The same frame with something else in it."""
+        """Returns the same PEM frame with other content."""
         with open(path, encoding="ascii") as file:
             lines = file.read().splitlines()
         lines[1] = "!" + lines[1][1:]
@@ -260,11 +264,11 @@ class Files(TlsCase):
         tls = self.client_tls("alice")
         junk, none, empty = self.write("junk", "junk"), self.path("none"), self.write("empty", "")
         ca, cert, key = tls["ca_file"], tls["cert_file"], tls["key_file"]
-        pair = r"cert_file \S+ and key_file \S+ do not fit, or are broken, or need a passphrase: "
+        pair = r"cert_file \S+ and key_file \S+ do not match, are broken or need a passphrase: "
         cases = [
             ({"ca_file": none}, f"ca_file: {none}: No such file or directory"),
             ({"ca_file": self.dir}, f"ca_file: {self.dir}: not a regular file"),
-            ({"ca_file": empty}, f"ca_file: {empty}: is empty"),
+            ({"ca_file": empty}, f"ca_file: {empty}: the file is empty"),
             ({"ca_file": junk}, f"ca_file: {junk}: has no certificate in PEM"),
             ({"ca_file": key}, f"ca_file: {key}: has no certificate in PEM"),
             ({"ca_file": self.damaged(ca)}, f"ca_file: {self.path('damaged.key')}: error importing CA certificate"),
@@ -280,11 +284,12 @@ class Files(TlsCase):
             with self.subTest(expected):
                 self.check_fault(settings, expected)
         for setting in ("cert_file", "key_file"):
-            self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
-        self.check_fault(tls, "'tls' is of no use without an https URL", param="http://127.0.0.1/")
+            with self.subTest(setting=setting):
+                self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
+        self.check_fault(tls, "'tls' needs an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
-        """Nobody is there to be asked for one, not even at a terminal."""
+        """podop never asks for a passphrase, not even at a terminal."""
         cert, key = self.authority.issue("locked", passphrase="geheim")
         self.check_fault({"cert_file": cert, "key_file": key}, "cert_file .* need a passphrase: ")
         try:
@@ -309,10 +314,10 @@ class Files(TlsCase):
 
 
 class Peers(TlsCase):
-    """Servers that do what they like, with TLS around it."""
+    """Servers that break HTTP in some way inside TLS."""
 
     def peer(self, serve):
-        """What serve(connection) does for each connection; the param of a table that asks it."""
+        """Runs serve(connection) for each connection; returns the settings of a table that asks it."""
         context = self.authority.server()
         listener = socket.create_server(("127.0.0.1", 0), backlog=16)
         sockets = [listener]
@@ -350,7 +355,7 @@ class Peers(TlsCase):
             data += more
 
     def test_write_refused_early(self):
-        """The refusal is heard, though the rest of the write is lost with the connection."""
+        """The refusal is used, although the rest of the write is lost with the connection."""
 
         def serve(connection):
             self.read_head(connection)
@@ -364,7 +369,7 @@ class Peers(TlsCase):
             self.assertIn(b"413", answer)
 
     def test_endless_answer(self):
-        """Who never stops sending keeps podop from nobody else."""
+        """A peer that never stops sending does not keep podop from serving others."""
         chunks = b"1\r\n \r\n" * 10000
 
         def serve(connection):
@@ -382,7 +387,8 @@ class Peers(TlsCase):
         dovecot.iterate("shared/p/")
         self.assertTrue(started.wait(harness.GUARD))
         for key in ("a", "b"):
-            self.check_payload(self.ask("t", key), "OK " + key)
+            with self.subTest(key=key):
+                self.check_payload(self.ask("t", key), "OK " + key)
         dovecot.close()
 
 

@@ -1,4 +1,4 @@
-"""https answers that end with the connection: an end counts when TLS says so, and not when anybody cuts it."""
+"""https answers that end with the connection: an end counts if TLS confirms it, and not if the connection is cut."""
 
 import contextlib
 import socket
@@ -14,7 +14,8 @@ VERSIONS = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
 
 
 class Server:
-    """Answers each request with the same bytes, and ends the connection: with close_notify or without."""
+    """A server that answers each request with the same bytes and ends the connection, with or without
+    close_notify."""
 
     def __init__(self, case, context, answer, says_so):
         self.context, self.answer, self.says_so = context, answer, says_so
@@ -79,15 +80,16 @@ class End(DictCase):
         self.check(HEAD + b"\r\n", False, "TEMP", "W")
         self.check(HEAD.replace(b"1.1", b"1.0") + b"\r\n12345", False, "TEMP", "W")
 
-    def test_with_a_word_it_is_whole(self):
+    def test_ended_by_close_notify_it_is_whole(self):
         self.check(HEAD + b"\r\n12345", True, "OK 12345")
-        self.check(HEAD + b"\r\n", True, "TEMP")  # no JSON, but all of it
+        self.check(HEAD + b"\r\n", True, "TEMP")  # not JSON, but complete
 
-    def test_a_length_needs_no_word(self):
+    def test_a_length_needs_no_close_notify(self):
         for says_so in (False, True):
-            self.check(HEAD + b"Content-Length: 5\r\n\r\n12345", says_so, "OK 12345")
-            self.check(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n", says_so, "OK 12345")
-            self.check(HEAD + b"Content-Length: 6\r\n\r\n12345", says_so, "TEMP", "W")
+            with self.subTest(says_so=says_so):
+                self.check(HEAD + b"Content-Length: 5\r\n\r\n12345", says_so, "OK 12345")
+                self.check(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n", says_so, "OK 12345")
+                self.check(HEAD + b"Content-Length: 6\r\n\r\n12345", says_so, "TEMP", "W")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""Clients that do not read: what they cost is bounded and their own, nobody else waits for them, and they are
-disconnected in the end."""
+"""Clients that do not read: what they cost is bounded, and no other client waits for them."""
 
 import contextlib
 import fcntl
@@ -7,89 +6,14 @@ import json
 import os
 import re
 import signal
-import struct
 import sys
-import termios
 import textwrap
 import threading
-import time
+from typing import Any
 
 import harness
-from dict import Dict, DictCase, line
 from harness import echo, http, netstring, url_table, wait_until
-
-MIB = 1024  # of what rss_kb() counts
-# Some MiB for each of the few clients, the pool's answers under way and what malloc or a sanitizer keeps: far below
-# what all that was asked for would need.
-ROOM = 60 * MIB
-POOL = {"max_connections": 8}
-ANSWERS = 64  # lookups that one client can have under way
-
-
-class Peak:
-    """The largest resident memory while its context lasts."""
-
-    def __init__(self, podop):
-        self.podop, self.kb, self._over = podop, podop.rss_kb(), threading.Event()
-
-    def __enter__(self):
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self):
-        while not self._over.wait(0.01):
-            self.kb = max(self.kb, self.podop.rss_kb())
-
-    def __exit__(self, *fault):
-        self._over.set()
-        self._thread.join()
-
-
-class Unread(DictCase):
-    def value(self, number, size):
-        return f"{number}-" + "x" * size
-
-    def answer(self, size):
-        """Values of one size below /big, which differ by their number; all else is echoed."""
-        return lambda request: (http(json.dumps(self.value(request.target[4:].decode(), size)))
-                                if request.target.startswith(b"/big") else echo(request))
-
-    def start(self, *tables, listen=(), env=None, **settings):
-        listener = {"socket": self.socket, "max_reply": "4M", "reply_timeout": "1h", **dict(listen)}
-        return self.serve(*tables, listen=[listener], env=env or harness.small_quarantine(), **settings)
-
-    def check_others(self, times=50, address=None):
-        """Somebody else is served meanwhile."""
-        other = self.client(address)
-        for number in range(times):
-            self.check_payload(other.ask("t", f"k{number}"), f"OK k{number}")
-        other.close()
-
-    def silent(self, proto, keys, address=None):
-        """A client that asks for the keys and does not read."""
-        if proto == "socketmap":
-            client = self.client(address)
-            client.send(b"".join(netstring(f"t {key}") for key in keys))
-            return client
-        client = self.dict(address=address)
-        with client.packet():
-            client.asked = [client.lookup(f"shared/{key}") for key in keys]
-        return client
-
-    def wait_rows(self, client):
-        """Until rows have come that fill the connection: the others wait in podop."""
-        def waiting():
-            return struct.unpack("i", fcntl.ioctl(client.sock, termios.FIONREAD, b"\0" * 4))[0]
-        wait_until(lambda: waiting() > 100_000, "rows that the client does not read")
-
-    def read_all(self, client, keys, size):
-        """At last it reads: each answer is there, and right."""
-        for number, key in enumerate(keys):
-            if isinstance(client, Dict):
-                self.check_payload(client.wait(client.asked[number]), "O" + self.value(key[3:], size))
-            else:
-                self.check_payload(client.read(), "OK " + self.value(key[3:], size))
+from unread_case import ANSWERS, MIB, POOL, ROOM, Peak, Unread
 
 
 class Lookups(Unread):
@@ -132,13 +56,14 @@ class Lookups(Unread):
     def test_middle_sized_over_tcp(self):
         for proto in "socketmap", "dict":
             with self.subTest(proto):
-                self.check(proto, 300_000, 8, address=f"127.0.0.1:{harness.free_port()}")
+                self.check(proto, 300_000, 8, address=f"127.0.0.1:{self.reserve_port()}")
 
     def test_small_ones(self):
         self.check("socketmap", 4_000, 20)
 
     def test_many_clients_together(self):
-        """More than all of them may leave unread: those that read nothing go, and whoever reads gets its answers."""
+        """Together they exceed the limit for all: those that read nothing are disconnected, the others get
+        their answers."""
         size = 1_000_000
         backend = self.backend(default=self.answer(size))
         podop = self.start(url_table(backend, share=True, timeout="1h"))
@@ -154,9 +79,8 @@ class Lookups(Unread):
         self.assertLess(peak.kb - before, ROOM + 64 * MIB)
         del silent
 
-
     def test_many_clients_and_one_value_of_the_cache(self):
-        """It is known at once, and still kept for no more of them than all together may leave unread."""
+        """The answer is known at once, yet is not copied for more clients than the limit for all allows."""
         size = 500_000
         for proto in "socketmap", "dict":
             with self.subTest(proto):
@@ -198,114 +122,8 @@ class Lookups(Unread):
                     podop.stop()
 
 
-class Patience(Unread):
-    """reply_timeout: from when on a client that reads nothing is no client any more."""
-
-    def ask_much(self, proto="socketmap", **options):
-        return self.silent(proto, [f"big{number}" for number in range(4)], **options)
-
-    def serve_big(self, reply_timeout=None, **settings):
-        self.size = 1_000_000
-        self.http = self.backend(default=self.answer(self.size))
-        return self.start(url_table(self.http, **settings), listen={"reply_timeout": reply_timeout} if reply_timeout
-                          else {"max_reply": "4M"})
-
-    def check_closed(self, client):
-        """podop hung up; what had been on its way may still be read."""
-        client.sock.settimeout(harness.GUARD)
-        with contextlib.suppress(ConnectionResetError):
-            while client.sock.recv(1 << 20):
-                pass
-
-    def test_disconnected_and_told(self):
-        podop = self.serve_big("500ms", timeout="1h")
-        idle = self.client()
-        self.check_payload(idle.ask("t", "k"), "OK k")
-        for count, proto in enumerate(("socketmap", "dict"), 1):
-            client = self.ask_much(proto)
-            wait_until(lambda: len(self.told(podop)) == count, "a line in the log")
-            self.check_closed(client)
-        lines = self.told(podop)
-        for text in lines:
-            self.assertRegex(text, r"level=info .* socket=\S+ reason=\"it read nothing .*reply_timeout\"$")
-        warnings = [text for text in podop.log if "level=warning event=client_" in text]
-        self.assertEqual(len(warnings), 1)  # they are rare
-        self.assertRegex(warnings[0], r"event=client_not_reading conn=\d+ socket=\S+ unread_bytes=[1-9][0-9]+ "
-                                      r"reason=\".*reply_timeout\" count=1$")
-        self.check_payload(idle.ask("t", "k"), "OK k")
-
-    def told(self, podop):
-        return [text for text in podop.log if "event=client_refused" in text]
-
-    def test_the_tables_timeout_by_default(self):
-        backend = self.backend(default=self.answer(1_000_000))
-        podop = self.serve(url_table(backend, timeout="2s"), url_table(backend, name="u", timeout="500ms"),
-                           listen=[{"socket": self.socket, "max_reply": "4M"}])
-        client = self.ask_much()
-        podop.wait_log("event=client_not_reading")
-        self.check_closed(client)
-
-    def test_half_closed_clients_too(self):
-        podop = self.serve_big("500ms")
-        client = self.ask_much()
-        client.half_close()
-        podop.wait_log("event=client_not_reading")
-        self.check_closed(client)
-
-    def test_over_tcp(self):
-        port = harness.free_port()
-        backend = self.backend(default=self.answer(1_000_000))
-        podop = self.serve(url_table(backend), listen=[{"socket": f"127.0.0.1:{port}", "max_reply": "4M",
-                                                        "reply_timeout": "500ms"}])
-        client = self.silent("socketmap", [f"big{number}" for number in range(64)], ("127.0.0.1", port))
-        podop.wait_log("event=client_not_reading")
-        self.check_closed(client)
-
-    def test_over_tcp_with_what_the_kernel_takes_at_once(self):
-        """Each piece of the answers is taken whole, and the next one waits for the socket."""
-        port = harness.free_port()
-        backend = self.backend(default=self.answer(60_000))
-        podop = self.serve(url_table(backend, cache={"ttl": "1h"}),
-                           listen=[{"socket": f"127.0.0.1:{port}", "reply_timeout": "500ms"}])
-        keys = [f"big{number}" for number in range(4)]
-        self.read_all(self.silent("socketmap", keys, ("127.0.0.1", port)), keys, 60_000)  # they are in the cache now
-        client = self.silent("socketmap", 100 * keys, ("127.0.0.1", port))
-        podop.wait_log("event=client_not_reading")
-        self.check_closed(client)
-
-    def test_who_reads_slowly_lives(self):
-        """Some of it now and then, for far longer than reply_timeout."""
-        podop = self.serve_big("1500ms", timeout="1h")
-        client = self.ask_much()
-        data, wanted = bytearray(), sum(len(netstring("OK " + self.value(n, self.size))) for n in range(4))
-        while len(data) < wanted:
-            more = client.sock.recv(80_000)
-            self.assertTrue(more, "disconnected while it read")
-            data += more
-            time.sleep(0.1)
-        self.assertEqual(self.told(podop), [])
-
-    def test_a_pause_of_podop_counts_for_nobody(self):
-        """Stopped for longer than reply_timeout, with a client that reads as soon as there is something."""
-        podop = self.serve_big("700ms", timeout="1h")
-        client = self.ask_much()
-        wait_until(lambda: client.has_news(), "the first bytes")
-        podop.signal(signal.SIGSTOP)
-        time.sleep(1.5)  # the pause itself
-        podop.signal(signal.SIGCONT)
-        self.read_all(client, [f"big{number}" for number in range(4)], self.size)
-        self.assertEqual(self.told(podop), [])
-
-    def test_who_is_owed_nothing_is_never_disconnected(self):
-        self.serve_big("100ms")
-        clients = [self.client(), self.dict()]
-        time.sleep(0.5)  # longer than that
-        self.check_payload(clients[0].ask("t", "k"), "OK k")
-        self.check_payload(clients[1].get("shared/k"), "Ok")
-
-
 class Iterations(Unread):
-    """Rows that nobody reads."""
+    """Rows that the client does not read."""
 
     LONG = 20_000  # names of some 100 bytes: 2 MB
 
@@ -317,17 +135,18 @@ class Iterations(Unread):
         self.http.on("/short/", http('{"a": "1"}'))
 
     def silent_iterations(self, number, **options):
-        client = self.dict(**options)
+        client: Any = self.dict(**options)
         with client.packet():
             client.walks = [client.iterate(f"shared/long{n}/") for n in range(number)]
         return client
 
     def check_other_iterations(self):
         for version in (2, 2), (4, 0):
-            for _ in range(10):
-                client = self.dict(version)
-                self.assertEqual(client.rows("shared/short/"), [(b"shared/short/a", b"1")])
-                client.close()
+            with self.subTest(version=version):
+                for _ in range(10):
+                    client = self.dict(version)
+                    self.assertEqual(client.rows("shared/short/"), [(b"shared/short/a", b"1")])
+                    client.close()
 
     def test_one_client_with_many(self):
         podop = self.start(url_table(self.http, timeout="5s"))
@@ -341,7 +160,7 @@ class Iterations(Unread):
         return [text for text in podop.log if "left_alone" in text or "outage" in text]
 
     def test_many_clients_with_some(self):
-        """All of the pool is theirs, until others want some of it."""
+        """They may use all of the limit, until others need some of it."""
         self.start(url_table(self.http, timeout="18s"), pool={"max_connections": 4})
         for _ in range(8):
             self.silent_iterations(4)
@@ -349,7 +168,7 @@ class Iterations(Unread):
         self.check_other_iterations()
 
     def test_they_run_one_after_the_other(self):
-        """Who reads gets all of its sixty-four, whole."""
+        """A client that reads gets all sixty-four of its iterations, whole."""
         self.start(url_table(self.http, timeout="1h"))
         client = self.silent_iterations(10)
         for walk in client.walks:
@@ -357,7 +176,7 @@ class Iterations(Unread):
             self.assertEqual(len(walk.rows), self.LONG)
 
     def test_unread_for_the_tables_timeout(self):
-        """It fails, its connection to the backend ends, and a client that reads at last is told."""
+        """The iteration fails, its connection to the backend ends, and the client is told when it reads."""
         for version in (2, 0), (4, 0):
             with self.subTest(version=version):
                 podop = self.start(url_table(self.http, timeout="500ms"))
@@ -370,7 +189,7 @@ class Iterations(Unread):
                 self.http.forget()
 
     def test_memory_of_values(self):
-        """Values are asked for one by one: those under way are bounded, too."""
+        """Values are asked for one by one, and the number under way is limited."""
         value = http(json.dumps("x" * 1_000_000))
         names = http(json.dumps([f"n{number}" for number in range(1000)]))
         self.http.default = lambda request: names if request.target.endswith(b"/") else value
@@ -399,7 +218,7 @@ PROGRAM = textwrap.dedent("""\
 
 
 class Reloads(Unread):
-    """What a reload has replaced goes, whoever reads or not."""
+    """A reload releases the memory of what it replaced, even if clients do not read."""
 
     def processes(self, podop):
         with open(f"/proc/{podop.pid}/task/{podop.pid}/children", encoding="ascii") as children:
@@ -428,7 +247,7 @@ class Reloads(Unread):
         self.assertLess(podop.rss_kb() - before, ROOM)
 
     def test_caches(self):
-        """One who reads slowly through all of that, and ten reloads with another cache, each filled."""
+        """A client reads slowly during ten reloads, each with another cache that is filled."""
         rows = http(json.dumps({f"{number:06}-" + "n" * 90: "v" for number in range(200_000)}))
         value = http(json.dumps("x" * 60_000))
         backend = self.backend(default=lambda request: rows if b"long" in request.target else value)
@@ -463,8 +282,8 @@ class Reloads(Unread):
         self.assertLess(podop.rss_kb() - before, 150 * MIB)  # of 300
         over.set()
 
-    def test_who_reads_gets_all(self):
-        """A reload costs an iteration nothing that is being read."""
+    def test_reading_client_gets_all(self):
+        """A reload does not affect an iteration that is being read."""
         rows = {f"{number:06}-" + "n" * 90: "v" for number in range(20_000)}
         backend = self.backend(default=lambda request: http(json.dumps(rows)))
         podop = self.start(url_table(backend, timeout="1h"))
@@ -478,7 +297,7 @@ class Reloads(Unread):
 
 class Turns(Unread):
     def test_each_is_read_once_before_any_is_read_again(self):
-        """More has come from many at once than one turn of the loop is for: who asked for little is not left behind."""
+        """Many clients send more than one turn of the loop handles: those that ask for little are not left behind."""
         podop = self.serve(url_table(self.backend(), skip=["known*"]), args=("-v",))
         fcntl.fcntl(podop.process.stderr, fcntl.F_SETPIPE_SZ, 1 << 20)  # or podop leaves lines of its log out
         clients = [self.client() for _ in range(8)]
@@ -500,62 +319,8 @@ class Turns(Unread):
         self.assertEqual(len(order), 60 * len(greedy) + 2)
         ends = [len(order) - 1 - order[::-1].index(str(number)) for number in range(2, len(clients))]
         for number in 1, len(clients):
-            self.assertLess(order.index(str(number)), min(ends))
-
-
-class UnknownTables(Unread):
-    """A wrong name in main.cf or dovecot.conf shows in podop's log."""
-
-    def test_told_once_with_the_nearest(self):
-        backend = self.backend(default=echo)
-        tables = [url_table(backend, name=name) for name in ("alias", "domains", "senders")]
-        listeners = [{"socket": self.path(name), "tables": [name]} for name in ("alias", "domains")]
-        podop = self.serve(*tables, listen=[{"socket": self.socket}, *listeners],
-                           control={"socket": self.path("control")})
-        client = self.client()
-        for name in "allias", "other", "al\nias":
-            self.check_payload(client.ask(name, "key@example.com"), b"TEMP no such table: " + name.encode())
-        told = podop.wait_log("event=unknown_table")
-        self.assertRegex(told, r" level=warning event=unknown_table proto=socketmap table=allias nearest=alias "
-                               rf"socket={self.socket} count=1$")
-        dict_client = self.dict(name="Domain", address=self.path("domains"))
-        self.assertTrue(dict_client.get("shared/k").startswith(b"F"))
-        told = podop.wait_log("event=unknown_table proto=dict")
-        self.assertRegex(told, r"table=Domain nearest=domains socket=\S+/domains count=1$")
-        # One that is there, but not for this listener, is unknown there, and no proposal either.
-        self.assertTrue(self.client(self.path("alias")).ask("senders", "k").startswith(b"TEMP "))
-        told = podop.wait_log("event=unknown_table proto=socketmap table=senders")
-        self.assertRegex(told, r"table=senders socket=\S+/alias count=1$")
-        done = harness.run("PODOPCTL", "--control", self.path("control"), "flush", "sender")
-        self.assertNotEqual(done.returncode, 0)
-        podop.wait_log(r"event=unknown_table proto=control table=sender nearest=senders ")
-        self.assertEqual(len([text for text in podop.log if "unknown_table" in text]), 4)
-        self.assertFalse([text for text in podop.log if "example.com" in text])
-
-    def test_long_and_strange_names(self):
-        """They come from strangers for all that podop knows: one line, bounded, whatever the bytes."""
-        podop = self.serve(url_table(self.backend(default=echo)))
-        client = self.client()
-        name = b"a\x01\xff\"=\n" + b"x" * 60_000
-        client.send(netstring(name + b" key"))
-        self.assertTrue(client.read().startswith(b"TEMP no such table"))
-        told = podop.wait_log("event=unknown_table")
-        self.assertLess(len(told), 1000)
-        self.assertRegex(told, r'table="a\\x01\\xff\\"=\\x0ax+"')
-
-    def test_refusals_are_plain(self):
-        podop = self.serve(url_table(self.backend()), listen=[
-            {"socket": self.socket}, {"socket": self.path("p"), "mode": "postfix"},
-            {"socket": self.path("d"), "mode": "dovecot"}])
-        for address, data, reason in (
-                (self.socket, b"\x16\x03", "unknown protocol: first byte 0x16 is neither socketmap nor dict"),
-                (self.path("p"), b"H", "unknown protocol: first byte 0x48 is not socketmap"),
-                (self.path("d"), b"1", "unknown protocol: first byte 0x31 is not dict"),
-                (self.socket, b"99999999:", "malformed request, or one that is longer than max_request")):
-            client = self.client(address)
-            client.send(data)
-            podop.wait_log(re.escape(f'reason="{reason}"'))
-            self.assertIsNone(client.read())
+            with self.subTest(number=number):
+                self.assertLess(order.index(str(number)), min(ends))
 
 
 if __name__ == "__main__":

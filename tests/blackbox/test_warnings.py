@@ -1,4 +1,4 @@
-"""What "podop -t" warns of: a configuration that is allowed and hardly meant, and what fails later."""
+"""Warnings of "podop -t": configurations that are allowed and hardly meant, and what will fail later."""
 
 import os
 import pwd
@@ -22,14 +22,14 @@ def as_user(user, *command, stdin=None):
 
 class WithConfig(Case):
     def config(self, table=None, listener=None, **settings):
-        """A configuration file with the table's settings and the listener's, one setting a line."""
+        """Writes a configuration with the table's settings and the listener's, one setting a line."""
         table = {"name": "t", "type": "url", "param": "http://127.0.0.1:1/{}", **(table or {})}
         listen = [{"socket": self.socket, **(listener or {})}]
         text = conf_file(**settings, listen=listen, tables=[table]).replace("{ ", "{\n").replace("; ", ";\n")
         return self.write("podop.conf", text)
 
     def warnings(self, path, *args):
-        """What is warned of, as (line, message); the check itself finds no fault."""
+        """Returns the warnings as (line, message); the check itself must find no fault."""
         done = harness.run("PODOP", "-t", "-c", path, *args)
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
         return self.told(done.stderr)
@@ -42,13 +42,14 @@ class WithConfig(Case):
         return [(match[1], match[2]) for match in found]
 
     def check_warning(self, path, setting, *words):
-        """One warning, at the line of this setting, with these words."""
+        """Checks for one warning, at the line of this setting, with these words."""
         with open(path, encoding="utf-8") as file:
             number = next(n for n, line in enumerate(file, 1) if line.startswith(setting + " = "))
         told = self.warnings(path)
         self.assertEqual([where for where, _ in told], [f"{path}:{number}"], told)
         for word in words:
-            self.assertIn(word, told[0][1])
+            with self.subTest(word=word):
+                self.assertIn(word, told[0][1])
 
 
 class HardlyMeant(WithConfig):
@@ -75,7 +76,7 @@ class HardlyMeant(WithConfig):
         self.assertEqual(len(told), 2)
 
     def test_texts_without_a_comma(self):
-        """libconfig joins them, and that is nearly never meant in a list."""
+        """libconfig joins them, which is hardly ever meant in a list."""
         path = self.write("podop.conf", f"""
             listen = ( {{ socket = "{self.socket}"; }} );
             tables = ( {{ name = "t"; type = "url"; param = "http://h/" "{{}}"; headers = [ "A: b"
@@ -133,7 +134,7 @@ class HardlyMeant(WithConfig):
 
 
 class FailsLater(WithConfig):
-    """As root, the check becomes the configured user and looks at what that user cannot do."""
+    """As root, -t becomes the configured user and checks what that user may not do."""
 
     def setUp(self):
         super().setUp()
@@ -143,7 +144,7 @@ class FailsLater(WithConfig):
         shutil.chown(self.path("own"), NOBODY)
 
     def secure(self, name, text):
-        """A file that root alone can read."""
+        """Writes a file that root alone can read."""
         path = self.write(name, text)
         os.chmod(path, 0o600)
         return path
@@ -181,7 +182,7 @@ class FailsLater(WithConfig):
         told = self.warnings(self.config_as(control={"socket": self.path("c")}))
         self.assertEqual(len(told), 1, told)
 
-    def test_another_user_is_told_nothing_of_it(self):
+    def test_another_user_gets_no_such_warnings(self):
         path = self.config_as(socket="s")
         done = as_user("daemon", harness.binary("PODOP"), "-t", "-c", path)
         self.assertEqual((done.returncode, done.stderr), (0, ""))

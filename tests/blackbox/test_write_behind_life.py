@@ -1,18 +1,18 @@
-"""Pending writes live as long as podop: over outages, and over reloads of any kind."""
+"""Pending writes live as long as podop: through outages, and through reloads of any kind."""
 
 import json
 import sys
 
 import harness
-from dict import Store
 from harness import CLOSE, http, url_table
 from pending import PROGRAM, WriteBehindCase
+from store import Store
 
 
 class Outage(WriteBehindCase):
-    def test_reloads_are_no_attempts(self):
+    def test_reloads_do_not_count_as_attempts(self):
         self.start()
-        self.hold(20)
+        self.write_keys(20)
         self.go_down()
         for _ in range(14):
             self.reload()
@@ -20,13 +20,13 @@ class Outage(WriteBehindCase):
         self.come_back()
         self.reload()
         self.wait_all(20)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
-    def test_reloads_are_no_attempts_where_the_backend_answers(self):
-        """A write that failed waits for its time, however often the file is read."""
+    def test_reloads_do_not_repeat_failed_writes(self):
+        """A write that failed waits until its next attempt, however often podop reloads."""
         self.http.default = lambda request: http(status=500)
         self.start()
-        self.hold(1)
+        self.write_keys(1)
         self.reload()
         self.http.wait_requests(1)
         for _ in range(14):
@@ -38,47 +38,48 @@ class Outage(WriteBehindCase):
         self.check_all(1)
 
     def test_short_delay(self):
-        """However short the delay, and however the backend is away."""
+        """With a very short delay, and in any kind of outage."""
         ways = [lambda: self.go_down(), lambda: setattr(self.http, "default", lambda request: (CLOSE,)),
                 lambda: setattr(self.http, "default", lambda request: http(status=503))]
         for way in ways:
-            self.store = self.http.default = Store()
-            self.start(self.table(write_behind="1ms", timeout="1s"))
-            way()
-            self.hold(5)
-            self.suspend()
-            for _ in range(12):  # by each of which a write that waits for its time is tried at once
-                self.reload(self.table(write_behind="1ms", timeout=f"{_ + 5}s"))
-                self.check_payload(self.dovecot.get("shared/key3"), "O3")
-            if way is ways[0]:
-                self.come_back()
-            self.http.default = self.store
-            self.wait_all(5)
-            self.server.stop()
-            self.assertEqual(self.told("write_lost"), [])
+            with self.subTest(way=way):
+                self.store = self.http.default = Store()
+                self.start(self.table(write_behind="1ms", timeout="1s"))
+                way()
+                self.write_keys(5)
+                self.suspend()
+                for _ in range(12):  # each of which makes podop try pending writes at once
+                    self.reload(self.table(write_behind="1ms", timeout=f"{_ + 5}s"))
+                    self.check_payload(self.dovecot.get("shared/key3"), "O3")
+                if way is ways[0]:
+                    self.come_back()
+                self.http.default = self.store
+                self.wait_all(5)
+                self.server.stop()
+                self.assertEqual(self.logged("write_lost"), [])
 
     def test_others_are_written_when_one_was(self):
-        """While the backend is away one write tries it; then all are written."""
+        """During an outage one write tries the backend; after it succeeds, all are written."""
         self.start(self.table(write_behind="1ms"))
         self.go_down()
-        self.hold(300)
+        self.write_keys(300)
         self.come_back()
         self.wait_all(300)
 
-    def test_one_key_holds_up_no_other(self):
+    def test_one_key_delays_no_other(self):
         self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
         self.start(self.table(write_behind="1ms"), shutdown_timeout="200ms")
-        self.hold(100)
+        self.write_keys(100)
         harness.wait_until(lambda: len(self.store.values) == 99, "the others are written")
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
 
 class Tables(WriteBehindCase):
-    """Whatever a reload does to the table."""
+    """Reloads that change the table in every way."""
 
     def test_other_settings(self):
-        """Lookups find what is held, and writes keep their order."""
+        """Lookups find pending writes, and writes keep their order."""
         self.start(self.table(write_behind="1h"))
         gate = self.http.gate()
         self.http.on("/k", (gate, lambda: self.store.values.update({b"/k": b"1"}) or http(status=204)),
@@ -100,27 +101,28 @@ class Tables(WriteBehindCase):
 
     def test_suspended_and_other_settings(self):
         self.start(self.table(timeout="1s"))
-        self.hold(100)
+        self.write_keys(100)
         self.go_down()
         self.suspend()
         self.come_back()
         self.reload(self.table(timeout="9s"))
         self.wait_all(100)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_other_urls(self):
-        """What is held goes where the table leads to now."""
-        other = self.backend(default=Store())
+        """Pending writes go to the table's new URL."""
+        store = Store()
+        other = self.backend(default=store)
         self.start()
         self.go_down()
-        self.hold(10)
+        self.write_keys(10)
         self.reload(url_table(other, write_behind="1h", template="/new/§"))
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
-        harness.wait_until(lambda: len(other.default.values) == 10, "all is written")
-        self.assertEqual(other.default.values[b"/new/key3"], b"3")
+        harness.wait_until(lambda: len(store.values) == 10, "all is written")
+        self.assertEqual(store.values[b"/new/key3"], b"3")
 
     def test_without_write_behind(self):
-        """The delay is taken away: what is held is written, and what comes is written after it."""
+        """The delay is removed: pending writes are made, and later writes come after them."""
         self.start()
         gate = self.http.gate()
         self.http.on("/k", (gate, http(status=204)), http(status=204))
@@ -136,41 +138,42 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.posts("/k"), [b"1", b"2"])
 
     def test_removed(self):
-        """It is written through its old settings."""
+        """Pending writes are made with the table's old settings."""
         self.start(self.table(), self.table("u"))
-        self.hold(50)
+        self.write_keys(50)
         self.reload(self.table("u"))
         self.wait_all(50)
 
     def test_removed_in_an_outage(self):
         self.start(self.table(), self.table("u"))
-        self.hold(50)
+        self.write_keys(50)
         self.go_down()
         for _ in range(12):
             self.reload(self.table("u", timeout=f"{_ + 5}s"))
         self.come_back()
         self.server.stop()
         self.check_all(50)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_removed_and_back(self):
-        """It is found again, and is written where the new one leads to."""
-        other = self.backend(default=Store())
+        """Pending writes are found again, and are made with the new table."""
+        store = Store()
+        other = self.backend(default=store)
         self.start(self.table(), self.table("u"))
         self.go_down()
-        self.hold(50)
+        self.write_keys(50)
         self.reload(self.table("u"))
         self.reload(self.table("u", timeout="9s"))
         self.reload(self.table("u"), url_table(other, write_behind="1h"))
         self.check_payload(self.dict().get("shared/key9"), "O9")
-        harness.wait_until(lambda: len(other.default.values) == 50, "all is written")
+        harness.wait_until(lambda: len(store.values) == 50, "all is written")
 
     def test_another_type(self):
-        """A type that cannot be written to: what is held goes to where it was meant for."""
+        """The new type takes no writes: pending writes go where they were meant for."""
         path = self.write("t.json", '{"key3": "old", "x": "y"}')
         self.start()
         self.go_down()
-        self.hold(50)
+        self.write_keys(50)
         self.reload({"name": "t", "type": "json", "param": path})
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
         self.check_payload(self.dovecot.get("shared/x"), "Oy")
@@ -180,12 +183,12 @@ class Tables(WriteBehindCase):
         harness.wait_until(lambda: self.dovecot.get("shared/key3") == b"Oold", "the file answers")
 
     def test_program_and_back(self):
-        """From one type that can be written to, to another."""
+        """From one type that takes writes to another."""
         store = self.write("store.json", "{}")
         script = self.write("program.py", PROGRAM)
         self.start()
         self.go_down()
-        self.hold(20)
+        self.write_keys(20)
         self.reload({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "processes": 1,
                      "write_behind": "1h"})
         self.check_payload(self.dovecot.get("shared/key3"), "O3")
@@ -197,7 +200,7 @@ class Tables(WriteBehindCase):
         harness.wait_until(lambda: len(written()) == 20, "all is written")
 
     def test_keys_of_another_shape(self):
-        """The template tells users apart from then on."""
+        """The new template has the user in it."""
         self.start()
         self.go_down()
         self.check_payload(self.dovecot.change(("set", "priv/k", "1"), ("set", "shared/k", "2")), "O")
@@ -215,7 +218,7 @@ class Tables(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/bob%40example.com/k": b"1", b"//k": b"2"})
 
     def test_keys_become_one(self):
-        """Of two keys that are one from then on, the newer value stays."""
+        """Two keys become one URL: the newer value stays."""
         self.start(url_table(self.http, write_behind="1h", template="/{user}/{key}"))
         self.check_payload(self.dovecot.change(("set", "priv/k", "old")), "O")
         self.check_payload(self.dovecot.change(("set", "shared/k/bob@example.com", "new")), "O")

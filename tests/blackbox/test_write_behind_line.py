@@ -1,4 +1,4 @@
-"""What cannot be pending follows what is; limits, programs and counters."""
+"""Writes that cannot be pending come after pending ones; limits, programs and counters."""
 
 import json
 import signal
@@ -10,10 +10,10 @@ from pending import PROGRAM, WriteBehindCase
 
 
 class Line(WriteBehindCase):
-    """What cannot be held follows what is held of its keys."""
+    """Writes that cannot be pending follow pending writes of their keys."""
 
     def test_large_transactions(self):
-        """Each of 4000 keys that are held; they are written one after the other."""
+        """Each changes 1000 keys with pending writes; they are made one after the other."""
         self.start(pool={"max_connections": 8})
         changes = [("set", f"shared/key{key}", str(key)) for key in range(1000)]
         self.check_payload(self.dovecot.change(*changes), "O")
@@ -27,7 +27,7 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key%d" % key: b"%d" % (key + 6) for key in range(1000)})
 
     def test_many_at_once_in_one_packet(self):
-        """They begin in several turns of the loop, and in their order."""
+        """They begin in several turns of the loop, in their order."""
         self.start()
         with self.dovecot.packet():
             commits = [self.dovecot.write(*[("set", f"shared/key{key}", str(key + round)) for key in range(2000)])
@@ -39,10 +39,10 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key%d" % key: b"%d" % (key + 7) for key in range(2000)})
 
     def test_fails_with_the_write_before_it(self):
-        """And only that: the others of its keys are written, and what comes next is held again."""
+        """Only that one fails: the other writes of its keys are made, and later ones can be pending again."""
         self.http.default = lambda request: http(status=500) if request.target == b"/key1" else self.store(request)
         self.start()
-        self.hold(3)
+        self.write_keys(3)
         client = self.dict()
         self.check_failure(client.change(*[("increment", f"shared/key{key}", 1) for key in range(3)]))
         self.check_payload(client.change(("set", "shared/key1", "5")), "O")
@@ -52,9 +52,9 @@ class Line(WriteBehindCase):
         self.assertEqual(self.store.values, {b"/key0": b"0", b"/key1": b"5", b"/key2": b"2"})
 
     def test_one_after_the_other(self):
-        """Of what stands in line for a key one is under way at a time."""
+        """Of the queued writes of a key, one at a time is under way."""
         self.start()
-        self.hold(1)
+        self.write_keys(1)
         gates = [self.http.gate() for _ in range(4)]
         self.http.on("/key0", *((gate, http(status=204)) for gate in gates))
         clients = [self.dict() for _ in range(3)]
@@ -72,9 +72,9 @@ class Line(WriteBehindCase):
             self.check_payload(client.wait(commit), "O")
 
     def test_aborted_at_a_stop(self):
-        """Those that stand in line when the time is over were not made."""
+        """Writes that are still queued when the time is over are not made."""
         self.start(shutdown_timeout="100ms")
-        self.hold(1)
+        self.write_keys(1)
         gate = self.http.gate()
         self.http.on("/key0", (gate, http(status=204)))
         clients = [self.dict() for _ in range(3)]
@@ -83,12 +83,12 @@ class Line(WriteBehindCase):
         self.http.wait_target("/key0")
         self.server.stop()
         self.assertEqual(len(self.posts()), 1)
-        self.assertEqual(len(self.told("write_lost")), 1)
+        self.assertEqual(len(self.logged("write_lost")), 1)
 
 
 class Limits(WriteBehindCase):
     def test_number(self):
-        """Those under way count, too; what is too much is written at once."""
+        """Writes under way count, too; those beyond the limit are made at once."""
         gate = self.http.gate()
         self.http.default = lambda request: (gate, lambda: self.store._answer(request))
         self.start(self.table(), self.table("u"))
@@ -118,8 +118,9 @@ class Limits(WriteBehindCase):
 class Programs(WriteBehindCase):
     def program(self, **settings):
         self.file = self.write("store.json", '{":k": "old"}')
-        return {"name": "t", "type": "program", "param": f"{sys.executable} {self.write('program.py', PROGRAM)} {self.file}",
-                "processes": 1, "write_behind": "1h", **settings}
+        script = self.write("program.py", PROGRAM)
+        return {"name": "t", "type": "program", "param": f"{sys.executable} {script} {self.file}", "processes": 1,
+                "write_behind": "1h", **settings}
 
     def sets(self):
         with open(self.file + ".log", "a+", encoding="utf-8") as log:
@@ -127,17 +128,19 @@ class Programs(WriteBehindCase):
             return [(request.get("user"), request["key"], request.get("value")) for request in map(json.loads, log)
                     if request["op"] != "get"]
 
-    def test_held_and_written(self):
+    def test_pending_and_made(self):
         self.start(self.program(cache={"ttl": "1h"}))
         harness.wait_until(lambda: self.dovecot.get("shared/k") == b"Oold", "the program answers")
         for value in ("1", "2"):
-            self.check_payload(self.dovecot.change(("set", "shared/k", value), ("set", "priv/k", value)), "O")
+            with self.subTest(value=value):
+                self.check_payload(self.dovecot.change(("set", "shared/k", value), ("set", "priv/k", value)), "O")
         self.check_payload(self.dovecot.get("shared/k"), "O2")
         self.check_payload(self.dovecot.get("priv/k"), "O2")
-        self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # not the same to a program
+        self.check_payload(self.dovecot.get("shared/k/bob@example.com"), "N")  # a program tells the two apart
         self.assertEqual(self.sets(), [])
         self.server.stop()
-        self.assertEqual(sorted(self.sets(), key=str), sorted([(None, "k", "2"), ("bob@example.com", "k", "2")], key=str))
+        self.assertEqual(sorted(self.sets(), key=str),
+                         sorted([(None, "k", "2"), ("bob@example.com", "k", "2")], key=str))
 
     def test_before_it_runs_and_after_it_died(self):
         self.start(self.program(write_behind="1ms"))
@@ -157,7 +160,7 @@ class Counters(WriteBehindCase):
     def test_pending(self):
         control = self.path("c")
         self.start(control={"socket": control})
-        self.hold(7)
+        self.write_keys(7)
 
         def pending():
             sock = harness.connect(control)

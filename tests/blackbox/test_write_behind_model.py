@@ -1,4 +1,4 @@
-"""Random writes over random outages and reloads, against a model: what Dovecot was told is done is in the store at the end.
+"""Random writes over random outages and reloads, against a model: each acknowledged write is in the store at the end.
 
 The seed is printed when it fails; PODOP_SEED runs that one again.
 """
@@ -15,11 +15,11 @@ from harness import CLOSE, Backend, conf_file, http, url_table
 
 KEYS = 12
 ROUNDS = 250
-LARGE = " " * 70000  # behind a number: it is the same number, and too large to be pending
+LARGE = " " * 70000  # after a number: the same number, but too large a text to be pending
 
 
 class Service:
-    """Keeps what is written and in which order, and is in one of several moods."""
+    """A backend that stores what is written, and in which order, and that fails in several ways."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -57,14 +57,16 @@ class Service:
             elif request.target not in self.values:
                 return http(status=404)
             else:
-                self.values[request.target] = b"%d" % (int(self.values[request.target]) + json.loads(request.body)["inc"])
+                value = int(self.values[request.target]) + json.loads(request.body)["inc"]
+                self.values[request.target] = b"%d" % value
         return http(status=204)
 
 
 class Model(DictCase):
     def configure(self):
-        """A table in one of the forms that lead to the same URLs."""
-        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]), "timeout": f"1{self.random.randint(5, 9)}00ms"}
+        """Writes the table in one of the forms that lead to the same URLs."""
+        settings = {"write_behind": self.random.choice(["1ms", "30ms", "1h"]),
+                    "timeout": f"1{self.random.randint(5, 9)}00ms"}
         if self.random.random() < 0.5:
             settings["cache"] = {"ttl": "1h", "negative_ttl": "1h"}
         tables = [url_table(self.http, "other")]
@@ -77,11 +79,10 @@ class Model(DictCase):
         self.configure()
         self.reloads += 1
         self.server.signal(signal.SIGHUP)
-        harness.wait_until(lambda: len([line for line in list(self.server.log) if "event=reload " in line]) == self.reloads,
-                           "a reload")
+        self.server.wait_lines(self.reloads, "event=reload ")
 
     def names(self, key):
-        """Both names of a key's URL."""
+        """Returns both names of a key's URL."""
         return f"priv/{key}", f"shared/{key}/bob"
 
     def change(self, client):
@@ -101,7 +102,7 @@ class Model(DictCase):
         self.model[target] = b"%d" % self.number if is_set else None
 
     def increment(self, client):
-        """It is made after what is pending, or not at all."""
+        """Sends an increment, which is made after pending writes or not at all."""
         key = f"k{self.random.randrange(KEYS)}"
         target = f"/{key}/bob".encode()
         answer = client.change(("increment", self.random.choice(self.names(key)), 1))
@@ -113,7 +114,7 @@ class Model(DictCase):
             self.assertIn(answer[:1], (b"F", b"W"))
 
     def check(self, client):
-        """A lookup finds the newest, under whatever name."""
+        """Checks that a lookup finds the newest value under each name."""
         key = f"k{self.random.randrange(KEYS)}"
         if not self.has_table:
             return
@@ -121,9 +122,9 @@ class Model(DictCase):
         for name in self.names(key):
             got = client.get(name)
             if expected is None and f"/{key}/bob".encode() not in self.model and got[:1] == b"F":
-                continue  # it was never written, and the service was not there to say so
+                continue  # it was never written, and the service was down
             if got[:1] == b"F":
-                self.failures += 1  # it was written before, so the service is asked: it may be away
+                self.failures += 1  # it was written before, so podop asks the service, which may be down
                 continue
             self.assertEqual(got.strip(), b"N" if expected is None else b"O" + expected, name)
 

@@ -3,7 +3,7 @@
 import signal
 
 import harness
-from harness import CLOSE, http, url_table
+from harness import CLOSE, http
 from pending import WriteBehindCase
 
 
@@ -18,11 +18,11 @@ class Stop(WriteBehindCase):
             return self.store(request)
         self.http.default = answer
         self.start()
-        self.hold(200)
+        self.write_keys(200)
         self.server.stop()
         self.assertEqual(len(failed), 20)
         self.check_all(200)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_each_fails_in_its_own_way_first(self):
         ways = [http(status=500), http(status=503), (CLOSE,), http(status=429), http(status=401)]
@@ -33,24 +33,24 @@ class Stop(WriteBehindCase):
             return self.store(request) if times > 2 else ways[int(request.target[4:]) % len(ways)]
         self.http.default = answer
         self.start(self.table(temporary=["4xx"]))
-        self.hold(25)
+        self.write_keys(25)
         self.server.stop()
         self.check_all(25)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_url_is_suspended_and_back(self):
-        self.start(self.table(timeout="1s"))  # each lookup that is refused waits for so long
-        self.hold(100)
+        self.start(self.table(timeout="1s"))  # as long as each refused lookup waits
+        self.write_keys(100)
         self.go_down()
         self.suspend()
         self.come_back()
         self.server.stop()
         self.check_all(100)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_backend_comes_back_while_podop_stops(self):
         self.start(self.table(timeout="1s"))
-        self.hold(100)
+        self.write_keys(100)
         self.go_down()
         self.suspend()
         self.server.signal(signal.SIGTERM)
@@ -59,66 +59,67 @@ class Stop(WriteBehindCase):
         self.come_back()
         self.assertEqual(self.server.wait(), 0)
         self.check_all(100)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_second_url_has_it(self):
         second = self.backend(default=self.store)
         table = self.table()
         table["param"] = [table["param"], second.url + "/§"]
         self.start(table)
-        self.hold(20)
+        self.write_keys(20)
         self.go_down()
         self.check_payload(self.client().ask("t", "x"), "NOTFOUND ")
         self.server.stop()
         self.check_all(20)
 
     def test_backend_stays_away(self):
-        """What is lost is counted, and the reason is given."""
+        """Lost writes are counted and logged with the reason."""
         self.start(shutdown_timeout="300ms")
-        self.hold(30)
+        self.write_keys(30)
         self.go_down()
         self.server.stop()
-        lost = self.told("write_lost")
+        lost = self.logged("write_lost")
         self.assertEqual(len(lost), 1, lost)
         self.assertIn(" table=t writes=30 reason=", lost[0])
 
     def test_one_key_fails_for_good(self):
-        """It costs no other key, and it is tried until the time is over."""
+        """It affects no other key, and is tried until the time is over."""
         self.http.default = lambda request: http(status=500) if request.target == b"/key3" else self.store(request)
         self.start(shutdown_timeout="1s")
-        self.hold(50)
+        self.write_keys(50)
         self.server.stop()
         self.assertEqual(len(self.store.values), 49)
         self.assertGreater(len(self.posts("/key3")), 1)
-        lost = self.told("write_lost")
+        lost = self.logged("write_lost")
         self.assertEqual(len(lost), 1, lost)
         self.assertIn(" writes=1 ", lost[0])
 
-    def test_what_is_refused_for_good_ends_it_early(self):
-        """Of those that can never be made nobody waits for shutdown_timeout."""
+    def test_only_permanent_failures_end_it_early(self):
+        """podop does not wait for shutdown_timeout when only such writes are left."""
         self.http.default = lambda request: http(status=422) if request.target == b"/key3" else self.store(request)
         self.start(shutdown_timeout="1h")
-        self.hold(10)
+        self.write_keys(10)
         self.server.stop()
         self.assertEqual(len(self.store.values), 9)
-        lost = self.told("write_lost")
+        lost = self.logged("write_lost")
         self.assertEqual(len(lost), 1, lost)
         self.assertIn(" writes=1 ", lost[0])
         self.assertIn("422", lost[0])
 
     def test_more_than_a_turn_of_the_loop(self):
-        """Thousands, on few connections."""
+        """Thousands of writes, on few connections."""
         self.start(pool={"max_connections": 2, "max_waiting": 4}, shutdown_timeout="1m")
         self.check_payload(self.dovecot.change(*(("set", f"shared/key{key}", str(key)) for key in range(3000))), "O")
         self.server.stop()
         self.check_all(3000)
-        self.assertEqual(self.told("write_lost"), [])
+        self.assertEqual(self.logged("write_lost"), [])
 
     def test_newest_value(self):
-        """A write under way at the stop is followed by what was written since."""
+        """A write under way at the stop is followed by a newer one."""
         gate = self.http.gate()
         self.start(self.table(write_behind="1ms"))
-        self.http.on("/k", (gate, http(status=204)), (lambda: self.store.values.update({b"/k": b"2"}) or http(status=204),))
+        self.http.on("/k", (gate, http(status=204)),
+                     (lambda: self.store.values.update({b"/k": b"2"}) or http(status=204),))
         self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
         self.http.wait_target("/k")
         self.check_payload(self.dovecot.change(("set", "shared/k", "2")), "O")

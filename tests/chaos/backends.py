@@ -1,4 +1,4 @@
-"""HTTP backends of the one store, which fail when the world says so; the program of the program table; mutants.
+"""HTTP backends and the program of the program table, all of one store, which fail when the world says so.
 
 A mutant is a backend or a client that breaks a promise on purpose: the checks have to find it.
 """
@@ -22,14 +22,14 @@ def http(status, body=b"", more=b""):
 
 
 class Service:
-    """What every backend answers: the store, over HTTP or to a program."""
+    """The answers of every backend and program, from one store."""
 
     def __init__(self, world):
         self.world = world
         self.random = world.random
 
     def get(self, space, name):
-        """The JSON text of a key, or of a directory's names, or MISS."""
+        """Returns the JSON text of a key or of the names in a directory, or MISS."""
         if name.endswith("/"):
             names = sorted(self.world.by_directory[space, name[:-1]])
             return json.dumps([full[len(name):] for full in names]) if names else MISS
@@ -46,7 +46,7 @@ class Service:
         return item.value if item else MISS
 
     def change(self, space, name, kind, value, number, is_answered=True):
-        """Makes a change; False where an increment met no key."""
+        """Makes a change; returns False if an increment finds no key."""
         world = self.world
         if kind == "inc" and world.item(space, name).value is MISS:
             world.books.applied(space, name, kind, value, number, is_answered)
@@ -66,11 +66,11 @@ class Service:
         return True
 
     def refuse(self, space, name, kind, value, number=None):
-        """Does not make a change, and remembers that it was asked to."""
+        """Does not make a change, but remembers the request."""
         self.world.books.find(space, name, kind, str(value) if kind == "set" else value, number)
 
     def commit(self, space, changes, number, is_answered=True):
-        """Makes all changes or none; False where an increment meets no key."""
+        """Makes all changes or none; returns False if an increment finds no key."""
         for change in changes:
             if change["op"] == "inc" and self.world.item(space, change["key"]).value is MISS:
                 for other in changes:
@@ -89,12 +89,12 @@ def seen(text):
 
 
 def number_of(timestamp):
-    """The number of a transaction, which is in the nanoseconds of its timestamp, or None."""
+    """Returns the number of a transaction, which is in the nanoseconds of its timestamp, or None."""
     return int(timestamp.rpartition(".")[2]) // 1000 if timestamp else None
 
 
 class Connection(asyncio.Protocol):
-    """One connection of podop's to a backend."""
+    """One connection of podop to a backend."""
 
     def __init__(self, backend):
         self.backend = backend
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         self.data += data
-        if self.backend.thawed_at > now() - 0.5:  # requests of those who have left by now are nobody's
+        if self.backend.thawed_at > now() - 0.5:  # a client that has left has no requests any more
             asyncio.get_running_loop().call_later(0.03, self.parse)
         else:
             self.parse()
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
 
 
 class Backend:
-    """A server on some addresses, or on a unix socket."""
+    """A server at some addresses or on a unix socket."""
 
     def __init__(self, name, world, service, addresses, path=None, is_named=False):
         self.name, self.world, self.service = name, world, service
@@ -171,7 +171,7 @@ class Backend:
         self.hanging = 0
         world.backends[name] = self
 
-    # being there
+    # availability
 
     async def listen(self):
         loop = asyncio.get_running_loop()
@@ -323,7 +323,7 @@ class Backend:
         status = self.make(method, space, name, body, number, fault is None) if is_made else 500
         if fault is None:
             connection.write(http(status))
-        elif fault == "503":  # a proxy's word about a service that has made it
+        elif fault == "503":  # the status of a proxy whose service made the change
             connection.write(http(self.random.choice((502, 503, 504))))
         elif fault in ("close", "truncate"):
             connection.close()
@@ -347,7 +347,7 @@ class Backend:
 
 
 class Program(asyncio.Protocol):
-    """One process of the program table, at the other end of its relay."""
+    """One process of the program table, at the far end of its relay."""
 
     def __init__(self, world, service, programs):
         self.world, self.service, self.programs = world, service, programs

@@ -1,4 +1,4 @@
-"""Runs podop in a world where everything goes wrong, and compares each answer with what may be answered.
+"""Runs podop in a world where everything goes wrong, and compares each answer with the allowed ones.
 
 See README.md beside this file. scripts/chaos is the usual way to start it.
 """
@@ -24,7 +24,7 @@ from scene import FULL, HTTP_PORT, Scene
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SKIP = 77
-MAX_CHILDREN = 12  # of a program table with two processes: of it, and of those before some reloads
+MAX_CHILDREN = 12  # of a program table with two processes, and of its predecessors before some reloads
 VERSIONS = ((2, 0), (2, 2), (3, 2), (4, 0))
 MUTANTS = {  # a violation that each of them must cause
     "swap": "wrong value", "miss": "false miss", "old": "wrong value", "lose": "O, but not made",
@@ -59,7 +59,7 @@ def arguments():
 
 
 def enter_namespaces(options):
-    """Runs this program again, in a mount and a network namespace."""
+    """Runs this program again in a mount and a network namespace."""
     command = ["unshare", "--mount", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     if not shutil.which("unshare") or subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
         print("chaos: no mount and network namespaces here")
@@ -75,7 +75,7 @@ def enter_namespaces(options):
 
 
 def run_mutants(options):
-    """Whether each mutant is found."""
+    """Runs each mutant and prints whether the checks find it."""
     missed = 0
     for mutant, violation in MUTANTS.items():
         command = [sys.executable, "-B", os.path.abspath(__file__), "--podop", options.podop, "--seconds", "10",
@@ -88,7 +88,7 @@ def run_mutants(options):
 
 
 def set_up_machine(directory):
-    """Loopback, and what podop reads of name servers and hosts."""
+    """Brings up loopback and replaces the files of name servers and hosts."""
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
     texts = {"resolv.conf": "nameserver 127.0.0.1\nnameserver 127.0.0.2\nsearch chaos.test\n",
@@ -100,7 +100,7 @@ def set_up_machine(directory):
 
 
 def compile_helpers(directory):
-    """The shim of the clock and the probe, or None where there is no compiler."""
+    """Compiles the shim of the clock and the probe; returns None for both where there is no compiler."""
     if not shutil.which("cc"):
         print("chaos: no compiler, so the clock is not stepped and the loop not probed")
         return None, None
@@ -111,7 +111,7 @@ def compile_helpers(directory):
 
 
 def fill_backlog(stack):
-    """An address that takes no connection, and refuses none."""
+    """Fills the backlog of an address, which then neither takes nor refuses connections."""
     listener = stack.enter_context(socket.socket())
     listener.bind((FULL, HTTP_PORT))
     listener.listen(0)
@@ -202,6 +202,7 @@ class Run:
     async def run(self):
         world = self.world
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note_exception)
         await world.open(loop)
         await self.podop.start()
         watchers = [asyncio.create_task(task) for task in (self.watch_lost_time(), self.watch_podop(),
@@ -219,6 +220,12 @@ class Run:
         await self._wind_up(clients, faults)
         for task in watchers:
             task.cancel()
+
+    def _note_exception(self, loop, context):
+        """Reports an exception in a callback of this program, such as that of a backend, which asyncio only logs."""
+        loop.default_exception_handler(context)
+        self.world.violations.add("an exception in the test itself",
+                                  f"{context['message']}: {context.get('exception')!r}")
 
     async def _wait_for(self, end, tasks):
         while now() < end or self.faults.is_calm:
@@ -266,7 +273,7 @@ class Run:
     # the report
 
     def _check_flatness(self):
-        """Memory and descriptors of the last podop, by thirds after it has warmed up."""
+        """Compares memory and descriptors of the last podop by thirds, after a warm-up."""
         most = [max(sample[index] for sample in self.podop.samples) for index in (2, 3, 4)]
         print(f"\nat most {most[0] // 1024} MiB, {most[1]} descriptors, {most[2]} children")
         if most[0] > self.options.rss_mib * 1024:

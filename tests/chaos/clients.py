@@ -1,4 +1,4 @@
-"""Clients of both protocols: those that behave and judge each answer, and those that are a nuisance."""
+"""Clients of both protocols that judge each answer."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ SECONDS = 1700000000  # of every transaction; its microseconds are its number
 
 
 class Client:
-    """What the clients of both protocols share."""
+    """The common part of the clients of both protocols."""
 
     how = "?"
 
@@ -19,7 +19,7 @@ class Client:
         self.pending = []
 
     def ended(self, fault):
-        """The connection ended: nothing may be owed, unless podop was told to stop."""
+        """Handles the end of the connection: no answer may be due, unless podop was told to stop."""
         world = self.world
         if not self.pending or world.is_over:
             return
@@ -29,18 +29,18 @@ class Client:
         ended_at = self.wire.ended_at
         if ended_at is not None and ended_at <= first \
                 and any(span.meets(ended_at, ended_at) for span in world.restarts):
-            return  # podop had stopped while nothing was asked
+            return  # podop stopped while no request was under way
         world.violations.add("an answer is owed", f"{self.how}: {fault}; {len(self.pending)} owed, the first sent "
                              f"{now() - first:.2f}s ago: {self.pending[0]}")
 
     def unasked(self):
-        """Whatever is left when nothing is owed is an answer too many."""
+        """Reports bytes that came while no answer is due."""
         if self.wire.data and not self.pending:
             self.world.violations.add("an answer that nobody asked for", f"{self.how}: {bytes(self.wire.data[:80])!r}")
             self.wire.close()
 
     def mutate(self, answers):
-        """A mutant of the clients, for tests of the checks: gets two answers and gives what it makes of them."""
+        """Takes two answers and returns them as a mutant of the clients would, for tests of the checks."""
         mutant = self.world.options.mutant
         if self.random.random() > 0.01:
             return answers
@@ -52,7 +52,7 @@ class Client:
 
 
 class Request:
-    """A lookup, an iteration or a transaction that an answer is owed to."""
+    """A lookup, an iteration or a transaction whose answer has not come yet."""
 
     __slots__ = ("kind", "table", "name", "sent", "number", "answer", "rows", "tx", "factor", "behind")
 
@@ -64,7 +64,7 @@ class Request:
         self.behind = set()  # keys of earlier transactions that it waits for
 
     def wait_for(self, earlier, names):
-        """Notes what goes before it on its connection, as these are its keys."""
+        """Notes the earlier transactions on the connection that change one of these keys."""
         for other in earlier:
             own = {ledger.name for ledger, _ in other.tx.ops} if other.tx else set()
             if own & names:
@@ -75,7 +75,7 @@ class Request:
 
 
 class Socketmap(Client):
-    """Postfix: one netstring for each, in order."""
+    """A client as Postfix: one netstring for each request, answered in order."""
 
     how = "postfix"
 
@@ -132,7 +132,7 @@ class Socketmap(Client):
 
 
 class Dict(Client):
-    """Dovecot, in one of its versions."""
+    """A client as one of the versions of Dovecot."""
 
     def __init__(self, world, table, version, user):
         super().__init__(world)
@@ -154,7 +154,7 @@ class Dict(Client):
         return request
 
     def path_of(self, name):
-        """The key as Dovecot names it: a key of the user's own has two names."""
+        """Returns the key as Dovecot names it: a key of the user's own has two names."""
         own = "/" + self.user
         if name.endswith(own) and self.table.type != "program" \
                 and self.world.has_two_names and self.random.random() < 0.5:
@@ -173,7 +173,7 @@ class Dict(Client):
         return self._owed(Request("iterate", self.table, (name, flags)))
 
     def commit(self, changes):
-        """A transaction of (ledger, kind, value)."""
+        """Sends a transaction of (ledger, kind, value)."""
         self.id += 1
         tx = self.world.books.begin(self.table)
         self.out += line("B", self.id, *self._user(), *((0,) if self.version[0] >= 4 else ()))
@@ -190,7 +190,7 @@ class Dict(Client):
         return self._owed(request)
 
     def flush(self):
-        """Sends what was asked."""
+        """Sends the collected requests."""
         sent = now()
         for request in self.pending:
             request.sent = sent
@@ -214,7 +214,7 @@ class Dict(Client):
         self.unasked()
 
     def take(self, text):
-        """Takes one line to where it belongs."""
+        """Hands one line to the request that it answers."""
         if text[:1] == b"*":
             owner = next((request for request in self.pending if request.number is None), None)
             if owner is None or self.version == (2, 0):
@@ -331,7 +331,7 @@ class Dict(Client):
         return ("set", None) if dice < 0.8 else ("unset", None)
 
     def close_keys(self, txs):
-        """What may still be made later must not meet a newer write."""
+        """Ends the use of keys whose writes may still be made, so that none meets a newer write."""
         for tx in txs:
             if tx.result in ("W", "lost") or tx.result == "F" and len(tx.ops) > 1:
                 for ledger, _ in tx.ops:

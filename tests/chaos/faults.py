@@ -1,4 +1,4 @@
-"""What goes wrong, when, and for how long: each kind by itself, by the seed."""
+"""The kinds of faults, when each begins and how long it lasts, by the seed."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ class Faults:
             self.kinds[name] = (lambda nuisance=nuisance: nuisance(world), 2 if name == "leave" else 4)
 
     def start(self, names, rate):
-        """Begins with the faults of these names."""
+        """Starts the faults of these names."""
         return [asyncio.create_task(self._repeat(name, *self.kinds[name], rate)) for name in names]
 
     async def _repeat(self, name, fault, mean, rate):
@@ -153,7 +153,7 @@ class Faults:
         moved_at = now()
         await asyncio.sleep(self.random.choice((0, 0.3, 2)))
         while len(backend.servers) < 2:
-            await asyncio.sleep(0.1)  # it restarts just now
+            await asyncio.sleep(0.1)  # it is restarting
         backend.leave(old)
         if world.is_dns_out(moved_at, now() + 0.5):
             span = Span("moved")
@@ -231,7 +231,7 @@ class Faults:
     async def restart(self):
         """podop stops with writes held, and starts again. Faults go on for a while only."""
         if now() - self.world.start > 0.4 * self.world.options.seconds:
-            return  # what it takes from the machine is watched without starts after that
+            return  # after that, memory and descriptors are compared without starts
         self.world.happens("restart")
         is_hard = self.random.random() < 0.7
         await self.calm_down(is_hard)
@@ -273,7 +273,7 @@ class Faults:
             await asyncio.sleep(0.05)
 
     def check_store(self):
-        """All that was told as done must be in the store once podop has ended in good order."""
+        """Checks that all acknowledged writes are in the store after podop has ended in good order."""
         for (space, name), ledger in self.world.books.ledgers.items():
             if not ledger.ops:
                 continue

@@ -1,4 +1,4 @@
-"""What may be answered: the store with its history, the writes with their outcomes, and the times that were lost.
+"""The model of allowed answers: the store with its history, writes with their outcomes, and time that was lost.
 
 All instants are time.monotonic() of this process. Nothing here does I/O.
 """
@@ -34,7 +34,7 @@ class Violations:
 
 
 class Lost:
-    """Time that nobody could use: podop stopped, podop or this process without a CPU."""
+    """Time that could not be used: podop was stopped, or podop or this process had no CPU."""
 
     def __init__(self):
         self.spans = collections.deque(maxlen=20000)  # (from, to, seconds lost, kind), by their ends
@@ -46,15 +46,15 @@ class Lost:
         self.totals[kind] += seconds
 
     def stopped(self, start, end):
-        """Whether podop was stopped at some time from start to end."""
+        """Returns True if podop was stopped at some time from start to end."""
         return self.stop_began is not None or any(
             kind == "stop" and since <= end and until >= start for since, until, _, kind in list(self.spans)[-500:])
 
     def seconds(self, start, end, kinds=("stop", "podop", "world")):
-        """How much of the time from start to end was lost, at most."""
+        """Returns how much of the time from start to end was lost at most."""
         total = 0.0
         for since, until, seconds, kind in reversed(self.spans):
-            if until < start - 0.5:  # they are told of when they end
+            if until < start - 0.5:  # a span is added when it ends
                 break
             if since <= end and until >= start and kind in kinds:
                 total += seconds
@@ -82,14 +82,14 @@ class Item:
             del self.times[:200], self.values[:200]
 
     def between(self, start, end):
-        """All values that were there at some time from start to end."""
+        """Returns all values that the key had at some time from start to end."""
         first = max(0, bisect.bisect_right(self.times, start) - 1)
         last = bisect.bisect_right(self.times, end)
         return self.values[first:last]
 
 
 def table_is_held(ledger, kind):
-    """Whether such a change may be held back, and only the last of several be made."""
+    """Returns True if such a change may be pending, so that only the last of several is made."""
     return ledger.table.is_ever_held and kind != "inc"
 
 
@@ -104,7 +104,7 @@ class Op:
         self.sent, self.done = now(), None
         self.result = None  # O, N, F, W, or "lost" with the connection
         self.applied, self.applied_at = 0, 0.0
-        self.asked = False  # whether the store heard of it, made or not
+        self.asked = False  # whether the store got the request, made or not
         self.answered = True  # whether the store's last answer to it was a plain success
         self.after = None  # the values that may be there after it
 
@@ -128,7 +128,7 @@ class Tx:
 
 
 class Ledger:
-    """The writes of one key, which one client at a time makes, all through one table."""
+    """The writes of one key, which one client at a time makes through one table."""
 
     def __init__(self, table, name, value=MISS):
         self.table, self.name = table, name
@@ -147,7 +147,7 @@ class Ledger:
         return self.ops[position - 1].after if position else self.first
 
     def resolve(self):
-        """Works out what may be there after each operation, and forgets those of old."""
+        """Computes the possible values after each operation, and drops old operations."""
         for position, op in enumerate(self.ops):
             before = self._before(position)
             made = {op.apply(value) for value in before}
@@ -163,7 +163,8 @@ class Ledger:
             self.first = self.ops.pop(0).after
 
     def allowed(self, start, end):
-        """What a lookup may find that was sent at start and answered at end, and the operation it must know."""
+        """Returns the possible results of a lookup sent at start and answered at end, and the last write it
+        must reflect."""
         known = -1
         for position, op in enumerate(self.ops):
             if op.done is not None and op.done < start:
@@ -179,7 +180,7 @@ class Ledger:
 
 
 class Books:
-    """All ledgers and transactions, and what the store did for them."""
+    """All ledgers and transactions, and what the store did for each."""
 
     def __init__(self, violations, was_broken):
         self.violations = violations
@@ -197,7 +198,7 @@ class Books:
         return tx
 
     def find(self, space, name, kind, value, number):
-        """The operation that a request of podop's is for; a violation where there is none."""
+        """Returns the operation that a request of podop belongs to; reports a violation if there is none."""
         ledger = self.ledgers.get((space, name))
         if ledger is None:
             return None, None
@@ -208,11 +209,12 @@ class Books:
                                 f"{kind} {space}/{name} = {value} of tx {number}; known: "
                                 + ", ".join(f"{op.kind} {op.value} of {op.tx}" for op in ledger.ops[-4:]))
             return ledger, None
-        if number is None and table_is_held(ledger, kind):  # the first after what was made, as some are left out
+        if number is None and table_is_held(ledger, kind):
+            # the first after the last that was made, as pending writes may be skipped
             made = max((op.index for op in ledger.ops if op.applied), default=-1)
             newer = [op for op in found if op.index > made]
             found = [op for op in newer if op.result != "F"][:1] or newer[:1] or found
-        elif number is None:  # of several that are alike, the first that was not asked for
+        elif number is None:  # of several equal ones, the first whose request has not come
             waiting = [op for op in found if not op.asked]
             found = ([op for op in waiting if op.result is None][:1]
                      or [op for op in waiting if op.result in ("lost", "W")] or found)
@@ -220,7 +222,7 @@ class Books:
         return ledger, found[-1]
 
     def applied(self, space, name, kind, value, number, is_answered=True):
-        """The store made a change."""
+        """Notes that the store made a change."""
         ledger, op = self.find(space, name, kind, value, number)
         if op is None:
             return
@@ -241,7 +243,7 @@ class Books:
         op.answered = is_answered
 
     def done(self, tx, result, reason=""):
-        """The client heard of it, or never will (result lost)."""
+        """Notes the answer to the client, or that it will never come (result "lost")."""
         tx.result = result
         for ledger, op in tx.ops:
             op.result, op.done = result, now()
@@ -251,7 +253,7 @@ class Books:
         if result == "F":
             if all(applied) or (tx.table.is_atomic and any(applied)) or sorted(applied, reverse=True) != applied:
                 self.violations.add("F, but made", f"{tx} in {tx.table.name}: made {applied}, told {reason!r}")
-                for _, op in tx.ops:  # what follows from it is not told
+                for _, op in tx.ops:  # its consequences are not reported
                     op.result = "W"
         for ledger in {ledger for ledger, _ in tx.ops}:
             ledger.resolve()

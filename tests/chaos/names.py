@@ -16,7 +16,7 @@ def wire_name(name):
 
 
 class Zone:
-    """What all name servers know."""
+    """The records that all name servers have."""
 
     def __init__(self):
         self.addresses = {}  # name: list of IPv4 addresses
@@ -24,7 +24,7 @@ class Zone:
         self.ttl = 1
 
     def answer(self, name, kind):
-        """The records, or None where there is no such name."""
+        """Returns the records, or None if there is no such name."""
         if name in self.addresses:
             if kind == TYPES["A"]:
                 return [(kind, bytes(map(int, address.split(".")))) for address in self.addresses[name]]
@@ -36,7 +36,7 @@ class Zone:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """One server; its mode says how it fails, None that it does not."""
+    """One server; its mode is the way in which it fails, or None."""
 
     def __init__(self, address, zone, world):
         self.address, self.zone, self.world = address, zone, world
@@ -56,7 +56,7 @@ class NameServer(asyncio.DatagramProtocol):
         if mode is not None:
             self.world.happens("name server " + mode)
             self.bad.append(Span(mode))
-        if mode == "dead":  # nobody listens: the kernel says so at once
+        if mode == "dead":  # no server listens: the kernel refuses at once
             self.transport.close()
         elif self.mode == "dead":
             await self.listen()

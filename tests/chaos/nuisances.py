@@ -1,8 +1,8 @@
-"""Clients that nobody wants: each may cost itself, and nothing else."""
+"""Clients that misbehave: each may do harm to itself only."""
 
 import asyncio
 
-from clients import Dict, Socketmap
+from clients import Client, Dict, Socketmap
 from model import now
 from wire import Ended, Wire, line, netstring
 
@@ -32,7 +32,8 @@ async def stall(world):
 async def stay(world, wire, table):
     """Reads nothing for so long that podop must have hung up."""
     start = now()
-    patience = 2 * max(table.t_max for table in world.tables.values()) + 2  # twice: its system took some at first
+    # twice, as the kernel takes some bytes at first
+    patience = 2 * max(table.t_max for table in world.tables.values()) + 2
     while now() - start - world.lost.seconds(start, now()) < patience and not world.is_over:
         await asyncio.sleep(0.1)
     wire.transport.resume_reading()
@@ -87,18 +88,19 @@ async def send_garbage(world):
 async def flood(world):
     """Asks for hundreds of keys at once, and reads all answers."""
     world.happens("client floods")
+    client: Client
     if world.random.random() < 0.5:
-        client = Socketmap(world)
-        client.wire = await Wire.connect(world)
-        asked = client.ask([world.choose_lookup(is_quick=True) for _ in range(300)], is_timed=False)
+        client = postfix = Socketmap(world)
+        postfix.wire = await Wire.connect(world)
+        asked = postfix.ask([world.choose_lookup(is_quick=True) for _ in range(300)], is_timed=False)
     else:
         table = world.tables[world.random.choice(("plain", "cached", "unixt"))]
-        client = Dict(world, table, (4, 0), "bob")
-        await client.connect()
+        client = dovecot = Dict(world, table, (4, 0), "bob")
+        await dovecot.connect()
         for _ in range(300):
-            client.lookup(world.choose_name(table), factor=100)
-        client.flush()
-        asked = client.answers()
+            dovecot.lookup(world.choose_name(table), factor=100)
+        dovecot.flush()
+        asked = dovecot.answers()
     try:
         await asked
     except (Ended, ValueError) as fault:

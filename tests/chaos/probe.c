@@ -37,7 +37,7 @@ static struct sched read_sched(int fd)
     return s;
 }
 
-/* Reads one netstring of an answer, whatever it says; 0 at the end of the connection. */
+/* Reads one answer, a netstring with any content; returns 0 at the end of the connection. */
 static int read_answer(int fd)
 {
     char c;

@@ -1,4 +1,4 @@
-"""podop itself: its configuration, its start and end, its log, its counters, and what it takes from the machine."""
+"""podop as a process: its configuration, start and end, log, counters, and its use of the machine."""
 
 import asyncio
 import collections
@@ -18,14 +18,14 @@ GUARD = 60
 
 
 def conf(value):
-    """A Python value in libconfig's syntax."""
+    """Writes a Python value in libconfig's syntax."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
         return "{ " + " ".join(f"{name} = {conf(item)};" for name, item in value.items()) + " }"
     if isinstance(value, list):
-        left, right = "()" if any(isinstance(item, dict) for item in value) else "[]"
-        return left + ", ".join(map(conf, value)) + right
+        items = ", ".join(map(conf, value))
+        return f"({items})" if any(isinstance(item, dict) for item in value) else f"[{items}]"
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if isinstance(value, str) else str(value)
 
 
@@ -117,7 +117,7 @@ class Podop:
             self.world.violations.add("a long stop", f"{took:.1f}s")
 
     def kill(self):
-        """Nothing of it stays when the run is broken off."""
+        """Ends all processes when the run is broken off."""
         for process in (self.process, self.probe):
             if process and process.poll() is None:
                 process.kill()
@@ -196,10 +196,10 @@ class Podop:
         self.world.lost.add(self.world.lost.stop_began, now(), now() - self.world.lost.stop_began, "stop")
         self.world.lost.stop_began = None
 
-    # what it takes
+    # its use of the machine
 
     def sample(self):
-        """Memory, descriptors and children of now."""
+        """Notes the current memory, descriptors and children."""
         pid = self.process.pid
         try:
             with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
@@ -211,7 +211,7 @@ class Podop:
             pass
 
     def run_delay(self):
-        """Seconds in which podop could have run and did not get a CPU."""
+        """Returns the seconds in which podop was ready to run and had no CPU."""
         try:
             with open(f"/proc/{self.process.pid}/schedstat", encoding="ascii") as file:
                 return int(file.read().split()[1]) / 1e9
@@ -219,7 +219,8 @@ class Podop:
             return None
 
     def take_turns(self, stats):
-        """Looks which turns of the loop were longer than 50 ms since the last look, and whether that is podop's own."""
+        """Counts the turns of the loop that took more than 50 ms since the last call, and whether that was
+        podop's own work."""
         loop, at, delay = stats.get("loop"), now(), self.run_delay()
         if not isinstance(loop, dict) or delay is None:
             return
@@ -240,7 +241,8 @@ class Podop:
 
     @staticmethod
     def contention(delay):
-        """What a wait for a CPU explains: somebody that podop waited for, such as the kernel, waited as well."""
+        """Returns how much of a delay waiting for a CPU explains, also that of others that podop waited for,
+        such as the kernel."""
         return delay if delay < 5 else 5 * delay
 
     def _keep_turns(self):

@@ -1,4 +1,4 @@
-"""The program of the program table: hands podop's lines to the chaos test and its answers back.
+"""The program of the program table: passes podop's lines to the chaos test, and its answers back.
 
     relay.py SOCKET
 """

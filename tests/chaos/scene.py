@@ -1,4 +1,4 @@
-"""The tables, keys and backends that a run is about."""
+"""The tables, keys and backends of a run."""
 
 import json
 import os
@@ -19,7 +19,7 @@ LONG = [f"long/e{number:04}" for number in range(200)]
 
 
 class Scene(World):
-    """A world with all that podop is asked for."""
+    """The world with all tables, keys and backends of a run."""
 
     def __init__(self, options, directory):
         super().__init__(options)
@@ -46,7 +46,7 @@ class Scene(World):
         self.d = Backend("d", self, self.service, [("127.0.0.4", HTTP_PORT)], is_named=True)
         self.zone.addresses = {"svc.chaos.test": [MOVING[0]], "two.chaos.test": [FULL, "127.0.0.4"],
                                "mail.chaos.test": ["127.0.0.5"]}
-        self.zone.addresses6 = {"two.chaos.test": [b"\0" * 15 + b"\1"]}  # where nobody listens
+        self.zone.addresses6 = {"two.chaos.test": [b"\0" * 15 + b"\1"]}  # at which no server listens
         for address in NAME_SERVERS:
             NameServer(address, self.zone, self)
 
@@ -103,7 +103,7 @@ class Scene(World):
         self.write_large()
 
     def write_large(self, is_changed=False):
-        """A large file for a json table; what changes is one key."""
+        """Writes a large file for a json table, of which one key changes."""
         if is_changed:
             self.put("large", "s1", f'"v{now():.6f}"')
         values = {name: self.items["large", name].value for name in (f"s{number}" for number in range(STATIC))
@@ -112,7 +112,7 @@ class Scene(World):
                                                  *filter(None, [self.filler])]) + "}")
 
     def write_json(self, is_changed=False):
-        """The file of the json table, with other values than before."""
+        """Writes the file of the json table with new values."""
         if is_changed:
             for number in range(0, STATIC, 3):
                 self.put("json", f"s{number}", f'"v{now():.6f}"')
@@ -120,7 +120,7 @@ class Scene(World):
                                              if space == "json" and item.value is not MISS}))
 
     def write(self, name, text):
-        """A whole file at once, as a reload may be under way."""
+        """Replaces a file as a whole, as a reload may read it at any time."""
         with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
             file.write(text)
         os.replace(self.path(name + ".new"), self.path(name))
@@ -135,7 +135,7 @@ class Scene(World):
     # what clients ask
 
     def choose_name(self, table):
-        """A key of a table, known to be there or not."""
+        """Returns a key of a table, which may exist or not."""
         dice = self.random.random()
         if table.type == "dns":
             return f"{'hit' if dice < 0.6 else 'miss'}{self.random.randrange(STATIC)}.mx.test"

@@ -1,4 +1,4 @@
-"""A connection to podop, and how both protocols write what they have to say."""
+"""A connection to podop, and the encoding of both protocols."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The world of podop: tables, what is out when, and what may excuse a failure."""
+"""The world of podop: tables, faults with their times, and what may excuse a failure."""
 
 import collections
 import os
@@ -9,7 +9,7 @@ from model import Books, Item, Lost, MISS, Violations, now
 
 PAUSE = 1.0  # how long the only URL of a table may be suspended
 PAUSE_OF_SEVERAL = 30.0
-SLACK = 1.5  # for what has to happen after a fault until all is well again
+SLACK = 1.5  # for the recovery after a fault
 FRESH = 1.1  # an entry of a cache lives a tenth longer, at most
 
 
@@ -25,7 +25,7 @@ class Span:
         self.end = now()
 
     def meets(self, start, end, after=0.0):
-        """Whether it overlaps the time from start to end; its effects last for so long after it."""
+        """Returns True if it overlaps the time from start to end; its effects last for so long after it."""
         return self.start <= end and (self.end is None or self.end + after >= start)
 
     def seconds(self, until):
@@ -33,7 +33,7 @@ class Span:
 
 
 class KeyFault(Span):
-    """What is wrong with one key, at one backend or at all."""
+    """A fault of one key, at one backend or at all."""
 
     __slots__ = ("backend", "table")
 
@@ -47,7 +47,7 @@ class KeyFault(Span):
 
 
 class Table:
-    """A table of podop's configuration, and what the model has to know about it."""
+    """A table of podop's configuration, with what the model needs to know about it."""
 
     def __init__(self, name, backends, timeout=2, slow_timeout=3, space=None, **more):
         self.name, self.backends, self.space = name, backends, space or name
@@ -72,7 +72,7 @@ class Table:
 
 
 class World:
-    """All that is not podop."""
+    """Everything around podop."""
 
     def __init__(self, options):
         self.options = options
@@ -131,7 +131,7 @@ class World:
     # faults of keys
 
     def break_key(self, table, name, kind, seconds, backend=None):
-        """Something is wrong with a key for a while. At most three keys of a table fail after they were sent."""
+        """Breaks a key for a while. At most three keys of a table fail after their request was sent."""
         recent = [fault for fault in self.table_faults[table.name] if not fault.is_status
                   and fault.meets(now() - 6, now())]
         if kind not in ("500", "503") and len(recent) >= 3 or (table.space, name) in self.faulty:
@@ -162,7 +162,7 @@ class World:
         return all(any(span.meets(start, end) for span in server.bad) for server in self.name_servers)
 
     def _outage(self, table, backend, start, end, is_write):
-        """Why nothing could be had from a backend for a request at that time."""
+        """Returns why a backend could not answer a request at that time, or None."""
         after = (PAUSE_OF_SEVERAL if len(table.backends) > 1 else PAUSE) + SLACK
         spans = sorted(backend.outages, key=lambda span: span.start)
         merged = []
@@ -194,8 +194,8 @@ class World:
         return None
 
     def was_broken(self, table, since):
-        """Whether podop may not have got an answer of then: connections were cut, it starved, or the request had waited
-        for most of its time while connections were refused."""
+        """Returns True if podop may have missed an answer of that time: connections were cut, podop had no
+        CPU, or the request had waited for most of its time while connections were refused."""
         def patience(span):
             return 0.5 if span.seconds(now()) > 0.6 * table.t_min else 0.1
         spans = [span for backend in table.backends for span in backend.outages]
@@ -204,12 +204,12 @@ class World:
             or self.lost.seconds(since, since + table.t_max, ("podop", "world")) > 0.4 * table.t_max
 
     def excuse(self, table, name, start, end, is_write=False):
-        """Why a request may have failed, or None."""
+        """Returns why a request may have failed, or None."""
         since = start - 0.1
-        if table.share or is_write:  # it may have joined, or waited for, what began before podop was stopped
+        if table.share or is_write:  # it may have joined or waited for a request that began before podop was stopped
             since -= table.t_max + self.lost.seconds(start - 10, start, ("stop",))
         if is_write and table.is_ever_held:
-            since -= 30  # it waits for what is held of its key
+            since -= 30  # it waits for the pending write of its key
         if self.is_starved(table, start, end):
             return "machine"
         for span in (*table.gone, *self.restarts):
@@ -229,22 +229,24 @@ class World:
         return "; ".join(reasons) if all(reasons) else None
 
     def is_starved(self, table, start, end):
-        """Whether the world stood still for long, or podop and the world hardly got a CPU."""
+        """Returns True if the world stood still for long, or if it and podop had hardly any CPU."""
         since = start - table.t_min - PAUSE - SLACK
         return self.lost.seconds(start - 1.5, end, ("world",)) > 0.3 * table.t_min \
             or self.lost.seconds(since, end, ("world", "podop")) > 0.4 * (end - since)
 
     def has_key_fault(self, table, name, start, end):
-        """Whether the key was broken wherever it could be asked."""
+        """Returns True if the key was broken at each backend that could be asked."""
         return any(fault.meets(start, end, 0.3) and (fault.backend is None or len(table.backends) == 1)
                    for fault in self.key_faults.get((table.space, name), ()))
 
     def _suspended(self, table, backend, name, start, end):
-        """One of several URLs may be suspended because of keys that another answers, or, as lookups do not wait for it
-        but go to another, for a second after connections were refused, however short that was."""
+        """Returns whether one of several URLs may be suspended: because of keys that another URL answers, or
+        for a second after connections were refused, however short that was, as lookups use another URL
+        instead of waiting."""
         if len(table.backends) < 2:
             return None
-        if any(span.kind in ("refused", "left an address") and span.meets(start, end, PAUSE + SLACK) for span in backend.outages):
+        if any(span.kind in ("refused", "left an address") and span.meets(start, end, PAUSE + SLACK)
+               for span in backend.outages):
             return f"{backend.name} may be suspended"
         for fault in self.table_faults[table.name]:
             if fault.backend == backend and fault.meets(start, end, PAUSE_OF_SEVERAL + SLACK):
@@ -269,7 +271,7 @@ class World:
             if value not in values:
                 late = self.lost.seconds(start - table.ttl * FRESH - table.t_max, end)
                 values = self._allowed(table, name, start, end, late)
-        if value in values or name == "escaped" and status == "ok":  # that value is written anew on its way
+        if value in values or name == "escaped" and status == "ok":  # podop writes that value in another form
             return None
         kind = "false miss" if value is MISS else "wrong value"
         if ledger is None and value in self._allowed(table, name, start - table.stale, end, 0):
@@ -283,7 +285,7 @@ class World:
         return None
 
     def _allowed(self, table, name, start, end, late):
-        """What a key that nobody writes through podop may be, where so much time was lost."""
+        """Returns the possible values of a key that no client of podop writes, with so much time lost."""
         item = self.items.get((table.space, name))
         if item is None:
             return {MISS}
@@ -293,7 +295,7 @@ class World:
             age += self.lost.seconds(start - 10, start, ("stop",))
         values = {seen_text(v) for v in item.between(start - age, end)}
         is_out = any(span.meets(start, end, 0.1) for backend in table.backends for span in backend.outages)
-        if table.stale and (is_out or self.excuse(table, name, start, end)):  # it is not waited for
+        if table.stale and (is_out or self.excuse(table, name, start, end)):  # the lookup does not wait for the backend
             values |= {seen_text(v) for v in item.between(start - age - table.stale, end)}
         if MISS in values and MISS not in item.between(start - table.negative_ttl * FRESH - late - joined, end):
             values.discard(MISS)
@@ -318,7 +320,7 @@ class World:
         self.violations.add(kind, f"{how} {table.name} {name}: {reason!r} after {end - start:.3f}s")
 
     def _is_behind(self, table, behind, start, end):
-        """Whether a transaction with a broken key took all of the time before it on its connection."""
+        """Returns a reason if a transaction with a broken key took all of the time before it on its connection."""
         if end - start >= 0.8 * table.t_min \
                 and any(self.has_key_fault(table, name, start - 0.1, end) for name in behind):
             return "key fault before it"
@@ -326,20 +328,20 @@ class World:
 
     @staticmethod
     def _is_pending(ledger, start):
-        """Whether the last that was told as done is held back, and nothing else of the key is under way."""
+        """Returns True if the last acknowledged write is pending, and no other write of the key is under way."""
         if ledger.table.type == "program" and ledger.ops[-1].kind == "unset":
-            return False  # it comes without a number, so it is not known which of several was made
+            return False  # it has no number, so the model cannot tell which of several was made
         known = [op for op in ledger.ops if op.done is not None and op.done < start]
         return bool(known) and known[-1] is ledger.ops[-1] and known[-1].result == "O" and not known[-1].applied
 
     def judge_time(self, table, start, end, factor, how):
-        """Nobody waits for longer than the timeout and what was lost."""
+        """Checks that no request waits longer than the timeout and the time that was lost."""
         limit = table.t_max * factor + SLACK
         if end - start > limit and end - start > (limit := limit + self.lost.seconds(start - 1, end)):
             self.violations.add("waited for too long", f"{how} {table.name}: {end - start:.2f}s, limit {limit:.2f}s")
 
     def judge_write(self, tx, result, reason, start, end, how, behind=()):
-        """Checks what was told of a transaction."""
+        """Checks the answer to a transaction."""
         self.answers[f"{how} commit {result}"] += 1
         self.books.done(tx, result, reason)
         table = tx.table
@@ -361,7 +363,7 @@ class World:
 
 
 def seen_text(value):
-    """What the client sees of a stored JSON text."""
+    """Returns what a client sees of a stored JSON text."""
     if value is not MISS and value[:1] == '"':
         return value[1:-1]  # this world stores no strings with escapes
     return value

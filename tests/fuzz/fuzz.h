@@ -1,4 +1,4 @@
-/* fuzz.h - what every fuzzer is: libFuzzer, or replay.c with a corpus, feeds it bytes. */
+/* fuzz.h - the entry point of a fuzzer, which libFuzzer or replay.c calls with bytes. */
 #ifndef PODOP_TESTS_FUZZ_H
 #define PODOP_TESTS_FUZZ_H
 
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A promise of the code under test, whatever the bytes. */
+/* Aborts unless the code under test keeps a promise that holds for any input. */
 #define PROMISE(condition)                                                                         \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

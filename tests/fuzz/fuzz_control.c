@@ -1,5 +1,5 @@
-/* The first byte is the beginning of chance: where the wire, all that follows, is cut, and who is
- * answered first. Whatever it is, the answers are as many lines of JSON as there were lines. */
+/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
+ * ends first. The output must have as many lines of JSON as the input has lines. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -13,9 +13,9 @@
 struct world {
     struct ev_loop *loop;
     struct fake_table alias;
-    struct router router;
+    struct fake_tables tables;
     struct admin admin;
-    struct reload_ask *reloads; /* that have not ended */
+    struct list reloads; /* under way */
     unsigned chance;
 };
 
@@ -25,24 +25,25 @@ static size_t choose(struct world *w, size_t below)
     return below == 0 ? 0 : (w->chance >> 16) % below;
 }
 
-static void reload(void *arg, struct reload_ask *ask)
+static void reload(void *arg, struct reload_request *request)
 {
     struct world *w = arg;
 
-    reload_ask_add(&w->reloads, ask);
+    list_append(&w->reloads, &request->node);
 }
 
 static void end_one_reload(struct world *w)
 {
-    struct reload_ask *ask = w->reloads;
+    struct reload_request *r =
+        LIST_ENTRY_OR_NULL(list_first(&w->reloads), struct reload_request, node);
     const bool is_good = choose(w, 2) == 0;
 
-    if (ask == NULL)
+    if (r == NULL)
         return;
-    reload_ask_cancel(ask);
+    reload_request_cancel(r);
     if (!is_good)
-        ask->report(ask->arg, "a fault: \xff");
-    ask->done(ask->arg, is_good ? 0 : -1);
+        r->report(r->arg, "a fault: \xff");
+    r->done(r->arg, is_good ? 0 : -1);
 }
 
 static void stats(void *arg, struct buf *out)
@@ -74,14 +75,14 @@ static void settle(struct world *w, struct fake_peer *peer)
         ev_run(w->loop, EVRUN_NOWAIT);
         while (w->alias.waiting_count > 0)
             answer_one(w);
-        while (w->reloads != NULL)
+        while (!list_is_empty(&w->reloads))
             end_one_reload(w);
-        PROMISE(protocol_control.owed(peer->session) == 0);
+        PROMISE(protocol_control.pending(peer->session) == 0);
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_control.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_control.pending(peer->session) > 0);
 }
 
-/* How many lines there are, of what has to be JSON. */
+/* Returns the number of lines, each of which must be JSON when is_json. */
 static size_t count_lines(struct span text, bool is_json)
 {
     size_t count = 0;
@@ -103,8 +104,8 @@ static void run(struct world *w, struct span wire)
 {
     struct fake_peer cut, gone;
 
-    fake_peer_open(&cut, &protocol_control, &w->router);
-    fake_peer_open(&gone, &protocol_control, &w->router); /* it goes without its answers */
+    fake_peer_open(&cut, &protocol_control, &w->tables);
+    fake_peer_open(&gone, &protocol_control, &w->tables); /* closes without reading its replies */
     cut.service.admin = gone.service.admin = &w->admin;
     for (struct span rest = wire; rest.len > 0;) {
         size_t len = 1 + choose(w, rest.len);
@@ -119,7 +120,7 @@ static void run(struct world *w, struct span wire)
     }
     fake_peer_close(&gone);
     settle(w, &cut);
-    /* Beyond what a client leaves unread, nothing more is taken. */
+    /* A session takes nothing more when its client leaves too much unread. */
     PROMISE(cut.is_bad || protocol_control.is_full(cut.session) ||
             count_lines(buf_span(&cut.out), true) == count_lines(wire, false));
     fake_peer_close(&cut);
@@ -133,16 +134,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .share = true,
         .cache = {.ttl_ms = 1000000, .max_entries = 10, .max_bytes = 10000},
     };
-    static struct world w; /* a loop for each input would be most of the work */
+    static struct world w; /* a new loop for each input would be slow */
 
     if (size == 0)
         return 0;
     if (w.loop == NULL) {
         w.loop = ev_default_loop(EVFLAG_AUTO);
+        list_init(&w.reloads);
         w.admin = (struct admin){.arg = &w, .reload = reload, .stats = stats};
         fake_table_open(&w.alias, "alias", &config, w.loop);
         w.alias.answers_at_once = at_once;
-        w.router = (struct router){{&w.alias}, 1};
+        w.tables = (struct fake_tables){{&w.alias}, 1};
     }
     w.chance = data[0];
     run(&w, (struct span){(const char *)data + 1, size - 1});

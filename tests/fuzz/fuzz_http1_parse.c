@@ -1,4 +1,4 @@
-/* The first byte says in pieces of how many bytes, the rest is what a server sends. */
+/* The first byte is the size of the pieces, the rest is the output of a server. */
 #include "fuzz.h"
 
 #include "backend/http/http1_parse.h"
@@ -50,7 +50,7 @@ static void parse(struct outcome *o, struct span wire, size_t piece_bytes)
     buf_deinit(&in);
 }
 
-/* The same, however it is cut; only that it is bad may be known sooner. */
+/* The result does not depend on the pieces; only an error may be found earlier. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct outcome whole, cut;

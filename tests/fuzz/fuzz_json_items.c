@@ -1,4 +1,4 @@
-/* The first byte is the beginning of chance: where the text, all that follows, is cut. The items
+/* The first byte seeds the random choices: where the text, all further bytes, is cut. The items
  * are those of the text in one piece, and of a good text those of json_walk(). */
 #include "fuzz.h"
 
@@ -23,7 +23,7 @@ static void add_item(struct buf *out, bool is_object, struct span name, struct s
     buf_add_char(out, '\n');
 }
 
-/* Whether it came to its end; false: bad, or broken off. */
+/* Returns true if the text was complete, false if it was bad or ended early. */
 static bool read_items(struct span text, bool is_cut, struct buf *out)
 {
     struct json_items items = {.phase = JSON_ITEMS_START};
@@ -56,7 +56,7 @@ static bool read_items(struct span text, bool is_cut, struct buf *out)
     return parsed == PARSE_MORE && items.phase == JSON_ITEMS_END;
 }
 
-/* What a text that json_check() passes should come to; false: it is no list of names. */
+/* The expected result for a text that json_check() accepts; false: it is not a list of names. */
 static bool walk_items(struct span text, struct buf *out)
 {
     enum json_kind kind = json_kind(text);

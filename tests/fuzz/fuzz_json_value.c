@@ -3,6 +3,8 @@
 
 #include "podop/json_value.h"
 
+#include "table/json_reply.h"
+
 static bool is_json(struct span text)
 {
     struct error err = {0};
@@ -18,7 +20,7 @@ static bool is_inside(struct span part, struct span whole)
     return part.ptr >= whole.ptr && part.ptr + part.len <= whole.ptr + whole.len;
 }
 
-/* Every part of a value is a value itself, and all parts are met. */
+/* Checks that every part of a value is a value itself, and that all parts are visited. */
 static void walk(struct span value)
 {
     struct json_cursor cursor;
@@ -80,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf compact, again;
     struct reply reply;
 
-    if (end != NULL && *data == '/') { /* as the configuration has checked it */
+    if (end != NULL && *data == '/') { /* the configuration accepts no other */
         pointer.len = (size_t)(end - text.ptr);
         text = span_skip(text, pointer.len + 1);
     }
@@ -96,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(span_equal(buf_span(&compact), buf_span(&again)));
     PROMISE(json_kind(text) == json_kind(buf_span(&compact)));
     check_reply(text, buf_span(&compact));
-    walk(buf_span(&compact)); /* which checks it again */
+    walk(buf_span(&compact)); /* which checks the compact form, too */
     part = text;
     if (json_select(&part, pointer)) {
         PROMISE(is_inside(part, text));

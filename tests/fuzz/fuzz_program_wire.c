@@ -1,5 +1,5 @@
-/* One line of a co-process: what is taken as an answer is checked JSON with a good id, and its
- * rows are names and values. */
+/* One line of a co-process: an accepted answer is valid JSON with a valid id, and its rows are
+ * names and values. */
 #include "fuzz.h"
 
 #include "table/program/program_wire.h"

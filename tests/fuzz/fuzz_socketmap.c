@@ -1,5 +1,5 @@
-/* The first byte is the beginning of chance: where the wire, all that follows, is cut, and who is
- * answered first. Whatever it is, the answers are those to the wire in one piece. */
+/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
+ * ends first. The replies must be the same as for the input in one piece. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -12,7 +12,7 @@
 struct world {
     struct ev_loop *loop;
     struct fake_table alias, other;
-    struct router router;
+    struct fake_tables tables;
     unsigned chance;
 };
 
@@ -52,7 +52,7 @@ static void answer_one(struct world *w, struct fake_table *fake)
     fake_table_answer(fake, n, &reply);
 }
 
-/* Until nobody waits and nothing is left that could be taken. */
+/* Runs until no lookup is in flight and the session takes no more input. */
 static void settle(struct world *w, struct fake_peer *peer)
 {
     size_t before;
@@ -64,14 +64,14 @@ static void settle(struct world *w, struct fake_peer *peer)
             answer_one(w, &w->alias);
             answer_one(w, &w->other);
         }
-        PROMISE(protocol_socketmap.owed(peer->session) == 0);
+        PROMISE(protocol_socketmap.pending(peer->session) == 0);
         fake_peer_feed(peer);
-    } while (peer->in.len < before || protocol_socketmap.owed(peer->session) > 0);
+    } while (peer->in.len < before || protocol_socketmap.pending(peer->session) > 0);
 }
 
 static void peer_open(struct world *w, struct fake_peer *peer)
 {
-    fake_peer_open(peer, &protocol_socketmap, &w->router);
+    fake_peer_open(peer, &protocol_socketmap, &w->tables);
     peer->listen.max_request = 1000;
     peer->listen.max_reply = 500;
 }
@@ -138,7 +138,7 @@ static void run(struct world *w, struct span wire)
     PROMISE(cut.is_bad == is_bad);
     PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));
 
-    peer_open(w, &gone); /* and one that goes away without its answers */
+    peer_open(w, &gone); /* closes without reading its replies */
     fake_peer_send(&gone, wire);
     answer_one(w, &w->alias);
     fake_peer_close(&gone);
@@ -151,7 +151,7 @@ static void run(struct world *w, struct span wire)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct table_config config = {.timeout_ms = 1000};
-    static struct world w; /* a loop for each input would be most of the work */
+    static struct world w; /* a new loop for each input would be slow */
 
     if (size == 0)
         return 0;
@@ -160,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_table_open(&w.alias, "alias", &config, w.loop);
         fake_table_open(&w.other, "o", &config, w.loop);
         w.alias.answers_at_once = w.other.answers_at_once = at_once;
-        w.router = (struct router){{&w.alias, &w.other}, 2};
+        w.tables = (struct fake_tables){{&w.alias, &w.other}, 2};
     }
     w.chance = data[0];
     run(&w, (struct span){(const char *)data + 1, size - 1});

@@ -1,8 +1,10 @@
-/* The template, a line feed, the key, and after another line feed a user, whose key is private. */
+/* The template, a line feed, the key, and after another line feed the user of a private key. */
 #include "fuzz.h"
 
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "podop/table.h"
+
+#include "table/url/url_template.h"
 
 static struct span take_line(struct span *rest, bool *is_last)
 {

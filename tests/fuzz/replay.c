@@ -1,4 +1,4 @@
-/* replay.c - feeds each file named on the command line to a fuzzer, in memory of just its size. */
+/* replay.c - runs a fuzzer on each file of the command line, in a buffer of exactly its size. */
 #include "fuzz.h"
 
 static int replay(const char *path)

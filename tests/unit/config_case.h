@@ -6,6 +6,10 @@
 #include "unit.h"
 
 #include "podop/config.h"
+#include "podop/table.h"
+
+#include "config/config_type.h"
+#include "table/url/url_settings.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,10 +46,34 @@ static inline void write_text(const char *file, const char *text)
     write_bytes(file, text, strlen(text));
 }
 
+enum { TYPES_MAX = 16 };
+
+/* The types that ship, but param may be any text. */
+static inline const struct config_types *unchecked_types(void)
+{
+    static struct config_type types[TYPES_MAX];
+    static const struct config_type *items[TYPES_MAX];
+    static const struct config_types unchecked = {items, 4};
+
+    assert_int_equal(table_types.count, unchecked.count);
+    for (size_t i = 0; i < table_types.count; i++) {
+        types[i] = *table_types.items[i];
+        types[i].check_param = NULL;
+        types[i].doubt_param = NULL;
+        items[i] = &types[i];
+    }
+    return &unchecked;
+}
+
+/* Where source has no types, they are unchecked_types(). */
 static inline struct config *load(const struct config_source *source, struct heard *heard)
 {
+    struct config_source with_types = *source;
+
+    if (source->types == NULL)
+        with_types.types = unchecked_types();
     heard->text[0] = '\0';
-    return config_load(source, hear, heard);
+    return config_load(&with_types, hear, heard);
 }
 
 /* The source with podop.conf holding text (NULL: no file) is good. */

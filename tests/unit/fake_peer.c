@@ -1,6 +1,10 @@
 #include "fake_peer.h"
 
+#include "podop/mem.h"
+#include "podop/table.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 static void on_wake(void *arg)
 {
@@ -9,13 +13,39 @@ static void on_wake(void *arg)
     peer->wakes++;
 }
 
-void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
-                    const struct router *router)
+static struct table *find_table(struct service *service, struct span name)
 {
-    *peer = (struct fake_peer){.protocol = protocol};
+    const struct fake_tables *tables = CONTAINER_OF(service, struct fake_peer, service)->tables;
+
+    for (size_t i = 0; i < tables->count; i++) {
+        if (span_equal(table_name(tables->tables[i]->table), name))
+            return tables->tables[i]->table;
+    }
+    return NULL;
+}
+
+static void log_unknown_table(struct service *service, const char *protocol, struct span name)
+{
+    struct fake_peer *peer = CONTAINER_OF(service, struct fake_peer, service);
+
+    (void)name;
+    if (strcmp(protocol, peer->protocol->name) != 0)
+        abort();
+    peer->unknown_tables++;
+}
+
+void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
+                    const struct fake_tables *tables)
+{
+    *peer = (struct fake_peer){.protocol = protocol, .tables = tables};
     peer->listen.max_reply = 100000;
-    peer->service =
-        (struct service){.refs = 1, .router = router, .listen = &peer->listen, .log = &peer->log};
+    peer->service = (struct service){
+        .refs = 1,
+        .find_table = find_table,
+        .log_unknown_table = log_unknown_table,
+        .listen = &peer->listen,
+        .log = &peer->log,
+    };
     buf_init(&peer->in, SIZE_MAX);
     buf_init(&peer->out, SIZE_MAX);
     peer->session = protocol->open(&(struct session_io){
@@ -24,8 +54,14 @@ void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
         .wake = on_wake,
         .wake_arg = peer,
         .conn = 17,
-        .is_tight = &peer->is_tight,
+        .is_under_memory_pressure = &peer->is_under_memory_pressure,
     });
+}
+
+void fake_peer_reload(struct fake_peer *peer, const struct fake_tables *tables)
+{
+    peer->tables = tables;
+    peer->service.serial++;
 }
 
 void fake_peer_close(struct fake_peer *peer)
@@ -37,8 +73,8 @@ void fake_peer_close(struct fake_peer *peer)
     buf_deinit(&peer->out);
 }
 
-/* The session gets a copy without a byte behind it: a sanitizer sees who reads too far, or later.
- */
+/* The session gets a copy of exactly this size, which is freed: a sanitizer finds a session that
+ * reads too far, or after feed(). */
 void fake_peer_feed(struct fake_peer *peer)
 {
     size_t used = 0;
@@ -67,7 +103,7 @@ void fake_peer_send(struct fake_peer *peer, struct span bytes)
 void fake_peer_read(struct fake_peer *peer)
 {
     buf_clear(&peer->out);
-    if (peer->protocol->drained != NULL)
-        peer->protocol->drained(peer->session);
+    if (peer->protocol->output_drained != NULL)
+        peer->protocol->output_drained(peer->session);
     fake_peer_feed(peer);
 }

@@ -2,6 +2,8 @@
 
 #include "podop/mem.h"
 
+#include "table/json/json_table.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,7 +23,7 @@ void fake_file_close(struct fake_file *file)
     close(file->fd);
 }
 
-/* A fake table's ops are its own: they lead back to it. */
+/* Each fake table has ops of its own, which lead back to it. */
 static struct fake_table *fake_of(const struct table *table)
 {
     return (struct fake_table *)((uintptr_t)table->ops - offsetof(struct fake_table, ops));
@@ -60,10 +62,10 @@ static void fake_cancel(struct fetch *fetch)
             return;
         }
     }
-    abort(); /* it has ended already */
+    abort(); /* it is not waiting */
 }
 
-static void fake_close(struct table *table)
+static void fake_deinit(struct table *table)
 {
     struct fake_table *fake = fake_of(table);
 
@@ -71,7 +73,7 @@ static void fake_close(struct table *table)
         abort();
     if (fake->is_closed != NULL)
         *fake->is_closed = true;
-    table_json.close(table);
+    table_json.deinit(table);
 }
 
 void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
@@ -86,7 +88,7 @@ void fake_table_open(struct fake_table *fake, const char *name, const struct tab
     *fake = (struct fake_table){.ops = table_json};
     fake->ops.start = fake_start;
     fake->ops.cancel = fake_cancel;
-    fake->ops.close = fake_close;
+    fake->ops.deinit = fake_deinit;
     fake_file_open(&file, SPAN("{}"));
     wanted.name = xstrdup(name);
     wanted.type = type;
@@ -119,18 +121,4 @@ void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *re
 struct reply fake_found(struct span value)
 {
     return (struct reply){.status = REPLY_FOUND, .map_value = value, .dict_value = value};
-}
-
-struct table *router_find_table(const struct router *router, struct span name)
-{
-    for (size_t i = 0; i < router->count; i++) {
-        if (span_equal(table_name(router->tables[i]->table), name))
-            return router->tables[i]->table;
-    }
-    return NULL;
-}
-
-struct table *router_table(const struct router *router, size_t i)
-{
-    return i < router->count ? router->tables[i]->table : NULL;
 }

@@ -1,14 +1,16 @@
-/* fake_table.h - tables whose answers the test gives, at the moment it likes, and a router of such.
- * All but the type is the real thing: they are opened by table_open(). */
+/* fake_table.h - tables whose replies the test gives, at the moment that it chooses. Only the type
+ * is fake: they are opened by table_open(). */
 #ifndef PODOP_TESTS_FAKE_TABLE_H
 #define PODOP_TESTS_FAKE_TABLE_H
 
-#include "podop/protocol.h"
+#include "podop/log.h"
 #include "podop/table.h"
 
-#include "table/table_type.h"
+#include "table/commit.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
 
-enum { FAKE_FETCHES_MAX = 256, FAKE_TABLES_MAX = 4 };
+enum { FAKE_FETCHES_MAX = 256 };
 
 struct fake_table {
     struct table_ops ops;
@@ -17,12 +19,12 @@ struct fake_table {
     struct fetch *waiting[FAKE_FETCHES_MAX]; /* oldest first */
     size_t waiting_count;
     unsigned started, cancelled;
-    bool *is_closed; /* set when the table goes; may be NULL */
-    /* When set, it is asked at each start: true with an answer that is given at once. */
+    bool *is_closed; /* set when the table is freed; may be NULL */
+    /* Called at each start; true: *reply is given at once. May be NULL: never. */
     bool (*answers_at_once)(struct span key, struct reply *reply);
 };
 
-/* The path of a regular file of these bytes; fd is to be closed when it was read. */
+/* A regular file with these bytes and a path; it is gone when it is closed. */
 struct fake_file {
     int fd;
     char path[64];
@@ -30,20 +32,14 @@ struct fake_file {
 void fake_file_open(struct fake_file *file, struct span content);
 void fake_file_close(struct fake_file *file);
 
-/* config may be all zeroes; type and param are not looked at. */
+/* config may be zeroed; its type and param are ignored. */
 void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
                      struct ev_loop *loop);
-void fake_table_close(struct fake_table *fake); /* lets go of the reference */
+void fake_table_close(struct fake_table *fake); /* releases the reference */
 
-/* Ends the n-th of those that wait. */
+/* Ends the n-th waiting fetch. */
 void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *reply);
 
-struct reply fake_found(struct span value); /* the same for maps and dicts */
-
-/* What router_find_table() sees in a program that links fake_table.c. */
-struct router {
-    struct fake_table *tables[FAKE_TABLES_MAX];
-    size_t count;
-};
+struct reply fake_found(struct span value); /* the same value for maps and dicts */
 
 #endif

@@ -6,6 +6,8 @@
 #include "ask_table.h"
 #include "fake_backend.h"
 
+#include "table/url/url_settings.h"
+
 #include <ev.h>
 
 #define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -63,10 +65,12 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct table *open_table(const struct table_config *config, const char *path)
+static struct table *open_table_with(const struct table_config *config,
+                                     const struct url_settings *settings, const char *path)
 {
     const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
     struct table_config wanted = *config;
+    struct url_settings of_url = *settings;
     static char name[] = "meta", url[] = "url";
     char param[200], commit_url[200];
     struct error err = {0};
@@ -74,18 +78,24 @@ static struct table *open_table(const struct table_config *config, const char *p
 
     snprintf(param, sizeof(param), "%s%s", backend.base, path);
     snprintf(commit_url, sizeof(commit_url), "%s%s", backend.base,
-             config->commit_url == NULL ? "" : config->commit_url);
+             settings->commit_url == NULL ? "" : settings->commit_url);
     wanted.name = name;
     wanted.type = url;
     wanted.param = param;
     wanted.timeout_ms = config->timeout_ms == 0 ? 600000 : config->timeout_ms;
-    wanted.connect_timeout_ms = 5000;
-    wanted.max_response = 1000;
-    wanted.commit_url = config->commit_url == NULL ? NULL : commit_url;
+    of_url.connect_timeout_ms = 5000;
+    of_url.max_response = 1000;
+    of_url.commit_url = settings->commit_url == NULL ? NULL : commit_url;
+    wanted.settings = &of_url;
     t = table_open(&wanted, &env, &err);
     if (t == NULL)
         fail_msg("%s", err.text);
     return t;
+}
+
+static struct table *open_table(const struct table_config *config, const char *path)
+{
+    return open_table_with(config, &(struct url_settings){0}, path);
 }
 
 static void on_done(void *arg, const struct reply *reply)
@@ -224,7 +234,8 @@ static void test_commit_looks_at_all_first(void **state)
 
 static void test_commit_headers(void **state)
 {
-    struct table *t = open_table(&(struct table_config){.value = VALUE_STRING}, "/m/§?u={user}");
+    struct table *t = open_table_with(
+        &(struct table_config){0}, &(struct url_settings){.value = VALUE_STRING}, "/m/§?u={user}");
     struct writer w = {0};
     const char *head;
 
@@ -251,8 +262,8 @@ static void test_commit_headers(void **state)
 static void test_commit_as_one(void **state)
 {
     static char commit_url[] = "/m/all?for={user}", dropped[] = "/m/dropped", gone[] = "/m/gone";
-    struct table_config config = {.commit_url = commit_url};
-    struct table *t = open_table(&config, "/m/§");
+    struct url_settings settings = {.commit_url = commit_url};
+    struct table *t = open_table_with(&(struct table_config){0}, &settings, "/m/§");
     struct writer w = {0};
 
     (void)state;
@@ -273,14 +284,14 @@ static void test_commit_as_one(void **state)
     add(&w, CHANGE_SET, "\xff", SPAN("1"));
     commit(&w, t, REPLY_PERMANENT, "");
     table_unref(&t);
-    config.commit_url = gone;
-    t = open_table(&config, "/m/§");
+    settings.commit_url = gone;
+    t = open_table_with(&(struct table_config){0}, &settings, "/m/§");
     add(&w, CHANGE_UNSET, "a", SPAN(""));
     commit(&w, t, REPLY_TEMPORARY,
            "POST /m/gone {\"user\": \"bob\", \"ops\": [{\"op\": \"unset\", \"key\": \"a\"}]}\n");
     table_unref(&t);
-    config.commit_url = dropped;
-    t = open_table(&config, "/m/§");
+    settings.commit_url = dropped;
+    t = open_table_with(&(struct table_config){0}, &settings, "/m/§");
     add(&w, CHANGE_UNSET, "a", SPAN(""));
     commit(&w, t, REPLY_UNCERTAIN,
            "POST /m/dropped {\"user\": \"bob\", \"ops\": [{\"op\": \"unset\", \"key\": \"a\"}]}\n");

@@ -67,13 +67,13 @@ static void test_config_everything(void **state)
     assert_true(alias->cache.max_bytes == UINT64_C(8589934592)); /* not its low 32 bits */
     assert_int_equal(alias->skip.count, 2);
     assert_string_equal(alias->skip.items[1], "*@\\[*");
-    assert_int_equal(alias->connect_timeout_ms, 500);
-    assert_int_equal(alias->retries, 3);
-    assert_int_equal(alias->headers.count, 1);
-    assert_string_equal(alias->unix_socket, "/run/h");
-    assert_int_equal(alias->max_response, 2 << 20);
-    assert_string_equal(alias->select, "/v");
-    assert_int_equal(alias->encode, ENCODE_COMPONENT);
+    assert_int_equal(url_settings_of(alias)->connect_timeout_ms, 500);
+    assert_int_equal(url_settings_of(alias)->retries, 3);
+    assert_int_equal(url_settings_of(alias)->headers.count, 1);
+    assert_string_equal(url_settings_of(alias)->unix_socket, "/run/h");
+    assert_int_equal(url_settings_of(alias)->max_response, 2 << 20);
+    assert_string_equal(url_settings_of(alias)->select, "/v");
+    assert_int_equal(url_settings_of(alias)->encode, ENCODE_COMPONENT);
     assert_string_equal(config->tables[1].type, "json");
     config_unref(&config);
     assert_null(config);
@@ -124,7 +124,7 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:8: socket 'unix:/s' is already listened on (podop.conf:6)\n"
         "podop.conf:11: 'timeout' in 'defaults' must be from 1ms to 1d, got 0\n"
         "podop.conf:11: 'retries' in 'defaults' must be from 0 to 10, got 11\n"
-        "podop.conf:11: 'name' is a table's own, and cannot stand in 'defaults'\n"
+        "podop.conf:11: 'name' cannot be in 'defaults': each table has its own\n"
         "podop.conf:11: unknown setting 'tll' in 'cache' of 'defaults' (did you mean 'ttl'?)\n"
         "podop.conf:13: unknown setting 'tiemout' in table 'alias' (did you mean 'timeout'?)\n"
         "podop.conf:13: unknown setting 'ttl' in table 'alias' (it belongs in 'cache')\n"
@@ -136,7 +136,8 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:14: 'retries' in table 'alias' is for type \"url\" only, and this is \"json\"\n"
         "podop.conf:15: 'timeout' in table 'alias' expects a duration such as \"30s\", got a list\n"
         "podop.conf:16: 'headers' in tables.[2] must be of the form \"Name: value\", got \"foo\"\n"
-        "podop.conf:16: 'headers' in tables.[2] must leave this header to podop, got \"Host: x\"\n"
+        "podop.conf:16: 'headers' in tables.[2] must not be a header that podop sets, got \"Host: "
+        "x\"\n"
         "podop.conf:17: 'select' in tables.[2] must be empty or begin with '/', got \"foo\"\n"
         "podop.conf:17: 'cache' in tables.[2] expects a group, { ... }, got 5\n"
         "podop.conf:16: 'name' is missing in tables.[2]\n"
@@ -166,28 +167,36 @@ static int refuse_socket(const struct listen_config *listen, struct error *err)
     return error_set(err, ERR_CONFIG, "no address: %s", listen->socket);
 }
 
-static int refuse_table(const struct table_config *table, struct error *err)
+static int refuse_param(const struct table_config *table, const char *param, struct error *err)
 {
-    return error_set(err, ERR_CONFIG, "no %s: %s", table->type, table->param);
+    return error_set(err, ERR_CONFIG, "no %s: %s", table->type, param);
 }
 
-/* What the layers above say is told with file and line, each once; what is incomplete they never
- * see. */
+/* What the layers above and the types say is reported with file and line, each once; what is
+ * incomplete they never see. */
 static void test_config_checks_from_above(void **state)
 {
-    static const struct config_checks checks = {.listen = refuse_socket, .table = refuse_table};
+    static const struct config_checks checks = {.listen = refuse_socket};
+    static const struct config_type json = {.name = "json", .check_param = refuse_param};
+    static const struct config_type list = {
+        .name = "list", .may_be_list = true, .check_param = refuse_param};
+    static const struct config_type *const items[] = {&json, &list};
+    static const struct config_types types = {items, ARRAY_LEN(items)};
 
     (void)state;
     assert_faults("listen = ( { socket = \"/s\"; }, { mode = \"auto\"; } );\n"
                   "tables = (\n"
                   "  { name = \"a\"; type = \"json\"; param = \"/p\"; },\n"
-                  "  { name = \"b\"; type = \"nosuch\"; param = \"/p\"; } );\n",
-                  (struct config_source){.checks = &checks},
+                  "  { name = \"b\"; type = \"nosuch\"; param = \"/p\"; },\n"
+                  "  { name = \"c\"; type = \"list\"; param = [ \"/p\",\n"
+                  "    \"/q\" ]; } );\n",
+                  (struct config_source){.types = &types, .checks = &checks},
                   "podop.conf:1: 'socket' is missing in listen.[1]\n"
-                  "podop.conf:4: 'type' in table 'b' must be \"url\", \"json\", \"dns\" or "
-                  "\"program\", got \"nosuch\"\n"
+                  "podop.conf:4: 'type' in table 'b' must be \"json\" or \"list\", got \"nosuch\"\n"
                   "podop.conf:1: no address: /s\n"
-                  "podop.conf:3: table 'a': no json: /p\n");
+                  "podop.conf:3: table 'a': no json: /p\n"
+                  "podop.conf:5: table 'c': no list: /p\n"
+                  "podop.conf:6: table 'c': no list: /q\n");
 }
 
 static void test_config_share(void **state)
@@ -259,9 +268,8 @@ static void test_config_syntax_errors(void **state)
         {"\n @include \"none.conf\"\n",
          "podop.conf:2: cannot include 'none.conf': No such file or directory\n"},
         {"@include \".\"\n", "podop.conf:1: cannot include '.': Is a directory\n"},
-        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error: @include has to begin its line, "
-                                    "with the file's name in quotes "
-                                    "after it\n"},
+        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error: @include must be the first word "
+                                    "of its line, with the name of a file in quotes after it\n"},
         {"a = 1;\nb = \"x;\nc = \"2\";\n", "podop.conf:2: a quote is missing: the string that "
                                            "begins here goes on over several lines\n"},
     };
@@ -332,27 +340,24 @@ static void test_config_defaults(void **state)
 
     (void)state;
     assert_int_equal(a->timeout_ms, 7000);
-    assert_int_equal(a->retries, 4);
-    assert_string_equal(a->headers.items[0], "A: b");
-    assert_string_equal(a->unix_socket, "/u");
-    assert_string_equal(a->select, "/s");
+    assert_int_equal(url_settings_of(a)->retries, 4);
+    assert_string_equal(url_settings_of(a)->headers.items[0], "A: b");
+    assert_string_equal(url_settings_of(a)->unix_socket, "/u");
+    assert_string_equal(url_settings_of(a)->select, "/s");
     assert_int_equal(a->cache.ttl_ms, 5000);
     assert_int_equal(a->cache.stale_ms, 6000);
     assert_int_equal(a->cache.max_entries, 100000); /* neither says: the schema does */
     assert_int_equal(b->timeout_ms, 1000);
-    assert_int_equal(b->retries, 0);
-    assert_int_equal(b->headers.count, 2);
+    assert_int_equal(url_settings_of(b)->retries, 0);
+    assert_int_equal(url_settings_of(b)->headers.count, 2);
     assert_int_equal(b->skip.count, 0);
-    assert_null(b->unix_socket);
-    assert_null(b->select);
+    assert_null(url_settings_of(b)->unix_socket);
+    assert_null(url_settings_of(b)->select);
     assert_int_equal(b->cache.ttl_ms, 9000);
     assert_int_equal(b->cache.stale_ms, 6000);
     assert_int_equal(c->timeout_ms, 7000); /* for every type */
     assert_int_equal(c->skip.count, 1);
-    assert_int_equal(c->retries, 1); /* for url only: as if defaults had none */
-    assert_int_equal(c->headers.count, 0);
-    assert_int_equal(c->max_response, 1 << 20);
-    assert_null(c->unix_socket);
+    assert_null(c->settings); /* the others are for url only */
     config_unref(&config);
 }
 
@@ -461,7 +466,7 @@ static void test_config_auth_and_tls_faults(void **state)
          "podop.conf:3: 'type' in 'auth' of table 'a' must be \"none\", \"basic\" or \"bearer\", "
          "got \"baerer\" (did you mean \"bearer\"?)\n"},
         {"", "auth = { type = \"basic\"; user = \"u:v\"; password_file = \"/p\"; };",
-         "podop.conf:3: 'user' in 'auth' of table 'a' must be without colons and control bytes, "
+         "podop.conf:3: 'user' in 'auth' of table 'a' must not contain colons or control bytes, "
          "got \"u:v\"\n"},
         /* what stands there by mistake may be the secret itself */
         {"", "auth = { type = \"bearer\"; token_file = \"s3cret\"; };",
@@ -474,15 +479,18 @@ static void test_config_auth_and_tls_faults(void **state)
         {"",
          "headers = [ \"A: b\",\n\"authorization: s3cret\" ]; auth = { type = \"bearer\"; "
          "token_file = \"/t\"; };",
-         "podop.conf:4: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:4: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"headers = [ \"Authorization: s3cret\" ];",
          "auth = { type = \"bearer\"; token_file = \"/t\"; };",
-         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:3: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"headers = [ \"Authorization: s3cret\" ];",
          "headers = 5; auth = { type = \"bearer\"; token_file = \"/t\"; };",
          "podop.conf:3: 'headers' in table 'a' expects a list of strings such as [ \"a\", \"b\" ], "
          "got 5\n"
-         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:3: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"auth = { type = \"basic\"; };", "",
          "podop.conf:3: 'user' is missing in 'auth' of table 'a'\n"
          "podop.conf:3: 'password_file' is missing in 'auth' of table 'a'\n"},
@@ -530,21 +538,20 @@ static void test_config_auth_and_tls(void **state)
     const struct table_config *t = config->tables;
 
     (void)state;
-    assert_int_equal(t[0].auth.type, AUTH_BASIC);
-    assert_string_equal(t[0].auth.user, "u");
-    assert_string_equal(t[0].auth.password_file, "/p");
-    assert_string_equal(t[0].tls.key_file, "/k");
-    assert_int_equal(t[1].auth.type, AUTH_BEARER);
-    assert_string_equal(t[1].auth.token_file, "/t");
-    assert_null(t[1].tls.ca_file);
-    assert_string_equal(t[1].tls.cert_file, "/c");
-    assert_int_equal(t[2].auth.type, AUTH_NONE);
-    assert_null(t[2].tls.cert_file);
-    assert_string_equal(t[2].tls.ca_file, "/ca");
-    assert_int_equal(t[3].auth.type, AUTH_BASIC);
-    assert_string_equal(t[3].auth.user, "v");
-    assert_int_equal(t[4].auth.type, AUTH_NONE);
-    assert_null(t[4].tls.ca_file);
+    assert_int_equal(url_settings_of(&t[0])->auth.type, AUTH_BASIC);
+    assert_string_equal(url_settings_of(&t[0])->auth.user, "u");
+    assert_string_equal(url_settings_of(&t[0])->auth.password_file, "/p");
+    assert_string_equal(url_settings_of(&t[0])->tls.key_file, "/k");
+    assert_int_equal(url_settings_of(&t[1])->auth.type, AUTH_BEARER);
+    assert_string_equal(url_settings_of(&t[1])->auth.token_file, "/t");
+    assert_null(url_settings_of(&t[1])->tls.ca_file);
+    assert_string_equal(url_settings_of(&t[1])->tls.cert_file, "/c");
+    assert_int_equal(url_settings_of(&t[2])->auth.type, AUTH_NONE);
+    assert_null(url_settings_of(&t[2])->tls.cert_file);
+    assert_string_equal(url_settings_of(&t[2])->tls.ca_file, "/ca");
+    assert_int_equal(url_settings_of(&t[3])->auth.type, AUTH_BASIC);
+    assert_string_equal(url_settings_of(&t[3])->auth.user, "v");
+    assert_null(t[4].settings);
     config_unref(&config);
 }
 

@@ -13,29 +13,30 @@ enum { EXPLANATIONS_MAX = 4 };
 
 static struct ev_loop *loop;
 static struct fake_table alias, cached;
-static struct router router = {{&alias, &cached}, 2};
+static struct fake_tables tables = {{&alias, &cached}, 2};
 static struct fake_peer peer;
 static bool reload_fails;
 
-static struct reload_ask *reload_asks;
+static struct list reload_requests;
 
-static void fake_reload(void *arg, struct reload_ask *ask)
+static void fake_reload(void *arg, struct reload_request *request)
 {
     assert_ptr_equal(arg, &reload_fails);
-    reload_ask_add(&reload_asks, ask);
+    list_append(&reload_requests, &request->node);
 }
 
 static void end_reloads(void)
 {
-    while (reload_asks != NULL) {
-        struct reload_ask *ask = reload_asks;
+    struct list_node *node;
 
-        reload_ask_cancel(ask);
+    while ((node = list_pop(&reload_requests)) != NULL) {
+        const struct reload_request *request = CONTAINER_OF(node, struct reload_request, node);
+
         if (reload_fails) {
-            ask->report(ask->arg, "podop.conf:1: \"x\"");
-            ask->report(ask->arg, "podop.conf:2: \xff");
+            request->report(request->arg, "podop.conf:1: \"x\"");
+            request->report(request->arg, "podop.conf:2: \xff");
         }
-        ask->done(ask->arg, reload_fails ? -1 : 0);
+        request->done(request->arg, reload_fails ? -1 : 0);
     }
 }
 
@@ -104,7 +105,8 @@ static int setup(void **state)
     fake_table_open(&cached, "cached", &caching, loop);
     alias.answers_at_once = cached.answers_at_once = at_once;
     reload_fails = false;
-    fake_peer_open(&peer, &protocol_control, &router);
+    list_init(&reload_requests);
+    fake_peer_open(&peer, &protocol_control, &tables);
     peer.service.admin = &admin;
     return 0;
 }
@@ -176,7 +178,7 @@ static void test_control_each_command(void **state)
         fake_peer_send(&peer, conversation[i].request);
         run();
         assert_out(conversation[i].answer);
-        assert_int_equal(protocol_control.owed(peer.session), 0);
+        assert_int_equal(protocol_control.pending(peer.session), 0);
     }
 }
 
@@ -202,13 +204,13 @@ static void test_control_reload_with_faults(void **state)
     (void)state;
     reload_fails = true;
     fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
-    assert_int_equal(peer.out.len, 0); /* it may take a while */
+    assert_int_equal(peer.out.len, 0); /* the reload has not ended */
     run();
     assert_out(SPAN("{\"ok\":false,\"error\":\"nothing has changed\",\"faults\":"
                     "[\"podop.conf:1: \\\"x\\\"\",\"podop.conf:2: \xef\xbf\xbd\"]}\n"));
 }
 
-/* What comes after a reload waits for it; who has gone is not told. */
+/* Requests after a reload wait for its end. A client that has gone gets no reply. */
 static void test_control_requests_after_a_reload(void **state)
 {
     (void)state;
@@ -226,12 +228,12 @@ static void test_control_requests_after_a_reload(void **state)
     fake_peer_feed(&peer);
     assert_out(SPAN("{\"ok\":true}\n{\"ok\":true,\"pid\":17}\n"));
     fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
-    assert_non_null(reload_asks);
+    assert_false(list_is_empty(&reload_requests));
     fake_peer_close(&peer);
-    assert_null(reload_asks);
+    assert_true(list_is_empty(&reload_requests));
 }
 
-/* Answers stay in the order of the requests, whenever they come. */
+/* Replies leave in the order of the requests, whichever is ready first. */
 static void test_control_order(void **state)
 {
     (void)state;
@@ -260,14 +262,14 @@ static void test_control_takes_no_more_than_it_may_owe(void **state)
                        SPAN("{\"command\":\"explain\",\"table\":\"alias\",\"key\":\"late\"}\n"));
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
     assert_true(protocol_control.is_full(peer.session));
-    answer(&alias, 1); /* it waits for its turn: no other may begin */
+    answer(&alias, 1); /* its reply is buffered and still counts */
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX - 1);
-    assert_true(protocol_control.held(peer.session) > 0);
+    assert_true(protocol_control.buffered_bytes(peer.session) > 0);
     answer(&alias, 0);
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
-    assert_int_equal(protocol_control.held(peer.session), 0);
+    assert_int_equal(protocol_control.buffered_bytes(peer.session), 0);
     fake_peer_close(&peer);
     assert_int_equal(alias.waiting_count, 0);
 }
@@ -282,7 +284,7 @@ static void test_control_line_too_long(void **state)
     assert_true(peer.is_bad);
 }
 
-/* Who explained has gone, and somebody else waits for the same fetch: its notes have no place. */
+/* The explanation is cancelled while a lookup goes on with the same fetch: notes are dropped. */
 static void test_control_goes_before_others(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};

@@ -12,40 +12,39 @@ static void test_dict_line_parse(void **state)
 {
     static const struct {
         struct span line;
-        char letter;
+        enum dict_command command;
         size_t count;
         struct span field[3];
     } cases[] = {
-        {TEXT("L"), 'L', 1, {TEXT("")}},
-        {TEXT("Lshared/a"), 'L', 1, {TEXT("shared/a")}},
-        {TEXT("Lshared/a\tbob"), 'L', 2, {TEXT("shared/a"), TEXT("bob")}},
-        {TEXT("Lshared/a\t"), 'L', 2, {TEXT("shared/a"), TEXT("")}},
+        {TEXT("L"), DICT_LOOKUP, 1, {TEXT("")}},
+        {TEXT("Lshared/a"), DICT_LOOKUP, 1, {TEXT("shared/a")}},
+        {TEXT("Lshared/a\tbob"), DICT_LOOKUP, 2, {TEXT("shared/a"), TEXT("bob")}},
+        {TEXT("Lshared/a\t"), DICT_LOOKUP, 2, {TEXT("shared/a"), TEXT("")}},
         {TEXT("S1\tpriv/a\tva l\1tue\1nx\1"
               "1y\1r"),
-         'S',
+         DICT_SET,
          3,
          {TEXT("1"), TEXT("priv/a"), TEXT("va l\tue\nx\1y\r")}},
         {TEXT("S1\tk\tab\1"
               "0cd"),
-         'S',
+         DICT_SET,
          3,
          {TEXT("1"), TEXT("k"), TEXT("ab\0cd")}},
-        {TEXT("S1\tk\tabc\r"), 'S', 3, {TEXT("1"), TEXT("k"), TEXT("abc")}},
-        {TEXT("S1\tk\tabc\r\r"), 'S', 3, {TEXT("1"), TEXT("k"), TEXT("abc\r")}},
-        {TEXT("S1\tk\ta b "), 'S', 3, {TEXT("1"), TEXT("k"), TEXT("a b ")}},
-        {TEXT("S1\tk\t"), 'S', 3, {TEXT("1"), TEXT("k"), TEXT("")}},
-        {TEXT("\t\t"), '\t', 2, {TEXT(""), TEXT("")}},
-        {TEXT("\r"), '\r', 1, {TEXT("")}},
+        {TEXT("S1\tk\tabc\r"), DICT_SET, 3, {TEXT("1"), TEXT("k"), TEXT("abc")}},
+        {TEXT("S1\tk\tabc\r\r"), DICT_SET, 3, {TEXT("1"), TEXT("k"), TEXT("abc\r")}},
+        {TEXT("S1\tk\ta b "), DICT_SET, 3, {TEXT("1"), TEXT("k"), TEXT("a b ")}},
+        {TEXT("S1\tk\t"), DICT_SET, 3, {TEXT("1"), TEXT("k"), TEXT("")}},
+        {TEXT("V1\t\t"), DICT_HIDE_VALUES, 3, {TEXT("1"), TEXT(""), TEXT("")}},
+        {TEXT("I\r"), DICT_ITERATE, 1, {TEXT("")}},
     };
     struct dict_line parsed;
     struct buf text;
 
     (void)state;
     buf_init(&text, SIZE_MAX);
-    assert_false(dict_line_parse(SPAN(""), &parsed, &text));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_true(dict_line_parse(cases[i].line, &parsed, &text));
-        assert_int_equal(parsed.letter, cases[i].letter);
+        assert_int_equal(parsed.command, cases[i].command);
         if (parsed.count != cases[i].count)
             fail_msg("case %zu: %zu fields", i, parsed.count);
         for (size_t n = 0; n < cases[i].count; n++)
@@ -54,6 +53,47 @@ static void test_dict_line_parse(void **state)
             assert_int_equal(parsed.field[n].len, 0);
     }
     buf_deinit(&text);
+}
+
+/* Each byte that a line may begin with: with a transaction id, without one, with a bad one. */
+static void test_dict_line_commands(void **state)
+{
+    static const char without_id[] = "HLI", with_id[] = "BCDRSUATV";
+    struct dict_line parsed;
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, SIZE_MAX);
+    assert_false(dict_line_parse(SPAN(""), &parsed, &text));
+    for (int byte = 0; byte < 256; byte++) {
+        const char with[] = {(char)byte, '4', '2'}, bad[] = {(char)byte, 'x'};
+        const bool is_plain = byte != 0 && strchr(without_id, byte) != NULL;
+        const bool has_id = byte != 0 && strchr(with_id, byte) != NULL;
+
+        if (dict_line_parse((struct span){with, 3}, &parsed, &text) != (is_plain || has_id) ||
+            (has_id && (parsed.id != 42 || (int)parsed.command != byte)))
+            fail_msg("byte 0x%02x", (unsigned)byte);
+        if (dict_line_parse((struct span){bad, 2}, &parsed, &text) != is_plain ||
+            dict_line_parse((struct span){bad, 1}, &parsed, &text) != is_plain)
+            fail_msg("byte 0x%02x without an id", (unsigned)byte);
+    }
+    assert_true(dict_line_parse(SPAN("C4294967295"), &parsed, &text));
+    assert_true(parsed.id == UINT32_MAX);
+    assert_false(dict_line_parse(SPAN("C4294967296"), &parsed, &text));
+    buf_deinit(&text);
+}
+
+static void test_dict_optional_number(void **state)
+{
+    uint64_t number = 5;
+
+    (void)state;
+    assert_true(dict_optional_number(SPAN(""), 9, &number));
+    assert_int_equal(number, 0);
+    assert_true(dict_optional_number(SPAN("7"), 9, &number));
+    assert_int_equal(number, 7);
+    assert_false(dict_optional_number(SPAN("10"), 9, &number));
+    assert_false(dict_optional_number(SPAN("x"), 9, &number));
 }
 
 static void test_dict_line_many_fields(void **state)
@@ -150,7 +190,7 @@ static void test_dict_signed_number(void **state)
 static void test_dict_key(void **state)
 {
     static const struct {
-        const char *name, *user, *key; /* NULL: it is at fault */
+        const char *name, *user, *key; /* key NULL: name or user is refused */
         bool is_private;
     } cases[] = {
         {"shared/a", "bob", "a", false},
@@ -189,7 +229,7 @@ static void test_dict_key(void **state)
     assert_null(dict_key(SPAN("shared/a"), SPAN("b\0b"), &key));
 }
 
-/* 4.0 has minor 0 and knows all that 2.1 knew. */
+/* Version 4.0 has minor 0 and still knows ids. */
 static void test_dict_knows_async(void **state)
 {
     (void)state;
@@ -226,7 +266,7 @@ static void test_dict_lookup_replies(void **state)
         dict_add_lookup(&out, SPAN("meta"), &cases[i].reply);
         assert_text(buf_span(&out), cases[i].line);
     }
-    buf_clear(&out); /* Dovecot would cut it at the NUL */
+    buf_clear(&out); /* Dovecot would cut the value at its NUL byte */
     dict_add_lookup(&out, SPAN("meta"),
                     &(struct reply){.status = REPLY_FOUND, .dict_value = SPAN("a\0b")});
     assert_int_equal(*out.ptr, 'F');
@@ -262,7 +302,7 @@ static void test_dict_commit_replies(void **state)
     buf_deinit(&out);
 }
 
-/* Never an N, and never a row without a tab: Dovecot 2.3 dies of both. */
+/* Never an N, and never a row without a tab: Dovecot 2.3 crashes on both. */
 static void test_dict_iteration_replies(void **state)
 {
     struct buf out;
@@ -301,6 +341,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dict_line_parse),
+        cmocka_unit_test(test_dict_line_commands),
+        cmocka_unit_test(test_dict_optional_number),
         cmocka_unit_test(test_dict_line_many_fields),
         cmocka_unit_test(test_dict_number),
         cmocka_unit_test(test_dict_signed_number),

@@ -7,6 +7,9 @@
 #include "ask_table.h"
 #include "fake_dns.h"
 
+#include "table/dns/dns_settings.h"
+#include "table/dns/dns_table.h"
+
 #include <ev.h>
 
 enum { CALLS_MAX = 16 };
@@ -134,13 +137,13 @@ static void on_reply(void *arg, const struct reply *reply)
 static struct table *open_table(bool best, bool implicit)
 {
     char name[] = "t", type[] = "dns", param[] = "MX1.example. ,dom.example";
+    struct dns_settings settings = {.best = best, .implicit = implicit};
     const struct table_config config = {
         .name = name,
         .type = type,
         .param = param,
         .timeout_ms = 60000,
-        .best = best,
-        .implicit = implicit,
+        .settings = &settings,
         .cache = {.ttl_ms = 600000, .negative_ttl_ms = 600000, .max_entries = 9, .max_bytes = 9999},
     };
     static struct log log;
@@ -397,10 +400,8 @@ static void test_dns_table_ttl(void **state)
 
 static int check_param(struct span param, struct error *err)
 {
-    char name[] = "t", type[] = "dns";
     char *text = xmemdup0(param.ptr, param.len);
-    const struct table_config config = {.name = name, .type = type, .param = text};
-    int status = table_check(&config, err);
+    int status = table_dns.config.check_param(&(struct table_config){0}, text, err);
 
     free(text);
     return status;
@@ -420,7 +421,7 @@ static void test_dns_table_param(void **state)
     }
     buf_deinit(&hosts);
     assert_int_equal(check_param(SPAN("a.example, b c.example"), &err), -1);
-    assert_string_equal(err.text, "'b c.example' is no host name");
+    assert_string_equal(err.text, "invalid host name 'b c.example'");
     assert_int_equal(check_param(SPAN("a.example,"), &err), -1);
 }
 

@@ -2,10 +2,13 @@
 
 #include "podop/http.h"
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "podop/table.h"
+#include "table/url/url_template.h"
 
+#include "table/dns/dns_settings.h"
 #include "table/identity.h"
 #include "table/table_type.h"
+#include "table/url/url_settings.h"
 
 #include <ev.h>
 
@@ -41,12 +44,10 @@ static struct table *open_url(const char *const urls[], size_t count, enum url_e
     static char name[] = "t", type[] = "url";
     const struct table_env env = {.loop = loop, .http = http, .log = &quiet};
     char *texts[4];
-    struct table_config config = {.name = name,
-                                  .type = type,
-                                  .timeout_ms = 1000,
-                                  .connect_timeout_ms = 1000,
-                                  .max_response = 1000,
-                                  .encode = encode};
+    struct url_settings settings = {
+        .connect_timeout_ms = 1000, .max_response = 1000, .encode = encode};
+    struct table_config config = {
+        .name = name, .type = type, .timeout_ms = 1000, .settings = &settings};
     struct error err = {0};
     struct table *t;
 
@@ -270,8 +271,9 @@ static void check_dns(const char *a, const char *b, bool are_one)
     static char server[] = "127.0.0.1:1";
     char *servers[] = {server};
     const struct table_env env = {.loop = loop, .log = &quiet};
+    struct dns_settings settings = {.servers = {servers, 1}};
     const struct table_config config = {
-        .name = name, .type = type, .param = param, .servers = {servers, 1}, .timeout_ms = 1000};
+        .name = name, .type = type, .param = param, .timeout_ms = 1000, .settings = &settings};
     struct error err = {0};
     struct table *t = table_open(&config, &env, &err);
     struct identity of_a, of_b;

@@ -5,6 +5,8 @@
 #include "fake_backend.h"
 #include "fake_table.h"
 
+#include "table/url/url_settings.h"
+
 #include <ev.h>
 
 #define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -52,8 +54,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct table_config plain = {
-    .timeout_ms = 600000, .connect_timeout_ms = 5000, .max_response = 100000};
+static struct url_settings plain_url = {.connect_timeout_ms = 5000, .max_response = 100000};
+static const struct table_config plain = {.timeout_ms = 600000, .settings = &plain_url};
 
 static struct table *open_table(const struct table_config *config, const char *type,
                                 const char *param)

@@ -2,10 +2,7 @@
 #include "config_case.h"
 
 #define SETS(array) .sets = (array), .set_count = ARRAY_LEN(array)
-#define SET(path, value)                                                                           \
-    {                                                                                              \
-        {(path), sizeof(path) - 1}, (value)                                                        \
-    }
+#define SET(path, value) {{(path), sizeof(path) - 1}, (value)}
 
 /* The Python podop's line: no file at all. */
 static void test_overlay_alone(void **state)
@@ -55,7 +52,7 @@ static void test_overlay_over_file(void **state)
     assert_int_equal(config->table_count, 3);
     assert_string_equal(config->tables[1].origin, "--name b"); /* the whole table is replaced */
     assert_string_equal(config->tables[1].type, "json");
-    assert_int_equal(config->tables[1].retries, 1);
+    assert_null(config->tables[1].settings);
     assert_int_equal(config->tables[1].cache.ttl_ms, 5000);
     assert_string_equal(config->tables[2].name, "n");
     assert_int_equal(config->tables[2].timeout_ms, 3000);
@@ -79,7 +76,7 @@ static void test_overlay_faults(void **state)
                   "--type jsn: 'type' in table 'a' must be \"url\", \"json\", \"dns\" or "
                   "\"program\", got \"jsn\" (did "
                   "you mean \"json\"?)\n"
-                  "--name b c: 'name' in table 'b c' must be without white space and control "
+                  "--name b c: 'name' in table 'b c' must not contain white space or control "
                   "bytes, got \"b c\"\n"
                   "--param : 'param' in table 'b c' must not be empty\n"
                   "--name d: table 'd' is already defined (--name d)\n");
@@ -141,9 +138,9 @@ static void test_overlay_sets(void **state)
     assert_int_equal(c->cache.ttl_ms, 4000);
     assert_int_equal(c->cache.stale_ms, 3000);
     assert_true(a->cache.max_bytes == UINT64_C(8589934592));
-    assert_string_equal(a->headers.items[0], "A: b");
+    assert_string_equal(url_settings_of(a)->headers.items[0], "A: b");
     assert_string_equal(a->param, "http://h/#{};x=1");
-    assert_int_equal(a->connect_timeout_ms, 100);
+    assert_int_equal(url_settings_of(a)->connect_timeout_ms, 100);
     assert_string_equal(c->name, "z");
     config_unref(&config);
 }
@@ -184,10 +181,11 @@ static void test_overlay_set_faults(void **state)
          "--set listen.[x].mode=auto: expected an index such as [0] at '[x].mode'\n"},
         {SET("listen.[0", "5"), "--set listen.[0=5: expected an index such as [0] at '[0'\n"},
         {SET("listen.mode", "auto"),
-         "--set listen.mode=auto: 'listen' is no group, it cannot hold 'mode'\n"},
-        {SET("log.[0]", "5"), "--set log.[0]=5: 'log' is no list\n"},
-        {SET("log.level.x", "5"), "--set log.level.x=5: 'level' is no group, it cannot hold 'x'\n"},
-        {SET("log.", "5"), "--set log.=5: nothing behind the last dot\n"},
+         "--set listen.mode=auto: 'listen' is not a group, so it cannot hold 'mode'\n"},
+        {SET("log.[0]", "5"), "--set log.[0]=5: 'log' is not a list\n"},
+        {SET("log.level.x", "5"),
+         "--set log.level.x=5: 'level' is not a group, so it cannot hold 'x'\n"},
+        {SET("log.", "5"), "--set log.=5: a name is missing after the last dot\n"},
         {SET("log..level", "5"), "--set log..level=5: a name is missing at '.level'\n"},
         {SET("tables.a.cache", "5"),
          "--set tables.a.cache=5: 'cache' in table 'a' expects a group, { ... }, got 5\n"},

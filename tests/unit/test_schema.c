@@ -1,7 +1,10 @@
 #include "unit.h"
 
-#include "config/schema.h"
+#include "config/config_type.h"
 #include "podop/suggestion.h"
+#include "podop/table.h"
+#include "table/program/program_settings.h"
+#include "table/url/url_settings.h"
 
 #include <limits.h>
 
@@ -26,22 +29,10 @@ struct value {
     long long integer;
     double real;
 };
-#define STRING(s)                                                                                  \
-    {                                                                                              \
-        NODE_STRING, (s), 0, 0.0                                                                   \
-    }
-#define INTEGER(n)                                                                                 \
-    {                                                                                              \
-        NODE_INTEGER, NULL, (n), 0.0                                                               \
-    }
-#define FLOAT(f)                                                                                   \
-    {                                                                                              \
-        NODE_FLOAT, NULL, 0, (f)                                                                   \
-    }
-#define KIND(k)                                                                                    \
-    {                                                                                              \
-        (k), NULL, 0, 0.0                                                                          \
-    }
+#define STRING(s) {NODE_STRING, (s), 0, 0.0}
+#define INTEGER(n) {NODE_INTEGER, NULL, (n), 0.0}
+#define FLOAT(f) {NODE_FLOAT, NULL, 0, (f)}
+#define KIND(k) {(k), NULL, 0, 0.0}
 
 static struct node *node_of(const struct value *value)
 {
@@ -110,16 +101,36 @@ static void check_setting(const struct setting_group *group, const struct settin
     }
 }
 
+/* Checks the settings of group and of the groups in it; returns how many there are. */
+static size_t check_group(const struct setting_group *group)
+{
+    size_t count = group->count;
+
+    for (size_t i = 0; i < group->count; i++) {
+        const struct setting *s = &group->settings[i];
+
+        check_setting(group, s);
+        if (s->group != NULL && strcmp(s->name, "defaults") != 0)
+            count += check_group(s->group);
+    }
+    return count;
+}
+
 static void test_schema_every_setting_is_whole(void **state)
 {
-    size_t count = 0;
+    size_t count = check_group(&schema_root);
 
     (void)state;
-    for (const struct setting_group *const *group = schema_groups; *group != NULL; group++) {
-        for (size_t i = 0; i < (*group)->count; i++, count++)
-            check_setting(*group, &(*group)->settings[i]);
+    for (size_t i = 0; i < table_types.count; i++) {
+        const struct config_type *type = table_types.items[i];
+
+        assert_non_null(type->param_doc);
+        assert_int_equal(type->settings == NULL, type->settings_bytes == 0);
+        for (size_t j = 0; type->settings != NULL && j < type->settings->count; j++)
+            assert_null(schema_find(&schema_table, type->settings->settings[j].name));
+        count += type->settings == NULL ? 0 : check_group(type->settings);
     }
-    assert_int_equal(count, 9 + 3 + 11 + 25 + 5 + 4 + 3 + 3 + 4);
+    assert_int_equal(count, 9 + 3 + 11 + 8 + 5 + 3 + 4 /* and of the types: */ + 20 + 3 + 2);
 }
 
 static void test_schema_defaults(void **state)
@@ -127,6 +138,8 @@ static void test_schema_defaults(void **state)
     struct config config = {0};
     struct listen_config listener = {0};
     struct table_config table = {0};
+    struct url_settings url = {0};
+    struct program_settings program = {0};
 
     (void)state;
     schema_set_defaults(&schema_root, &config);
@@ -152,10 +165,14 @@ static void test_schema_defaults(void **state)
     assert_int_equal(table.cache.stale_ms, 0);
     assert_int_equal(table.cache.max_entries, 100000);
     assert_int_equal(table.cache.max_bytes, 64 * 1024 * 1024);
-    assert_int_equal(table.connect_timeout_ms, 2000);
-    assert_int_equal(table.retries, 1);
-    assert_int_equal(table.max_response, 1024 * 1024);
-    assert_int_equal(table.encode, ENCODE_PATH);
+    schema_set_defaults(&url_settings, &url);
+    assert_int_equal(url.connect_timeout_ms, 2000);
+    assert_int_equal(url.retries, 1);
+    assert_int_equal(url.max_response, 1024 * 1024);
+    assert_int_equal(url.encode, ENCODE_PATH);
+    schema_set_defaults(&program_settings, &program);
+    assert_int_equal(program.processes, 2);
+    assert_int_equal(program.max_response, 1024 * 1024);
 }
 
 static void test_schema_durations(void **state)
@@ -348,32 +365,26 @@ static void test_schema_messages(void **state)
         {&schema_listen, "tables", KIND(NODE_LIST), NULL},
         {&schema_listen, "tables", STRING("a"),
          "expects a list of strings such as [ \"a\", \"b\" ], got \"a\""},
-        {&schema_table, "type", STRING("url"), NULL},
-        {&schema_table, "type", STRING("json"), NULL},
-        {&schema_table, "type", STRING("urls"),
-         "must be \"url\", \"json\", \"dns\" or \"program\", got \"urls\" (did you mean \"url\"?)"},
-        {&schema_table, "type", STRING("mysql"),
-         "must be \"url\", \"json\", \"dns\" or \"program\", got \"mysql\""},
         {&schema_table, "name", STRING("a.b/c=d"), NULL},
         {&schema_table, "name", STRING("\xc3\xa9"), NULL},
         {&schema_table, "name", STRING("a b"),
-         "must be without white space and control bytes, got \"a b\""},
+         "must not contain white space or control bytes, got \"a b\""},
         {&schema_table, "name", STRING("a\nb"),
-         "must be without white space and control bytes, got \"a\\x0ab\""},
-        {&schema_table, "retries", INTEGER(0), NULL},
-        {&schema_table, "retries", INTEGER(10), NULL},
-        {&schema_table, "retries", INTEGER(11), "must be from 0 to 10, got 11"},
-        {&schema_table, "retries", INTEGER(-1), "must be from 0 to 10, got -1"},
-        {&schema_table, "retries", {NODE_BOOL, NULL, 1, 0.0}, "expects a whole number, got true"},
+         "must not contain white space or control bytes, got \"a\\x0ab\""},
+        {&url_settings, "retries", INTEGER(0), NULL},
+        {&url_settings, "retries", INTEGER(10), NULL},
+        {&url_settings, "retries", INTEGER(11), "must be from 0 to 10, got 11"},
+        {&url_settings, "retries", INTEGER(-1), "must be from 0 to 10, got -1"},
+        {&url_settings, "retries", {NODE_BOOL, NULL, 1, 0.0}, "expects a whole number, got true"},
         {&schema_table, "timeout", KIND(NODE_LIST),
          "expects a duration such as \"30s\", got a list"},
-        {&schema_table, "select", STRING(""), NULL},
-        {&schema_table, "select", STRING("/a~0b/~1/0"), NULL},
-        {&schema_table, "select", STRING("a"), "must be empty or begin with '/', got \"a\""},
-        {&schema_table, "select", STRING("/a~"),
+        {&url_settings, "select", STRING(""), NULL},
+        {&url_settings, "select", STRING("/a~0b/~1/0"), NULL},
+        {&url_settings, "select", STRING("a"), "must be empty or begin with '/', got \"a\""},
+        {&url_settings, "select", STRING("/a~"),
          "must have each '~' written as '~0' (and '/' in a name as '~1'), got \"/a~\""},
-        {&schema_table, "unix_socket", STRING("/run/x"), NULL},
-        {&schema_table, "unix_socket", STRING("run/x"), "must be an absolute path, got \"run/x\""},
+        {&url_settings, "unix_socket", STRING("/run/x"), NULL},
+        {&url_settings, "unix_socket", STRING("run/x"), "must be an absolute path, got \"run/x\""},
     };
 
     (void)state;
@@ -381,7 +392,10 @@ static void test_schema_messages(void **state)
         const struct setting *setting = schema_find(cases[i].group, cases[i].name);
         struct listen_config listener = {0};
         struct table_config table = {0};
-        void *base = cases[i].group == &schema_listen ? (void *)&listener : (void *)&table;
+        struct url_settings url = {0};
+        void *base = cases[i].group == &schema_listen  ? (void *)&listener
+                     : cases[i].group == &schema_table ? (void *)&table
+                                                       : (void *)&url;
         struct heard heard = {0};
         char expected[256];
 
@@ -448,43 +462,43 @@ static void test_schema_headers(void **state)
         {"a b: x", "must begin with a valid header name and a colon"},
         {"X : y", "must begin with a valid header name and a colon"},
         {"X\xc3\xa9: y", "must begin with a valid header name and a colon"},
-        {"X: a\r\nHost: b", "must be without control bytes"},
-        {"X: a\tb", "must be without control bytes"},
-        {"X:", "must have a value behind the colon"},
-        {"X:  ", "must have a value behind the colon"},
-        {"Host: x", "must leave this header to podop"},
-        {"hOST: x", "must leave this header to podop"},
-        {"Content-Length: 5", "must leave this header to podop"},
-        {"Transfer-Encoding: chunked", "must leave this header to podop"},
-        {"Connection: close", "must leave this header to podop"},
-        {"Expect: 100-continue", "must leave this header to podop"},
-        {"Podop-User: root", "must leave this header to podop"},
-        {"podop-expire: 1", "must leave this header to podop"},
-        {"Podop-Timestamp: 1.000000000", "must leave this header to podop"},
+        {"X: a\r\nHost: b", "must not contain control bytes"},
+        {"X: a\tb", "must not contain control bytes"},
+        {"X:", "must have a value after the colon"},
+        {"X:  ", "must have a value after the colon"},
+        {"Host: x", "must not be a header that podop sets"},
+        {"hOST: x", "must not be a header that podop sets"},
+        {"Content-Length: 5", "must not be a header that podop sets"},
+        {"Transfer-Encoding: chunked", "must not be a header that podop sets"},
+        {"Connection: close", "must not be a header that podop sets"},
+        {"Expect: 100-continue", "must not be a header that podop sets"},
+        {"Podop-User: root", "must not be a header that podop sets"},
+        {"podop-expire: 1", "must not be a header that podop sets"},
+        {"Podop-Timestamp: 1.000000000", "must not be a header that podop sets"},
     };
-    const struct setting *setting = schema_find(&schema_table, "headers");
+    const struct setting *setting = schema_find(&url_settings, "headers");
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct heard heard = {0};
         struct faults faults = {hear, &heard, 0, NULL};
-        struct table_config table = {0};
+        struct url_settings url = {0};
         struct node *list = node_new(NODE_ARRAY, "headers", "f:1");
 
         node_add(list, node_new_string(NULL, "A: b", "f:2"));
         node_add(list, node_new_string(NULL, cases[i].text, "f:3"));
         if (cases[i].message == NULL) {
-            assert_int_equal(setting_store(setting, list, &table, "", &faults), 0);
-            assert_int_equal(table.headers.count, 2);
-            assert_string_equal(table.headers.items[1], cases[i].text);
+            assert_int_equal(setting_store(setting, list, &url, "", &faults), 0);
+            assert_int_equal(url.headers.count, 2);
+            assert_string_equal(url.headers.items[1], cases[i].text);
         } else {
-            assert_int_equal(setting_store(setting, list, &table, "", &faults), -1);
+            assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
             assert_true(strncmp(heard.text, "f:3: 'headers' must ", 20) == 0);
             assert_non_null(strstr(heard.text, cases[i].message));
-            assert_int_equal(table.headers.count, 0);
+            assert_int_equal(url.headers.count, 0);
         }
         node_free(&list);
-        schema_clear(&schema_table, &table);
+        schema_clear(&url_settings, &url);
     }
 }
 
@@ -495,8 +509,8 @@ static void test_schema_statuses(void **state)
     static const struct value bad[] = {INTEGER(200),  INTEGER(600),  INTEGER(0),   INTEGER(-404),
                                        STRING("2xx"), STRING("6xx"), STRING("4x"), STRING("4xxx"),
                                        STRING(""),    STRING("404"), FLOAT(404),   KIND(NODE_LIST)};
-    const struct setting *setting = schema_find(&schema_table, "miss");
-    struct table_config table = {0};
+    const struct setting *setting = schema_find(&url_settings, "miss");
+    struct url_settings url = {0};
     struct heard heard = {0};
     struct faults faults = {hear, &heard, 0, NULL};
     struct node *list = node_new(NODE_LIST, "miss", "f:1");
@@ -504,23 +518,23 @@ static void test_schema_statuses(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         node_add(list, node_of(&good[i]));
-    assert_int_equal(setting_store(setting, list, &table, "", &faults), 0);
+    assert_int_equal(setting_store(setting, list, &url, "", &faults), 0);
     for (unsigned code = 0; code < 1200; code++) {
         bool is_code = code == 201 || code == 404 || code == 599;
         bool is_class = (code >= 300 && code < 400) || (code >= 500 && code < 600);
 
-        assert_int_equal(status_set_has_code(&table.miss, code), is_code);
-        assert_int_equal(status_set_has_class(&table.miss, code), is_class);
+        assert_int_equal(status_set_has_code(&url.miss, code), is_code);
+        assert_int_equal(status_set_has_class(&url.miss, code), is_class);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         node_add(list, node_of(&bad[i]));
-    assert_int_equal(setting_store(setting, list, &table, "", &faults), -1);
+    assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
     assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is told */
     assert_string_equal(heard.text, "f:1: 'miss' must hold codes from 201 to 599, \"3xx\", \"4xx\" "
                                     "and \"5xx\" only, got a list");
-    assert_true(status_set_has_code(&table.miss, 404));
+    assert_true(status_set_has_code(&url.miss, 404));
     node_free(&list);
-    assert_int_equal(store(setting, &(const struct value)INTEGER(404), &table, &heard), -1);
+    assert_int_equal(store(setting, &(const struct value)INTEGER(404), &url, &heard), -1);
     assert_non_null(strstr(heard.text, "expects a list of HTTP statuses such as ( 404, \"5xx\" )"));
 }
 
@@ -548,7 +562,10 @@ static void test_schema_hints(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char hint[128];
 
-        schema_hint(cases[i].group, cases[i].word, hint, sizeof(hint));
+        const struct setting_group *groups[] = {cases[i].group, &url_settings};
+
+        schema_hint(groups, cases[i].group == &schema_table ? 2 : 1, cases[i].word, hint,
+                    sizeof(hint));
         assert_string_equal(hint, cases[i].hint);
     }
 }
@@ -589,20 +606,6 @@ static void test_schema_distances(void **state)
     assert_int_equal(edit_distance(long_word, long_word, 2), 0);
 }
 
-static void test_schema_types(void **state)
-{
-    (void)state;
-    assert_string_equal(config_table_types[0], "url");
-    assert_string_equal(config_table_types[1], "json");
-    assert_string_equal(config_table_types[2], "dns");
-    assert_true(setting_belongs_to(schema_find(&schema_table, "timeout"), "json"));
-    assert_true(setting_belongs_to(schema_find(&schema_table, "servers"), "dns"));
-    assert_false(setting_belongs_to(schema_find(&schema_table, "servers"), "url"));
-    assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), "url"));
-    assert_false(setting_belongs_to(schema_find(&schema_table, "retries"), "json"));
-    assert_true(setting_belongs_to(schema_find(&schema_table, "retries"), NULL));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,7 +621,6 @@ int main(void)
         cmocka_unit_test(test_schema_statuses),
         cmocka_unit_test(test_schema_hints),
         cmocka_unit_test(test_schema_distances),
-        cmocka_unit_test(test_schema_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

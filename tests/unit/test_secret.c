@@ -94,12 +94,12 @@ static void test_secret_first_line(void **state)
 
 static void test_secret_lines_refused(void **state)
 {
-    static const char control[] = "f: a control byte in its first line";
+    static const char control[] = "f: the first line has a control byte";
 
     (void)state;
-    assert_no_line(SPAN(""), "f: its first line is empty");
-    assert_no_line(SPAN("\nx"), "f: its first line is empty");
-    assert_no_line(SPAN("\r\nx"), "f: its first line is empty");
+    assert_no_line(SPAN(""), "f: the first line is empty");
+    assert_no_line(SPAN("\nx"), "f: the first line is empty");
+    assert_no_line(SPAN("\r\nx"), "f: the first line is empty");
     assert_no_line(SPAN("a\0b\n"), control);
     assert_no_line(SPAN("a\tb\n"), control);
     assert_no_line(SPAN("a\rb\n"), control);
@@ -120,11 +120,11 @@ static void test_secret_longest_line(void **state)
     text[SECRET_LINE_BYTES_MAX + 1] = '\n';
     assert_line((struct span){text, sizeof(text)}, longest);
     text[SECRET_LINE_BYTES_MAX] = 'x';
-    assert_no_line((struct span){text, sizeof(text)}, "f: its first line has more than 8192 bytes");
+    assert_no_line((struct span){text, sizeof(text)}, "f: the first line has more than 8192 bytes");
     memset(text, 'x', sizeof(text));
-    assert_no_line((struct span){text, sizeof(text)}, "f: its first line has more than 8192 bytes");
+    assert_no_line((struct span){text, sizeof(text)}, "f: the first line has more than 8192 bytes");
     assert_no_line((struct span){text, SECRET_LINE_BYTES_MAX + 1},
-                   "f: its first line has more than 8192 bytes");
+                   "f: the first line has more than 8192 bytes");
 }
 
 static void test_secret_no_file(void **state)
@@ -158,10 +158,10 @@ static void test_secret_whole_file(void **state)
     secret_free(&s);
     write_file((struct span){bytes, len}, 0600);
     assert_null(secret_read_file("f", &err));
-    assert_string_equal(err.text, "f: larger than 65536 bytes");
+    assert_string_equal(err.text, "f: the file is larger than 65536 bytes");
     write_file(SPAN(""), 0600);
     assert_null(secret_read_file("f", &err));
-    assert_string_equal(err.text, "f: is empty");
+    assert_string_equal(err.text, "f: the file is empty");
     free(bytes);
 }
 

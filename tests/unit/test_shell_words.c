@@ -69,8 +69,7 @@ static void test_words_tell_where(void **state)
 
     (void)state;
     shell_words_split(&words, "ab 'c", &err);
-    assert_string_equal(err.text,
-                        "no end to the quotes that begin at character 4 of the command line");
+    assert_string_equal(err.text, "unclosed quote at character 4 of the command line");
 }
 
 int main(void)

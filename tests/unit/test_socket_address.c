@@ -20,16 +20,16 @@ static void test_address_good(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct error err = {0};
 
-        if (address_check(cases[i], &err) == -1)
+        if (socket_address_check(cases[i], &err) == -1)
             fail_msg("%s: %s", cases[i], err.text);
     }
 }
 
 static void test_address_systemd(void **state)
 {
-    struct address at;
+    struct socket_address at;
     struct error err = {0};
-    bool is_known = address_check("systemd:podop", &err) == 0;
+    bool is_known = socket_address_check("systemd:podop", &err) == 0;
 
     (void)state;
     assert_int_equal(is_known, systemd_is_built_in());
@@ -37,10 +37,10 @@ static void test_address_systemd(void **state)
         assert_int_equal(err.kind, ERR_CONFIG);
         assert_non_null(strstr(err.text, "without libsystemd"));
     }
-    assert_string_equal(address_systemd_name("systemd:podop"), "podop");
-    assert_null(address_systemd_name("inet:systemd:80"));
-    assert_int_equal(address_check("inet:systemd:80", &err), 0); /* a host of that name */
-    assert_int_equal(address_resolve("systemd:podop", &at, 1, &err), -1);
+    assert_string_equal(socket_address_systemd_name("systemd:podop"), "podop");
+    assert_null(socket_address_systemd_name("inet:systemd:80"));
+    assert_int_equal(socket_address_check("inet:systemd:80", &err), 0); /* a host of that name */
+    assert_int_equal(socket_address_resolve("systemd:podop", &at, 1, &err), -1);
     assert_int_equal(err.kind, ERR_CONFIG);
 }
 
@@ -85,14 +85,14 @@ static void test_address_bad(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct address at[2];
+        struct socket_address at[2];
         struct error err = {0};
 
-        if (address_check(cases[i], &err) != -1)
+        if (socket_address_check(cases[i], &err) != -1)
             fail_msg("'%s' was taken", cases[i]);
         assert_int_equal(err.kind, ERR_CONFIG);
         assert_true(err.text[0] != '\0');
-        assert_int_equal(address_resolve(cases[i], at, 2, &err), -1);
+        assert_int_equal(socket_address_resolve(cases[i], at, 2, &err), -1);
         assert_int_equal(err.kind, ERR_CONFIG);
     }
 }
@@ -103,11 +103,11 @@ static void test_address_unix(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(spelt); i++) {
-        struct address at;
+        struct socket_address at;
         struct error err = {0};
 
         memset(&at, 0xff, sizeof(at));
-        assert_int_equal(address_resolve(spelt[i], &at, 1, &err), 1);
+        assert_int_equal(socket_address_resolve(spelt[i], &at, 1, &err), 1);
         assert_string_equal(at.text, "/run/podop.sock");
         assert_int_equal(at.u.sa.sa_family, AF_UNIX);
         assert_string_equal(at.u.un.sun_path, "/run/podop.sock");
@@ -124,14 +124,14 @@ static void test_address_unix_length(void **state)
 
     (void)state;
     for (size_t len = 2; len < sizeof(path); len++) {
-        struct address at;
+        struct socket_address at;
         struct error err = {0};
         int checked;
 
         path[len - 1] = 'x';
         path[len] = '\0';
-        checked = address_check(path, &err);
-        assert_int_equal(address_resolve(path, &at, 1, &err), checked == 0 ? 1 : -1);
+        checked = socket_address_check(path, &err);
+        assert_int_equal(socket_address_resolve(path, &at, 1, &err), checked == 0 ? 1 : -1);
         if (checked == -1) {
             assert_int_equal(err.kind, ERR_CONFIG);
             continue;
@@ -155,9 +155,9 @@ static void test_address_host_length(void **state)
         memset(text, 'h', len);
         memcpy(text + len, ":25", 4);
         if (len <= 253) /* the longest DNS name */
-            assert_int_equal(address_check(text, &err), 0);
+            assert_int_equal(socket_address_check(text, &err), 0);
         if (len > 255)
-            assert_int_equal(address_check(text, &err), -1);
+            assert_int_equal(socket_address_check(text, &err), -1);
     }
 }
 
@@ -180,12 +180,12 @@ static void test_address_inet(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct address at[4];
+        struct socket_address at[4];
         struct error err = {0};
         const struct sockaddr_in *in;
         const struct sockaddr_in6 *in6;
 
-        assert_int_equal(address_resolve(cases[i].text, at, 4, &err), 1);
+        assert_int_equal(socket_address_resolve(cases[i].text, at, 4, &err), 1);
         assert_string_equal(at[0].text, cases[i].shown);
         assert_int_equal(at[0].u.sa.sa_family, cases[i].family);
         in = (const struct sockaddr_in *)(const void *)&at[0].u;
@@ -198,15 +198,17 @@ static void test_address_inet(void **state)
 
 static void test_address_names(void **state)
 {
-    struct address at[8];
+    struct socket_address at[8];
     struct error err = {0};
     int count;
 
     (void)state;
-    count = address_resolve("localhost:9100", at, 8, &err); /* of /etc/hosts: nobody is asked */
+    count =
+        socket_address_resolve("localhost:9100", at, 8, &err); /* of /etc/hosts: nobody is asked */
     assert_in_range(count, 1, 8);
-    assert_int_equal(address_resolve("localhost:9100", at, 1, &err), 1); /* never more than max */
-    assert_int_equal(address_resolve("no..name:9100", at, 8, &err),
+    assert_int_equal(socket_address_resolve("localhost:9100", at, 1, &err),
+                     1); /* never more than max */
+    assert_int_equal(socket_address_resolve("no..name:9100", at, 8, &err),
                      -1); /* no name for a resolver */
     assert_int_equal(err.kind, ERR_BIND);
 }

@@ -17,9 +17,6 @@
 #include <string.h>
 
 /* A struct span in a static table, where SPAN() cannot stand. */
-#define TEXT(literal)                                                                              \
-    {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
-    }
+#define TEXT(literal) {(literal), sizeof(literal) - 1}
 
 #endif

@@ -1,8 +1,16 @@
-/* dns_table.c - a domain is there when its MX records name a mail host of ours. */
 #include "dns_table.h"
+
+#include "dns_explain.h"
+#include "dns_implicit.h"
+#include "dns_settings.h"
+#include "table/fetch.h"
 #include "table/identity.h"
+#include "table/idna.h"
 
 #include "podop/clock.h"
+#include "podop/mem.h"
+#include "podop/outage.h"
+#include "podop/resolver.h"
 
 #include <stdlib.h>
 
@@ -10,6 +18,32 @@ enum {
     PARAM_BYTES_SHOWN = 100,
     DOUBTFUL_MAX = 10, /* in a row */
 };
+
+struct dns_table {
+    struct table base;
+    struct resolver *resolver;
+    char *servers; /* for the log */
+    struct outage outage;
+    unsigned doubtful;              /* failures in a row that may be the fault of the domains */
+    char (*hosts)[IDNA_NAME_BYTES]; /* this system's mail hosts */
+    size_t host_count;
+    bool best;     /* only an exchange of the lowest preference counts */
+    bool implicit; /* without MX records, addresses count */
+};
+
+struct dns_fetch {
+    struct fetch base;
+    char domain[IDNA_NAME_BYTES];
+    struct resolver_call *mx;
+    struct dns_implicit *implicit; /* NULL: addresses are not asked for */
+    bool has_ttl;
+    uint32_t ttl_s; /* the shortest of all answers so far */
+};
+
+static struct dns_table *dns_table_of(struct table *table)
+{
+    return CONTAINER_OF(table, struct dns_table, base);
+}
 
 static struct dns_fetch *dns_fetch_of(struct fetch *fetch)
 {
@@ -25,7 +59,7 @@ static struct span trim(struct span s)
     return s;
 }
 
-/* The names between param's commas; hosts has room for all of MAIL_HOSTS_MAX. */
+/* Takes the names between param's commas; hosts has room for MAIL_HOSTS_MAX of them. */
 static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t *count,
                        struct error *err)
 {
@@ -37,7 +71,7 @@ static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t
         if (*count == MAIL_HOSTS_MAX)
             return error_set(err, ERR_CONFIG, "more than %d mail hosts", MAIL_HOSTS_MAX);
         if (!idna_of_host(name, hosts[*count]))
-            return error_set(err, ERR_CONFIG, "'%.*s' is no host name",
+            return error_set(err, ERR_CONFIG, "invalid host name '%.*s'",
                              name.len < PARAM_BYTES_SHOWN ? (int)name.len : PARAM_BYTES_SHOWN,
                              name.ptr);
         ++*count;
@@ -47,25 +81,26 @@ static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t
     }
 }
 
-static int dns_table_check(const struct table_config *config, struct error *err)
+static int dns_table_check_param(const struct table_config *config, const char *param,
+                                 struct error *err)
 {
     char hosts[MAIL_HOSTS_MAX][IDNA_NAME_BYTES];
     size_t count;
 
-    return parse_hosts(config->param, hosts, &count, err);
+    (void)config;
+    return parse_hosts(param, hosts, &count, err);
 }
 
-static void dns_table_close(struct table *table)
+static void dns_table_deinit(struct table *table)
 {
     struct dns_table *t = dns_table_of(table);
 
     resolver_free(&t->resolver);
     free(t->servers);
     free(t->hosts);
-    free(t);
 }
 
-/* "127.0.0.1:53, [::1]:53", or where such are found. */
+/* "127.0.0.1:53, [::1]:53", or the file that names the servers. To be freed. */
 static char *name_servers(const struct string_list *servers)
 {
     struct buf text;
@@ -81,24 +116,19 @@ static char *name_servers(const struct string_list *servers)
     return text.ptr;
 }
 
-static struct table *dns_table_open(const struct table_config *config, const struct table_env *env,
-                                    struct error *err)
+static int dns_table_init(struct table *table, const struct table_config *config, struct error *err)
 {
-    struct dns_table *t = xcalloc(1, sizeof(*t));
+    const struct dns_settings *settings = config->settings;
+    struct dns_table *t = dns_table_of(table);
 
-    t->best = config->best;
-    t->implicit = config->implicit;
-    t->servers = name_servers(&config->servers);
+    t->best = settings->best;
+    t->implicit = settings->implicit;
+    t->servers = name_servers(&settings->servers);
     t->hosts = xcalloc(MAIL_HOSTS_MAX, sizeof(*t->hosts));
     if (parse_hosts(config->param, t->hosts, &t->host_count, err) == -1)
-        goto fail;
-    t->resolver = resolver_new(env->loop, &config->servers, err);
-    if (t->resolver == NULL)
-        goto fail;
-    return &t->base;
-fail:
-    dns_table_close(&t->base);
-    return NULL;
+        return -1;
+    t->resolver = resolver_new(table->env.loop, &settings->servers, err);
+    return t->resolver == NULL ? -1 : 0;
 }
 
 static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
@@ -110,8 +140,8 @@ static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
     f->has_ttl = true;
 }
 
-/* SERVFAIL or silence is also what a good server has to say of a broken domain, but not of one
- * domain after the other. */
+/* A good server, too, answers SERVFAIL or not at all when the servers of a single domain are
+ * broken. The same for many domains in a row is a fault of the server. */
 static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
 {
     if (answer->outcome == RESOLVER_FAILED)
@@ -121,7 +151,8 @@ static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
     return t->doubtful == DOUBTFUL_MAX;
 }
 
-void dns_table_note(struct dns_fetch *f, const struct resolver_answer *answer)
+/* Logs the beginning and the end of an outage, and keeps the shortest TTL. */
+static void note(struct dns_fetch *f, const struct resolver_answer *answer)
 {
     struct dns_table *t = dns_table_of(f->base.table);
 
@@ -142,7 +173,7 @@ static void finish(struct dns_fetch *f, struct reply reply)
     fetch_finish(&f->base, &reply);
 }
 
-void dns_table_found(struct dns_fetch *f)
+static void answer_found(struct dns_fetch *f)
 {
     const struct span domain = span_of(f->domain);
 
@@ -153,12 +184,12 @@ void dns_table_found(struct dns_fetch *f)
               });
 }
 
-void dns_table_missed(struct dns_fetch *f)
+static void answer_miss(struct dns_fetch *f)
 {
     finish(f, (struct reply){.status = REPLY_MISS});
 }
 
-void dns_table_failed(struct dns_fetch *f, const struct resolver_answer *answer)
+static void answer_failure(struct dns_fetch *f, const struct resolver_answer *answer)
 {
     char text[TABLE_REASON_BYTES];
 
@@ -177,8 +208,8 @@ static bool is_mail_host(const struct dns_table *t, const char *host)
     return false;
 }
 
-/* Whether one of the exchanges is ours; with best, one that no other is preferred to. The null MX
- * of RFC 7505 is the root, and no host of anybody's. */
+/* Whether one of the exchanges is one of our mail hosts; with best, one of the lowest preference.
+ * The null MX of RFC 7505 names the root, which is not a mail host. */
 static bool has_exchange(const struct dns_table *t, const struct dns_answer *answer)
 {
     struct dns_cursor cursor = dns_walk(answer);
@@ -194,25 +225,62 @@ static bool has_exchange(const struct dns_table *t, const struct dns_answer *ans
     return lowest_ours <= UINT16_MAX && (!t->best || lowest_ours == lowest);
 }
 
+static void on_implicit_answer(void *arg, enum dns_type type, const char *name,
+                               const struct resolver_answer *answer)
+{
+    struct dns_fetch *f = arg;
+
+    dns_explain_answer(&f->base, type, name, answer);
+    note(f, answer);
+}
+
+static void on_implicit_done(void *arg, bool is_found, const struct resolver_answer *failure)
+{
+    struct dns_fetch *f = arg;
+
+    f->implicit = NULL;
+    if (is_found)
+        answer_found(f);
+    else if (failure != NULL)
+        answer_failure(f, failure);
+    else
+        answer_miss(f);
+}
+
+static void ask_for_addresses(struct dns_fetch *f)
+{
+    static const struct dns_implicit_events events = {on_implicit_answer, on_implicit_done};
+    const struct dns_table *t = dns_table_of(f->base.table);
+    const struct dns_implicit_query query = {
+        .resolver = t->resolver,
+        .domain = f->domain,
+        .hosts = t->hosts,
+        .host_count = t->host_count,
+        .deadline_at_ms = f->base.deadline_at_ms,
+    };
+
+    f->implicit = dns_implicit_start(&query, &events, f);
+}
+
 static void on_mx(void *arg, const struct resolver_answer *answer)
 {
     struct dns_fetch *f = arg;
     const struct dns_table *t = dns_table_of(f->base.table);
 
     f->mx = NULL;
-    dns_explain_answer(&f->base, "MX", f->domain, answer);
-    dns_table_note(f, answer);
+    dns_explain_answer(&f->base, DNS_MX, f->domain, answer);
+    note(f, answer);
     if (answer->outcome != RESOLVER_ANSWERED)
-        dns_table_failed(f, answer);
+        answer_failure(f, answer);
     else if (answer->dns.verdict == DNS_RECORDS && has_exchange(t, &answer->dns))
-        dns_table_found(f);
+        answer_found(f);
     else if (answer->dns.verdict == DNS_NO_RECORDS && t->implicit)
-        dns_implicit_start(f);
+        ask_for_addresses(f);
     else
-        dns_table_missed(f);
+        answer_miss(f);
 }
 
-/* All addresses of a domain are one question. What is no domain is not asked for. */
+/* All mail addresses of a domain ask for the same records. A key without a domain asks for none. */
 static bool dns_table_identify(struct table *table, const struct table_key *key,
                                struct identity *identity)
 {
@@ -237,7 +305,7 @@ static void dns_table_start(struct fetch *fetch)
         f->mx = resolver_start(dns_table_of(fetch->table)->resolver, f->domain, DNS_MX,
                                fetch->deadline_at_ms, on_mx, f);
     else
-        dns_table_missed(f);
+        answer_miss(f);
 }
 
 static void dns_table_cancel(struct fetch *fetch)
@@ -245,15 +313,22 @@ static void dns_table_cancel(struct fetch *fetch)
     struct dns_fetch *f = dns_fetch_of(fetch);
 
     resolver_cancel(&f->mx);
-    dns_implicit_cancel(f);
+    dns_implicit_cancel(&f->implicit);
 }
 
 const struct table_ops table_dns = {
-    .type = "dns",
+    .config =
+        {
+            .name = "dns",
+            .param_doc = "the mail hosts",
+            .settings_bytes = sizeof(struct dns_settings),
+            .settings = &dns_settings,
+            .check_param = dns_table_check_param,
+        },
+    .size = sizeof(struct dns_table),
     .fetch_bytes = sizeof(struct dns_fetch),
-    .check = dns_table_check,
-    .open = dns_table_open,
-    .close = dns_table_close,
+    .init = dns_table_init,
+    .deinit = dns_table_deinit,
     .identify = dns_table_identify,
     .start = dns_table_start,
     .cancel = dns_table_cancel,

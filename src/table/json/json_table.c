@@ -1,5 +1,9 @@
-/* json_table.c - tables in a file that holds one JSON object, read before the table is opened. */
-#include "table/table_type.h"
+/* json_table.c - tables in a file that holds one JSON object. The file is read before the table is
+ * opened. */
+#include "json_table.h"
+#include "table/fetch.h"
+#include "table/iterate.h"
+#include "table/json_reply.h"
 
 #include "podop/json_files.h"
 #include "podop/json_value.h"
@@ -7,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* What an iteration looks at before others have their turn. */
-enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* what one costs besides its value */ };
+/* How much of the file an iteration reads in one turn of the event loop. */
+enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* that a member costs besides its value */ };
 
 struct json_table {
     struct table base;
@@ -18,7 +22,7 @@ struct json_table {
 struct json_iteration {
     struct table_iteration base;
     bool is_started;
-    size_t at; /* the member that is next */
+    size_t at; /* the next member */
 };
 
 static struct json_table *json_table_of(struct table *table)
@@ -26,12 +30,15 @@ static struct json_table *json_table_of(struct table *table)
     return CONTAINER_OF(table, struct json_table, base);
 }
 
-static void json_table_close(struct table *table)
+static void json_table_deinit(struct table *table)
 {
-    struct json_table *t = json_table_of(table);
+    json_index_unref(&json_table_of(table)->index, table->env.disposal);
+}
 
-    json_index_unref(&t->index, table->env.disposal);
-    free(t);
+static char *json_table_file(const char *param, enum path_need *need)
+{
+    *need = PATH_READ;
+    return xstrdup(param);
 }
 
 static void json_table_prepare(const struct table_config *config, struct json_files *files,
@@ -40,19 +47,15 @@ static void json_table_prepare(const struct table_config *config, struct json_fi
     json_files_read(files, previous, config->param);
 }
 
-static struct table *json_table_open(const struct table_config *config, const struct table_env *env,
-                                     struct error *err)
+static int json_table_init(struct table *table, const struct table_config *config,
+                           struct error *err)
 {
-    struct json_index *index = env->json_files == NULL
-                                   ? json_index_read(config->param, NULL, err)
-                                   : json_files_get(env->json_files, config->param, err);
-    struct json_table *t;
+    struct json_table *t = json_table_of(table);
 
-    if (index == NULL)
-        return NULL;
-    t = xcalloc(1, sizeof(*t));
-    t->index = index;
-    return &t->base;
+    t->index = table->env.json_files == NULL
+                   ? json_index_read(config->param, NULL, err)
+                   : json_files_get(table->env.json_files, config->param, err);
+    return t->index == NULL ? -1 : 0;
 }
 
 static void json_table_start(struct fetch *fetch)
@@ -77,7 +80,8 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
-/* What stands between path and, for a private one, "/USER"; false: key is not below path. */
+/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is
+ * not below path. */
 static bool name_below(const struct table_key *path, struct span key, struct span *name)
 {
     size_t tail = path->is_private ? path->user.len + 1 : 0;
@@ -94,8 +98,8 @@ static bool name_below(const struct table_key *path, struct span key, struct spa
     return true;
 }
 
-/* false: enough. */
-static bool tell(struct json_iteration *it, const struct json_index *index, size_t at)
+/* Hands out one row. false: no more rows are wanted. */
+static bool hand_out(struct json_iteration *it, const struct json_index *index, size_t at)
 {
     struct reply reply;
     struct buf scratch;
@@ -137,17 +141,18 @@ static void json_table_go_on(struct table_iteration *base)
             return;
         }
         bytes += MEMBER_BYTES + json_index_value(index, it->at).len;
-        is_wanted = tell(it, index, it->at++);
+        is_wanted = hand_out(it, index, it->at++);
     }
     iteration_finish(base, &(struct reply){.status = REPLY_FOUND});
 }
 
 const struct table_ops table_json = {
-    .type = "json",
+    .config = {.name = "json", .param_doc = "the file", .param_file = json_table_file},
+    .size = sizeof(struct json_table),
     .fetch_bytes = sizeof(struct fetch),
     .prepare = json_table_prepare,
-    .open = json_table_open,
-    .close = json_table_close,
+    .init = json_table_init,
+    .deinit = json_table_deinit,
     .start = json_table_start,
     .iteration_bytes = sizeof(struct json_iteration),
     .go_on = json_table_go_on,

@@ -12,19 +12,20 @@ static bool is_https(const char *url)
 
 int url_access_check(const struct table_config *config, struct error *err)
 {
-    const struct tls_config *tls = &config->tls;
-    bool has_https = is_https(config->param) || is_https(config->commit_url);
+    const struct url_settings *settings = url_settings_of(config);
+    const struct tls_config *tls = &settings->tls;
+    bool has_https = is_https(config->param) || is_https(settings->commit_url);
 
     for (size_t i = 0; i < config->fallbacks.count; i++)
         has_https = has_https || is_https(config->fallbacks.items[i]);
     if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
-        return error_set(err, ERR_CONFIG, "'tls' is of no use without an https URL");
+        return error_set(err, ERR_CONFIG, "'tls' needs an https URL");
     return 0;
 }
 
-/* It works all the same, so the administrator is only told. */
-static void tell_exposed(const struct secret *secret, const char *file,
-                         const struct table_config *config, struct log *log)
+/* Logs a secret that other users can read. It is used nevertheless. */
+static void log_exposed(const struct secret *secret, const char *file,
+                        const struct table_config *config, struct log *log)
 {
     if (secret_is_exposed(secret))
         log_warning(log, "secret_exposed", LOG_STR("table", config->name), LOG_STR("file", file));
@@ -39,21 +40,22 @@ static struct secret *read_line(const char *setting, const char *file,
     if (line == NULL)
         error_prefix(err, "%s", setting);
     else
-        tell_exposed(line, file, config, log);
+        log_exposed(line, file, config, log);
     return line;
 }
 
 static int open_basic(struct url_access *access, const struct table_config *config, struct log *log,
                       struct error *err)
 {
-    const char *file = config->auth.password_file;
+    const char *file = url_settings_of(config)->auth.password_file;
     struct secret *password = read_line("password_file", file, config, log, err);
     struct secret *plain, *coded;
 
     if (password == NULL)
         return -1;
-    plain = secret_concat(
-        (const struct span[]){span_of(config->auth.user), SPAN(":"), secret_span(password)}, 3);
+    plain = secret_concat((const struct span[]){span_of(url_settings_of(config)->auth.user),
+                                                SPAN(":"), secret_span(password)},
+                          3);
     coded = secret_base64(secret_span(plain));
     access->authorization =
         secret_concat((const struct span[]){SPAN("Authorization: Basic "), secret_span(coded)}, 2);
@@ -63,8 +65,8 @@ static int open_basic(struct url_access *access, const struct table_config *conf
     return 0;
 }
 
-/* What is printable and no blank can stand in a header. RFC 6750 allows less, but its servers
- * differ. */
+/* A header can carry everything that is printable and not a blank. RFC 6750 allows less, but
+ * servers differ. */
 static bool is_token(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -77,7 +79,7 @@ static bool is_token(struct span text)
 static int open_bearer(struct url_access *access, const struct table_config *config,
                        struct log *log, struct error *err)
 {
-    const char *file = config->auth.token_file;
+    const char *file = url_settings_of(config)->auth.token_file;
     struct secret *token = read_line("token_file", file, config, log, err);
 
     if (token == NULL)
@@ -86,7 +88,8 @@ static int open_bearer(struct url_access *access, const struct table_config *con
         access->authorization = secret_concat(
             (const struct span[]){SPAN("Authorization: Bearer "), secret_span(token)}, 2);
     else
-        error_set(err, ERR_CONFIG, "token_file: %s: no token: it has blanks or is not ASCII", file);
+        error_set(err, ERR_CONFIG,
+                  "token_file: %s: not a token: it contains blanks or is not ASCII", file);
     secret_free(&token);
     return access->authorization == NULL ? -1 : 0;
 }
@@ -94,7 +97,7 @@ static int open_bearer(struct url_access *access, const struct table_config *con
 static int open_auth(struct url_access *access, const struct table_config *config, struct log *log,
                      struct error *err)
 {
-    switch (config->auth.type) {
+    switch (url_settings_of(config)->auth.type) {
     case AUTH_NONE: break;
     case AUTH_BASIC: return open_basic(access, config, log, err);
     case AUTH_BEARER: return open_bearer(access, config, log, err);
@@ -102,7 +105,7 @@ static int open_auth(struct url_access *access, const struct table_config *confi
     return 0;
 }
 
-/* NULL where no file is given, or with the reason in err. */
+/* Returns NULL when no file is given, and NULL with the reason in err when it cannot be used. */
 static struct secret *read_pem(const char *setting, const char *file, const char *label,
                                struct error *err)
 {
@@ -122,8 +125,8 @@ static struct secret *read_pem(const char *setting, const char *file, const char
     return pem;
 }
 
-/* What another table is open with was found good then: a reload that changes nothing of it, and
- * tables that share their files, need not hold up the loop. */
+/* Skips what an open table uses already, as it was checked then: neither a reload without changes
+ * nor tables that share their files may hold up the loop. */
 static int check_tls(const struct http_tls *tls, const struct http *http, struct error *err)
 {
     return http_uses_tls(http, tls) ? 0 : http_check_tls(tls, err);
@@ -147,18 +150,17 @@ static int check_cert(const struct url_access *access, const struct tls_config *
 
     if (check_tls(&tls, http, &why) == 0)
         return 0;
-    return error_set(
-        err, ERR_CONFIG,
-        "cert_file %s and key_file %s do not fit, or are broken, or need a passphrase: "
-        "%s",
-        config->cert_file, config->key_file, why.text);
+    return error_set(err, ERR_CONFIG,
+                     "cert_file %s and key_file %s do not match, are broken or need a passphrase: "
+                     "%s",
+                     config->cert_file, config->key_file, why.text);
 }
 
 static int open_tls(struct url_access *access, const struct table_config *config,
                     const struct http *http, struct log *log, struct error *err)
 {
     static const char certificate[] = "CERTIFICATE-----"; /* also "BEGIN TRUSTED CERTIFICATE" */
-    const struct tls_config *tls = &config->tls;
+    const struct tls_config *tls = &url_settings_of(config)->tls;
 
     access->ca = read_pem("ca_file", tls->ca_file, certificate, err);
     if (tls->ca_file != NULL &&
@@ -172,7 +174,7 @@ static int open_tls(struct url_access *access, const struct table_config *config
     access->key = read_pem("key_file", tls->key_file, "PRIVATE KEY-----", err);
     if (access->key == NULL)
         return -1;
-    tell_exposed(access->key, tls->key_file, config, log);
+    log_exposed(access->key, tls->key_file, config, log);
     return check_cert(access, tls, http, err);
 }
 

@@ -1,36 +1,12 @@
 #include "url_backend.h"
 
-#include "table/table_type.h"
-#include "url_route.h"
-
 #include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Opening and closing */
-
-static struct url_health *health_new(size_t count)
-{
-    struct url_health *health =
-        xcalloc(1, sizeof(struct url_health) + count * sizeof(struct url_state));
-
-    health->refs = 1;
-    hash_key_init_random(&health->hash_key);
-    return health;
-}
-
-static void health_unref(struct url_health **phealth)
-{
-    struct url_health *health = *phealth;
-
-    *phealth = NULL;
-    if (health != NULL && --health->refs == 0)
-        free(health);
-}
-
-static int check_url(const char *url, struct error *err)
+int url_backends_check(const char *url, struct error *err)
 {
     struct url_template *template = url_template_new(url, err);
 
@@ -40,29 +16,19 @@ static int check_url(const char *url, struct error *err)
     return 0;
 }
 
-int url_backends_check(const struct table_config *config, struct error *err)
-{
-    if (check_url(config->param, err) == -1)
-        return -1;
-    for (size_t i = 0; i < config->fallbacks.count; i++) {
-        if (check_url(config->fallbacks.items[i], err) == -1)
-            return -1;
-    }
-    return config->commit_url == NULL ? 0 : check_url(config->commit_url, err);
-}
-
 static struct http_site *site_open(const struct url_access *access,
                                    const struct table_config *config, const char *base,
                                    struct http *http, struct error *err)
 {
-    const char **headers = xreallocarray(NULL, config->headers.count + 3, sizeof(*headers));
+    const struct url_settings *settings = url_settings_of(config);
+    const char **headers = xreallocarray(NULL, settings->headers.count + 3, sizeof(*headers));
     struct http_site_config wanted = {
         .base = base,
-        .unix_socket = config->unix_socket,
+        .unix_socket = settings->unix_socket,
         .headers = headers,
         .tls = url_access_tls(access),
-        .connect_timeout_ms = config->connect_timeout_ms,
-        .max_response = config->max_response,
+        .connect_timeout_ms = settings->connect_timeout_ms,
+        .max_response = settings->max_response,
     };
     struct http_site *site;
     char table[300]; /* a name has at most 255 bytes */
@@ -72,8 +38,8 @@ static struct http_site *site_open(const struct url_access *access,
     headers[wanted.header_count++] = table;
     if (access->authorization != NULL)
         headers[wanted.header_count++] = secret_text(access->authorization);
-    for (size_t i = 0; i < config->headers.count; i++)
-        headers[wanted.header_count++] = config->headers.items[i];
+    for (size_t i = 0; i < settings->headers.count; i++)
+        headers[wanted.header_count++] = settings->headers.items[i];
     site = http_site_open(http, &wanted, err);
     free(headers);
     return site;
@@ -93,19 +59,20 @@ static int backend_open(struct url_backend *backend, const char *url,
 int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
                       const struct table_config *config, struct http *http, struct error *err)
 {
-    size_t all = 1 + config->fallbacks.count + (config->commit_url == NULL ? 0 : 1);
+    const char *commit_url = url_settings_of(config)->commit_url;
+    const size_t all = 1 + config->fallbacks.count + (commit_url == NULL ? 0 : 1);
 
     *b = (struct url_backends){
         .table = table,
         .items = xcalloc(all, sizeof(*b->items)),
         .count = 1 + config->fallbacks.count,
-        .has_commit = config->commit_url != NULL,
-        .health = health_new(all),
+        .has_commit = commit_url != NULL,
+        .health = url_health_new(all),
     };
     for (size_t i = 0; i < all; i++) {
         const char *url = i == 0         ? config->param
                           : i < b->count ? config->fallbacks.items[i - 1]
-                                         : config->commit_url;
+                                         : commit_url;
 
         if (backend_open(&b->items[i], url, access, config, http, err) == -1)
             return -1;
@@ -118,8 +85,8 @@ size_t url_backends_count(const struct url_backends *b)
     return b->count + (b->has_commit ? 1 : 0);
 }
 
-/* Nothing else of the table serves, so the pause is short. */
-static bool is_none_open(const struct url_backends *b, size_t i)
+/* Whether no URL of the same list serves, so that the pause of this one is short. */
+static bool are_all_suspended(const struct url_backends *b, size_t i)
 {
     const size_t begin = i < b->count ? 0 : b->count;
     const size_t end = i < b->count ? b->count : b->count + 1;
@@ -139,7 +106,8 @@ struct url_report url_backends_report(const struct url_backends *b, size_t i)
     const struct url_state *state = &b->health->of[i];
     const struct breaker *breaker = &state->breaker;
     const bool is_open = breaker_is_open(breaker);
-    const uint32_t pause_max_ms = is_none_open(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
+    const uint32_t pause_max_ms =
+        are_all_suspended(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
     const uint64_t now_ms = clock_now_ms();
 
     return (struct url_report){
@@ -165,12 +133,11 @@ void url_backends_close(struct url_backends *b)
         url_template_free(&b->items[i].template);
     }
     free(b->items);
-    health_unref(&b->health);
+    url_health_unref(&b->health);
 }
 
 void url_backends_inherit(struct url_backends *next, const struct url_backends *previous)
 {
-    previous->health->refs++;
-    health_unref(&next->health);
-    next->health = previous->health;
+    url_health_unref(&next->health);
+    next->health = url_health_ref(previous->health);
 }

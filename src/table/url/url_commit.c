@@ -1,6 +1,6 @@
-/* url_commit.c - writes to an HTTP service: each change a request, one after the other, or the
- * whole transaction as one. */
-#include "url_table.h"
+#include "url_commit.h"
+
+#include "url_request.h"
 
 #include "podop/json_value.h"
 
@@ -8,22 +8,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct url_commit *url_commit_of(struct commit *commit)
+static const char key_without_url[] = "a key that has no valid URL cannot be written";
+
+static struct url_commit *url_commit_of(struct url_attempt *a)
 {
-    return CONTAINER_OF(commit, struct url_commit, base);
+    return CONTAINER_OF(a, struct url_commit, attempt);
 }
 
-static void fail(struct url_commit *c, enum reply_status status, const char *why)
+/* The number of changes in the request that is under way. */
+static size_t request_changes(const struct url_commit *c)
 {
-    char text[TABLE_REASON_BYTES];
-
-    url_route_give_up(&c->route);
-    url_route_close(&c->route);
-    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
-    commit_finish(&c->base, &(struct reply){.status = status,
-                                            .reason = table_reason(c->base.table, text, "%s", why),
-                                            .http_status = c->http_status});
+    return c->attempt.table->backends.has_commit ? c->base.transaction->count : 1;
 }
+
+const char *url_commit_change_fault(struct table *table, const struct change *change)
+{
+    const struct url_table *t = url_table_of(table);
+
+    for (size_t i = 0; i < t->backends.count; i++) {
+        char *target;
+        bool is_good =
+            url_request_target(t, &t->backends.items[i], &change->key, &target) == URL_TARGET_OK;
+
+        free(target);
+        if (!is_good)
+            return key_without_url;
+    }
+    if (t->backends.has_commit &&
+        !(span_is_utf8(change->key.key) && span_is_utf8(change->key.user)))
+        return "a key that is not valid UTF-8 cannot be written";
+    return NULL;
+}
+
+/* The bodies of requests */
 
 static void add_value(struct buf *out, enum value_form form, struct span value)
 {
@@ -42,92 +59,7 @@ static void add_number(struct buf *out, int64_t n)
     buf_add(out, (struct span){digits, (size_t)snprintf(digits, sizeof(digits), "%" PRId64, n)});
 }
 
-static void on_answer(void *arg, const struct http_answer *answer);
-
-static bool is_wanted(void *arg)
-{
-    const struct url_commit *c = arg;
-
-    return url_route_may_ask(&c->route);
-}
-
-static void send(struct url_commit *c, const char *method, const char *target, struct span body,
-                 const struct table_key *key)
-{
-    const struct transaction *t = c->base.transaction;
-    char expire[64], timestamp[64];
-    struct buf user;
-    struct http_request request = {
-        .method = method,
-        .target = target,
-        .deadline_at_ms = c->deadline_at_ms,
-        .body = body,
-        .is_wanted = is_wanted,
-    };
-    const char **header = request.headers;
-
-    *header = url_table_user_header(key, &user);
-    if (*header != NULL)
-        header++;
-    if (t->expire_s != 0) {
-        snprintf(expire, sizeof(expire), "Podop-Expire: %" PRIu64, t->expire_s);
-        *header++ = expire;
-    }
-    if (t->has_timestamp) {
-        snprintf(timestamp, sizeof(timestamp), "Podop-Timestamp: %" PRId64 ".%09" PRIu32,
-                 t->timestamp_s, t->timestamp_ns);
-        *header++ = timestamp;
-    }
-    url_route_asked(&c->route);
-    c->call = http_start(url_route_backend(&c->route)->site, &request, on_answer, c);
-    buf_deinit(&user);
-}
-
-const char *url_table_change_fault(struct table *table, const struct change *change)
-{
-    const struct url_table *t = url_table_of(table);
-
-    for (size_t i = 0; i < t->backends.count; i++) {
-        char *target;
-        bool is_good =
-            url_table_target(t, &t->backends.items[i], &change->key, &target) == URL_TARGET_OK;
-
-        free(target);
-        if (!is_good)
-            return "a key that no URL can hold cannot be written";
-    }
-    if (t->backends.has_commit &&
-        !(span_is_utf8(change->key.key) && span_is_utf8(change->key.user)))
-        return "a key that is not valid UTF-8 cannot be written";
-    return NULL;
-}
-
-static void send_change(struct url_commit *c, const struct change *change)
-{
-    static const char *const methods[] = {
-        [CHANGE_SET] = "POST", [CHANGE_UNSET] = "DELETE", [CHANGE_INCREMENT] = "PATCH"};
-    struct url_table *t = url_table_of(c->base.table);
-    struct buf body;
-    char *target;
-
-    if (url_table_target(t, url_route_backend(&c->route), &change->key, &target) != URL_TARGET_OK) {
-        fail(c, REPLY_PERMANENT, "a key that no URL can hold cannot be written");
-        return;
-    }
-    buf_init(&body, SIZE_MAX);
-    if (change->kind == CHANGE_SET) {
-        add_value(&body, t->value, change->value);
-    } else if (change->kind == CHANGE_INCREMENT) {
-        buf_add(&body, SPAN("{\"inc\": "));
-        add_number(&body, change->increment);
-        buf_add_char(&body, '}');
-    }
-    send(c, methods[change->kind], target, buf_span(&body), &change->key);
-    buf_deinit(&body);
-    free(target);
-}
-
-/* As a lookup would spell it: KEY, or KEY/USER. false: it is no text. */
+/* Adds the key as a lookup spells it: KEY or KEY/USER. Returns false when it is not UTF-8. */
 static bool add_key(struct buf *out, const struct table_key *key)
 {
     struct buf text;
@@ -183,221 +115,218 @@ static bool add_transaction(struct buf *out, enum value_form form, const struct 
     return true;
 }
 
+/* Sending */
+
+static void send_to(struct url_commit *c, const char *method, const char *target, struct span body,
+                    const struct table_key *key)
+{
+    const struct transaction *t = c->base.transaction;
+    char expire[64], timestamp[64];
+    struct buf user;
+    struct http_request request = {.method = method, .target = target, .body = body};
+    const char **header = request.headers;
+
+    *header = url_request_user_header(key, &user);
+    if (*header != NULL)
+        header++;
+    if (t->expire_s != 0) {
+        snprintf(expire, sizeof(expire), "Podop-Expire: %" PRIu64, t->expire_s);
+        *header++ = expire;
+    }
+    if (t->has_timestamp) {
+        snprintf(timestamp, sizeof(timestamp), "Podop-Timestamp: %" PRId64 ".%09" PRIu32,
+                 t->timestamp_s, t->timestamp_ns);
+        *header++ = timestamp;
+    }
+    url_attempt_send(&c->attempt, &request);
+    buf_deinit(&user);
+}
+
+static void add_body(struct buf *out, enum value_form form, const struct change *change)
+{
+    if (change->kind == CHANGE_SET) {
+        add_value(out, form, change->value);
+    } else if (change->kind == CHANGE_INCREMENT) {
+        buf_add(out, SPAN("{\"inc\": "));
+        add_number(out, change->increment);
+        buf_add_char(out, '}');
+    }
+}
+
+static void send_change(struct url_commit *c, const struct change *change)
+{
+    static const char *const methods[] = {
+        [CHANGE_SET] = "POST", [CHANGE_UNSET] = "DELETE", [CHANGE_INCREMENT] = "PATCH"};
+    struct url_table *t = c->attempt.table;
+    struct buf body;
+    char *target;
+
+    if (url_request_target(t, url_attempt_backend(&c->attempt), &change->key, &target) !=
+        URL_TARGET_OK) {
+        url_attempt_fail(&c->attempt, REPLY_PERMANENT, key_without_url);
+        return;
+    }
+    buf_init(&body, SIZE_MAX);
+    add_body(&body, t->value, change);
+    send_to(c, methods[change->kind], target, buf_span(&body), &change->key);
+    buf_deinit(&body);
+    free(target);
+}
+
 static void send_whole(struct url_commit *c)
 {
-    struct url_table *t = url_table_of(c->base.table);
+    struct url_table *t = c->attempt.table;
     const struct table_key key = {.user = span_of(c->base.transaction->user)};
     struct buf body, target;
 
     buf_init(&body, SIZE_MAX);
-    buf_init(&target, TARGET_BYTES_MAX);
+    buf_init(&target, URL_TARGET_BYTES_MAX);
     if (!add_transaction(&body, t->value, c->base.transaction))
-        fail(c, REPLY_PERMANENT, "a key or user that is not valid UTF-8 cannot be written");
-    else if (url_template_expand(url_route_backend(&c->route)->template, &key, t->keep_slash,
+        url_attempt_fail(&c->attempt, REPLY_PERMANENT,
+                         "a key or user that is not valid UTF-8 cannot be written");
+    else if (url_template_expand(url_attempt_backend(&c->attempt)->template, &key, t->keep_slash,
                                  &target) != URL_TARGET_OK)
-        fail(c, REPLY_PERMANENT, "a user that no URL can hold cannot write");
+        url_attempt_fail(&c->attempt, REPLY_PERMANENT, "a user that has no valid URL cannot write");
     else
-        send(c, "POST", buf_string(&target), buf_span(&body), &key);
+        send_to(c, "POST", buf_string(&target), buf_span(&body), &key);
     buf_deinit(&body);
     buf_deinit(&target);
 }
 
-static void send_next(struct url_commit *c)
+static void send(struct url_attempt *a)
 {
-    const struct transaction *t = c->base.transaction;
+    struct url_commit *c = url_commit_of(a);
 
-    if (url_table_of(c->base.table)->backends.has_commit) {
-        c->next = t->count;
+    if (a->table->backends.has_commit)
         send_whole(c);
-    } else {
-        send_change(c, &t->changes[c->next++]);
-    }
+    else
+        send_change(c, &c->base.transaction->changes[c->next]);
 }
 
-static void send_again(struct url_commit *c)
-{
-    c->next = url_table_of(c->base.table)->backends.has_commit ? 0 : c->next - 1;
-    send_next(c);
-}
-
-static void on_waited(void *arg);
-
-/* Nothing of the change was sent: another URL may have it, or it fails with why. */
-static void send_elsewhere(struct url_commit *c, enum reply_status status, const char *why)
-{
-    if (table_now_ms(c->base.table) < c->deadline_at_ms && url_route_take(&c->route))
-        send_again(c);
-    else if (!url_route_wait(&c->route, c->deadline_at_ms, on_waited, c))
-        fail(c, status, why);
-}
-
-static void on_waited(void *arg)
-{
-    struct url_commit *c = arg;
-
-    c->route.ignores_suspension = c->base.ignores_suspension; /* podop stops meanwhile */
-    send_elsewhere(c, REPLY_TEMPORARY, url_route_reason(&c->route));
-}
+/* The end of a request */
 
 static void finish(struct url_commit *c)
 {
-    url_route_close(&c->route);
-    url_turn_end(&url_table_of(c->base.table)->turns, &c->turn);
+    url_attempt_close(&c->attempt);
     commit_finish(&c->base, &(struct reply){.status = c->has_missed ? REPLY_MISS : REPLY_FOUND,
-                                            .http_status = c->http_status});
+                                            .http_status = c->attempt.http_status});
 }
 
-/* On the URL that it began with, unless that is suspended meanwhile. */
-static void send_first(struct url_commit *c)
+/* Notes that the backend may have received the changes of this request. */
+static void note_sent(struct url_commit *c)
 {
-    char text[URL_SUSPENDED_BYTES];
-
-    if (url_route_may_ask(&c->route) || url_route_take(&c->route))
-        send_next(c);
-    else
-        fail(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
+    c->base.changes_sent = c->next + request_changes(c);
 }
 
-static void on_turn(void *arg, bool is_late)
+static void on_failed(struct url_attempt *a, enum reply_status status, const char *why)
 {
-    struct url_commit *c = arg;
+    struct url_commit *c = url_commit_of(a);
+    char text[TABLE_REASON_BYTES];
 
-    c->is_late = url_table_is_late(c->base.table, c->deadline_at_ms);
-    if (is_late)
-        fail(c, REPLY_TIMEOUT, URL_KEY_LIMIT_REACHED);
-    else
-        send_first(c);
+    if (status == REPLY_UNCERTAIN)
+        note_sent(c);
+    url_attempt_close(a);
+    commit_finish(&c->base, &(struct reply){.status = status,
+                                            .reason = table_reason(c->base.table, text, "%s", why),
+                                            .http_status = a->http_status});
 }
 
 static void make_next(struct url_commit *c)
 {
-    struct url_table *table = url_table_of(c->base.table);
     const struct transaction *t = c->base.transaction;
 
-    url_turn_end(&table->turns, &c->turn);
-    if (c->next == t->count) {
+    if (c->next == t->count)
         finish(c);
-        return;
-    }
-    url_route_set_key(&c->route, &t->changes[c->next].key);
-    if (url_table_take_turn(table, &c->turn, &c->route))
-        send_first(c);
     else
-        url_turn_wait(&table->turns, &c->turn, c->deadline_at_ms, on_turn, c);
+        url_attempt_start(&c->attempt, &t->changes[c->next].key);
 }
 
 static bool has_kind(const struct url_commit *c, enum change_kind kind)
 {
-    const struct transaction *t = c->base.transaction;
+    const struct change *changes = c->base.transaction->changes;
 
-    if (!url_table_of(c->base.table)->backends.has_commit)
-        return t->changes[c->next - 1].kind == kind;
-    for (size_t i = 0; i < t->count; i++) {
-        if (t->changes[i].kind == kind)
+    for (size_t i = c->next; i < c->next + request_changes(c); i++) {
+        if (changes[i].kind == kind)
             return true;
     }
     return false;
 }
 
-/* A proxy says these of a backend that may have made the write before it went. */
+/* Whether a 404 ends the request well. An increment of a key that does not exist is reported at the
+ * end; a key that does not exist need not be removed. */
+static bool is_done_by_miss(struct url_commit *c)
+{
+    if (has_kind(c, CHANGE_INCREMENT)) {
+        c->has_missed = true;
+        return true;
+    }
+    return has_kind(c, CHANGE_UNSET) && !c->attempt.table->backends.has_commit;
+}
+
+/* Whether the status may come from a proxy whose backend made the write before it failed. */
 static bool is_uncertain(unsigned status)
 {
     return status == 502 || status == 503 || status == 504;
 }
 
-static void judge(struct url_commit *c, unsigned status)
+/* Reports the status to the route, and returns whether the request has succeeded. */
+static bool report_status(struct url_commit *c, unsigned status, const char *why)
 {
-    const struct url_table *t = url_table_of(c->base.table);
-    bool is_done = status >= 200 && status < 300;
+    struct url_table *t = c->attempt.table;
+    const bool is_success = status >= 200 && status < 300;
+
+    url_status_log_odd(&t->statuses, status, false, t->base.env.log, t->base.name);
+    c->base.is_refused = url_status_is_miss(&t->statuses, status);
+    if (url_status_is_failure(&t->statuses, status))
+        url_attempt_failure(&c->attempt, why);
+    else if (is_success || c->base.is_refused)
+        url_attempt_success(&c->attempt);
+    else
+        url_attempt_bad_response(&c->attempt, why);
+    return is_success;
+}
+
+static void on_answered(struct url_attempt *a, const struct http_answer *answer)
+{
+    struct url_commit *c = url_commit_of(a);
     char why[80];
 
-    c->base.is_refused = url_table_is_miss(t, status);
-    url_table_tell_status(url_table_of(c->base.table), status, false);
-    snprintf(why, sizeof(why), "the backend answered a write with status %u", status);
-    if (url_table_is_failure(t, status))
-        url_route_failure(&c->route, why);
-    else if (is_done || url_table_is_miss(t, status))
-        url_table_worked(url_table_of(c->base.table), &c->route);
-    else
-        url_route_bad_response(&c->route, why);
-    if (status == 404 && has_kind(c, CHANGE_INCREMENT)) {
-        c->has_missed = true;
-        is_done = true;
-    } else if (status == 404 && has_kind(c, CHANGE_UNSET) && !t->backends.has_commit) {
-        is_done = true; /* what is not there need not be removed */
-    }
-    if (is_done)
+    snprintf(why, sizeof(why), "%s %u", a->kind->status_text, answer->status);
+    note_sent(c);
+    if (report_status(c, answer->status, why) || (answer->status == 404 && is_done_by_miss(c))) {
+        c->next += request_changes(c);
         make_next(c);
-    else
-        fail(c, is_uncertain(status) ? REPLY_UNCERTAIN : REPLY_TEMPORARY, why);
-}
-
-static void on_unsent(struct url_commit *c, const struct http_answer *answer)
-{
-    static const char late[] = "a write could not be sent within the table's timeout";
-    char text[URL_SUSPENDED_BYTES];
-
-    switch (answer->outcome) {
-    case HTTP_UNWANTED:
-        send_elsewhere(c, REPLY_TEMPORARY, url_route_suspended(&c->route, text));
-        return;
-    case HTTP_QUEUE_FULL:
-        url_route_no_response(&c->route, answer, URL_QUEUE_FULL);
-        send_elsewhere(c, REPLY_TEMPORARY, URL_QUEUE_FULL);
-        return;
-    case HTTP_TIMED_OUT:
-        url_table_unanswered(url_table_of(c->base.table), &c->route, answer, c->is_late, late);
-        fail(c, REPLY_TIMEOUT, late);
-        return;
-    case HTTP_ANSWERED:
-    case HTTP_TOO_LARGE:
-    case HTTP_UNREAD:
-    case HTTP_FAILED:
-        url_route_no_response(&c->route, answer, answer->reason);
-        send_elsewhere(c, REPLY_TEMPORARY, answer->reason);
-        return;
-    }
-}
-
-static void on_answer(void *arg, const struct http_answer *answer)
-{
-    static const char unconfirmed[] = "the backend did not confirm a write";
-    struct url_commit *c = arg;
-
-    c->call = NULL;
-    c->http_status = answer->status;
-    if (answer->outcome == HTTP_ANSWERED || answer->may_have_arrived)
-        c->base.heard = c->next;
-    if (answer->outcome == HTTP_ANSWERED) {
-        judge(c, answer->status);
-    } else if (answer->may_have_arrived) {
-        url_table_unanswered(url_table_of(c->base.table), &c->route, answer, c->is_late,
-                             unconfirmed);
-        fail(c, REPLY_UNCERTAIN, unconfirmed);
     } else {
-        on_unsent(c, answer);
+        url_attempt_fail(a, is_uncertain(answer->status) ? REPLY_UNCERTAIN : REPLY_TEMPORARY, why);
     }
 }
 
-void url_table_commit(struct commit *commit)
+static bool ignores_suspension(struct url_attempt *a)
 {
-    struct url_commit *c = url_commit_of(commit);
-    struct url_backends *backends = &url_table_of(commit->table)->backends;
+    return url_commit_of(a)->base.ignores_suspension;
+}
 
-    c->deadline_at_ms = table_now_ms(commit->table) + commit->table->timeout_ms;
-    if (backends->has_commit)
-        url_route_init_commit(&c->route, backends, NULL);
-    else
-        url_route_init(&c->route, backends, NULL, false);
-    c->route.ignores_suspension = commit->ignores_suspension;
+static const struct url_attempt_kind write_request = {
+    .is_key_limited = true,
+    .status_text = "the backend answered a write with status",
+    .too_large = "the answer to a write is larger than max_response",
+    .timed_out = "a write could not be sent within the table's timeout",
+    .send = send,
+    .answered = on_answered,
+    .failed = on_failed,
+    .ignores_suspension = ignores_suspension,
+};
+
+void url_commit_start(struct commit *commit)
+{
+    struct url_commit *c = CONTAINER_OF(commit, struct url_commit, base);
+
+    url_attempt_init(&c->attempt, &write_request, url_table_of(commit->table),
+                     table_now_ms(commit->table) + commit->table->timeout_ms);
     make_next(c);
 }
 
-void url_table_abort_commit(struct commit *commit)
+void url_commit_abort(struct commit *commit)
 {
-    struct url_commit *c = url_commit_of(commit);
-
-    http_cancel(&c->call);
-    url_route_close(&c->route);
-    url_turn_end(&url_table_of(commit->table)->turns, &c->turn);
+    url_attempt_close(&CONTAINER_OF(commit, struct url_commit, base)->attempt);
 }

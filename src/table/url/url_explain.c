@@ -1,13 +1,13 @@
-/* url_explain.c - what a human is told of a url table: how one lookup came about, and how the
- * backends have been doing. */
-#include "url_table.h"
+#include "url_explain.h"
+
+#include "table/fetch.h"
 
 #include "podop/clock.h"
 #include "podop/json_object.h"
 
 #include <inttypes.h>
 
-static const char *name_of_cause(const struct url_report *r)
+static const char *text_of_cause(const struct url_report *r)
 {
     if (strcmp(r->cause, "unsent") == 0)
         return "it cannot be reached";
@@ -20,11 +20,11 @@ static void explain_suspended(const struct fetch *fetch, const struct url_report
     if (r->left_ms > 0)
         fetch_format(fetch, "backend",
                      "%s suspended for %" PRIu64 " ms more, since %" PRIu64 " ms: %s", r->base,
-                     r->left_ms, r->suspended_ms, name_of_cause(r));
+                     r->left_ms, r->suspended_ms, text_of_cause(r));
     else
         fetch_format(fetch, "backend",
                      "%s suspended, but tried again now, since %" PRIu64 " ms: %s", r->base,
-                     r->suspended_ms, name_of_cause(r));
+                     r->suspended_ms, text_of_cause(r));
 }
 
 void url_explain_backends(const struct fetch *fetch, const struct url_backends *b)
@@ -65,10 +65,10 @@ void url_explain_answer(const struct fetch *fetch, const struct http_answer *ans
                      answer->outcome == HTTP_FAILED ? answer->reason : "");
     fetch_format(fetch, "ms", "%" PRIu64, clock_now_ms() - asked_at_ms);
     if (answer->outcome == HTTP_ANSWERED && answer->body.len > 0)
-        fetch_note_cut(fetch, "body", answer->body, EXPLAIN_BODY_BYTES_MAX);
+        fetch_note_cut(fetch, "body", answer->body, URL_EXPLAIN_BODY_BYTES_MAX);
 }
 
-void url_table_add_stats(struct table *table, struct buf *out)
+void url_explain_add_stats(struct table *table, struct buf *out)
 {
     const struct url_backends *b = &url_table_of(table)->backends;
 

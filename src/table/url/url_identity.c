@@ -1,7 +1,9 @@
-/* url_identity.c - which keys of a url table are one: those that have the same URL. */
-#include "url_table.h"
+#include "url_identity.h"
 
 #include "table/identity.h"
+#include "url_request.h"
+
+#include <stdlib.h>
 
 enum url_identity url_identity_choose(const struct url_backends *b)
 {
@@ -14,7 +16,8 @@ enum url_identity url_identity_choose(const struct url_backends *b)
     return url_template_is_plain(first) ? URL_IDENTITY_PLAIN : URL_IDENTITY_FIRST;
 }
 
-/* Adds each URL and a line feed, which no URL has. false: one of them has no URL for key. */
+/* Adds each URL, followed by a line feed, which no URL contains. Returns false when key has no URL
+ * at one of the backends. */
 static bool add_targets(const struct url_table *t, const struct table_key *key, struct buf *out)
 {
     const size_t count = t->identity == URL_IDENTITY_ALL ? t->backends.count : 1;
@@ -23,7 +26,7 @@ static bool add_targets(const struct url_table *t, const struct table_key *key, 
     for (size_t i = 0; i < count; i++) {
         char *target;
 
-        are_all &= url_table_target(t, &t->backends.items[i], key, &target) == URL_TARGET_OK;
+        are_all &= url_request_target(t, &t->backends.items[i], key, &target) == URL_TARGET_OK;
         if (target != NULL)
             buf_add(out, span_of(target));
         buf_add_char(out, '\n');
@@ -41,12 +44,12 @@ static void add_split(const struct table_key *key, struct buf *out)
     identity_free(&split);
 }
 
-bool url_table_is_plain(struct table *table)
+bool url_identity_is_plain(struct table *table)
 {
     return url_table_of(table)->identity == URL_IDENTITY_PLAIN;
 }
 
-bool url_table_identify(struct table *table, const struct table_key *key, struct identity *identity)
+bool url_identity_fill(struct table *table, const struct table_key *key, struct identity *identity)
 {
     const struct url_table *t = url_table_of(table);
     struct buf bytes;
@@ -58,9 +61,9 @@ bool url_table_identify(struct table *table, const struct table_key *key, struct
     return true;
 }
 
-/* A write goes to one of the URLs, which may be that of other keys as well. And commit_url gets
- * keys in another form than lookups. */
-bool url_table_forgets_all(struct table *table)
+/* A write goes to one of the URLs, and other keys may have that URL as well. commit_url receives
+ * keys in another form than lookups do. */
+bool url_identity_invalidates_all(struct table *table)
 {
     const struct url_table *t = url_table_of(table);
 

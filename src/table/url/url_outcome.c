@@ -1,11 +1,12 @@
-/* url_outcome.c - what became of a request at a URL, and what that says of the URL. */
+#include "url_outcome.h"
+
 #include "url_route_private.h"
 
 #include "podop/clock.h"
 
 #include <stdio.h>
 
-static void tell_failure(const struct url_route *route, size_t at, const char *why)
+static void log_failure(const struct url_route *route, size_t at, const char *why)
 {
     struct table *t = route->backends->table;
 
@@ -14,7 +15,7 @@ static void tell_failure(const struct url_route *route, size_t at, const char *w
                    clock_now_ms());
 }
 
-static void note_failure(struct url_state *state, const char *why)
+static void note_reason(struct url_state *state, const char *why)
 {
     state->failed_at_ms = clock_now_ms();
     snprintf(state->reason, sizeof(state->reason), "%s", why);
@@ -26,7 +27,7 @@ static void count_failure(struct url_route *route, size_t at)
 
     state->failures++;
     state->failures_in_row++;
-    tell_failure(route, at, state->reason);
+    log_failure(route, at, state->reason);
 }
 
 static void fail_breaker(struct url_route *route, size_t at, enum breaker_kind kind,
@@ -34,13 +35,6 @@ static void fail_breaker(struct url_route *route, size_t at, enum breaker_kind k
 {
     breaker_failure(&state_of(route, at)->breaker, kind, url_route_hash(route), trial,
                     url_route_pause_max_ms(route), clock_now_ms());
-}
-
-static enum breaker_trial marked_trial(unsigned what)
-{
-    if ((what & MARK_TRIAL) == 0)
-        return BREAKER_NO_TRIAL;
-    return what & MARK_AGAIN ? BREAKER_TRIAL_AGAIN : BREAKER_TRIAL;
 }
 
 static void settle_one(struct url_route *route, size_t at, bool is_served)
@@ -58,18 +52,18 @@ static void settle_one(struct url_route *route, size_t at, bool is_served)
     }
 }
 
-/* Since it began to refuse, a request could have waited its whole timeout for it: but for its last
- * pause, and for the next one, for which there was no time. */
+/* Whether the URL has refused connections for a whole timeout, less the last wait of a request and
+ * the next one, for which there was no time. */
 static bool has_refused_for_long(const struct url_route *route, size_t at)
 {
     const struct url_state *state = state_of(route, at);
     const uint64_t refused_ms = state->refused_at_ms - state->refused_since_ms;
 
     return state->refused_at_ms != 0 &&
-           refused_ms + 2 * URL_REFUSED_WAIT_MAX_MS >= route->backends->table->timeout_ms;
+           refused_ms + 2 * (uint64_t)URL_REFUSED_WAIT_MAX_MS >= route->backends->table->timeout_ms;
 }
 
-/* Other URLs failed before: now it is known what that means. */
+/* Counts the failures at other URLs in this round, now that the end of the request is known. */
 static void settle(struct url_route *route, bool is_served)
 {
     if (route->marks == NULL)
@@ -89,7 +83,7 @@ static void answered(struct url_route *route, bool is_failure)
         route->trial = BREAKER_NO_TRIAL;
 }
 
-void url_route_success(struct url_route *route)
+void url_outcome_success(struct url_route *route)
 {
     struct url_state *state = state_of(route, route->at);
     struct table *t = route->backends->table;
@@ -104,7 +98,7 @@ void url_route_success(struct url_route *route)
                        url_template_base(url_route_backend(route)->template), clock_now_ms());
 }
 
-void url_route_asked(struct url_route *route)
+void url_outcome_asked(struct url_route *route)
 {
     struct url_state *state = state_of(route, route->at);
 
@@ -112,12 +106,12 @@ void url_route_asked(struct url_route *route)
     route->answers = state->answers;
 }
 
-void url_route_failure(struct url_route *route, const char *why)
+void url_outcome_failure(struct url_route *route, const char *why)
 {
     unsigned what = MARK_FAILED | MARK_STATUS;
 
     answered(route, true);
-    note_failure(state_of(route, route->at), why);
+    note_reason(state_of(route, route->at), why);
     count_failure(route, route->at);
     if (route->trial != BREAKER_NO_TRIAL)
         what |= MARK_TRIAL | (route->trial == BREAKER_TRIAL_AGAIN ? MARK_AGAIN : 0);
@@ -125,16 +119,16 @@ void url_route_failure(struct url_route *route, const char *why)
     url_route_mark(route, what);
 }
 
-void url_route_bad_response(struct url_route *route, const char *why)
+void url_outcome_bad_response(struct url_route *route, const char *why)
 {
     answered(route, false);
     url_route_drop_trial(route);
-    note_failure(state_of(route, route->at), why);
+    note_reason(state_of(route, route->at), why);
     count_failure(route, route->at);
     settle(route, false);
 }
 
-/* Its turn to be tried is over at once, and who waits already goes on waiting. */
+/* A trial ends at once. A request that waits already goes on waiting. */
 static void fail_unsent(struct url_route *route, bool is_refused)
 {
     const bool was_trial = route->trial != BREAKER_NO_TRIAL;
@@ -152,7 +146,7 @@ static void fail_unsent(struct url_route *route, bool is_refused)
     url_route_mark(route, what);
 }
 
-/* Somebody else was answered after this request had been sent, so it is not the server. */
+/* When another request was answered after this one had been sent, the server is not at fault. */
 static void fail_sent(struct url_route *route)
 {
     count_failure(route, route->at);
@@ -164,7 +158,8 @@ static void fail_sent(struct url_route *route)
     url_route_mark(route, MARK_FAILED);
 }
 
-/* After a while without any, the next one may be that of a restart. */
+/* A refused connection after a timeout without any begins a new row: the backend may restart again.
+ */
 static void note_refusal(struct url_state *state, uint32_t timeout_ms)
 {
     const uint64_t now_ms = clock_now_ms();
@@ -174,12 +169,12 @@ static void note_refusal(struct url_state *state, uint32_t timeout_ms)
     state->refused_at_ms = now_ms;
 }
 
-void url_route_no_response(struct url_route *route, const struct http_answer *answer,
-                           const char *why)
+void url_outcome_no_response(struct url_route *route, const struct http_answer *answer,
+                             const char *why)
 {
     struct url_state *state = state_of(route, route->at);
 
-    note_failure(state, why);
+    note_reason(state, why);
     if (answer->is_refused)
         note_refusal(state, route->backends->table->timeout_ms);
     if (answer->is_local_failure) {
@@ -193,13 +188,13 @@ void url_route_no_response(struct url_route *route, const struct http_answer *an
     }
 }
 
-void url_route_skip(struct url_route *route)
+void url_outcome_skip(struct url_route *route)
 {
     url_route_drop_trial(route);
     url_route_mark(route, MARK_FAILED | MARK_UNSENT);
 }
 
-const char *url_route_reason(const struct url_route *route)
+const char *url_outcome_reason(const struct url_route *route)
 {
     const struct url_state *last = state_of(route, route->begin);
 
@@ -210,16 +205,16 @@ const char *url_route_reason(const struct url_route *route)
     return last->reason;
 }
 
-const char *url_route_suspended(const struct url_route *route, char text[URL_SUSPENDED_BYTES])
+const char *url_outcome_suspended(const struct url_route *route, char text[URL_SUSPENDED_BYTES])
 {
     for (size_t i = route->begin; i < route->end; i++)
-        tell_failure(route, i, "suspended");
-    snprintf(text, URL_SUSPENDED_BYTES, "suspended for a while after failures, the last: %s",
-             url_route_reason(route));
+        log_failure(route, i, "suspended");
+    snprintf(text, URL_SUSPENDED_BYTES, "suspended after failures; the last one: %s",
+             url_outcome_reason(route));
     return text;
 }
 
-void url_route_give_up(struct url_route *route)
+void url_outcome_give_up(struct url_route *route)
 {
     for (size_t i = route->begin; route->marks != NULL && i < route->end; i++) {
         if ((mark_of(route, i) & MARK_REFUSED) && !has_refused_for_long(route, i))
@@ -228,14 +223,4 @@ void url_route_give_up(struct url_route *route)
             settle_one(route, i, false);
     }
     url_route_clear_marks(route);
-}
-
-void url_route_close(struct url_route *route)
-{
-    url_route_drop_trial(route);
-    for (size_t i = route->begin; route->marks != NULL && i < route->end; i++)
-        breaker_drop_trial(&state_of(route, i)->breaker, marked_trial(mark_of(route, i)));
-    url_route_clear_marks(route);
-    if (route->has_waited)
-        ev_timer_stop(route->backends->table->env.loop, &route->wait);
 }

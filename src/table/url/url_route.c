@@ -1,4 +1,3 @@
-/* url_route.c - which URL a request goes to next. */
 #include "url_route_private.h"
 
 #include "podop/clock.h"
@@ -6,20 +5,16 @@
 
 #include <stdlib.h>
 
-void url_route_init(struct url_route *route, struct url_backends *b, const struct table_key *key,
-                    bool is_lookup)
+void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup)
 {
     route->backends = b;
-    route->key = key;
     route->at = route->end = b->count;
     route->is_lookup = is_lookup;
 }
 
-void url_route_init_commit(struct url_route *route, struct url_backends *b,
-                           const struct table_key *key)
+void url_route_init_commit(struct url_route *route, struct url_backends *b)
 {
     route->backends = b;
-    route->key = key;
     route->begin = b->count;
     route->at = route->end = b->count + 1;
 }
@@ -30,7 +25,8 @@ void url_route_set_key(struct url_route *route, const struct table_key *key)
     route->key_hash = 0;
 }
 
-/* Only few need it: after failures, and when many requests are under way. */
+/* Computes the hash when it is needed first: after a failure, or when many requests are under way.
+ */
 uint64_t url_route_hash(struct url_route *route)
 {
     const struct hash_key *by = &route->backends->health->hash_key;
@@ -90,7 +86,8 @@ static bool find_trial(struct url_route *route)
     return false;
 }
 
-/* Somebody else was refused just now: many that wait need not all find out for themselves. */
+/* Whether another request was refused by this URL a moment ago. Of many requests that wait, only
+ * some have to connect. */
 static bool is_known_to_refuse(const struct url_route *route, size_t at)
 {
     const uint64_t refused_at_ms = state_of(route, at)->refused_at_ms;
@@ -141,7 +138,7 @@ void url_route_drop_trial(struct url_route *route)
     route->trial = BREAKER_NO_TRIAL;
 }
 
-/* Nearly always: nothing has failed yet, and the first may be asked. */
+/* Whether nothing has failed yet and the first URL may be asked, which is nearly always so. */
 static bool is_simple(const struct url_route *route)
 {
     return route->marks == NULL && !route->has_waited && route->trial == BREAKER_NO_TRIAL &&
@@ -157,6 +154,9 @@ bool url_route_take(struct url_route *route)
     }
     url_route_drop_trial(route);
     route->is_last_resort = false;
+    if (route->begins_round)
+        url_route_clear_marks(route);
+    route->begins_round = false;
     if (find(route))
         return true;
     route->at = route->end;
@@ -179,7 +179,7 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
     uint64_t sharers = 1;
     uint64_t now_ms;
 
-    if (route->end - route->begin == 1) /* as most tables have it */
+    if (route->end - route->begin == 1) /* most tables have one URL */
         return deadline_at_ms;
     for (size_t i = route->begin; i < route->end; i++)
         sharers += i != route->at && mark_of(route, i) == 0 &&
@@ -190,10 +190,10 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
     return now_ms >= deadline_at_ms ? deadline_at_ms : now_ms + (deadline_at_ms - now_ms) / sharers;
 }
 
-/* Waiting for who refuses */
+/* Waiting for URLs that refuse connections */
 
-/* All that failed was before anything was sent, and at least one may be back in a moment. Who waits
- * already goes on while all are suspended. */
+/* Whether all URLs failed before anything was sent, and at least one may be back in a moment. A
+ * request that waits already goes on waiting while all URLs are suspended. */
 static bool is_refused(const struct url_route *route)
 {
     bool has_refused = false, has_failed = false;
@@ -224,7 +224,7 @@ static void on_waited(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    url_route_clear_marks(route);
+    route->begins_round = true;
     route->resume(route->arg);
 }
 
@@ -242,4 +242,14 @@ bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_
     route->wait.data = route;
     ev_timer_start(route->backends->table->env.loop, &route->wait);
     return true;
+}
+
+void url_route_close(struct url_route *route)
+{
+    url_route_drop_trial(route);
+    for (size_t i = route->begin; route->marks != NULL && i < route->end; i++)
+        breaker_drop_trial(&state_of(route, i)->breaker, marked_trial(mark_of(route, i)));
+    url_route_clear_marks(route);
+    if (route->has_waited)
+        ev_timer_stop(route->backends->table->env.loop, &route->wait);
 }

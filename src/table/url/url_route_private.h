@@ -1,19 +1,19 @@
-/* url_route_private.h - what url_route.c and url_outcome.c share. */
+/* url_route_private.h - what url_route.c and url_outcome.c share: marks. */
 #ifndef PODOP_TABLE_URL_URL_ROUTE_PRIVATE_H
 #define PODOP_TABLE_URL_URL_ROUTE_PRIVATE_H
 
 #include "table/table_type.h"
 #include "url_route.h"
 
-/* What became of a URL in a round. */
+/* The outcome at a URL in this round. */
 enum {
     MARK_FAILED = 1,
-    MARK_UNSENT = 2,  /* nothing was sent to it */
-    MARK_REFUSED = 4, /* and it may be back in a moment */
-    MARK_COUNTS = 8,  /* it counts when the request has failed, or another URL served it */
-    MARK_STATUS = 16, /* it counts when another URL serves the request */
-    MARK_TRIAL = 32,  /* as does this, which its breaker waits to hear of */
-    MARK_AGAIN = 64,  /* with a key that failed already */
+    MARK_UNSENT = 2,  /* nothing was sent */
+    MARK_REFUSED = 4, /* the URL may be back in a moment */
+    MARK_COUNTS = 8,  /* counts when the request has failed, or another URL answered it */
+    MARK_STATUS = 16, /* counts when another URL answers the request well */
+    MARK_TRIAL = 32,  /* the request was a trial, whose result is not reported yet */
+    MARK_AGAIN = 64,  /* the trial was with a key that failed already */
 };
 
 static inline struct url_state *state_of(const struct url_route *route, size_t at)
@@ -26,9 +26,17 @@ static inline unsigned mark_of(const struct url_route *route, size_t at)
     return route->marks == NULL ? 0 : route->marks[at - route->begin];
 }
 
-void url_route_mark(struct url_route *route, unsigned what); /* the URL that it has come to */
+static inline enum breaker_trial marked_trial(unsigned what)
+{
+    if ((what & MARK_TRIAL) == 0)
+        return BREAKER_NO_TRIAL;
+    return what & MARK_AGAIN ? BREAKER_TRIAL_AGAIN : BREAKER_TRIAL;
+}
+
+void url_route_mark(struct url_route *route, unsigned what); /* the chosen URL */
 void url_route_clear_marks(struct url_route *route);
-/* How long a pause may be: while no other URL serves, a suspended one is tried often. */
+/* The longest pause of a suspended URL: short while no other URL serves, so that it is tried often.
+ */
 uint32_t url_route_pause_max_ms(const struct url_route *route);
 void url_route_drop_trial(struct url_route *route);
 

@@ -1,18 +1,15 @@
-/* url_status.c - what the status of an answer means for a url table. */
-#include "url_table.h"
+#include "url_status.h"
 
 #include "podop/clock.h"
-
-enum { STATUS_TELL_EVERY_MS = 60 * 1000 };
 
 static bool is_denied(unsigned status)
 {
     return status == 401 || status == 403 || status == 407;
 }
 
-/* Of 4XX, these speak of the request's form, of the connection, of the moment or of a proxy, and
- * never of the key. */
-static bool is_of_request(unsigned status)
+/* These 4XX are about the form of the request, the connection, the moment or a proxy. They never
+ * say anything about the key. */
+static bool is_about_request(unsigned status)
 {
     switch (status) {
     case 405:
@@ -34,57 +31,55 @@ static bool is_of_request(unsigned status)
     }
 }
 
-/* Where podop shows who it is, a denial may speak of that: a wrong token must not bounce mail.
- * nginx refuses a bad certificate with 400. */
-static bool is_of_podop(const struct url_table *t, unsigned status)
+/* A denial may be about podop's credentials instead of the key: a wrong token must not bounce mail.
+ * nginx rejects a bad client certificate with 400. */
+static bool is_about_credentials(const struct url_statuses *s, unsigned status)
 {
-    return ((status == 401 || status == 403) && t->shows_itself) ||
-           (status == 400 && t->has_certificate);
+    return ((status == 401 || status == 403) && s->sends_credentials) ||
+           (status == 400 && s->has_certificate);
 }
 
-/* Every other 4XX speaks of the key, unless the table says otherwise: where in doubt temporary is
- * the answer that loses no mail. */
-bool url_table_is_miss(const struct url_table *t, unsigned status)
+/* Every other 4XX is about the key, unless the table's settings say otherwise. In doubt the answer
+ * is a temporary failure, which loses no mail. */
+bool url_status_is_miss(const struct url_statuses *s, unsigned status)
 {
-    if (status_set_has_code(&t->temporary, status))
+    if (status_set_has_code(&s->temporary, status))
         return false;
-    if (status_set_has_code(&t->miss, status))
+    if (status_set_has_code(&s->miss, status))
         return true;
-    if (status_set_has_class(&t->temporary, status))
+    if (status_set_has_class(&s->temporary, status))
         return false;
-    return status == 204 || status_set_has_class(&t->miss, status) ||
-           (status >= 400 && status < 500 && !is_of_request(status) && !is_of_podop(t, status));
+    return status == 204 || status_set_has_class(&s->miss, status) ||
+           (status >= 400 && status < 500 && !is_about_request(status) &&
+            !is_about_credentials(s, status));
 }
 
-bool url_table_is_failure(const struct url_table *t, unsigned status)
+bool url_status_is_failure(const struct url_statuses *s, unsigned status)
 {
-    return status >= 500 && !url_table_is_miss(t, status);
+    return status >= 500 && !url_status_is_miss(s, status);
 }
 
-/* A miss that may be none, such as of a wrong host name, or of http spoken to a TLS port. */
-static bool is_doubtful(const struct url_table *t, unsigned status)
+/* A miss that may be a mistake, such as a wrong host name, or http sent to a TLS port. */
+static bool is_doubtful(const struct url_statuses *s, unsigned status)
 {
     return status >= 400 && status < 500 && status != 404 && status != 410 &&
-           url_table_is_miss(t, status) && !status_set_has_code(&t->miss, status);
+           url_status_is_miss(s, status) && !status_set_has_code(&s->miss, status);
 }
 
-void url_table_tell_status(struct url_table *t, unsigned status, bool is_lookup)
+void url_status_log_odd(struct url_statuses *s, unsigned status, bool is_lookup, struct log *log,
+                        const char *table)
 {
-    const bool is_odd = is_denied(status) || (is_lookup && is_doubtful(t, status));
-    uint64_t *told_at_ms = &t->odd_told_at_ms[status % 100];
-    uint64_t now_ms;
+    const bool is_denial = is_denied(status);
 
-    if (!is_odd)
+    if (!is_denial && !(is_lookup && is_doubtful(s, status)))
         return;
-    now_ms = clock_now_ms();
-    t->odd_answers++;
-    if (*told_at_ms != 0 && now_ms - *told_at_ms < STATUS_TELL_EVERY_MS)
+    s->odd_count++;
+    if (!rate_limit_allows(&s->odd_log[status % 100], clock_now_ms(), LOG_INTERVAL_MS))
         return;
-    *told_at_ms = now_ms;
-    if (is_denied(status))
-        log_warning(t->base.env.log, "backend_denied", LOG_STR("table", t->base.name),
-                    LOG_UINT("http_status", status), LOG_UINT("count", t->odd_answers));
+    if (is_denial)
+        log_warning(log, "backend_denied", LOG_STR("table", table), LOG_UINT("http_status", status),
+                    LOG_UINT("count", s->odd_count));
     else
-        log_warning(t->base.env.log, "backend_doubtful_miss", LOG_STR("table", t->base.name),
-                    LOG_UINT("http_status", status), LOG_UINT("count", t->odd_answers));
+        log_warning(log, "backend_doubtful_miss", LOG_STR("table", table),
+                    LOG_UINT("http_status", status), LOG_UINT("count", s->odd_count));
 }

@@ -1,0 +1,36 @@
+/* iterate.h - listing the keys of a table below a path. */
+#ifndef PODOP_ITERATE_H
+#define PODOP_ITERATE_H
+
+#include "podop/reply.h"
+#include "podop/table_handle.h"
+
+struct table_iteration;
+
+struct iterate_options {
+    bool recurse;      /* also names with a '/' in them */
+    bool no_values;    /* the rows' values are empty */
+    uint64_t max_rows; /* 0: no limit */
+};
+
+struct iterate_events {
+    /* name is the key without the path, and is not empty. May pause, must not cancel. */
+    void (*row)(void *arg, struct span name, struct span value);
+    void (*done)(void *arg, const struct reply *reply); /* FOUND, or why there are no more rows */
+};
+
+/* Lists what is below path, which is copied. Rows come from the loop, never before this returns,
+ * and done is called once after them. */
+struct table_iteration *table_iterate(struct table *table, const struct table_key *path,
+                                      const struct iterate_options *options,
+                                      const struct iterate_events *events, void *arg);
+
+/* Stops the rows, except a few that are under way. An iteration that stays paused for the table's
+ * timeout fails. */
+void table_iteration_pause(struct table_iteration *it);
+/* Starts the time of a paused iteration anew: its client has read something. */
+void table_iteration_touch(struct table_iteration *it);
+void table_iteration_resume(struct table_iteration *it);
+void table_iteration_cancel(struct table_iteration **it); /* *it becomes NULL; NULL is fine */
+
+#endif

@@ -1,0 +1,53 @@
+/* table_handle.h - what everything that handles a table may know of it: what it was made with, its
+ * name, its timeout, and references to it. */
+#ifndef PODOP_TABLE_HANDLE_H
+#define PODOP_TABLE_HANDLE_H
+
+#include "podop/hash.h"
+#include "podop/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ev_loop;
+struct http;
+struct coprocesses;
+struct commits;
+struct disposal;
+struct json_files;
+struct log;
+struct write_behind;
+
+/* What tables are made with. All of it outlives them. */
+struct table_env {
+    struct ev_loop *loop;
+    struct http *http;
+    struct coprocesses *coprocesses;
+    struct commits *commits;           /* those under way, of all tables: commit.h */
+    struct write_behind *write_behind; /* pending writes; NULL: there are none */
+    struct log *log;
+    struct hash_key hash_key;  /* of the identities of keys; a secret, see hash.h */
+    struct disposal *disposal; /* frees large things in small steps; NULL: they are freed at once */
+    struct json_files *json_files; /* files read in advance, only used while a table is opened;
+                                    * NULL: a table reads its own */
+};
+
+/* The key of a request. Dovecot's priv/KEY of a user is KEY with is_private and the user; any other
+ * key has neither. */
+struct table_key {
+    struct span key;
+    struct span user;
+    bool is_private;
+};
+
+struct table;
+
+struct table *table_ref(struct table *table);
+void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is fine */
+
+struct span table_name(const struct table *table);    /* a NUL byte follows it */
+uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
+/* service_now_ms(): the clock that the deadlines of the table's requests are set by. */
+uint64_t table_now_ms(const struct table *table);
+
+#endif

@@ -1,0 +1,294 @@
+/* dict_order.c - the order of requests on one dict connection. They run side by side, with one
+ * exception: a request for a key that an earlier, unfinished commit changes is parked until that
+ * commit has ended. Replies leave in order, or overtake under an id when the client knows ids. */
+#include "dict_session.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ITERATIONS_MAX = 4,   /* of one client at a time; the others are parked */
+    NAME_BYTES_MAX = 255, /* of the table, in a reason */
+};
+
+static struct dict_request *request_of(struct list_node *node)
+{
+    return CONTAINER_OF(node, struct dict_request, node);
+}
+
+/* The session's table */
+
+struct table *dict_session_table(struct dict_session *s)
+{
+    if (s->table_serial != s->io.service->serial) {
+        s->table = service_find_table(s->io.service, s->name);
+        s->table_serial = s->io.service->serial;
+    }
+    return s->table;
+}
+
+bool dict_session_logs_requests(const struct dict_session *s)
+{
+    return s->io.service->log->level >= LOG_LEVEL_DEBUG;
+}
+
+/* Requests */
+
+struct dict_request *dict_request_new(struct dict_session *s, enum dict_kind kind, bool is_async,
+                                      struct span name, struct span user)
+{
+    struct dict_request *r = xmalloc(sizeof(*r) + name.len + user.len);
+    struct table *table = dict_session_table(s);
+
+    *r = (struct dict_request){
+        .session = s,
+        .kind = kind,
+        .state = DICT_STARTING,
+        .is_async = is_async,
+        .table = table == NULL ? NULL : table_ref(table),
+        .arrived_at_ms = table == NULL ? 0 : table_now_ms(table),
+        .arrived_at_us = dict_session_logs_requests(s) ? clock_now_us() : 0,
+        .name = {r->bytes, name.len},
+        .user = {r->bytes + name.len, user.len},
+        .bytes_len = name.len + user.len,
+    };
+    if (name.len > 0)
+        memcpy(r->bytes, name.ptr, name.len);
+    if (user.len > 0)
+        memcpy(r->bytes + name.len, user.ptr, user.len);
+    list_append(&s->requests, &r->node);
+    s->count++;
+    s->count_in[DICT_STARTING]++;
+    s->replies.request_bytes += r->bytes_len;
+    if (!is_async)
+        reply_queue_add(&s->replies, &r->slot);
+    return r;
+}
+
+void dict_request_free(struct dict_request *r)
+{
+    struct dict_session *s = r->session;
+
+    list_remove(&r->node);
+    s->count--;
+    s->count_in[r->state]--;
+    s->replies.request_bytes -= r->bytes_len;
+    s->commit_bytes -= r->changes == NULL ? 0 : r->changes->bytes;
+    if (r->state == DICT_LOOKING_UP)
+        reply_queue_cancelled(&s->replies);
+    table_op_cancel(&r->op);
+    table_iteration_cancel(&r->iteration);
+    transaction_free(&r->changes);
+    table_unref(&r->table);
+    free(r);
+}
+
+void dict_request_set_state(struct dict_request *r, enum dict_state state)
+{
+    r->session->count_in[r->state]--;
+    r->session->count_in[state]++;
+    r->state = state;
+}
+
+void dict_request_postpone(struct dict_request *r, enum dict_state state)
+{
+    dict_request_set_state(r, state);
+    table_unref(&r->table); /* a reload may replace it meanwhile */
+}
+
+/* The table of a commit stays: the overlap with other commits was computed with its keys. */
+void dict_request_restart(struct dict_request *r)
+{
+    struct table *table;
+
+    dict_request_set_state(r, DICT_STARTING);
+    if (r->kind == DICT_KIND_COMMIT)
+        return;
+    table = dict_session_table(r->session);
+    table_unref(&r->table);
+    r->table = table == NULL ? NULL : table_ref(table);
+}
+
+/* Which may start */
+
+static bool may_touch_key(struct dict_request *r, const struct transaction *changes)
+{
+    if (r->key_hash == 0)
+        r->key_hash = transaction_key(r->table, &r->key);
+    return transaction_may_touch(changes, r->key_hash);
+}
+
+static bool may_conflict(struct dict_request *r, const struct transaction *changes)
+{
+    switch (r->kind) {
+    case DICT_KIND_LOOKUP: return may_touch_key(r, changes);
+    case DICT_KIND_ITERATE: return transaction_touches_below(changes, &r->key);
+    case DICT_KIND_COMMIT: return transaction_may_overlap(changes, r->changes);
+    }
+    return false;
+}
+
+/* Returns whether an earlier commit may change what r asks for or changes. */
+static bool is_after_write(const struct dict_session *s, struct dict_request *r)
+{
+    LIST_FOR_EACH (node, &s->requests) {
+        const struct dict_request *older = request_of(node);
+
+        if (older == r)
+            break;
+        if (older->kind == DICT_KIND_COMMIT && older->state != DICT_ANSWERED &&
+            may_conflict(r, older->changes))
+            return true;
+    }
+    return false;
+}
+
+/* Returns whether an iteration must wait for others. Rows cannot be buffered until their turn, so
+ * without ids an iteration starts only when its reply is the next one to leave. */
+static bool is_after_iteration(const struct dict_session *s, const struct dict_request *r)
+{
+    return r->kind == DICT_KIND_ITERATE &&
+           (s->count_in[DICT_ITERATING] >= ITERATIONS_MAX ||
+            (s->replies.announce == NULL && s->replies.first != &r->slot));
+}
+
+static bool must_wait(struct dict_request *r)
+{
+    if (!is_after_write(r->session, r))
+        return is_after_iteration(r->session, r);
+    r->was_after_write = true;
+    return true;
+}
+
+bool dict_order_park(struct dict_request *r)
+{
+    if (!must_wait(r))
+        return false;
+    dict_request_set_state(r, DICT_PARKED);
+    if (r->kind != DICT_KIND_COMMIT)
+        table_unref(&r->table); /* a reload may replace it meanwhile */
+    return true;
+}
+
+static struct dict_request *first_startable(const struct dict_session *s)
+{
+    if (s->count_in[DICT_PARKED] == 0)
+        return NULL;
+    LIST_FOR_EACH (node, &s->requests) {
+        struct dict_request *r = request_of(node);
+
+        if (r->state == DICT_PARKED && !must_wait(r))
+            return r;
+    }
+    return NULL;
+}
+
+void dict_order_run_parked(struct dict_session *s)
+{
+    struct dict_request *r;
+
+    s->has_ended = false;
+    while ((r = first_startable(s)) != NULL) {
+        dict_request_restart(r);
+        s->start(r);
+    }
+}
+
+void dict_order_continue(struct dict_session *s)
+{
+    dict_order_run_parked(s);
+    s->io.wake(s->io.wake_arg);
+}
+
+/* Replies */
+
+static struct reply no_such_table(const struct dict_session *s, char *text)
+{
+    const struct span name = s->name;
+    int len = snprintf(text, DICT_REASON_BYTES, "no such table: %.*s",
+                       name.len < NAME_BYTES_MAX ? (int)name.len : NAME_BYTES_MAX, name.ptr);
+
+    service_log_unknown_table(s->io.service, "dict", name);
+    return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
+}
+
+/* Returns whether r was parked for so long that its client would not wait as long again. */
+static bool is_late(const struct dict_request *r)
+{
+    return r->was_after_write &&
+           table_now_ms(r->table) - r->arrived_at_ms > table_timeout_ms(r->table);
+}
+
+bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text)
+{
+    if (r->table == NULL)
+        *reply = no_such_table(r->session, text);
+    else if (is_late(r))
+        *reply = (struct reply){.status = REPLY_TIMEOUT,
+                                .reason = SPAN("an earlier write took too long")};
+    else
+        return false;
+    return true;
+}
+
+static void log_answer(const struct dict_request *r, const struct reply *reply)
+{
+    static const char *const events[] = {[DICT_KIND_LOOKUP] = "lookup",
+                                         [DICT_KIND_ITERATE] = "iterate",
+                                         [DICT_KIND_COMMIT] = "commit"};
+    const struct dict_session *s = r->session;
+    const struct transaction *t = r->changes;
+    struct span user = t == NULL ? r->user : span_of(t->user);
+    struct span key = t == NULL ? r->name : t->count == 0 ? SPAN("") : t->changes[0].key.key;
+
+    if (r->arrived_at_us == 0) /* the debug log was off when it arrived */
+        return;
+    log_debug(s->io.service->log, events[r->kind], LOG_UINT("conn", s->io.conn),
+              LOG_STR("proto", "dict"), LOG_SPAN("table", s->name),
+              LOG_IF(user.len > 0, LOG_SPAN("user", user)), LOG_SPAN("key", key),
+              LOG_IF(t != NULL, LOG_UINT("changes", t->count)), LOG_REPLY(reply),
+              LOG_MS("ms", clock_now_us() - r->arrived_at_us));
+}
+
+static void write_in_turn(struct dict_request *r, const struct reply *reply)
+{
+    struct dict_session *s = r->session;
+    struct buf *out = reply_queue_begin(&s->replies, &r->slot);
+
+    dict_begin_reply(out, r->slot.id);
+    switch (r->kind) {
+    case DICT_KIND_LOOKUP: dict_add_lookup(out, s->name, reply); break;
+    case DICT_KIND_ITERATE: dict_add_finish(out, reply); break;
+    case DICT_KIND_COMMIT: dict_add_commit(out, r->id, reply); break;
+    }
+    reply_queue_end(&s->replies, &r->slot);
+}
+
+/* The asynchronous reply of Dovecot up to 2.2.24: "A" and then as for a commit. */
+static void write_async(struct dict_request *r, const struct reply *reply)
+{
+    struct buf *out = r->session->io.out;
+
+    buf_add_char(out, 'A');
+    dict_add_commit(out, r->id, reply);
+    dict_request_free(r);
+}
+
+void dict_order_answer(struct dict_request *r, const struct reply *reply)
+{
+    struct dict_session *s = r->session;
+
+    log_answer(r, reply);
+    dict_request_set_state(r, DICT_ANSWERED);
+    s->has_ended = true;
+    if (s->is_orphan)
+        dict_request_free(r);
+    else if (r->is_async)
+        write_async(r, reply);
+    else
+        write_in_turn(r, reply);
+}

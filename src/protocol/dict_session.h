@@ -1,0 +1,142 @@
+/* dict_session.h - a session of the dict protocol and its requests, as the files that serve them
+ * see them: dict.c (the session: hello, commands, commits), dict_query.c (lookups and iterations)
+ * and dict_order.c (which request may start, and how its reply leaves). Private to these files. */
+#ifndef PODOP_PROTOCOL_DICT_SESSION_H
+#define PODOP_PROTOCOL_DICT_SESSION_H
+
+#include "dict_line.h"
+#include "dict_transaction.h"
+#include "reply_queue.h"
+
+#include "podop/list.h"
+#include "podop/protocol.h"
+#include "podop/table.h"
+#include "podop/transaction.h"
+
+enum dict_kind { DICT_KIND_LOOKUP, DICT_KIND_ITERATE, DICT_KIND_COMMIT };
+
+/* A request starts when it arrives. From there:
+ *
+ *     STARTING ---> PARKED           an earlier request must end first
+ *        ^            |
+ *        +------------+              it has ended
+ *
+ *     STARTING ---> LOOKING_UP,      the table is asked
+ *        ^          ITERATING,
+ *        |          COMMITTING
+ *        +------------+              its reply is there: the request is answered, or has another
+ *                                    path to ask for
+ *
+ *     STARTING ---> POSTPONED_PATH,  there was no room for the reply, which was dropped; or there
+ *        ^          POSTPONED_NEXT   is no room for the rows of the next path
+ *        +------------+              the client has read its output
+ *
+ *     STARTING ---> ANSWERED         the reply is written. The request is freed at once, or stays
+ *                                    until the reply's turn comes */
+enum dict_state {
+    DICT_STARTING, /* only within a call */
+    DICT_PARKED,
+    DICT_LOOKING_UP,     /* op is set */
+    DICT_ITERATING,      /* iteration is set */
+    DICT_COMMITTING,     /* the table uses changes */
+    DICT_POSTPONED_PATH, /* the same path will be asked for again */
+    DICT_POSTPONED_NEXT, /* the next path will be asked for */
+    DICT_ANSWERED,
+    DICT_STATES
+};
+
+enum dict_phase { DICT_WANT_HELLO, DICT_READY };
+
+struct dict_request;
+
+struct dict_session {
+    struct session_io io;
+    struct reply_queue replies;
+    enum dict_phase phase;
+    uint64_t major, minor;
+    char *user;       /* in major 2 the hello names it for all requests */
+    struct span name; /* of the dict, which is the table's name; points into name_bytes */
+    char *name_bytes;
+    struct table *table; /* of that name, or NULL; borrowed, valid under table_serial */
+    uint64_t table_serial;
+    struct dict_transactions open;
+    struct list requests; /* all that are not freed, oldest first */
+    size_t count;
+    size_t count_in[DICT_STATES];          /* of requests by state */
+    size_t commit_bytes;                   /* of changes that are not committed yet */
+    void (*start)(struct dict_request *r); /* runs a request that is no longer parked */
+    bool has_ended; /* a request was answered since dict_order_run_parked() looked */
+    bool is_orphan; /* the client has gone, and commits go on */
+};
+
+struct dict_request {
+    struct reply_slot slot; /* an asynchronous commit is not in the reply queue */
+    struct list_node node;
+    struct dict_session *session;
+    enum dict_kind kind;
+    enum dict_state state;
+    bool is_async;          /* of a commit: its reply leaves at once, whatever is pending */
+    bool was_after_write;   /* it was parked until an earlier write ended */
+    struct table *table;    /* a reference; NULL: there is none of that name. Parked and postponed
+                             * lookups and iterations hold none and find it again */
+    uint64_t arrived_at_ms; /* when the current path became due */
+    uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
+    struct table_key key;   /* of a lookup or iteration; points into name */
+    uint64_t key_hash;      /* 0: not computed yet */
+    struct span name;       /* the current path, as the client wrote it; in bytes */
+    struct span more_paths; /* of an iteration, for dict_next_path(); in bytes */
+    struct span user;       /* in bytes */
+    struct iterate_options options;
+    bool is_exact; /* of an iteration: each path is one key */
+    struct table_op *op;
+    struct table_iteration *iteration;
+    uint32_t id; /* of a commit: the transaction's */
+    struct transaction *changes;
+    size_t bytes_len;
+    char bytes[];
+};
+
+enum { DICT_REASON_BYTES = 400 }; /* for dict_order_refuses() */
+
+/* dict_order.c */
+
+/* Returns the session's table, or NULL when there is none of its name. */
+struct table *dict_session_table(struct dict_session *s);
+bool dict_session_logs_requests(const struct dict_session *s); /* the debug log is on */
+
+/* Appends a request in state STARTING; name and user are copied. */
+struct dict_request *dict_request_new(struct dict_session *s, enum dict_kind kind, bool is_async,
+                                      struct span name, struct span user);
+void dict_request_free(struct dict_request *r); /* cancels what it waits for */
+void dict_request_set_state(struct dict_request *r, enum dict_state state);
+/* Releases r's table and postpones r: state is one of the two DICT_POSTPONED. */
+void dict_request_postpone(struct dict_request *r, enum dict_state state);
+/* Puts a parked or postponed request back to STARTING, with the table that is current now. */
+void dict_request_restart(struct dict_request *r);
+
+/* Returns true when r must wait for an earlier request: then r is parked. */
+bool dict_order_park(struct dict_request *r);
+/* Returns true with a reply when r can never run: no such table, or it was parked for too long. The
+ * reason may point into text, which has DICT_REASON_BYTES. */
+bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text);
+/* Writes the reply, or the last line of an iteration. r is gone after this. Requests that were
+ * parked for r start at the next dict_order_run_parked(). */
+void dict_order_answer(struct dict_request *r, const struct reply *reply);
+/* Starts the requests that need not wait any longer. */
+void dict_order_run_parked(struct dict_session *s);
+/* To be called last when something has ended in the loop: starts parked requests, wakes the client.
+ */
+void dict_order_continue(struct dict_session *s);
+
+/* dict_query.c */
+
+/* Looks name up without a request when nothing is pending, nothing is logged, and its reply is
+ * known at once. Returns false when dict_query_run() has to do it. */
+bool dict_query_lookup_at_once(struct dict_session *s, struct span name, struct span user);
+/* Runs a lookup or iteration in state STARTING: one path after the other, until r waits or is
+ * answered. */
+void dict_query_run(struct dict_request *r);
+/* Goes on with requests that were postponed, and with iterations that were paused. */
+void dict_query_output_drained(struct dict_session *s);
+
+#endif

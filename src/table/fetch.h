@@ -1,0 +1,59 @@
+/* fetch.h - one question to a type of table, and the lookups that wait for its answer. A type
+ * begins it in its start(), may add notes, and ends it with fetch_finish(). Private to src/table.
+ */
+#ifndef PODOP_TABLE_FETCH_H
+#define PODOP_TABLE_FETCH_H
+
+#include "identity.h"
+#include "memory.h"
+
+/* A type's struct begins with this one (its size is fetch_bytes). The key is borrowed and stays
+ * until the fetch ends. */
+struct fetch {
+    struct table *table; /* a reference */
+    struct in_flight flight;
+    struct table_key key;
+    uint64_t deadline_at_ms;
+    struct list waiters; /* oldest first */
+    struct buf *notes;   /* of an explained lookup, borrowed while that waits; or NULL */
+    bool is_finished;    /* the waiters are being called: nothing left to cancel */
+};
+
+/* What types call */
+
+/* Gives the answer to everybody who waits for it. fetch is gone when this returns. */
+void fetch_finish(struct fetch *fetch, const struct reply *reply);
+
+/* Whether the cache has an answer that takes the place of a failure. */
+bool fetch_has_stale(const struct fetch *fetch);
+
+/* Notes something about the lookup that a human may want to know; text may be any bytes. Does
+ * nothing unless the lookup is explained, which is rare. */
+void fetch_note(const struct fetch *fetch, const char *name, struct span text);
+void fetch_note_cut(const struct fetch *fetch, const char *name, struct span text, size_t max);
+void fetch_format(const struct fetch *fetch, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* What lookup.c calls */
+
+/* A lookup that waits. */
+struct fetch_waiter {
+    struct list_node node;
+    struct fetch *fetch;      /* NULL: it has its answer */
+    enum reply_source source; /* of the answer, unless that is a stale one */
+    /* Called once with the answer, which is borrowed. */
+    void (*answered)(struct fetch_waiter *waiter, const struct reply *reply);
+};
+
+/* Key and identity are copied. notes may be NULL. fetch_join() and fetch_start() have to follow. */
+struct fetch *fetch_new(struct table *table, const struct table_key *key,
+                        const struct identity *identity, struct buf *notes);
+/* Asks the type. The answer may come before this returns. */
+void fetch_start(struct fetch *fetch);
+/* Returns a fetch of the same key that another lookup may wait for, or NULL. */
+struct fetch *fetch_find_shared(struct table *table, const struct identity *identity);
+void fetch_join(struct fetch *fetch, struct fetch_waiter *waiter, enum reply_source source);
+/* waiter waits no more. A fetch that nobody waits for is cancelled. */
+void fetch_leave(struct fetch_waiter *waiter);
+
+#endif

@@ -1,0 +1,44 @@
+/* iterate.h - one iteration of a table. A type hands out rows in its go_on() and ends the iteration
+ * with iteration_finish(). Private to src/table. */
+#ifndef PODOP_TABLE_ITERATE_H
+#define PODOP_TABLE_ITERATE_H
+
+#include "table_type.h"
+
+#include "podop/deadline.h"
+#include "podop/iterate.h"
+
+/* A type's struct begins with this one (its size is iteration_bytes). */
+struct table_iteration {
+    struct table *table; /* a reference */
+    struct list_node in_table;
+    struct table_key path; /* copied */
+    char *path_bytes;
+    struct iterate_options options;
+    struct iterate_events events;
+    void *arg;
+    uint64_t rows;
+    bool has_nul; /* in a value: it fails */
+    bool is_paused;
+    struct deferred ready;  /* calls go_on() */
+    ev_timer next_turn;     /* the same, after the loop has served others */
+    struct deadline unread; /* runs while it is paused: rows have to be read by then */
+};
+
+/* What types call */
+
+/* Hands out one row, unless the options or the rules for names leave it out. false: no more rows
+ * are wanted, so finish. */
+bool iteration_row(struct table_iteration *it, struct span name, struct span value);
+void iteration_finish(struct table_iteration *it, const struct reply *reply); /* it is gone */
+void iteration_wake(struct table_iteration *it); /* go_on() is called soon, from the loop */
+/* go_on() is called after the loop has served others, unless the iteration is paused then. */
+void iteration_yield(struct table_iteration *it);
+
+/* What the rest of src/table calls */
+
+void iterations_init(struct table *table);
+/* table is retired: its paused iterations have little time left. */
+void iterations_retire(struct table *table);
+
+#endif

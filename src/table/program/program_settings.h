@@ -1,0 +1,15 @@
+/* program_settings.h - what podop.conf may say of a program table, besides what it may of every
+ * table. */
+#ifndef PODOP_TABLE_PROGRAM_PROGRAM_SETTINGS_H
+#define PODOP_TABLE_PROGRAM_PROGRAM_SETTINGS_H
+
+#include "config/schema.h"
+
+struct program_settings {
+    uint32_t processes;  /* of the program, at the same time */
+    size_t max_response; /* bytes of an answer */
+};
+
+extern const struct setting_group program_settings; /* of struct program_settings */
+
+#endif

@@ -1,0 +1,14 @@
+/* table_writer.h - makes the pending writes of one table name when they are due, tries them again
+ * and gives them up. Private to src/table. */
+#ifndef PODOP_TABLE_TABLE_WRITER_H
+#define PODOP_TABLE_TABLE_WRITER_H
+
+#include "table_writes.h"
+
+void table_writer_run(struct table_writes *w); /* does what is due, within the budget */
+/* podop stops: all writes are due now, and those under way ask suspended URLs as well. */
+void table_writer_stop(struct table_writes *w);
+/* Counts and logs all that is left as lost. */
+void table_writer_give_up(struct table_writes *w);
+
+#endif

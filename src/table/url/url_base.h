@@ -1,0 +1,38 @@
+/* url_base.h - a table behind an HTTP service: what its lookups, writes and iterations share. */
+#ifndef PODOP_TABLE_URL_URL_BASE_H
+#define PODOP_TABLE_URL_URL_BASE_H
+
+#include "table/table_type.h"
+#include "url_access.h"
+#include "url_backend.h"
+#include "url_key_limit.h"
+#include "url_status.h"
+
+#include "podop/mem.h"
+
+/* What distinguishes one key from another: its URL. */
+enum url_identity {
+    URL_IDENTITY_PLAIN, /* KEY, or KEY/USER of a private key, distinguishes as well as a URL */
+    URL_IDENTITY_FIRST, /* the first URL: the others distinguish the same keys */
+    URL_IDENTITY_ALL,   /* all URLs together */
+};
+
+struct url_table {
+    struct table base;
+    struct url_access access; /* borrowed by the sites of backends */
+    struct url_backends backends;
+    struct url_statuses statuses;
+    struct url_key_limit key_limit; /* of its lookups and writes */
+    enum url_identity identity;
+    enum value_form value;
+    char *select; /* NULL: the whole answer is the value */
+    bool keep_slash;
+    uint32_t retries;
+};
+
+static inline struct url_table *url_table_of(struct table *table)
+{
+    return CONTAINER_OF(table, struct url_table, base);
+}
+
+#endif

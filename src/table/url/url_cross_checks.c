@@ -1,0 +1,144 @@
+/* url_cross_checks.c - settings of a url table that demand or exclude each other. */
+#include "url_settings.h"
+
+#include "podop/mem.h"
+#include "url_template.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* In the order of enum auth_type. */
+static const char *const type_names[] = {"none", "basic", "bearer"};
+
+struct credential {
+    const char *name;
+    enum auth_type type; /* that it is for */
+    size_t offset;       /* of a char * in struct auth_config */
+};
+static const struct credential credentials[] = {
+    {"user", AUTH_BASIC, offsetof(struct auth_config, user)},
+    {"password_file", AUTH_BASIC, offsetof(struct auth_config, password_file)},
+    {"token_file", AUTH_BEARER, offsetof(struct auth_config, token_file)},
+};
+
+/* An empty string is how a table says none where the defaults say something. */
+static const struct node *find_given(const struct node *group, const char *name)
+{
+    const struct node *member = node_find(group, name);
+
+    return member == NULL || (member->text != NULL && member->text[0] == '\0') ? NULL : member;
+}
+
+static bool has_credential(const struct auth_config *auth, const struct credential *c)
+{
+    return *(char *const *)(const void *)((const char *)auth + c->offset) != NULL;
+}
+
+/* Where a type is written but is none, that was told, and nothing more can be said. */
+static bool is_type_known(const struct node *group, const struct auth_config *auth)
+{
+    const char *text = node_find_text(group, "type");
+
+    return node_find(group, "type") == NULL ||
+           (text != NULL && strcmp(text, type_names[auth->type]) == 0);
+}
+
+/* What stands in group, and is for another type than auth has in the end. */
+static void check_strangers(const struct node *group, const struct auth_config *auth,
+                            const char *where, struct faults *faults)
+{
+    for (size_t i = 0; i < ARRAY_LEN(credentials); i++) {
+        const struct credential *c = &credentials[i];
+        const struct node *member = find_given(group, c->name);
+
+        if (member == NULL || auth->type == c->type)
+            continue;
+        if (auth->type == AUTH_NONE && node_find(group, "type") == NULL) {
+            fault_add(faults, group->origin, "'type' is missing in 'auth' of %s", where + 4);
+            return;
+        }
+        fault_add(faults, member->origin,
+                  "'%s' in 'auth' of %s is for type \"%s\" only, and this is \"%s\"", c->name,
+                  where + 4, type_names[c->type], type_names[auth->type]);
+    }
+}
+
+static void check_auth(const struct node *table, const struct auth_config *auth, const char *where,
+                       struct faults *faults)
+{
+    const struct node *group = node_find(table, "auth");
+
+    if (!is_type_known(group, auth))
+        return;
+    check_strangers(group, auth, where, faults);
+    for (size_t i = 0; i < ARRAY_LEN(credentials); i++) {
+        const struct credential *c = &credentials[i];
+
+        if (c->type == auth->type && !has_credential(auth, c) && find_given(group, c->name) == NULL)
+            fault_add(faults, group == NULL ? table->origin : group->origin,
+                      "'%s' is missing in 'auth' of %s", c->name, where + 4);
+    }
+}
+
+static void check_tls(const struct node *table, const struct tls_config *tls, const char *where,
+                      struct faults *faults)
+{
+    const struct node *group = node_find(table, "tls");
+    const char *missing = tls->cert_file == NULL ? "cert_file" : "key_file";
+
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL) && find_given(group, missing) == NULL)
+        fault_add(faults, group == NULL ? table->origin : group->origin,
+                  "'%s' is missing in 'tls' of %s: certificate and key belong together", missing,
+                  where + 4);
+}
+
+/* A list with a fault leaves those of the defaults in place. The value is as secret as a token. */
+static void check_headers(const struct node *table, const struct string_list *headers,
+                          const char *where, struct faults *faults)
+{
+    static const char name[] = "Authorization:";
+    const struct node *list = node_find(table, "headers");
+
+    for (size_t i = 0; i < headers->count; i++) {
+        if (strncasecmp(headers->items[i], name, sizeof(name) - 1) == 0)
+            fault_add(faults,
+                      list == NULL || i >= list->count ? table->origin : list->children[i]->origin,
+                      "'headers'%s must not contain Authorization, which 'auth' sets", where);
+    }
+}
+
+/* Those of param are looked at one by one, by check_param(). */
+static void check_commit_url(const struct node *table, const char *url, const char *where,
+                             struct faults *faults)
+{
+    const struct node *node = node_find(table, "commit_url");
+    struct error err = {0};
+    struct url_template *template = url == NULL ? NULL : url_template_new(url, &err);
+
+    if (url != NULL && template == NULL)
+        fault_add(faults, node == NULL ? table->origin : node->origin, "%s: %s", where + 4,
+                  err.text);
+    url_template_free(&template);
+}
+
+void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
+                     struct faults *faults)
+{
+    const struct url_settings *settings = url_settings_of(config);
+
+    check_auth(table, &settings->auth, where, faults);
+    check_tls(table, &settings->tls, where, faults);
+    check_commit_url(table, settings->commit_url, where, faults);
+    if (settings->auth.type != AUTH_NONE)
+        check_headers(table, &settings->headers, where, faults);
+}
+
+void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,
+                              struct faults *faults)
+{
+    const struct auth_config *auth = &url_settings_of(config)->auth;
+    const struct node *group = node_find(defaults, "auth");
+
+    if (node_find(group, "type") != NULL && is_type_known(group, auth))
+        check_strangers(group, auth, " in 'defaults'", faults);
+}

@@ -1,0 +1,186 @@
+#include "url_lookup.h"
+
+#include "url_explain.h"
+#include "url_request.h"
+
+#include "podop/clock.h"
+#include "table/json_reply.h"
+
+#include "podop/json_value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROUNDS_EXPLAINED_MAX = 3 };
+
+static struct url_fetch *url_fetch_of(struct url_attempt *a)
+{
+    return CONTAINER_OF(a, struct url_fetch, attempt);
+}
+
+/* The end of a lookup */
+
+static void finish(struct url_fetch *f, const struct reply *reply)
+{
+    struct reply ended = *reply;
+
+    ended.http_status = f->attempt.http_status;
+    url_attempt_close(&f->attempt);
+    fetch_finish(&f->base, &ended);
+}
+
+static void on_failed(struct url_attempt *a, enum reply_status status, const char *why)
+{
+    struct url_fetch *f = url_fetch_of(a);
+    char text[TABLE_REASON_BYTES];
+
+    finish(f, &(struct reply){.status = status,
+                              .reason = table_reason(f->base.table, text, "%s", why)});
+}
+
+static void on_missed(struct url_attempt *a)
+{
+    finish(url_fetch_of(a), &(struct reply){.status = REPLY_MISS});
+}
+
+static void succeed(struct url_fetch *f, const struct reply *reply)
+{
+    url_attempt_success(&f->attempt);
+    finish(f, reply);
+}
+
+/* The value in an answer */
+
+static void answer_any_value(struct url_fetch *f, struct span body)
+{
+    const struct url_table *t = f->attempt.table;
+    struct reply reply = {.status = REPLY_MISS};
+    struct error err = {0};
+    struct buf scratch;
+    char why[sizeof(err.text) + 40];
+
+    if (json_check(body, &err) == -1) {
+        snprintf(why, sizeof(why), "the answer is not JSON: %s", err.text);
+        url_attempt_bad_response(&f->attempt, why);
+        url_attempt_fail(&f->attempt, REPLY_TEMPORARY, why);
+        return;
+    }
+    buf_init(&scratch, SIZE_MAX);
+    if (t->select == NULL || json_select(&body, span_of(t->select)))
+        json_reply(body, &scratch, &reply);
+    succeed(f, &reply);
+    buf_deinit(&scratch);
+}
+
+static void on_answered(struct url_attempt *a, const struct http_answer *answer)
+{
+    struct url_fetch *f = url_fetch_of(a);
+    struct reply reply;
+
+    if (a->table->select == NULL && json_reply_plain(answer->body, &reply))
+        succeed(f, &reply);
+    else
+        answer_any_value(f, answer->body);
+}
+
+/* Explanations. URLs that refuse connections are asked in many rounds; the first ones are enough.
+ */
+
+static bool is_explained(const struct url_fetch *f)
+{
+    return f->base.notes != NULL &&
+           f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.table->backends.count;
+}
+
+static void explain_request(struct url_fetch *f, const char *target)
+{
+    if (!is_explained(f))
+        return;
+    f->asked_at_ms = clock_now_ms();
+    fetch_format(&f->base, "url", "%s%s",
+                 url_template_base(url_attempt_backend(&f->attempt)->template), target);
+}
+
+static void on_heard(struct url_attempt *a, const struct http_answer *answer)
+{
+    struct url_fetch *f = url_fetch_of(a);
+
+    if (is_explained(f))
+        url_explain_answer(&f->base, answer, f->asked_at_ms);
+}
+
+static void on_queued(struct url_attempt *a)
+{
+    fetch_note(&url_fetch_of(a)->base, "wait", SPAN("many requests for this key are under way"));
+}
+
+/* Sending */
+
+static void send_to(struct url_fetch *f, const char *target)
+{
+    struct buf user;
+    struct http_request request = {
+        .target = target,
+        .headers = {url_request_user_header(&f->base.key, &user)},
+        .excerpt_max = f->base.notes == NULL ? 0 : URL_EXPLAIN_BODY_BYTES_MAX,
+    };
+
+    f->requests++;
+    explain_request(f, target);
+    url_attempt_send(&f->attempt, &request);
+    buf_deinit(&user);
+}
+
+static void send(struct url_attempt *a)
+{
+    struct url_fetch *f = url_fetch_of(a);
+    char *target;
+
+    switch (url_request_target(a->table, url_attempt_backend(a), &f->base.key, &target)) {
+    case URL_TARGET_OK: send_to(f, target); break;
+    case URL_TARGET_CLIMBS:
+        fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
+        url_attempt_skip(a, &f->base.key);
+        break;
+    case URL_TARGET_LONG:
+        url_attempt_fail(a, REPLY_PERMANENT, "the key is too long for a URL");
+        break;
+    }
+    free(target);
+}
+
+/* Does not wait for URLs that refuse connections when the cache has a stale answer. */
+static bool may_wait(struct url_attempt *a)
+{
+    return !fetch_has_stale(&url_fetch_of(a)->base);
+}
+
+static const struct url_attempt_kind lookup_request = {
+    .is_lookup = true,
+    .is_repeatable = true,
+    .is_key_limited = true,
+    .status_text = "the backend answered with status",
+    .too_large = "the answer is larger than max_response",
+    .send = send,
+    .answered = on_answered,
+    .missed = on_missed,
+    .failed = on_failed,
+    .may_wait = may_wait,
+    .queued = on_queued,
+    .heard = on_heard,
+};
+
+void url_lookup_start(struct fetch *fetch)
+{
+    struct url_fetch *f = CONTAINER_OF(fetch, struct url_fetch, base);
+    struct url_table *t = url_table_of(fetch->table);
+
+    url_explain_backends(fetch, &t->backends);
+    url_attempt_init(&f->attempt, &lookup_request, t, fetch->deadline_at_ms);
+    url_attempt_start(&f->attempt, &fetch->key);
+}
+
+void url_lookup_cancel(struct fetch *fetch)
+{
+    url_attempt_close(&CONTAINER_OF(fetch, struct url_fetch, base)->attempt);
+}

@@ -1,0 +1,53 @@
+/* url_settings.h - what podop.conf may say of a url table, besides what it may of every table. */
+#ifndef PODOP_TABLE_URL_URL_SETTINGS_H
+#define PODOP_TABLE_URL_URL_SETTINGS_H
+
+#include "config/config_type.h"
+
+enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
+enum value_form { VALUE_AUTO, VALUE_STRING };
+
+enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
+
+/* What podop shows to a backend that asks for authentication. */
+struct auth_config {
+    enum auth_type type;
+    char *user, *password_file; /* basic */
+    char *token_file;           /* bearer */
+};
+
+/* Of https; NULL: none. A certificate and its key come together. */
+struct tls_config {
+    char *ca_file; /* instead of the system's authorities */
+    char *cert_file, *key_file;
+};
+
+struct url_settings {
+    uint32_t connect_timeout_ms;
+    uint32_t retries;
+    struct string_list headers; /* "Name: value", checked */
+    struct auth_config auth;
+    struct tls_config tls;
+    char *unix_socket;   /* NULL: none */
+    size_t max_response; /* bytes of an answer */
+    char *select;        /* a JSON pointer; NULL: the whole answer */
+    enum url_encode encode;
+    enum value_form value;
+    char *commit_url;                  /* NULL: each change is a request of its own */
+    struct status_set miss, temporary; /* against what the table of answers says */
+};
+
+static inline const struct url_settings *url_settings_of(const struct table_config *config)
+{
+    return config->settings;
+}
+
+extern const struct setting_group url_settings; /* of struct url_settings */
+
+/* As struct config_type has them. */
+void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
+                     struct faults *faults);
+void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,
+                              struct faults *faults);
+
+#endif
