@@ -126,10 +126,12 @@ static inline void *list_entry_at(struct list_node *node, size_t offset)
     ((type *)list_entry_at((node), offsetof(type, member)))
 
 /* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is declared here */
 #define LIST_FOR_EACH(at, list)                                                                    \
     for (struct list_node *at = (list)->ring.next; at != &(list)->ring; at = at->next)
 #define LIST_FOR_EACH_SAFE(at, list)                                                               \
     for (struct list_node *at = (list)->ring.next, *at##_next = at->next; at != &(list)->ring;     \
          at = at##_next, at##_next = at->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
