@@ -2,9 +2,8 @@
 
 #include "podop/breaker.h"
 #include "podop/http.h"
-#include "podop/transaction.h"
+#include "podop/table.h"
 
-#include "ask_table.h"
 #include "fake_backend.h"
 #include "table/table_type.h"
 #include "table/url/url_settings.h"
@@ -90,7 +89,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    return ask_table(t, &wanted, on_done, asker);
+    return table_ask(t, &wanted, on_done, asker);
 }
 
 /* How many requests that took. */
