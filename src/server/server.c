@@ -283,7 +283,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     }
     warn_of(s->config, log_warning_text, s);
-    activation_tell_unused(&s->activation, &s->log);
+    activation_log_unused(&s->activation, &s->log);
     router_take_over(s->router, NULL);
     listeners_serve(&s->listeners, s->router);
     return s;
