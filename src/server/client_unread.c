@@ -36,9 +36,8 @@ static void log_disconnect(const struct client *c, const char *reason)
     log_info(c->world->log, "client_refused", LOG_UINT("conn", c->conn),
              LOG_STR("socket", l->address.text), LOG_STR("reason", reason));
     l->not_reading++;
-    if (l->unread_warned_at_ms != 0 && now_ms - l->unread_warned_at_ms < WARN_EVERY_MS)
+    if (!rate_limit_allows(&l->unread_limit, now_ms, LOG_INTERVAL_MS))
         return;
-    l->unread_warned_at_ms = now_ms;
     log_warning(c->world->log, "client_not_reading", LOG_UINT("conn", c->conn),
                 LOG_STR("socket", l->address.text), LOG_UINT("unread_bytes", c->out.len),
                 LOG_STR("reason", reason), LOG_UINT("count", l->not_reading));
