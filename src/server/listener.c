@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include "privileges.h"
+#include "same_text.h"
 #include "socket_acl.h"
 
 #include "podop/clock.h"
@@ -293,11 +294,6 @@ int listener_publish(struct listener *l, struct error *err)
         return bind_errno(err, "cannot listen on", &l->address);
     unhide(l);
     return 0;
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
 bool listener_fits(const struct listener *l, const struct listen_config *config)

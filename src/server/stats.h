@@ -3,7 +3,7 @@
 #ifndef PODOP_SERVER_STATS_H
 #define PODOP_SERVER_STATS_H
 
-#include "client.h"
+#include "clients.h"
 
 #include "podop/http.h"
 #include "podop/router.h"
@@ -21,7 +21,7 @@ struct stats {
 /* All that is looked at; borrowed for the call. */
 struct stats_sources {
     const struct stats *own;
-    const struct client_world *clients;
+    const struct clients *clients;
     const struct http *http;
     const struct router *router;
     struct ev_loop *loop;
