@@ -65,7 +65,7 @@ static void answer_any_value(struct url_fetch *f, struct span body)
         url_attempt_fail(&f->attempt, REPLY_TEMPORARY, why);
         return;
     }
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     if (t->select == NULL || json_select(&body, span_of(t->select)))
         json_reply(body, &scratch, &reply);
     succeed(f, &reply);
