@@ -1,8 +1,7 @@
 #include "url_iterate.h"
 
-#include "url_request.h"
-
 #include "table/json_reply.h"
+#include "url_request.h"
 
 #include "podop/json_value.h"
 #include "podop/lookup.h"

@@ -1,11 +1,10 @@
 #include "url_lookup.h"
 
+#include "table/json_reply.h"
 #include "url_explain.h"
 #include "url_request.h"
 
 #include "podop/clock.h"
-#include "table/json_reply.h"
-
 #include "podop/json_value.h"
 
 #include <stdio.h>
