@@ -1,4 +1,5 @@
-/* cache.h - answers remembered for a while. Plain memory: no loop, no clock, no I/O. */
+/* cache.h - a cache of replies with a limit of time and of size. Plain memory: no loop, no clock,
+ * no I/O. */
 #ifndef PODOP_TABLE_CACHE_H
 #define PODOP_TABLE_CACHE_H
 
@@ -10,8 +11,7 @@
 struct cache;
 
 struct cache_limits {
-    uint32_t ttl_ms, negative_ttl_ms; /* of a value, of a miss; spread by up to 10 % each way; 0:
-                                       * such are not kept */
+    uint32_t ttl_ms, negative_ttl_ms; /* of a value, of a miss; varied by up to 10 %; 0: not kept */
     uint32_t stale_ms;                /* how much longer a value is kept for outages */
     uint32_t max_entries;
     size_t max_bytes; /* keys, values and what an entry costs besides (at most 128 bytes) */

@@ -1,6 +1,5 @@
-/* commit_turns.c - transactions that cannot be pending are queued for each of their keys, after its
- * pending write and after each other. A transaction begins when it is the first for all its keys.
- * All keys are queued for at once, so two transactions never wait for each other. */
+/* A transaction enters the queues of all its keys at once, and is sent when it is the first in each
+ * of them. So two transactions never wait for each other. */
 #include "commit_turns.h"
 
 #include "podop/mem.h"
@@ -125,7 +124,7 @@ bool commit_turns_delay(struct table_writes *w, struct commit *commit)
     return true;
 }
 
-/* Its turns are removed when it ends, which takes longer. */
+/* Its turns are removed later, when it ends: that takes longer. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
     if (c->reason != NULL)

@@ -21,7 +21,7 @@ struct fetch {
 
 /* What types call */
 
-/* Gives the answer to everybody who waits for it. fetch is gone when this returns. */
+/* Gives the answer to all lookups that wait for it. fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
 /* Whether the cache has an answer that takes the place of a failure. */

@@ -1,5 +1,5 @@
-/* identity.h - what tells one key of a table from another: what the backend would be asked. Keys
- * with different names that lead to the same request have one identity. Private to src/table. */
+/* identity.h - the identity of a key: what the backend would be asked for it. Keys with different
+ * names that lead to the same request have one identity. Private to src/table. */
 #ifndef PODOP_TABLE_IDENTITY_H
 #define PODOP_TABLE_IDENTITY_H
 
@@ -24,7 +24,7 @@ struct identity {
 void identity_join(struct identity *identity, const struct table_key *key);
 /* User and key apart, for a backend that gets both. */
 void identity_split(struct identity *identity, const struct table_key *key);
-void identity_take(struct identity *identity, struct buf *bytes); /* takes its memory over */
+void identity_take(struct identity *identity, struct buf *bytes); /* takes over its memory */
 
 /* KEY, or KEY/USER of a private key. */
 static inline void identity_plain(struct identity *identity, const struct table_key *key)

@@ -95,7 +95,7 @@ void table_op_cancel(struct table_op **pop)
         return;
     *pop = NULL;
     if (op->is_explained)
-        op->waiter.fetch->notes = NULL; /* others may go on waiting for it */
+        op->waiter.fetch->notes = NULL; /* other lookups may go on waiting for the fetch */
     fetch_leave(&op->waiter);
     op_free(op);
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FLIGHT_SLOTS = 1024 }; /* a chain each: some thousands are in flight at most */
+enum { FLIGHT_SLOTS = 1024 }; /* a chain each; at most some thousands are in flight */
 
 static struct cache *cache_open(const struct cache_config *config)
 {

@@ -80,7 +80,7 @@ static bool can_wait(struct table_writes *w, const struct change *change)
     identity_of(&id, w->table, &change->key);
     p = pending_find(&w->queue, &id);
     identity_free(&id);
-    return p == NULL || !pending_has_queue(p); /* a queued transaction comes first */
+    return p == NULL || !pending_has_queue(p); /* a queued transaction has to be made before */
 }
 
 /* Copies change into a transaction of its own. */
@@ -133,7 +133,7 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
 
     if (table == w->table) {
         p = pending_find(&w->queue, identity);
-    } else { /* a table from before or after a reload may identify keys in another way */
+    } else { /* a table from before a reload may identify keys in another way */
         identity_of(&id, w->table, key);
         p = pending_find(&w->queue, &id);
         identity_free(&id);
@@ -164,7 +164,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     }
 }
 
-/* Seconds until something is due, or -1: nothing is, or the end of a write comes first. */
+/* Returns the seconds until something is due. -1: nothing is, or not before a write ends. */
 static double wait_s(const struct table_writes *w, uint64_t now_ms)
 {
     const struct pending_write *p = pending_first(&w->queue);

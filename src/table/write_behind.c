@@ -58,7 +58,7 @@ static void identify(void *arg, const struct table_key *key, struct identity *id
     identity_of(identity, arg, key);
 }
 
-/* Other settings may make what failed before succeed, so failures are forgotten. */
+/* What failed before is tried again when the settings have changed. */
 static void set_table(struct table_writes *w, struct table *table)
 {
     struct table *previous = w->table;

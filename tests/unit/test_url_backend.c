@@ -1,6 +1,6 @@
 #include "url_case.h"
 
-#include "ask_table.h"
+#include "podop/table.h"
 
 #include <sys/resource.h>
 
@@ -42,7 +42,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    return ask_table(t, &wanted, on_done, asker);
+    return table_ask(t, &wanted, on_done, asker);
 }
 
 /* Asks once, and returns how many requests that took. */
