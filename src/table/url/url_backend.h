@@ -4,10 +4,10 @@
 
 #include "url_access.h"
 #include "url_health.h"
+#include "url_template.h"
 
 #include "podop/http.h"
 #include "podop/settings.h"
-#include "url_template.h"
 
 struct table;
 

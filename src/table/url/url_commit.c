@@ -65,7 +65,7 @@ static bool add_key(struct buf *out, const struct table_key *key)
     struct buf text;
     bool is_text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
     buf_add(&text, key->key);
     if (key->is_private) {
         buf_add_char(&text, '/');
@@ -166,7 +166,7 @@ static void send_change(struct url_commit *c, const struct change *change)
         url_attempt_fail(&c->attempt, REPLY_PERMANENT, key_without_url);
         return;
     }
-    buf_init(&body, SIZE_MAX);
+    buf_init(&body, BUF_LIMITED_BY_INPUT);
     add_body(&body, t->value, change);
     send_to(c, methods[change->kind], target, buf_span(&body), &change->key);
     buf_deinit(&body);
@@ -179,7 +179,7 @@ static void send_whole(struct url_commit *c)
     const struct table_key key = {.user = span_of(c->base.transaction->user)};
     struct buf body, target;
 
-    buf_init(&body, SIZE_MAX);
+    buf_init(&body, BUF_LIMITED_BY_INPUT);
     buf_init(&target, URL_TARGET_BYTES_MAX);
     if (!add_transaction(&body, t->value, c->base.transaction))
         url_attempt_fail(&c->attempt, REPLY_PERMANENT,

@@ -4,6 +4,7 @@
 #define PODOP_TABLE_URL_URL_HEALTH_H
 
 #include "backend/breaker.h"
+
 #include "podop/hash.h"
 #include "podop/outage.h"
 

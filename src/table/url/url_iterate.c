@@ -1,8 +1,7 @@
 #include "url_iterate.h"
 
-#include "url_request.h"
-
 #include "table/json_reply.h"
+#include "url_request.h"
 
 #include "podop/json_value.h"
 #include "podop/lookup.h"
@@ -166,8 +165,8 @@ static void take_item(struct url_iteration *it, struct span name, struct span va
     struct buf text, scratch;
     struct reply reply;
 
-    buf_init(&text, SIZE_MAX);
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     json_add_text(&text, name);
     if (it->items.is_object) {
         json_reply(value, &scratch, &reply);
@@ -353,7 +352,7 @@ static void start(struct url_iteration *it)
 
     it->is_started = true;
     it->ahead_max = ITERATION_LOOKUPS_MAX;
-    buf_init(&it->rest, SIZE_MAX);
+    buf_init(&it->rest, BUF_LIMITED_BY_INPUT);
     url_attempt_init(&it->attempt, &iteration_request, t,
                      table_now_ms(&t->base) + t->base.timeout_ms);
     url_attempt_start(&it->attempt, &it->base.path);

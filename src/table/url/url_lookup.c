@@ -1,11 +1,10 @@
 #include "url_lookup.h"
 
+#include "table/json_reply.h"
 #include "url_explain.h"
 #include "url_request.h"
 
 #include "podop/clock.h"
-#include "table/json_reply.h"
-
 #include "podop/json_value.h"
 
 #include <stdio.h>
@@ -65,7 +64,7 @@ static void answer_any_value(struct url_fetch *f, struct span body)
         url_attempt_fail(&f->attempt, REPLY_TEMPORARY, why);
         return;
     }
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     if (t->select == NULL || json_select(&body, span_of(t->select)))
         json_reply(body, &scratch, &reply);
     succeed(f, &reply);

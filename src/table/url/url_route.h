@@ -12,10 +12,9 @@
 #ifndef PODOP_TABLE_URL_URL_ROUTE_H
 #define PODOP_TABLE_URL_URL_ROUTE_H
 
+#include "table/table_type.h"
 #include "url_backend.h"
 #include "url_health.h"
-
-#include "table/table_type.h"
 
 #include <ev.h>
 

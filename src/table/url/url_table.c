@@ -1,7 +1,7 @@
 /* url_table.c - the type "url": tables behind an HTTP service. */
 #include "url_table.h"
-#include "table/json_reply.h"
 
+#include "table/json_reply.h"
 #include "url_base.h"
 #include "url_commit.h"
 #include "url_explain.h"

@@ -170,7 +170,7 @@ static int check_climb(const struct url_template *t, struct error *err)
     struct buf ignored;
     enum url_target result;
 
-    buf_init(&ignored, SIZE_MAX);
+    buf_init(&ignored, BUF_LIMITED_BY_INPUT);
     result = url_template_expand(t, &harmless, true, &ignored);
     buf_deinit(&ignored);
     return result == URL_TARGET_OK
@@ -186,7 +186,7 @@ struct url_template *url_template_new(const char *text, struct error *err)
 
     if (target == NULL)
         goto fail;
-    buf_init(&path, SIZE_MAX);
+    buf_init(&path, BUF_LIMITED_BY_INPUT);
     if (*target != '/')
         buf_add_char(&path, '/');
     buf_add(&path, span_of(target));
