@@ -80,8 +80,8 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
-/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is not
- * below path. */
+/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is
+ * not below path. */
 static bool name_below(const struct table_key *path, struct span key, struct span *name)
 {
     size_t tail = path->is_private ? path->user.len + 1 : 0;
@@ -147,7 +147,7 @@ static void json_table_go_on(struct table_iteration *base)
 }
 
 const struct table_ops table_json = {
-    .config = {.name = "json", .param_doc = "the file", .param_file = json_table_file},
+    .config = {.name = "json", .param_file = json_table_file},
     .size = sizeof(struct json_table),
     .fetch_bytes = sizeof(struct fetch),
     .prepare = json_table_prepare,
