@@ -3,9 +3,9 @@
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
-#include "podop/settings.h"
 #include "podop/error.h"
 #include "podop/log.h"
+#include "podop/settings.h"
 #include "podop/span.h"
 
 #include <stdint.h>

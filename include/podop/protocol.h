@@ -6,10 +6,10 @@
 #define PODOP_PROTOCOL_H
 
 #include "podop/buf.h"
-#include "podop/settings.h"
 #include "podop/list.h"
 #include "podop/log.h"
 #include "podop/reply.h"
+#include "podop/settings.h"
 
 #include <stdint.h>
 

@@ -2,9 +2,9 @@
 #ifndef PODOP_RESOLVER_H
 #define PODOP_RESOLVER_H
 
-#include "podop/settings.h"
 #include "podop/dns_answer.h"
 #include "podop/error.h"
+#include "podop/settings.h"
 
 struct ev_loop;
 

@@ -3,10 +3,10 @@
 #ifndef PODOP_TABLE_H
 #define PODOP_TABLE_H
 
-#include "podop/settings.h"
 #include "podop/counters.h"
 #include "podop/iterate.h"
 #include "podop/lookup.h"
+#include "podop/settings.h"
 #include "podop/table_handle.h"
 #include "podop/write.h"
 

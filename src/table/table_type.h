@@ -4,11 +4,11 @@
 #define PODOP_TABLE_TABLE_TYPE_H
 
 #include "podop/buf.h"
-#include "podop/settings.h"
 #include "podop/deferred.h"
 #include "podop/list.h"
 #include "podop/rate_limit.h"
 #include "podop/reply.h"
+#include "podop/settings.h"
 #include "podop/table_handle.h"
 
 #include "config/config_type.h"

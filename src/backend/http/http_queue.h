@@ -4,8 +4,8 @@
 #ifndef PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 #define PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 
-#include "podop/settings.h"
 #include "podop/list.h"
+#include "podop/settings.h"
 
 struct http_queue {
     const struct pool_config *pool; /* borrowed */

@@ -5,8 +5,8 @@
 #include "url_access.h"
 #include "url_health.h"
 
-#include "podop/settings.h"
 #include "podop/http.h"
+#include "podop/settings.h"
 #include "podop/url_template.h"
 
 struct table;

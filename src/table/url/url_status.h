@@ -2,9 +2,9 @@
 #ifndef PODOP_TABLE_URL_URL_STATUS_H
 #define PODOP_TABLE_URL_URL_STATUS_H
 
-#include "podop/settings.h"
 #include "podop/log.h"
 #include "podop/rate_limit.h"
+#include "podop/settings.h"
 
 /* The rules of one table, and which unexpected statuses were logged. */
 struct url_statuses {
