@@ -12,25 +12,25 @@
 
 #include "tree.h"
 
-/* How a value is written, and the field that it becomes. */
+/* How a value is written, and the type of its field. */
 enum setting_kind {
-    SETTING_STRING,   /* char *; an empty string is a fault, or with may_be_empty NULL. With others
-                       * set also a list: the first is this one, the rest go there */
+    SETTING_STRING,   /* char *. An empty string is a fault, or NULL with may_be_empty. With others
+                       * set,   a list of strings as well: the first goes here, the rest go there */
     SETTING_BOOL,     /* bool */
     SETTING_INTEGER,  /* uint32_t */
-    SETTING_DURATION, /* uint32_t, milliseconds. A number of seconds, whole or with decimals, or a
-                       * string of one with ms, s, m, h or d right behind it (no blank, no sign);
-                       * rounded to the millisecond, but never to nothing */
-    SETTING_SIZE,     /* size_t. A whole number of bytes, or a string of one with K, M or G (k, m,
-                       * g) right behind it: times 1024, 1024^2, 1024^3 */
+    SETTING_DURATION, /* uint32_t, milliseconds. A number of seconds, which may have decimals, or a
+                       * string of a number and a unit (ms, s, m, h, d) without a blank between
+                       * them. Rounded to the millisecond, but never down to 0 */
+    SETTING_SIZE, /* size_t. A number of bytes, or a string of a number and a unit (K, M, G, k, m,
+                   * g: times 1024, 1024^2, 1024^3) without a blank between them */
     SETTING_PERMISSIONS, /* unsigned. A string of three octal digits, or of four with a leading 0;
-                          * no number, as libconfig reads 0660 as six hundred and sixty */
-    SETTING_ENUM,        /* an enum whose values count from 0 as its names do */
+                          * not a number, as libconfig reads 0660 as six hundred and sixty */
+    SETTING_ENUM,        /* an enum whose values count from 0 in the order of its names */
     SETTING_STRINGS,     /* struct string_list. An array or a list of strings */
     SETTING_STATUSES, /* struct status_set. An array or a list of HTTP status codes (201 to 599) and
                        * classes ("3xx", "4xx", "5xx") */
-    SETTING_GROUP,    /* a struct, or fields of the same one (offset 0): { ... } */
-    SETTING_SECTION,  /* listen, defaults, tables: checked and laid out by build.c */
+    SETTING_GROUP,    /* a struct, or fields of the same struct (offset 0): { ... } */
+    SETTING_SECTION,  /* listen, defaults, tables: left to build.c */
 };
 
 struct setting_group;
@@ -40,23 +40,23 @@ struct setting {
     enum setting_kind kind;
     bool is_mandatory;
     bool may_be_empty;
-    bool is_delicate;    /* what stands there by mistake may be a secret: no fault shows it */
-    bool is_own;         /* of one table, so not in defaults */
+    bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
+    bool is_own;         /* each table needs its own, so it cannot be in defaults */
     bool is_for_writes;  /* only in tables of a type that takes writes */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
-    /* As podop.conf spells it: 5, "10s" with its quotes. NULL: none, the field stays zero, or
-     * default_note says in words what it becomes. */
+    /* As podop.conf spells it: 5, or "10s" with its quotes. NULL: the field stays zero, and
+     * default_note says in words what that means. */
     const char *default_text, *default_note;
     const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
     size_t others;            /* of a struct string_list in it; 0: there is none */
     enum path_need need;      /* STRING: it is the path of a file that podop uses like this */
-    /* DURATION: a longer one is doubted, as it may have been meant in milliseconds; 0: none is.
-     * With is_awaited one with a unit, too: no client waits for longer. */
+    /* DURATION: a longer one without a unit gives a warning, as milliseconds may have been meant;
+     * 0: none does. is_awaited: one with a unit does as well, as no client waits for longer. */
     uint32_t doubted_s;
     bool is_awaited;
-    const char *(*check)(const char *text); /* of a text, or each in a list: NULL, or "must ..." */
-    const struct setting_group *group;      /* GROUP, SECTION: what may stand in there */
+    const char *(*check)(const char *text); /* of each string: NULL, or a fault, "must ..." */
+    const struct setting_group *group;      /* GROUP, SECTION: the settings in it */
     const char *doc;
 };
 
@@ -78,34 +78,33 @@ extern const struct setting_group schema_table;  /* of struct table_config, what
 #define SETTING_DAY_MS (24 * 3600 * SETTING_SECOND_MS)
 #define SETTING_MIB (UINT64_C(1024) * 1024)
 
-/* For .check: NULL, or what is wrong. */
-const char *setting_check_file(const char *text); /* an absolute path */
-const char *
-setting_check_unix_path(const char *text);  /* and one that is short enough for a socket */
-bool setting_has_control(const char *text); /* a control byte */
+/* For .check: NULL, or what is wrong. A file and a unix socket need absolute paths. */
+const char *setting_check_file(const char *text);
+const char *setting_check_unix_path(const char *text);
+bool setting_has_control(const char *text); /* a control byte, which few texts may have */
 
 const char *setting_kind_name(enum setting_kind kind); /* "duration" */
 
-/* NULL where there is none. */
+/* Returns the setting of that name, or NULL. */
 const struct setting *schema_find(const struct setting_group *group, const char *name);
-/* " (did you mean 'NAME'?)" for a name that none of the groups knows, or nothing: it may also be
- * known a level below. */
+/* Writes " (did you mean 'NAME'?)" for a name that none of the groups knows, " (it belongs in
+ * 'GROUP')" when a group in one of them knows it, or nothing. */
 void schema_hint(const struct setting_group *const groups[], size_t count, const char *name,
                  char *out, size_t size);
 
-/* Everything below works on the struct that group describes. */
+/* The functions below work on the struct that group describes. */
 
-/* Fields without default_text are left alone; base is zeroed or was set before. */
+/* Leaves fields without default_text as they are. */
 void schema_set_defaults(const struct setting_group *group, void *base);
 void schema_clear(const struct setting_group *group, void *base); /* frees strings and lists */
 bool schema_equal(const struct setting_group *group, const void *a, const void *b);
 
-/* What a value that is one number becomes, in the field's unit; false: it is not good. */
+/* Reads a value that is a number, in the unit of its field; false: the value is not good. */
 bool setting_read_number(const struct setting *setting, const struct node *value, uint64_t *n);
 
-/* Checks one value (of a kind below GROUP) and puts it into its field, replacing what was there.
- * 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field untouched;
- * where is " in table 'alias'" or "". */
+/* Checks a value, of any kind but GROUP and SECTION, and stores it into its field in place of what
+ * was there. 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field
+ * unchanged; where is " in table 'alias'" or "". */
 int setting_store(const struct setting *setting, const struct node *value, void *base,
                   const char *where, struct faults *faults);
 

@@ -121,7 +121,6 @@ const struct table_ops table_suffix = {
     .config =
         {
             .name = "suffix",
-            .param_doc = "what follows each key in its value",
             .settings_bytes = sizeof(struct suffix_settings),
             .settings = &suffix_settings,
             .check_param = suffix_table_check_param,

@@ -103,9 +103,9 @@ static void test_build_table_faults(void **state)
         {"", "type = \"first\"; param = \"p\"; only_heer = 1;",
          "podop.conf:3: unknown setting 'only_heer' in table 'a' (did you mean 'only_here'?)\n"},
         /* The settings of a table whose type is not known are checked all the same. */
-        {"", "type = \"frist\"; param = \"p\"; shared = 11;",
+        {"", "type = \"fist\"; param = \"p\"; shared = 11;",
          "podop.conf:3: 'type' in table 'a' must be \"first\", \"second\" or \"bare\", got "
-         "\"frist\" (did you mean \"first\"?)\n"
+         "\"fist\" (did you mean \"first\"?)\n"
          "podop.conf:3: 'shared' in table 'a' must be from 1 to 10, got 11\n"},
         {"", "type = \"first\"; param = \"p\"; shared = 7; only_here = true;",
          "podop.conf:3: 7 does not fit in table 'a'\n"},

@@ -91,7 +91,7 @@ static void test_token_is(void **state)
         bool is_bool, is_brace;
     } cases[] = {
         {"true", true, false},    {"FALSE", true, false}, {"True", true, false},
-        {"truely", false, false}, {"tru", false, false},  {"\"true\"", false, false},
+        {"truest", false, false}, {"tru", false, false},  {"\"true\"", false, false},
         {"{", false, true},       {"}", false, false},    {"\"{\"", false, false},
     };
 

@@ -14,10 +14,10 @@ static const char *check_server(const char *text)
 
 static const struct setting settings[] = {
     {"servers", SETTING_STRINGS, FIELD(servers), .check = check_server,
-     .default_note = "the system's", .doc = "name servers to ask"},
+     .default_note = "the system's", .doc = "addresses of the name servers"},
     {"best", SETTING_BOOL, FIELD(best), .default_text = "false",
-     .doc = "only an MX record of the lowest preference counts"},
+     .doc = "whether only the MX records with the lowest preference number count"},
     {"implicit", SETTING_BOOL, FIELD(implicit), .default_text = "false",
-     .doc = "a domain without MX records is known by its addresses"},
+     .doc = "whether a domain without MX records counts as its own mail host"},
 };
 const struct setting_group dns_settings = {.name = "tables", SETTINGS_OF(settings)};

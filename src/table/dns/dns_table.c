@@ -320,7 +320,6 @@ const struct table_ops table_dns = {
     .config =
         {
             .name = "dns",
-            .param_doc = "the mail hosts",
             .settings_bytes = sizeof(struct dns_settings),
             .settings = &dns_settings,
             .check_param = dns_table_check_param,

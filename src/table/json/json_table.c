@@ -147,7 +147,7 @@ static void json_table_go_on(struct table_iteration *base)
 }
 
 const struct table_ops table_json = {
-    .config = {.name = "json", .param_doc = "the file", .param_file = json_table_file},
+    .config = {.name = "json", .param_file = json_table_file},
     .size = sizeof(struct json_table),
     .fetch_bytes = sizeof(struct fetch),
     .prepare = json_table_prepare,

@@ -5,7 +5,7 @@
 
 static const struct setting settings[] = {
     {"processes", SETTING_INTEGER, FIELD(processes), 1, 64, .default_text = "2",
-     .doc = "of the program, at the same time"},
+     .doc = "number of processes that run at the same time"},
     {"max_response", SETTING_SIZE, FIELD(max_response), 1, 256 * SETTING_MIB,
      .default_text = "\"1M\"", .doc = "a longer answer is a temporary failure"},
 };

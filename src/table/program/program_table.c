@@ -137,7 +137,6 @@ const struct table_ops table_program = {
     .config =
         {
             .name = "program",
-            .param_doc = "its command line",
             .settings_bytes = sizeof(struct program_settings),
             .settings = &program_settings,
             .can_write = true,

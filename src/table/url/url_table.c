@@ -86,7 +86,6 @@ const struct table_ops table_url = {
     .config =
         {
             .name = "url",
-            .param_doc = "the template of the URL, or a list of them",
             .settings_bytes = sizeof(struct url_settings),
             .settings = &url_settings,
             .may_be_list = true,
