@@ -1,5 +1,5 @@
-/* json_files.h - the files of one generation of tables, each read once. They are read in advance,
- * where that holds up nobody, and by one thread at a time. */
+/* json_files.h - the files of the tables that are opened together, each read once. A reload reads
+ * them in advance in a thread of its own; only one thread at a time uses a struct json_files. */
 #ifndef PODOP_JSON_FILES_H
 #define PODOP_JSON_FILES_H
 
@@ -10,15 +10,15 @@ struct json_files;
 struct json_files *json_files_new(struct disposal *disposal); /* borrowed */
 void json_files_free(struct json_files **files);              /* NULL is fine */
 
-/* Reads path, unless it was; where previous (or NULL) has it unchanged, both have the same index. A
- * failure is kept as well, for json_files_get(). previous is only looked at. */
+/* Reads path, unless it has been read. Where previous, which may be NULL, has the same unchanged
+ * file, its index is shared. A failure is kept for json_files_get(). previous is not changed. */
 void json_files_read(struct json_files *files, const struct json_files *previous, const char *path);
 
-/* From any thread: reading comes to its end soon, and fails. */
+/* Makes a reading that is under way fail soon. May be called from any thread. */
 void json_files_cancel(struct json_files *files);
 
-/* A reference to what was read of path, which is read now if it was not; or NULL with the reason
- * why it cannot be. */
+/* Returns a reference to the index of path, which is read now if it has not been; or NULL with the
+ * reason in err. */
 struct json_index *json_files_get(struct json_files *files, const char *path, struct error *err);
 
 #endif

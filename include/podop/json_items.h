@@ -1,5 +1,5 @@
-/* json_items.h - the items of a JSON array of strings, or the members of an object, one at a time,
- * out of a text that comes in pieces: what there is at most in memory is one item. */
+/* json_items.h - takes the items of a JSON array of strings, or the members of a JSON object, one
+ * at a time out of a text that arrives in pieces. No more than one item has to be in memory. */
 #ifndef PODOP_JSON_ITEMS_H
 #define PODOP_JSON_ITEMS_H
 
@@ -9,10 +9,10 @@
 
 enum json_items_phase {
     JSON_ITEMS_START,
-    JSON_ITEMS_FIRST, /* behind the opening bracket */
-    JSON_ITEMS_ITEM,  /* behind a comma */
-    JSON_ITEMS_COMMA, /* behind an item */
-    JSON_ITEMS_END,   /* behind the closing bracket: only white space may follow */
+    JSON_ITEMS_FIRST, /* after the opening bracket */
+    JSON_ITEMS_ITEM,  /* after a comma */
+    JSON_ITEMS_COMMA, /* after an item */
+    JSON_ITEMS_END,   /* after the closing bracket: only white space may follow */
 };
 
 /* Zeroed at the start. */
@@ -21,10 +21,10 @@ struct json_items {
     bool is_object;
 };
 
-/* Takes one item off the front of in: PARSE_DONE with *name, a string with its quotes, and for an
- * object *value, both pointing into in and checked as json_check() does; PARSE_MORE when there is
- * no whole one, or when all is read and phase is JSON_ITEMS_END; PARSE_BAD with the reason in err.
- * *used is how many bytes to drop, whatever is returned. */
+/* Takes one item off the front of in. PARSE_DONE: *name is a string with its quotes, and for an
+ * object *value its value; both point into in, and json_check() accepts them. PARSE_MORE: there is
+ * no whole item, or all is read and phase is JSON_ITEMS_END. PARSE_BAD: the reason is in err. In
+ * every case *used is how many bytes to drop. */
 enum parse json_items_next(struct json_items *items, struct span in, struct span *name,
                            struct span *value, size_t *used, struct error *err);
 

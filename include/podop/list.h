@@ -119,11 +119,13 @@ static inline size_t list_count(const struct list *list)
 #define LIST_ENTRY_OR_NULL(node, type, member)                                                     \
     ((node) == NULL ? NULL : CONTAINER_OF(node, type, member))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is the name of the variable that is declared */
 /* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
 #define LIST_FOR_EACH(at, list)                                                                    \
     for (struct list_node *at = (list)->ring.next; at != &(list)->ring; at = at->next)
 #define LIST_FOR_EACH_SAFE(at, list)                                                               \
     for (struct list_node *at = (list)->ring.next, *at##_next = at->next; at != &(list)->ring;     \
          at = at##_next, at##_next = at->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

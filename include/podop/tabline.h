@@ -6,8 +6,9 @@
 #include "podop/buf.h"
 #include "podop/parse.h"
 
-/* Takes one line of at most max bytes off the front of in. PARSE_DONE: *line points into in, without
- * its line feed, and *used is the number of bytes taken. PARSE_BAD: the line is longer than max. */
+/* Takes one line of at most max bytes off the front of in. PARSE_DONE: *line points into in,
+ * without its line feed, and *used is the number of bytes taken. PARSE_BAD: the line is longer than
+ * max. */
 enum parse tabline_parse(struct span in, size_t max, struct span *line, size_t *used);
 
 /* Takes the next field off the front of *rest, up to a tab and still escaped. Returns false when

@@ -12,11 +12,11 @@
 #include <string.h>
 
 enum {
-    CONTROL_CLIENTS_MAX = 16, /* more of them wait */
+    CONTROL_CLIENTS_MAX = 16, /* more of them wait in the backlog */
     CONTROL_REQUEST_TIMEOUT_MS = 10 * 1000,
 };
 
-/* The elements of a section that is a list, or none where it misses or is none. */
+/* Counts the elements of a section; 0 where it is missing or not a list. */
 static size_t section_count(const struct node *root, const char *name)
 {
     const struct node *section = node_find(root, name);
@@ -24,7 +24,7 @@ static size_t section_count(const struct node *root, const char *name)
     return section == NULL || section->kind == NODE_GROUP ? 0 : section->count;
 }
 
-/* What only a socket has that podop makes itself. */
+/* Reports settings that only a socket can have that podop makes itself. */
 static void check_handed_over(const struct node *node, const char *where, struct faults *faults)
 {
     static const char *const names[] = {"permissions", "owner", "group"};
@@ -36,8 +36,9 @@ static void check_handed_over(const struct node *node, const char *where, struct
         const struct node *setting = node_find(node, names[i]);
 
         if (setting != NULL)
-            fault_add(faults, setting->origin, "'%s'%s is what the socket unit of systemd says",
-                      names[i], where);
+            fault_add(faults, setting->origin,
+                      "'%s'%s cannot be set here: the socket unit of systemd sets it", names[i],
+                      where);
     }
 }
 
@@ -68,7 +69,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     check_handed_over(node, where, faults);
 }
 
-/* A section that is no list, or an empty one, leaves podop nothing to do. */
+/* Reports a section that is missing, empty or not a list. */
 static void check_section(const struct node *root, const char *name, const char *if_empty,
                           struct faults *faults)
 {
@@ -82,7 +83,7 @@ static void check_section(const struct node *root, const char *name, const char 
         fault_add(faults, section->origin, "%s", if_empty);
 }
 
-/* By name; those of one name as they stand in the file. */
+/* Orders by name, and tables of the same name by their order in the file. */
 static int compare_names(const void *a, const void *b)
 {
     const struct table_config *const *left = a, *const *right = b;
@@ -112,7 +113,7 @@ static void check_table_doubles(const struct config *config, struct faults *faul
     free(named);
 }
 
-/* What is left when the prefix that may be left away is. */
+/* Returns the socket without its optional "unix:" or "inet:" prefix. */
 static const char *bare_socket(const char *socket)
 {
     if (strncmp(socket, "unix:", 5) == 0 || strncmp(socket, "inet:", 5) == 0)
@@ -141,12 +142,13 @@ static void check_socket_doubles(const struct config *config, struct faults *fau
             }
         }
         if (is_same_socket(&config->control, listener))
-            fault_add(faults, listener->origin, "socket '%s' is that of 'control' (%s)",
-                      listener->socket, config->control.origin);
+            fault_add(faults, listener->origin,
+                      "socket '%s' is already the socket of 'control' (%s)", listener->socket,
+                      config->control.origin);
     }
 }
 
-/* As written: a table with other faults is still one that a listener may name. */
+/* Looks at the tables as written, since a table with faults is not missing. */
 static bool has_table(const struct node *tables, const char *name, struct suggestion *suggestion)
 {
     for (size_t i = 0; tables != NULL && i < tables->count; i++) {

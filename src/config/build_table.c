@@ -25,15 +25,6 @@ struct target {
     struct faults *faults;
 };
 
-const struct config_type *config_type_find(const struct config_types *types, const char *name)
-{
-    for (size_t i = 0; name != NULL && i < types->count; i++) {
-        if (strcmp(types->items[i]->name, name) == 0)
-            return types->items[i];
-    }
-    return NULL;
-}
-
 static bool is_list(const struct node *node)
 {
     return node->kind == NODE_LIST || node->kind == NODE_ARRAY;
@@ -140,8 +131,8 @@ static bool is_in_place(const struct target *t, const struct node *member)
     char types[TYPES_BYTES_MAX];
 
     if (t->is_defaults && setting != NULL && setting->is_own) {
-        fault_add(t->faults, member->origin,
-                  "'%s' is a table's own, and cannot stand in 'defaults'", member->name);
+        fault_add(t->faults, member->origin, "'%s' cannot be in 'defaults': each table has its own",
+                  member->name);
         return false;
     }
     if (t->type != NULL && !has_setting(t->type, member->name)) {
@@ -324,12 +315,6 @@ void check_param(const struct table_config *table, const struct node *node, stru
             fault_add(faults, (is_list(param) ? param->children[i] : param)->origin,
                       "table '%s': %s", table->name, err.text);
     }
-}
-
-bool table_config_equal(const struct table_config *a, const struct table_config *b)
-{
-    return a->kind == b->kind && schema_equal(&schema_table, a, b) &&
-           (a->settings == NULL || schema_equal(a->kind->settings, a->settings, b->settings));
 }
 
 void table_config_clear(struct table_config *table)

@@ -47,7 +47,7 @@ const char cmdline_help[] =
     "\n"
     "See podop(8) and podop.conf(5).\n";
 
-/* What stood behind one kind of option, in its order. */
+/* The arguments of one kind of option, in their order. */
 struct text_list {
     const char **items; /* of argv */
     size_t count;
@@ -82,7 +82,7 @@ static int add_set(struct cmdline *cmdline, const char *argument, struct error *
     struct cmdline_set *set;
 
     if (equals == NULL || equals == argument)
-        return error_set(err, ERR_USAGE, "--set wants PATH=VALUE, got '%s'", argument);
+        return error_set(err, ERR_USAGE, "--set expects PATH=VALUE, got '%s'", argument);
     cmdline->sets = xreallocarray(cmdline->sets, cmdline->source.set_count + 1, sizeof(*set));
     set = &cmdline->sets[cmdline->source.set_count++];
     *set = (struct cmdline_set){{argument, (size_t)(equals - argument)}, equals + 1};
@@ -104,7 +104,7 @@ static int unknown_option(const char *word, struct error *err)
         suggestion_offer(&suggestion, o->name);
     }
     if (is_prefix)
-        error_set(err, ERR_USAGE, "option '--%s' may be the beginning of several", name);
+        error_set(err, ERR_USAGE, "option '--%s' is ambiguous", name);
     else
         error_set(err, ERR_USAGE, "unknown option '--%s'%s%s%s", name,
                   suggestion.best == NULL ? "" : " (did you mean '--",
@@ -123,7 +123,7 @@ static const char *long_name(int code)
     return o->name;
 }
 
-/* getopt's ':' and '?': optopt is the option that is known, 0 for an unknown long one. */
+/* Reports a ':' or '?' of getopt. optopt is the known option, or 0 for an unknown long one. */
 static int wrong_option(int result, char **argv, struct error *err)
 {
     const char *known = optopt == 0 ? NULL : long_name(optopt);
@@ -143,7 +143,7 @@ static int take_option(struct parse *parse, int option, char **argv, struct erro
     switch (option) {
     case 'c':
         if (cmdline->source.file != NULL)
-            return error_set(err, ERR_USAGE, "--config is there twice: '%s' and '%s'",
+            return error_set(err, ERR_USAGE, "--config is given twice: '%s' and '%s'",
                              cmdline->source.file, optarg);
         cmdline->source.file = optarg;
         return 0;
@@ -178,7 +178,7 @@ static int join_sockets(struct parse *parse, struct error *err)
     return 0;
 }
 
-/* What the n-th table lacks, appended to the error's text. */
+/* Appends what the n-th table lacks to the text of the error. */
 static void add_lack(const struct cmdline_table *table, size_t n, struct error *err)
 {
     size_t used = strlen(err->text), left = sizeof(err->text) - used;
@@ -232,12 +232,12 @@ static int take_all(struct parse *parse, int argc, char **argv, struct error *er
     int option;
 
     opterr = 0;
-    optind = 0; /* glibc and musl: forget the last time */
+    optind = 0; /* glibc and musl: start from the beginning again */
     while ((option = getopt_long(argc, argv, "+:c:s:m:n:T:p:tvVh", options, NULL)) != -1) {
         if (take_option(parse, option, argv, err) == -1)
             return -1;
         if (cmdline->action == CMDLINE_VERSION || cmdline->action == CMDLINE_HELP)
-            return 0; /* whatever else is there */
+            return 0; /* whatever follows */
     }
     if (optind < argc)
         return error_set(err, ERR_USAGE, "unexpected argument '%s'", argv[optind]);

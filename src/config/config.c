@@ -7,6 +7,7 @@
 #include "podop/mem.h"
 #include "schema.h"
 #include "source.h"
+#include "string_list.h"
 #include "syntax.h"
 #include "tree.h"
 #include "warnings.h"
@@ -19,7 +20,7 @@
 
 enum { EXCERPT_BYTES_MAX = 80 };
 
-/* Where the nodes of a tree come from: a place in the file, or one option for all of them. */
+/* Where the nodes of a tree come from: lines of a file, or one option for all of them. */
 struct place {
     const struct source *source;
     const char *option; /* NULL: FILE:LINE */
@@ -60,25 +61,16 @@ static struct node *convert(const config_setting_t *setting, const char *name,
     return node;
 }
 
-static void list_free(struct string_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    *list = (struct string_list){0};
-}
-
 static void list_add_once(struct string_list *list, const char *text)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (strcmp(list->items[i], text) == 0)
             return;
     }
-    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
-    list->items[list->count++] = xstrdup(text);
+    string_list_add(list, text);
 }
 
-/* What libconfig said, what is meant by it, and the lines that it is about. */
+/* Reports what libconfig said, the likely cause, and the lines in question. */
 static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
                          struct faults *faults)
 {
@@ -105,7 +97,8 @@ static void fault_syntax(const struct source *source, const char *said, unsigned
     free(origin);
 }
 
-/* libconfig 1.5 leaks a string that stands where none may: it is not given such a text. */
+/* Whether a string is where no string may be. libconfig 1.5 leaks such a string, so it must not
+ * parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;
@@ -124,7 +117,7 @@ static void warn_joined(void *arg, unsigned line)
     char *origin = source_origin(joined->source, line);
 
     fault_warn(joined->faults, origin,
-               "a text follows another without a comma between them: both are joined to one");
+               "two strings without a comma between them are joined into one");
     free(origin);
 }
 
@@ -140,7 +133,7 @@ static int parse_file(config_t *parsed, struct source *source, struct faults *fa
     return -1;
 }
 
-/* The file as a tree, or NULL with a fault reported. */
+/* Returns the file as a tree, or NULL with a fault reported. */
 static struct node *read_file(const char *file, struct string_list *files, struct faults *faults)
 {
     struct source source;
@@ -163,7 +156,7 @@ static struct node *read_file(const char *file, struct string_list *files, struc
 static struct node *parse_value(const char *value, const char *origin)
 {
     struct source source;
-    struct faults unread = {0}; /* what is no value is a string */
+    struct faults unread = {0}; /* text that libconfig cannot parse is taken as a string */
     const struct place place = {&source, origin};
     struct node *node = NULL;
     char *text = NULL;
@@ -182,7 +175,7 @@ static struct node *parse_value(const char *value, const char *origin)
     if (node == NULL)
         return node_new_string(NULL, value, origin);
     if (node->kind == NODE_INTEGER || node->kind == NODE_FLOAT || node->kind == NODE_BOOL)
-        node->text = xstrdup(value); /* --set user=1000: no shell keeps quotes around it */
+        node->text = xstrdup(value); /* --set user=1000: a shell removes the quotes of a string */
     return node;
 }
 
@@ -219,10 +212,10 @@ struct config *config_load(const struct config_source *source, config_report_fn 
                                              : read_file(source->file, &files, &faults);
 
     if (root == NULL) {
-        list_free(&files);
+        string_list_clear(&files);
         return NULL;
     }
-    if (source->file != NULL) { /* of the file as a whole: no line */
+    if (source->file != NULL) { /* the origin of the root is the file without a line */
         free(root->origin);
         root->origin = xstrdup(source->file);
     }
@@ -233,11 +226,17 @@ struct config *config_load(const struct config_source *source, config_report_fn 
     node_free(&root);
     config->warnings = warnings;
     paths_add_files(config, &files);
-    list_free(&files);
+    string_list_clear(&files);
     raise_level(config, source->verbose);
     if (faults.count > 0)
         config_unref(&config);
     return config;
+}
+
+bool table_config_equal(const struct table_config *a, const struct table_config *b)
+{
+    return a->kind == b->kind && schema_equal(&schema_table, a, b) &&
+           (a->settings == NULL || schema_equal(a->kind->settings, a->settings, b->settings));
 }
 
 struct config *config_ref(struct config *config)
@@ -260,7 +259,7 @@ void config_unref(struct config **pconfig)
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
-    list_free(&config->warnings);
+    string_list_clear(&config->warnings);
     paths_free(config);
     free(config->control.origin);
     free(config->tables);

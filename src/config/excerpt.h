@@ -1,12 +1,12 @@
-/* excerpt.h - a line of a configuration file, for a message about it. Pure. Private to src/config.
- */
+/* excerpt.h - a line of a configuration file, to be shown in a message. Pure. Private to
+ * src/config. */
 #ifndef PODOP_CONFIG_EXCERPT_H
 #define PODOP_CONFIG_EXCERPT_H
 
 #include "podop/span.h"
 
-/* A line of the text, from 1: without the blanks around it, and cut where it is long. Empty where
- * the line may hold a secret. */
+/* Writes a line of the text, counted from 1, without the blanks around it, and shortened when it is
+ * long. Writes nothing when the line may hold a secret. */
 void excerpt_line(struct span text, unsigned line, char *out, size_t size);
 
 #endif

@@ -16,7 +16,8 @@ static char *option_text(const char *option, const char *value)
     return text;
 }
 
-/* A list of the root, made where it misses. What is no list stays, and the schema tells. */
+/* Returns a list of the root, which is made when it is missing; NULL when there is something else
+ * of that name, which the schema reports. */
 static struct node *root_list(struct node *root, const char *name, const char *origin)
 {
     struct node *list = node_find(root, name);
@@ -74,7 +75,7 @@ static void add_table(struct node *list, const struct cmdline_table *table, size
     add_string(group, "param", "--param", table->param);
     if (in_file != NULL && strncmp(in_file->origin, "--name ", strlen("--name ")) != 0)
         node_assign(in_file, &group);
-    else /* a second --name of that name: the check for doubles will say so */
+    else /* a second --name of that name is reported by the check for duplicates */
         node_add(list, group);
     free(origin);
 }
@@ -100,7 +101,7 @@ static void offer_tables(const struct node *list, struct suggestion *suggestion)
     }
 }
 
-/* The component at the front of *path, copied; *path moves behind it. */
+/* Takes the name at the front of *path; to be freed. */
 static char *take_name(const char **path)
 {
     size_t len = strcspn(*path, ".[");
@@ -110,7 +111,7 @@ static char *take_name(const char **path)
     return name;
 }
 
-/* The table with the longest name that is followed by a dot or the end. */
+/* Takes the longest name of a table that a dot or the end follows. */
 static struct node *step_table(const struct node *list, const char **path, struct error *err)
 {
     struct node *best = NULL;
@@ -152,7 +153,7 @@ static struct node *step_index(const struct node *list, const char **path, struc
         return NULL;
     }
     if (list->kind != NODE_LIST && list->kind != NODE_ARRAY) {
-        error_set(err, ERR_CONFIG, "'%s' is no list", name);
+        error_set(err, ERR_CONFIG, "'%s' is not a list", name);
         return NULL;
     }
     index = strtoull(*path + 1, NULL, 10);
@@ -174,7 +175,7 @@ static struct node *step_name(struct node *group, const char **path, const char 
     if (name[0] == '\0') {
         error_set(err, ERR_CONFIG, "a name is missing at '%s'", *path);
     } else if (group->kind != NODE_GROUP) {
-        error_set(err, ERR_CONFIG, "'%s' is no group, it cannot hold '%s'",
+        error_set(err, ERR_CONFIG, "'%s' is not a group, so it cannot hold '%s'",
                   group->name == NULL ? "what is before the dot" : group->name, name);
     } else if (member == NULL) {
         member = node_new(NODE_GROUP, name, origin);
@@ -196,7 +197,7 @@ int overlay_set(struct node *root, const char *path, struct node *value, struct 
         else
             at = step_name(at, &path, value->origin, err);
         if (at != NULL && *path == '.' && *++path == '\0') {
-            error_set(err, ERR_CONFIG, "nothing behind the last dot");
+            error_set(err, ERR_CONFIG, "a name is missing after the last dot");
             at = NULL;
         }
     } while (at != NULL && *path != '\0');

@@ -1,19 +1,19 @@
-/* overlay.h - the command line, added to the tree of the file. Private to src/config. */
+/* overlay.h - adds the command line to the tree of the file. Private to src/config. */
 #ifndef PODOP_CONFIG_OVERLAY_H
 #define PODOP_CONFIG_OVERLAY_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 #include "tree.h"
 
-/* --socket and --mode behind the file's listeners; --name, --type, --param behind the file's tables
- * or in place of the one of the same name. */
+/* Appends --socket and --mode to the listeners of the file, and --name, --type and --param to its
+ * tables, where they replace a table of the same name. */
 void overlay_add(struct node *root, const struct config_source *source);
 
-/* One --set: value is taken. path is names and [index]es with dots between; behind "tables." may
- * also stand a table's name, the longest that fits as it may hold dots. Groups on the way are made
- * where they miss, whatever their names: the schema has to look at those anyway. 0, or -1 when the
- * way ends before the path does. */
+/* Applies one --set; value is taken. path consists of names and [index]es with dots between them;
+ * after "tables." the name of a table may follow, of which the longest that fits is taken, as names
+ * may hold dots. Missing groups on the path are made, whatever their names: the schema checks them
+ * later. 0, or -1 with the reason in err when the path leads nowhere. */
 int overlay_set(struct node *root, const char *path, struct node *value, struct error *err);
 
 #endif

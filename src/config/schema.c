@@ -39,7 +39,7 @@ static const char *check_table_name(const char *text)
     if (strlen(text) > NAME_BYTES_MAX)
         return "must have at most 255 bytes";
     if (setting_has_control(text) || strchr(text, ' ') != NULL)
-        return "must be without white space and control bytes";
+        return "must not contain white space or control bytes";
     return NULL;
 }
 

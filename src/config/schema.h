@@ -1,14 +1,14 @@
-/* schema.h - what podop.conf may hold: each setting with its kind, range, default and meaning,
+/* schema.h - the settings of podop.conf: each with its kind, range, default and meaning, written
  * once. Checks, defaults, hints at typos and freeing all follow these arrays, and a test holds
  * etc/podop.conf.example to them. Used by src/config, and by the types of tables, which describe
  * their own settings in the same way.
  *
- * A new setting is a field in config.h and an entry in an array of schema.c, or both in the folder
- * of the table type that it is for. */
+ * A new setting is a field in settings.h and an entry in an array of schema.c, or both in the
+ * folder of the table type that it is for. */
 #ifndef PODOP_CONFIG_SCHEMA_H
 #define PODOP_CONFIG_SCHEMA_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 #include "tree.h"
 

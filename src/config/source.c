@@ -16,7 +16,7 @@ enum {
     DEPTH_MAX = 10, /* of files that include files, as in libconfig */
 };
 
-/* One file on its way into the text. */
+/* A file that is being copied into the text. */
 struct scan {
     struct source *source;
     struct faults *faults;
@@ -24,8 +24,8 @@ struct scan {
     struct span in;
     size_t at;
     unsigned line;             /* of at, from 1 */
-    unsigned depth;            /* 0: nothing may be included */
-    unsigned long_string_line; /* of the first string that goes on over lines; 0: there is none */
+    unsigned depth;            /* of further includes; 0: @include is a fault */
+    unsigned long_string_line; /* of the first string of several lines; 0: none so far */
 };
 
 static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
@@ -59,7 +59,7 @@ static void copy(struct scan *scan, size_t n)
     scan->at += n;
 }
 
-/* From here on, the text's lines are those of file. */
+/* Notes that the text from here on is that of file. */
 static void mark(struct source *source, const char *file, unsigned file_line)
 {
     source->segments =
@@ -68,8 +68,8 @@ static void mark(struct source *source, const char *file, unsigned file_line)
         (struct source_segment){xstrdup(file), source->line, file_line};
 }
 
-/* After a quote that is missing, what stands outside of strings and what inside of them is swapped:
- * the first string that goes on over lines is where that began. */
+/* Reports a string without an end. A missing quote swaps the inside and the outside of all strings
+ * after it, so the first string of several lines is where the quote is missing. */
 static int fault_string(const struct scan *scan, unsigned line)
 {
     if (scan->long_string_line == 0)
@@ -127,7 +127,7 @@ static unsigned hex_digit(char c)
                                   : 16;
 }
 
-/* A decimal or hexadecimal integer without an L that does not fit in 32 bits. */
+/* Whether word is a decimal or hexadecimal integer that has no L and does not fit into 32 bits. */
 static bool is_long_number(struct span word)
 {
     unsigned base = 10;
@@ -160,11 +160,12 @@ static void copy_word(struct scan *scan)
         buf_add_char(&scan->source->text, 'L');
 }
 
-/* The position of the quote before the name, if an @include stands at the start of this line. */
+/* Returns the position of the quote before the name when this line begins with an @include; else 0.
+ */
 static size_t find_include(const struct scan *scan)
 {
     const struct span rest = span_skip(scan->in, scan->at);
-    const struct buf *text = &scan->source->text; /* libconfig's idea of a line's start counts */
+    const struct buf *text = &scan->source->text; /* where libconfig sees the start of a line */
     size_t n = 0;
 
     if (text->len > 0 && text->ptr[text->len - 1] != '\n')
@@ -179,7 +180,8 @@ static size_t find_include(const struct scan *scan)
     return n < rest.len && rest.ptr[n] == '"' ? scan->at + n : 0;
 }
 
-/* The name between the quotes, seen from the including file's directory; to be freed. */
+/* Returns the name between the quotes, relative to the directory of the including file; to be
+ * freed. */
 static char *include_path(const struct scan *scan, size_t from, size_t to)
 {
     const char *slash = strrchr(scan->file, '/');
@@ -252,7 +254,7 @@ static int scan_all(struct scan *scan)
     return result;
 }
 
-/* 0, or an errno. A pipe at that place is refused: a reload must not wait for who writes to it. */
+/* 0, or an errno. A pipe is refused: a reload must not wait for its writer. */
 static int open_file(const char *file, int *fd)
 {
     struct stat info;
@@ -356,7 +358,7 @@ char *source_origin(const struct source *source, unsigned text_line)
         if (source->segments[i].text_line <= text_line)
             segment = &source->segments[i];
     }
-    if (text_line < segment->text_line) /* the root has no line */
+    if (text_line < segment->text_line) /* line 0, of the root */
         text_line = segment->text_line;
     if (asprintf(&origin, "%s:%u", segment->file,
                  segment->file_line + (text_line - segment->text_line)) == -1)

@@ -5,7 +5,7 @@
 #include <ctype.h>
 
 enum {
-    WORD_BYTES_MAX = 64, /* longer words are no typos of ours */
+    WORD_BYTES_MAX = 64, /* longer than any known name */
     DISTANCE_MAX = 2,
 };
 

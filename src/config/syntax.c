@@ -10,7 +10,7 @@
 
 enum {
     NAME_BYTES_SHOWN = 40,
-    DUPLICATE_LINES = 2, /* libconfig may have read on when it finds a name there twice */
+    DUPLICATE_LINES = 2, /* libconfig may have read one line more when it finds a duplicate */
 };
 
 enum wanted { WANT_NAME, WANT_EQUALS, WANT_VALUE, WANT_SEPARATOR };
@@ -31,11 +31,11 @@ struct parser {
     size_t depth;
     enum wanted wanted;
     struct token now, before; /* before has kind END at the beginning */
-    struct token string;      /* the last one before now */
-    struct token name;        /* whose value comes */
-    bool may_end;             /* WANT_NAME: a ';' or ',' may come first */
+    struct token string;      /* the last string before now */
+    struct token name;        /* of the setting whose value follows */
+    bool may_end;             /* WANT_NAME: a ';' or ',' may come before it */
     bool has_comma;           /* WANT_VALUE: an element has to follow */
-    syntax_joined_fn *joined; /* NULL: nobody wants to know */
+    syntax_joined_fn *joined; /* may be NULL */
     void *joined_arg;
 };
 
@@ -54,9 +54,9 @@ static char closing(char bracket)
     return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
 }
 
-/* Always true: there is a fault. */
-__attribute__((format(printf, 3, 4))) static bool tell(struct parser *p, unsigned other_line,
-                                                       const char *format, ...)
+/* Sets the fault. Always returns true. */
+__attribute__((format(printf, 3, 4))) static bool fault(struct parser *p, unsigned other_line,
+                                                        const char *format, ...)
 {
     va_list args;
 
@@ -74,7 +74,7 @@ static int shown_len(const struct token *token)
     return token->text.len > NAME_BYTES_SHOWN ? NAME_BYTES_SHOWN : (int)token->text.len;
 }
 
-/* What looks like a quotation mark, and is none to libconfig. */
+/* Whether token looks like a quotation mark but is not one to libconfig. */
 static bool is_other_quote(const struct token *token)
 {
     static const char *const quotes[] = {
@@ -96,7 +96,7 @@ static bool is_other_quote(const struct token *token)
     return false;
 }
 
-/* A string that goes on over lines, or over the next setting, most likely lacks its quote. */
+/* Whether string most likely lacks its closing quote: it extends over several lines or settings. */
 static bool lacks_quote(const struct token *string)
 {
     return string->kind == TOKEN_STRING &&
@@ -104,28 +104,30 @@ static bool lacks_quote(const struct token *string)
             memmem(string->text.ptr, string->text.len, "; ", 2) != NULL);
 }
 
-/* A fault that says the same wherever it is. */
+/* Looks for faults that can be anywhere. */
 static bool fault_anywhere(struct parser *p)
 {
     const struct token *now = &p->now;
 
     if (is_other_quote(now))
-        return tell(p, 0, "%.*s is not a quotation mark here: write \"", shown_len(now),
-                    now->text.ptr);
+        return fault(p, 0, "%.*s is not a quotation mark here: write \"", shown_len(now),
+                     now->text.ptr);
     if (lacks_quote(&p->string) && p->string.last_line + 1 >= now->line)
-        return tell(p, p->string.line, "is the closing quote missing of the text that begins in");
+        return fault(p, p->string.line,
+                     "a closing quote may be missing: the last string begins in");
     if (now->kind == TOKEN_STRANGE && span_equal(now->text, SPAN("\xef\xbb\xbf")))
-        return tell(p, 0, "a byte order mark cannot stand in the file");
+        return fault(p, 0, "the file must not contain a byte order mark");
     if (now->kind == TOKEN_STRANGE && now->text.ptr[0] == '@')
-        return tell(p, 0,
-                    "@include has to begin its line, with the file's name in quotes after it");
+        return fault(p, 0,
+                     "@include must be the first word of its line, with the name of a file in "
+                     "quotes after it");
     if (top(p)->bracket != '\0' && now->kind == TOKEN_END)
-        return tell(p, top(p)->line, "'%c' is missing at the end of the file, for the '%c' of",
-                    closing(top(p)->bracket), top(p)->bracket);
+        return fault(p, top(p)->line, "'%c' is missing at the end of the file, for the '%c' of",
+                     closing(top(p)->bracket), top(p)->bracket);
     return false;
 }
 
-/* A closing bracket that is not the one that is due. */
+/* Looks for a closing bracket that does not match the open one. */
 static bool fault_closing(struct parser *p)
 {
     const struct level *level = top(p);
@@ -133,9 +135,9 @@ static bool fault_closing(struct parser *p)
     if (!token_is(&p->now, '}') && !token_is(&p->now, ')') && !token_is(&p->now, ']'))
         return false;
     if (level->bracket == '\0')
-        return tell(p, 0, "this '%c' closes nothing", p->now.text.ptr[0]);
-    return tell(p, level->line, "a '%c' is missing before this '%c', for the '%c' of",
-                closing(level->bracket), p->now.text.ptr[0], level->bracket);
+        return fault(p, 0, "'%c' without an opening bracket", p->now.text.ptr[0]);
+    return fault(p, level->line, "a '%c' is missing before this '%c', for the '%c' of",
+                 closing(level->bracket), p->now.text.ptr[0], level->bracket);
 }
 
 static bool is_setting_next(const struct parser *p)
@@ -154,21 +156,21 @@ static bool fault_name(struct parser *p)
     if (fault_anywhere(p) || fault_closing(p))
         return true;
     if (token_is(now, ';') || token_is(now, ','))
-        return tell(p, 0, "a '%c' too many", first);
+        return fault(p, 0, "unexpected '%c'", first);
     if (now->kind == TOKEN_STRING && token_is(&p->before, ','))
-        return tell(p, 0, "several texts are a list, [ \"a\", \"b\" ]");
+        return fault(p, 0, "several strings are written as a list, [ \"a\", \"b\" ]");
     if (now->kind == TOKEN_STRING)
-        return tell(p, 0, "a setting's name has to stand here, without quotes");
+        return fault(p, 0, "expected the name of a setting, without quotes");
     if (token_is(now, '{') && top(p)->bracket == '{')
-        return tell(p, top(p)->line,
-                    "a list of groups is ( { ... }, { ... } ), and not in the '{' of");
-    return tell(p, 0, "a setting has to begin here, NAME = VALUE");
+        return fault(p, top(p)->line,
+                     "a list of groups is written ( { ... }, { ... } ), but this is in the '{' of");
+    return fault(p, 0, "expected a setting, NAME = VALUE");
 }
 
 static bool fault_equals(struct parser *p)
 {
     return fault_anywhere(p) ||
-           tell(p, 0, "a '=' is missing after '%.*s'", shown_len(&p->name), p->name.text.ptr);
+           fault(p, 0, "a '=' is missing after '%.*s'", shown_len(&p->name), p->name.text.ptr);
 }
 
 static bool fault_value(struct parser *p)
@@ -180,21 +182,21 @@ static bool fault_value(struct parser *p)
     if (fault_anywhere(p))
         return true;
     if (!has_name && is_setting_next(p))
-        return tell(p, 0, "settings in a list stand in groups, ( { %.*s = ...; } )", shown_len(now),
-                    now->text.ptr);
+        return fault(p, 0, "settings in a list are written in groups, ( { %.*s = ...; } )",
+                     shown_len(now), now->text.ptr);
     if (has_name && now->kind == TOKEN_MARK)
-        return tell(p, 0, "a value is missing after '%.*s ='", shown_len(&p->name),
-                    p->name.text.ptr);
+        return fault(p, 0, "a value is missing after '%.*s ='", shown_len(&p->name),
+                     p->name.text.ptr);
     if (has_name)
-        return tell(p, 0, "the value of '%.*s' has to stand in quotes, \"...\"",
-                    shown_len(&p->name), p->name.text.ptr);
+        return fault(p, 0, "the value of '%.*s' must be in quotes, \"...\"", shown_len(&p->name),
+                     p->name.text.ptr);
     if (level->bracket == '[' && (token_is(now, '{') || token_is(now, '(')))
-        return tell(p, 0, "groups and lists cannot stand in [ ], but in ( )");
+        return fault(p, 0, "groups and lists are written in ( ), not in [ ]");
     if (now->kind != TOKEN_MARK)
-        return tell(p, 0, "a text has to stand in quotes, \"...\"");
+        return fault(p, 0, "a string must be in quotes, \"...\"");
     if (p->has_comma && token_is(now, closing(level->bracket)))
-        return tell(p, p->before.line, "an element is missing after the comma in");
-    return fault_closing(p) || tell(p, 0, "a value is missing before '%c'", now->text.ptr[0]);
+        return fault(p, p->before.line, "an element is missing after the comma in");
+    return fault_closing(p) || fault(p, 0, "a value is missing before '%c'", now->text.ptr[0]);
 }
 
 static bool fault_separator(struct parser *p)
@@ -205,14 +207,14 @@ static bool fault_separator(struct parser *p)
     if (fault_anywhere(p) || fault_closing(p))
         return true;
     if (is_setting_next(p))
-        return tell(p, level->line, "is a '%c' missing before '%.*s', for the '%c' of",
-                    closing(level->bracket), shown_len(now), now->text.ptr, level->bracket);
+        return fault(p, level->line, "a '%c' may be missing before '%.*s', for the '%c' of",
+                     closing(level->bracket), shown_len(now), now->text.ptr, level->bracket);
     if (token_is(now, ';'))
-        return tell(p, level->line, "a ',' or a '%c' belongs here, not ';', in the list of",
-                    closing(level->bracket));
+        return fault(p, level->line, "expected ',' or '%c', not ';', in the list of",
+                     closing(level->bracket));
     if (p->before.last_line < now->line)
-        return tell(p, p->before.last_line, "a comma is missing at the end of");
-    return tell(p, 0, "a comma is missing before '%.*s'", shown_len(now), now->text.ptr);
+        return fault(p, p->before.last_line, "a comma is missing at the end of");
+    return fault(p, 0, "a comma is missing before '%.*s'", shown_len(now), now->text.ptr);
 }
 
 static void open_level(struct parser *p, char bracket)
@@ -236,7 +238,8 @@ static void close_level(struct parser *p)
     end_value(p);
 }
 
-/* Near the line that libconfig names, as no other can be the one. */
+/* Whether the name is set already. Only near the line that libconfig names can it be the duplicate.
+ */
 static bool is_duplicate(struct parser *p)
 {
     struct level *level = top(p);
@@ -247,7 +250,7 @@ static bool is_duplicate(struct parser *p)
         if (!span_equal(level->names[i].text, p->now.text))
             continue;
         p->fault->is_duplicate = true;
-        return tell(p, level->names[i].line, "%.*s", shown_len(&p->now), p->now.text.ptr);
+        return fault(p, level->names[i].line, "%.*s", shown_len(&p->now), p->now.text.ptr);
     }
     return false;
 }
@@ -268,7 +271,7 @@ static bool take_setting(struct parser *p)
     return false;
 }
 
-/* These take one token: true when it is a fault. */
+/* Each of the following takes one token, and returns true when it is a fault. */
 
 static bool goes_on_as_string(const struct parser *p)
 {

@@ -17,7 +17,7 @@ static bool is_word_char(char c)
     return is_letter(c) || is_digit(c) || (c != '\0' && strchr("_*-+.", c) != NULL);
 }
 
-/* Drops n bytes and counts their lines. */
+/* Takes n bytes and counts their lines. */
 static struct span take(struct lexer *lexer, size_t n)
 {
     struct span taken = {lexer->rest.ptr, n};
@@ -28,7 +28,7 @@ static struct span take(struct lexer *lexer, size_t n)
     return taken;
 }
 
-/* How many bytes are in front of what, or all. */
+/* Returns how many bytes are before what, or all where it is missing. */
 static size_t len_before(struct span text, const char *what)
 {
     const char *at = memmem(text.ptr, text.len, what, strlen(what));
@@ -43,7 +43,7 @@ static size_t block_comment_len(struct span text)
     return len == text.len ? len : len + 2;
 }
 
-/* The blanks or the comment at the front; 0: there are none. */
+/* Returns the length of the blanks or of the comment at the front; 0: there are none. */
 static size_t gap_len(struct span text)
 {
     size_t len = 0;
@@ -73,7 +73,7 @@ static bool is_name(struct span word)
            !span_has_byte(word, '+');
 }
 
-/* Well enough to tell 5 and -1.5e3 and 0xffL from 5s. */
+/* Exact enough to tell 5, -1.5e3 and 0xffL from 5s. */
 static bool is_number(struct span word)
 {
     bool is_hex = word.len > 2 && word.ptr[0] == '0' && (word.ptr[1] | 0x20) == 'x';

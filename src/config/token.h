@@ -1,4 +1,4 @@
-/* token.h - the words of a configuration file, as libconfig takes them apart. Pure. Private to
+/* token.h - splits a configuration file into tokens, as libconfig does. Pure. Private to
  * src/config. */
 #ifndef PODOP_CONFIG_TOKEN_H
 #define PODOP_CONFIG_TOKEN_H
@@ -12,7 +12,7 @@ enum token_kind {
     TOKEN_STRING,  /* with its quotes */
     TOKEN_MARK,    /* one of = : ; , { } ( ) [ ] */
     TOKEN_WORD,    /* letters and digits that are neither a name nor a number */
-    TOKEN_STRANGE, /* a character that stands for nothing outside of strings and comments */
+    TOKEN_STRANGE, /* a character that has no meaning outside of strings and comments */
 };
 
 struct token {

@@ -2,6 +2,7 @@
 
 #include "podop/buf.h"
 #include "podop/mem.h"
+#include "string_list.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ void node_free(struct node **pnode)
 
 void node_add(struct node *parent, struct node *child)
 {
-    if ((parent->count & (parent->count - 1)) == 0) /* 0 and each power of two: room for twice */
+    if ((parent->count & (parent->count - 1)) == 0) /* 0 or a power of two: double the room */
         parent->children = xreallocarray(
             parent->children, parent->count == 0 ? 1 : parent->count * 2, sizeof(struct node *));
     parent->children[parent->count++] = child;
@@ -115,7 +116,7 @@ static void add_printable(struct buf *out, const char *text)
     }
 }
 
-/* "ORIGIN: MESSAGE", for buf_deinit(). */
+/* Writes "ORIGIN: MESSAGE" into line, which is the caller's to deinit. */
 __attribute__((format(printf, 4, 0))) static void
 compose(struct buf *line, const char *origin, const char *kind, const char *format, va_list args)
 {
@@ -124,7 +125,7 @@ compose(struct buf *line, const char *origin, const char *kind, const char *form
     vsnprintf(message, sizeof(message), format, args);
     buf_init(line, REPORT_BYTES_MAX);
     add_printable(line, origin);
-    if (line->len > REPORT_BYTES_MAX / 2) { /* an endless --set: its message counts more */
+    if (line->len > REPORT_BYTES_MAX / 2) { /* a very long --set must leave room for the message */
         line->len = REPORT_BYTES_MAX / 2;
         line->is_over = false;
     }
@@ -158,7 +159,6 @@ void fault_warn(struct faults *faults, const char *origin, const char *format, .
     va_start(args, format);
     compose(&line, origin, ": warning: ", format, args);
     va_end(args);
-    list->items = xreallocarray(list->items, list->count + 1, sizeof(list->items[0]));
-    list->items[list->count++] = xstrdup(buf_string(&line));
+    string_list_add(list, buf_string(&line));
     buf_deinit(&line);
 }

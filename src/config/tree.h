@@ -1,9 +1,9 @@
-/* tree.h - a configuration as it was written, before anybody asks what it means: a tree of settings
- * that each know where they come from, and the faults found in them. */
+/* tree.h - a configuration as it was written, as a tree of settings of which each knows where it
+ * comes from; and the reporting of faults. */
 #ifndef PODOP_CONFIG_TREE_H
 #define PODOP_CONFIG_TREE_H
 
-#include "podop/config.h"
+#include "podop/settings.h"
 
 enum node_kind {
     NODE_GROUP, /* { name = value; ... } */
@@ -19,7 +19,7 @@ struct node {
     char *name;   /* NULL in a list, in an array and of the root */
     char *origin; /* "FILE:LINE" or the option, never NULL */
     enum node_kind kind;
-    char *text;        /* STRING: its value. Another scalar of --set: VALUE as written. Else NULL */
+    char *text;        /* STRING: its value. Another scalar: VALUE of --set as written, or NULL */
     long long integer; /* INTEGER, BOOL */
     double real;       /* FLOAT */
     struct node **children;
@@ -30,24 +30,24 @@ struct node *node_new(enum node_kind kind, const char *name, const char *origin)
 struct node *node_new_string(const char *name, const char *text, const char *origin);
 void node_free(struct node **node); /* with all below it; *node becomes NULL */
 
-void node_add(struct node *parent, struct node *child); /* behind the others; child is taken */
-/* node becomes what value is, but for its name; *value is taken and becomes NULL. */
+void node_add(struct node *parent, struct node *child); /* as the last one; child is taken */
+/* Replaces the content of node, but not its name; *value is taken and becomes NULL. */
 void node_assign(struct node *node, struct node **value);
 
-/* The member of a group, or NULL: also where group is NULL or none. */
+/* Returns the member of a group, or NULL; group may be NULL or something else than a group. */
 struct node *node_find(const struct node *group, const char *name);
-/* The text of a member that is a string, or NULL. */
+/* Returns the text of a member that is a string, or NULL. */
 const char *node_find_text(const struct node *group, const char *name);
 
-/* What a message calls it: a list, 42, "text". Long texts are cut. */
+/* Writes how a message names the value: a list, 42, "text". Long texts are shortened. */
 void node_describe(const struct node *node, char *out, size_t size);
 
-/* Where faults go. */
+/* Receives faults and warnings. */
 struct faults {
-    config_report_fn *report; /* NULL: nobody wants to read them */
+    config_report_fn *report; /* NULL: faults are only counted */
     void *arg;
     size_t count;
-    struct string_list *warnings; /* NULL: nobody wants to read them */
+    struct string_list *warnings; /* NULL: there are no warnings */
 };
 
 /* Adds "ORIGIN: warning: MESSAGE" to the warnings, one line whatever the bytes in it. */

@@ -73,7 +73,7 @@ static void warn_params(const struct node *root, const struct config_types *type
     }
 }
 
-/* Names and numbers of users or of groups. */
+/* Warns of a user or group that does not exist. */
 static void warn_account(const struct node *group, const char *name, const char *where,
                          int (*check)(const char *text, struct error *err), struct faults *faults)
 {
@@ -121,7 +121,7 @@ static void add_path(struct config *config, const char *origin, const char *path
         (struct config_path){xstrdup(origin), xstrdup(path), need};
 }
 
-/* The directory that podop makes a unix socket in, and removes it from. */
+/* Adds the directory in which podop makes and removes a unix socket. */
 static void add_socket(struct config *config, const struct node *group)
 {
     const struct node *socket = node_find(group, "socket");

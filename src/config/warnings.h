@@ -1,15 +1,16 @@
-/* warnings.h - what a configuration may say and hardly means, and which files and directories podop
- * needs after it has become another user. Private to src/config. */
+/* warnings.h - warns of settings that are allowed but most likely mistakes, and collects the files
+ * and directories that podop uses after it has become another user. Private to src/config. */
 #ifndef PODOP_CONFIG_WARNINGS_H
 #define PODOP_CONFIG_WARNINGS_H
 
 #include "config_type.h"
 
-/* A duration that is longer than clients wait, or that looks like a number of milliseconds. */
+/* Warns of a duration that is longer than clients wait, or that looks like a number of
+ * milliseconds. */
 void warn_duration(const struct setting *setting, const struct node *value, const char *where,
                    struct faults *faults);
 
-/* What the types of tables and the layers above doubt: params, users and groups. */
+/* Warns of what the types of tables doubt in a param, and of users and groups that do not exist. */
 void warn_beyond(const struct node *root, const struct config_types *types,
                  const struct config_checks *checks, struct faults *faults);
 

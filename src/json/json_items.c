@@ -18,7 +18,7 @@ static enum parse bad(struct error *err, const char *what)
     return PARSE_BAD;
 }
 
-/* A value at *at, which moves behind it. */
+/* Takes the value at *at, which moves to the end of it. */
 static enum parse take_value(struct span in, size_t *at, struct span *value, struct error *err)
 {
     size_t len;
@@ -42,7 +42,7 @@ static enum parse take_item(const struct json_items *items, struct span in, stru
     if (parsed != PARSE_DONE)
         return parsed;
     if (json_kind(*name) != JSON_STRING)
-        return bad(err, "a name is no string");
+        return bad(err, "a name that is not a string");
     if (items->is_object) {
         at += space_len(span_skip(in, at));
         if (at == in.len)
@@ -57,7 +57,7 @@ static enum parse take_item(const struct json_items *items, struct span in, stru
     return parsed;
 }
 
-/* One byte of punctuation, and what it leads to. */
+/* Takes a byte of punctuation, and moves to the phase after it. */
 static enum parse step(struct json_items *items, char c, struct error *err)
 {
     char closing = items->is_object ? '}' : ']';
@@ -65,20 +65,20 @@ static enum parse step(struct json_items *items, char c, struct error *err)
     switch (items->phase) {
     case JSON_ITEMS_START:
         if (c != '[' && c != '{')
-            return bad(err, "neither an array of names nor an object");
+            return bad(err, "expected an array of names or an object");
         items->is_object = c == '{';
         items->phase = JSON_ITEMS_FIRST;
         return PARSE_DONE;
     case JSON_ITEMS_COMMA:
         if (c != ',' && c != closing)
-            return bad(err, "neither a comma nor the end behind a name");
+            return bad(err, "expected a comma or a closing bracket after a name");
         items->phase = c == ',' ? JSON_ITEMS_ITEM : JSON_ITEMS_END;
         return PARSE_DONE;
     case JSON_ITEMS_FIRST: items->phase = JSON_ITEMS_END; return PARSE_DONE;
     case JSON_ITEMS_ITEM:
     case JSON_ITEMS_END: break;
     }
-    return bad(err, "something behind the end");
+    return bad(err, "text after the end");
 }
 
 enum parse json_items_next(struct json_items *items, struct span in, struct span *name,

@@ -171,7 +171,8 @@ static void add_value(struct buf *out, struct span table, struct span value)
 
     buf_add_char(out, 'O');
     add_text(out, value);
-    if (out->len - begin > value.len + 2 && span_has_byte(value, '\0')) { /* something was escaped */
+    if (out->len - begin > value.len + 2 &&
+        span_has_byte(value, '\0')) { /* something was escaped */
         out->len = begin;
         buf_add(out, SPAN("Ftable "));
         tabline_escape(out, table);

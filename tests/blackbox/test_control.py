@@ -25,7 +25,7 @@ class Socket(ControlCase):
         self.assertEqual(len(re.findall("event=listening", podop.stderr)), 1)
 
     def test_a_path_and_nothing_else(self):
-        for value, fault in (("127.0.0.1:9100", "must be an absolute path"), (self.socket, "is that of 'control'")):
+        for value, fault in (("127.0.0.1:9100", "must be an absolute path"), (self.socket, "is already the socket of 'control'")):
             with self.subTest(value=value):
                 done = harness.run("PODOP", "-t", "-c", self.configure(control={"socket": value}))
                 self.assertEqual(done.returncode, CONFIG)

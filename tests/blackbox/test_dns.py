@@ -433,7 +433,7 @@ class Configuration(Case):
         for param in (",", "a.example,", "a.example,,b.example", "a b.example", "[192.0.2.1]", "192.0.2.1",
                       "ü..example"):
             with self.subTest(param):
-                self.check_fault("no host name", param=param)
+                self.check_fault("invalid host name", param=param)
         self.check_fault("more than 100", param=",".join(["a.example"] * 101))
 
     def test_servers(self):

@@ -234,7 +234,7 @@ for request in ask():
     def test_nothing_there_and_failures(self):
         self.assertEqual(self.dovecot.rows("shared/none/"), [])
         bad = self.dovecot.wait(self.dovecot.iterate("shared/bad/"))
-        self.assertRegex(bad, b"^Ftable t: the program sent rows that are no names and values")
+        self.assertRegex(bad, b"^Ftable t: the program sent rows that are not pairs of a name and a value")
         forgets = self.dovecot.iterate("shared/forgets/")
         self.assertEqual(self.dovecot.wait(forgets), b"Ftable t: the program answered with a miss after rows")
         die = self.dovecot.iterate("shared/die/")

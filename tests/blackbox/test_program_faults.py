@@ -80,7 +80,7 @@ time.sleep(1000)
                 self.server.stop()
 
     def test_bad_bytes(self):
-        self.check_failure(self.bad('os.write(1, b"\\xff\\n")'), "no valid UTF-8")
+        self.check_failure(self.bad('os.write(1, b"\\xff\\n")'), "invalid UTF-8")
 
     def test_long_line(self):
         self.check_failure(self.bad('say(request, value="x" * 2000)'), "a line of more than 1000 bytes",
@@ -98,7 +98,7 @@ for request in ask():
         self.assertGreater(len(self.postfix.ask("t", "a")), 900)
 
     def test_answer_to_an_unknown_request(self):
-        self.check_failure(self.bad('write(\'{"id": 77, "status": "ok", "value": 1}\')'), "an answer to 77")
+        self.check_failure(self.bad('write(\'{"id": 77, "status": "ok", "value": 1}\')'), "an answer to id 77")
 
     def test_answer_twice(self):
         self.check_failure("""
@@ -108,7 +108,7 @@ for request in ask():
     elif request["op"] == "get" and request["key"] != "wait":
         answered = request
         say(request, value=request["key"])
-""", r"an answer to \d+, which nobody waits for")
+""", r"an answer to id \d+, which no request waits for")
 
     def test_hang(self):
         self.start("""

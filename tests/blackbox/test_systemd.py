@@ -166,7 +166,7 @@ class Activation(Manager):
             with self.subTest(**setting):
                 done = harness.run("PODOP", "-t", "-c", self.config({"socket": "systemd:podop", **setting}))
                 self.assertEqual(done.returncode, CONFIG, done.stderr)
-                self.assertRegex(done.stderr, rf"podop\.conf:1: '{list(setting)[0]}' in socket 'systemd:podop' is what")
+                self.assertRegex(done.stderr, rf"podop\.conf:1: '{list(setting)[0]}' in socket 'systemd:podop' cannot be set here")
 
     def test_bad_names(self):
         for name in ("", "a:b", "a\tb", "ä", "x" * 256):

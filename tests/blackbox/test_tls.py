@@ -264,7 +264,7 @@ class Files(TlsCase):
         tls = self.client_tls("alice")
         junk, none, empty = self.write("junk", "junk"), self.path("none"), self.write("empty", "")
         ca, cert, key = tls["ca_file"], tls["cert_file"], tls["key_file"]
-        pair = r"cert_file \S+ and key_file \S+ do not fit, or are broken, or need a passphrase: "
+        pair = r"cert_file \S+ and key_file \S+ do not match, are broken or need a passphrase: "
         cases = [
             ({"ca_file": none}, f"ca_file: {none}: No such file or directory"),
             ({"ca_file": self.dir}, f"ca_file: {self.dir}: not a regular file"),
@@ -286,7 +286,7 @@ class Files(TlsCase):
         for setting in ("cert_file", "key_file"):
             with self.subTest(setting=setting):
                 self.check_fault({**tls, setting: self.damaged(tls[setting])}, pair)
-        self.check_fault(tls, "'tls' is of no use without an https URL", param="http://127.0.0.1/")
+        self.check_fault(tls, "'tls' needs an https URL", param="http://127.0.0.1/")
 
     def test_passphrase(self):
         """podop never asks for a passphrase, not even at a terminal."""

@@ -3,6 +3,8 @@
 
 #include "podop/json_value.h"
 
+#include "table/json_reply.h"
+
 static bool is_json(struct span text)
 {
     struct error err = {0};

@@ -1,6 +1,6 @@
 #include "unit.h"
 
-#include "podop/breaker.h"
+#include "backend/breaker.h"
 
 #include <stdlib.h>
 

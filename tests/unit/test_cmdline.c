@@ -196,7 +196,7 @@ static void test_cmdline_wrong_usage(void **state)
         {"--nonsense", "unknown option '--nonsense'"},
         {"--scoket /a", "unknown option '--scoket' (did you mean '--socket'?)"},
         {"--scoket=/a", "unknown option '--scoket' (did you mean '--socket'?)"},
-        {"--s /a", "option '--s' may be the beginning of several"},
+        {"--s /a", "option '--s' is ambiguous"},
         {"-x", "unknown option '-x'"},
         {"-tx", "unknown option '-x'"},
         {"-xt", "unknown option '-x'"},
@@ -204,9 +204,9 @@ static void test_cmdline_wrong_usage(void **state)
         {"--socket", "option '--socket' needs an argument"},
         {"-v --set", "option '--set' needs an argument"},
         {"--check=yes", "option '--check' takes no argument"},
-        {"-c a -c b", "--config is there twice: 'a' and 'b'"},
-        {"--set a", "--set wants PATH=VALUE, got 'a'"},
-        {"--set ok=1 --set =5", "--set wants PATH=VALUE, got '=5'"},
+        {"-c a -c b", "--config is given twice: 'a' and 'b'"},
+        {"--set a", "--set expects PATH=VALUE, got 'a'"},
+        {"--set ok=1 --set =5", "--set expects PATH=VALUE, got '=5'"},
     };
 
     (void)state;

@@ -124,7 +124,7 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:8: socket 'unix:/s' is already listened on (podop.conf:6)\n"
         "podop.conf:11: 'timeout' in 'defaults' must be from 1ms to 1d, got 0\n"
         "podop.conf:11: 'retries' in 'defaults' must be from 0 to 10, got 11\n"
-        "podop.conf:11: 'name' is a table's own, and cannot stand in 'defaults'\n"
+        "podop.conf:11: 'name' cannot be in 'defaults': each table has its own\n"
         "podop.conf:11: unknown setting 'tll' in 'cache' of 'defaults' (did you mean 'ttl'?)\n"
         "podop.conf:13: unknown setting 'tiemout' in table 'alias' (did you mean 'timeout'?)\n"
         "podop.conf:13: unknown setting 'ttl' in table 'alias' (it belongs in 'cache')\n"
@@ -136,7 +136,8 @@ static void test_config_all_faults_in_one_go(void **state)
         "podop.conf:14: 'retries' in table 'alias' is for type \"url\" only, and this is \"json\"\n"
         "podop.conf:15: 'timeout' in table 'alias' expects a duration such as \"30s\", got a list\n"
         "podop.conf:16: 'headers' in tables.[2] must be of the form \"Name: value\", got \"foo\"\n"
-        "podop.conf:16: 'headers' in tables.[2] must leave this header to podop, got \"Host: x\"\n"
+        "podop.conf:16: 'headers' in tables.[2] must not be a header that podop sets, got \"Host: "
+        "x\"\n"
         "podop.conf:17: 'select' in tables.[2] must be empty or begin with '/', got \"foo\"\n"
         "podop.conf:17: 'cache' in tables.[2] expects a group, { ... }, got 5\n"
         "podop.conf:16: 'name' is missing in tables.[2]\n"
@@ -267,9 +268,8 @@ static void test_config_syntax_errors(void **state)
         {"\n @include \"none.conf\"\n",
          "podop.conf:2: cannot include 'none.conf': No such file or directory\n"},
         {"@include \".\"\n", "podop.conf:1: cannot include '.': Is a directory\n"},
-        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error: @include has to begin its line, "
-                                    "with the file's name in quotes "
-                                    "after it\n"},
+        {"a = 1; @include \"x\"\n", "podop.conf:1: syntax error: @include must be the first word "
+                                    "of its line, with the name of a file in quotes after it\n"},
         {"a = 1;\nb = \"x;\nc = \"2\";\n", "podop.conf:2: a quote is missing: the string that "
                                            "begins here goes on over several lines\n"},
     };
@@ -466,7 +466,7 @@ static void test_config_auth_and_tls_faults(void **state)
          "podop.conf:3: 'type' in 'auth' of table 'a' must be \"none\", \"basic\" or \"bearer\", "
          "got \"baerer\" (did you mean \"bearer\"?)\n"},
         {"", "auth = { type = \"basic\"; user = \"u:v\"; password_file = \"/p\"; };",
-         "podop.conf:3: 'user' in 'auth' of table 'a' must be without colons and control bytes, "
+         "podop.conf:3: 'user' in 'auth' of table 'a' must not contain colons or control bytes, "
          "got \"u:v\"\n"},
         /* what stands there by mistake may be the secret itself */
         {"", "auth = { type = \"bearer\"; token_file = \"s3cret\"; };",
@@ -479,15 +479,18 @@ static void test_config_auth_and_tls_faults(void **state)
         {"",
          "headers = [ \"A: b\",\n\"authorization: s3cret\" ]; auth = { type = \"bearer\"; "
          "token_file = \"/t\"; };",
-         "podop.conf:4: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:4: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"headers = [ \"Authorization: s3cret\" ];",
          "auth = { type = \"bearer\"; token_file = \"/t\"; };",
-         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:3: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"headers = [ \"Authorization: s3cret\" ];",
          "headers = 5; auth = { type = \"bearer\"; token_file = \"/t\"; };",
          "podop.conf:3: 'headers' in table 'a' expects a list of strings such as [ \"a\", \"b\" ], "
          "got 5\n"
-         "podop.conf:3: 'headers' in table 'a' must leave Authorization to 'auth'\n"},
+         "podop.conf:3: 'headers' in table 'a' must not contain Authorization, which 'auth' "
+         "sets\n"},
         {"auth = { type = \"basic\"; };", "",
          "podop.conf:3: 'user' is missing in 'auth' of table 'a'\n"
          "podop.conf:3: 'password_file' is missing in 'auth' of table 'a'\n"},

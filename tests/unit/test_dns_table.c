@@ -6,6 +6,7 @@
 
 #include "fake_dns.h"
 
+#include "table/dns/dns_settings.h"
 #include "table/dns/dns_table.h"
 
 #include <ev.h>
@@ -419,7 +420,7 @@ static void test_dns_table_param(void **state)
     }
     buf_deinit(&hosts);
     assert_int_equal(check_param(SPAN("a.example, b c.example"), &err), -1);
-    assert_string_equal(err.text, "'b c.example' is no host name");
+    assert_string_equal(err.text, "invalid host name 'b c.example'");
     assert_int_equal(check_param(SPAN("a.example,"), &err), -1);
 }
 

@@ -192,9 +192,9 @@ static void test_json_table_broken_files(void **state)
         {TEXT("\"text\""), "line 1, column 1"},
         {TEXT("null"), "line 1, column 1"},
         {TEXT("{\"a\":1,\n \"\xff\":2}"), "line 2, column 3"},
-        {TEXT("{\"a\":1,\"b\":2,\"a\":3}"), "\"a\" is there twice"},
-        {TEXT("{\"a\":1,\"\\u0061\":1}"), "\"a\" is there twice"},
-        {TEXT("{\"\":1,\"\":1}"), "\"\" is there twice"},
+        {TEXT("{\"a\":1,\"b\":2,\"a\":3}"), "duplicate key \"a\""},
+        {TEXT("{\"a\":1,\"\\u0061\":1}"), "duplicate key \"a\""},
+        {TEXT("{\"\":1,\"\":1}"), "duplicate key \"\""},
     };
 
     (void)state;

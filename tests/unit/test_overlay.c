@@ -76,7 +76,7 @@ static void test_overlay_faults(void **state)
                   "--type jsn: 'type' in table 'a' must be \"url\", \"json\", \"dns\" or "
                   "\"program\", got \"jsn\" (did "
                   "you mean \"json\"?)\n"
-                  "--name b c: 'name' in table 'b c' must be without white space and control "
+                  "--name b c: 'name' in table 'b c' must not contain white space or control "
                   "bytes, got \"b c\"\n"
                   "--param : 'param' in table 'b c' must not be empty\n"
                   "--name d: table 'd' is already defined (--name d)\n");
@@ -181,10 +181,11 @@ static void test_overlay_set_faults(void **state)
          "--set listen.[x].mode=auto: expected an index such as [0] at '[x].mode'\n"},
         {SET("listen.[0", "5"), "--set listen.[0=5: expected an index such as [0] at '[0'\n"},
         {SET("listen.mode", "auto"),
-         "--set listen.mode=auto: 'listen' is no group, it cannot hold 'mode'\n"},
-        {SET("log.[0]", "5"), "--set log.[0]=5: 'log' is no list\n"},
-        {SET("log.level.x", "5"), "--set log.level.x=5: 'level' is no group, it cannot hold 'x'\n"},
-        {SET("log.", "5"), "--set log.=5: nothing behind the last dot\n"},
+         "--set listen.mode=auto: 'listen' is not a group, so it cannot hold 'mode'\n"},
+        {SET("log.[0]", "5"), "--set log.[0]=5: 'log' is not a list\n"},
+        {SET("log.level.x", "5"),
+         "--set log.level.x=5: 'level' is not a group, so it cannot hold 'x'\n"},
+        {SET("log.", "5"), "--set log.=5: a name is missing after the last dot\n"},
         {SET("log..level", "5"), "--set log..level=5: a name is missing at '.level'\n"},
         {SET("tables.a.cache", "5"),
          "--set tables.a.cache=5: 'cache' in table 'a' expects a group, { ... }, got 5\n"},

@@ -33,11 +33,11 @@ static void test_syntax_commas(void **state)
         {"skip = ( 5 \"a\" );\n",
          "podop.conf:1: syntax error: a comma is missing before '\"a\"': 'skip = ( 5 \"a\" );'\n"},
         {"listen = ( { socket = \"/s\"; } ;\ntables = ();\n",
-         "podop.conf:1: syntax error: a ',' or a ')' belongs here, not ';', in the list of "
+         "podop.conf:1: syntax error: expected ',' or ')', not ';', in the list of "
          "podop.conf:1: 'listen = ( { socket = \"/s\"; } ;'\n"},
-        {"skip = \"x\", \"y\";\n", "podop.conf:1: syntax error: several texts are a list, [ \"a\", "
-                                   "\"b\" ]: 'skip = \"x\", \"y\";'\n"},
-        {"a = 1;;\n", "podop.conf:1: syntax error: a ';' too many: 'a = 1;;'\n"},
+        {"skip = \"x\", \"y\";\n", "podop.conf:1: syntax error: several strings are written as a "
+                                   "list, [ \"a\", \"b\" ]: 'skip = \"x\", \"y\";'\n"},
+        {"a = 1;;\n", "podop.conf:1: syntax error: unexpected ';': 'a = 1;;'\n"},
     };
 
     (void)state;
@@ -47,16 +47,15 @@ static void test_syntax_commas(void **state)
 static void test_syntax_quotes(void **state)
 {
     static const struct syntax_case cases[] = {
-        {"type = url;\n", "podop.conf:1: syntax error: the value of 'type' has to stand in quotes, "
+        {"type = url;\n", "podop.conf:1: syntax error: the value of 'type' must be in quotes, "
                           "\"...\": 'type = url;'\n"},
-        {"param = http://h/{};\n",
-         "podop.conf:1: syntax error: the value of 'param' has to stand in "
-         "quotes, \"...\": 'param = http://h/{};'\n"},
-        {"socket = /s;\n", "podop.conf:1: syntax error: the value of 'socket' has to stand in "
-                           "quotes, \"...\": 'socket = /s;'\n"},
-        {"timeout = 5s;\n", "podop.conf:1: syntax error: the value of 'timeout' has to stand in "
-                            "quotes, \"...\": 'timeout = 5s;'\n"},
-        {"tables = [ alias ];\n", "podop.conf:1: syntax error: a text has to stand in quotes, "
+        {"param = http://h/{};\n", "podop.conf:1: syntax error: the value of 'param' must be in "
+                                   "quotes, \"...\": 'param = http://h/{};'\n"},
+        {"socket = /s;\n", "podop.conf:1: syntax error: the value of 'socket' must be in quotes, "
+                           "\"...\": 'socket = /s;'\n"},
+        {"timeout = 5s;\n", "podop.conf:1: syntax error: the value of 'timeout' must be in quotes, "
+                            "\"...\": 'timeout = 5s;'\n"},
+        {"tables = [ alias ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
                                   "\"...\": 'tables = [ alias ];'\n"},
         {"socket = \xe2\x80\x9c/s\xe2\x80\x9d;\n", "podop.conf:1: syntax error: \xe2\x80\x9c is "
                                                    "not a quotation mark here: write \": 'socket = "
@@ -68,13 +67,13 @@ static void test_syntax_quotes(void **state)
         {"socket = /s\";\nuser = \"x\";\n", "podop.conf:1: a quote is missing: the string that "
                                             "begins here goes on over several lines\n"},
         {"socket = \"/s;\nuser = \"x;\n",
-         "podop.conf:2: syntax error: is the closing quote missing of the text that begins in "
+         "podop.conf:2: syntax error: a closing quote may be missing: the last string begins in "
          "podop.conf:1 ('socket = \"/s;'): 'user = \"x;'\n"},
-        {"{ \"listen\" = 5; }\n", "podop.conf:1: syntax error: a setting has to begin here, NAME = "
-                                  "VALUE: '{ \"listen\" = 5; "
-                                  "}'\n"},
-        {"\"listen\" = 5;\n", "podop.conf:1: syntax error: a setting's name has to stand here, "
-                              "without quotes: '\"listen\" = 5;'\n"},
+        {"{ \"listen\" = 5; }\n",
+         "podop.conf:1: syntax error: expected a setting, NAME = VALUE: '{ \"listen\" = 5; "
+         "}'\n"},
+        {"\"listen\" = 5;\n", "podop.conf:1: syntax error: expected the name of a setting, without "
+                              "quotes: '\"listen\" = 5;'\n"},
     };
 
     (void)state;
@@ -85,16 +84,16 @@ static void test_syntax_brackets(void **state)
 {
     static const struct syntax_case cases[] = {
         {"listen = { { socket = \"/s\"; } };\n",
-         "podop.conf:1: syntax error: a list of groups is ( { ... }, { ... } ), and not in the '{' "
-         "of podop.conf:1: 'listen = { { socket = \"/s\"; } };'\n"},
-        {"listen = ( socket = \"/s\" );\n",
-         "podop.conf:1: syntax error: settings in a list stand in groups, ( { socket = ...; } ): "
-         "'listen = ( socket = \"/s\" );'\n"},
-        {"listen = [ { socket = \"/s\"; } ];\n", "podop.conf:1: syntax error: groups and lists "
-                                                 "cannot stand in [ ], but in ( ): 'listen = [ "
-                                                 "{ socket = \"/s\"; } ];'\n"},
+         "podop.conf:1: syntax error: a list of groups is written ( { ... }, { ... } ), but this "
+         "is in the '{' of podop.conf:1: 'listen = { { socket = \"/s\"; } };'\n"},
+        {"listen = ( socket = \"/s\" );\n", "podop.conf:1: syntax error: settings in a list are "
+                                            "written in groups, ( { socket = ...; } ): "
+                                            "'listen = ( socket = \"/s\" );'\n"},
+        {"listen = [ { socket = \"/s\"; } ];\n",
+         "podop.conf:1: syntax error: groups and lists are written in ( ), not in [ ]: 'listen = [ "
+         "{ socket = \"/s\"; } ];'\n"},
         {"listen = ( { socket = \"/s\"; }\ntables = ();\n",
-         "podop.conf:2: syntax error: is a ')' missing before 'tables', for the '(' of "
+         "podop.conf:2: syntax error: a ')' may be missing before 'tables', for the '(' of "
          "podop.conf:1 "
          "('listen = ( { socket = \"/s\"; }'): 'tables = ();'\n"},
         {"listen = ( { socket = \"/s\"; );\n",
@@ -103,7 +102,7 @@ static void test_syntax_brackets(void **state)
         {"tables = (\n { name = \"a\"; }\n",
          "podop.conf:3: syntax error: ')' is missing at the end of the file, for the '(' of "
          "podop.conf:1 ('tables = (')\n"},
-        {");\n", "podop.conf:1: syntax error: this ')' closes nothing: ');'\n"},
+        {");\n", "podop.conf:1: syntax error: ')' without an opening bracket: ');'\n"},
         {"listen ( );\n", "podop.conf:1: syntax error: a '=' is missing after 'listen': 'listen ( "
                           ");'\n"},
         {"user \"x\";\n", "podop.conf:1: syntax error: a '=' is missing after 'user': 'user "

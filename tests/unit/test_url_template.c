@@ -1,6 +1,8 @@
 #include "unit.h"
 
-#include "podop/url_template.h"
+#include "podop/table.h"
+
+#include "table/url/url_template.h"
 
 enum { KEEP_SLASH = 1, NO_SLASH = 2, EITHER = 3 };
 

@@ -1,5 +1,7 @@
-/* dns_explain.c - what a human is told of one lookup in a dns table. */
-#include "dns_table.h"
+#include "dns_explain.h"
+
+#include "table/fetch.h"
+#include "table/table_type.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -37,9 +39,10 @@ static void add_records(struct buf *out, const struct dns_answer *answer)
         buf_add(out, SPAN(", ..."));
 }
 
-void dns_explain_answer(const struct fetch *fetch, const char *type, const char *name,
+void dns_explain_answer(const struct fetch *fetch, enum dns_type type, const char *name,
                         const struct resolver_answer *answer)
 {
+    static const char *const types[] = {[DNS_MX] = "MX", [DNS_A] = "A", [DNS_AAAA] = "AAAA"};
     struct buf text;
 
     if (fetch->notes == NULL)
@@ -54,6 +57,6 @@ void dns_explain_answer(const struct fetch *fetch, const char *type, const char 
     else
         buf_add(&text, answer->dns.verdict == DNS_NO_NAME ? SPAN("there is no such name")
                                                           : SPAN("there are no such records"));
-    fetch_note(fetch, type, buf_span(&text));
+    fetch_note(fetch, types[type], buf_span(&text));
     buf_deinit(&text);
 }

@@ -1,7 +1,8 @@
-/* dns_implicit.c - a domain without MX records is its own mail host (RFC 5321 section 5.1): it is
- * ours when one of its addresses is one of our mail hosts'. Those are asked for when the domain has
- * any address at all. */
-#include "dns_table.h"
+/* dns_implicit.c - asks for the addresses of a domain, and for those of the mail hosts when the
+ * domain has any. */
+#include "dns_implicit.h"
+
+#include "podop/mem.h"
 
 #include <stdlib.h>
 
@@ -11,16 +12,19 @@ struct socket_address {
 };
 
 struct question {
-    struct dns_fetch *fetch;
+    struct dns_implicit *search;
     const char *name; /* borrowed */
     enum dns_type type;
     struct resolver_call *call; /* NULL: not asked, or answered */
 };
 
 struct dns_implicit {
+    struct dns_implicit_query query;
+    const struct dns_implicit_events *events;
+    void *arg;
     struct socket_address *addresses; /* the domain's */
     size_t count, room;
-    bool is_matched;
+    bool is_found;
     bool asks_hosts; /* the domain's addresses are known, the mail hosts' are asked for */
     bool has_failed;
     struct resolver_answer failure; /* the first */
@@ -28,18 +32,20 @@ struct dns_implicit {
     struct question questions[]; /* A and AAAA of the domain, then of each mail host */
 };
 
-void dns_implicit_cancel(struct dns_fetch *f)
+void dns_implicit_cancel(struct dns_implicit **search)
 {
-    if (f->implicit == NULL)
+    struct dns_implicit *s = *search;
+
+    if (s == NULL)
         return;
-    for (size_t i = 0; i < f->implicit->asked; i++)
-        resolver_cancel(&f->implicit->questions[i].call);
-    free(f->implicit->addresses);
-    free(f->implicit);
-    f->implicit = NULL;
+    *search = NULL;
+    for (size_t i = 0; i < s->asked; i++)
+        resolver_cancel(&s->questions[i].call);
+    free(s->addresses);
+    free(s);
 }
 
-static bool is_known(const struct dns_implicit *s, const struct dns_record *record)
+static bool is_address_of_domain(const struct dns_implicit *s, const struct dns_record *record)
 {
     for (size_t i = 0; i < s->count; i++) {
         const struct socket_address *a = &s->addresses[i];
@@ -50,8 +56,8 @@ static bool is_known(const struct dns_implicit *s, const struct dns_record *reco
     return false;
 }
 
-/* As many as a message can hold, which is a few thousand. */
-static void keep(struct dns_implicit *s, const struct dns_record *record)
+/* There are at most as many as a message can hold, a few thousand. */
+static void add_address(struct dns_implicit *s, const struct dns_record *record)
 {
     struct socket_address *a;
 
@@ -64,13 +70,11 @@ static void keep(struct dns_implicit *s, const struct dns_record *record)
     memcpy(a->bytes, record->address, sizeof(a->bytes));
 }
 
-static void note(struct dns_fetch *f, const struct resolver_answer *answer)
+static void take_answer(struct dns_implicit *s, const struct resolver_answer *answer)
 {
-    struct dns_implicit *s = f->implicit;
     struct dns_cursor cursor;
     struct dns_record record;
 
-    dns_table_note(f, answer);
     if (answer->outcome != RESOLVER_ANSWERED) {
         if (!s->has_failed)
             s->failure = *answer;
@@ -78,73 +82,69 @@ static void note(struct dns_fetch *f, const struct resolver_answer *answer)
         return;
     }
     cursor = dns_walk(&answer->dns);
-    while (!s->is_matched && dns_next(&cursor, &record)) {
+    while (!s->is_found && dns_next(&cursor, &record)) {
         if (s->asks_hosts)
-            s->is_matched = is_known(s, &record);
+            s->is_found = is_address_of_domain(s, &record);
         else
-            keep(s, &record);
+            add_address(s, &record);
     }
 }
 
 static void on_addresses(void *arg, const struct resolver_answer *answer);
 
-static void ask(struct dns_fetch *f, const char *name)
+static void ask(struct dns_implicit *s, const char *name)
 {
     static const enum dns_type types[] = {DNS_A, DNS_AAAA};
-    struct dns_implicit *s = f->implicit;
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct question *q = &s->questions[s->asked++];
 
-        q->fetch = f;
-        q->name = name;
-        q->type = types[i];
-        q->call = resolver_start(dns_table_of(f->base.table)->resolver, name, types[i],
-                                 f->base.deadline_at_ms, on_addresses, q);
+        *q = (struct question){.search = s, .name = name, .type = types[i]};
+        q->call = resolver_start(s->query.resolver, name, types[i], s->query.deadline_at_ms,
+                                 on_addresses, q);
         s->waiting++;
     }
 }
 
-/* All that was asked for is there, or has failed, which matters only where nothing was found. */
-static void conclude(struct dns_fetch *f)
+/* A failure matters only where nothing was found. */
+static void conclude(struct dns_implicit *s)
 {
-    struct dns_implicit *s = f->implicit;
+    const struct dns_implicit_events *events = s->events;
+    void *arg = s->arg;
     const struct resolver_answer failure = s->failure;
-    const bool is_matched = s->is_matched, has_failed = s->has_failed;
+    const bool is_found = s->is_found, has_failed = s->has_failed && !is_found;
 
-    dns_implicit_cancel(f);
-    if (is_matched)
-        dns_table_found(f);
-    else if (has_failed)
-        dns_table_failed(f, &failure);
-    else
-        dns_table_missed(f);
+    dns_implicit_cancel(&s);
+    events->done(arg, is_found, has_failed ? &failure : NULL);
 }
 
 static void on_addresses(void *arg, const struct resolver_answer *answer)
 {
     struct question *q = arg;
-    struct dns_fetch *f = q->fetch;
-    struct dns_implicit *s = f->implicit;
-    const struct dns_table *t = dns_table_of(f->base.table);
+    struct dns_implicit *s = q->search;
 
     q->call = NULL;
     s->waiting--;
-    dns_explain_answer(&f->base, q->type == DNS_A ? "A" : "AAAA", q->name, answer);
-    note(f, answer);
+    s->events->answered(s->arg, q->type, q->name, answer);
+    take_answer(s, answer);
     if (s->waiting == 0 && s->count > 0 && !s->asks_hosts) {
         s->asks_hosts = true;
-        for (size_t i = 0; i < t->host_count; i++)
-            ask(f, t->hosts[i]);
+        for (size_t i = 0; i < s->query.host_count; i++)
+            ask(s, s->query.hosts[i]);
     }
-    if (s->waiting == 0 || s->is_matched)
-        conclude(f);
+    if (s->waiting == 0 || s->is_found)
+        conclude(s);
 }
 
-void dns_implicit_start(struct dns_fetch *f)
+struct dns_implicit *dns_implicit_start(const struct dns_implicit_query *query,
+                                        const struct dns_implicit_events *events, void *arg)
 {
-    const size_t questions = 2 + 2 * dns_table_of(f->base.table)->host_count;
+    const size_t questions = 2 + 2 * query->host_count;
+    struct dns_implicit *s = xcalloc(1, sizeof(*s) + questions * sizeof(struct question));
 
-    f->implicit = xcalloc(1, sizeof(*f->implicit) + questions * sizeof(struct question));
-    ask(f, f->domain);
+    s->query = *query;
+    s->events = events;
+    s->arg = arg;
+    ask(s, query->domain);
+    return s;
 }

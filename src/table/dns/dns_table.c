@@ -1,8 +1,16 @@
-/* dns_table.c - a domain is there when its MX records name a mail host of ours. */
 #include "dns_table.h"
+
+#include "dns_explain.h"
+#include "dns_implicit.h"
+#include "dns_settings.h"
+#include "table/fetch.h"
 #include "table/identity.h"
+#include "table/idna.h"
 
 #include "podop/clock.h"
+#include "podop/mem.h"
+#include "podop/outage.h"
+#include "podop/resolver.h"
 
 #include <stdlib.h>
 
@@ -10,6 +18,32 @@ enum {
     PARAM_BYTES_SHOWN = 100,
     DOUBTFUL_MAX = 10, /* in a row */
 };
+
+struct dns_table {
+    struct table base;
+    struct resolver *resolver;
+    char *servers; /* for the log */
+    struct outage outage;
+    unsigned doubtful;              /* failures in a row that may be the fault of the domains */
+    char (*hosts)[IDNA_NAME_BYTES]; /* this system's mail hosts */
+    size_t host_count;
+    bool best;     /* only an exchange of the lowest preference counts */
+    bool implicit; /* without MX records, addresses count */
+};
+
+struct dns_fetch {
+    struct fetch base;
+    char domain[IDNA_NAME_BYTES];
+    struct resolver_call *mx;
+    struct dns_implicit *implicit; /* NULL: addresses are not asked for */
+    bool has_ttl;
+    uint32_t ttl_s; /* the shortest of all answers so far */
+};
+
+static struct dns_table *dns_table_of(struct table *table)
+{
+    return CONTAINER_OF(table, struct dns_table, base);
+}
 
 static struct dns_fetch *dns_fetch_of(struct fetch *fetch)
 {
@@ -25,7 +59,7 @@ static struct span trim(struct span s)
     return s;
 }
 
-/* The names between param's commas; hosts has room for all of MAIL_HOSTS_MAX. */
+/* Takes the names between param's commas; hosts has room for MAIL_HOSTS_MAX of them. */
 static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t *count,
                        struct error *err)
 {
@@ -37,7 +71,7 @@ static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t
         if (*count == MAIL_HOSTS_MAX)
             return error_set(err, ERR_CONFIG, "more than %d mail hosts", MAIL_HOSTS_MAX);
         if (!idna_of_host(name, hosts[*count]))
-            return error_set(err, ERR_CONFIG, "'%.*s' is no host name",
+            return error_set(err, ERR_CONFIG, "invalid host name '%.*s'",
                              name.len < PARAM_BYTES_SHOWN ? (int)name.len : PARAM_BYTES_SHOWN,
                              name.ptr);
         ++*count;
@@ -66,7 +100,7 @@ static void dns_table_deinit(struct table *table)
     free(t->hosts);
 }
 
-/* "127.0.0.1:53, [::1]:53", or where such are found. */
+/* "127.0.0.1:53, [::1]:53", or the file that names the servers. To be freed. */
 static char *name_servers(const struct string_list *servers)
 {
     struct buf text;
@@ -106,8 +140,8 @@ static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
     f->has_ttl = true;
 }
 
-/* SERVFAIL or silence is also what a good server has to say of a broken domain, but not of one
- * domain after the other. */
+/* A good server, too, answers SERVFAIL or not at all when the servers of a single domain are
+ * broken. The same for many domains in a row is a fault of the server. */
 static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
 {
     if (answer->outcome == RESOLVER_FAILED)
@@ -117,7 +151,8 @@ static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
     return t->doubtful == DOUBTFUL_MAX;
 }
 
-void dns_table_note(struct dns_fetch *f, const struct resolver_answer *answer)
+/* Logs the beginning and the end of an outage, and keeps the shortest TTL. */
+static void note(struct dns_fetch *f, const struct resolver_answer *answer)
 {
     struct dns_table *t = dns_table_of(f->base.table);
 
@@ -138,7 +173,7 @@ static void finish(struct dns_fetch *f, struct reply reply)
     fetch_finish(&f->base, &reply);
 }
 
-void dns_table_found(struct dns_fetch *f)
+static void answer_found(struct dns_fetch *f)
 {
     const struct span domain = span_of(f->domain);
 
@@ -149,12 +184,12 @@ void dns_table_found(struct dns_fetch *f)
               });
 }
 
-void dns_table_missed(struct dns_fetch *f)
+static void answer_miss(struct dns_fetch *f)
 {
     finish(f, (struct reply){.status = REPLY_MISS});
 }
 
-void dns_table_failed(struct dns_fetch *f, const struct resolver_answer *answer)
+static void answer_failure(struct dns_fetch *f, const struct resolver_answer *answer)
 {
     char text[TABLE_REASON_BYTES];
 
@@ -173,8 +208,8 @@ static bool is_mail_host(const struct dns_table *t, const char *host)
     return false;
 }
 
-/* Whether one of the exchanges is ours; with best, one that no other is preferred to. The null MX
- * of RFC 7505 is the root, and no host of anybody's. */
+/* Whether one of the exchanges is one of our mail hosts; with best, one of the lowest preference.
+ * The null MX of RFC 7505 names the root, which is not a mail host. */
 static bool has_exchange(const struct dns_table *t, const struct dns_answer *answer)
 {
     struct dns_cursor cursor = dns_walk(answer);
@@ -190,25 +225,62 @@ static bool has_exchange(const struct dns_table *t, const struct dns_answer *ans
     return lowest_ours <= UINT16_MAX && (!t->best || lowest_ours == lowest);
 }
 
+static void on_implicit_answer(void *arg, enum dns_type type, const char *name,
+                               const struct resolver_answer *answer)
+{
+    struct dns_fetch *f = arg;
+
+    dns_explain_answer(&f->base, type, name, answer);
+    note(f, answer);
+}
+
+static void on_implicit_done(void *arg, bool is_found, const struct resolver_answer *failure)
+{
+    struct dns_fetch *f = arg;
+
+    f->implicit = NULL;
+    if (is_found)
+        answer_found(f);
+    else if (failure != NULL)
+        answer_failure(f, failure);
+    else
+        answer_miss(f);
+}
+
+static void ask_for_addresses(struct dns_fetch *f)
+{
+    static const struct dns_implicit_events events = {on_implicit_answer, on_implicit_done};
+    const struct dns_table *t = dns_table_of(f->base.table);
+    const struct dns_implicit_query query = {
+        .resolver = t->resolver,
+        .domain = f->domain,
+        .hosts = t->hosts,
+        .host_count = t->host_count,
+        .deadline_at_ms = f->base.deadline_at_ms,
+    };
+
+    f->implicit = dns_implicit_start(&query, &events, f);
+}
+
 static void on_mx(void *arg, const struct resolver_answer *answer)
 {
     struct dns_fetch *f = arg;
     const struct dns_table *t = dns_table_of(f->base.table);
 
     f->mx = NULL;
-    dns_explain_answer(&f->base, "MX", f->domain, answer);
-    dns_table_note(f, answer);
+    dns_explain_answer(&f->base, DNS_MX, f->domain, answer);
+    note(f, answer);
     if (answer->outcome != RESOLVER_ANSWERED)
-        dns_table_failed(f, answer);
+        answer_failure(f, answer);
     else if (answer->dns.verdict == DNS_RECORDS && has_exchange(t, &answer->dns))
-        dns_table_found(f);
+        answer_found(f);
     else if (answer->dns.verdict == DNS_NO_RECORDS && t->implicit)
-        dns_implicit_start(f);
+        ask_for_addresses(f);
     else
-        dns_table_missed(f);
+        answer_miss(f);
 }
 
-/* All addresses of a domain are one question. What is no domain is not asked for. */
+/* All mail addresses of a domain ask for the same records. A key without a domain asks for none. */
 static bool dns_table_identify(struct table *table, const struct table_key *key,
                                struct identity *identity)
 {
@@ -233,7 +305,7 @@ static void dns_table_start(struct fetch *fetch)
         f->mx = resolver_start(dns_table_of(fetch->table)->resolver, f->domain, DNS_MX,
                                fetch->deadline_at_ms, on_mx, f);
     else
-        dns_table_missed(f);
+        answer_miss(f);
 }
 
 static void dns_table_cancel(struct fetch *fetch)
@@ -241,7 +313,7 @@ static void dns_table_cancel(struct fetch *fetch)
     struct dns_fetch *f = dns_fetch_of(fetch);
 
     resolver_cancel(&f->mx);
-    dns_implicit_cancel(f);
+    dns_implicit_cancel(&f->implicit);
 }
 
 const struct table_ops table_dns = {

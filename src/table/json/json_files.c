@@ -7,8 +7,8 @@
 struct file {
     struct file *next;
     char *path;
-    struct json_index *index; /* a reference; NULL: why says why */
-    struct error why;
+    struct json_index *index; /* a reference; NULL: it could not be read */
+    struct error why;         /* it could not be read */
 };
 
 struct json_files {

@@ -13,7 +13,7 @@
 enum {
     FILE_BYTES_MAX = 256 * 1024 * 1024,
     READ_BYTES = 1024 * 1024,
-    MEMBERS_A_CHECK = 4096, /* is_cancelled is looked at once for so many */
+    MEMBERS_A_CHECK = 4096, /* between two looks at is_cancelled */
 };
 
 struct member {
@@ -29,7 +29,7 @@ struct json_index {
     struct buf keys; /* decoded, one after the other */
     struct member *members;
     size_t count;
-    size_t text_bytes, keys_bytes, members_bytes; /* not given back yet */
+    size_t text_bytes, keys_bytes, members_bytes; /* not freed yet */
 };
 
 /* Reading */
@@ -45,7 +45,7 @@ static int check_cancelled(const struct reader *r)
 {
     if (r->is_cancelled == NULL || !atomic_load(r->is_cancelled))
         return 0;
-    return error_set(r->err, ERR_SYSTEM, "%s: no longer wanted", r->path);
+    return error_set(r->err, ERR_SYSTEM, "%s: reading was cancelled", r->path);
 }
 
 static struct json_identity identify(const struct stat *info)
@@ -63,7 +63,7 @@ static struct json_identity identify(const struct stat *info)
     };
 }
 
-/* The size may change while it is read. */
+/* Reads to the end of the file, whose size may change meanwhile. */
 static int read_text(const struct reader *r, int fd)
 {
     struct buf *text = &r->index->text;
@@ -95,7 +95,7 @@ static int read_open(const struct reader *r, int fd)
         return error_errno(r->err, "%s", r->path);
     if (!S_ISREG(info.st_mode))
         return error_set(r->err, ERR_CONFIG, "%s: not a regular file", r->path);
-    r->index->identity = identify(&info); /* before it is read: a change meanwhile is another */
+    r->index->identity = identify(&info); /* before reading: a change during it must show later */
     return read_text(r, fd);
 }
 
@@ -175,7 +175,7 @@ static int check_unique(const struct reader *r)
         struct span key = json_index_key(index, i);
 
         if (span_equal(key, json_index_key(index, i - 1)))
-            return error_set(r->err, ERR_CONFIG, "%s: key \"%.*s\" is there twice", r->path,
+            return error_set(r->err, ERR_CONFIG, "%s: duplicate key \"%.*s\"", r->path,
                              key.len < 200 ? (int)key.len : 200, key.ptr);
     }
     return 0;
@@ -196,7 +196,7 @@ static int parse(const struct reader *r)
     return check_unique(r);
 }
 
-/* Gives back what was reserved in vain; members point into the text, so that comes first. */
+/* Frees what was reserved and not used. The text is trimmed before members point into it. */
 static void trim(struct buf *b)
 {
     if (b->len == 0 || b->len == b->cap)
@@ -227,7 +227,7 @@ struct json_index *json_index_read(const char *path, const atomic_bool *is_cance
     return index;
 }
 
-/* The end */
+/* Freeing */
 
 static bool give_back_some(struct disposable *base)
 {
@@ -263,7 +263,7 @@ void json_index_unref(struct json_index **pindex, struct disposal *disposal)
     disposal_add(disposal, &index->disposable);
 }
 
-/* Questions */
+/* Looking up */
 
 static bool is_same_time(struct timespec a, struct timespec b)
 {

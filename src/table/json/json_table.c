@@ -1,7 +1,9 @@
-/* json_table.c - tables in a file that holds one JSON object, read before the table is opened. */
+/* json_table.c - tables in a file that holds one JSON object. The file is read before the table is
+ * opened. */
 #include "json_table.h"
 #include "table/fetch.h"
 #include "table/iterate.h"
+#include "table/json_reply.h"
 
 #include "podop/json_files.h"
 #include "podop/json_value.h"
@@ -9,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* What an iteration looks at before others have their turn. */
-enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* what one costs besides its value */ };
+/* How much of the file an iteration reads in one turn of the event loop. */
+enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* that a member costs besides its value */ };
 
 struct json_table {
     struct table base;
@@ -20,7 +22,7 @@ struct json_table {
 struct json_iteration {
     struct table_iteration base;
     bool is_started;
-    size_t at; /* the member that is next */
+    size_t at; /* the next member */
 };
 
 static struct json_table *json_table_of(struct table *table)
@@ -78,7 +80,8 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
-/* What stands between path and, for a private one, "/USER"; false: key is not below path. */
+/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is
+ * not below path. */
 static bool name_below(const struct table_key *path, struct span key, struct span *name)
 {
     size_t tail = path->is_private ? path->user.len + 1 : 0;
@@ -95,8 +98,8 @@ static bool name_below(const struct table_key *path, struct span key, struct spa
     return true;
 }
 
-/* false: enough. */
-static bool tell(struct json_iteration *it, const struct json_index *index, size_t at)
+/* Hands out one row. false: no more rows are wanted. */
+static bool hand_out(struct json_iteration *it, const struct json_index *index, size_t at)
 {
     struct reply reply;
     struct buf scratch;
@@ -138,7 +141,7 @@ static void json_table_go_on(struct table_iteration *base)
             return;
         }
         bytes += MEMBER_BYTES + json_index_value(index, it->at).len;
-        is_wanted = tell(it, index, it->at++);
+        is_wanted = hand_out(it, index, it->at++);
     }
     iteration_finish(base, &(struct reply){.status = REPLY_FOUND});
 }

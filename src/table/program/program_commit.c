@@ -18,7 +18,8 @@ static void fail(struct program_commit *c, enum reply_status status, struct span
 const char *program_table_change_fault(struct table *table, const struct change *change)
 {
     (void)table;
-    return program_can_ask(&change->key) ? NULL : "a key that is not valid UTF-8 cannot be written";
+    return program_wire_can_hold(&change->key) ? NULL
+                                               : "a key that is not valid UTF-8 cannot be written";
 }
 
 static void add_line(struct program_request *request, uint64_t id, struct buf *out)
@@ -43,7 +44,7 @@ static void answer_miss(struct program_commit *c)
 
     if (has_kind(t, CHANGE_INCREMENT))
         commit_finish(&c->base, &(struct reply){.status = REPLY_MISS});
-    else if (t->count == 1 && has_kind(t, CHANGE_UNSET)) /* what was not there need not go */
+    else if (t->count == 1 && has_kind(t, CHANGE_UNSET)) /* the key was not there to be removed */
         commit_finish(&c->base, &(struct reply){.status = REPLY_FOUND});
     else
         fail(c, REPLY_TEMPORARY, SPAN("the program answered a write with a miss"));
@@ -67,7 +68,7 @@ static void on_answer(struct program_request *request, const struct program_answ
     commit_finish(&c->base, &reply);
 }
 
-/* An overdue write that the program has not read yet is still made when it does. */
+/* The result of an overdue write is uncertain: the program may still read and make it. */
 static void on_failure(struct program_request *request, enum program_failure failure,
                        struct span reason)
 {

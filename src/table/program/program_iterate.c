@@ -1,6 +1,7 @@
-/* program_iterate.c - what is below a path, in parts: the next one is asked for when the rows of
- * the last one have left. */
+/* program_iterate.c - iterates over the keys below a path, in parts: the next part is asked for
+ * when the rows of the last one have been handed out. */
 #include "program_table.h"
+#include "table/json_reply.h"
 
 static struct program_iteration *iteration_of(struct program_request *request)
 {
@@ -48,8 +49,8 @@ static void take_row(struct program_iteration *it, struct span name, struct span
         it->is_enough = true;
 }
 
-/* Hands out rows of an array until they are not wanted; what is left goes into rest. false: they
- * are no rows. */
+/* Hands out rows of an array until no more are wanted; those that are left go into rest. false: the
+ * array holds something else than rows. */
 static bool take_rows(struct program_iteration *it, struct span rows)
 {
     struct json_cursor cursor = json_walk(rows);
@@ -74,11 +75,13 @@ static bool take_rows(struct program_iteration *it, struct span rows)
     return got != -1;
 }
 
-/* After rows were taken: the end, the next part, or nothing while the reader pauses. */
+/* Goes on after rows were taken: ends the iteration, asks for the next part, or does nothing while
+ * the reader pauses. */
 static void move_on(struct program_iteration *it, bool is_good)
 {
     if (!is_good) {
-        finish(it, REPLY_TEMPORARY, SPAN("the program sent rows that are no names and values"));
+        finish(it, REPLY_TEMPORARY,
+               SPAN("the program sent rows that are not pairs of a name and a value"));
     } else if (it->is_enough || (it->rest.len == 0 && !it->has_more)) {
         finish(it, REPLY_FOUND, SPAN(""));
     } else if (it->rest.len == 0 && !it->base.is_paused) {
@@ -100,7 +103,7 @@ static void on_answer(struct program_request *request, const struct program_answ
     switch (answer->status) {
     case PROGRAM_OK: move_on(it, is_list && take_rows(it, answer->rows)); return;
     case PROGRAM_MISS:
-        if (it->has_parts) { /* lest a part pass for the whole */
+        if (it->has_parts) { /* what came so far is only a part */
             finish(it, REPLY_TEMPORARY, SPAN("the program answered with a miss after rows"));
             return;
         }
@@ -127,12 +130,12 @@ static void start(struct program_iteration *it)
         .has_parts = true, .add = add_line, .answered = on_answer, .failed = on_failure};
     const char *reason;
 
-    buf_init(&it->rest, SIZE_MAX); /* of one line, so within max_response */
+    buf_init(&it->rest, SIZE_MAX); /* a part of one line, which max_response limits */
     buf_init(&it->texts, SIZE_MAX);
     it->request.ops = &ops;
     it->request.key = program_key(program_set_of(it->base.table), &it->base.path);
     it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
-    if (!program_can_ask(&it->base.path))
+    if (!program_wire_can_hold(&it->base.path))
         finish(it, REPLY_FOUND, SPAN(""));
     else if (!program_ask(program_set_of(it->base.table), &it->request, &reason))
         finish(it, REPLY_TEMPORARY, span_of(reason));

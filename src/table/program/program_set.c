@@ -1,10 +1,13 @@
+#include "program_set.h"
+
+#include "program_ids.h"
 #include "program_slow.h"
-#include "program_ticket.h"
 
 #include "podop/hash.h"
 
 #include "podop/clock.h"
 #include "podop/coprocess.h"
+#include "podop/deferred.h"
 #include "podop/json_object.h"
 #include "podop/mem.h"
 #include "podop/outage.h"
@@ -15,16 +18,17 @@
 enum {
     WAITING_MAX = 4096, /* requests under way in one process */
     OVERDUE_MAX = 1000, /* requests that one process has left without an answer */
-    HANG_SLACK_MS = 20, /* the request that is overdue is told so first */
-    START_MS = 30000,   /* a process that did not answer yet may be silent for so long at least */
+    HANG_SLACK_MS = 20, /* so that the overdue request fails before its process is killed */
+    START_MS = 30000,   /* how long a process that has not answered yet may be silent at least */
 };
 
 struct program_process {
     struct program_set *set;
     struct coprocess *coprocess;
-    struct program_tickets tickets;
-    uint64_t busy_id;         /* a slow key's, and nothing from there on was answered; 0: none */
-    bool has_answered;        /* since it was started */
+    struct program_ids ids;
+    uint64_t busy_id;  /* of a slow key's request that it may still work at; 0: none. Ends with an
+                        * answer to this id or a later one */
+    bool has_answered; /* since it was started */
     uint64_t silent_since_ms; /* of service_now_ms() */
     struct deadline hang;
 };
@@ -36,7 +40,7 @@ struct program_set {
     uint32_t timeout_ms;
     struct shell_words words;
     char *path;
-    ev_prepare ready; /* never started, only fed */
+    struct deferred starting; /* of the processes */
     struct outage outage;
     char last_death[500];
     struct hash_key hash_key;
@@ -45,9 +49,9 @@ struct program_set {
     struct program_process processes[];
 };
 
-static struct program_process *process_of(const struct program_ticket *t)
+static struct program_process *process_of(const struct program_id *id)
 {
-    return CONTAINER_OF(t->owner, struct program_process, tickets);
+    return CONTAINER_OF(id->owner, struct program_process, ids);
 }
 
 static void stop_watching(struct program_process *p)
@@ -60,7 +64,8 @@ static void watch_for(struct program_process *p, uint64_t ms)
     deadline_start_in(&p->hang, p->set->env.loop, ms + HANG_SLACK_MS);
 }
 
-/* Its start may take longer than an answer: killed for that, it would never come to its end. */
+/* How long the process may be silent while requests wait. Its start may take longer than an answer;
+ * a process that is killed during a slow start would never finish one. */
 static uint32_t patience_ms(const struct program_process *p)
 {
     const uint32_t timeout_ms = p->set->timeout_ms;
@@ -68,31 +73,32 @@ static uint32_t patience_ms(const struct program_process *p)
     return p->has_answered || timeout_ms > START_MS ? timeout_ms : START_MS;
 }
 
-static void await_answer(struct program_ticket *t)
+static void await_answer(struct program_id *id)
 {
-    struct program_process *p = process_of(t);
+    struct program_process *p = process_of(id);
 
-    /* Who comes right behind one that is overdue does not make its silence any shorter. */
-    if (p->tickets.awaited_count == 0 && !deadline_is_running(&p->hang)) {
+    /* While a request is overdue the watch runs already: a new request does not renew the time that
+     * the process may be silent. */
+    if (p->ids.awaited_count == 0 && !deadline_is_running(&p->hang)) {
         p->silent_since_ms = service_now_ms(p->set->env.loop);
         watch_for(p, patience_ms(p));
     }
-    ticket_await(t);
+    program_id_await(id);
 }
 
 static void on_timeout(void *arg)
 {
     struct program_request *r = arg;
-    struct program_process *p = process_of(r->ticket);
-    struct table *table = table_ref(p->set->table); /* what is told may be the end of it */
+    struct program_process *p = process_of(r->id);
+    struct table *table = table_ref(p->set->table); /* failed() may drop the last reference */
 
-    if (p->busy_id == 0) { /* it does not wait for another one */
-        p->busy_id = r->ticket->id;
+    if (p->busy_id == 0) { /* no slow key keeps it busy yet */
+        p->busy_id = r->id->number;
         program_slow_add(&p->set->slow, r->key);
     }
-    ticket_leave(r->ticket, TICKET_OVERDUE);
+    program_id_leave(r->id, ID_OVERDUE);
     r->ops->failed(r, PROGRAM_OVERDUE, SPAN("no answer within the table's timeout"));
-    if (p->has_answered && p->tickets.overdue_count > OVERDUE_MAX)
+    if (p->has_answered && p->ids.overdue_count > OVERDUE_MAX)
         coprocess_give_up(p->coprocess, "it left too many requests without an answer");
     table_unref(&table);
 }
@@ -113,10 +119,10 @@ static void on_hang(void *arg)
     coprocess_give_up(p->coprocess, reason);
 }
 
-/* What is overdue there by now must all be read before anything new. */
+/* A process that starts reads the overdue requests before it reads anything new. */
 static bool is_starting_and_full(const struct program_process *p)
 {
-    return !p->has_answered && p->tickets.overdue_count >= OVERDUE_MAX;
+    return !p->has_answered && p->ids.overdue_count >= OVERDUE_MAX;
 }
 
 static bool may_ask(const struct program_process *p)
@@ -124,13 +130,13 @@ static bool may_ask(const struct program_process *p)
     return coprocess_is_running(p->coprocess) && !is_starting_and_full(p);
 }
 
-/* A process that is busy with a slow key may not come to anything else. */
+/* A process that is busy with a slow key may never answer another request. */
 static bool is_better(const struct program_process *a, const struct program_process *b)
 {
     if ((a->busy_id == 0) != (b->busy_id == 0))
         return a->busy_id == 0;
-    return a->tickets.awaited_count + a->tickets.overdue_count <
-           b->tickets.awaited_count + b->tickets.overdue_count;
+    return a->ids.awaited_count + a->ids.overdue_count <
+           b->ids.awaited_count + b->ids.overdue_count;
 }
 
 static struct program_process *choose_among(struct program_set *s, size_t begin, size_t end)
@@ -146,7 +152,7 @@ static struct program_process *choose_among(struct program_set *s, size_t begin,
     return best;
 }
 
-/* A slow key is asked of the last process, while another one is there for the other keys. */
+/* A slow key goes to the last process, and only while another process is free for other keys. */
 static struct program_process *choose(struct program_set *s, bool is_slow)
 {
     const struct program_process *other;
@@ -179,28 +185,28 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
         return false;
     }
     *reason = "too many requests wait for the program";
-    if (p->tickets.awaited_count >= WAITING_MAX)
+    if (p->ids.awaited_count >= WAITING_MAX)
         return false;
     *reason = "the program reads too slowly";
     begins_at = coprocess_queued(p->coprocess);
     buf_init(&line, SIZE_MAX);
-    r->ops->add(r, p->tickets.last_id + 1, &line);
+    r->ops->add(r, p->ids.last_number + 1, &line);
     is_queued = coprocess_send(p->coprocess, buf_span(&line));
     buf_deinit(&line);
     if (!is_queued)
         return false;
-    r->ticket = ticket_new(&p->tickets, r);
-    r->ticket->begins_at = begins_at;
+    r->id = program_id_new(&p->ids, r);
+    r->id->begins_at = begins_at;
     if (is_slow && p->busy_id == 0)
-        p->busy_id = r->ticket->id;
+        p->busy_id = r->id->number;
     deadline_init(&r->deadline, on_timeout, r);
-    await_answer(r->ticket);
+    await_answer(r->id);
     return true;
 }
 
 long program_pid(const struct program_request *r)
 {
-    return r->ticket == NULL ? 0 : coprocess_pid(process_of(r->ticket)->coprocess);
+    return r->id == NULL ? 0 : coprocess_pid(process_of(r->id)->coprocess);
 }
 
 void program_set_add_stats(const struct program_set *s, struct buf *out)
@@ -214,22 +220,22 @@ void program_set_add_stats(const struct program_set *s, struct buf *out)
         buf_add_char(out, '{');
         json_add_number(out, "pid", (uint64_t)coprocess_pid(p->coprocess));
         json_add_flag(out, "running", coprocess_is_running(p->coprocess));
-        json_add_number(out, "requests", p->tickets.awaited_count);
+        json_add_number(out, "requests", p->ids.awaited_count);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
 }
 
-static bool send_word(struct program_ticket *t, const char *word)
+static bool send_word(struct program_id *id, const char *word)
 {
-    struct program_process *p = process_of(t);
+    struct program_process *p = process_of(id);
     struct buf line;
     bool is_queued;
 
     if (!coprocess_is_running(p->coprocess))
         return false;
     buf_init(&line, SIZE_MAX);
-    program_add_word(&line, t->id, p->set->name, word);
+    program_add_word(&line, id->number, p->set->name, word);
     is_queued = coprocess_send(p->coprocess, buf_span(&line));
     buf_deinit(&line);
     return is_queued;
@@ -237,103 +243,112 @@ static bool send_word(struct program_ticket *t, const char *word)
 
 bool program_ask_more(struct program_request *r)
 {
-    if (r->ticket == NULL || !send_word(r->ticket, "more"))
+    if (r->id == NULL || !send_word(r->id, "more"))
         return false;
-    await_answer(r->ticket);
+    await_answer(r->id);
     return true;
 }
 
 bool program_is_awaited(const struct program_request *r)
 {
-    return r->ticket != NULL && r->ticket->state == TICKET_AWAITED;
+    return r->id != NULL && r->id->state == ID_AWAITED;
 }
 
 void program_abandon(struct program_request *r, const char *word)
 {
-    struct program_ticket *t = r->ticket;
+    struct program_id *id = r->id;
     struct program_process *p;
 
-    if (t == NULL)
+    if (id == NULL)
         return;
-    p = process_of(t);
+    p = process_of(id);
     if (word != NULL)
-        send_word(t, word); /* a hint: where there is no room for it, it is left out */
-    ticket_leave(t, TICKET_FORGIVEN);
-    if (p->tickets.awaited_count == 0)
+        send_word(id, word); /* a hint, which is left out where its line does not fit */
+    program_id_leave(id, ID_ABANDONED);
+    if (p->ids.awaited_count == 0)
         stop_watching(p);
 }
 
-static void hand_over(struct program_ticket *t, const struct program_answer *answer)
+static void hand_over(struct program_id *id, const struct program_answer *answer)
 {
-    struct program_request *r = t->request;
-    struct table *table = table_ref(process_of(t)->set->table);
+    struct program_request *r = id->request;
+    struct table *table = table_ref(process_of(id)->set->table);
 
-    program_slow_remove(&process_of(t)->set->slow, r->key);
+    program_slow_remove(&process_of(id)->set->slow, r->key);
     if (r->ops->has_parts && answer->status == PROGRAM_OK && answer->has_more)
-        ticket_rest(t);
+        program_id_rest(id);
     else
-        ticket_free(t);
+        program_id_free(id);
     r->ops->answered(r, answer);
     table_unref(&table);
+}
+
+/* Notes that the process lives. */
+static void note_answer(struct program_process *p, uint64_t id)
+{
+    struct program_set *s = p->set;
+
+    p->silent_since_ms = service_now_ms(s->env.loop);
+    if (id >= p->busy_id)
+        p->busy_id = 0;
+    if (!p->has_answered) {
+        p->has_answered = true;
+        if (deadline_is_running(&p->hang)) /* from now on it has less time than a start has */
+            watch_for(p, patience_ms(p));
+    }
+    outage_success(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
 }
 
 static bool on_line(void *arg, struct span line, struct error *err)
 {
     struct program_process *p = arg;
-    struct program_set *s = p->set;
     struct program_answer answer;
-    struct program_ticket *t;
+    struct program_id *id;
+    const unsigned awaited_before = p->ids.awaited_count;
 
     if (program_answer_parse(line, &answer, err) == -1)
         return false;
-    t = ticket_find(&p->tickets, answer.id);
-    if (t == NULL ? answer.id > p->tickets.let_pass_id : t->state == TICKET_IDLE) {
-        error_set(err, ERR_INPUT, "an answer to %llu, which nobody waits for",
+    id = program_id_find(&p->ids, answer.id);
+    if (id == NULL ? answer.id > p->ids.ignore_up_to : id->state == ID_IDLE) {
+        error_set(err, ERR_INPUT, "an answer to id %llu, which no request waits for",
                   (unsigned long long)answer.id);
         return false;
     }
-    p->silent_since_ms = service_now_ms(s->env.loop);
-    if (answer.id >= p->busy_id)
-        p->busy_id = 0;
-    if (!p->has_answered) {
-        p->has_answered = true;
-        if (deadline_is_running(&p->hang)) /* the patience of a start is over */
-            watch_for(p, patience_ms(p));
-    }
-    outage_success(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
-    if (t != NULL && t->state == TICKET_AWAITED) {
-        if (p->tickets.awaited_count == 1)
-            stop_watching(p);
-        hand_over(t, &answer); /* last: it may be the end of p */
-    } else if (t != NULL) {
-        ticket_free(t);
-        if (p->tickets.awaited_count == 0)
-            stop_watching(p);
-    }
+    note_answer(p, answer.id);
+    if (id == NULL)
+        return true;
+    if (awaited_before == (id->state == ID_AWAITED ? 1U : 0U)) /* nothing else is due */
+        stop_watching(p);
+    if (id->state == ID_AWAITED)
+        hand_over(id, &answer); /* last: p may be freed when this returns */
+    else
+        program_id_free(id);
     return true;
 }
 
-/* The oldest request that it had read. It has cost a process before, so it costs the last one only
- * from now on. */
+/* Remembers the key of the oldest request that the process had read, if that request has cost a
+ * process before: from now on its key is slow, and costs the last process at most. */
 static void remember_culprit(struct program_process *p)
 {
-    const struct program_ticket *oldest = p->tickets.open;
+    const struct program_id *oldest = NULL;
 
-    for (const struct program_ticket *t = oldest; t != NULL; t = t->next) {
-        if (t->id < oldest->id)
-            oldest = t;
+    LIST_FOR_EACH (at, &p->ids.open) {
+        const struct program_id *id = CONTAINER_OF(at, struct program_id, node);
+
+        if (oldest == NULL || id->number < oldest->number)
+            oldest = id;
     }
     if (oldest != NULL && oldest->request->is_second)
         program_slow_add(&p->set->slow, oldest->request->key);
 }
 
-static void fail_or_ask_again(struct program_set *s, struct program_ticket *t)
+static void fail_or_ask_again(struct program_set *s, struct program_id *id)
 {
-    struct program_request *r = t->request;
-    bool was_seen = coprocess_written(process_of(t)->coprocess) > t->begins_at;
+    struct program_request *r = id->request;
+    bool was_seen = coprocess_written(process_of(id)->coprocess) > id->begins_at;
     const char *ignored;
 
-    ticket_free(t);
+    program_id_free(id);
     if (r->ops->may_ask_again && !r->is_second) {
         r->is_second = true;
         if (program_ask(s, r, &ignored))
@@ -356,6 +371,7 @@ static void on_died(void *arg, struct span reason, struct span said)
     struct program_process *p = arg;
     struct program_set *s = p->set;
     struct table *table = table_ref(s->table);
+    struct list_node *node;
 
     snprintf(s->last_death, sizeof(s->last_death), "the program failed: %.*s", (int)reason.len,
              reason.ptr);
@@ -363,20 +379,18 @@ static void on_died(void *arg, struct span reason, struct span said)
     stop_watching(p);
     p->has_answered = false;
     p->busy_id = 0;
-    tickets_forget(&p->tickets);
+    program_ids_forget(&p->ids);
     remember_culprit(p);
-    while (p->tickets.open != NULL)
-        fail_or_ask_again(s, p->tickets.open);
-    tickets_restart(&p->tickets);
+    while ((node = list_first(&p->ids.open)) != NULL)
+        fail_or_ask_again(s, CONTAINER_OF(node, struct program_id, node));
+    program_ids_restart(&p->ids);
     table_unref(&table);
 }
 
-static void on_ready(struct ev_loop *loop, ev_prepare *w, int revents)
+static void start_processes(void *arg)
 {
-    struct program_set *s = w->data;
+    struct program_set *s = arg;
 
-    (void)loop;
-    (void)revents;
     for (size_t i = 0; i < s->count; i++)
         coprocess_start(s->processes[i].coprocess);
 }
@@ -388,7 +402,7 @@ static void process_init(struct program_process *p, struct program_set *s,
 
     p->set = s;
     p->coprocess = coprocess_new(s->env.coprocesses, config, &events, p);
-    tickets_init(&p->tickets, s->env.loop);
+    program_ids_init(&p->ids, s->env.loop);
     deadline_init(&p->hang, on_hang, p);
 }
 
@@ -415,9 +429,8 @@ struct program_set *program_set_new(struct table *table, const struct program_se
     hash_key_init_random(&s->hash_key);
     for (size_t i = 0; i < s->count; i++)
         process_init(&s->processes[i], s, &wanted);
-    ev_prepare_init(&s->ready, on_ready);
-    s->ready.data = s;
-    ev_feed_event(s->env.loop, &s->ready, EV_CUSTOM);
+    deferred_init(&s->starting, s->env.loop, 0, start_processes, s);
+    deferred_start(&s->starting);
     return s;
 }
 
@@ -428,11 +441,11 @@ void program_set_free(struct program_set **ps)
     if (s == NULL)
         return;
     *ps = NULL;
-    ev_clear_pending(s->env.loop, &s->ready);
+    deferred_stop(&s->starting);
     for (size_t i = 0; i < s->count; i++) {
         struct program_process *p = &s->processes[i];
 
-        tickets_forget(&p->tickets);
+        program_ids_forget(&p->ids);
         stop_watching(p);
         coprocess_release(&p->coprocess);
     }

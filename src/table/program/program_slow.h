@@ -1,14 +1,14 @@
-/* program_slow.h - keys that a program did not answer. Asked again, such a key may cost the next
- * process, so it is kept away from most of them. Plain memory. */
+/* program_slow.h - slow keys: keys that a program did not answer. When such a key is asked again,
+ * it may block or kill the next process, so it is kept away from most processes. Plain memory. */
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_SLOW_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_SLOW_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PROGRAM_SLOW_KEYS_MAX = 16 }; /* that are remembered; the oldest is forgotten first */
+enum { PROGRAM_SLOW_KEYS_MAX = 16 }; /* the oldest is forgotten first */
 
-/* All zero: none. A key is any hash of it but 0; 0 is never slow. */
+/* Zeroed: no keys. A key stands here as a hash other than 0; 0 is never slow. */
 struct program_slow {
     uint64_t keys[PROGRAM_SLOW_KEYS_MAX];
     unsigned count, next;

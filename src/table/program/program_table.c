@@ -1,5 +1,5 @@
-/* program_table.c - tables that a co-process answers: any program that reads and writes lines of
- * JSON. */
+/* program_table.c - opens program tables. Their co-process is any program that reads and writes
+ * lines of JSON. */
 #include "program_table.h"
 #include "table/identity.h"
 
@@ -10,16 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct program_fetch {
-    struct fetch base;
-    struct program_request request;
-};
-
-static struct program_fetch *program_fetch_of(struct program_request *request)
-{
-    return CONTAINER_OF(request, struct program_fetch, request);
-}
 
 static int program_table_check_param(const struct table_config *config, const char *param,
                                      struct error *err)
@@ -34,7 +24,7 @@ static int program_table_check_param(const struct table_config *config, const ch
     return 0;
 }
 
-/* A name without a slash is looked for in the usual directories. */
+/* None for a name without a slash, which is looked for in the usual directories. */
 static char *program_table_file(const char *param, enum path_need *need)
 {
     struct error ignored = {0};
@@ -63,7 +53,7 @@ static bool is_program(const char *path)
     return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, X_OK) == 0;
 }
 
-/* In the directories where podop-program(7) says that programs are looked for. */
+/* Looks in the directories that podop-program(7) names. */
 static char *search(const char *name)
 {
     static const char *const directories[] = {
@@ -80,7 +70,7 @@ static char *search(const char *name)
     return NULL;
 }
 
-/* The path of the program, to be freed; or NULL. */
+/* Returns the path of the program, to be freed; or NULL with the reason in err. */
 static char *find_program(const char *name, struct error *err)
 {
     char *found;
@@ -88,11 +78,14 @@ static char *find_program(const char *name, struct error *err)
     if (strchr(name, '/') == NULL) {
         found = search(name);
         if (found == NULL)
-            error_set(err, ERR_CONFIG, "no program %.200s in any of the usual directories", name);
+            error_set(err, ERR_CONFIG, "program '%.200s' not found in any of the usual directories",
+                      name);
         return found;
     }
     if (name[0] != '/') {
-        error_set(err, ERR_CONFIG, "%.200s: neither an absolute path nor a bare name", name);
+        error_set(err, ERR_CONFIG,
+                  "invalid program '%.200s': expected an absolute path or a name without '/'",
+                  name);
         return NULL;
     }
     if (is_program(name))
@@ -126,111 +119,7 @@ static void program_table_deinit(struct table *table)
     program_set_free(&program_table_of(table)->set);
 }
 
-bool program_can_ask(const struct table_key *key)
-{
-    return span_is_utf8(key->key) && (!key->is_private || span_is_utf8(key->user));
-}
-
-struct span program_reason(const struct table *table, const struct program_answer *answer,
-                           char text[TABLE_REASON_BYTES])
-{
-    struct buf why;
-    struct span reason;
-
-    buf_init(&why, SIZE_MAX);
-    if (answer->reason.ptr == NULL)
-        buf_add(&why, SPAN("the program gave no reason"));
-    else
-        json_add_text(&why, answer->reason);
-    reason = buf_span(&why);
-    reason = table_reason(table, text, "%.*s",
-                          reason.len < TABLE_REASON_BYTES ? (int)reason.len : TABLE_REASON_BYTES,
-                          reason.len == 0 ? "" : reason.ptr);
-    buf_deinit(&why);
-    return reason;
-}
-
-static void fail(struct program_fetch *f, enum reply_status status, struct span why)
-{
-    char text[TABLE_REASON_BYTES];
-
-    fetch_finish(&f->base, &(struct reply){.status = status,
-                                           .reason = table_reason(f->base.table, text, "%.*s",
-                                                                  (int)why.len, why.ptr)});
-}
-
-static void add_line(struct program_request *request, uint64_t id, struct buf *out)
-{
-    const struct program_fetch *f = program_fetch_of(request);
-
-    program_add_get(out, id, f->base.table->name, &f->base.key);
-}
-
-static void answer_value(struct program_fetch *f, struct span value)
-{
-    struct reply reply;
-    struct buf scratch;
-
-    if (value.ptr == NULL) {
-        fail(f, REPLY_TEMPORARY, SPAN("the program found the key, but its answer has no value"));
-        return;
-    }
-    if (json_reply_plain(value, &reply)) {
-        fetch_finish(&f->base, &reply);
-        return;
-    }
-    buf_init(&scratch, SIZE_MAX);
-    json_reply(value, &scratch, &reply);
-    fetch_finish(&f->base, &reply);
-    buf_deinit(&scratch);
-}
-
-static void on_answer(struct program_request *request, const struct program_answer *answer)
-{
-    struct program_fetch *f = program_fetch_of(request);
-    struct reply reply = {.status = REPLY_MISS};
-    char text[TABLE_REASON_BYTES];
-
-    switch (answer->status) {
-    case PROGRAM_OK: answer_value(f, answer->value); return;
-    case PROGRAM_MISS: break;
-    case PROGRAM_UNCERTAIN:
-    case PROGRAM_TEMPORARY: reply.status = REPLY_TEMPORARY; break;
-    case PROGRAM_PERMANENT: reply.status = REPLY_PERMANENT; break;
-    }
-    if (reply.status != REPLY_MISS)
-        reply.reason = program_reason(f->base.table, answer, text);
-    fetch_finish(&f->base, &reply);
-}
-
-static void on_failure(struct program_request *request, enum program_failure failure,
-                       struct span reason)
-{
-    fail(program_fetch_of(request), failure == PROGRAM_OVERDUE ? REPLY_TIMEOUT : REPLY_TEMPORARY,
-         reason);
-}
-
-static void program_table_start(struct fetch *fetch)
-{
-    static const struct program_request_ops ops = {
-        .may_ask_again = true, .add = add_line, .answered = on_answer, .failed = on_failure};
-    struct program_fetch *f = CONTAINER_OF(fetch, struct program_fetch, base);
-    const char *reason;
-
-    if (!program_can_ask(&fetch->key)) {
-        fetch_finish(fetch, &(struct reply){.status = REPLY_MISS});
-        return;
-    }
-    f->request.ops = &ops;
-    f->request.deadline_at_ms = fetch->deadline_at_ms;
-    f->request.key = program_key(program_set_of(fetch->table), &fetch->key);
-    if (!program_ask(program_set_of(fetch->table), &f->request, &reason))
-        fail(f, REPLY_TEMPORARY, span_of(reason));
-    else
-        fetch_format(fetch, "process", "pid %ld", program_pid(&f->request));
-}
-
-/* It gets user and key apart from each other. */
+/* The program is given key and user apart, so "a/b" of no user and "a" of user "b" are two keys. */
 static bool program_table_identify(struct table *table, const struct table_key *key,
                                    struct identity *identity)
 {
@@ -242,11 +131,6 @@ static bool program_table_identify(struct table *table, const struct table_key *
 static void program_table_add_stats(struct table *table, struct buf *out)
 {
     program_set_add_stats(program_set_of(table), out);
-}
-
-static void program_table_cancel(struct fetch *fetch)
-{
-    program_abandon(&CONTAINER_OF(fetch, struct program_fetch, base)->request, "cancel");
 }
 
 const struct table_ops table_program = {

@@ -1,8 +1,9 @@
-/* program_table.h - tables that a program of the administrator's answers, in three parts:
- * program_table.c looks keys up, program_commit.c writes, program_iterate.c walks. */
+/* program_table.h - tables that a program of the administrator answers: program_lookup.c looks keys
+ * up, program_commit.c writes, program_iterate.c iterates, and program_table.c opens the table. */
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_TABLE_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_TABLE_H
 
+#include "program_reason.h"
 #include "program_set.h"
 #include "table/commit.h"
 #include "table/fetch.h"
@@ -25,6 +26,11 @@ static inline struct program_set *program_set_of(struct table *table)
     return program_table_of(table)->set;
 }
 
+struct program_fetch {
+    struct fetch base;
+    struct program_request request;
+};
+
 struct program_commit {
     struct commit base;
     struct program_request request;
@@ -34,19 +40,15 @@ struct program_iteration {
     struct table_iteration base;
     struct program_request request;
     bool is_started;
-    bool has_more;    /* the process, when rest is read */
-    bool has_parts;   /* one has come, and the next one was asked for */
+    bool has_more;    /* the process has another part */
+    bool has_parts;   /* a second part was asked for */
     bool is_enough;   /* no more rows are wanted */
-    struct buf rest;  /* rows that came while none were wanted, "" for none */
-    struct buf texts; /* for one row */
+    struct buf rest;  /* an array of rows that are not handed out yet; empty: none */
+    struct buf texts; /* name and value of one row */
 };
 
-/* Whether a line can hold the key: it is text. */
-bool program_can_ask(const struct table_key *key);
-/* What a temporary or permanent answer gives as its reason; text keeps it. */
-struct span program_reason(const struct table *table, const struct program_answer *answer,
-                           char text[TABLE_REASON_BYTES]);
-
+void program_table_start(struct fetch *fetch);
+void program_table_cancel(struct fetch *fetch);
 const char *program_table_change_fault(struct table *table, const struct change *change);
 void program_table_commit(struct commit *commit);
 void program_table_abort_commit(struct commit *commit);

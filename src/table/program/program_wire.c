@@ -3,6 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+bool program_wire_can_hold(const struct table_key *key)
+{
+    return span_is_utf8(key->key) && (!key->is_private || span_is_utf8(key->user));
+}
+
 static void add_number(struct buf *out, const char *name, int64_t n)
 {
     char text[64];
@@ -118,11 +123,12 @@ void program_add_word(struct buf *out, uint64_t id, const char *table, const cha
     buf_add(out, SPAN("}\n"));
 }
 
-/* A positive whole number, written as one. */
+/* Reads a positive integer in decimal digits. */
 static bool parse_id(struct span text, uint64_t *id)
 {
     *id = 0;
-    if (text.len == 0 || text.len > 18 || *text.ptr == '0') /* ids count from 1: 2^60 is far */
+    if (text.len == 0 || text.len > 18 ||
+        *text.ptr == '0') /* ids count from 1, so none is as long */
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
@@ -186,17 +192,17 @@ int program_answer_parse(struct span line, struct program_answer *answer, struct
 
     *answer = (struct program_answer){0};
     if (json_check(line, err) == -1)
-        return error_prefix(err, "a line that is no JSON");
+        return error_prefix(err, "a line that is not JSON");
     if (json_kind(line) != JSON_OBJECT)
-        return error_set(err, ERR_INPUT, "a line that is no JSON object");
+        return error_set(err, ERR_INPUT, "a line that is not a JSON object");
     if (find_members(line, found, err) == -1)
         return -1;
     if (!parse_id(found[ID], &answer->id))
         return error_set(err, ERR_INPUT, "an answer without a whole positive number as \"id\"");
     if (!parse_status(found[STATUS], &answer->status))
-        return error_set(err, ERR_INPUT, "an answer without a \"status\" that is known");
+        return error_set(err, ERR_INPUT, "an answer without a known \"status\"");
     if (!is_kind(found[REASON], JSON_STRING))
-        return error_set(err, ERR_INPUT, "an answer with a \"reason\" that is no text");
+        return error_set(err, ERR_INPUT, "an answer with a \"reason\" that is not a string");
     answer->value = found[VALUE];
     answer->rows = found[ROWS];
     answer->reason = found[REASON];

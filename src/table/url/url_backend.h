@@ -7,7 +7,7 @@
 
 #include "podop/config.h"
 #include "podop/http.h"
-#include "podop/url_template.h"
+#include "url_template.h"
 
 struct table;
 

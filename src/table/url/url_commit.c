@@ -15,7 +15,7 @@ static struct url_commit *url_commit_of(struct url_attempt *a)
     return CONTAINER_OF(a, struct url_commit, attempt);
 }
 
-/* How many changes the request that is under way carries. */
+/* The number of changes in the request that is under way. */
 static size_t request_changes(const struct url_commit *c)
 {
     return c->attempt.table->backends.has_commit ? c->base.transaction->count : 1;
@@ -212,7 +212,7 @@ static void finish(struct url_commit *c)
                                             .http_status = c->attempt.http_status});
 }
 
-/* The backend may have received the changes of this request, whatever it made of them. */
+/* Notes that the backend may have received the changes of this request. */
 static void note_sent(struct url_commit *c)
 {
     c->base.changes_sent = c->next + request_changes(c);
@@ -263,13 +263,13 @@ static bool is_done_by_miss(struct url_commit *c)
     return has_kind(c, CHANGE_UNSET) && !c->attempt.table->backends.has_commit;
 }
 
-/* A proxy answers with these for a backend that may have made the write before it failed. */
+/* Whether the status may come from a proxy whose backend made the write before it failed. */
 static bool is_uncertain(unsigned status)
 {
     return status == 502 || status == 503 || status == 504;
 }
 
-/* Returns whether the status is a success of the request. */
+/* Reports the status to the route, and returns whether the request has succeeded. */
 static bool report_status(struct url_commit *c, unsigned status, const char *why)
 {
     struct url_table *t = c->attempt.table;

@@ -2,7 +2,7 @@
 #include "url_settings.h"
 
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "url_template.h"
 
 #include <string.h>
 #include <strings.h>
@@ -103,7 +103,7 @@ static void check_headers(const struct node *table, const struct string_list *he
         if (strncasecmp(headers->items[i], name, sizeof(name) - 1) == 0)
             fault_add(faults,
                       list == NULL || i >= list->count ? table->origin : list->children[i]->origin,
-                      "'headers'%s must leave Authorization to 'auth'", where);
+                      "'headers'%s must not contain Authorization, which 'auth' sets", where);
     }
 }
 

@@ -4,12 +4,14 @@
 #include "url_request.h"
 
 #include "podop/clock.h"
+#include "table/json_reply.h"
+
 #include "podop/json_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REFUSALS_EXPLAINED_MAX = 3 }; /* rounds of the URLs */
+enum { ROUNDS_EXPLAINED_MAX = 3 };
 
 static struct url_fetch *url_fetch_of(struct url_attempt *a)
 {
@@ -81,12 +83,13 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
         answer_any_value(f, answer->body);
 }
 
-/* Explanations. A URL that refuses connections is asked very often; the first rounds are enough. */
+/* Explanations. URLs that refuse connections are asked in many rounds; the first ones are enough.
+ */
 
 static bool is_explained(const struct url_fetch *f)
 {
     return f->base.notes != NULL &&
-           f->requests <= REFUSALS_EXPLAINED_MAX * f->attempt.table->backends.count;
+           f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.table->backends.count;
 }
 
 static void explain_request(struct url_fetch *f, const char *target)
@@ -146,7 +149,7 @@ static void send(struct url_attempt *a)
     free(target);
 }
 
-/* A stale answer is good enough not to wait for a URL that refuses connections. */
+/* Does not wait for URLs that refuse connections when the cache has a stale answer. */
 static bool may_wait(struct url_attempt *a)
 {
     return !fetch_has_stale(&url_fetch_of(a)->base);

@@ -73,11 +73,11 @@ static const char *check_header(const char *text)
     if (!is_token(name))
         return "must begin with a valid header name and a colon";
     if (setting_has_control(text))
-        return "must be without control bytes";
+        return "must not contain control bytes";
     if (colon[1 + strspn(colon + 1, " ")] == '\0')
-        return "must have a value behind the colon";
+        return "must have a value after the colon";
     if (is_own_header(name))
-        return "must leave this header to podop";
+        return "must not be a header that podop sets";
     return NULL;
 }
 
@@ -97,7 +97,7 @@ static const char *check_pointer(const char *text)
 static const char *check_auth_user(const char *text)
 {
     return setting_has_control(text) || strchr(text, ':') != NULL
-               ? "must be without colons and control bytes"
+               ? "must not contain colons or control bytes"
                : NULL;
 }
 

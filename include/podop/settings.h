@@ -1,0 +1,148 @@
+/* settings.h - what the administrator wants, laid out as plain structs. All strings, arrays and
+ * numbers are owned by struct config and stay as they are until the last config_unref(). */
+#ifndef PODOP_SETTINGS_H
+#define PODOP_SETTINGS_H
+
+#include "podop/error.h"
+#include "podop/log.h"
+#include "podop/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct string_list {
+    char **items;
+    size_t count;
+};
+
+enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL };
+
+/* Where a value comes from, for messages: "FILE:LINE" or "--name", never NULL. */
+struct listen_config {
+    char *origin;
+    char *socket; /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
+    enum listen_mode mode;
+    unsigned permissions;      /* of a unix socket, e.g. 0660 */
+    char *owner, *group;       /* names or numbers; NULL: not changed */
+    struct string_list tables; /* only these are served here; empty: all */
+    uint32_t max_clients;
+    uint32_t request_timeout_ms;
+    uint32_t reply_timeout_ms; /* 0: the longest timeout of its tables */
+    size_t max_request;        /* bytes; 0: the protocol's own default */
+    size_t max_reply;          /* bytes of a socketmap reply's payload */
+};
+
+struct cache_config {
+    uint32_t ttl_ms; /* 0: no cache */
+    uint32_t negative_ttl_ms;
+    uint32_t stale_ms;
+    uint32_t max_entries;
+    size_t max_bytes;
+};
+
+/* HTTP status codes and classes. A code takes precedence over its class. */
+struct status_set {
+    uint64_t codes[8]; /* bit n: 100 + n */
+    unsigned classes;  /* bit n: n00 to n99 */
+};
+
+static inline bool status_set_has_code(const struct status_set *set, unsigned code)
+{
+    return code >= 100 && code < 100 + 64 * 8 &&
+           (set->codes[(code - 100) / 64] >> (code - 100) % 64 & 1) != 0;
+}
+
+static inline bool status_set_has_class(const struct status_set *set, unsigned code)
+{
+    return code < 1000 && (set->classes >> code / 100 & 1) != 0;
+}
+
+struct config_type;
+struct config_types;
+
+struct table_config {
+    char *origin;
+    char *name;
+    char *type;
+    char *param;                  /* of a list: the first */
+    struct string_list fallbacks; /* the others of that list, in their order */
+    uint32_t timeout_ms;
+    struct cache_config cache;
+    struct string_list skip;  /* shell patterns */
+    bool share;               /* lookups of one key that wait at the same time are one request */
+    uint32_t write_behind_ms; /* 0: writes are made at once */
+    const struct config_type *kind; /* what type names */
+    void *settings; /* of the type's own, in a struct of its own; NULL: it has none */
+};
+
+struct pool_config {
+    uint32_t max_connections; /* per backend host */
+    uint32_t max_waiting;     /* for one of them */
+    uint32_t idle_timeout_ms;
+};
+
+/* A file or directory that podop uses after its start, when it may run as another user. */
+enum path_need { PATH_NONE, PATH_READ, PATH_RUN, PATH_CONNECT, PATH_MAKE_SOCKETS };
+struct config_path {
+    char *origin; /* "FILE:LINE" of the setting */
+    char *path;
+    enum path_need need;
+};
+
+struct config {
+    unsigned refs;
+    char *user, *group; /* NULL: privileges are kept */
+    enum log_level log_level;
+    enum log_format log_format;
+    enum log_target log_target;
+    uint32_t shutdown_timeout_ms;
+    struct pool_config pool;
+    struct listen_config control; /* the socket of podopctl; its path may be NULL: none */
+    struct listen_config *listen;
+    size_t listen_count;
+    struct table_config *tables;
+    size_t table_count;
+    struct config_path *paths;
+    size_t path_count;
+    struct string_list warnings; /* of what is allowed but unlikely: "FILE:LINE: warning: ..." */
+};
+
+/* What the command line adds to the file; made by cmdline.h. Strings are borrowed. */
+struct cmdline_socket {
+    const char *socket;
+    const char *mode; /* NULL: auto */
+};
+struct cmdline_table {
+    const char *name, *type, *param;
+};
+struct cmdline_set {
+    struct span path; /* of --set PATH=VALUE: all before the first '=' */
+    const char *value;
+};
+/* What the layers above know better than the schema: 0, or -1 with the reason in err. listen looks
+ * at nothing but what it is given. A failure of user or group is a warning. Each may be NULL. */
+struct config_checks {
+    int (*listen)(const struct listen_config *listen, struct error *err);
+    int (*user)(const char *name, struct error *err);  /* is there such a user? */
+    int (*group)(const char *name, struct error *err); /* and such a group? */
+};
+
+struct config_source {
+    const char *file; /* NULL: no file is read */
+    const struct cmdline_socket *sockets;
+    size_t socket_count;
+    const struct cmdline_table *tables;
+    size_t table_count;
+    const struct cmdline_set *sets;
+    size_t set_count;
+    int verbose;                        /* 1: at least info, 2: debug */
+    const struct config_types *types;   /* of tables; constant data that outlives every config */
+    const struct config_checks *checks; /* NULL: none */
+};
+
+/* Reports one fault. text is a line without control bytes: "FILE:LINE: message", "FILE: message" of
+ * a file as a whole, or "--set x=y: message". It is borrowed for the call. */
+typedef void config_report_fn(void *arg, const char *text);
+
+#endif

@@ -1,0 +1,35 @@
+/* dns_implicit.h - whether a domain without MX records belongs to one of our mail hosts: it is its
+ * own mail host then (RFC 5321 section 5.1), and shares an address with one of ours. */
+#ifndef PODOP_TABLE_DNS_DNS_IMPLICIT_H
+#define PODOP_TABLE_DNS_DNS_IMPLICIT_H
+
+#include "podop/resolver.h"
+#include "table/idna.h"
+
+struct dns_implicit; /* one search under way */
+
+/* What is looked for; everything is borrowed until the end of the search. */
+struct dns_implicit_query {
+    struct resolver *resolver;
+    const char *domain;
+    char (*hosts)[IDNA_NAME_BYTES];
+    size_t host_count;
+    uint64_t deadline_at_ms;
+};
+
+struct dns_implicit_events {
+    /* A question about name was answered, or failed. */
+    void (*answered)(void *arg, enum dns_type type, const char *name,
+                     const struct resolver_answer *answer);
+    /* The search has ended, and is gone. failure is the first question that failed where nothing
+     * was found; NULL: all were answered. */
+    void (*done)(void *arg, bool is_found, const struct resolver_answer *failure);
+};
+
+/* Starts a search. Events come from the loop, and end with one done. */
+struct dns_implicit *dns_implicit_start(const struct dns_implicit_query *query,
+                                        const struct dns_implicit_events *events, void *arg);
+/* Ends it without any further event. *search becomes NULL; a NULL *search is fine. */
+void dns_implicit_cancel(struct dns_implicit **search);
+
+#endif

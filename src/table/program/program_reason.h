@@ -1,0 +1,12 @@
+/* program_reason.h - the reasons that a program gives for its failures. */
+#ifndef PODOP_TABLE_PROGRAM_PROGRAM_REASON_H
+#define PODOP_TABLE_PROGRAM_PROGRAM_REASON_H
+
+#include "program_wire.h"
+#include "table/table_type.h"
+
+/* The reason of an answer that is a temporary or permanent failure; it stands in text. */
+struct span program_reason(const struct table *table, const struct program_answer *answer,
+                           char text[TABLE_REASON_BYTES]);
+
+#endif
