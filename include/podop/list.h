@@ -125,6 +125,7 @@ static inline void *list_entry_at(struct list_node *node, size_t offset)
 #define LIST_ENTRY_OR_NULL(node, type, member)                                                     \
     ((type *)list_entry_at((node), offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is the name of the variable that is declared */
 /* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
 /* NOLINTBEGIN(bugprone-macro-parentheses): at is declared here */
 #define LIST_FOR_EACH(at, list)                                                                    \

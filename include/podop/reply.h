@@ -30,7 +30,7 @@ enum reply_source {
 struct reply {
     enum reply_status status;
     struct span map_value;  /* FOUND: for a Postfix map, the items of a list joined by ','; empty:
-                             * Postfix has to be told that it is a miss */
+                             * for Postfix it has to be a miss */
     struct span dict_value; /* FOUND: for a Dovecot dict, a list as compact JSON */
     struct span reason;     /* otherwise: for the client and its log; never a secret */
     bool has_ttl_max; /* FOUND, MISS: it may be cached for ttl_max_ms at most; 0: not at all */

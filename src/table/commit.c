@@ -121,6 +121,6 @@ static void abort_commit(struct commit *c)
 void commits_abort(struct commits *commits)
 {
     commits->on_idle = NULL;
-    while (commits->first != NULL) /* the end of one may send another */
-        abort_commit(commits->first);
+    while (commits->first != NULL)    /* the end of one may send another */
+        abort_commit(commits->first); /* NOLINT(clang-analyzer-unix.Malloc): it is unlinked first */
 }

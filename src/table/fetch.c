@@ -69,8 +69,9 @@ void fetch_start(struct fetch *fetch)
     fetch->table->ops->start(fetch);
 }
 
-/* Not a fetch from before a reload, nor one whose key was written since it began, nor one that has
- * used up most of its time: a lookup that joins should have nearly a whole timeout. */
+/* Whether another lookup may wait for fetch. A fetch from before a reload may ask other backends.
+ * One whose key was written since it began may bring the old value. One that has used half of its
+ * time leaves too little to a lookup that joins. */
 static bool is_joinable(const struct table *t, const struct fetch *fetch)
 {
     return fetch->table == t && memory_is_current(t->memory, &fetch->flight) &&
@@ -139,8 +140,9 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
     return true;
 }
 
-/* Returns whether the reply becomes a stale one, whose bytes are in *bytes: the first waiter that
- * is called may use the cache. */
+/* Puts an answer into the cache, or replaces a failure by a stale answer. Returns whether *reply is
+ * a stale one. Its bytes are copied to *bytes, since waiters may use the cache while they are
+ * called. */
 static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **bytes)
 {
     const struct in_flight *flight = &fetch->flight;

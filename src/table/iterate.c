@@ -50,7 +50,7 @@ bool iteration_row(struct table_iteration *it, struct span name, struct span val
     if (it->options.max_rows != 0 && it->rows >= it->options.max_rows)
         return false;
     if (name.len == 0 || span_has_byte(name, '\0')) {
-        /* Dovecot's processes abort on a key that is no longer than its path (2.3.19, 2.4.5). */
+        /* Dovecot's processes abort on a key that is not longer than its path (2.3.19, 2.4.5). */
         log_dropped(it->table, name);
         return true;
     }

@@ -148,7 +148,7 @@ static void read_pending(struct table *t, const struct change *pending, struct r
 {
     struct buf scratch;
 
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     *reply = (struct reply){.status = REPLY_MISS};
     if (pending->kind == CHANGE_SET)
         read_back(t->writes->table, pending->value, &scratch, reply);

@@ -29,7 +29,7 @@ struct memory_group {
     struct list members;
 };
 
-/* A key whose answer is in flight. */
+/* A key that the backend was asked for and has not answered yet. */
 struct in_flight {
     struct span identity; /* borrowed */
     uint64_t hash;
@@ -46,7 +46,7 @@ struct table_memory {
     struct list_node in_group;
     struct cache *cache;        /* NULL: none */
     unsigned active;            /* tables that are not retired and use it */
-    struct in_flight **flights; /* slots; NULL: nobody looks for them */
+    struct in_flight **flights; /* slots; NULL: the table neither caches nor shares */
     uint64_t generation;        /* counts how often everything was invalidated */
     struct table_counters counters;
 };

@@ -5,7 +5,10 @@
 
 #include <stdio.h>
 
-enum { NOTE_BYTES_MAX = 2048 }; /* of a note that is formatted */
+enum {
+    NOTE_BYTES_MAX = 2048, /* of a note that is formatted */
+    CUT_BYTES_MAX = 40,    /* of what says that a text was cut */
+};
 
 void notes_add(struct buf *notes, const char *name, struct span text)
 {
@@ -13,7 +16,7 @@ void notes_add(struct buf *notes, const char *name, struct span text)
 
     if (notes == NULL)
         return;
-    buf_init(&pair, SIZE_MAX);
+    buf_init(&pair, notes->max - notes->len);
     if (notes->len > 0)
         buf_add_char(&pair, ',');
     buf_add_char(&pair, '[');
@@ -21,7 +24,7 @@ void notes_add(struct buf *notes, const char *name, struct span text)
     buf_add_char(&pair, ',');
     json_add_bytes(&pair, text);
     buf_add_char(&pair, ']');
-    if (pair.len <= notes->max - notes->len)
+    if (pair.ptr != NULL && !pair.is_over)
         buf_add(notes, buf_span(&pair));
     buf_deinit(&pair);
 }
@@ -34,7 +37,7 @@ void notes_add_cut(struct buf *notes, const char *name, struct span text, size_t
         notes_add(notes, name, text);
         return;
     }
-    buf_init(&cut, SIZE_MAX);
+    buf_init(&cut, max + CUT_BYTES_MAX);
     buf_add(&cut, (struct span){text.ptr, max});
     buf_add(&cut, SPAN("... ("));
     buf_add_uint(&cut, text.len);

@@ -199,7 +199,7 @@ static void test_cache_what_is_not_kept_still_replaces(void **state)
 
     (void)state;
     put_key(cache, SPAN("k"), &value, 0);
-    put_key(cache, SPAN("k"), &none, 0); /* negative_ttl_ms is 0, but the value is no more */
+    put_key(cache, SPAN("k"), &none, 0); /* negative_ttl_ms is 0, so nothing is left */
     assert_int_equal(state_at(cache, SPAN("k"), 0), CACHE_ABSENT);
     assert_int_equal(cache_entries(cache), 0);
     assert_int_equal(cache_bytes(cache), 0);

@@ -192,7 +192,7 @@ static void test_commit_first_failure_ends_it(void **state)
     table_unref(&t);
 }
 
-/* A missing key of an increment is told, but keeps nothing from being made. */
+/* An increment of a missing key is reported, and the other changes are made all the same. */
 static void test_commit_increment_of_nothing(void **state)
 {
     struct table *t = open_table(&(struct table_config){0}, "/m/§");
@@ -388,7 +388,7 @@ static void look_up(struct table *t, const char *key, const char *calls)
     buf_clear(&backend.calls);
 }
 
-/* Whatever became of a write, what was remembered of its keys is no longer. */
+/* A write invalidates the cache for its keys, even if it failed. */
 static void test_commit_forgets_what_is_cached(void **state)
 {
     struct table *t = open_table(&(struct table_config){.cache = {.ttl_ms = 600000,

@@ -93,7 +93,7 @@ static const struct table_key keys[] = {
     {.key = TEXT("a.b@c.example/x@y.example")},
 };
 
-/* All URLs that key would be asked at, each behind its number. */
+/* All URLs that key leads to, each after its number. */
 static bool targets_of(struct url_template *const templates[], size_t count,
                        const struct table_key *key, bool keep_slash, struct buf *out)
 {

@@ -92,7 +92,7 @@ static void test_transaction_of_nothing(void **state)
     transaction_free(&t);
 }
 
-/* A private key is KEY/USER to the backend, whoever asks for that. */
+/* A private key and the shared key KEY/USER are one key to the backend. */
 static void test_transaction_touches(void **state)
 {
     const struct table_key keys[] = {shared("a/b"), private("p/b", "bob"), shared("c")};
@@ -122,7 +122,7 @@ static void test_transaction_touches(void **state)
         {shared("p/b/eve"), false, false},
         {private("a", "b"), true, false},     /* the same key, but below no path of that user */
         {private("p", "b/bob"), true, false}, /* of another user */
-        {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* nobody's: a shared key */
+        {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* user is ignored: a shared key */
     };
 
     (void)state;
@@ -160,7 +160,7 @@ static void test_transaction_overlaps(void **state)
     transaction_free(&td);
 }
 
-/* Whatever stands before and behind the one that both change. */
+/* With other changes before and after the one that both have. */
 static void test_transaction_overlaps_anywhere(void **state)
 {
     enum { COUNT = 200 };
