@@ -89,7 +89,7 @@ typedef void http_done_fn(void *arg, const struct http_answer *answer);
  * http_go_on(). Called from the loop; must not cancel the call. */
 typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
 
-/* Answers a question about a call that waits. Called wherever a place in the pool becomes free;
+/* Says whether a condition of the call is true. Called wherever a place in the pool becomes free;
  * must not call this module. */
 typedef bool http_wanted_fn(void *arg);
 

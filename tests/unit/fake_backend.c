@@ -17,14 +17,14 @@ static void conn_close(struct backend_conn *c)
     c->backend->open--;
 }
 
-/* Loopback takes what the tests send in one piece; what it does not must not go unseen. */
+/* Sends all bytes; they fit into the buffers of the loopback interface, or the call blocks. */
 static void conn_send(struct backend_conn *c, struct span bytes)
 {
     while (bytes.len > 0) {
         ssize_t n = send(c->io.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
 
         if (n <= 0)
-            return; /* the client has gone: its business */
+            return; /* the client has closed */
         bytes = span_skip(bytes, (size_t)n);
     }
 }
@@ -71,7 +71,8 @@ static void conn_answer(struct backend_conn *c, struct span target)
     }
 }
 
-/* How long the first request is, with its body, and where that begins; 0: it is not whole. */
+/* Returns the length of the first request with its body, which begins at *body_at, or 0 while it is
+ * not complete. */
 static size_t request_len(const struct backend_conn *c, size_t *body_at)
 {
     static const char field[] = "\r\nContent-Length: ";
@@ -97,7 +98,7 @@ static void add_call(struct backend *b, const char *blank, size_t body_at)
     buf_add_char(&b->calls, '\n');
 }
 
-/* true: a request was refused before it was whole, and with the rest of it unread. */
+/* Returns true when it has refused a request before it was complete, and has closed. */
 static bool refuses_early(struct backend_conn *c)
 {
     const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /early", 7);
@@ -124,7 +125,7 @@ static void send_page(struct backend_conn *c, size_t bytes)
     buf_deinit(&out);
 }
 
-/* true: the connection has gone. */
+/* Returns true when the connection is closed. */
 static bool is_eager(struct backend_conn *c)
 {
     const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /eager", 7);
@@ -139,7 +140,7 @@ static bool is_eager(struct backend_conn *c)
     return true;
 }
 
-/* Takes one request off the front of what came; false: there is none. */
+/* Takes one request off the front of the input. Returns false when none is complete. */
 static bool conn_take(struct backend_conn *c)
 {
     struct backend *b = c->backend;

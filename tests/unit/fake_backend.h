@@ -1,9 +1,13 @@
-/* fake_backend.h - an HTTP server on the test's own loop, so that the test knows its every step. It
- * answers 200 with the request's target as body, but for targets that are listed otherwise:
- * /hold...: when the test says so. /drop...: closes without a byte. /first-only: closes on every
- * request but the first of a connection. /early...: answers 413 and closes as soon as the head of
- * the request is there. /eager: answers 200 as soon as it is, and reads the rest then; /eager-page:
- * with 100000 bytes; /eager-drop: does not read it. */
+/* fake_backend.h - an HTTP server on the loop of the test, so that the test controls its every
+ * step. It answers 200 with the request's target as the body, but for these targets:
+ *
+ *   /hold...      answers after backend_release()
+ *   /drop...      closes without an answer
+ *   /first-only   answers only the first request of a connection, and closes at the next one
+ *   /early...     answers 413 and closes, as soon as it has the head of the request
+ *   /eager        answers 200 as soon as it has the head, and then reads the rest
+ *   /eager-page   the same, with a body of 100000 bytes
+ *   /eager-drop   the same as /eager, but closes without reading the rest */
 #ifndef PODOP_TESTS_FAKE_BACKEND_H
 #define PODOP_TESTS_FAKE_BACKEND_H
 
@@ -23,7 +27,7 @@ struct backend_conn {
     char held[64]; /* the target that waits for backend_release() */
 };
 
-/* An answer that is sent as it is, and the end of the connection behind it. */
+/* An answer that is sent unchanged, and whether the connection is closed after it. */
 struct backend_script {
     const char *target;
     struct span bytes;
@@ -40,9 +44,9 @@ struct backend {
     size_t script_count;
     unsigned accepted, closed_by_client, open, open_max;
     unsigned requests;
-    struct buf targets; /* of all requests, each with a line feed behind it */
+    struct buf targets; /* of all requests, each followed by a line feed */
     struct buf calls;   /* "METHOD TARGET BODY", the same way */
-    struct buf last;    /* the last request, head, body and all */
+    struct buf last;    /* the last request with head and body */
 };
 
 void backend_open(struct backend *b, struct ev_loop *loop, bool is_unix);
@@ -50,11 +54,10 @@ void backend_close(struct backend *b);
 
 bool backend_holds(const struct backend *b, const char *target);
 void backend_release(struct backend *b, const char *target); /* answers it */
-/* The connection whose request for target waits, or NULL; what it is told piece by piece; its end.
- */
+/* Returns the connection whose request for target waits, or NULL; sends bytes on it; closes it. */
 struct backend_conn *backend_held(struct backend *b, const char *target);
 void backend_say(struct backend_conn *c, struct span bytes);
 void backend_end(struct backend_conn *c);
-void backend_drop_connections(struct backend *b); /* closes all, whatever they wait for */
+void backend_drop_connections(struct backend *b); /* closes all */
 
 #endif

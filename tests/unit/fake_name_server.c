@@ -146,9 +146,12 @@ void fake_name_server_close(struct fake_name_server *s)
     s->fd = -1;
 }
 
+/* The loop runs in between, because a socket's buffer does not hold all answers. */
 void fake_name_server_release(struct fake_name_server *s)
 {
-    for (size_t i = 0; i < s->held_count; i++)
+    for (size_t i = 0; i < s->held_count; i++) {
         answer(s, &s->held[i]);
+        ev_run(s->loop, EVRUN_NOWAIT);
+    }
     s->held_count = 0;
 }

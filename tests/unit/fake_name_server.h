@@ -46,7 +46,7 @@ void fake_name_server_open(struct fake_name_server *server, struct ev_loop *loop
 /* The same on a UDP socket that the test has bound. */
 void fake_name_server_open_at(struct fake_name_server *server, struct ev_loop *loop, int fd);
 void fake_name_server_close(struct fake_name_server *server); /* fine when it is closed */
-/* Answers all queries that were held back. */
+/* Answers all queries that were held back. Runs the loop. */
 void fake_name_server_release(struct fake_name_server *server);
 
 #endif

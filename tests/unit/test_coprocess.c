@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include "held_clock.h"
+
 #include "podop/buf.h"
 #include "podop/coprocess.h"
 
@@ -10,15 +12,15 @@
 
 static struct ev_loop *loop;
 static struct log quiet;
-static struct coprocesses *owner;
+static struct coprocesses *all;
 
-/* What was heard of one. */
-struct listener {
+/* The owner of a co-process, with what it was told. */
+struct owner {
     struct coprocess *coprocess;
-    struct buf lines; /* each with '|' behind it */
+    struct buf lines; /* each followed by '|' */
     unsigned deaths;
-    char reason[200], said[200];
-    bool lets_go; /* at the first line */
+    char reason[200], last_stderr[200];
+    bool releases; /* at the first line */
 };
 
 #define WAIT_UNTIL(condition)                                                                      \
@@ -29,12 +31,12 @@ struct listener {
 
 static bool on_line(void *arg, struct span line, struct error *err)
 {
-    struct listener *l = arg;
+    struct owner *o = arg;
 
-    buf_add(&l->lines, line);
-    buf_add_char(&l->lines, '|');
-    if (l->lets_go)
-        coprocess_release(&l->coprocess);
+    buf_add(&o->lines, line);
+    buf_add_char(&o->lines, '|');
+    if (o->releases)
+        coprocess_release(&o->coprocess);
     if (span_equal(line, SPAN("bad"))) {
         error_set(err, ERR_INPUT, "it is bad");
         return false;
@@ -42,17 +44,17 @@ static bool on_line(void *arg, struct span line, struct error *err)
     return true;
 }
 
-static void on_died(void *arg, struct span reason, struct span said)
+static void on_died(void *arg, struct span reason, struct span last_stderr)
 {
-    struct listener *l = arg;
+    struct owner *o = arg;
 
-    l->deaths++;
-    snprintf(l->reason, sizeof(l->reason), "%.*s", (int)reason.len, reason.ptr);
-    snprintf(l->said, sizeof(l->said), "%.*s", (int)said.len, said.ptr);
+    o->deaths++;
+    snprintf(o->reason, sizeof(o->reason), "%.*s", (int)reason.len, reason.ptr);
+    snprintf(o->last_stderr, sizeof(o->last_stderr), "%.*s", (int)last_stderr.len, last_stderr.ptr);
 }
 
 /* Runs a line of sh. */
-static void start(struct listener *l, char *script)
+static void start(struct owner *o, char *script)
 {
     static const struct coprocess_events events = {on_line, on_died};
     static char sh[] = "sh", option[] = "-c";
@@ -61,18 +63,18 @@ static void start(struct listener *l, char *script)
         .name = "t", .path = "/bin/sh", .argv = argv, .line_max = 20};
 
     argv[2] = script;
-    *l = (struct listener){.lets_go = l->lets_go};
-    buf_init(&l->lines, SIZE_MAX);
-    l->coprocess = coprocess_new(owner, &config, &events, l);
-    coprocess_start(l->coprocess);
+    *o = (struct owner){.releases = o->releases};
+    buf_init(&o->lines, SIZE_MAX);
+    o->coprocess = coprocess_new(all, &config, &events, o);
+    coprocess_start(o->coprocess);
 }
 
-static void end(struct listener *l)
+static void end(struct owner *o)
 {
-    coprocess_release(&l->coprocess);
-    assert_null(l->coprocess);
-    coprocess_release(&l->coprocess);
-    buf_deinit(&l->lines);
+    coprocess_release(&o->coprocess);
+    assert_null(o->coprocess);
+    coprocess_release(&o->coprocess);
+    buf_deinit(&o->lines);
 }
 
 static int setup(void **state)
@@ -80,15 +82,15 @@ static int setup(void **state)
     (void)state;
     signal(SIGPIPE, SIG_IGN);
     loop = ev_loop_new(EVFLAG_AUTO);
-    owner = coprocesses_new(loop, &quiet);
+    all = coprocesses_new(loop, &quiet);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    coprocesses_free(&owner);
-    coprocesses_free(&owner);
+    coprocesses_free(&all);
+    coprocesses_free(&all);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
     ev_loop_destroy(loop);
     return 0;
@@ -97,129 +99,130 @@ static int teardown(void **state)
 static void test_lines(void **state)
 {
     static char script[] = "cat";
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    start(&l, script);
-    assert_true(coprocess_is_running(l.coprocess));
-    assert_true(coprocess_send(l.coprocess, SPAN("a\n\nb c")));
-    assert_true(coprocess_send(l.coprocess, SPAN(" d\n12345678901234567890\n")));
-    WAIT_UNTIL(l.lines.len == 30);
-    assert_string_equal(buf_string(&l.lines), "a||b c d|12345678901234567890|");
-    assert_int_equal(coprocess_queued(l.coprocess), 30);
-    assert_int_equal(coprocess_written(l.coprocess), 30);
-    assert_int_equal(l.deaths, 0);
-    end(&l);
+    start(&o, script);
+    assert_true(coprocess_is_running(o.coprocess));
+    assert_true(coprocess_send(o.coprocess, SPAN("a\n\nb c")));
+    assert_true(coprocess_send(o.coprocess, SPAN(" d\n12345678901234567890\n")));
+    WAIT_UNTIL(o.lines.len == 30);
+    assert_string_equal(buf_string(&o.lines), "a||b c d|12345678901234567890|");
+    assert_int_equal(coprocess_queued(o.coprocess), 30);
+    assert_int_equal(coprocess_written(o.coprocess), 30);
+    assert_int_equal(o.deaths, 0);
+    end(&o);
 }
 
 static void test_long_line(void **state)
 {
     static char script[] = "cat";
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    start(&l, script);
-    coprocess_send(l.coprocess, SPAN("123456789012345678901"));
-    WAIT_UNTIL(l.deaths > 0);
-    assert_string_equal(l.reason, "it wrote a line of more than 20 bytes");
-    assert_false(coprocess_is_running(l.coprocess));
-    end(&l);
+    start(&o, script);
+    coprocess_send(o.coprocess, SPAN("123456789012345678901"));
+    WAIT_UNTIL(o.deaths > 0);
+    assert_string_equal(o.reason, "it wrote a line of more than 20 bytes");
+    assert_false(coprocess_is_running(o.coprocess));
+    end(&o);
 }
 
 static void test_rejected_line(void **state)
 {
     static char script[] = "echo good; echo bad; echo never; cat";
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    start(&l, script);
-    WAIT_UNTIL(l.deaths > 0);
-    assert_string_equal(buf_string(&l.lines), "good|bad|");
-    assert_string_equal(l.reason, "it is bad");
-    end(&l);
+    start(&o, script);
+    WAIT_UNTIL(o.deaths > 0);
+    assert_string_equal(buf_string(&o.lines), "good|bad|");
+    assert_string_equal(o.reason, "it is bad");
+    end(&o);
 }
 
-static void test_death_and_last_words(void **state)
+static void test_death_and_restart(void **state)
 {
     static char script[] = "echo last >&2; echo line; exit 3";
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    start(&l, script);
-    WAIT_UNTIL(l.deaths > 0);
-    assert_string_equal(buf_string(&l.lines), "line|");
-    assert_string_equal(l.reason, "it ended with status 3");
-    assert_string_equal(l.said, "last");
-    WAIT_UNTIL(l.deaths > 1); /* it is started again */
-    end(&l);
+    start(&o, script);
+    WAIT_UNTIL(o.deaths > 0);
+    assert_string_equal(buf_string(&o.lines), "line|");
+    assert_string_equal(o.reason, "it ended with status 3");
+    assert_string_equal(o.last_stderr, "last");
+    held_clock_pass_ms(loop, 1000); /* the pause */
+    WAIT_UNTIL(o.deaths > 1);
+    end(&o);
 }
 
 static void test_give_up(void **state)
 {
     static char script[] = "sleep 1000 & cat";
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    start(&l, script);
-    coprocess_give_up(l.coprocess, "no use");
-    assert_int_equal(l.deaths, 1);
-    assert_string_equal(l.reason, "no use");
-    coprocess_give_up(l.coprocess, "again");
-    assert_int_equal(l.deaths, 1);
-    end(&l);
+    start(&o, script);
+    coprocess_give_up(o.coprocess, "no use");
+    assert_int_equal(o.deaths, 1);
+    assert_string_equal(o.reason, "no use");
+    coprocess_give_up(o.coprocess, "again");
+    assert_int_equal(o.deaths, 1);
+    end(&o);
 }
 
 static void test_queue_is_bounded(void **state)
 {
     static char script[] = "exec sleep 1000";
     static char bytes[64 * 1024];
-    struct listener l = {0};
-    size_t all = 0;
+    struct owner o = {0};
+    size_t bytes_sent = 0;
 
     (void)state;
     memset(bytes, 'x', sizeof(bytes));
-    start(&l, script);
-    while (coprocess_send(l.coprocess, (struct span){bytes, sizeof(bytes)})) {
-        all += sizeof(bytes);
+    start(&o, script);
+    while (coprocess_send(o.coprocess, (struct span){bytes, sizeof(bytes)})) {
+        bytes_sent += sizeof(bytes);
         ev_run(loop, EVRUN_NOWAIT);
-        assert_true(all < 8 << 20);
+        assert_true(bytes_sent < 8 << 20);
     }
-    assert_int_equal(coprocess_queued(l.coprocess), all);
-    assert_true(coprocess_written(l.coprocess) < all);
-    end(&l);
+    assert_int_equal(coprocess_queued(o.coprocess), bytes_sent);
+    assert_true(coprocess_written(o.coprocess) < bytes_sent);
+    end(&o);
 }
 
-static void test_let_go_within_line(void **state)
+static void test_release_within_line(void **state)
 {
     static char script[] = "echo a; echo b; cat";
-    struct listener l = {.lets_go = true};
+    struct owner o = {.releases = true};
 
     (void)state;
-    start(&l, script);
-    WAIT_UNTIL(l.coprocess == NULL);
+    start(&o, script);
+    WAIT_UNTIL(o.coprocess == NULL);
     for (int i = 0; i < 3; i++)
         ev_run(loop, EVRUN_NOWAIT);
-    assert_string_equal(buf_string(&l.lines), "a|");
-    assert_int_equal(l.deaths, 0);
-    end(&l);
+    assert_string_equal(buf_string(&o.lines), "a|");
+    assert_int_equal(o.deaths, 0);
+    end(&o);
 }
 
-/* What it has answered is heard, even when its end is noticed by a write. */
+/* Its last lines are read, even when a write is the first to notice its end. */
 static void test_last_lines_before_a_write_fails(void **state)
 {
     static char script[] = "echo a; echo b";
-    struct listener l = {0};
+    struct owner o = {0};
     siginfo_t info;
 
     (void)state;
-    start(&l, script);
+    start(&o, script);
     assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
-    assert_true(coprocess_send(l.coprocess, SPAN("c\n")));
+    assert_true(coprocess_send(o.coprocess, SPAN("c\n")));
     ev_invoke_pending(loop); /* the write, before the loop sees anything else */
-    WAIT_UNTIL(l.deaths > 0);
-    assert_string_equal(buf_string(&l.lines), "a|b|");
-    assert_string_equal(l.reason, "it ended with status 0");
-    end(&l);
+    WAIT_UNTIL(o.deaths > 0);
+    assert_string_equal(buf_string(&o.lines), "a|b|");
+    assert_string_equal(o.reason, "it ended with status 0");
+    end(&o);
 }
 
 static void test_cannot_start(void **state)
@@ -229,14 +232,14 @@ static void test_cannot_start(void **state)
     char *argv[] = {name, NULL};
     const struct coprocess_config config = {
         .name = "t", .path = "/nowhere/to/be/found", .argv = argv, .line_max = 20};
-    struct listener l = {0};
+    struct owner o = {0};
 
     (void)state;
-    l.coprocess = coprocess_new(owner, &config, &events, &l);
-    coprocess_start(l.coprocess);
-    assert_int_equal(l.deaths, 1);
-    assert_string_equal(l.reason, "cannot start /nowhere/to/be/found: No such file or directory");
-    end(&l);
+    o.coprocess = coprocess_new(all, &config, &events, &o);
+    coprocess_start(o.coprocess);
+    assert_int_equal(o.deaths, 1);
+    assert_string_equal(o.reason, "cannot start /nowhere/to/be/found: No such file or directory");
+    end(&o);
 }
 
 int main(void)
@@ -245,10 +248,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejected_line, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_death_and_last_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_death_and_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_give_up, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_let_go_within_line, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_release_within_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_last_lines_before_a_write_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cannot_start, setup, teardown),
     };

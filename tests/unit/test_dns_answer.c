@@ -193,7 +193,7 @@ static void test_dns_answer_malformed(void **state)
         TEXT(""),
         TEXT("\0"),
         TEXT("\0\1"),
-        TEXT("\0\1" POINTER "x"), /* something behind it */
+        TEXT("\0\1" POINTER "x"), /* something after the name */
         TEXT("\0\1\1x"),          /* ends in the next record */
         TEXT("\0\1\x3fxx"),       /* beyond the message */
         TEXT("\0\1\100abc\0"),    /* reserved kinds of labels */
@@ -335,7 +335,7 @@ static void test_dns_answer_cut_anywhere(void **state)
     for (size_t len = 0; len < message.len; len++) {
         char *copy = xmemdup0(message.ptr, len);
 
-        copy = xrealloc(copy, len); /* for the sanitizer: nothing is behind it */
+        copy = xrealloc(copy, len); /* the sanitizer then sees reads after its end */
         dns_answer_read((struct span){copy, len}, DNS_MX, &answer);
         assert_int_equal(answer.verdict, DNS_UNDECIDED);
         free(copy);

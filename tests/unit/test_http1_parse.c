@@ -6,11 +6,11 @@
 #define OK_ "HTTP/1.1 200 OK\r\n"
 #define CHUNKED OK_ "Transfer-Encoding: chunked\r\n\r\n"
 
-/* What becomes of an answer whose bytes come in pieces; the connection ends behind them. */
+/* The result of parsing an answer in pieces, after which the connection ends. */
 struct outcome {
     enum http1_event event; /* HTTP1_MORE: it broke off */
     unsigned status;
-    bool keeps_alive; /* and nothing came behind it */
+    bool keeps_alive; /* and no byte came after the answer */
     struct buf body;
 };
 
@@ -82,7 +82,7 @@ static const struct {
     {"HTTP/1.1 204 No\r\n\r\n", 204, "", true},
     {"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", 204, "", true},
     {"HTTP/1.1 304 Not\r\n\r\n", 304, "", true},
-    /* Who announces a body may send it: nobody can tell it from what comes next. */
+    /* An announced body may come, and would look like the next answer. */
     {"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", 204, "", false},
     {"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "", false},
     {"HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n", 304, "", false},
@@ -317,7 +317,7 @@ static void test_http1_limits(void **state)
     assert_limit(CHUNKED "0\r\nA: ", "x", trailer_room + 1, "\r\n\r\n", HTTP1_BAD);
 }
 
-/* Nobody waits for the end of a line that cannot be a status line. */
+/* A line that cannot be a status line is bad before its end. */
 static void test_http1_bad_at_once(void **state)
 {
     static const char *const starts[] = {"x", "HTTQ", "HTTP/2", "\r", "<html>"};

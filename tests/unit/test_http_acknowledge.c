@@ -61,7 +61,7 @@ static void test_parts_are_acknowledged(void **state)
     struct http_fixture *f = *state;
 
     assert_int_equal(acknowledged_for_parts(f), 3); /* the last one makes it whole */
-    assert_int_equal(acknowledged_for_parts(f), 3); /* on a kept connection as well */
+    assert_int_equal(acknowledged_for_parts(f), 3); /* on an idle connection as well */
 }
 
 static void test_unix_sockets_have_nothing_to_acknowledge(void **state)

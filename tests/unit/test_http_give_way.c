@@ -2,7 +2,7 @@
 #include "held_clock.h"
 #include "http_fixture.h"
 
-/* A request that gets no byte, as one that is not served. Always on a new connection. */
+/* Sends a request that gets no byte, always on a new connection. */
 static void starve(struct http_fixture *f, struct http_caller *caller, const char *target)
 {
     http_caller_start_method(f, caller, "POST", target);
@@ -36,7 +36,7 @@ static void test_what_becomes_free_is_closed(void **state)
     struct http_caller first, second;
 
     http_fixture_ask(f, "/x");
-    http_caller_start_method(f, &first, NULL, "/hold1"); /* over the kept one */
+    http_caller_start_method(f, &first, NULL, "/hold1"); /* over the idle connection */
     HTTP_WAIT(f, backend_holds(&f->backend, "/hold1"));
     starve(f, &second, "/hold2");
     held_clock_pass_ms(f->loop, 400);
@@ -50,7 +50,7 @@ static void test_what_becomes_free_is_closed(void **state)
     HTTP_WAIT(f, f->backend.closed_by_client == 2);
 }
 
-/* However busy the others are: not only one that nobody uses at that moment. */
+/* Connections that are never idle for long are closed, too, between two requests. */
 static void test_busy_ones_are_closed(void **state)
 {
     struct http_fixture *f = *state;
@@ -73,7 +73,7 @@ static void test_busy_ones_are_closed(void **state)
     answer(f, &busy, "/hold-busy");
 }
 
-/* It helped: what falls free later is closed at once. */
+/* After it has helped, connections that fall idle are closed at once. */
 static void test_helped_once_none_becomes_idle(void **state)
 {
     struct http_fixture *f = *state;
@@ -92,7 +92,7 @@ static void test_helped_once_none_becomes_idle(void **state)
     answer(f, &second, "/hold2");
 }
 
-/* It helped: the next new one has room made for it at once. */
+/* After it has helped, the next new connection has room made for it at once. */
 static void test_helped_once_it_is_done_at_once(void **state)
 {
     struct http_fixture *f = *state;
@@ -107,7 +107,7 @@ static void test_helped_once_it_is_done_at_once(void **state)
     answer(f, &caller, "/hold");
 }
 
-/* A slow key of a server that needs no help: its other connections are left alone, for a while. */
+/* A key may be slow for another reason: then the other connections are left alone for a while. */
 static void test_useless_is_not_repeated(void **state)
 {
     struct http_fixture *f = *state;
@@ -125,7 +125,7 @@ static void test_useless_is_not_repeated(void **state)
     answer(f, &caller, "/hold1");
 }
 
-/* Nor is it tried where a new connection was served beside as many that were kept. */
+/* Idle connections stay open if a new one was served beside as many before. */
 static void test_server_of_many_keeps_them(void **state)
 {
     struct http_fixture *f = *state;
@@ -133,7 +133,7 @@ static void test_server_of_many_keeps_them(void **state)
 
     http_fixture_ask(f, "/x");
     starve(f, &caller, "/hold1");
-    answer(f, &caller, "/hold1"); /* at once, beside the kept one */
+    answer(f, &caller, "/hold1"); /* at once, beside the idle connection */
     HTTP_WAIT(f, f->backend.closed_by_client == 1);
     starve(f, &caller, "/hold2");
     held_clock_pass_ms(f->loop, 2000);
@@ -141,7 +141,7 @@ static void test_server_of_many_keeps_them(void **state)
     answer(f, &caller, "/hold2");
 }
 
-/* Of a server that takes its time nobody expects more. */
+/* A server that is usually slow is given more time. */
 static void test_slow_server_is_given_its_time(void **state)
 {
     struct http_fixture *f = *state;

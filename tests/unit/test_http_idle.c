@@ -4,7 +4,7 @@
 #define EVIL "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 #define LATE "HTTP/1.1 408 Request Timeout\r\n"
 
-/* None of them answers the request that was sent just before. */
+/* Bytes that do not answer the request that was sent just before. */
 static const struct span strays[] = {
     TEXT("\r\n"),
     TEXT("\n"),
@@ -24,7 +24,7 @@ static const struct span strays[] = {
     TEXT(LATE),
 };
 
-/* The backend has the request for target, and says something instead of an answer. */
+/* The backend sends these bytes instead of an answer to the request for target. */
 static void say(struct http_fixture *f, const char *target, struct span bytes, bool ends)
 {
     struct backend_conn *conn;
@@ -37,7 +37,7 @@ static void say(struct http_fixture *f, const char *target, struct span bytes, b
         backend_end(conn);
 }
 
-static void test_strays_end_a_kept_connection(void **state)
+static void test_strays_end_an_idle_connection(void **state)
 {
     struct http_fixture *f = *state;
 
@@ -45,11 +45,11 @@ static void test_strays_end_a_kept_connection(void **state)
         struct http_caller caller;
         unsigned accepted;
 
-        http_fixture_ask(f, "/x"); /* it is kept */
+        http_fixture_ask(f, "/x"); /* its connection becomes idle */
         accepted = f->backend.accepted;
         http_caller_start_method(f, &caller, NULL, "/hold");
         say(f, "/hold", strays[i / 2], i % 2 == 1);
-        HTTP_WAIT(f, backend_holds(&f->backend, "/hold")); /* it is asked again */
+        HTTP_WAIT(f, backend_holds(&f->backend, "/hold")); /* the request is sent again */
         assert_int_equal(f->backend.accepted, accepted + 1);
         assert_int_equal(caller.answers, 0);
         backend_release(&f->backend, "/hold");
@@ -58,7 +58,7 @@ static void test_strays_end_a_kept_connection(void **state)
     }
 }
 
-/* There, nothing can be left from before: it is what this server says to this request. */
+/* On a new connection, the same bytes can only be the answer. */
 static void test_strays_on_a_new_connection_are_the_answer(void **state)
 {
     static const char *const methods[] = {NULL, "POST"};
@@ -86,7 +86,7 @@ static void test_strays_on_a_new_connection_are_the_answer(void **state)
 }
 
 /* A server that has begun to answer has got the request. */
-static void test_begun_answer_is_not_asked_again(void **state)
+static void test_begun_answer_is_not_repeated(void **state)
 {
     static const struct span begun[] = {TEXT("H"), TEXT("HTTP/1.1 2"), TEXT("HTTP/1.1 200 OK\r\n")};
     struct http_fixture *f = *state;
@@ -105,7 +105,7 @@ static void test_begun_answer_is_not_asked_again(void **state)
     }
 }
 
-/* Once: a server that goes on like that is broken. */
+/* A request is sent again only once. */
 static void test_stray_after_a_stray(void **state)
 {
     struct http_fixture *f = *state;
@@ -119,7 +119,7 @@ static void test_stray_after_a_stray(void **state)
     http_caller_assert_ended(&caller, HTTP_FAILED);
 }
 
-/* What it announced comes when the next request is under way already, over another connection. */
+/* The announced body would come after the next request, which uses another connection. */
 static void test_announced_body_of_an_answer_without_one(void **state)
 {
     static const struct span answers[] = {
@@ -148,9 +148,9 @@ static void test_announced_body_of_an_answer_without_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HTTP_TEST(test_strays_end_a_kept_connection),
+        HTTP_TEST(test_strays_end_an_idle_connection),
         HTTP_TEST(test_strays_on_a_new_connection_are_the_answer),
-        HTTP_TEST(test_begun_answer_is_not_asked_again),
+        HTTP_TEST(test_begun_answer_is_not_repeated),
         HTTP_TEST(test_stray_after_a_stray),
         HTTP_TEST(test_announced_body_of_an_answer_without_one),
     };

@@ -17,7 +17,7 @@ static void test_unix_socket(void **state)
     HTTP_WAIT(f, c.answers > 0);
     http_caller_assert_body(&c, "/x");
     assert_non_null(strstr(buf_string(&local.last), "Host: backend.test\r\n"));
-    snprintf(upper, sizeof(upper), "%s", local.path); /* its connection is nobody else's */
+    snprintf(upper, sizeof(upper), "%s", local.path); /* another path has other connections */
     upper[strlen("/tmp/")] = 'P';
     elsewhere = http_fixture_open_site(f, local.base, upper);
     http_caller_start_request(&other, elsewhere, &request);
@@ -53,7 +53,6 @@ static void test_bad_bases(void **state)
     }
 }
 
-/* Of headers: they may hold what nobody is to see. */
 static void test_uses_tls(void **state)
 {
     struct http_fixture *f = *state;

@@ -15,7 +15,7 @@ static struct endpoint endpoint(const char *text)
     return e;
 }
 
-/* A round that found these, with blanks between them. */
+/* A round that found these addresses, which are separated by blanks. */
 static struct name_round found(const char *list, uint32_t ttl_s)
 {
     struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = ttl_s};
@@ -107,11 +107,11 @@ static void test_avoided_addresses_come_last(void **state)
     take_found(&a, "::1 ::2 192.0.2.1 192.0.2.2", 60);
     name_addresses_avoid(&a, &six, NOW_MS);
     name_addresses_avoid(&a, &four, NOW_MS);
-    name_addresses_avoid(&a, &other, NOW_MS); /* nobody's */
+    name_addresses_avoid(&a, &other, NOW_MS); /* an unknown address */
     assert_order(&a, NOW_MS, "::2 192.0.2.2 ::1 192.0.2.1");
     assert_order(&a, NOW_MS + NAME_AVOID_MS - 1, "::2 192.0.2.2 ::1 192.0.2.1");
     assert_order(&a, NOW_MS + NAME_AVOID_MS, "::1 192.0.2.1 ::2 192.0.2.2");
-    take_found(&a, "::2 ::1 192.0.2.1", 60); /* what is known of them outlives an answer */
+    take_found(&a, "::2 ::1 192.0.2.1", 60); /* marks outlive an answer */
     assert_order(&a, NOW_MS, "::2 ::1 192.0.2.1");
     name_addresses_trust(&a, &four);
     assert_order(&a, NOW_MS, "::2 192.0.2.1 ::1");
@@ -132,7 +132,7 @@ static void test_moving(void **state)
     assert_true(name_addresses_has(&a, &after));
 }
 
-/* Where nobody can tell, what was known goes on being used. */
+/* Without a useful answer, the known addresses stay in use. */
 static void test_outage(void **state)
 {
     struct name_addresses a = {0};
@@ -151,7 +151,8 @@ static void test_outage(void **state)
     assert_string_equal(a.reason, "no");
 }
 
-/* Believed when it is said for a while: then nothing is known, and no connection ends for that. */
+/* "No such name" is believed after a while. Then no address is known, and no connection is closed
+ * for that. */
 static void test_absence(void **state)
 {
     struct name_addresses a = {0};
@@ -181,7 +182,7 @@ static void test_absence_that_ends(void **state)
     assert_order(&a, NOW_MS, "192.0.2.1");
 }
 
-/* Of a family that could not be told, what was known stays. */
+/* The known addresses of a family without an answer stay. */
 static void test_one_family_fails(void **state)
 {
     struct name_addresses a = {0};

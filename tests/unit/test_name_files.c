@@ -223,7 +223,7 @@ static void test_files(void **state)
     assert_int_equal(text.len, 0);
     buf_deinit(&text);
     buf_init(&text, NAME_FILE_BYTES_MAX);
-    name_file_read("/dev/zero", &text); /* what has no end */
+    name_file_read("/dev/zero", &text); /* a file without an end */
     assert_true(text.len <= NAME_FILE_BYTES_MAX && !text.is_over);
     buf_deinit(&text);
 }

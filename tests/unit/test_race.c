@@ -56,7 +56,7 @@ static int bind_at(unsigned host, struct endpoint *at)
     return fd;
 }
 
-/* A listening socket on 127.0.0.host. One that is silent never hears of a connection. */
+/* A listening socket on 127.0.0.host. A silent one drops all packets. */
 static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
 {
     struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
@@ -70,7 +70,7 @@ static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
     return fd;
 }
 
-/* Nobody listens there. */
+/* An address without a listener. */
 static struct endpoint refusing_at(unsigned host)
 {
     struct endpoint at;
@@ -160,7 +160,7 @@ static void test_refused_ones_are_passed_at_once(void **state)
     close(fd);
 }
 
-/* All are started, however many are silent, and the silent ones are known. */
+/* All attempts start, however many are silent, and the silent ones are marked as slow. */
 static void test_silent_ones_hold_up_nobody(void **state)
 {
     enum { SILENT = 6 };
@@ -198,7 +198,7 @@ static void test_refused_ones_are_tried_again(void **state)
     while (race.attempts[0].error == 0 || !ev_is_active(&race.attempts[1].io))
         ev_run(loop, EVRUN_ONCE);
     assert_int_equal(race.attempts[0].error, ECONNREFUSED);
-    for (before = events; events == before;) /* once more in vain */
+    for (before = events; events == before;) /* another attempt fails */
         ev_run(loop, EVRUN_ONCE);
     assert_null(race.winner);
     assert_int_equal(listen(fd, 16), 0);
@@ -234,7 +234,8 @@ static void test_lost(void **state)
     assert_int_equal(strlen(small), sizeof(small) - 1);
 }
 
-/* Whoever comes late, after all others have failed or while one is silent, takes part. */
+/* An address that is added late takes part: after all others have failed, or while one is silent.
+ */
 static void test_added_later(void **state)
 {
     const struct endpoint refusing = refusing_at(1);
@@ -242,7 +243,7 @@ static void test_added_later(void **state)
     const int silent_fd = listen_at(2, true, &silent), fd = listen_at(3, false, &at);
 
     (void)state;
-    race_run(&race, LEFT_MS); /* nobody yet */
+    race_run(&race, LEFT_MS); /* no address yet */
     assert_true(race_is_lost(&race));
     race_add(&race, &refusing);
     run_to_the_end(LEFT_MS);
@@ -275,7 +276,7 @@ static void test_unix_sockets(void **state)
     assert_int_equal(race.attempts[1].error, ENAMETOOLONG);
 }
 
-/* Nobody takes the connections that wait: one more is refused, and not waited for. */
+/* With a full queue of connections, one more is refused at once. */
 static void test_full_unix_socket(void **state)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -323,7 +324,7 @@ static void test_no_socket(void **state)
     assert_false(race_was_refused(&race));
 }
 
-/* None is left open, whatever became of it. */
+/* No descriptor is left open, however its attempt has ended. */
 static void test_stop(void **state)
 {
     struct endpoint silent, at;
@@ -354,7 +355,7 @@ static void test_meets_itself(void **state)
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(self, (struct sockaddr *)&sa, len), 0);
     assert_int_equal(getsockname(self, (struct sockaddr *)&sa, &len), 0);
-    assert_false(race_is_self_connected(self)); /* nobody */
+    assert_false(race_is_self_connected(self)); /* no peer */
     assert_int_equal(connect(self, (struct sockaddr *)&sa, len), 0);
     assert_true(race_is_self_connected(self));
     close(self);

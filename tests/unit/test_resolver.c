@@ -116,7 +116,7 @@ static void run_until_done(unsigned count)
     assert_done(count);
 }
 
-/* Lets time pass until then: for deadlines, and for the next server. */
+/* The same, while time passes for the deadlines of the resolver. */
 static void pass_until_done(unsigned count)
 {
     HELD_CLOCK_PASS_UNTIL(loop, done_count >= count);
@@ -141,7 +141,7 @@ static void test_resolver_answers_once(void **state)
     assert_int_equal(server.queries, 1);
 }
 
-/* c-ares says so before it has sent anything. */
+/* c-ares answers such a name itself. */
 static void test_resolver_answer_of_the_library_itself(void **state)
 {
     struct wait w = {0};
@@ -174,7 +174,7 @@ static void test_resolver_deadline(void **state)
     assert_int_equal(w[0].outcome, RESOLVER_ANSWERED);
 }
 
-static void test_resolver_nobody_there(void **state)
+static void test_resolver_no_server(void **state)
 {
     struct wait w[2] = {{0}};
 
@@ -187,7 +187,7 @@ static void test_resolver_nobody_there(void **state)
     assert_int_equal(w[1].outcome, RESOLVER_FAILED);
 }
 
-/* Before it was sent, while it is under way, and when the answer is about to be told. */
+/* Cancels a call before it is sent, in progress, and when its answer is about to be delivered. */
 static void test_resolver_cancel(void **state)
 {
     struct wait w[3] = {{0}};
@@ -224,8 +224,7 @@ static void test_resolver_freed_by_the_last(void **state)
     assert_null(resolver);
 }
 
-/* So many are under way, the others wait: they go in their order, may be cancelled, and have no
- * more time than they were given. */
+/* Calls beyond the limit wait. They start in order, can be cancelled, and keep their deadlines. */
 static void test_resolver_queue(void **state)
 {
     enum { MORE = 40 };
@@ -266,7 +265,7 @@ static void start_and_cancel(unsigned count)
     ev_run(loop, EVRUN_NOWAIT);
 }
 
-/* What nobody waits for does not hold up the others, until it is too much. */
+/* Abandoned queries do not hold up other calls, up to their limit. */
 static void test_resolver_abandoned(void **state)
 {
     struct wait w = {0};
@@ -285,7 +284,7 @@ static void test_resolver_abandoned(void **state)
     assert_int_equal(w.outcome, RESOLVER_TIMED_OUT);
 }
 
-/* What the first server says is of no use: the second is asked at once. */
+/* After a useless answer of the first server, the second is queried. */
 static void test_resolver_useless_answers(void **state)
 {
     enum { RESPONSE = 0x8000, RECURSIVE = 0x0080, HEADER_BYTES = 12 };
@@ -317,7 +316,7 @@ static void test_resolver_useless_answers(void **state)
     }
 }
 
-/* The second is asked as well, and the first is asked last from then on. */
+/* The second server is queried as well, and the silent one is queried last from then on. */
 static void test_resolver_silent_server(void **state)
 {
     struct wait w = {0};
@@ -337,7 +336,7 @@ static void test_resolver_silent_server(void **state)
     assert_int_equal(second.queries, 2);
 }
 
-/* Less time than a server gets otherwise: it is shared out. */
+/* The servers share a deadline that is shorter than the usual patience. */
 static void test_resolver_silent_server_and_little_time(void **state)
 {
     struct wait w = {0};
@@ -349,7 +348,7 @@ static void test_resolver_silent_server_and_little_time(void **state)
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
 }
 
-/* It was asked first, and the other meanwhile: its answer counts all the same. */
+/* The answer of the first server counts although the second has been queried meanwhile. */
 static void test_resolver_late_answer(void **state)
 {
     struct wait w = {0};
@@ -363,7 +362,7 @@ static void test_resolver_late_answer(void **state)
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
 }
 
-static void test_resolver_nobody_knows(void **state)
+static void test_resolver_no_useful_answer(void **state)
 {
     struct wait w = {0};
 
@@ -397,7 +396,7 @@ static void test_resolver_unreachable_server(void **state)
     assert_int_equal(w.outcome, RESOLVER_FAILED);
 }
 
-/* fe80::1 on the loopback interface of a network namespace of our own. */
+/* Opens a server at fe80::1, on the loopback interface of a new network namespace. */
 static bool open_scoped_server(unsigned *port)
 {
     struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
@@ -428,7 +427,7 @@ static bool open_scoped_server(unsigned *port)
     return true;
 }
 
-/* The last test: the process is in another network from then on. */
+/* This test must be the last: it leaves the process in another network. */
 static void test_resolver_scope(void **state)
 {
     char text[64];
@@ -477,7 +476,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolver_answer_of_the_library_itself, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_resolver_deadline, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resolver_nobody_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_no_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_cancel, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_freed_by_the_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_queue, setup, teardown),
@@ -488,7 +487,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolver_silent_server_and_little_time, setup_two,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_resolver_late_answer, setup_two, teardown),
-        cmocka_unit_test_setup_teardown(test_resolver_nobody_knows, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_no_useful_answer, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_unreachable_server, setup_two, teardown),
         cmocka_unit_test(test_resolver_scope),
     };

@@ -166,7 +166,7 @@ struct header {
 
 /* What the verdict needs of the sections. */
 struct content {
-    char asked[DNS_NAME_BYTES];
+    char name[DNS_NAME_BYTES];
     bool has_record, has_alias, has_soa;
 };
 
@@ -251,7 +251,7 @@ static bool is_endless(const struct dns_answer *a, const struct content *c)
     char name[DNS_NAME_BYTES];
     unsigned aliases = 0;
 
-    memcpy(name, c->asked, sizeof(name));
+    memcpy(name, c->name, sizeof(name));
     while (aliases <= ALIASES_MAX && follow(a, name))
         aliases++;
     return aliases > ALIASES_MAX;
@@ -305,7 +305,7 @@ void dns_answer_read(struct span message, enum dns_type type, struct dns_answer 
     size_t at = 0;
 
     *a = (struct dns_answer){.type = type, .message = message};
-    if (!read_header(message, &at, &header, content.asked))
+    if (!read_header(message, &at, &header, content.name))
         goto malformed;
     a->records_at = at;
     a->records_count = header.answers;

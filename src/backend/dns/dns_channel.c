@@ -182,15 +182,15 @@ static struct dns_result result_of(int status, struct span message)
 static void on_result(void *arg, int status, int timeouts, unsigned char *bytes, int len)
 {
     struct query *query = arg;
-    const struct query asked = *query;
+    const struct query ended = *query;
     const struct span message = {(const char *)bytes, bytes == NULL || len < 0 ? 0 : (size_t)len};
     const struct dns_result result = result_of(status, message);
 
     (void)timeouts;
     free(query);
-    if (--asked.channel->in_progress == 0)
-        ev_timer_stop(asked.channel->loop, &asked.channel->tick);
-    asked.done(asked.arg, &result);
+    if (--ended.channel->in_progress == 0)
+        ev_timer_stop(ended.channel->loop, &ended.channel->tick);
+    ended.done(ended.arg, &result);
 }
 
 void dns_channel_query(struct dns_channel *c, const char *name, enum dns_type type,

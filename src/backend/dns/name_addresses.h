@@ -1,5 +1,6 @@
 /* name_addresses.h - the addresses of one name over time: which are current, in which order they
- * are tried, and when they are asked for again. Pure: no I/O, no clock. Private to src/backend. */
+ * are tried, and when the name is resolved again. Pure: no I/O, no clock. Private to src/backend.
+ */
 #ifndef PODOP_BACKEND_DNS_NAME_ADDRESSES_H
 #define PODOP_BACKEND_DNS_NAME_ADDRESSES_H
 
@@ -40,7 +41,7 @@ struct name_addresses {
     const char *reason;       /* why the last round failed; NULL: it did not */
 };
 
-/* Applies the result of a round. After NAME_UNKNOWN the known addresses stay for good; after
+/* Applies the result of a round. After NAME_UNKNOWN the known addresses stay; after
  * NAME_ABSENT they stay until that has been repeated for NAME_GONE_MS. Returns the milliseconds
  * until the next round, or 0 when no address is known and no round is needed. */
 uint32_t name_addresses_take(struct name_addresses *addresses, const struct name_round *round,

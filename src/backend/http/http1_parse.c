@@ -74,7 +74,7 @@ static enum parse take_line(struct http1 *p, struct span in, size_t max, struct 
     return PARSE_DONE;
 }
 
-/* Returns false as soon as in cannot become a status line, so that nobody waits for its end. */
+/* Returns false as soon as in cannot become a status line, so that its end is not waited for. */
 static bool may_be_http(struct span in)
 {
     const struct span start = SPAN("HTTP/1.");

@@ -107,7 +107,7 @@ static bool send_rest_first(struct http_exchange *ex)
     return true;
 }
 
-/* Whether the connection was closed by the server, and not by someone who can cut it. Plain TCP
+/* Whether the connection was closed by the server, and not cut on the way. Plain TCP
  * cannot tell. */
 static bool was_closed_by_server(const struct http_connection *c)
 {

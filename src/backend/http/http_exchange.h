@@ -52,7 +52,7 @@ typedef enum http_take http_body_fn(struct http_exchange *ex, unsigned status, s
 typedef void http_end_fn(struct http_exchange *ex, enum http_end end, unsigned status,
                          struct span last, const char *reason);
 
-/* The memory belongs to the owner, who sets the first four members and zeroes the others. */
+/* The memory belongs to the owner, which sets the first four members and zeroes the others. */
 struct http_exchange {
     struct span request; /* borrowed */
     bool is_alone;       /* on a connection that nothing else uses before or after */

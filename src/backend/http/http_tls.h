@@ -9,7 +9,7 @@
 /* Sets the certificates, and that the server's is verified. The handle borrows the bytes of tls. */
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
 
-/* Whether the server has ended the connection, with close_notify, and nobody on the way has cut it.
+/* Whether the server has ended the connection, with close_notify, and was not cut on the way.
  * To be called after the end has been read. Returns false if libcurl's TLS library cannot tell. */
 bool http_tls_has_ended_well(CURL *easy);
 

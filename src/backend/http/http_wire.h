@@ -29,7 +29,7 @@ enum http_wire_result {
 enum http_wire_result http_wire_receive(struct http_wire *wire, char *to, size_t max, size_t *n);
 enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, size_t *n);
 
-/* Returns false when the peer has sent bytes that nobody asked for, or has closed. */
+/* Returns false when the peer has sent bytes, or has closed. */
 bool http_wire_is_silent(struct http_wire *wire);
 
 /* Lets the peer take bytes of a request of that size as slowly as it likes. Otherwise the kernel

@@ -92,7 +92,7 @@ static void begin_pause(struct coprocess *c)
     c->pause_ms = c->pause_ms > PAUSE_MAX_MS / 2 ? PAUSE_MAX_MS : c->pause_ms * 2;
 }
 
-/* Tells the owner, who may release c. */
+/* Tells the owner, which may release c. */
 static void report_death(struct coprocess *c, const char *reason)
 {
     c->events->died(c->arg, span_of(reason), span_of(c->child.stderr_log.last));
