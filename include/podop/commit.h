@@ -1,4 +1,4 @@
-/* commit.h - the commits of one server that are under way, whichever table they go to. */
+/* commit.h - the commits of one server that are under way, to tables of any name. */
 #ifndef PODOP_COMMIT_H
 #define PODOP_COMMIT_H
 
@@ -8,7 +8,7 @@
 
 struct commit;
 
-/* Zeroed at first, but for on_idle and arg. */
+/* Zero-initialised, except for on_idle and arg. */
 struct commits {
     struct commit *first;
     struct commit *queue, **queue_last; /* those that begin in later turns of the loop */
@@ -17,12 +17,12 @@ struct commits {
     void *arg;
 };
 
-/* The reply of a commit. FOUND: the changes are made. MISS: an increment found no such key, and
- * what became of the other changes is the backend's affair. UNCERTAIN: the changes were sent and
- * never confirmed. Anything else is a failure with its reason. */
+/* Receives the reply to a commit. FOUND: the changes are made. MISS: an increment found no such
+ * key; the backend decides whether it made the other changes. UNCERTAIN: the changes were sent and
+ * never confirmed. Any other status is a failure with its reason. */
 typedef void commit_done_fn(void *arg, const struct reply *reply);
 
-/* Ends all of them at once, as failed or uncertain, because the server stops. */
+/* Ends all commits at once, as failed or uncertain, because the server stops. */
 void commits_abort(struct commits *commits);
 
 #endif

@@ -27,7 +27,7 @@ void http_set_log(struct http *http, struct log *log);
 /* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
 void http_reload_names(struct http *http);
 uint32_t http_max_connections(const struct http *http); /* of each pool */
-/* "libcurl/7.88.1 ...": for the version line. */
+/* Returns a text such as "libcurl/7.88.1 ...", for the version line. */
 const char *http_library(void);
 
 /* In PEM format, borrowed. An empty member is not set. */
@@ -39,7 +39,7 @@ struct http_tls {
 /* Checks without a network whether libcurl can use the certificates and the key. An http must
  * exist. Returns 0, or -1 with ERR_CONFIG and a reason that quotes nothing of them. */
 int http_check_tls(const struct http_tls *tls, struct error *err);
-/* Whether an open site uses the same, as far as they are set. */
+/* Returns whether an open site uses the same bytes for every member that tls sets. */
 bool http_uses_tls(const struct http *http, const struct http_tls *tls);
 
 struct http_site_config {
@@ -89,8 +89,8 @@ typedef void http_done_fn(void *arg, const struct http_answer *answer);
  * http_go_on(). Called from the loop; must not cancel the call. */
 typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
 
-/* Says whether a condition of the call is true. Called wherever a place in the pool becomes free;
- * must not call this module. */
+/* Returns whether a condition of the call is true. May be called whenever a connection of the pool
+ * becomes free. Must not call this module. */
 typedef bool http_wanted_fn(void *arg);
 
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
@@ -102,15 +102,16 @@ struct http_request {
     const char *target;      /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms; /* of service_now_ms() */
     struct span body;        /* of a write, JSON; copied */
-    const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
-    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for the
-     * first part, the size of the body is not limited, but only that of the bytes that are not used
-     * yet, and done gets the last of those. */
+    const char
+        *headers[HTTP_EXTRA_HEADERS_MAX]; /* in addition to the site's; NULL at the end; copied */
+    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline applies to
+     * the first part only, and max_response limits only the bytes that are not used yet. The last
+     * unused bytes come with done. */
     http_data_fn *data;
     uint32_t patience_ms; /* of a stream: the time for each further part */
-    bool is_fresh; /* on a new connection: after a failure, that tells more than an idle one. Writes
-                    * always are */
-    http_wanted_fn *is_wanted; /* whether it shall be sent after it has waited; NULL: always */
+    bool is_fresh; /* use a new connection: after a failure, an idle one may be broken as well.
+                    * Writes always use a new one */
+    http_wanted_fn *is_wanted; /* whether to send the request after it has waited; NULL: always */
     http_wanted_fn *is_unread; /* whether a blocked stream waits for a client; NULL: never */
     size_t excerpt_max; /* bytes of the body to report for a status other than 200, for people to
                          * read. Not of a stream */
@@ -123,7 +124,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
 void http_go_on(struct http_call *call);   /* unblocks a stream; fine if it is not blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
-/* How busy the pool of one host is. */
+/* The load of the pool of one host. */
 struct http_load {
     struct span url;         /* "http://host:port" */
     struct span unix_socket; /* empty: over TCP */

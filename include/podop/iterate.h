@@ -25,10 +25,10 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg);
 
-/* Stops the rows, except a few that are under way. An iteration that stays paused for the table's
- * timeout fails. */
+/* Stops the rows; a few that are under way may still come. An iteration that stays paused for the
+ * table's timeout fails. */
 void table_iteration_pause(struct table_iteration *it);
-/* Starts the time of a paused iteration anew: its client has read something. */
+/* Restarts the timeout of a paused iteration, because its client has read something. */
 void table_iteration_touch(struct table_iteration *it);
 void table_iteration_resume(struct table_iteration *it);
 void table_iteration_cancel(struct table_iteration **it); /* *it becomes NULL; NULL is fine */

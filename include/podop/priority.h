@@ -5,7 +5,7 @@
 
 enum {
     PRIORITY_WATCHDOG = 2, /* first, because the service manager may be about to give up */
-    PRIORITY_TICKS = -1, /* timers of libraries: after reading, so that they judge what has come */
+    PRIORITY_TICKS = -1, /* timers of libraries: after reading, so that no answer counts as late */
     PRIORITY_HTTP = -1,  /* libcurl and new connections: once for all that the above have started */
     PRIORITY_CLIENTS = -2, /* writing to a client: once, all that the above have brought for it */
 };

@@ -13,17 +13,17 @@ enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; more of the
 struct resolver;      /* queries one list of servers */
 struct resolver_call; /* one query and its answer */
 
-/* servers are addresses that endpoint_parse() reads. An empty list stands for those of
- * /etc/resolv.conf, which is read only here. Returns NULL with the reason in err. */
+/* servers are addresses that endpoint_parse() reads. An empty list stands for the servers in
+ * /etc/resolv.conf, a file that is read only here. Returns NULL with the reason in err. */
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err);
 void resolver_free(struct resolver **resolver); /* all calls must have ended */
-/* "1.18.1": for the version line. */
+/* Returns the library's version, such as "1.18.1". */
 const char *resolver_version(void);
 
 enum resolver_outcome {
     RESOLVER_ANSWERED, /* dns.verdict is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* no server gave a useful answer, but at least one a useless answer:
+    RESOLVER_REFUSED,  /* no server gave a useful answer, and at least one a useless one:
                         * SERVFAIL, REFUSED, a referral, a malformed message */
     RESOLVER_FAILED,   /* no server could be reached */
     RESOLVER_TIMED_OUT,

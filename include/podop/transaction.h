@@ -1,4 +1,4 @@
-/* transaction.h - changes to the keys of one table that belong together, in their order. */
+/* transaction.h - an ordered list of changes to keys of one table that belong together. */
 #ifndef PODOP_TRANSACTION_H
 #define PODOP_TRANSACTION_H
 
@@ -17,33 +17,33 @@ struct change {
 };
 
 struct transaction {
-    char *user;        /* on whose behalf it is made; may be empty */
+    char *user;        /* the user that it belongs to; may be empty */
     uint64_t expire_s; /* 0: never */
     bool has_timestamp;
     int64_t timestamp_s;
     uint32_t timestamp_ns;
     struct change *changes;
     size_t count;
-    uint64_t *hashes; /* of the keys, sorted, once it is sealed */
-    size_t bytes;     /* of memory: keys, values and what a change costs besides */
+    uint64_t *hashes; /* of the keys, sorted; set by transaction_seal() */
+    size_t bytes;     /* of memory: keys, values and the structs of changes */
 };
 
 struct transaction *transaction_new(struct span user); /* copied; never NULL */
 void transaction_free(struct transaction **transaction);
 void transaction_clear(struct transaction *transaction); /* drops its changes */
-/* Everything in change is copied. */
+/* Appends a copy of change, with all its bytes. */
 void transaction_add(struct transaction *transaction, const struct change *change);
 
-/* Returns a hash of what table, which may be NULL, would ask its backend for key: the key of
- * transaction_may_touch(). */
+/* Returns a hash of what table (may be NULL) would ask its backend for key, as
+ * transaction_may_touch() needs it. */
 uint64_t transaction_key(struct table *table, const struct table_key *key);
-/* Declares that no more changes come. Only now the questions below with "may" can be asked. They
- * are quick; true is wrong once in a very long while, false never. */
+/* Declares that no more changes come, and computes the hashes that the two functions below with
+ * "may" need. Those compare hashes only: true may be wrong, very rarely; false never is. */
 void transaction_seal(struct transaction *transaction, struct table *table);
-/* Whether both change the same key. */
+/* Returns whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
-/* Whether it may change a key that begins with path. */
+/* Returns whether t changes a key that begins with path. */
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
 
 #endif

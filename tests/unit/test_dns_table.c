@@ -1,4 +1,4 @@
-/* The resolver is the test's own: it keeps the questions, and answers when it is told to. */
+/* With a fake resolver, which stores the questions until the test answers them. */
 #include "unit.h"
 
 #include "podop/resolver.h"
@@ -85,7 +85,7 @@ static void answer_call(size_t n, const char *name, enum dns_type type,
     call->done(call->arg, answer);
 }
 
-/* The n-th question must be this one; message is its answer. */
+/* Asserts what the n-th question is, and answers it with message. */
 static void answer_with_message(size_t n, const char *name, enum dns_type type)
 {
     struct resolver_answer answer = {.outcome = RESOLVER_ANSWERED};
@@ -234,7 +234,7 @@ static void test_dns_table_no_host_name(void **state)
     table_unref(&t);
 }
 
-/* Without MX records, and only then. */
+/* The implicit MX is looked up if, and only if, there are no MX records. */
 static void test_dns_table_implicit_is_asked_for(void **state)
 {
     static const struct {
@@ -266,7 +266,8 @@ static void test_dns_table_implicit_is_asked_for(void **state)
     }
 }
 
-/* Up to where the mail hosts are asked: a.example is 192.0.2.1. */
+/* Starts a lookup and answers its first questions, up to those for the addresses of the mail hosts.
+ */
 static struct table_op *start_implicit(struct table *t, struct heard *h)
 {
     struct table_op *op = look_up(t, SPAN("a.example"), h);
@@ -293,11 +294,11 @@ static void test_dns_table_implicit_match(void **state)
     assert_int_equal(h.count, 1);
     assert_int_equal(h.status, REPLY_FOUND);
     assert_string_equal(h.value, "a.example");
-    assert_int_equal(fake.waiting, 0); /* nobody needs the last one */
+    assert_int_equal(fake.waiting, 0); /* the last question was cancelled */
     table_unref(&t);
 }
 
-/* The four bytes of an IPv4 address in front of zeroes are no match for an IPv6 address. */
+/* An IPv4 address does not match an IPv6 address that begins with the same four bytes. */
 static void test_dns_table_implicit_without_match(void **state)
 {
     static const enum resolver_outcome outcomes[] = {RESOLVER_ANSWERED, RESOLVER_REFUSED,
@@ -363,8 +364,8 @@ static void test_dns_table_cancel(void **state)
     table_unref(&t);
 }
 
-/* What an answer says of its time goes to the cache: here, that it has none. 0x20000000 seconds are
- * 0 milliseconds in 32 bits. */
+/* The TTL of an answer limits that of the cache entry. 0x20000000 seconds would overflow to 0
+ * milliseconds in 32 bits. */
 static void test_dns_table_ttl(void **state)
 {
     static const struct {
