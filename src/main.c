@@ -76,8 +76,8 @@ static const struct {
     {SIGUSR1, on_counters_signal},
 };
 
-/* What comes while podop starts waits until it runs: it would leave socket files behind, or what is
- * read would not be the newest. */
+/* Blocks the signals until podop runs. A stop during the start would leave socket files behind, and
+ * a reload would be lost although the files have changed since they were read. */
 static void delay_signals(sigset_t *before)
 {
     sigset_t delayed;
@@ -101,12 +101,12 @@ static void run(struct ev_loop *loop, struct server *server, const sigset_t *mas
     sigprocmask(SIG_SETMASK, mask, NULL);
     server_run(server);
     sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, NULL); /* what still comes must not spoil an end that is clean */
+    sigprocmask(SIG_BLOCK, &all, NULL); /* a late signal must not interrupt the cleanup */
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         ev_signal_stop(loop, &watchers[i]);
 }
 
-/* What is not told yet, and what to exit with. */
+/* Prints the failure unless it was reported already, and returns the exit status for it. */
 static int fail(const struct error *err)
 {
     if (err->text[0] != '\0')
@@ -152,12 +152,14 @@ static int serve(struct ev_loop *loop, const struct config_source *source)
     return 0;
 }
 
-/* A standard file that is closed is opened, before anything else is: what took its number would get
- * the log's lines. -1: there is no /dev/null to put there. */
+/* Opens /dev/null in place of each standard descriptor that is closed. Otherwise the next file or
+ * socket would get that number, and log lines would be written to it. Returns -1 when /dev/null
+ * cannot be opened. */
 static int keep_standard_files(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) /* the lowest: it is fd */
+        /* open() returns the lowest free number, which is fd. */
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
             return -1;
     }
     return 0;
@@ -173,7 +175,7 @@ int main(int argc, char **argv)
     if (keep_standard_files() == -1)
         return EXIT_OSERR;
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a log file that may grow no further is a failed write */
+    signal(SIGXFSZ, SIG_IGN); /* beyond RLIMIT_FSIZE, write() to a log file fails instead */
     signal(SIGHUP, SIG_IGN);  /* until the configuration is read */
     signal(SIGUSR1, SIG_IGN);
     if (cmdline_parse(&cmdline, argc, argv, PODOP_DEFAULT_CONFIG, &err) == -1) {
@@ -182,7 +184,7 @@ int main(int argc, char **argv)
     }
     loop = ev_loop_new(EVFLAG_AUTO);
     if (loop == NULL) {
-        fputs("podop: no event loop can be had\n", stderr);
+        fputs("podop: cannot create an event loop\n", stderr);
         cmdline_deinit(&cmdline);
         return EXIT_TEMPFAIL;
     }

@@ -14,6 +14,10 @@ struct buf {
     bool is_over;         /* an addition did not fit: the content is incomplete */
 };
 
+/* For buf_init(): no maximum of its own. Every byte of the content comes from an input that is
+ * limited already, and takes a bounded number of bytes here. */
+#define BUF_LIMITED_BY_INPUT SIZE_MAX
+
 /* Sets the maximum in bytes. Allocates nothing yet. */
 static inline void buf_init(struct buf *b, size_t max)
 {

@@ -115,15 +115,23 @@ static inline size_t list_count(const struct list *list)
     return count;
 }
 
-/* The struct of type that the first, the next or the taken node is a member of, or NULL. */
+static inline void *list_entry_at(struct list_node *node, size_t offset)
+{
+    return node == NULL ? NULL : (char *)node - offset;
+}
+
+/* The struct of type that node is the member of, or NULL when node is NULL. node may be a call such
+ * as list_pop(), as it is evaluated once. */
 #define LIST_ENTRY_OR_NULL(node, type, member)                                                     \
-    ((node) == NULL ? NULL : CONTAINER_OF(node, type, member))
+    ((type *)list_entry_at((node), offsetof(type, member)))
 
 /* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is declared here */
 #define LIST_FOR_EACH(at, list)                                                                    \
     for (struct list_node *at = (list)->ring.next; at != &(list)->ring; at = at->next)
 #define LIST_FOR_EACH_SAFE(at, list)                                                               \
     for (struct list_node *at = (list)->ring.next, *at##_next = at->next; at != &(list)->ring;     \
          at = at##_next, at##_next = at->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

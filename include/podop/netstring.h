@@ -1,18 +1,17 @@
-/* netstring.h - "<decimal length>:<payload>," as Postfix's socketmap frames requests and replies
- * (3.7.11 and 3.10.13, src/util/netstring.c). */
+/* netstring.h - "<decimal length>:<payload>,", the framing of Postfix's socketmap protocol (3.7.11
+ * and 3.10.13, src/util/netstring.c). */
 #ifndef PODOP_NETSTRING_H
 #define PODOP_NETSTRING_H
 
 #include "podop/buf.h"
 #include "podop/parse.h"
 
-/* Takes one netstring of at most max payload bytes off the front of in: PARSE_DONE with *payload
- * pointing into in and *used bytes to drop, PARSE_MORE to be called again with more, PARSE_BAD for
- * good: a length without digits, above max or with more digits than max could need, a wrong
- * terminator. Leading zeros are fine within those digits. */
+/* Takes one netstring with a payload of at most max bytes off the front of in. PARSE_DONE: *payload
+ * points into in, and *used is the number of bytes taken. PARSE_BAD: the length is missing, above
+ * max or longer than ten digits, or the terminator is wrong. Leading zeros are accepted. */
 enum parse netstring_parse(struct span in, size_t max, struct span *payload, size_t *used);
 
-/* Appends word and text as one payload. */
+/* Appends a netstring whose payload is word and then text. */
 void netstring_add(struct buf *out, struct span word, struct span text);
 
 #endif

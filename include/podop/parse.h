@@ -1,11 +1,11 @@
-/* parse.h - what a parser says of the bytes it was given. */
+/* parse.h - the result of a parser that takes one unit off the front of its input. */
 #ifndef PODOP_PARSE_H
 #define PODOP_PARSE_H
 
 enum parse {
-    PARSE_DONE, /* one unit was taken off the front */
-    PARSE_MORE, /* so far all is well, but the unit is not complete */
-    PARSE_BAD,  /* no bytes that follow can mend it */
+    PARSE_DONE, /* a unit was taken */
+    PARSE_MORE, /* the unit is not complete: call again with more bytes */
+    PARSE_BAD,  /* not a unit, whatever bytes follow */
 };
 
 #endif

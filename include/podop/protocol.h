@@ -128,11 +128,4 @@ struct protocol_ops {
     void (*close)(struct session **session); /* cancels what is in flight; NULLs the pointer */
 };
 
-/* Returns the protocol that a listener of this mode speaks with a client that sends this first
- * byte, or NULL when none claims it. */
-const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
-/* Appends "is not socketmap" or "is neither socketmap nor dict": what the first byte of a client
- * would have to be on a listener of this mode. */
-void protocol_add_refusal(struct buf *text, enum listen_mode mode);
-
 #endif

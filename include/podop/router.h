@@ -1,5 +1,5 @@
-/* router.h - a configuration and the tables made of it, by name. It never changes: a reload makes
- * another one. */
+/* router.h - the tables of a configuration, by name. A router never changes: a reload makes another
+ * one. */
 #ifndef PODOP_ROUTER_H
 #define PODOP_ROUTER_H
 
@@ -8,26 +8,29 @@
 
 struct router;
 
-/* Opens every table of config, of which it keeps a reference. NULL when any cannot be: each fault
- * goes to report, as those of config_load() do. */
+/* Opens every table of config and keeps a reference to config. Returns NULL when a table cannot be
+ * opened: each fault goes to report, as those of config_load() do. */
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
 
-/* The same one table at a time: router_begin(), router_open_next() until it returns false, then
- * router_end(), which makes a router with a fault NULL. Before its end a router is not asked. */
+/* The same in steps: router_begin(), router_open_next() until it returns false, then router_end(),
+ * which frees a router with a fault and sets *router to NULL. A router must not be asked for tables
+ * before its end. */
 struct router *router_begin(struct config *config);
 bool router_open_next(struct router *router, const struct table_env *env, config_report_fn *report,
                       void *arg);
 void router_end(struct router **router);
 
-/* router takes the place of previous, which is NULL at the start. A table whose configuration did
- * not change keeps what it remembers. Pending writes are made through the tables of router. */
+/* Lets router take over from previous, which is NULL at the start. A table with the same
+ * configuration keeps what it remembers. From now on pending writes are made through the tables of
+ * router. */
 void router_take_over(struct router *router, const struct router *previous);
-void router_free(struct router **router); /* tables live on while lookups use them */
-/* The same, but its tables are let go of by disposal. */
+void router_free(struct router **router); /* tables live on while requests use them */
+/* The same, but disposal releases the tables, a few at a time. */
 void router_dispose(struct router **router, struct disposal *disposal);
 
-struct table *router_table(const struct router *router, size_t i); /* by name; NULL: that was all */
+/* Returns the i-th table, in no useful order. NULL: i is too large. */
+struct table *router_table(const struct router *router, size_t i);
 struct table *router_find_table(const struct router *router, struct span name); /* or NULL */
 
 #endif

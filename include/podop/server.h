@@ -1,5 +1,5 @@
-/* server.h - a whole podop on one loop: owns the configuration, the tables, the sockets and the
- * clients. Two of them can live in one process. */
+/* server.h - a whole podop on one event loop: owns configuration, tables, sockets and clients. Two
+ * servers can run in one process, each on a loop of its own. */
 #ifndef PODOP_SERVER_H
 #define PODOP_SERVER_H
 
@@ -9,30 +9,30 @@
 struct ev_loop;
 struct server;
 
-/* Reads the configuration, opens tables and sockets and drops privileges; clients wait until
- * server_run(). NULL with the failure in err; each fault of the configuration goes to report, and
- * err has no text then. source is borrowed for the server's life. */
+/* Reads the configuration, opens tables and sockets, and drops privileges. Clients wait until
+ * server_run(). Returns NULL with the failure in err; each fault of the configuration goes to
+ * report, and err has no text then. source is borrowed for the server's life. */
 struct server *server_new(struct ev_loop *loop, const struct config_source *source,
                           config_report_fn *report, void *arg, struct error *err);
 void server_free(struct server **server);
 
-/* Serves until server_stop() has come to its end. */
+/* Serves until a stop is complete. */
 void server_run(struct server *server);
 
-/* Begins to read everything anew, in a thread; when all of it is good, podop goes on with that: new
- * requests meet the new tables, those under way finish on the old ones, and clients stay connected.
- * Else each fault goes to the log and nothing at all has changed. While one is under way another
- * may be asked for, and follows it. */
+/* Begins a reload: a thread reads configuration and files again. If all of that is good, new
+ * requests use the new tables, requests under way finish on the old ones, and clients stay
+ * connected. If not, each fault is logged and nothing has changed. A reload that is wanted while
+ * another one is under way begins after it. */
 void server_reload_logged(struct server *server);
 void server_log_counters(struct server *server);
 
-/* No new clients; requests under way finish, within shutdown_timeout. A second call ends at once.
- */
+/* Begins to stop: no client is accepted any more, and requests under way have shutdown_timeout to
+ * finish. A second call stops at once. */
 void server_stop(struct server *server);
 
-/* Reads and checks the configuration as server_new() would, but opens no socket: 0 when it is
- * good, else -1, each fault told. What is allowed and hardly meant goes to warn; so does what will
- * fail once podop is the configured user, as root becomes that user here, for good. */
+/* Reads and checks the configuration as server_new() does, but opens no socket. Returns 0, or -1
+ * after it has reported each fault. warn gets settings that are probably not meant, and what will
+ * fail when podop runs as the configured user. For that, root changes to that user, for ever. */
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
                  config_report_fn *warn, void *arg, struct error *err);
 

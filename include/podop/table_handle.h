@@ -3,6 +3,7 @@
 #ifndef PODOP_TABLE_HANDLE_H
 #define PODOP_TABLE_HANDLE_H
 
+#include "podop/hash.h"
 #include "podop/span.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ struct table_env {
     struct commits *commits;           /* those under way, of all tables: commit.h */
     struct write_behind *write_behind; /* pending writes; NULL: there are none */
     struct log *log;
+    struct hash_key hash_key;  /* of the identities of keys; a secret, see hash.h */
     struct disposal *disposal; /* frees large things in small steps; NULL: they are freed at once */
     struct json_files *json_files; /* files read in advance, only used while a table is opened;
                                     * NULL: a table reads its own */

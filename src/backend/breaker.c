@@ -1,4 +1,4 @@
-#include "podop/breaker.h"
+#include "breaker.h"
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -75,7 +75,7 @@ enum breaker_trial breaker_take_trial(struct breaker *b, uint64_t key, uint32_t 
     if (left_ms(b->tried_at_ms, pause_ms, now_ms) > 0)
         return BREAKER_NO_TRIAL;
     b->tried_at_ms = now_ms;
-    add_suspect(b, key); /* until its end: while it hangs, the next trial is for another key */
+    add_suspect(b, key); /* while this trial hangs, the next one is for another key */
     return BREAKER_TRIAL;
 }
 
@@ -87,14 +87,14 @@ bool breaker_answered(struct breaker *b, bool is_failure, enum breaker_trial tri
         return true;
     }
     if (b->cause == BREAKER_UNSENT && trial == BREAKER_NO_TRIAL)
-        return false; /* over a connection from before */
+        return false; /* it came over an older connection */
     if (b->cause == BREAKER_ANSWERED && is_failure)
         return false;
     *b = (struct breaker){.pause_ms = 0};
     return true;
 }
 
-/* Whether there are enough of them now. */
+/* Counts a failure and returns whether the circuit must open. */
 static bool count(struct breaker *b, enum breaker_kind kind, uint64_t key)
 {
     switch (kind) {
@@ -120,13 +120,13 @@ static uint32_t longer_pause_ms(const struct breaker *b, uint32_t pause_max_ms)
     return b->pause_ms < pause_max_ms / 2 ? b->pause_ms * 2 : pause_max_ms;
 }
 
-/* The connection was made, and that is all that the circuit was open for. */
+/* Closes the circuit, which was open because no connection could be made, and now one was. */
 static void close_for_suspect(struct breaker *b, uint64_t key)
 {
     *b = (struct breaker){.suspect_count = 1, .suspects = {key}};
 }
 
-/* It may be the key's fault, so nobody else pays for it. */
+/* Ends the trial of a key that failed already. The key may be the cause, so the pause stays. */
 static void fail_again(struct breaker *b, enum breaker_kind kind, uint64_t key)
 {
     b->is_tried_again = false;

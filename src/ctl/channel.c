@@ -38,7 +38,7 @@ int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, stru
     int count = socket_address_resolve(where, at, ADDRESSES_MAX, err);
 
     *c = (struct channel){.fd = -1, .where = where, .timeout_ms = timeout_ms};
-    buf_init(&c->out, SIZE_MAX);
+    buf_init(&c->out, BUF_LIMITED_BY_INPUT);
     buf_init(&c->in, (size_t)CHANNEL_REPLY_BYTES_MAX + 2 * (size_t)READ_BYTES);
     for (int i = 0; i < count && c->fd == -1; i++)
         c->fd = connect_one(&at[i], timeout_ms);

@@ -49,7 +49,7 @@ int control_ask(const struct options *o, const char *command, const char *table,
     bool ignored;
     int status;
 
-    buf_init(answer, SIZE_MAX);
+    buf_init(answer, CHANNEL_REPLY_BYTES_MAX);
     status = channel_open(&channel, o->control, o->timeout_ms, err);
     if (status == 0)
         add_request(&channel.out, o, command, table, key);
@@ -84,7 +84,7 @@ static void print_fault(struct span text)
 {
     struct buf line;
 
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     buf_add(&line, SPAN("podopctl: "));
     output_add_escaped(&line, text);
     buf_add_char(&line, '\n');
@@ -100,7 +100,7 @@ static enum exit_status print_faults(struct span object, bool is_json)
     struct span name, fault;
     struct buf text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, CHANNEL_REPLY_BYTES_MAX);
     if (select_part(&faults, "/faults")) {
         status = EXIT_CONFIG;
         cursor = json_walk(faults);

@@ -6,9 +6,6 @@
 
 #include "podop/tabline.h"
 
-/* Flags of an iteration, from dict.h of Dovecot 2.4.1. */
-enum { FLAG_RECURSE = 1, FLAG_NO_VALUE = 8 };
-
 static struct span prefix_of(const struct query *q)
 {
     return q->user != NULL ? SPAN("priv/") : SPAN("shared/");
@@ -31,9 +28,9 @@ static void add_user(struct buf *out, const struct query *q)
     add_field(out, q->user != NULL ? span_of(q->user) : SPAN(""));
 }
 
-static void add_command(struct buf *out, char letter, uint64_t number)
+static void add_command(struct buf *out, enum dict_command command, uint64_t number)
 {
-    buf_add_char(out, letter);
+    buf_add_char(out, (char)command);
     buf_add_uint(out, number);
 }
 
@@ -44,26 +41,29 @@ static void dovecot_hello(struct buf *out, struct span table)
     buf_add_char(out, '\n');
 }
 
-static void ask_change(struct buf *out, char letter, const struct query *q, uint32_t number)
+static void ask_change(struct buf *out, enum dict_command command, const struct query *q,
+                       uint32_t number)
 {
-    add_command(out, 'B', number);
+    add_command(out, DICT_BEGIN, number);
     add_user(out, q);
     buf_add(out, SPAN("\t0\n")); /* the key never expires */
-    add_command(out, letter, number);
+    add_command(out, command, number);
     buf_add_char(out, '\t');
     add_key(out, q);
-    if (letter == 'S')
+    if (command == DICT_SET)
         add_field(out, q->value);
-    if (letter == 'A')
+    if (command == DICT_INCREMENT)
         add_field(out, span_of(q->increment));
     buf_add_char(out, '\n');
-    add_command(out, 'C', number);
+    add_command(out, DICT_COMMIT, number);
     buf_add_char(out, '\n');
 }
 
 static void ask_iterate(struct buf *out, const struct query *q)
 {
-    add_command(out, 'I', (q->recurse ? FLAG_RECURSE : 0u) | (q->no_values ? FLAG_NO_VALUE : 0u));
+    add_command(out, DICT_ITERATE,
+                (q->recurse ? DICT_ITERATE_RECURSE : 0u) |
+                    (q->no_values ? DICT_ITERATE_NO_VALUE : 0u));
     buf_add_char(out, '\t');
     buf_add_uint(out, q->max_rows);
     buf_add_char(out, '\t');
@@ -76,14 +76,14 @@ static void dovecot_encode(struct buf *out, const struct query *q, uint32_t numb
 {
     switch (q->operation) {
     case OPERATION_GET:
-        buf_add_char(out, 'L');
+        buf_add_char(out, (char)DICT_LOOKUP);
         add_key(out, q);
         add_user(out, q);
         buf_add_char(out, '\n');
         return;
-    case OPERATION_SET: ask_change(out, 'S', q, number); return;
-    case OPERATION_UNSET: ask_change(out, 'U', q, number); return;
-    case OPERATION_INC: ask_change(out, 'A', q, number); return;
+    case OPERATION_SET: ask_change(out, DICT_SET, q, number); return;
+    case OPERATION_UNSET: ask_change(out, DICT_UNSET, q, number); return;
+    case OPERATION_INC: ask_change(out, DICT_INCREMENT, q, number); return;
     case OPERATION_ITERATE: ask_iterate(out, q); return;
     }
 }

@@ -1,4 +1,5 @@
 /* explain.c - the command explain, which prints podop's notes on a lookup, then the answer. */
+#include "channel.h"
 #include "command.h"
 #include "control.h"
 
@@ -10,7 +11,7 @@ static void print_line(struct span name, struct span text, size_t width)
 {
     struct buf line;
 
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     buf_add(&line, name);
     buf_add_char(&line, ':');
     for (size_t i = name.len; i < width; i++)
@@ -31,8 +32,8 @@ static void print_note(struct span pair)
     struct span ignored, part;
     struct buf name, text;
 
-    buf_init(&name, SIZE_MAX);
-    buf_init(&text, SIZE_MAX);
+    buf_init(&name, CHANNEL_REPLY_BYTES_MAX);
+    buf_init(&text, CHANNEL_REPLY_BYTES_MAX);
     if (json_next(&cursor, &ignored, &part) && json_kind(part) == JSON_STRING)
         json_add_text(&name, part);
     if (json_next(&cursor, &ignored, &part) && json_kind(part) == JSON_STRING)
@@ -61,7 +62,7 @@ static void print_member(struct span object, const char *pointer, const char *ab
     const struct span name = span_skip(span_of(pointer), 1);
     struct buf text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, CHANNEL_REPLY_BYTES_MAX);
     if (control_text(object, pointer, &text))
         print_line(name, buf_span(&text), NAME_WIDTH);
     else if (absent != NULL)
@@ -81,7 +82,7 @@ static enum exit_status print_answer(const struct options *o, struct span object
     enum exit_status status;
     struct buf text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, CHANNEL_REPLY_BYTES_MAX);
     control_text(object, "/status", &text);
     status = exit_of(buf_span(&text));
     if (!o->is_json) {

@@ -63,7 +63,7 @@ enum exit_status command_iterate(const struct options *o)
                    .shape = o->no_values ? OUTPUT_KEYS : OUTPUT_PAIRS},
     };
 
-    buf_init(&w.scratch, SIZE_MAX);
+    buf_init(&w.scratch, CHANNEL_REPLY_BYTES_MAX);
     if (channel_open(&w.channel, o->where, o->timeout_ms, &err) == -1 || run(&w, &err) == -1)
         w.output.status = exit_worse(w.output.status, output_fault(&err, EXIT_FAILED));
     channel_close(&w.channel);

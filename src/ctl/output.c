@@ -54,7 +54,7 @@ static void print_json(const struct output *o, struct span key, enum reply_statu
     bool is_found = status == REPLY_FOUND;
     struct buf line;
 
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     buf_add_char(&line, '{');
     json_add_member(&line, "table", span_of(o->table));
     json_add_member(&line, "key", key);
@@ -76,7 +76,7 @@ static void print_found(const struct output *o, struct span key, struct span val
 
     if (o->shape == OUTPUT_NOTHING)
         return;
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     if (o->shape == OUTPUT_VALUE)
         buf_add(&line, value);
     else
@@ -94,7 +94,7 @@ static void print_failure(const struct output *o, struct span key, struct span r
 {
     struct buf line;
 
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     buf_add(&line, SPAN("podopctl: "));
     if (o->names_keys) {
         output_add_escaped(&line, key);

@@ -177,10 +177,10 @@ enum exit_status pipeline_run(const struct options *options, struct query *query
         .keys_state = KEYS_READY,
     };
 
-    buf_init(&a.scratch, SIZE_MAX);
+    buf_init(&a.scratch, CHANNEL_REPLY_BYTES_MAX);
     for (size_t i = 0; i < WINDOW_QUERIES; i++) {
-        buf_init(&a.window[i].key, SIZE_MAX);
-        buf_init(&a.window[i].text, SIZE_MAX);
+        buf_init(&a.window[i].key, KEY_BYTES_MAX);
+        buf_init(&a.window[i].text, CHANNEL_REPLY_BYTES_MAX);
     }
     if (channel_open(&a.channel, options->where, options->timeout_ms, &err) == -1) {
         status = output_fault(&err, EXIT_FAILED);

@@ -1,5 +1,6 @@
 /* stats.c - the command stats, which prints the counters of the process as lines, and those of
  * tables and backends as columns. */
+#include "channel.h"
 #include "command.h"
 #include "control.h"
 
@@ -123,8 +124,8 @@ static void print_row(struct span first, struct span object, const struct column
 {
     struct buf cell, line;
 
-    buf_init(&cell, SIZE_MAX);
-    buf_init(&line, SIZE_MAX);
+    buf_init(&cell, CHANNEL_REPLY_BYTES_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     for (const struct column *c = columns; c->title != NULL; c++) {
         cell_of(c == columns ? first : object, c->pointer, &cell);
         add_cell(&line, c, buf_span(&cell));
@@ -138,7 +139,7 @@ static void print_titles(const struct column *columns)
 {
     struct buf line;
 
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     buf_add_char(&line, '\n');
     for (const struct column *c = columns; c->title != NULL; c++)
         add_cell(&line, c, span_of(c->title));
@@ -183,7 +184,7 @@ static void print_stats(struct span object)
     bool has_tables = false, has_pool = false, has_turns = false;
     struct buf text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, CHANNEL_REPLY_BYTES_MAX);
     for (const struct column *c = process_lines; c->title != NULL; c++) {
         cell_of(object, c->pointer, &text);
         printf("%-16s%.*s\n", c->title, (int)text.len, text.ptr);

@@ -1,44 +1,39 @@
-/* control.c - the control socket, on which podopctl asks what podop knows and gives orders: one
- * JSON object a line, and one for each answer, in order. podop(8) has the commands. */
-
-#include "protocols.h"
+/* control.c - a session of the control socket, which podopctl speaks: requests as JSON objects, one
+ * a line, and replies likewise, in order. podop(8) has the commands. */
+#include "control_request.h"
 #include "reply_queue.h"
 
 #include "podop/json_object.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
+#include "podop/protocol.h"
 #include "podop/table.h"
 #include "podop/tabline.h"
 
 #include <stdlib.h>
 
 enum {
-    LINE_BYTES_MAX = 256 * 1024,
     NOTES_BYTES_MAX = 256 * 1024, /* of one explanation */
-    EXPLANATIONS_MAX = 4, /* under way: each answer may be long, and wait here for its turn */
+    EXPLANATIONS_MAX =
+        4, /* pending at a time: each reply may be long, and buffered until its turn */
 };
 
 struct control_session {
     struct session_io io;
     struct reply_queue replies;
-    bool is_reloading;   /* what was asked after a reload is asked of what it leads to */
-    size_t explanations; /* not ended, or waiting for their turn */
+    bool is_reloading;   /* further requests wait, and see the new configuration */
+    size_t explanations; /* pending */
 };
 
-struct control_request {
+/* A request whose reply is not complete. */
+struct pending {
     struct reply_slot slot;
     struct control_session *session;
-    bool is_explanation; /* that had to wait */
-    struct table_op *op; /* of it, until it ends */
+    bool is_explanation; /* counted in explanations */
+    struct table_op *op; /* of an explanation, while it is in flight */
     struct buf notes;
     struct reload_request reload;
     struct buf faults; /* of a reload */
-};
-
-/* What a request may hold; absent members are NULL. */
-struct order {
-    struct buf command, table, key, user;
-    bool has_key, has_user;
 };
 
 static struct control_session *session_of(struct session *session)
@@ -51,16 +46,27 @@ static const struct control_session *const_session_of(const struct session *sess
     return (const struct control_session *)session;
 }
 
-static void request_free(struct reply_slot *slot)
+static void pending_free(struct reply_slot *slot)
 {
-    struct control_request *r = CONTAINER_OF(slot, struct control_request, slot);
+    struct pending *p = CONTAINER_OF(slot, struct pending, slot);
 
-    r->session->explanations -= r->is_explanation;
-    table_op_cancel(&r->op);
-    reload_request_cancel(&r->reload);
-    buf_deinit(&r->notes);
-    buf_deinit(&r->faults);
-    free(r);
+    p->session->explanations -= p->is_explanation;
+    table_op_cancel(&p->op);
+    reload_request_cancel(&p->reload);
+    buf_deinit(&p->notes);
+    buf_deinit(&p->faults);
+    free(p);
+}
+
+static struct pending *pending_new(struct control_session *s)
+{
+    struct pending *p = xcalloc(1, sizeof(*p));
+
+    p->session = s;
+    buf_init(&p->notes, NOTES_BYTES_MAX);
+    buf_init(&p->faults, SIZE_MAX); /* bounded by the configuration that has the faults */
+    reply_queue_add(&s->replies, &p->slot);
+    return p;
 }
 
 static bool control_claims(char first_byte)
@@ -74,7 +80,7 @@ static struct session *control_open(const struct session_io *io)
 
     s->io = *io;
     service_ref(s->io.service);
-    reply_queue_init(&s->replies, s->io.out, NULL, request_free);
+    reply_queue_init(&s->replies, s->io.out, NULL, pending_free);
     return (struct session *)s;
 }
 
@@ -108,79 +114,37 @@ static size_t control_buffered_bytes(const struct session *session)
     return const_session_of(session)->replies.buffered_bytes;
 }
 
-/* Reading a request */
+/* Replies */
 
-static void order_init(struct order *order)
+static struct buf *begin(struct pending *p, bool is_ok)
 {
-    *order = (struct order){.has_key = false};
-    buf_init(&order->command, LINE_BYTES_MAX);
-    buf_init(&order->table, LINE_BYTES_MAX);
-    buf_init(&order->key, LINE_BYTES_MAX);
-    buf_init(&order->user, LINE_BYTES_MAX);
-}
-
-static void order_deinit(struct order *order)
-{
-    buf_deinit(&order->command);
-    buf_deinit(&order->table);
-    buf_deinit(&order->key);
-    buf_deinit(&order->user);
-}
-
-static bool take_text(struct span line, const char *pointer, struct buf *to)
-{
-    if (!json_select(&line, span_of(pointer)) || json_kind(line) != JSON_STRING)
-        return false;
-    json_add_text(to, line);
-    return true;
-}
-
-static bool order_parse(struct order *order, struct span line)
-{
-    struct error ignored;
-
-    if (json_check(line, &ignored) == -1 || json_kind(line) != JSON_OBJECT ||
-        !take_text(line, "/command", &order->command))
-        return false;
-    take_text(line, "/table", &order->table);
-    order->has_key = take_text(line, "/key", &order->key);
-    order->has_user = take_text(line, "/user", &order->user);
-    return true;
-}
-
-static bool is_command(const struct order *order, struct span name)
-{
-    return span_equal(buf_span(&order->command), name);
-}
-
-static struct table_key key_of(const struct order *order)
-{
-    return (struct table_key){.key = buf_span(&order->key),
-                              .user = buf_span(&order->user),
-                              .is_private = order->has_user};
-}
-
-/* Writing an answer */
-
-static struct buf *begin(struct control_request *r, bool is_ok)
-{
-    struct buf *out = reply_queue_begin(&r->session->replies, &r->slot);
+    struct buf *out = reply_queue_begin(&p->session->replies, &p->slot);
 
     buf_add(out, is_ok ? SPAN("{\"ok\":true") : SPAN("{\"ok\":false"));
     return out;
 }
 
-static void end(struct control_request *r)
+/* p may be gone after this. */
+static void end(struct pending *p)
 {
-    struct reply_queue *queue = &r->session->replies;
+    struct reply_queue *replies = &p->session->replies;
 
-    buf_add(reply_queue_begin(queue, &r->slot), SPAN("}\n"));
-    reply_queue_end(queue, &r->slot);
+    buf_add(reply_queue_begin(replies, &p->slot), SPAN("}\n"));
+    reply_queue_end(replies, &p->slot);
 }
 
-static void refuse(struct control_request *r, const char *why, struct span name)
+/* Appends a member that is an array of these items. */
+static void add_array(struct buf *out, const char *name, const struct buf *items)
 {
-    struct buf *out = begin(r, false);
+    json_add_name(out, name);
+    buf_add_char(out, '[');
+    buf_add(out, buf_span(items));
+    buf_add_char(out, ']');
+}
+
+static void refuse(struct pending *p, const char *why, struct span name)
+{
+    struct buf *out = begin(p, false);
     struct buf text;
 
     buf_init(&text, strlen(why) + name.len);
@@ -188,73 +152,71 @@ static void refuse(struct control_request *r, const char *why, struct span name)
     buf_add(&text, name);
     json_add_member(out, "error", buf_span(&text));
     buf_deinit(&text);
-    end(r);
-}
-
-static void refuse_table(struct control_request *r, struct span name)
-{
-    service_log_unknown_table(r->session->io.service, "control", name);
-    refuse(r, "no such table: ", name);
+    end(p);
 }
 
 /* The commands */
 
+static void stats(struct pending *p)
+{
+    const struct admin *admin = p->session->io.service->admin;
+
+    admin->stats(admin->arg, begin(p, true));
+    end(p);
+}
+
 static void add_fault(void *arg, const char *text)
 {
-    struct control_request *r = arg;
+    struct pending *p = arg;
 
-    json_add_comma(&r->faults);
-    json_add_bytes(&r->faults, span_of(text));
+    json_add_comma(&p->faults);
+    json_add_bytes(&p->faults, span_of(text));
 }
 
 static void reloaded(void *arg, int status)
 {
-    struct control_request *r = arg;
-    struct control_session *s = r->session;
-    struct buf *out = begin(r, status == 0);
+    struct pending *p = arg;
+    struct control_session *s = p->session;
+    struct buf *out = begin(p, status == 0);
 
     s->is_reloading = false;
     if (status == -1) {
         json_add_member(out, "error", SPAN("nothing has changed"));
-        json_add_name(out, "faults");
-        buf_add_char(out, '[');
-        buf_add(out, buf_span(&r->faults));
-        buf_add_char(out, ']');
+        add_array(out, "faults", &p->faults);
     }
-    end(r);
+    end(p);
     s->io.wake(s->io.wake_arg);
 }
 
-static void reload(struct control_request *r)
+static void reload(struct pending *p)
 {
-    const struct admin *admin = r->session->io.service->admin;
+    const struct admin *admin = p->session->io.service->admin;
 
-    r->reload = (struct reload_request){.report = add_fault, .done = reloaded, .arg = r};
-    r->session->is_reloading = true;
-    admin->reload(admin->arg, &r->reload);
+    p->reload = (struct reload_request){.report = add_fault, .done = reloaded, .arg = p};
+    p->session->is_reloading = true;
+    admin->reload(admin->arg, &p->reload);
 }
 
-static void stats(struct control_request *r)
+static struct table_key key_of(const struct control_request *request)
 {
-    const struct admin *admin = r->session->io.service->admin;
-
-    admin->stats(admin->arg, begin(r, true));
-    end(r);
+    return (struct table_key){.key = buf_span(&request->key),
+                              .user = buf_span(&request->user),
+                              .is_private = request->has_user};
 }
 
-static void flush(struct control_request *r, const struct order *order, struct table *table)
+static void flush(struct pending *p, const struct control_request *request, struct table *table)
 {
-    const struct table_key key = key_of(order);
+    const struct table_key key = key_of(request);
 
-    if (order->has_key)
+    if (request->has_key)
         table_drop(table, &key);
     else
         table_clear(table);
-    begin(r, true);
-    end(r);
+    begin(p, true);
+    end(p);
 }
 
-/* An empty value is none for Postfix, which is told of a miss. */
+/* An empty value is a miss for Postfix, so "postfix" is absent then. */
 static void add_answer(struct buf *out, const struct reply *reply)
 {
     if (reply->status != REPLY_FOUND) {
@@ -267,97 +229,92 @@ static void add_answer(struct buf *out, const struct reply *reply)
     json_add_member(out, "dovecot", reply->dict_value);
 }
 
-static void add_explanation(struct control_request *r, const struct reply *reply)
+static void add_explanation(struct pending *p, const struct reply *reply)
 {
-    struct buf *out = begin(r, true);
+    struct buf *out = begin(p, true);
 
     json_add_member(out, "status", span_of(reply_status_name(reply->status)));
     add_answer(out, reply);
-    json_add_name(out, "notes");
-    buf_add_char(out, '[');
-    buf_add(out, buf_span(&r->notes));
-    buf_add_char(out, ']');
-    end(r);
+    add_array(out, "notes", &p->notes);
+    end(p);
 }
 
 static void explained(void *arg, const struct reply *reply)
 {
-    struct control_request *r = arg;
-    struct control_session *s = r->session;
+    struct pending *p = arg;
+    struct control_session *s = p->session;
 
-    r->op = NULL;
-    add_explanation(r, reply);
+    p->op = NULL; /* it ends by itself */
+    add_explanation(p, reply);
     s->io.wake(s->io.wake_arg);
 }
 
-static void explain(struct control_request *r, const struct order *order, struct table *table)
+static void explain(struct pending *p, const struct control_request *request, struct table *table)
 {
-    const struct table_key key = key_of(order);
+    const struct table_key key = key_of(request);
     struct reply known;
 
-    if (!order->has_key) {
-        refuse(r, "'key' is missing", SPAN(""));
+    if (!request->has_key) {
+        refuse(p, "'key' is missing", SPAN(""));
         return;
     }
-    r->op = table_explain(table, &key, &r->notes, &known);
-    if (r->op == NULL) {
-        add_explanation(r, &known);
+    p->op = table_explain(table, &key, &p->notes, &known);
+    if (p->op == NULL) {
+        add_explanation(p, &known);
         return;
     }
-    r->is_explanation = true;
-    r->session->explanations++;
-    table_op_wait(r->op, explained, r);
+    p->is_explanation = true;
+    p->session->explanations++;
+    table_op_wait(p->op, explained, p);
 }
 
-/* No user is nobody, and what tells keys apart has a NUL behind the user. */
-static bool has_bad_user(const struct order *order)
+/* An empty user is nobody, and a NUL byte separates user and key where keys are compared. */
+static bool has_bad_user(const struct control_request *request)
 {
-    return order->has_user && (order->user.len == 0 || span_has_byte(buf_span(&order->user), '\0'));
+    return request->has_user &&
+           (request->user.len == 0 || span_has_byte(buf_span(&request->user), '\0'));
 }
 
-static void run(struct control_request *r, const struct order *order)
+static void run_on_table(struct pending *p, const struct control_request *request)
 {
-    bool is_explain = is_command(order, SPAN("explain"));
-    struct table *table;
+    struct service *service = p->session->io.service;
+    const struct span name = buf_span(&request->table);
+    struct table *table = service_find_table(service, name);
 
-    if (is_command(order, SPAN("stats"))) {
-        stats(r);
-        return;
+    if (has_bad_user(request)) {
+        refuse(p, "'user' is empty or has a NUL byte", SPAN(""));
+    } else if (table == NULL) {
+        service_log_unknown_table(service, "control", name);
+        refuse(p, "no such table: ", name);
+    } else if (request->command == CONTROL_EXPLAIN) {
+        explain(p, request, table);
+    } else {
+        flush(p, request, table);
     }
-    if (is_command(order, SPAN("reload"))) {
-        reload(r);
-        return;
+}
+
+static void run(struct pending *p, const struct control_request *request)
+{
+    switch (request->command) {
+    case CONTROL_STATS: stats(p); return;
+    case CONTROL_RELOAD: reload(p); return;
+    case CONTROL_EXPLAIN:
+    case CONTROL_FLUSH: run_on_table(p, request); return;
+    case CONTROL_UNKNOWN: refuse(p, "no such command: ", buf_span(&request->name)); return;
     }
-    if (!is_explain && !is_command(order, SPAN("flush"))) {
-        refuse(r, "no such command: ", buf_span(&order->command));
-        return;
-    }
-    table = service_find_table(r->session->io.service, buf_span(&order->table));
-    if (has_bad_user(order))
-        refuse(r, "'user' is empty or has a NUL byte", SPAN(""));
-    else if (table == NULL)
-        refuse_table(r, buf_span(&order->table));
-    else if (is_explain)
-        explain(r, order, table);
-    else
-        flush(r, order, table);
 }
 
 static void on_line(struct control_session *s, struct span line)
 {
-    struct control_request *r = xcalloc(1, sizeof(*r));
-    struct order order;
+    struct pending *p = pending_new(s);
+    struct control_request request;
 
-    r->session = s;
-    buf_init(&r->notes, NOTES_BYTES_MAX);
-    buf_init(&r->faults, SIZE_MAX);
-    reply_queue_add(&s->replies, &r->slot);
-    order_init(&order);
-    if (order_parse(&order, line))
-        run(r, &order);
+    control_request_init(&request);
+    if (control_request_parse(&request, line))
+        run(p, &request);
     else
-        refuse(r, "a request is a JSON object with a 'command'", SPAN(""));
-    order_deinit(&order);
+        refuse(p, "a request is a JSON object with a 'command'", SPAN(""));
+    control_request_deinit(&request);
 }
 
 static enum feed control_feed(struct session *session, struct span in, size_t *used)
@@ -369,7 +326,7 @@ static enum feed control_feed(struct session *session, struct span in, size_t *u
         struct span line;
         size_t taken;
 
-        switch (tabline_parse(span_skip(in, *used), LINE_BYTES_MAX, &line, &taken)) {
+        switch (tabline_parse(span_skip(in, *used), CONTROL_LINE_BYTES_MAX, &line, &taken)) {
         case PARSE_MORE: return FEED_OK;
         case PARSE_BAD: return FEED_BAD;
         case PARSE_DONE: break;

@@ -1,7 +1,6 @@
 /* dict.c - a session of Dovecot's dict protocol, majors 2, 3 and 4: the hello, then commands. A
  * commit goes on when its client has gone, and the session lives until it has ended. */
 #include "dict_session.h"
-#include "protocols.h"
 
 #include "podop/mem.h"
 #include "podop/tabline.h"
@@ -157,7 +156,8 @@ static bool on_hello(struct dict_session *s, const struct dict_line *line)
     s->user = xmemdup0(line->field[3].ptr, line->field[3].len);
     s->name_bytes = xmemdup0(line->field[4].ptr, line->field[4].len);
     s->name = (struct span){s->name_bytes, line->field[4].len};
-    s->table_serial = s->io.service->serial - 1; /* look for the table */
+    s->table = service_find_table(s->io.service, s->name);
+    s->table_serial = s->io.service->serial;
     s->replies.announce = dict_knows_async(s->major, s->minor) ? dict_announce : NULL;
     s->phase = DICT_READY;
     return true;

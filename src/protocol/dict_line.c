@@ -2,69 +2,68 @@
 
 #include "podop/tabline.h"
 
-/* Returns false for a byte that is not a command. */
-static bool command_of(char byte, enum dict_command *command, bool *has_id)
-{
-    switch (byte) {
-    case DICT_HELLO:
-    case DICT_LOOKUP:
-    case DICT_ITERATE: *has_id = false; break;
-    case DICT_BEGIN:
-    case DICT_COMMIT:
-    case DICT_COMMIT_ASYNC:
-    case DICT_ROLLBACK:
-    case DICT_SET:
-    case DICT_UNSET:
-    case DICT_INCREMENT:
-    case DICT_TIMESTAMP:
-    case DICT_HIDE_VALUES: *has_id = true; break;
-    default: return false;
-    }
-    *command = (enum dict_command)byte;
-    return true;
-}
+#define BIT(letter) (1 << ((letter) - 'A'))
 
-static void parse_fields(struct span rest, struct dict_line *out, struct buf *text)
+/* Commands as a set: bit n is the letter 'A' + n. */
+enum {
+    COMMANDS_WITH_ID = BIT(DICT_BEGIN) | BIT(DICT_COMMIT) | BIT(DICT_COMMIT_ASYNC) |
+                       BIT(DICT_ROLLBACK) | BIT(DICT_SET) | BIT(DICT_UNSET) | BIT(DICT_INCREMENT) |
+                       BIT(DICT_TIMESTAMP) | BIT(DICT_HIDE_VALUES),
+    COMMANDS = COMMANDS_WITH_ID | BIT(DICT_HELLO) | BIT(DICT_LOOKUP) | BIT(DICT_ITERATE),
+};
+
+static void split_fields(struct span rest, struct dict_line *out)
 {
-    const bool has_escapes = span_has_byte(rest, '\1');
     struct span field;
 
     out->count = 0;
     for (size_t i = 0; i < DICT_FIELDS_NAMED; i++)
         out->field[i] = SPAN("");
-    if (has_escapes) {
-        buf_clear(text);
-        buf_reserve(text, rest.len); /* unescaping never makes longer, so nothing moves below */
-    }
-    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field)) {
-        if (has_escapes) {
-            size_t begin = text->len;
+    while (out->count < DICT_FIELDS_MAX && tabline_next(&rest, &field))
+        out->field[out->count++] = field;
+}
 
-            tabline_unescape(text, field);
-            field = (struct span){text->ptr + begin, text->len - begin};
-        }
-        out->field[out->count++] = field.len > 0 ? field : SPAN("");
+/* Moves the fields to text, which has room for bytes: unescaping never makes a field longer. */
+static void unescape_fields(struct dict_line *out, struct buf *text, size_t bytes)
+{
+    buf_clear(text);
+    buf_reserve(text, bytes); /* so that nothing moves below */
+    for (size_t i = 0; i < out->count; i++) {
+        const size_t begin = text->len;
+
+        tabline_unescape(text, out->field[i]);
+        out->field[i] = (struct span){text->ptr + begin, text->len - begin};
     }
+}
+
+static bool parse_id(struct dict_line *out)
+{
+    uint64_t id;
+
+    if (!dict_number(out->field[0], UINT32_MAX, &id))
+        return false;
+    out->id = (uint32_t)id;
+    return true;
 }
 
 bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
 {
     struct span rest;
-    bool has_id;
-    uint64_t id;
+    unsigned letter;
 
-    if (line.len == 0 || !command_of(*line.ptr, &out->command, &has_id))
+    if (line.len == 0)
         return false;
+    letter = (unsigned)(unsigned char)*line.ptr - 'A'; /* below 'A' wraps to huge */
+    if (letter > 'Z' - 'A' || (COMMANDS >> letter & 1) == 0)
+        return false;
+    out->command = (enum dict_command) * line.ptr;
     rest = span_skip(line, 1);
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
         rest.len--;
-    parse_fields(rest, out, text);
-    if (!has_id)
-        return true;
-    if (!dict_number(out->field[0], UINT32_MAX, &id))
-        return false;
-    out->id = (uint32_t)id;
-    return true;
+    split_fields(rest, out);
+    if (span_has_byte(rest, '\1'))
+        unescape_fields(out, text, rest.len);
+    return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }
 
 bool dict_number(struct span field, uint64_t max, uint64_t *number)
@@ -172,7 +171,8 @@ static void add_value(struct buf *out, struct span table, struct span value)
 
     buf_add_char(out, 'O');
     add_text(out, value);
-    if (out->len - begin > value.len + 2 && span_has_byte(value, '\0')) { /* it was escaped */
+    if (out->len - begin > value.len + 2 &&
+        span_has_byte(value, '\0')) { /* something was escaped */
         out->len = begin;
         buf_add(out, SPAN("Ftable "));
         tabline_escape(out, table);

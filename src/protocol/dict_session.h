@@ -119,7 +119,7 @@ bool dict_order_park(struct dict_request *r);
 /* Returns true with a reply when r can never run: no such table, or it was parked for too long. The
  * reason may point into text, which has DICT_REASON_BYTES. */
 bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text);
-/* Writes the reply, or the last line of an iteration. r is gone after this. Requests that were
+/* Writes the reply, or the last line of an iteration; r may be gone after this. Requests that were
  * parked for r start at the next dict_order_run_parked(). */
 void dict_order_answer(struct dict_request *r, const struct reply *reply);
 /* Starts the requests that need not wait any longer. */
@@ -130,8 +130,8 @@ void dict_order_continue(struct dict_session *s);
 
 /* dict_query.c */
 
-/* Looks name up without a request when nothing is pending, nothing is logged, and its reply is
- * known at once. Returns false when dict_query_run() has to do it. */
+/* Looks name up when nothing is pending and nothing is logged. A reply that is known at once then
+ * needs no request. Returns false when a request and dict_query_run() have to do it. */
 bool dict_query_lookup_at_once(struct dict_session *s, struct span name, struct span user);
 /* Runs a lookup or iteration in state STARTING: one path after the other, until r waits or is
  * answered. */

@@ -49,8 +49,8 @@ void dict_transactions_init(struct dict_transactions *all)
 
 void dict_transactions_deinit(struct dict_transactions *all)
 {
-    while (!list_is_empty(&all->open))
-        open_free(all, CONTAINER_OF(list_first(&all->open), struct open_transaction, node));
+    LIST_FOR_EACH_SAFE (node, &all->open)
+        open_free(all, CONTAINER_OF(node, struct open_transaction, node));
 }
 
 bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct span user,

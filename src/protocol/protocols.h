@@ -1,13 +1,27 @@
-/* protocols.h - the protocols that podop speaks with its clients. */
+/* protocols.h - the protocols that podop speaks with its clients. A new protocol is one line here:
+ * its protocol_ops is protocol_NAME. */
 #ifndef PODOP_PROTOCOL_PROTOCOLS_H
 #define PODOP_PROTOCOL_PROTOCOLS_H
 
 #include "podop/protocol.h"
 
-extern const struct protocol_ops protocol_control;
-extern const struct protocol_ops protocol_dict;
-extern const struct protocol_ops protocol_socketmap;
+/* In the order in which messages name them. */
+#define PROTOCOLS(PROTOCOL)                                                                        \
+    PROTOCOL(socketmap)                                                                            \
+    PROTOCOL(dict)                                                                                 \
+    PROTOCOL(control)                                                                              \
+    /* a new protocol is a line above this one */
+
+#define PROTOCOL_DECLARE(name) extern const struct protocol_ops protocol_##name;
+PROTOCOLS(PROTOCOL_DECLARE)
 
 extern const struct protocol_ops *const protocols[]; /* all of them; a NULL ends it */
+
+/* Returns the protocol that a listener of this mode speaks with a client that sends this first
+ * byte, or NULL when none claims it. */
+const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
+/* Appends "is not socketmap" or "is neither socketmap nor dict": what the first byte of a client
+ * would have to be on a listener of this mode. */
+void protocol_add_refusal(struct buf *text, enum listen_mode mode);
 
 #endif

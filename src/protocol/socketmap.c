@@ -1,11 +1,11 @@
 /* socketmap.c - a session of Postfix's socketmap protocol: requests and replies in order. */
-#include "protocols.h"
 #include "reply_queue.h"
 #include "socketmap_message.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
 #include "podop/netstring.h"
+#include "podop/protocol.h"
 #include "podop/table.h"
 
 #include <stdio.h>

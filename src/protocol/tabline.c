@@ -2,7 +2,7 @@
 
 #include "podop/word.h"
 
-/* What stands behind "\1" for a byte, or 0 for a byte that stands for itself. */
+/* Returns what follows "\1" for a byte that has to be escaped, or 0 for any other. */
 static char code_of(char byte)
 {
     switch (byte) {
@@ -51,18 +51,18 @@ void tabline_unescape(struct buf *out, struct span field)
         field = span_skip(field, len);
         if (field.len > 1)
             buf_add_char(out, byte_of(field.ptr[1]));
-        field = span_skip(field, field.len > 1 ? 2 : field.len); /* one at the end is dropped */
+        field = span_skip(field, field.len > 1 ? 2 : field.len); /* a lone "\1" is dropped */
     }
 }
 
-/* Of eight bytes: whether all are above '\r'. */
+/* Returns whether all of these eight bytes are above '\r'. */
 static bool is_plain_word(const char *bytes)
 {
     return !word_has_below(word_load(bytes), '\r' + 1);
 }
 
-/* How many bytes at the front stand for themselves, as all above '\r' do. Not each that ends the
- * run has to be escaped. */
+/* Returns how many bytes at the front are above '\r' and so need no escape. The byte after them may
+ * need one. */
 static size_t plain_prefix(struct span bytes)
 {
     size_t i = 0;
@@ -70,7 +70,7 @@ static size_t plain_prefix(struct span bytes)
     while (bytes.len - i >= WORD_BYTES && is_plain_word(bytes.ptr + i))
         i += WORD_BYTES;
     if (i > 0 && bytes.len - i < WORD_BYTES && is_plain_word(bytes.ptr + bytes.len - WORD_BYTES))
-        return bytes.len; /* the last eight overlap those before */
+        return bytes.len; /* the last word overlaps the one before */
     while (i < bytes.len && (unsigned char)bytes.ptr[i] > '\r')
         i++;
     return i;

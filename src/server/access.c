@@ -1,6 +1,7 @@
 #include "access.h"
 
 #include "podop/buf.h"
+#include "podop/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,22 +21,22 @@ static const struct {
     [PATH_MAKE_SOCKETS] = {W_OK | X_OK, "make and remove sockets in"},
 };
 
-static void tell(const char *origin, const char *who, const char *what, const char *path,
-                 const char *why, config_report_fn *report, void *arg)
+static void report_denied(const char *origin, const char *who, const char *what, const char *path,
+                          const char *why, config_report_fn *report, void *arg)
 {
     const char *const parts[] = {origin, ": warning: ", who,  " cannot ", what,
                                  " ",    path,          ": ", why};
     struct buf text;
 
     buf_init(&text, REPORT_BYTES_MAX);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         buf_add(&text, span_of(parts[i]));
     report(arg, buf_string(&text));
     buf_deinit(&text);
 }
 
-/* "user 'podop'", as the configuration says. */
-static void name_us(const struct config *config, char *out, size_t size)
+/* Writes "user 'podop'" with the configured name, or "user 123" with the current number. */
+static void describe_user(const struct config *config, char *out, size_t size)
 {
     if (config->user != NULL)
         snprintf(out, size, "user '%s'", config->user);
@@ -47,13 +48,15 @@ void access_check(const struct config *config, config_report_fn *report, void *a
 {
     char who[100];
 
-    name_us(config, who, sizeof(who));
+    describe_user(config, who, sizeof(who));
     for (size_t i = 0; i < config->path_count; i++) {
         const struct config_path *p = &config->paths[i];
 
-        /* A service behind a socket may begin later; all else has to be there. */
+        /* The service that makes a socket may start later than podop. Everything else must exist.
+         */
         if (access(p->path, needs[p->need].mode) == -1 &&
             !(p->need == PATH_CONNECT && errno == ENOENT))
-            tell(p->origin, who, needs[p->need].what, p->path, strerror(errno), report, arg);
+            report_denied(p->origin, who, needs[p->need].what, p->path, strerror(errno), report,
+                          arg);
     }
 }

@@ -34,16 +34,16 @@ void activation_deinit(struct activation *activation)
     *activation = (struct activation){0};
 }
 
-/* "a, b"; a name comes once. What does not fit is left out. */
+/* Writes "a, b", each name once. Names that do not fit are left out. */
 static void list_names(const struct activation *activation, bool unused_only, struct buf *out)
 {
     for (size_t i = 0; i < activation->count; i++) {
         const struct activated *one = &activation->sockets[i];
-        bool is_told = unused_only && one->was_wanted;
+        bool is_skipped = unused_only && one->was_wanted;
 
-        for (size_t j = 0; j < i && !is_told; j++)
-            is_told = strcmp(activation->sockets[j].name, one->name) == 0;
-        if (is_told || out->len + strlen(one->name) + 2 > NAMES_BYTES_MAX)
+        for (size_t j = 0; j < i && !is_skipped; j++)
+            is_skipped = strcmp(activation->sockets[j].name, one->name) == 0;
+        if (is_skipped || out->len + strlen(one->name) + 2 > NAMES_BYTES_MAX)
             continue;
         if (out->len > 0)
             buf_add(out, SPAN(", "));
@@ -51,18 +51,18 @@ static void list_names(const struct activation *activation, bool unused_only, st
     }
 }
 
-static int name_unknown(const struct activation *activation, const char *name, struct error *err)
+static int fail_unknown(const struct activation *activation, const char *name, struct error *err)
 {
     struct buf names;
 
     if (activation->count == 0)
         return error_set(err, ERR_BIND,
-                         "systemd handed over no socket, thus none named '%s': is the socket unit "
+                         "systemd passed no sockets, so none is named '%s': is the socket unit "
                          "with FileDescriptorName=%s started?",
                          name, name);
     buf_init(&names, NAMES_BYTES_MAX);
     list_names(activation, false, &names);
-    error_set(err, ERR_BIND, "systemd handed over no socket named '%s', but these: %.*s", name,
+    error_set(err, ERR_BIND, "systemd passed no socket named '%s'; it passed: %.*s", name,
               (int)names.len, names.ptr);
     buf_deinit(&names);
     return -1;
@@ -83,13 +83,13 @@ static int prepare(const struct activated *one, struct socket_address *address, 
 
     if (!is_listening_stream(one->fd))
         return error_set(err, ERR_BIND,
-                         "the socket '%s' that systemd handed over is no listening stream socket "
-                         "(ListenStream= with Accept=no)",
+                         "the socket '%s' that systemd passed is not a listening stream socket: "
+                         "expected ListenStream= with Accept=no",
                          one->name);
     flags = fcntl(one->fd, F_GETFL);
     if (flags == -1 || fcntl(one->fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
         socket_address_of_descriptor(address, one->fd, one->name) == -1) {
-        error_errno(err, "the socket '%s' that systemd handed over", one->name);
+        error_errno(err, "cannot use the socket '%s' that systemd passed", one->name);
         err->kind = ERR_BIND;
         return -1;
     }
@@ -111,10 +111,10 @@ int activation_resolve(struct activation *activation, const char *name,
         one->was_wanted = true;
         count++;
     }
-    return count > 0 ? count : name_unknown(activation, name, err);
+    return count > 0 ? count : fail_unknown(activation, name, err);
 }
 
-void activation_tell_unused(const struct activation *activation, struct log *log)
+void activation_log_unused(const struct activation *activation, struct log *log)
 {
     struct buf names;
 

@@ -1,5 +1,5 @@
-/* activation.h - the listening sockets that systemd made and handed over (socket activation), by
- * the names that their socket units gave them. */
+/* activation.h - the listening sockets that systemd made and passed to podop (socket activation),
+ * found by the names that their socket units gave them. */
 #ifndef PODOP_SERVER_ACTIVATION_H
 #define PODOP_SERVER_ACTIVATION_H
 
@@ -14,23 +14,24 @@ struct activated {
     bool was_wanted;
 };
 
-/* They stay open for the server's life, whether a listener uses them or not, so that a reload can
- * let go of one and take it up again. */
+/* The sockets stay open for the server's life, whether a listener uses them or not, so that one
+ * reload can drop a socket and a later one can use it again. */
 struct activation {
     struct activated *sockets;
     size_t count;
 };
 
-/* Takes what there is; the environment tells nobody else of it. */
+/* Takes all sockets that systemd passed, and removes them from the environment, so that neither a
+ * child nor a second server takes them as well. */
 void activation_init(struct activation *activation);
 void activation_deinit(struct activation *activation); /* closes them; zeroed memory is fine */
 
-/* The addresses of all sockets of that name, at most max, each with its descriptor, which is
- * borrowed. The number of them (at least 1), or -1 with ERR_BIND. */
+/* Fills addresses with all sockets of that name, at most max, each with its descriptor, which is
+ * borrowed. Returns their number, which is at least 1, or -1 with ERR_BIND. */
 int activation_resolve(struct activation *activation, const char *name,
                        struct socket_address *addresses, int max, struct error *err);
 
-/* One warning that names those that nobody has asked for so far. */
-void activation_tell_unused(const struct activation *activation, struct log *log);
+/* Logs one warning with the names of all sockets that no listener has asked for so far. */
+void activation_log_unused(const struct activation *activation, struct log *log);
 
 #endif

@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include "privileges.h"
+#include "same_text.h"
 #include "socket_acl.h"
 
 #include "podop/clock.h"
@@ -16,10 +17,10 @@
 
 enum {
     ACCEPTS_PER_WAKEUP = 64,
-    BACKLOG = 65535, /* the kernel takes net.core.somaxconn of it; SOMAXCONN of musl is 128 */
+    BACKLOG = 65535, /* the kernel limits it to net.core.somaxconn; SOMAXCONN of musl is only 128 */
 };
 
-static const double PAUSE_SECONDS = 0.1; /* until descriptors are tried for again */
+static const double PAUSE_SECONDS = 0.1; /* until the next attempt to accept */
 
 static int bind_errno(struct error *err, const char *what, const struct socket_address *at)
 {
@@ -38,16 +39,16 @@ static bool has_file(const struct listener *l)
            info.st_dev == l->device && info.st_ino == l->inode;
 }
 
-/* 0 when the path is free to be taken: nothing there, or a socket that nobody answers on. */
+/* Returns 0 when there is nothing at the path, or a socket on which nothing answers. */
 static int check_path_free(const struct socket_address *at, struct error *err)
 {
     struct stat info;
     int fd, status;
 
     if (lstat(at->text, &info) == -1)
-        return errno == ENOENT ? 0 : bind_errno(err, "cannot look at", at);
+        return errno == ENOENT ? 0 : bind_errno(err, "cannot examine", at);
     if (!S_ISSOCK(info.st_mode))
-        return error_set(err, ERR_BIND, "%s is there and is no socket: podop does not replace it",
+        return error_set(err, ERR_BIND, "%s exists and is not a socket: podop does not replace it",
                          at->text);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1)
@@ -55,8 +56,8 @@ static int check_path_free(const struct socket_address *at, struct error *err)
     status = connect(fd, &at->u.sa, at->len);
     if (status == -1 && (errno == ECONNREFUSED || errno == ENOENT))
         status = 0;
-    else if (status == -1 && errno != EAGAIN) /* a full backlog is an answer, too */
-        status = bind_errno(err, "cannot tell whether somebody answers on", at);
+    else if (status == -1 && errno != EAGAIN) /* EAGAIN: a process listens, with a full backlog */
+        status = bind_errno(err, "cannot find out whether a process answers on", at);
     else
         status = error_set(err, ERR_BIND, "another process answers on %s", at->text);
     close(fd);
@@ -73,22 +74,21 @@ static int set_owner(const char *path, const struct socket_address *at,
         return error_prefix(err, "owner of %s", at->text);
     if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
         return error_prefix(err, "group of %s", at->text);
-    /* Whoever may write to the directory may have put a link there meanwhile. */
+    /* lchown(), because another user of the directory may have put a symbolic link there. */
     if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)
         return 0;
     if (errno != EPERM)
         return bind_errno(err, "cannot set owner and group of", at);
     if (socket_acl_set(path, config->permissions, uid, gid) == 0)
         return 0;
-    error_errno(err,
-                "cannot give %s to its owner and group, not being root, nor let them in by an ACL",
+    error_errno(err, "cannot set owner and group of %s without root, nor grant access by an ACL",
                 at->text);
-    err->kind = ERR_CONFIG; /* it fails again and again */
+    err->kind = ERR_CONFIG; /* another attempt would fail as well */
     return -1;
 }
 
-/* A name to bind under before the rename, beside path: short, and through the directory's
- * descriptor where the whole of it would not fit into an address. */
+/* Chooses the temporary name to bind under, in the directory of the path. Where it does not fit
+ * into an address, the directory is named by a descriptor. */
 static int hide(struct listener *l, struct error *err)
 {
     const char *path = l->address.text;
@@ -127,9 +127,9 @@ static int bind_hidden(struct listener *l, struct error *err)
     mode_t mask;
     int status;
 
-    unlink(path); /* what a killed process of this number may have left */
-    if (fchmod(l->fd, l->service->base.listen->permissions) ==
-        -1) /* what bind() will give the file */
+    unlink(path); /* a killed process with the same process id may have left it */
+    /* bind() will give the file the permissions of the descriptor. */
+    if (fchmod(l->fd, l->service->base.listen->permissions) == -1)
         return bind_errno(err, "cannot set the permissions of", at);
     mask = umask(0);
     status = bind(l->fd, &l->hidden.u.sa, l->hidden.len);
@@ -163,7 +163,8 @@ static int open_unix(struct listener *l, const struct listener *replaced, struct
     return -1;
 }
 
-static void set_inherited(int fd) /* by each client */
+/* Sets the options that accepted sockets inherit. */
+static void set_client_options(int fd)
 {
     const int on = 1;
 
@@ -177,8 +178,8 @@ static int open_inet(struct listener *l, struct error *err)
     const int on = 1;
 
     setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    set_inherited(l->fd);
-    if (at->u.sa.sa_family == AF_INET6) /* [::] leaves 0.0.0.0 to whoever asks for it */
+    set_client_options(l->fd);
+    if (at->u.sa.sa_family == AF_INET6) /* [::] must not occupy 0.0.0.0 as well */
         setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (bind(l->fd, &at->u.sa, at->len) == -1)
         return bind_errno(err, "cannot bind", at);
@@ -197,21 +198,17 @@ static void stop_accepting(struct listener *l)
     ev_io_stop(l->loop, &l->io);
 }
 
-/* Clients wait in the backlog meanwhile; told once a minute at most. */
+/* Leaves clients in the backlog for a moment. */
 static void pause_accepting(struct listener *l, const char *why)
 {
-    uint64_t now_ms = clock_now_ms();
-
-    if (l->pause_told_at_ms == 0 || now_ms - l->pause_told_at_ms >= 60 * 1000) {
-        l->pause_told_at_ms = now_ms;
+    if (rate_limit_allows(&l->pause_limit, clock_now_ms(), LOG_INTERVAL_MS))
         log_warning(l->service->base.log, "accept_paused", LOG_STR("socket", l->address.text),
                     LOG_STR("reason", why));
-    }
     stop_accepting(l);
     ev_timer_again(l->loop, &l->pause);
 }
 
-/* false: nobody is waiting, or nobody can be taken now. */
+/* Returns false when no client waits, or none can be accepted now. */
 static bool accept_one(struct listener *l)
 {
     int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -221,7 +218,7 @@ static bool accept_one(struct listener *l)
         l->accept(l->accept_arg, l, fd);
         if (fd < l->fd_max)
             return true;
-        pause_accepting(l, "what descriptors are left are for backends");
+        pause_accepting(l, "the remaining descriptors are reserved for backends");
         return false;
     }
     if (errno == EAGAIN)
@@ -230,7 +227,7 @@ static bool accept_one(struct listener *l)
         pause_accepting(l, strerror(errno));
         return false;
     }
-    return true; /* that client has gone: the next */
+    return true; /* that client has gone; the next one may be there */
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
@@ -281,7 +278,7 @@ int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_
         return -1;
     }
     if (l->is_borrowed && !l->is_unix)
-        set_inherited(l->fd);
+        set_client_options(l->fd);
     ev_io_init(&l->io, on_readable, l->fd, EV_READ);
     ev_init(&l->pause, on_pause_over);
     l->pause.repeat = PAUSE_SECONDS;
@@ -299,11 +296,6 @@ int listener_publish(struct listener *l, struct error *err)
     return 0;
 }
 
-static bool is_same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool listener_fits(const struct listener *l, const struct listen_config *config)
 {
     const struct listen_config *now = l->service->base.listen;
@@ -315,7 +307,7 @@ bool listener_fits(const struct listener *l, const struct listen_config *config)
             is_same_text(now->group, config->group) && has_file(l));
 }
 
-/* Unless it rests for want of descriptors. */
+/* Accepts clients unless a pause is running or the limit is reached. */
 static void accept_again(struct listener *l)
 {
     if (l->fd != -1 && !ev_is_active(&l->pause) && has_room(l))
@@ -363,7 +355,8 @@ void listener_free(struct listener **plistener)
     struct listener *l = *plistener;
 
     *plistener = NULL;
-    /* A commit of a client that has gone may keep the service, which must not use the router. */
+    /* A commit of a client that has left may still hold the service, which must not use the router
+     * any more. */
     listener_service_set_router(l->service, NULL);
     listener_service_unref(&l->service);
     free(l);

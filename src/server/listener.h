@@ -1,9 +1,10 @@
-/* listener.h - a socket that clients connect to. */
+/* listener.h - a listening socket: opens it, accepts clients, and removes its file at the end. */
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
 #include "listener_service.h"
 
+#include "podop/rate_limit.h"
 #include "podop/socket_address.h"
 
 #include <ev.h>
@@ -11,53 +12,58 @@
 #include <sys/stat.h>
 
 struct listener;
-/* fd is the callee's. */
+/* fd is taken. */
 typedef void listener_accept_fn(void *arg, struct listener *listener, int fd);
 
 struct listener {
     struct listener *next;
     struct ev_loop *loop;
     struct socket_address address;
-    struct listener_service *service;    /* what its clients are served, and its settings */
-    const struct listen_config *planned; /* what a reload that is being prepared makes of it */
-    int fd;                              /* -1: closed, and only there for its clients */
+    struct listener_service *service;    /* its settings and tables, for its clients */
+    const struct listen_config *planned; /* its settings after the planned switch; NULL: closed */
+    int fd;                              /* -1: closed, and kept only until its clients are gone */
     bool is_unix;
-    bool is_borrowed; /* fd was handed over: it listens before us and after us */
-    bool is_hidden;   /* bound under a name that nobody knows, until listener_publish() */
+    bool is_borrowed; /* systemd passed fd, which listens before podop starts and after it stops */
+    bool is_hidden;   /* bound under a temporary name, until listener_publish() */
     struct socket_address hidden;
-    int hidden_dir; /* that name's directory, or -1 */
-    dev_t device;   /* of the socket file that is ours */
+    int hidden_dir; /* descriptor of the directory in hidden, or -1 */
+    dev_t device;   /* device and inode tell whether the socket file is still podop's own */
     ino_t inode;
     ev_io io;
-    ev_timer pause; /* runs while descriptors are out */
-    uint64_t pause_told_at_ms;
-    uint64_t not_reading, unread_warned_at_ms; /* clients that were disconnected for that */
-    uint32_t clients;
-    int fd_max;
+    ev_timer pause;                 /* runs while no descriptors are free */
+    struct rate_limit pause_limit;  /* of the event accept_paused */
+    struct rate_limit unread_limit; /* of the event client_not_reading */
+    uint64_t not_reading;           /* clients that were disconnected because they did not read */
+    uint32_t clients;               /* connected now */
+    int fd_max;                     /* clients get descriptors below this */
     listener_accept_fn *accept;
     void *accept_arg;
 };
 
-/* Binds and listens, and accepts nobody before listener_start(). A unix socket is bound under
- * another name and given its rights; listener_publish() renames it, so nobody ever meets it without
- * them. service is taken. replaced is one of ours that has this path now, or NULL; any other file
- * there may only be a socket on which nobody answers. An address with a descriptor is listened on
- * already, and taken as it is. -1 with ERR_BIND, and no listener. */
+/* Binds and listens; clients are accepted from listener_start() on. A unix socket is bound under a
+ * temporary name, gets its owner, group and permissions, and is renamed by listener_publish(), so
+ * no client ever sees it with other permissions. service is taken. replaced is the listener of this
+ * server that has the path now, or NULL. Any other file at the path is an error, unless it is a
+ * socket on which nothing answers. An address that has a descriptor is listening already, and is
+ * used as it is. Returns -1 with ERR_BIND, ERR_NO_ADDRESS or ERR_CONFIG, and then *l needs no
+ * listener_close(). */
 int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
                   struct listener_service *service, const struct listener *replaced,
                   struct error *err);
 int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */
-/* Whether it is open as config wants it; a file of another at its path is not it. */
+/* Returns whether the open socket has the owner, group and permissions of config, and its file is
+ * still at its path. */
 bool listener_fits(const struct listener *l, const struct listen_config *config);
-/* Clients that come are handed to accept; at most max_clients at a time, and with descriptors below
- * fd_max; the others wait in the backlog. Again after each change of these limits. */
+/* Accepts clients, calls accept for each, and keeps to the limits: max_clients at a time, and
+ * descriptors below fd_max. Further clients wait in the backlog. Called again when a limit has
+ * changed. */
 void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg);
-/* Takes who waits in the backlog of a socket that is about to be closed, beyond max_clients, too.
- * Where the socket outlives us, they are left to who is started next. */
+/* Accepts all clients in the backlog of a socket that is about to be closed, even beyond
+ * max_clients. A borrowed socket keeps its backlog for the next process. */
 void listener_drain(struct listener *l);
-void listener_client_gone(struct listener *l); /* one of them has left: there is room again */
-/* No more clients; those there are stay, and l with them. The socket file is removed if it is still
- * ours; a socket that was handed over stays as it is. */
+void listener_client_gone(struct listener *l); /* to be called for each client that has left */
+/* Closes the socket; connected clients stay. The socket file is removed if it is still podop's own.
+ * A borrowed descriptor stays open. */
 void listener_close(struct listener *l);
 void listener_free(struct listener **listener); /* closed, and without clients */
 

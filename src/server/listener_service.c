@@ -138,7 +138,7 @@ void listener_service_set_router(struct listener_service *service, const struct 
 void listener_service_set_config(struct listener_service *service, struct config *config,
                                  const struct listen_config *listen)
 {
-    config_ref(config); /* first: it may be the same */
+    config_ref(config); /* before the unref, because it may be the same */
     config_unref(&service->config);
     service->config = config;
     service->base.listen = listen;

@@ -1,5 +1,5 @@
-/* listener_service.h - what the sessions of one listener are served: its settings, and the tables
- * of the current router that it may serve. */
+/* listener_service.h - what one listener offers its sessions: its settings, and those tables of the
+ * current router that it serves. */
 #ifndef PODOP_SERVER_LISTENER_SERVICE_H
 #define PODOP_SERVER_LISTENER_SERVICE_H
 
@@ -15,16 +15,16 @@ struct listener_service {
     uint64_t unknown_tables; /* requests for tables that do not exist */
 };
 
-/* The first reference is the caller's. */
+/* Returns it with one reference, which is the caller's. */
 struct listener_service *listener_service_new(struct config *config,
                                               const struct listen_config *listen, struct log *log);
 void listener_service_unref(struct listener_service **service); /* *service becomes NULL */
-/* Takes another router, which is borrowed, or other settings, for all requests from now on. */
+/* Set the router, which is borrowed, or the settings, for all requests from now on. */
 void listener_service_set_router(struct listener_service *service, const struct router *router);
 void listener_service_set_config(struct listener_service *service, struct config *config,
                                  const struct listen_config *listen);
 
-/* How long a client may read nothing while replies wait for it; then it is disconnected. */
+/* Returns how long a client may read nothing while replies wait for it. */
 uint32_t listener_service_reply_timeout_ms(const struct listener_service *service);
 
 #endif

@@ -11,7 +11,8 @@ static bool is_same_address(const struct socket_address *a, const struct socket_
     return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
 }
 
-/* The same spelling needs no second look at what it stands for, which may take a while. */
+/* Keeps the open sockets whose setting has the same text. Resolving a host name again could block.
+ */
 static bool plan_same_spelling(struct listeners *all, const struct listen_config *config)
 {
     bool is_found = false;
@@ -45,9 +46,9 @@ static int plan_address(struct listeners *all, const struct socket_address *at,
     struct listener_service *service;
 
     if (l != NULL && l->planned == listen)
-        return 0; /* a host's file may name an address twice */
+        return 0; /* /etc/hosts may have an address twice */
     if (l != NULL && l->planned != NULL)
-        return error_set(err, ERR_BIND, "%s is listened on already, for %s", at->text,
+        return error_set(err, ERR_BIND, "%s is in use already, for %s", at->text,
                          l->planned->socket);
     if (l != NULL && listener_fits(l, listen)) {
         l->planned = listen;
@@ -82,7 +83,7 @@ static int plan_socket(struct listeners *all, struct config *config,
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;
         else if (err->kind != ERR_NO_ADDRESS || (planned == 0 && i + 1 == count))
-            return -1; /* but localhost is [::1] too, even where there is no IPv6 */
+            return -1; /* one missing address is allowed: localhost is [::1] even without IPv6 */
     }
     return count == -1 ? -1 : 0;
 }
@@ -92,7 +93,7 @@ static bool is_new(const struct listener *l)
     return l->planned != NULL && l->service->base.listen == l->planned;
 }
 
-/* Closes and frees what was opened for the plan, and forgets it. */
+/* Closes and frees what was opened for the plan, and drops the plan. */
 static void give_up(struct listeners *all)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next) {
@@ -119,7 +120,7 @@ int listeners_plan(struct listeners *all, struct config *config, struct error *e
     return error_prefix(err, "%s", at->origin);
 }
 
-/* Whether l takes the place of one that is open now. */
+/* Returns whether l takes the place of another socket that is open now. */
 static bool replaces(struct listeners *all, const struct listener *l)
 {
     for (const struct listener *other = all->first; other != NULL; other = other->next) {
@@ -140,8 +141,8 @@ static int publish(struct listeners *all, bool is_replacing, struct error *err)
 
 int listeners_switch(struct listeners *all, struct config *config, struct error *err)
 {
-    /* Replacing cannot be undone, and comes last: that a name can be given in this directory is
-     * known by then. */
+    /* Replacing a socket file cannot be undone. It comes last, when the renames that can be undone
+     * have succeeded. */
     if (publish(all, false, err) == -1 || publish(all, true, err) == -1) {
         give_up(all);
         return -1;

@@ -13,10 +13,10 @@
 
 enum {
     STATUS_BYTES_MAX = 200,
-    WAITING_BYTES_MAX = 4096, /* what comes beyond is lost */
+    WAITING_BYTES_MAX = 4096, /* messages beyond that are dropped */
 };
 
-/* false: there is no room for it just now. */
+/* Returns false when the service manager has no room for the message now. */
 static bool send_message(const struct notify *notify, const char *lines)
 {
     return send(notify->fd, lines, strlen(lines), MSG_NOSIGNAL) != -1 || errno != EAGAIN;
@@ -34,8 +34,8 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
         ev_io_stop(loop, w);
 }
 
-/* In their order, and without waiting for a service manager that is busy. */
-static void tell(struct notify *notify, const char *lines)
+/* Sends the message, or queues it while the service manager is busy. Messages keep their order. */
+static void send_or_queue(struct notify *notify, const char *lines)
 {
     struct span message = {lines, strlen(lines) + 1};
 
@@ -46,14 +46,14 @@ static void tell(struct notify *notify, const char *lines)
     ev_io_start(notify->loop, &notify->writable);
 }
 
-/* A timer of the loop: when the loop is stuck, this does not run, and podop is started anew. */
+/* A stuck loop does not run this timer, so systemd restarts podop. */
 static void on_watchdog(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct notify *notify = w->data;
 
     (void)loop;
     (void)revents;
-    send_message(notify, "WATCHDOG=1"); /* a lost one is followed by the next */
+    send_message(notify, "WATCHDOG=1"); /* never queued: the next one comes soon */
 }
 
 void notify_init(struct notify *notify, struct ev_loop *loop)
@@ -65,7 +65,7 @@ void notify_init(struct notify *notify, struct ev_loop *loop)
     ev_init(&notify->watchdog, on_watchdog);
     ev_set_priority(&notify->watchdog, PRIORITY_WATCHDOG);
     notify->watchdog.data = notify->writable.data = notify;
-    /* Half of it, as sd_watchdog_enabled(3) recommends. */
+    /* Half of the interval, as sd_watchdog_enabled(3) recommends. */
     notify->watchdog.repeat = (double)systemd_take_watchdog_us() / 1e6 / 2;
 }
 
@@ -86,12 +86,12 @@ void notify_ready(struct notify *notify, const char *status)
     char lines[sizeof("READY=1\nSTATUS=") + STATUS_BYTES_MAX];
 
     snprintf(lines, sizeof(lines), "READY=1\nSTATUS=%s", status);
-    tell(notify, lines);
+    send_or_queue(notify, lines);
     if (notify->fd != -1)
-        ev_timer_again(notify->loop, &notify->watchdog); /* without an interval: not started */
+        ev_timer_again(notify->loop, &notify->watchdog); /* stays stopped when repeat is 0 */
 }
 
-/* systemd takes the time, of the monotonic clock, to tell this reload from one before it. */
+/* systemd tells this reload from an earlier one by the time, which is on the monotonic clock. */
 void notify_reloading(struct notify *notify)
 {
     struct timespec now;
@@ -100,12 +100,12 @@ void notify_reloading(struct notify *notify)
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reloading",
              (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-    tell(notify, lines);
+    send_or_queue(notify, lines);
 }
 
 void notify_stopping(struct notify *notify)
 {
-    tell(notify, "STOPPING=1\nSTATUS=Stopping: requests under way are answered");
+    send_or_queue(notify, "STOPPING=1\nSTATUS=Stopping: answering requests under way");
 }
 
 void notify_status(struct notify *notify, const char *status)
@@ -113,5 +113,5 @@ void notify_status(struct notify *notify, const char *status)
     char line[sizeof("STATUS=") + STATUS_BYTES_MAX];
 
     snprintf(line, sizeof(line), "STATUS=%s", status);
-    tell(notify, line);
+    send_or_queue(notify, line);
 }

@@ -1,5 +1,5 @@
-/* notify.h - what the service manager is told of a server: that it serves, reloads, stops, and that
- * its loop still turns. */
+/* notify.h - tells the service manager that podop serves, reloads or stops, and that its event loop
+ * runs (sd_notify(3)). */
 #ifndef PODOP_SERVER_NOTIFY_H
 #define PODOP_SERVER_NOTIFY_H
 
@@ -8,23 +8,23 @@
 #include <ev.h>
 
 struct notify {
-    struct ev_loop *loop; /* NULL: nothing was begun */
-    int fd;               /* -1: nobody wants to be told */
+    struct ev_loop *loop; /* NULL: not initialised */
+    int fd;               /* -1: there is no service manager to tell */
     ev_timer watchdog;
     ev_io writable;     /* runs while there is something in waiting */
-    struct buf waiting; /* messages that the service manager had no room for, each with its NUL */
+    struct buf waiting; /* messages that the service manager had no room for, each with a NUL */
 };
 
-/* Reads how often the service manager wants to hear of us; tells nothing yet. */
+/* Reads socket and watchdog interval from the environment. Sends nothing yet. */
 void notify_init(struct notify *notify, struct ev_loop *loop);
 void notify_deinit(struct notify *notify);
 
-/* Serving, with a line for people; from now on the loop says regularly that it turns. Also the end
- * of what notify_reloading() began. */
+/* Announces that podop serves, at its start or after notify_reloading(). status is a line for
+ * people. From now on the watchdog message is sent regularly. */
 void notify_ready(struct notify *notify, const char *status);
 void notify_reloading(struct notify *notify);
 void notify_stopping(struct notify *notify);
-/* One line for people, as "systemctl status" shows it; longer than 200 bytes is cut. */
+/* Sends one line for people, which "systemctl status" shows. It is cut after 200 bytes. */
 void notify_status(struct notify *notify, const char *status);
 
 #endif

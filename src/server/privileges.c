@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* -1: text is no number. */
+/* Returns the number, or -1 when text is not a user or group number. */
 static long number_of(const char *text)
 {
     char *end;
@@ -65,7 +65,7 @@ static int set_groups(const char *user, gid_t gid, struct error *err)
         name = entry == NULL ? NULL : entry->pw_name;
     }
     if (name == NULL ? setgroups(0, NULL) == -1 : initgroups(name, gid) == -1)
-        return bind_errno(err, "cannot take the groups of user", user == NULL ? "" : user);
+        return bind_errno(err, "cannot set the groups of user", user == NULL ? "" : user);
     return 0;
 }
 
@@ -83,17 +83,16 @@ int privileges_drop(const char *user, const char *group, struct error *err)
     if (geteuid() != 0 && uid == geteuid() && gid == getegid())
         return 0;
     if (geteuid() != 0)
-        return error_set(err, ERR_BIND,
-                         "only root can become user '%s': start podop as root, or "
-                         "as that user",
-                         user == NULL ? "" : user);
+        return error_set(err, ERR_BIND, "only root can change to %s '%s': start podop as root%s",
+                         user == NULL ? "group" : "user", user == NULL ? group : user,
+                         user == NULL ? "" : ", or as that user");
     if (set_groups(user, gid, err) == -1)
         return -1;
     if (setresgid(gid, gid, gid) == -1)
-        return bind_errno(err, "cannot become group", group == NULL ? user : group);
+        return bind_errno(err, "cannot change to group", group == NULL ? user : group);
     if (user != NULL && setresuid(uid, uid, uid) == -1)
-        return bind_errno(err, "cannot become user", user);
+        return bind_errno(err, "cannot change to user", user);
     if (uid != 0 && (setresuid(0, 0, 0) == 0 || geteuid() != uid || getegid() != gid))
-        return error_set(err, ERR_BIND, "privileges were dropped, but there is a way back");
+        return error_set(err, ERR_BIND, "privileges were dropped, but can be regained");
     return 0;
 }

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+enum { FAULTS_BYTES_MAX = 1024 * 1024 }; /* later faults of the configuration are not reported */
+
 struct reload {
     struct reload_env env;
     struct reloaded result;
@@ -17,8 +19,8 @@ struct reload {
     bool is_cancelled;
     bool has_thread;
     pthread_t thread;
-    ev_async read;     /* the thread has come to its end */
-    struct buf faults; /* of the configuration, each with a NUL after it; the thread's until then */
+    ev_async read;     /* sent by the thread at its end */
+    struct buf faults; /* of the configuration, each with a NUL; used by the thread until its end */
 };
 
 void reload_read_files(const struct config *config, struct json_files *files,
@@ -32,10 +34,10 @@ static void add_fault(void *arg, const char *text)
 {
     struct buf *faults = arg;
 
-    buf_add(faults, (struct span){text, strlen(text) + 1});
+    buf_add(faults, (struct span){text, strlen(text) + 1}); /* all of it, or nothing */
 }
 
-/* What the thread does. */
+/* Runs in the thread. */
 static void read_all(struct reload *r)
 {
     r->result.config = config_load(r->env.source, add_fault, &r->faults);
@@ -57,7 +59,7 @@ static void drop_result(struct reloaded *result)
     config_unref(&result->config);
 }
 
-/* The end: what has not been taken goes. */
+/* Ends the reload: calls done, then frees what done did not take. */
 static void end(struct reload *r, bool is_good)
 {
     struct reloaded result = r->result;
@@ -120,8 +122,8 @@ static void on_read(struct ev_loop *loop, ev_async *w, int revents)
     slices_start(&r->opening);
 }
 
-/* Signals are the business of the thread that has the loop. Where there can be no thread, the loop
- * waits. */
+/* The thread blocks all signals, because the loop's thread handles them. When no thread can be
+ * created, the files are read here and the loop waits. */
 static void start_thread(struct reload *r)
 {
     sigset_t all, before;
@@ -141,7 +143,7 @@ struct reload *reload_start(const struct reload_env *env)
     r->env = *env;
     r->result.json_files = json_files_new(env->tables.disposal);
     slices_init(&r->opening, env->tables.loop, open_next, r);
-    buf_init(&r->faults, SIZE_MAX);
+    buf_init(&r->faults, FAULTS_BYTES_MAX);
     ev_async_init(&r->read, on_read);
     r->read.data = r;
     ev_async_start(env->tables.loop, &r->read);

@@ -1,15 +1,15 @@
-/* reload.h - a reload, up to the point where what runs is replaced: a thread reads the
- * configuration and the files that take long, then the tables are opened in slices. Nothing that
- * runs is touched meanwhile. */
+/* reload.h - prepares one reload: a thread reads the configuration and the files of its tables,
+ * then the loop opens the tables in slices. The running configuration stays as it is; the caller
+ * replaces it with the result. */
 #ifndef PODOP_SERVER_RELOAD_H
 #define PODOP_SERVER_RELOAD_H
 
 #include "podop/json_files.h"
 #include "podop/router.h"
 
-struct reload; /* one under way */
+struct reload;
 
-/* What was read. */
+/* The result of a reload. */
 struct reloaded {
     struct config *config;
     struct json_files *json_files;
@@ -19,27 +19,29 @@ struct reloaded {
 struct reload_env {
     const struct config_source *source;
     const struct json_files *json_files; /* of the tables that are open now */
-    struct table_env tables;             /* but for json_files */
-    config_report_fn *report;            /* of each fault, from the loop */
-    /* Called from the loop, once config is there, before any table is opened: 0, or -1 when it
-     * cannot be taken, which was reported. */
+    struct table_env tables;             /* its json_files are set by the reload */
+    config_report_fn *report;            /* called from the loop for each fault */
+    /* Called from the loop when the configuration is read, before any table is opened. Returns 0,
+     * or -1 after it has reported why this configuration cannot be used. */
     int (*check)(void *arg, const struct config *config);
-    /* Called once, from the loop, when it is done; *result is to be taken and cleared. NULL: there
-     * were faults. reload is gone. */
+    /* Called once, from the loop, at the end. It takes what it needs of *result and clears that.
+     * result is NULL after a fault. The struct reload is freed already. */
     void (*done)(void *arg, struct reloaded *result);
     void *arg; /* of report, check and done */
 };
 
-/* Starts one. env is copied, and what it borrows stays as it is until the end. */
+/* Starts a reload. env is copied; what env points to must not change until the end. */
 struct reload *reload_start(const struct reload_env *env);
 
-/* Gives it up: none of env's functions is called any more. It may go on for a moment by itself. */
+/* Abandons the reload: no function of env is called any more. Its thread may still run until
+ * reload_free(). */
 void reload_cancel(struct reload *reload);
 
-/* Waits for its thread. *reload becomes NULL; a NULL *reload is fine. */
+/* Waits for the thread, then frees. *reload becomes NULL; a NULL *reload is fine. */
 void reload_free(struct reload **reload);
 
-/* Reads the files of all of config's tables at once. */
+/* Reads the files of all tables of config into files, or takes them from previous (may be NULL)
+ * when they have not changed. */
 void reload_read_files(const struct config *config, struct json_files *files,
                        const struct json_files *previous);
 

@@ -24,7 +24,7 @@ static int check(void *arg, const struct config *config)
     return -1;
 }
 
-static void tell_end(struct reloads *all, int status)
+static void complete_requests(struct reloads *all, int status)
 {
     struct list_node *node;
 
@@ -36,7 +36,7 @@ static void tell_end(struct reloads *all, int status)
     all->is_logged = false;
 }
 
-/* Those who wait for the next one wait for the one that begins. */
+/* Moves the requests for a later reload to the one that begins now. */
 static void take_due(struct reloads *all)
 {
     list_move_all(&all->requests, &all->later_requests);
@@ -69,7 +69,7 @@ static void done(void *arg, struct reloaded *next)
     if (err.text[0] != '\0')
         report(all, err.text);
     all->ops->ended(all->arg, status);
-    tell_end(all, status);
+    complete_requests(all, status);
     if (all->is_due)
         begin(all);
 }
@@ -77,15 +77,13 @@ static void done(void *arg, struct reloaded *next)
 static void refuse(struct reloads *all)
 {
     report(all, "podop is stopping");
-    tell_end(all, -1);
+    complete_requests(all, -1);
 }
 
-static void on_refuse(struct ev_loop *loop, ev_prepare *w, int revents)
+static void refuse_due(void *arg)
 {
-    (void)loop;
-    (void)revents;
-    take_due(w->data);
-    refuse(w->data);
+    take_due(arg);
+    refuse(arg);
 }
 
 void reloads_init(struct reloads *all, const struct reloads_ops *ops, void *arg,
@@ -94,15 +92,14 @@ void reloads_init(struct reloads *all, const struct reloads_ops *ops, void *arg,
     *all = (struct reloads){.ops = ops, .arg = arg, .loop = loop, .log = log};
     list_init(&all->requests);
     list_init(&all->later_requests);
-    ev_prepare_init(&all->refuse, on_refuse);
-    all->refuse.data = all;
+    deferred_init(&all->refusal, loop, 0, refuse_due, all);
 }
 
 static void want(struct reloads *all)
 {
     all->is_due = true;
     if (all->is_stopping)
-        ev_feed_event(all->loop, &all->refuse, EV_CUSTOM);
+        deferred_start(&all->refusal);
     else if (all->current == NULL)
         begin(all);
 }
@@ -134,6 +131,6 @@ void reloads_deinit(struct reloads *all)
 {
     if (all->loop == NULL)
         return;
-    ev_clear_pending(all->loop, &all->refuse);
+    deferred_stop(&all->refusal);
     reload_free(&all->current);
 }

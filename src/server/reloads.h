@@ -1,22 +1,24 @@
-/* reloads.h - the reloads of one server: one at a time, and whoever asks for one meanwhile waits
- * for the next, which begins after it: what was changed on disk while files were being read is for
- * that one. */
+/* reloads.h - the reloads of one server, one at a time. A request that comes while a reload runs
+ * waits for another one, which begins after it, because the running one may have read a file before
+ * it was changed. */
 #ifndef PODOP_SERVER_RELOADS_H
 #define PODOP_SERVER_RELOADS_H
 
 #include "reload.h"
 
+#include "podop/deferred.h"
 #include "podop/protocol.h"
 
-#include <ev.h>
-
-/* What the server does for them; arg is the reloads' own. */
+/* What the server does for its reloads; arg is that of reloads_init(). */
 struct reloads_ops {
-    struct reload_env (*begin)(void *arg); /* report, check, done and arg are filled later */
+    /* Returns what reload_start() needs, without report, check, done and arg. */
+    struct reload_env (*begin)(void *arg);
+    /* Returns -1 and fills err when config cannot be used by the running server. */
     int (*check)(void *arg, const struct config *config, struct error *err);
-    /* Goes on with *next, taken and cleared: 0, or -1 and nothing has changed. */
+    /* Replaces what runs with *next, which is taken and cleared. Returns -1 when it failed and
+     * nothing has changed. */
     int (*switch_to)(void *arg, struct reloaded *next, struct error *err);
-    void (*ended)(void *arg, int status);
+    void (*ended)(void *arg, int status); /* called after each reload; status is 0 or -1 */
 };
 
 struct reloads {
@@ -24,20 +26,22 @@ struct reloads {
     void *arg;
     struct ev_loop *loop;
     struct log *log;
-    struct reload *current;               /* under way; NULL: none */
-    struct list requests, later_requests; /* that wait for it, and for the one after it */
-    bool is_due;                          /* there is to be one after it */
-    bool is_logged, is_later_logged;      /* faults of the one, of the other are for the log */
-    bool is_stopping;                     /* none begins any more */
-    ev_prepare refuse;                    /* never started, only fed: what is due is refused */
+    struct reload *current;          /* the reload under way; NULL: none */
+    struct list requests;            /* wait for the current reload */
+    struct list later_requests;      /* wait for the one after it */
+    bool is_due;                     /* another reload begins after the current one */
+    bool is_logged, is_later_logged; /* faults of the current, of the later one are logged */
+    bool is_stopping;                /* no reload begins any more */
+    struct deferred refusal;         /* refuses the requests that come while podop stops */
 };
 
 void reloads_init(struct reloads *reloads, const struct reloads_ops *ops, void *arg,
                   struct ev_loop *loop, struct log *log);
-/* Begins a reload whose faults go to the log, or to request; see struct admin. */
+/* Begin a reload now, or after the current one. Its faults are logged, or reported to request; see
+ * struct admin. */
 void reloads_want_logged(struct reloads *reloads);
 void reloads_want(struct reloads *reloads, struct reload_request *request);
-/* The one under way is given up, and those who wait are told. */
+/* Abandons the current reload. It fails for all requests that wait, and for those that come. */
 void reloads_stop(struct reloads *reloads);
 void reloads_deinit(struct reloads *reloads);
 

@@ -13,7 +13,7 @@ static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     do {
         if (!s->step(s->arg))
-            return; /* s may have gone */
+            return; /* s may have been freed */
     } while (clock_now_us() < until_us);
     slices_start(s);
 }

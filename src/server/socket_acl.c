@@ -14,7 +14,7 @@ struct acl {
     struct posix_acl_xattr_entry entries[ENTRIES_MAX];
 };
 
-/* The kernel wants them in the order of their tags. */
+/* Appends an entry. The kernel requires them in ascending order of their tags. */
 static void add(struct acl *acl, size_t *count, unsigned tag, unsigned permissions, uint32_t id)
 {
     acl->entries[(*count)++] = (struct posix_acl_xattr_entry){

@@ -1,12 +1,13 @@
-/* socket_acl.h - lets another user and group use a socket's file that cannot be given to them. */
+/* socket_acl.h - grants another user and group access to a socket file by an ACL, because only root
+ * can change its owner. */
 #ifndef PODOP_SERVER_SOCKET_ACL_H
 #define PODOP_SERVER_SOCKET_ACL_H
 
 #include <sys/types.h>
 
-/* Gives by an ACL the access that lchown() and permissions would have given: to uid that of the
- * owner, and to gid, in place of our own group, that of the group. (uid_t)-1 and (gid_t)-1 stand
- * for no change, as there. The file has to be ours. 0, or -1 with errno. */
+/* Grants by an ACL the access that lchown() and permissions would have granted: uid gets that of
+ * the owner, and gid, in place of podop's own group, that of the group. (uid_t)-1 and (gid_t)-1
+ * mean no change, as for lchown(). The file must belong to podop. Returns 0, or -1 with errno. */
 int socket_acl_set(const char *path, unsigned permissions, uid_t uid, gid_t gid);
 
 #endif

@@ -1,16 +1,75 @@
 #include "stats.h"
 
 #include "podop/clock.h"
+#include "podop/counter_json.h"
 #include "podop/deadline.h"
 #include "podop/json_object.h"
+#include "podop/table.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* The second number of the file, in pages; 0 where it cannot be read. */
+struct process_snapshot {
+    struct span version;
+    uint64_t pid, uptime_s, rss_bytes;
+    uint64_t connections, clients, requests;
+    uint64_t pool_in_flight, pool_waiting;
+    uint64_t reloads, reloads_failed, reloaded_at;
+    bool last_reload_failed;
+    struct histogram turns;
+    uint64_t longest_us, lost_ms;
+};
+
+struct pool_snapshot {
+    struct span host, unix_socket;
+    uint64_t in_flight, waiting;
+};
+
+#define PROCESS(member) offsetof(struct process_snapshot, member), COUNTER_ALWAYS_SHOWN
+#define POOL(member) offsetof(struct pool_snapshot, member), COUNTER_ALWAYS_SHOWN
+
+/* clang-format off: a table */
+static const struct counter process_counters[] = {
+    {COUNTER_LABEL, NULL, "version", NULL, "version of podop", PROCESS(version)},
+    {COUNTER_GAUGE, NULL, "pid", NULL, "process id", PROCESS(pid)},
+    {COUNTER_GAUGE, NULL, "uptime_s", "uptime_s", "seconds since the start", PROCESS(uptime_s)},
+    {COUNTER_GAUGE, NULL, "rss_bytes", "rss_bytes", "resident memory in bytes", PROCESS(rss_bytes)},
+    {COUNTER_TOTAL, NULL, "connections", "connections", "connections accepted",
+     PROCESS(connections)},
+    {COUNTER_GAUGE, NULL, "clients", "clients", "clients connected", PROCESS(clients)},
+    {COUNTER_GAUGE, NULL, "requests", "requests", "requests under way", PROCESS(requests)},
+    {COUNTER_GAUGE, NULL, NULL, "pool_in_flight", "requests under way to all backends",
+     PROCESS(pool_in_flight)},
+    {COUNTER_GAUGE, NULL, NULL, "pool_waiting", "requests waiting for a connection to any backend",
+     PROCESS(pool_waiting)},
+    {COUNTER_TOTAL, "reloads", "done", "reloads", "reloads done", PROCESS(reloads)},
+    {COUNTER_TOTAL, "reloads", "failed", "reloads_failed", "reloads failed",
+     PROCESS(reloads_failed)},
+    {COUNTER_GAUGE, "reloads", "last", NULL, "time of the last reload in seconds since 1970",
+     PROCESS(reloaded_at)},
+    {COUNTER_FLAG, "reloads", "last_failed", NULL, "whether the last reload failed",
+     PROCESS(last_reload_failed)},
+    {COUNTER_HISTOGRAM, "loop", "turns", "turns_ms",
+     "turns of the event loop by their milliseconds", PROCESS(turns)},
+    {COUNTER_GAUGE, "loop", "longest_us", "turn_longest_us",
+     "longest turn of the event loop in microseconds", PROCESS(longest_us)},
+    {COUNTER_TOTAL, "loop", "lost_ms", "lost_ms",
+     "milliseconds by which turns and waits were too long", PROCESS(lost_ms)},
+};
+
+static const struct counter pool_counters[] = {
+    {COUNTER_LABEL, NULL, "host", NULL, "URL of the backend without its path", POOL(host)},
+    {COUNTER_LABEL, NULL, "unix_socket", NULL, "socket of the backend", POOL(unix_socket)},
+    {COUNTER_GAUGE, NULL, "in_flight", NULL, "requests under way", POOL(in_flight)},
+    {COUNTER_GAUGE, NULL, "waiting", NULL, "requests waiting for a connection", POOL(waiting)},
+};
+/* clang-format on */
+
+const struct counter_set stats_process_set = {process_counters, ARRAY_LEN(process_counters)};
+const struct counter_set stats_pool_set = {pool_counters, ARRAY_LEN(pool_counters)};
+
+/* Returns the second number of the file, which is in pages, or 0 where the file cannot be read. */
 static uint64_t resident_bytes(void)
 {
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -25,130 +84,78 @@ static uint64_t resident_bytes(void)
     return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t uptime_s(const struct stats *own)
+static void sum_load(void *arg, const struct http_load *load)
 {
-    return (clock_now_ms() - own->started_at_ms) / 1000;
+    struct process_snapshot *sum = arg;
+
+    sum->pool_in_flight += load->in_flight;
+    sum->pool_waiting += load->waiting;
 }
 
-static void add_reloads(const struct stats *own, struct buf *out)
+static struct process_snapshot snapshot_of(const struct stats_sources *s)
 {
-    json_add_name(out, "reloads");
-    buf_add_char(out, '{');
-    json_add_number(out, "done", own->reloads);
-    json_add_number(out, "failed", own->reloads_failed);
-    json_add_number(out, "last", (uint64_t)own->reloaded_at);
-    json_add_flag(out, "last_failed", own->has_failed);
-    buf_add_char(out, '}');
-}
+    const struct client_counts counts = clients_count(s->clients);
+    const struct turns *turns = loop_turns(s->loop);
+    struct process_snapshot snapshot = {
+        .version = SPAN(PODOP_VERSION),
+        .pid = (uint64_t)getpid(),
+        .uptime_s = (clock_now_ms() - s->own->started_at_ms) / 1000,
+        .rss_bytes = resident_bytes(),
+        .connections = s->clients->connections,
+        .clients = counts.clients,
+        .requests = counts.requests,
+        .reloads = s->own->reloads,
+        .reloads_failed = s->own->reloads_failed,
+        .reloaded_at = (uint64_t)s->own->reloaded_at,
+        .last_reload_failed = s->own->has_failed,
+        .turns = {turn_bucket_ms, turns->count, TURN_BUCKETS, "ms_at_most"},
+        .longest_us = turns->longest_us,
+        .lost_ms = turns->lost_us / 1000,
+    };
 
-static void add_turns(const struct turns *turns, struct buf *out)
-{
-    json_add_name(out, "loop");
-    buf_add_char(out, '{');
-    json_add_name(out, "turns");
-    buf_add_char(out, '[');
-    for (size_t i = 0; i < TURN_BUCKETS; i++) {
-        json_add_comma(out);
-        buf_add_char(out, '{');
-        if (turn_bucket_ms[i] != 0)
-            json_add_number(out, "ms_at_most", turn_bucket_ms[i]);
-        json_add_number(out, "count", turns->count[i]);
-        buf_add_char(out, '}');
-    }
-    buf_add_char(out, ']');
-    json_add_number(out, "longest_us", turns->longest_us);
-    json_add_number(out, "lost_ms", turns->lost_us / 1000);
-    buf_add_char(out, '}');
+    http_each_load(s->http, sum_load, &snapshot);
+    return snapshot;
 }
 
 static void add_load(void *arg, const struct http_load *load)
 {
+    const struct pool_snapshot snapshot = {
+        .host = load->url,
+        .unix_socket = load->unix_socket,
+        .in_flight = load->in_flight,
+        .waiting = load->waiting,
+    };
     struct buf *out = arg;
 
     json_add_comma(out);
     buf_add_char(out, '{');
-    json_add_member(out, "host", load->url);
-    if (load->unix_socket.len > 0)
-        json_add_member(out, "unix_socket", load->unix_socket);
-    json_add_number(out, "in_flight", load->in_flight);
-    json_add_number(out, "waiting", load->waiting);
+    counter_set_add_json(&stats_pool_set, &snapshot, out);
     buf_add_char(out, '}');
-}
-
-static void add_tables(const struct router *router, struct buf *out)
-{
-    struct table *table;
-
-    json_add_name(out, "tables");
-    buf_add_char(out, '[');
-    for (size_t i = 0; (table = router_table(router, i)) != NULL; i++)
-        table_add_stats(table, out);
-    buf_add_char(out, ']');
 }
 
 void stats_add(const struct stats_sources *s, struct buf *out)
 {
-    const struct client_counts counts = clients_count(s->clients);
+    const struct process_snapshot snapshot = snapshot_of(s);
+    struct table *table;
 
-    json_add_member(out, "version", SPAN(PODOP_VERSION));
-    json_add_number(out, "pid", (uint64_t)getpid());
-    json_add_number(out, "uptime_s", uptime_s(s->own));
-    json_add_number(out, "rss_bytes", resident_bytes());
-    json_add_number(out, "connections", s->clients->connections);
-    json_add_number(out, "clients", counts.clients);
-    json_add_number(out, "requests", counts.requests);
-    add_reloads(s->own, out);
-    add_turns(loop_turns(s->loop), out);
+    counter_set_add_json(&stats_process_set, &snapshot, out);
     json_add_name(out, "pool");
     buf_add_char(out, '[');
     http_each_load(s->http, add_load, out);
     buf_add_char(out, ']');
-    add_tables(s->router, out);
-}
-
-struct pool_sum {
-    uint64_t in_flight, waiting;
-};
-
-static void sum_load(void *arg, const struct http_load *load)
-{
-    struct pool_sum *sum = arg;
-
-    sum->in_flight += load->in_flight;
-    sum->waiting += load->waiting;
-}
-
-enum { TURNS_TEXT_BYTES = TURN_BUCKETS * 28 };
-
-/* "1:20,2:3,...,more:0" */
-static const char *describe_turns(const struct turns *turns, char text[TURNS_TEXT_BYTES])
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < TURN_BUCKETS - 1; i++)
-        len += (size_t)snprintf(text + len, TURNS_TEXT_BYTES - len, "%" PRIu32 ":%" PRIu64 ",",
-                                turn_bucket_ms[i], turns->count[i]);
-    snprintf(text + len, TURNS_TEXT_BYTES - len, "more:%" PRIu64, turns->count[TURN_BUCKETS - 1]);
-    return text;
+    json_add_name(out, "tables");
+    buf_add_char(out, '[');
+    for (size_t i = 0; (table = router_table(s->router, i)) != NULL; i++)
+        table_add_stats(table, out);
+    buf_add_char(out, ']');
 }
 
 void stats_log(const struct stats_sources *s, struct log *log)
 {
-    const struct client_counts counts = clients_count(s->clients);
-    const struct turns *turns = loop_turns(s->loop);
-    struct pool_sum pool = {0};
-    char text[TURNS_TEXT_BYTES];
-    struct table *table;
+    const struct process_snapshot snapshot = snapshot_of(s);
+    const struct table *table;
 
-    http_each_load(s->http, sum_load, &pool);
-    log_warning(
-        log, "counters", LOG_UINT("uptime_s", uptime_s(s->own)),
-        LOG_UINT("rss_bytes", resident_bytes()), LOG_UINT("connections", s->clients->connections),
-        LOG_UINT("clients", counts.clients), LOG_UINT("requests", counts.requests),
-        LOG_UINT("pool_in_flight", pool.in_flight), LOG_UINT("pool_waiting", pool.waiting),
-        LOG_UINT("reloads", s->own->reloads), LOG_UINT("reloads_failed", s->own->reloads_failed),
-        LOG_STR("turns_ms", describe_turns(turns, text)),
-        LOG_UINT("turn_longest_us", turns->longest_us), LOG_UINT("lost_ms", turns->lost_us / 1000));
+    counter_set_log(&stats_process_set, &snapshot, log);
     for (size_t i = 0; (table = router_table(s->router, i)) != NULL; i++)
         table_log_counters(table, log);
 }

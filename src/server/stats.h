@@ -1,10 +1,11 @@
-/* stats.h - the counters of the whole process, and those of its tables with them: as JSON for the
- * control socket, as lines for the log. */
+/* stats.h - the counters of the whole process, followed by those of its tables: as JSON for the
+ * control socket, and as lines for the log. podop(8) describes each. */
 #ifndef PODOP_SERVER_STATS_H
 #define PODOP_SERVER_STATS_H
 
-#include "client.h"
+#include "clients.h"
 
+#include "podop/counter_set.h"
 #include "podop/http.h"
 #include "podop/router.h"
 
@@ -14,22 +15,25 @@
 struct stats {
     uint64_t started_at_ms;
     uint64_t reloads, reloads_failed;
-    time_t reloaded_at; /* the last try; 0: none */
-    bool has_failed;    /* the last try */
+    time_t reloaded_at; /* of the last reload; 0: none */
+    bool has_failed;    /* the last reload */
 };
 
-/* All that is looked at; borrowed for the call. */
+/* Where the counters are; borrowed for the call. */
 struct stats_sources {
     const struct stats *own;
-    const struct client_world *clients;
+    const struct clients *clients;
     const struct http *http;
     const struct router *router;
     struct ev_loop *loop;
 };
 
+extern const struct counter_set stats_process_set;
+extern const struct counter_set stats_pool_set; /* of the connections to one backend */
+
 void stats_add(const struct stats_sources *sources, struct buf *out); /* members of an object */
-/* Events "counters", one for podop and one for each table. At level warning: who asks for them
- * wants them whatever the level is by default. */
+/* Logs an event "counters" for the process and one for each table. They have level warning, so that
+ * they appear whatever the level is, unless it is error. */
 void stats_log(const struct stats_sources *sources, struct log *log);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* A place in the circle that begins at struct cache: newest first, so that the head's newer is the
- * oldest of all. */
+/* A node of the ring through struct cache. Seen from there, the next older entry is the newest of
+ * all, and the next newer one the oldest. */
 struct lru {
     struct lru *newer, *older;
 };
@@ -22,31 +22,30 @@ struct entry {
     char bytes[]; /* key, text (FOUND: dict_value, MISS: reason), map_value unless it is text */
 };
 
-/* The table grows by linear hashing, one bucket split for one entry added, so that no call ever
- * pays for all of the others. At most there are 5 buckets for 4 entries, 3 slots for a bucket. */
+/* The hash table grows by linear hashing: each new entry splits one bucket, so no call has to move
+ * all entries. There are at most 5 buckets for 4 entries, and 3 slots for a bucket. */
 enum {
-    BUCKETS_MIN = 16, /* a power of two; so many cost nothing */
+    BUCKETS_MIN = 16, /* a power of two */
     SLOTS_PER_ENTRY = 4,
     MALLOC_BYTES = 24, /* glibc: 8 before each block, which ends at the next multiple of 16 */
     ENTRY_BYTES = sizeof(struct entry) + SLOTS_PER_ENTRY * sizeof(struct entry *) + MALLOC_BYTES,
 };
-_Static_assert(ENTRY_BYTES <= 128, "what an entry costs besides its key and values");
+_Static_assert(ENTRY_BYTES <= 128, "cache.h promises what an entry costs besides key and values");
 
-/* Entries of a cache that was cleared or freed, on their way to the system. */
+/* Entries of a cache that was cleared or freed, which are freed in small steps. */
 struct remains {
     struct disposable base;
-    struct lru lru; /* a circle, as in struct cache */
+    struct lru lru; /* a ring, as in struct cache */
     struct entry **slots;
     size_t slots_bytes;
 };
 
-enum { ENTRIES_A_PIECE = 512 };
+enum { ENTRIES_PER_STEP = 512 };
 
 struct cache {
     struct cache_limits limits;
     struct disposal *disposal; /* NULL: none */
-    struct hash_key hash_key;
-    uint64_t random; /* state of the spread */
+    uint64_t random;           /* state of the spread */
     struct lru lru;
     struct entry **slots;
     size_t slots_count; /* allocated */
@@ -67,10 +66,11 @@ static void cache_reset(struct cache *c)
 struct cache *cache_new(const struct cache_limits *limits)
 {
     struct cache *c = xcalloc(1, sizeof(*c));
+    struct hash_key seed;
 
     c->limits = *limits;
-    hash_key_init_random(&c->hash_key);
-    c->random = hash_span(&c->hash_key, SPAN("spread")); /* the times tell nothing of the key */
+    hash_key_init_random(&seed);
+    c->random = seed.low;
     cache_reset(c);
     return c;
 }
@@ -80,11 +80,11 @@ void cache_set_disposal(struct cache *c, struct disposal *disposal)
     c->disposal = disposal;
 }
 
-static bool give_back_some(struct disposable *base)
+static bool free_some(struct disposable *base)
 {
     struct remains *r = CONTAINER_OF(base, struct remains, base);
 
-    for (int i = 0; i < ENTRIES_A_PIECE && r->lru.older != &r->lru; i++) {
+    for (int i = 0; i < ENTRIES_PER_STEP && r->lru.older != &r->lru; i++) {
         struct lru *at = r->lru.older;
 
         r->lru.older = at->older;
@@ -103,7 +103,7 @@ static void cache_empty(struct cache *c)
     struct remains *r = xmalloc(sizeof(*r));
 
     *r = (struct remains){
-        .base.give_back_some = give_back_some,
+        .base.give_back_some = free_some,
         .lru = {&r->lru, &r->lru},
         .slots = c->slots,
         .slots_bytes = c->slots_count * sizeof(*c->slots),
@@ -123,7 +123,6 @@ void cache_free(struct cache **pcache)
         return;
     *pcache = NULL;
     cache_empty(c);
-    explicit_bzero(&c->hash_key, sizeof(c->hash_key));
     free(c);
 }
 
@@ -143,7 +142,7 @@ static uint64_t cache_random(struct cache *c)
     return z ^ z >> 31;
 }
 
-/* What was learnt at one moment does not expire at one moment. */
+/* Varies the time by a tenth, so that entries which were added together do not expire together. */
 static uint64_t cache_spread(struct cache *c, uint32_t ttl_ms)
 {
     const uint64_t spread = ttl_ms / 10;
@@ -158,22 +157,23 @@ static inline struct entry **table_bucket(const struct cache *c, uint32_t hash)
     return &c->slots[i < c->buckets ? i : i & c->mask >> 1];
 }
 
-/* Where the pointer to key's entry is, or the NULL where it would go. */
+/* Returns where the pointer to key's entry is, or the NULL at the end of its bucket. */
 static inline struct entry **table_find(const struct cache *c, struct span key, uint32_t hash)
 {
-    struct entry **at = table_bucket(c, hash);
+    struct entry **at = table_bucket(c, (uint32_t)hash);
 
     for (; *at != NULL; at = &(*at)->next) {
         const struct entry *e = *at;
 
-        __builtin_prefetch(e->bytes); /* on its way while the hash, a cache line before, is */
+        __builtin_prefetch(
+            e->bytes); /* loaded together with the hash, which is one cache line before */
         if (e->hash == hash && span_equal((struct span){e->bytes, e->key_len}, key))
             break;
     }
     return at;
 }
 
-/* One bucket more: it takes its own from the bucket that had them while the mask was shorter. */
+/* Adds a bucket. Its entries were in the bucket that the shorter mask gives. */
 static void table_split(struct cache *c)
 {
     const size_t b = c->buckets;
@@ -200,7 +200,7 @@ static void table_split(struct cache *c)
     c->buckets++;
 }
 
-/* One bucket less: what is in the last one goes back. */
+/* Removes the last bucket. Its entries go back to the bucket that the shorter mask gives. */
 static void table_merge(struct cache *c)
 {
     const size_t b = c->buckets - 1;
@@ -260,8 +260,8 @@ static void cache_remove_oldest(struct cache *c)
     cache_remove(c, at);
 }
 
-/* Word by word to where it is wanted: a copy of a struct just made, sixteen bytes at a time, waits
- * for all that was stored before, and that for the memory of other entries. */
+/* Stores each word of *reply by itself. To build a struct and then copy it, sixteen bytes at a
+ * time, would wait for the stores before, and these for the memory of other entries. */
 static inline void read_entry(const struct entry *e, struct reply *reply)
 {
     const char *text = e->bytes + e->key_len;
@@ -278,8 +278,8 @@ static inline void read_entry(const struct entry *e, struct reply *reply)
     }
 }
 
-/* In an outage a stale miss would have Postfix reject mail for good, and so would a value that
- * Postfix is told as a miss: to fail for a while is the lesser evil. */
+/* What Postfix gets as a miss is never stale: in an outage it would make Postfix reject mail, while
+ * a failure only delays it. */
 static enum cache_state state_of(const struct cache *c, const struct entry *e, uint64_t now_ms)
 {
     if (now_ms < e->fresh_until_ms)
@@ -289,9 +289,10 @@ static enum cache_state state_of(const struct cache *c, const struct entry *e, u
     return CACHE_STALE;
 }
 
-enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply)
+enum cache_state cache_get(struct cache *c, struct span key, uint64_t hash, uint64_t now_ms,
+                           struct reply *reply)
 {
-    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    struct entry **at = table_find(c, key, (uint32_t)hash);
     struct entry *e = *at;
     enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
 
@@ -307,10 +308,10 @@ enum cache_state cache_get(struct cache *c, struct span key, uint64_t now_ms, st
     return state;
 }
 
-enum cache_state cache_look(struct cache *c, struct span key, uint64_t now_ms, struct reply *reply,
-                            uint64_t *left_ms)
+enum cache_state cache_look(struct cache *c, struct span key, uint64_t hash, uint64_t now_ms,
+                            struct reply *reply, uint64_t *left_ms)
 {
-    const struct entry *e = *table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    const struct entry *e = *table_find(c, key, (uint32_t)hash);
     enum cache_state state = e == NULL ? CACHE_ABSENT : state_of(c, e, now_ms);
 
     if (state == CACHE_ABSENT)
@@ -320,7 +321,7 @@ enum cache_state cache_look(struct cache *c, struct span key, uint64_t now_ms, s
     return state;
 }
 
-/* The sum of count parts and of what an entry costs besides, or 0 where it exceeds max. */
+/* Returns the bytes that an entry of these parts costs, or 0 when they are more than max. */
 static size_t bytes_within(size_t max, const struct span *parts, size_t count)
 {
     size_t sum = ENTRY_BYTES;
@@ -340,7 +341,8 @@ static uint64_t bound(uint64_t ttl_ms, const struct reply *reply)
     return reply->has_ttl_max && reply->ttl_max_ms < ttl_ms ? reply->ttl_max_ms : ttl_ms;
 }
 
-/* Copies of key and reply, linked nowhere yet; NULL where the limits keep no such thing. */
+/* Returns an entry with copies of key and reply, not linked yet. NULL: the limits do not allow it.
+ */
 static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
                                const struct reply *reply, uint64_t now_ms)
 {
@@ -377,23 +379,23 @@ static struct entry *entry_new(struct cache *c, struct span key, uint32_t hash,
     return e;
 }
 
-void cache_put(struct cache *c, struct span key, const struct reply *reply, uint64_t now_ms)
+void cache_put(struct cache *c, struct span key, uint64_t hash, const struct reply *reply,
+               uint64_t now_ms)
 {
     struct entry *e, **at;
-    uint32_t hash;
 
     if (reply->status != REPLY_FOUND && reply->status != REPLY_MISS)
         return;
-    hash = (uint32_t)hash_span(&c->hash_key, key);
-    e = entry_new(c, key, hash, reply, now_ms); /* before the bytes that reply may borrow go */
-    at = table_find(c, key, hash);
+    e = entry_new(c, key, (uint32_t)hash, reply,
+                  now_ms); /* first: reply may point into the entry that is removed */
+    at = table_find(c, key, (uint32_t)hash);
     if (*at != NULL)
         cache_remove(c, at);
     if (e == NULL)
         return;
     while (c->entries >= c->limits.max_entries || entry_bytes(e) > c->limits.max_bytes - c->bytes)
         cache_remove_oldest(c);
-    at = table_bucket(c, hash);
+    at = table_bucket(c, (uint32_t)hash);
     e->next = *at;
     *at = e;
     lru_link_newest(c, &e->lru);
@@ -402,9 +404,9 @@ void cache_put(struct cache *c, struct span key, const struct reply *reply, uint
         table_split(c);
 }
 
-void cache_drop(struct cache *c, struct span key)
+void cache_drop(struct cache *c, struct span key, uint64_t hash)
 {
-    struct entry **at = table_find(c, key, (uint32_t)hash_span(&c->hash_key, key));
+    struct entry **at = table_find(c, key, (uint32_t)hash);
 
     if (*at != NULL)
         cache_remove(c, at);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* How many of the changes, from the first on, the backend may have made. */
+/* Returns how many of the changes, from the first on, the backend may have made. */
 static size_t changes_made(const struct commit *c, const struct reply *reply)
 {
     const bool is_made = reply->status == REPLY_FOUND || reply->status == REPLY_MISS;
@@ -101,7 +101,7 @@ static void abort_sent(struct commit *c)
         c->table->ops->abort_commit(c);
 }
 
-/* A commit that was not sent was certainly not made. */
+/* Only a commit that was sent may have been made. */
 static void abort_commit(struct commit *c)
 {
     struct reply reply = {.status = REPLY_TEMPORARY, .reason = SPAN("podop stopped")};
@@ -121,6 +121,6 @@ static void abort_commit(struct commit *c)
 void commits_abort(struct commits *commits)
 {
     commits->on_idle = NULL;
-    while (commits->first != NULL) /* one that ends may let another begin */
+    while (commits->first != NULL) /* the end of one may send another */
         abort_commit(commits->first);
 }

@@ -1,6 +1,5 @@
-/* commit_turns.c - transactions that cannot be pending are queued for each of their keys, after its
- * pending write and after each other. A transaction begins when it is the first for all its keys.
- * All keys are queued for at once, so two transactions never wait for each other. */
+/* A transaction enters the queues of all its keys at once, and is sent when it is the first in each
+ * of them. So two transactions never wait for each other. */
 #include "commit_turns.h"
 
 #include "podop/mem.h"
@@ -24,7 +23,7 @@ static struct pending_write *find(struct table_writes *w, const struct table_key
     struct identity id;
 
     identity_of(&id, w->table, key);
-    found = pending_find(&w->queue, id.bytes);
+    found = pending_find(&w->queue, &id);
     identity_free(&id);
     return found;
 }
@@ -54,7 +53,7 @@ static void enqueue(struct commit_turns *c, const struct table_key *key)
     struct identity id;
 
     identity_of(&id, w->table, key);
-    p = pending_find_or_add(&w->queue, id.bytes);
+    p = pending_find_or_add(&w->queue, &id);
     identity_free(&id);
     if (is_last_in_queue(p, c))
         return;
@@ -125,7 +124,7 @@ bool commit_turns_delay(struct table_writes *w, struct commit *commit)
     return true;
 }
 
-/* Its turns are removed when it ends, which takes longer. */
+/* Its turns are removed later, when it ends: that takes longer. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
     if (c->reason != NULL)

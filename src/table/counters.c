@@ -4,67 +4,136 @@
 #include "table_writes.h"
 
 #include "podop/clock.h"
+#include "podop/counter_json.h"
 #include "podop/json_object.h"
 
-static void add_statuses(struct buf *out, const char *name, const uint64_t counts[TABLE_STATUSES])
-{
-    json_add_name(out, name);
-    buf_add_char(out, '{');
-    for (int i = 0; i < TABLE_STATUSES; i++)
-        json_add_number(out, reply_status_name((enum reply_status)i), counts[i]);
-    buf_add_char(out, '}');
-}
+struct table_snapshot {
+    struct span table, type;
+    struct table_counters counts;
+    uint64_t commits, commits_failed;
+    bool has_cache, has_pending;
+    uint64_t cache_entries, cache_bytes;
+    uint64_t pending_writes, pending_bytes, oldest_ms, attempts, lost;
+};
 
-static void add_cache(struct buf *out, const struct table_memory *memory)
-{
-    const struct table_counters *c = &memory->counters;
+#define SNAPSHOT(member) offsetof(struct table_snapshot, member)
+#define ALWAYS COUNTER_ALWAYS_SHOWN
+#define WITH_CACHE SNAPSHOT(has_cache)
+#define WITH_PENDING SNAPSHOT(has_pending)
+#define ANSWERS(status) SNAPSHOT(counts.answers[status])
+#define COMMITS(status) SNAPSHOT(counts.commits[status])
 
-    if (memory->cache == NULL)
+/* clang-format off: a table */
+static const struct counter counters[] = {
+    {COUNTER_LABEL, NULL, "table", "table", "name of the table", SNAPSHOT(table), ALWAYS},
+    {COUNTER_LABEL, NULL, "type", NULL, "type of the table", SNAPSHOT(type), ALWAYS},
+    {COUNTER_TOTAL, NULL, "lookups", "lookups", "lookups", SNAPSHOT(counts.lookups), ALWAYS},
+    {COUNTER_TOTAL, "answers", "found", "found", "lookups that found a value", ANSWERS(REPLY_FOUND),
+     ALWAYS},
+    {COUNTER_TOTAL, "answers", "miss", "miss", "lookups of keys that do not exist",
+     ANSWERS(REPLY_MISS), ALWAYS},
+    {COUNTER_TOTAL, "answers", "temporary", "temporary",
+     "lookups that failed and may succeed later", ANSWERS(REPLY_TEMPORARY), ALWAYS},
+    {COUNTER_TOTAL, "answers", "timeout", "timeout", "lookups that took too long",
+     ANSWERS(REPLY_TIMEOUT), ALWAYS},
+    {COUNTER_TOTAL, "answers", "uncertain", NULL, "lookups with an uncertain result; always 0",
+     ANSWERS(REPLY_UNCERTAIN), ALWAYS},
+    {COUNTER_TOTAL, "answers", "permanent", "permanent", "lookups that can never succeed",
+     ANSWERS(REPLY_PERMANENT), ALWAYS},
+    {COUNTER_TOTAL, "cache", "fresh", "cache_fresh", "lookups answered from the cache",
+     SNAPSHOT(counts.cache_fresh), WITH_CACHE},
+    {COUNTER_TOTAL, "cache", "stale", "cache_stale",
+     "lookups answered by an expired entry because the backend failed",
+     SNAPSHOT(counts.cache_stale), WITH_CACHE},
+    {COUNTER_TOTAL, "cache", "absent", "cache_absent", "lookups that the cache could not answer",
+     SNAPSHOT(counts.cache_absent), WITH_CACHE},
+    {COUNTER_TOTAL, NULL, "joined", "joined", "lookups that joined a request under way",
+     SNAPSHOT(counts.joined), ALWAYS},
+    {COUNTER_TOTAL, NULL, "fetches", "fetches", "lookups that began a request",
+     SNAPSHOT(counts.fetches), ALWAYS},
+    {COUNTER_TOTAL, NULL, NULL, "commits", "transactions", SNAPSHOT(commits), ALWAYS},
+    {COUNTER_TOTAL, NULL, NULL, "commits_failed", "transactions that failed",
+     SNAPSHOT(commits_failed), ALWAYS},
+    {COUNTER_TOTAL, "commits", "found", NULL, "transactions that were made", COMMITS(REPLY_FOUND),
+     ALWAYS},
+    {COUNTER_TOTAL, "commits", "miss", NULL, "transactions that changed a key that does not exist",
+     COMMITS(REPLY_MISS), ALWAYS},
+    {COUNTER_TOTAL, "commits", "temporary", NULL, "transactions that failed and may succeed later",
+     COMMITS(REPLY_TEMPORARY), ALWAYS},
+    {COUNTER_TOTAL, "commits", "timeout", NULL, "transactions that took too long",
+     COMMITS(REPLY_TIMEOUT), ALWAYS},
+    {COUNTER_TOTAL, "commits", "uncertain", NULL, "transactions that may or may not have been made",
+     COMMITS(REPLY_UNCERTAIN), ALWAYS},
+    {COUNTER_TOTAL, "commits", "permanent", NULL, "transactions that can never succeed",
+     COMMITS(REPLY_PERMANENT), ALWAYS},
+    {COUNTER_GAUGE, "pending", "writes", "writes_pending", "writes that are pending or under way",
+     SNAPSHOT(pending_writes), WITH_PENDING},
+    {COUNTER_GAUGE, "pending", "bytes", NULL, "memory of pending writes in bytes",
+     SNAPSHOT(pending_bytes), WITH_PENDING},
+    {COUNTER_GAUGE, "pending", "oldest_ms", NULL, "age of the oldest pending write in milliseconds",
+     SNAPSHOT(oldest_ms), WITH_PENDING},
+    {COUNTER_TOTAL, "pending", "attempts", NULL, "attempts to make a pending write",
+     SNAPSHOT(attempts), WITH_PENDING},
+    {COUNTER_TOTAL, "pending", "lost", "writes_lost", "pending writes that were given up",
+     SNAPSHOT(lost), WITH_PENDING},
+    {COUNTER_TOTAL, NULL, "iterations", "iterations", "iterations", SNAPSHOT(counts.iterations),
+     ALWAYS},
+    {COUNTER_GAUGE, "cache", "entries", "cache_entries", "entries in the cache",
+     SNAPSHOT(cache_entries), WITH_CACHE},
+    {COUNTER_GAUGE, "cache", "bytes", "cache_bytes", "memory of the cache in bytes",
+     SNAPSHOT(cache_bytes), WITH_CACHE},
+};
+/* clang-format on */
+
+const struct counter_set table_counter_set = {counters, ARRAY_LEN(counters)};
+
+static void read_cache(const struct cache *cache, struct table_snapshot *s)
+{
+    if (cache == NULL)
         return;
-    json_add_name(out, "cache");
-    buf_add_char(out, '{');
-    json_add_number(out, "fresh", c->cache_fresh);
-    json_add_number(out, "stale", c->cache_stale);
-    json_add_number(out, "absent", c->cache_absent);
-    json_add_number(out, "entries", cache_entries(memory->cache));
-    json_add_number(out, "bytes", cache_bytes(memory->cache));
-    buf_add_char(out, '}');
+    s->has_cache = true;
+    s->cache_entries = cache_entries(cache);
+    s->cache_bytes = cache_bytes(cache);
 }
 
-/* Of pending writes. A table that never had any has no such member. */
-static void add_pending(struct buf *out, const struct table *t)
+static void read_writes(const struct table *t, struct table_snapshot *s)
 {
     const struct table_writes *w = t->writes;
     const uint64_t now_ms = clock_now_ms();
 
-    if (w == NULL || (t->write_behind_ms == 0 && w->attempts == 0))
+    if (w == NULL)
         return;
-    json_add_name(out, "pending");
-    buf_add_char(out, '{');
-    json_add_number(out, "writes", w->queue.writes);
-    json_add_number(out, "bytes", w->queue.bytes);
-    json_add_number(out, "oldest_ms", now_ms - pending_oldest_ms(&w->queue, now_ms));
-    json_add_number(out, "attempts", w->attempts);
-    json_add_number(out, "lost", w->lost);
-    buf_add_char(out, '}');
+    s->has_pending = t->write_behind_ms != 0 || w->attempts != 0;
+    s->pending_writes = w->queue.writes;
+    s->pending_bytes = w->queue.bytes;
+    s->oldest_ms = now_ms - pending_oldest_ms(&w->queue, now_ms);
+    s->attempts = w->attempts;
+    s->lost = w->lost;
+}
+
+static struct table_snapshot snapshot_of(const struct table *t)
+{
+    struct table_snapshot s = {
+        .table = span_of(t->name),
+        .type = span_of(t->ops->config.name),
+        .counts = t->memory->counters,
+    };
+
+    for (size_t i = 0; i < TABLE_STATUSES; i++)
+        s.commits += s.counts.commits[i];
+    s.commits_failed = s.commits - s.counts.commits[REPLY_FOUND];
+    read_cache(t->memory->cache, &s);
+    read_writes(t, &s);
+    return s;
 }
 
 void table_add_stats(struct table *t, struct buf *out)
 {
-    const struct table_counters *c = &t->memory->counters;
+    const struct table_snapshot snapshot = snapshot_of(t);
 
     json_add_comma(out);
     buf_add_char(out, '{');
-    json_add_member(out, "table", span_of(t->name));
-    json_add_member(out, "type", span_of(t->ops->config.name));
-    json_add_number(out, "lookups", c->lookups);
-    add_statuses(out, "answers", c->answers);
-    add_cache(out, t->memory);
-    json_add_number(out, "joined", c->joined);
-    json_add_number(out, "fetches", c->fetches);
-    add_statuses(out, "commits", c->commits);
-    add_pending(out, t);
-    json_add_number(out, "iterations", c->iterations);
+    counter_set_add_json(&table_counter_set, &snapshot, out);
     if (t->ops->add_stats != NULL)
         t->ops->add_stats(t, out);
     buf_add_char(out, '}');
@@ -72,24 +141,7 @@ void table_add_stats(struct table *t, struct buf *out)
 
 void table_log_counters(const struct table *t, struct log *log)
 {
-    const struct table_counters *c = &t->memory->counters;
-    const struct cache *cache = t->memory->cache;
-    const struct table_writes *w = t->writes;
-    uint64_t commits = 0;
+    const struct table_snapshot snapshot = snapshot_of(t);
 
-    for (int i = 0; i < TABLE_STATUSES; i++)
-        commits += c->commits[i];
-    log_warning(
-        log, "counters", LOG_STR("table", t->name), LOG_UINT("lookups", c->lookups),
-        LOG_UINT("found", c->answers[REPLY_FOUND]), LOG_UINT("miss", c->answers[REPLY_MISS]),
-        LOG_UINT("temporary", c->answers[REPLY_TEMPORARY]),
-        LOG_UINT("timeout", c->answers[REPLY_TIMEOUT]),
-        LOG_UINT("permanent", c->answers[REPLY_PERMANENT]), LOG_UINT("cache_fresh", c->cache_fresh),
-        LOG_UINT("cache_stale", c->cache_stale), LOG_UINT("cache_absent", c->cache_absent),
-        LOG_UINT("joined", c->joined), LOG_UINT("fetches", c->fetches),
-        LOG_UINT("commits", commits), LOG_UINT("commits_failed", commits - c->commits[REPLY_FOUND]),
-        LOG_UINT("writes_pending", w == NULL ? 0 : w->queue.writes),
-        LOG_UINT("writes_lost", w == NULL ? 0 : w->lost), LOG_UINT("iterations", c->iterations),
-        LOG_UINT("cache_entries", cache == NULL ? 0 : cache_entries(cache)),
-        LOG_UINT("cache_bytes", cache == NULL ? 0 : cache_bytes(cache)));
+    counter_set_log(&table_counter_set, &snapshot, log);
 }

@@ -32,7 +32,7 @@ static void explain_cache(struct table *t, const struct identity *id, struct buf
         notes_add(notes, "cache", SPAN("off"));
         return;
     }
-    state = cache_look(cache, id->bytes, loop_now_ms(t->env.loop), &reply, &left_ms);
+    state = cache_look(cache, id->bytes, id->hash, loop_now_ms(t->env.loop), &reply, &left_ms);
     if (state == CACHE_ABSENT) {
         notes_add(notes, "cache", SPAN("absent"));
         return;

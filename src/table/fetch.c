@@ -47,7 +47,7 @@ struct fetch *fetch_new(struct table *t, const struct table_key *key, const stru
     memory += bytes;
     *fetch = (struct fetch){
         .table = table_ref(t),
-        .flight.identity = append(&memory, id->bytes),
+        .flight = {.identity = append(&memory, id->bytes), .hash = id->hash},
         .deadline_at_ms = table_now_ms(t) + t->timeout_ms,
         .notes = notes,
     };
@@ -77,12 +77,12 @@ static bool is_joinable(const struct table *t, const struct fetch *fetch)
            fetch->deadline_at_ms >= table_now_ms(t) + t->timeout_ms / 2;
 }
 
-struct fetch *fetch_find_shared(struct table *t, struct span identity)
+struct fetch *fetch_find_shared(struct table *t, const struct identity *id)
 {
-    struct in_flight *at = t->shares ? memory_find_flight(t->memory, identity, NULL) : NULL;
+    struct in_flight *at = t->shares ? memory_find_flight(t->memory, id, NULL) : NULL;
 
     while (at != NULL && !is_joinable(t, CONTAINER_OF(at, struct fetch, flight)))
-        at = memory_find_flight(t->memory, identity, at);
+        at = memory_find_flight(t->memory, id, at);
     return at == NULL ? NULL : CONTAINER_OF(at, struct fetch, flight);
 }
 
@@ -113,10 +113,11 @@ static bool is_outage(enum reply_status status)
 
 bool fetch_has_stale(const struct fetch *fetch)
 {
+    const struct in_flight *flight = &fetch->flight;
     const struct table *t = fetch->table;
     struct reply ignored;
 
-    return t->memory->cache != NULL && cache_get(t->memory->cache, fetch->flight.identity,
+    return t->memory->cache != NULL && cache_get(t->memory->cache, flight->identity, flight->hash,
                                                  loop_now_ms(t->env.loop), &ignored) == CACHE_STALE;
 }
 
@@ -124,11 +125,12 @@ bool fetch_has_stale(const struct fetch *fetch)
  * call on the cache. */
 static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
 {
+    const struct in_flight *flight = &fetch->flight;
     struct cache *cache = fetch->table->memory->cache;
     struct reply stale;
 
     if (!is_outage(reply->status) ||
-        cache_get(cache, fetch->flight.identity, now_ms, &stale) != CACHE_STALE)
+        cache_get(cache, flight->identity, flight->hash, now_ms, &stale) != CACHE_STALE)
         return false;
     stale.source = REPLY_STALE;
     stale.http_status = reply->http_status;
@@ -141,11 +143,12 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
  * is called may use the cache. */
 static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **bytes)
 {
+    const struct in_flight *flight = &fetch->flight;
     struct table_memory *memory = fetch->table->memory;
     const uint64_t now_ms = loop_now_ms(fetch->table->env.loop);
 
-    if (memory_is_current(memory, &fetch->flight))
-        cache_put(memory->cache, fetch->flight.identity, reply, now_ms);
+    if (memory_is_current(memory, flight))
+        cache_put(memory->cache, flight->identity, flight->hash, reply, now_ms);
     if (!find_stale(fetch, reply, now_ms))
         return false;
     *reply = reply_copy(reply, bytes);

@@ -21,7 +21,7 @@ struct fetch {
 
 /* What types call */
 
-/* Gives the answer to everybody who waits for it. fetch is gone when this returns. */
+/* Gives the answer to all lookups that wait for it. fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
 /* Whether the cache has an answer that takes the place of a failure. */
@@ -51,7 +51,7 @@ struct fetch *fetch_new(struct table *table, const struct table_key *key,
 /* Asks the type. The answer may come before this returns. */
 void fetch_start(struct fetch *fetch);
 /* Returns a fetch of the same key that another lookup may wait for, or NULL. */
-struct fetch *fetch_find_shared(struct table *table, struct span identity);
+struct fetch *fetch_find_shared(struct table *table, const struct identity *identity);
 void fetch_join(struct fetch *fetch, struct fetch_waiter *waiter, enum reply_source source);
 /* waiter waits no more. A fetch that nobody waits for is cancelled. */
 void fetch_leave(struct fetch_waiter *waiter);

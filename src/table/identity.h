@@ -1,5 +1,5 @@
-/* identity.h - what tells one key of a table from another: what the backend would be asked. Keys
- * with different names that lead to the same request have one identity. Private to src/table. */
+/* identity.h - the identity of a key: what the backend would be asked for it. Keys with different
+ * names that lead to the same request have one identity. Private to src/table. */
 #ifndef PODOP_TABLE_IDENTITY_H
 #define PODOP_TABLE_IDENTITY_H
 
@@ -11,19 +11,22 @@ enum { IDENTITY_USUAL_BYTES = 256 }; /* a longer one costs an allocation */
 
 struct identity {
     struct span bytes; /* may be the key's own bytes */
+    uint64_t hash;     /* of bytes, from identity_of(); 0: the table does not use it */
     bool is_plain;     /* KEY, or KEY/USER of a private key */
     char *large;
     char usual[IDENTITY_USUAL_BYTES];
 };
 
-/* Each function below fills identity, which is to be freed and lives as long as key's bytes. This
- * one: KEY/USER of a private key. */
+/* Each function below fills identity, except its hash. It lives as long as key's bytes, and has to
+ * be freed. */
+
+/* KEY/USER of a private key. */
 void identity_join(struct identity *identity, const struct table_key *key);
 /* User and key apart, for a backend that gets both. */
 void identity_split(struct identity *identity, const struct table_key *key);
-void identity_take(struct identity *identity, struct buf *bytes); /* takes its memory over */
+void identity_take(struct identity *identity, struct buf *bytes); /* takes over its memory */
 
-/* KEY, or KEY/USER. */
+/* KEY, or KEY/USER of a private key. */
 static inline void identity_plain(struct identity *identity, const struct table_key *key)
 {
     if (key->is_private) {
@@ -35,11 +38,14 @@ static inline void identity_plain(struct identity *identity, const struct table_
     identity->large = NULL;
 }
 
+/* What table knows key by, with its hash. All that finds keys by it - cache, keys in flight,
+ * pending writes - uses this one hash. */
 static inline void identity_of(struct identity *identity, struct table *table,
                                const struct table_key *key)
 {
     if (table->identify == NULL || !table->identify(table, key, identity))
         identity_plain(identity, key);
+    identity->hash = table->uses_hash ? hash_span(&table->env.hash_key, identity->bytes) : 0;
 }
 
 static inline void identity_free(struct identity *identity)

@@ -1,4 +1,4 @@
-/* idna.c - the only door to libidn2. */
+/* idna.c - the only file that calls libidn2. */
 #include "idna.h"
 
 #include "podop/mem.h"
@@ -9,7 +9,7 @@
 
 enum {
     LABEL_BYTES_MAX = 63,
-    /* 253 bytes of A-labels are no more than 253 characters, of four bytes each. */
+    /* 253 bytes of A-labels are at most 253 characters of four bytes each. */
     TEXT_BYTES_MAX = 4 * IDNA_NAME_BYTES,
 };
 
@@ -27,7 +27,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* One label of a host name, in lower case, with all_digits told. */
+/* Whether label is one of a host name, in lower case. *all_digits: it has nothing but digits. */
 static bool is_label(struct span label, bool *all_digits)
 {
     *all_digits = true;
@@ -62,7 +62,8 @@ static bool is_host_name(const char *name)
     }
 }
 
-/* Copies ASCII text in lower case, without its last dot, when it is a host name then. */
+/* Copies ASCII text in lower case and without its last dot. false: the result is not a host name.
+ */
 static bool finish(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > 0 && text.ptr[text.len - 1] == '.')

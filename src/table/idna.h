@@ -1,4 +1,4 @@
-/* idna.h - the host name in a key, as DNS is asked for it: lower case, A-labels, no dot at the
+/* idna.h - the host name in a key, in the form of a DNS query: lower case, A-labels, no dot at the
  * end. */
 #ifndef PODOP_TABLE_IDNA_H
 #define PODOP_TABLE_IDNA_H
@@ -7,13 +7,14 @@
 
 enum { IDNA_NAME_BYTES = 254 }; /* 253 and a NUL */
 
-/* text is a host name: UTF-8 or ASCII, upper or lower case, with a dot at the end or without.
- * U-labels become A-labels by IDNA2008 with the mapping of UTS #46, non-transitional, as browsers
- * do it. false: it is none. Letters, digits, '-' and '_' are what a host name has in Postfix, too;
- * a last label of digits alone makes it an address, and no name. */
+/* Converts text, a host name in UTF-8 or ASCII, in upper or lower case, with a dot at the end or
+ * without. U-labels become A-labels by IDNA2008 with the mapping of UTS #46, non-transitional, as
+ * in browsers. false: text is not a host name. As in Postfix, a host name consists of letters,
+ * digits,
+ * '-' and '_', and is an address when its last label has nothing but digits. */
 bool idna_of_host(struct span text, char domain[IDNA_NAME_BYTES]);
 
-/* The same of what is behind the last '@', or of the whole key where there is none. */
+/* The same for the part after the last '@', or for the whole key when it has none. */
 bool idna_of_key(struct span key, char domain[IDNA_NAME_BYTES]);
 
 #endif

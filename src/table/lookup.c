@@ -95,7 +95,7 @@ void table_op_cancel(struct table_op **pop)
         return;
     *pop = NULL;
     if (op->is_explained)
-        op->waiter.fetch->notes = NULL; /* others may go on waiting for it */
+        op->waiter.fetch->notes = NULL; /* other lookups may go on waiting for the fetch */
     fetch_leave(&op->waiter);
     op_free(op);
 }
@@ -122,7 +122,7 @@ static struct table_op *start_fetch(struct table *t, const struct table_key *key
 static struct table_op *ask(struct table *t, const struct table_key *key, const struct identity *id,
                             struct reply *answer)
 {
-    struct fetch *fetch = fetch_find_shared(t, id->bytes);
+    struct fetch *fetch = fetch_find_shared(t, id);
     struct table_op *op;
 
     if (fetch == NULL)
@@ -157,13 +157,13 @@ static void read_pending(struct table *t, const struct change *pending, struct r
     buf_deinit(&scratch);
 }
 
-static bool is_cached(struct table *t, struct span identity, struct reply *reply)
+static bool is_cached(struct table *t, const struct identity *id, struct reply *reply)
 {
     struct cache *cache = t->memory->cache;
 
     if (cache == NULL)
         return false;
-    if (cache_get(cache, identity, loop_now_ms(t->env.loop), reply) != CACHE_FRESH) {
+    if (cache_get(cache, id->bytes, id->hash, loop_now_ms(t->env.loop), reply) != CACHE_FRESH) {
         t->memory->counters.cache_absent++;
         return false;
     }
@@ -189,14 +189,14 @@ static const struct change *find_pending(struct table *t, const struct table_key
 {
     if (t->writes == NULL || t->writes->queue.writes == 0)
         return NULL;
-    return table_writes_find(t->writes, t, key, id->bytes);
+    return table_writes_find(t->writes, t, key, id);
 }
 
-static struct table_op *look_up(struct table *t, const struct table_key *key,
-                                const struct identity *id, struct reply *answer)
+static inline struct table_op *look_up(struct table *t, const struct table_key *key,
+                                       const struct identity *id, struct reply *answer)
 {
     t->memory->counters.lookups++;
-    if (is_settled(t, key, find_pending(t, key, id), answer) || is_cached(t, id->bytes, answer)) {
+    if (is_settled(t, key, find_pending(t, key, id), answer) || is_cached(t, id, answer)) {
         t->memory->counters.answers[answer->status]++;
         return NULL;
     }

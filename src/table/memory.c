@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FLIGHT_SLOTS = 1024 }; /* a chain each: some thousands are in flight at most */
+enum { FLIGHT_SLOTS = 1024 }; /* a chain each; at most some thousands are in flight */
 
 static struct cache *cache_open(const struct cache_config *config)
 {
@@ -30,10 +30,8 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
     m->cache = cache_open(config);
     if (m->cache != NULL)
         cache_set_disposal(m->cache, table->env.disposal);
-    if (m->cache != NULL || shares) {
+    if (m->cache != NULL || shares)
         m->flights = xcalloc(FLIGHT_SLOTS, sizeof(struct in_flight *));
-        hash_key_init_random(&m->flight_key);
-    }
     return m;
 }
 
@@ -76,9 +74,9 @@ void memory_join(struct table_memory *m, struct memory_group *group)
     list_append(&group->members, &m->in_group);
 }
 
-static struct in_flight **slot_of(struct table_memory *m, struct span identity)
+static struct in_flight **slot_of(struct table_memory *m, uint64_t hash)
 {
-    return &m->flights[hash_span(&m->flight_key, identity) % FLIGHT_SLOTS];
+    return &m->flights[hash % FLIGHT_SLOTS];
 }
 
 void memory_add_flight(struct table_memory *m, struct in_flight *flight)
@@ -88,7 +86,7 @@ void memory_add_flight(struct table_memory *m, struct in_flight *flight)
     flight->generation = m->generation;
     if (m->flights == NULL)
         return;
-    slot = slot_of(m, flight->identity);
+    slot = slot_of(m, flight->hash);
     flight->next_in_slot = *slot;
     *slot = flight;
 }
@@ -99,19 +97,19 @@ void memory_remove_flight(struct table_memory *m, struct in_flight *flight)
 
     if (m->flights == NULL)
         return;
-    for (link = slot_of(m, flight->identity); *link != flight;)
+    for (link = slot_of(m, flight->hash); *link != flight;)
         link = &(*link)->next_in_slot;
     *link = flight->next_in_slot;
 }
 
-struct in_flight *memory_find_flight(struct table_memory *m, struct span identity,
+struct in_flight *memory_find_flight(struct table_memory *m, const struct identity *id,
                                      const struct in_flight *after)
 {
     struct in_flight *flight = after != NULL        ? after->next_in_slot
-                               : m->flights != NULL ? *slot_of(m, identity)
+                               : m->flights != NULL ? *slot_of(m, id->hash)
                                                     : NULL;
 
-    while (flight != NULL && !span_equal(flight->identity, identity))
+    while (flight != NULL && !(flight->hash == id->hash && span_equal(flight->identity, id->bytes)))
         flight = flight->next_in_slot;
     return flight;
 }
@@ -121,25 +119,25 @@ bool memory_is_current(const struct table_memory *m, const struct in_flight *fli
     return !flight->is_outdated && flight->generation == m->generation;
 }
 
-static void invalidate_identity(struct table_memory *m, struct span identity)
+static void invalidate_identity(struct table_memory *m, const struct identity *id)
 {
     struct in_flight *flight = NULL;
 
     if (m->cache != NULL)
-        cache_drop(m->cache, identity);
-    while ((flight = memory_find_flight(m, identity, flight)) != NULL)
+        cache_drop(m->cache, id->bytes, id->hash);
+    while ((flight = memory_find_flight(m, id, flight)) != NULL)
         flight->is_outdated = true;
 }
 
 void memory_invalidate(struct table_memory *m, const struct table_key *key)
 {
-    struct identity identity;
+    struct identity id;
 
     if (m->flights == NULL)
         return; /* neither a cache nor anything in flight to find */
-    identity_of(&identity, m->table, key);
-    invalidate_identity(m, identity.bytes);
-    identity_free(&identity);
+    identity_of(&id, m->table, key);
+    invalidate_identity(m, &id);
+    identity_free(&id);
 }
 
 void memory_invalidate_all(struct table_memory *m)

@@ -7,9 +7,10 @@
 #include "cache.h"
 #include "table_type.h"
 
-#include "podop/hash.h"
 #include "podop/list.h"
 #include "podop/transaction.h"
+
+struct identity;
 
 enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
 
@@ -30,7 +31,8 @@ struct memory_group {
 
 /* A key whose answer is in flight. */
 struct in_flight {
-    struct span identity; /* what the cache knows the key by; borrowed */
+    struct span identity; /* borrowed */
+    uint64_t hash;
     struct in_flight *next_in_slot;
     uint64_t generation; /* of the memory, when it began */
     bool is_outdated;    /* its key was written or dropped meanwhile */
@@ -45,8 +47,7 @@ struct table_memory {
     struct cache *cache;        /* NULL: none */
     unsigned active;            /* tables that are not retired and use it */
     struct in_flight **flights; /* slots; NULL: nobody looks for them */
-    struct hash_key flight_key;
-    uint64_t generation; /* counts how often everything was invalidated */
+    uint64_t generation;        /* counts how often everything was invalidated */
     struct table_counters counters;
 };
 
@@ -66,7 +67,7 @@ void memory_join(struct table_memory *memory, struct memory_group *group);
 void memory_add_flight(struct table_memory *memory, struct in_flight *flight);
 void memory_remove_flight(struct table_memory *memory, struct in_flight *flight);
 /* Returns the newest one for identity, or the next older one than after. NULL: there is none. */
-struct in_flight *memory_find_flight(struct table_memory *memory, struct span identity,
+struct in_flight *memory_find_flight(struct table_memory *memory, const struct identity *identity,
                                      const struct in_flight *after);
 /* false: the key of flight was written or dropped since it began. */
 bool memory_is_current(const struct table_memory *memory, const struct in_flight *flight);

@@ -15,7 +15,6 @@ enum {
 void pending_init(struct pending_writes *q)
 {
     *q = (struct pending_writes){0};
-    hash_key_init_random(&q->hash_key);
 }
 
 static void entry_free(struct pending_write *w)
@@ -94,23 +93,22 @@ static struct pending_write *find_hashed(const struct pending_writes *q, struct 
     return w;
 }
 
-struct pending_write *pending_find(const struct pending_writes *q, struct span identity)
+struct pending_write *pending_find(const struct pending_writes *q, const struct identity *id)
 {
-    return q->keys == 0 ? NULL : find_hashed(q, identity, hash_span(&q->hash_key, identity));
+    return q->keys == 0 ? NULL : find_hashed(q, id->bytes, id->hash);
 }
 
-static void set_identity(const struct pending_writes *q, struct pending_write *w,
-                         struct span identity)
+static void set_identity(struct pending_write *w, const struct identity *id)
 {
     free(w->bytes);
-    w->bytes = xmemdup0(identity.ptr, identity.len);
-    w->identity = (struct span){w->bytes, identity.len};
-    w->hash = hash_span(&q->hash_key, identity);
+    w->bytes = xmemdup0(id->bytes.ptr, id->bytes.len);
+    w->identity = (struct span){w->bytes, id->bytes.len};
+    w->hash = id->hash;
 }
 
-struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity)
+struct pending_write *pending_find_or_add(struct pending_writes *q, const struct identity *id)
 {
-    struct pending_write *w = pending_find(q, identity);
+    struct pending_write *w = pending_find(q, id);
 
     if (w != NULL)
         return w;
@@ -118,7 +116,7 @@ struct pending_write *pending_find_or_add(struct pending_writes *q, struct span 
         grow(q);
     w = xcalloc(1, sizeof(*w));
     list_init(&w->turns);
-    set_identity(q, w, identity);
+    set_identity(w, id);
     link_entry(q, w);
     q->keys++;
     return w;
@@ -366,7 +364,7 @@ static void rename_entry(struct pending_writes *q, struct pending_write *w,
 
         identify(arg, &pending_newest(w)->key, &identity);
         q->bytes -= values * w->identity.len;
-        set_identity(q, w, identity.bytes);
+        set_identity(w, &identity);
         q->bytes += values * w->identity.len;
         identity_free(&identity);
     }

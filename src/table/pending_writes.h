@@ -3,7 +3,6 @@
 #ifndef PODOP_TABLE_PENDING_WRITES_H
 #define PODOP_TABLE_PENDING_WRITES_H
 
-#include "podop/hash.h"
 #include "podop/list.h"
 #include "podop/transaction.h"
 
@@ -12,6 +11,7 @@ enum {
     PENDING_BYTES_MAX = 64 * 1024 * 1024,
 };
 
+struct identity;
 struct pending_turn;
 
 /* One key. The value that is under way comes first, then the value that waits, then the
@@ -45,7 +45,6 @@ struct pending_turn {
 };
 
 struct pending_writes {
-    struct hash_key hash_key;
     struct pending_write **slots;
     size_t slot_count, keys;     /* keys: entries, those without a value included */
     struct pending_write **heap; /* [1] is the first that is due */
@@ -57,8 +56,9 @@ struct pending_writes {
 void pending_init(struct pending_writes *q);
 void pending_deinit(struct pending_writes *q); /* no transaction is queued */
 
-struct pending_write *pending_find(const struct pending_writes *q, struct span identity);
-struct pending_write *pending_find_or_add(struct pending_writes *q, struct span identity);
+struct pending_write *pending_find(const struct pending_writes *q, const struct identity *identity);
+struct pending_write *pending_find_or_add(struct pending_writes *q,
+                                          const struct identity *identity);
 /* Frees w when there is nothing left to be written. */
 void pending_release(struct pending_writes *q, struct pending_write *w);
 
@@ -87,7 +87,6 @@ struct pending_turn *pending_first_turn(const struct pending_write *w);
 
 /* Gives all keys new identities, as identify() says. Keys that become one are merged, and the newer
  * value stays. */
-struct identity;
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);
 

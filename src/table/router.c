@@ -7,19 +7,19 @@
 #include <stdlib.h>
 
 struct route {
-    struct span name; /* in config */
+    struct span name; /* borrowed from config */
     struct table *table;
     const struct table_config *config;
 };
 
-enum { TABLES_A_PIECE = 16 };
+enum { TABLES_PER_STEP = 16 };
 
 struct router {
     struct disposable disposable;
     struct config *config; /* a reference */
-    size_t tried;          /* tables of config that are open, or cannot be */
+    size_t tried;          /* number of tables that were opened, or could not be */
     size_t count;
-    struct route routes[]; /* sorted by name, the shorter first: most names are told by length */
+    struct route routes[]; /* sorted by length, then by bytes: most names differ in length */
 };
 
 static int compare_names(struct span a, struct span b)
@@ -89,7 +89,7 @@ struct router *router_new(struct config *config, const struct table_env *env,
 
 static const struct route *find(const struct router *r, struct span name)
 {
-    size_t begin = 0, end = name.len == 0 ? 0 : r->count; /* no table's name is empty */
+    size_t begin = 0, end = name.len == 0 ? 0 : r->count; /* no table has an empty name */
 
     while (begin < end) {
         const struct route *route = &r->routes[begin + (end - begin) / 2];
@@ -127,11 +127,11 @@ void router_take_over(struct router *r, const struct router *previous)
     }
 }
 
-static bool give_back_some(struct disposable *base)
+static bool free_some(struct disposable *base)
 {
     struct router *r = CONTAINER_OF(base, struct router, disposable);
 
-    for (int i = 0; i < TABLES_A_PIECE && r->count > 0; i++)
+    for (int i = 0; i < TABLES_PER_STEP && r->count > 0; i++)
         table_unref(&r->routes[--r->count].table);
     if (r->count > 0)
         return true;
@@ -147,7 +147,7 @@ void router_dispose(struct router **prouter, struct disposal *disposal)
     if (r == NULL)
         return;
     *prouter = NULL;
-    r->disposable.give_back_some = give_back_some;
+    r->disposable.give_back_some = free_some;
     disposal_add(disposal, &r->disposable);
 }
 

@@ -1,5 +1,5 @@
-/* table.c - opens and closes tables of all types, and hands on what they know at a reload. This
- * file sits on top of all others of src/table; table_base.c is at their bottom. */
+/* table.c - opens and frees tables of all types, and what becomes of them at a reload. It is the
+ * roof of src/table: it may use all other files, and none of them uses it. */
 #include "podop/table.h"
 
 #include "iterate.h"
@@ -83,6 +83,7 @@ static void base_init(struct table *t, const struct table_ops *ops,
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    t->uses_hash = t->memory->flights != NULL;
     lookup_init(t);
     iterations_init(t);
 }

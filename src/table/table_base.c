@@ -1,5 +1,4 @@
-/* table_base.c - what every file of src/table may use of a table: references to it, its name and
- * its settings. */
+/* table_base.c - the ground of src/table: references to a table, its name and its settings. */
 #include "podop/table_handle.h"
 
 #include "table_type.h"

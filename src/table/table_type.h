@@ -35,6 +35,7 @@ struct table {
     uint32_t timeout_ms;
     struct table_env env;
     identify_fn *identify; /* the type's, or NULL: its keys are plain */
+    bool uses_hash;        /* something finds keys by the hash of their identity */
     struct table_memory *memory;
     uint32_t write_behind_ms;    /* 0: writes are made at once */
     struct table_writes *writes; /* of all tables of its name; NULL: none can be written to */
@@ -50,14 +51,15 @@ struct table {
 struct table_ops {
     struct config_type config; /* the type's name, and what podop.conf may say of its tables */
     size_t size;               /* of the type's struct, which begins with a struct table */
-    size_t fetch_bytes;
-    /* Reads what init() will need and takes long, into files; previous is what tables that are open
-     * now have, and is only looked at. Another thread may call it, so it touches nothing else.
-     * NULL: nothing takes long. */
+    size_t fetch_bytes;        /* of the struct that begins with a struct fetch */
+    /* Reads into files what init() will need and would have to wait for. previous has the files of
+     * the tables that are open now, and must not be changed. May be called by another thread, so it
+     * must touch nothing else. NULL: there is nothing to wait for. */
     void (*prepare)(const struct table_config *config, struct json_files *files,
                     const struct json_files *previous);
-    /* Fills the type's struct, which is zeroed but for its base. 0, or -1 with the reason in err;
-     * deinit() follows in any case. config is borrowed for the call. NULL: there is nothing to do.
+    /* Fills the type's struct, of which only the base is set. Returns 0, or -1 with the reason in
+     * err; deinit() follows in any case. config is borrowed for the call. NULL: there is nothing to
+     * do.
      */
     int (*init)(struct table *table, const struct table_config *config, struct error *err);
     void (*deinit)(struct table *table); /* nothing is under way; NULL: there is nothing to do */
@@ -75,24 +77,26 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
-    /* Ends in one fetch_finish(), now or later; until it returns it ends no other. */
+    /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
+     * before it returns. */
     void (*start)(struct fetch *fetch);
     void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
 
-    /* Why a change can never be made, or NULL; the slot is NULL where every one can. */
+    /* Returns why a change can never be made, or NULL. The slot is NULL: all changes can. */
     const char *(*change_fault)(struct table *table, const struct change *change);
-    /* Writing; commit is NULL where a type cannot. Ends in one commit_finish(), now or later. */
-    size_t commit_bytes;
+    /* Begins commit, which must end in one commit_finish(), now or later. NULL: tables of the type
+     * cannot be written to. */
     void (*commit)(struct commit *commit);
+    size_t commit_bytes;
     void (*abort_commit)(struct commit *commit); /* gives up what commit() began */
-    /* What a lookup would find after value was set. The reply may point into value and scratch. */
+    /* Fills reply with what a lookup would find after value was set; it may point into value and
+     * scratch. NULL: value itself. */
     void (*read_back)(struct table *table, struct span value, struct buf *scratch,
                       struct reply *reply);
 
-    /* Iterating; NULL where a type cannot. go_on() is called from the loop at first, and again
-     * after a pause: it hands out rows until it has to wait or is paused, and ends with
-     * iteration_finish().
-     */
+    /* Iterates: hands out rows until it has to wait or is paused, and ends with iteration_finish().
+     * Called from the loop at first and after each pause. NULL: tables of the type cannot be
+     * iterated. */
     size_t iteration_bytes;
     void (*go_on)(struct table_iteration *it);
     void (*stop)(struct table_iteration *it); /* frees what go_on() began, at its end as well */

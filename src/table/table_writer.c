@@ -13,9 +13,9 @@ enum {
     PAUSE_MAX_MS = 60 * 1000,
     TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */
     STOP_PAUSE_MIN_MS = 100,
-    STOP_PAUSE_MAX_MS = 200, /* a service that is back just before the end of the stop is asked */
-    TURN_BUDGET = 4096,      /* changes of commits that are begun or ended in a turn of the loop */
-    WRITE_COST = 64,         /* of beginning a pending write, in such changes */
+    STOP_PAUSE_MAX_MS = 200, /* short, for a service that returns just before the end of the stop */
+    TURN_BUDGET = 4096,      /* changes of commits that begin or end in one turn of the loop */
+    WRITE_COST = 64,         /* of one pending write, in such changes */
 };
 
 /* Losing */
@@ -72,8 +72,8 @@ static uint32_t next_pause_ms(const struct table_writes *w, uint32_t pause_ms, u
     return doubled(pause_ms, first_ms < PAUSE_MIN_MS ? PAUSE_MIN_MS : first_ms, max_ms);
 }
 
-/* The backend was not asked. While others are under way, there is no room for more. Otherwise the
- * next write would fail in the same way. */
+/* Handles a write that the backend was not asked to make. While other writes are under way, the
+ * backend has no room for more; otherwise the next write would fail in the same way. */
 static void on_not_sent(struct table_writes *w, struct pending_write *p, uint64_t now_ms)
 {
     pending_put_back(&w->queue, p, now_ms);
@@ -85,7 +85,7 @@ static void on_not_sent(struct table_writes *w, struct pending_write *p, uint64_
     w->paused_until_ms = now_ms + w->pause_ms;
 }
 
-/* Raises the window by one after as many writes as it allows. */
+/* Handles a write that was made. Raises the window by one after as many writes as it allows. */
 static void on_made(struct table_writes *w, struct pending_write *p)
 {
     if (w->pause_ms != 0) /* the backend is back */
@@ -100,14 +100,14 @@ static void on_made(struct table_writes *w, struct pending_write *p)
     commit_turns_pass(p);
 }
 
-/* A backend that hangs holds connections that lookups need. */
+/* Halves the window: a backend that hangs holds connections that lookups need. */
 static void on_no_answer(struct table_writes *w)
 {
     w->window = w->window > 1 ? w->window / 2 : 1;
     w->made = 0;
 }
 
-/* A proxy answers 502, 503 or 504 while its service is away. */
+/* Proxies answer 502, 503 or 504 while their service is down. */
 static bool is_outage(const struct reply *reply)
 {
     return reply->status == REPLY_UNCERTAIN ||
@@ -176,8 +176,8 @@ static void write_now(struct table_writes *w, struct pending_write *p)
     p->commit = commit_through(w->table, p->writing, w->owner->is_stopping, on_written, p);
 }
 
-/* During a pause a single write is tried when it is over, and writes that a transaction is queued
- * for are tried at once. */
+/* Returns the write that is due, or NULL. After a pause a single write is tried. A write that a
+ * transaction is queued for is tried during a pause, too. */
 static struct pending_write *find_due(const struct table_writes *w, uint64_t now_ms)
 {
     struct pending_write *p = pending_first(&w->queue);

@@ -78,9 +78,9 @@ static bool can_wait(struct table_writes *w, const struct change *change)
     if (w->queue.keys == 0)
         return true;
     identity_of(&id, w->table, &change->key);
-    p = pending_find(&w->queue, id.bytes);
+    p = pending_find(&w->queue, &id);
     identity_free(&id);
-    return p == NULL || !pending_has_queue(p); /* a queued transaction comes first */
+    return p == NULL || !pending_has_queue(p); /* a queued transaction has to be made before */
 }
 
 /* Copies change into a transaction of its own. */
@@ -103,7 +103,7 @@ static void take_change(struct table_writes *w, const struct transaction *t,
     struct identity id;
 
     identity_of(&id, w->table, &change->key);
-    p = pending_find_or_add(&w->queue, id.bytes);
+    p = pending_find_or_add(&w->queue, &id);
     identity_free(&id);
     p->owner = w;
     pending_put(&w->queue, p, cut_out(t, change), now_ms, now_ms + w->table->write_behind_ms);
@@ -126,16 +126,16 @@ bool table_writes_take(struct table_writes *w, const struct transaction *t)
 }
 
 const struct change *table_writes_find(struct table_writes *w, struct table *table,
-                                       const struct table_key *key, struct span identity)
+                                       const struct table_key *key, const struct identity *identity)
 {
     const struct pending_write *p;
     struct identity id;
 
     if (table == w->table) {
         p = pending_find(&w->queue, identity);
-    } else { /* a table from before or after a reload may identify keys in another way */
+    } else { /* a table from before a reload may identify keys in another way */
         identity_of(&id, w->table, key);
-        p = pending_find(&w->queue, id.bytes);
+        p = pending_find(&w->queue, &id);
         identity_free(&id);
     }
     return p == NULL ? NULL : pending_newest(p);
@@ -164,7 +164,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     }
 }
 
-/* Seconds until something is due, or -1: nothing is, or the end of a write comes first. */
+/* Returns the seconds until something is due. -1: nothing is, or not before a write ends. */
 static double wait_s(const struct table_writes *w, uint64_t now_ms)
 {
     const struct pending_write *p = pending_first(&w->queue);

@@ -67,7 +67,8 @@ bool table_writes_take(struct table_writes *w, const struct transaction *transac
 /* Returns the last change of key, whose identity for table is given, that is not known to be
  * written; or NULL. Borrowed until the next call. */
 const struct change *table_writes_find(struct table_writes *w, struct table *table,
-                                       const struct table_key *key, struct span identity);
+                                       const struct table_key *key,
+                                       const struct identity *identity);
 
 /* Returns the largest window. Lookups share the connections, but not during a stop. */
 unsigned table_writes_window_max(const struct table_writes *w);

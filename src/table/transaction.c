@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-/* Besides its key and value: the struct, twice where the array has just grown, and malloc's own. */
+/* Besides its key and value: the struct, twice since the array may just have grown, and what malloc
+ * adds. */
 enum { CHANGE_OVERHEAD_BYTES = 2 * sizeof(struct change) + 32 };
 
 struct transaction *transaction_new(struct span user)
@@ -70,7 +71,7 @@ void transaction_add(struct transaction *t, const struct change *change)
     t->bytes += bytes + CHANGE_OVERHEAD_BYTES;
 }
 
-/* A private key is KEY/USER to most backends: a shared path may be above it. */
+/* Most backends know a private key as KEY/USER, so it may be below a shared path. */
 static bool is_below(const struct table_key *key, const struct table_key *path)
 {
     struct identity id;
@@ -94,7 +95,7 @@ bool transaction_touches_below(const struct transaction *t, const struct table_k
     return false;
 }
 
-/* FNV-1a. Who makes keys collide makes its own requests wait, and no others. */
+/* FNV-1a, without a secret key: a client that makes keys collide delays its own requests only. */
 static uint64_t add_hash(uint64_t hash, struct span bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)
@@ -136,7 +137,7 @@ bool transaction_may_touch(const struct transaction *t, uint64_t key)
     return t->count > 0 && bsearch(&key, t->hashes, t->count, sizeof(key), compare_hashes) != NULL;
 }
 
-/* Both are sorted. */
+/* Walks both arrays of hashes, which are sorted. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b)
 {
     size_t i = 0, j = 0;

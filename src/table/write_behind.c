@@ -58,7 +58,7 @@ static void identify(void *arg, const struct table_key *key, struct identity *id
     identity_of(identity, arg, key);
 }
 
-/* Other settings may make what failed before succeed, so failures are forgotten. */
+/* What failed before is tried again when the settings have changed. */
 static void set_table(struct table_writes *w, struct table *table)
 {
     struct table *previous = w->table;
@@ -83,6 +83,7 @@ void write_behind_set_table(struct write_behind *wb, struct table *table)
     else
         w->refs++;
     table->writes = w;
+    table->uses_hash |= table->write_behind_ms > 0 || w->queue.keys > 0;
     memory_join(table->memory, &w->memories);
     if (!table_is_writable(table))
         write_behind_retire(w);

@@ -1,10 +1,10 @@
-/* connect.h - a connection to the server that is measured. */
+/* connect.h - connections to the server under measurement. */
 #ifndef PODOP_BENCH_CONNECT_H
 #define PODOP_BENCH_CONNECT_H
 
 #include "podop/socket_address.h"
 
-/* A non-blocking connection, or -1 with errno. */
+/* Opens a non-blocking connection; -1 with errno on failure. */
 int bench_connect(const struct socket_address *at);
 
 #endif

@@ -1,5 +1,5 @@
 /* memory.c - answers socketmap and dict lookups at once, from memory: one read, one write, nothing
- * in between. No podop can be faster on libev; this is the limit of its front side. */
+ * in between. On libev podop cannot be faster than this. */
 #include "podop/buf.h"
 #include "podop/mem.h"
 #include "podop/netstring.h"
@@ -20,15 +20,15 @@ struct memory {
     struct ev_loop *loop;
     ev_io accept;
     struct buf found; /* "OK " and the prefix of every value */
-    struct buf out;   /* answers of the wake-up that is now */
+    struct buf out;   /* answers of the current wake-up */
     char *scratch;
 };
 
 struct client {
     struct memory *memory;
     ev_io io;
-    struct buf in;  /* the beginning of a request */
-    struct buf out; /* what the kernel did not take */
+    struct buf in;  /* an incomplete request */
+    struct buf out; /* answers that the kernel did not take */
 };
 
 static void client_free(struct client *c)
@@ -78,12 +78,12 @@ static enum parse answer_dict(struct memory *m, struct span in, size_t *used)
         return PARSE_BAD;
     buf_add_char(&m->out, 'O');
     buf_add(&m->out, span_skip(buf_span(&m->found), SPAN("OK ").len));
-    buf_add(&m->out, span_skip(name, (size_t)(slash + 1 - name.ptr))); /* escaped as it came */
+    buf_add(&m->out, span_skip(name, (size_t)(slash + 1 - name.ptr))); /* escaped as received */
     buf_add_char(&m->out, '\n');
     return PARSE_DONE;
 }
 
-/* Answers what is whole; how many bytes that were, or -1 when they are no requests. */
+/* Answers whole requests and returns their size; -1 if the bytes are not requests. */
 static ssize_t answer(struct memory *m, struct span in)
 {
     size_t done = 0;
@@ -104,7 +104,7 @@ static ssize_t answer(struct memory *m, struct span in)
     return (ssize_t)done;
 }
 
-/* false: the peer has gone. */
+/* Returns false if the peer has closed the connection. */
 static bool say(struct client *c, struct span bytes)
 {
     ssize_t n = bytes.len == 0 ? 0 : send(c->io.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
@@ -114,7 +114,7 @@ static bool say(struct client *c, struct span bytes)
     bytes = span_skip(bytes, n > 0 ? (size_t)n : 0);
     if (bytes.len > 0) {
         buf_add(&c->out, bytes);
-        watch(c, EV_WRITE); /* nothing is read meanwhile */
+        watch(c, EV_WRITE); /* instead of EV_READ */
     }
     return true;
 }

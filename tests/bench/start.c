@@ -1,5 +1,5 @@
-/* start.c - how long a server takes from being started to its first answer: starts it, connects as
- * soon as that can be done, asks for one key over socketmap, and ends it. */
+/* start.c - measures the time from the start of a server to its first answer: starts it, connects
+ * as soon as possible, asks for one key over socketmap, and ends it. */
 #include "connect.h"
 #include "questions.h"
 
@@ -53,7 +53,7 @@ static bool ask(int fd, const struct question *question)
     return span_equal((struct span){reply, len}, question->reply);
 }
 
-/* Milliseconds, or -1 where no right answer came. */
+/* Returns milliseconds, or -1 if the right answer did not come. */
 static double measure(const struct socket_address *at, const struct question *question, char **argv)
 {
     extern char **environ;

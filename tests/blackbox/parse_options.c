@@ -1,5 +1,5 @@
-/* parse_options.c - prints what podop's and podopctl's command lines are taken apart into. Its
- * first argument is the program's name. test_build.py compares this with another C library's. */
+/* parse_options.c - prints the parsed command line of podop or podopctl, whichever the first
+ * argument names. test_build.py compares the output with that of a build with another C library. */
 #include "ctl/options.h"
 #include "podop/cmdline.h"
 

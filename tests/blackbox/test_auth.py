@@ -157,8 +157,8 @@ class Files(AuthCase):
                           ("x" * 8193, "the first line has more than 8192 bytes"),
                           (TOKEN + "\0", "the first line has a control byte"),
                           (TOKEN + "\t", "the first line has a control byte"),
-                          ("Bearer " + TOKEN, "no token: it has blanks or is not ASCII"),
-                          (TOKEN + "\u00e9", "no token: it has blanks or is not ASCII")):
+                          ("Bearer " + TOKEN, "not a token: it contains blanks or is not ASCII"),
+                          (TOKEN + "\u00e9", "not a token: it contains blanks or is not ASCII")):
             with self.subTest(text=text[:40]):
                 self.check_fault(self.bearer(text), f"token_file: {path}: {why}")
         self.check_fault({"type": "bearer", "token_file": self.dir}, f"token_file: {self.dir}: not a regular file")

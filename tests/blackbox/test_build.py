@@ -270,7 +270,8 @@ class Musl(Build):
 
     def parser(self, compiler, *flags):
         """Builds a program of both command-line parsers alone, without any library."""
-        sources = ("ctl/options.c", "config/cmdline.c", "config/suggestion.c", "base/error.c", "base/mem.c", "base/span.c")
+        sources = ("ctl/options.c", "config/cmdline.c", "config/suggestion.c", "base/error.c", "base/mem.c",
+                   "base/span.c")
         program = self.path("parse-" + compiler)
         call(compiler, *self.FLAGS, *flags, "-I" + os.path.join(SOURCE, "include"),
              "-I" + os.path.join(SOURCE, "src"), "-o", program,

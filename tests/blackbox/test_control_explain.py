@@ -19,7 +19,7 @@ class Explain(ControlCase):
         self.assertEqual(self.notes(answer, "body"), ['["x","y"]'])
         self.assertEqual(self.notes(answer, "cache"), ["off"])
         self.assertEqual(len(self.notes(answer, "ms")), 1)
-        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " asked, failures in a row: 0"])
+        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " not suspended, failures in a row: 0"])
         text = self.ctl("explain", "t", "a b").stdout.splitlines()
         self.assertIn("url:      " + self.http.url + "/a%20b", text)
         self.assertEqual(text[-3:], ["answer:   found", "postfix:  x,y", 'dovecot:  ["x","y"]'])
@@ -85,21 +85,23 @@ class Explain(ControlCase):
         for number in range(2):
             postfix.ask("t", f"k{number}")
         answer = self.explain("x")
-        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " asked, failures in a row: 2"])
-        self.assertRegex(self.notes(answer, "failure")[0], r"failed \d+ ms ago, 0 in a row count: .*status 503$")
+        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " not suspended, failures in a row: 2"])
+        self.assertRegex(self.notes(answer, "failure")[0],
+                         r"failed \d+ ms ago, 0 in a row count towards suspension: .*status 503$")
         self.http.default = lambda request: (harness.CLOSE,)
         for number in range(FAILURES):
             postfix.ask("t", f"k{number}")
         before = len(self.http.requests)
         answer = self.explain("k")
         if self.notes(answer, "url"):  # this machine was too slow: the pause is over
-            self.assertIn("tried again now", self.notes(answer, "backend")[0])
+            self.assertIn("the next request tries it", self.notes(answer, "backend")[0])
         else:
             self.assertRegex(self.notes(answer, "backend")[0],
-                             r"suspended for \d+ ms more, since \d+ ms: it does not answer$")
+                             r"suspended for \d+ ms so far, next trial in \d+ ms: it does not answer$")
             self.assertIn("closed the connection", answer["reason"])
             self.assertEqual(len(self.http.requests), before)
-        self.assertRegex(self.notes(answer, "failure")[0], r"failed \d+ ms ago, 5 in a row count: .*closed")
+        self.assertRegex(self.notes(answer, "failure")[0],
+                         r"failed \d+ ms ago, 5 in a row count towards suspension: .*closed")
         self.assertEqual(answer["status"], "temporary")
         url = self.stats()[1]["t"]["backends"][0]
         self.assertEqual((url["left_alone"], url["cause"], url["counted"]), (True, "unanswered", FAILURES))

@@ -12,7 +12,8 @@ from harness import Case
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ("podop.8", "podop.conf.5", "podop-url.7", "podop-program.7", "podopctl.1")
-DOCUMENTS = ("README.md", *sorted(os.path.join("docs", name) for name in os.listdir(os.path.join(SOURCE, "docs"))))
+DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+             *sorted(os.path.join("docs", name) for name in os.listdir(os.path.join(SOURCE, "docs"))))
 SETTING = re.compile(r"^\s*#?([a-z_]+) = ", re.MULTILINE)
 TABLE = re.compile(r'\bname = "(\w+)"')
 
@@ -216,9 +217,6 @@ class Guide(Case):
 class Markdown(Case):
     """README.md and docs."""
 
-    # Each is written by somebody else, and its name is known before it is there.
-    LATER = {"CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/howto-table-type.md", "docs/howto-protocol.md"}
-
     def test_options(self):
         """Documents name only options that the programs have."""
         known = set()
@@ -237,10 +235,25 @@ class Markdown(Case):
             for target, fragment in re.findall(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)", text):
                 place = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
                 with self.subTest(path, link=target + "#" + fragment):
-                    exists = os.path.exists(os.path.join(SOURCE, place))
-                    self.assertTrue(exists or place in self.LATER, place)
+                    self.assertTrue(os.path.exists(os.path.join(SOURCE, place)), place)
                     if fragment:
                         self.assertIn(fragment, anchors(read(place)))
+
+    def test_sources_are_there(self):
+        """Each source that a document names, by its path or by its name alone, is there."""
+        there = set()
+        for top in ("src", "include", "tests", "examples", "python", "scripts"):
+            for folder, _, files in os.walk(os.path.join(SOURCE, top)):
+                there |= {os.path.relpath(os.path.join(folder, file), SOURCE) for file in files}
+        ends = {place[at:] for place in there for at in [0, *(i + 1 for i, c in enumerate(place) if c == "/")]}
+        self.assertTrue(ends)
+        for path in DOCUMENTS:
+            if "howto-" in path:
+                continue  # those name files that their reader makes
+            named = set(re.findall(r"`([a-z0-9_/]+\.(?:c|h|py))`", read(path)))
+            with self.subTest(path):
+                self.assertEqual({name for name in named if not name.endswith(("/x.c", "/x.h", "_x.c"))} - ends, set())
+
 
 if __name__ == "__main__":
     harness.main()

@@ -40,7 +40,7 @@ class Patience(Unread):
         lines = self.told(podop)
         for text in lines:
             with self.subTest(text=text):
-                self.assertRegex(text, r"level=info .* socket=\S+ reason=\"it read nothing .*reply_timeout\"$")
+                self.assertRegex(text, r"level=info .* socket=\S+ reason=\"the client read none .*reply_timeout\"$")
         warnings = [text for text in podop.log if "level=warning event=client_" in text]
         self.assertEqual(len(warnings), 1)  # they are rare
         self.assertRegex(warnings[0], r"event=client_not_reading conn=\d+ socket=\S+ unread_bytes=[1-9][0-9]+ "

@@ -1,4 +1,4 @@
-"""systemd's part in podop: sockets that are handed over, and messages to the service manager."""
+"""systemd's part in podop: sockets that it passes, and messages to the service manager."""
 
 import contextlib
 import os
@@ -50,7 +50,7 @@ class Manager(Case):
         return self.keep(harness.listen(self.path(name)))
 
     def start(self, sockets, *args, env=None):
-        """Starts podop with these (name, socket) handed over; does not wait."""
+        """Starts podop and passes it these (name, socket); does not wait."""
         numbers = [str(sock.fileno()) for _, sock in sockets]
         through = [sys.executable, "-c", HAND_OVER, ":".join(name for name, _ in sockets), " ".join(numbers)]
         podop = harness.Podop(*args, "-v", env=env, through=through, pass_fds=[int(n) for n in numbers])
@@ -152,7 +152,7 @@ class Activation(Manager):
             for name, one in (("datagram", datagram), ("not listening", deaf), ("no socket", null)):
                 with self.subTest(name):
                     told = self.check_no_start([("podop", one)], self.config({"socket": "systemd:podop"}))
-                    self.assertRegex(told, "'podop'.*no listening stream socket")
+                    self.assertRegex(told, "'podop'.*not a listening stream socket")
 
     def test_unused_sockets_are_logged(self):
         podop = self.ready([("a", self.unix("a")), ("podop", self.unix()), ("c", self.unix("c")),
@@ -197,7 +197,7 @@ class Reload(Manager):
         podop.log.clear()
 
     def test_names_can_be_taken_up_and_let_go(self):
-        """A later configuration can use all that was handed over at the start, again and again."""
+        """A later configuration can use all sockets that were passed at the start, again and again."""
         one, two = {"socket": "systemd:one"}, {"socket": "systemd:two"}
         podop = self.ready([("one", self.unix("one")), ("two", self.unix("two"))], "-c", self.config(one))
         stays = self.client(self.path("one"))

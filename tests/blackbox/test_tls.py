@@ -264,7 +264,7 @@ class Files(TlsCase):
         tls = self.client_tls("alice")
         junk, none, empty = self.write("junk", "junk"), self.path("none"), self.write("empty", "")
         ca, cert, key = tls["ca_file"], tls["cert_file"], tls["key_file"]
-        pair = r"cert_file \S+ and key_file \S+ do not fit, or are broken, or need a passphrase: "
+        pair = r"cert_file \S+ and key_file \S+ do not match, are broken or need a passphrase: "
         cases = [
             ({"ca_file": none}, f"ca_file: {none}: No such file or directory"),
             ({"ca_file": self.dir}, f"ca_file: {self.dir}: not a regular file"),

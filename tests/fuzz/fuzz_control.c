@@ -1,5 +1,5 @@
-/* The first byte is the beginning of chance: where the wire, all that follows, is cut, and who is
- * answered first. Whatever it is, the answers are as many lines of JSON as there were lines. */
+/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
+ * ends first. The output must have as many lines of JSON as the input has lines. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -15,7 +15,7 @@ struct world {
     struct fake_table alias;
     struct fake_tables tables;
     struct admin admin;
-    struct list reloads; /* that have not ended */
+    struct list reloads; /* under way */
     unsigned chance;
 };
 
@@ -82,7 +82,7 @@ static void settle(struct world *w, struct fake_peer *peer)
     } while (peer->in.len < before || protocol_control.pending(peer->session) > 0);
 }
 
-/* How many lines there are, of what has to be JSON. */
+/* Returns the number of lines, each of which must be JSON when is_json. */
 static size_t count_lines(struct span text, bool is_json)
 {
     size_t count = 0;
@@ -105,7 +105,7 @@ static void run(struct world *w, struct span wire)
     struct fake_peer cut, gone;
 
     fake_peer_open(&cut, &protocol_control, &w->tables);
-    fake_peer_open(&gone, &protocol_control, &w->tables); /* it goes without its answers */
+    fake_peer_open(&gone, &protocol_control, &w->tables); /* closes without reading its replies */
     cut.service.admin = gone.service.admin = &w->admin;
     for (struct span rest = wire; rest.len > 0;) {
         size_t len = 1 + choose(w, rest.len);
@@ -120,7 +120,7 @@ static void run(struct world *w, struct span wire)
     }
     fake_peer_close(&gone);
     settle(w, &cut);
-    /* Beyond what a client leaves unread, nothing more is taken. */
+    /* A session takes nothing more when its client leaves too much unread. */
     PROMISE(cut.is_bad || protocol_control.is_full(cut.session) ||
             count_lines(buf_span(&cut.out), true) == count_lines(wire, false));
     fake_peer_close(&cut);
@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .share = true,
         .cache = {.ttl_ms = 1000000, .max_entries = 10, .max_bytes = 10000},
     };
-    static struct world w; /* a loop for each input would be most of the work */
+    static struct world w; /* a new loop for each input would be slow */
 
     if (size == 0)
         return 0;

@@ -1,6 +1,6 @@
-/* The first byte is the beginning of chance: where the wire, all that follows, is cut. A json table
- * answers, in the loop, and writes fail. The session is fed whole, cut, and by a client that goes.
- */
+/* The first byte seeds the choice of where the input, which follows it, is cut. A json table
+ * answers; its writes fail. The input is fed in one piece, in many, and by a client that closes
+ * early. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -13,7 +13,7 @@
 struct world {
     struct ev_loop *loop;
     struct commits commits;
-    struct fake_table meta; /* its table's own ops: a json table's */
+    struct fake_table meta; /* with the ops of a json table */
     struct fake_tables tables;
     unsigned chance;
 };
@@ -31,7 +31,7 @@ static void settle(struct world *w, struct fake_peer *peer)
     do {
         before = peer->in.len;
         for (int i = 0; i < 4 || protocol_dict.pending(peer->session) > 0; i++) {
-            PROMISE(i < 1000); /* everything is answered, and soon */
+            PROMISE(i < 1000); /* everything is answered */
             ev_run(w->loop, EVRUN_NOWAIT);
             protocol_dict.output_drained(peer->session);
         }
@@ -46,7 +46,7 @@ static void peer_open(struct world *w, struct fake_peer *peer)
     peer->listen.max_request = 1000;
 }
 
-/* Whole lines, of the letters that there are. */
+/* The output is whole lines that begin with a known letter. */
 static void check_out(struct span out)
 {
     while (out.len > 0) {
@@ -69,7 +69,7 @@ static void run(struct world *w, struct span wire)
     check_out(buf_span(&whole.out));
 
     peer_open(w, &cut);
-    peer_open(w, &gone); /* it goes without its answers */
+    peer_open(w, &gone); /* closes without reading its replies */
     for (struct span rest = wire; rest.len > 0;) {
         size_t len = 1 + choose(w, rest.len);
 
@@ -83,7 +83,7 @@ static void run(struct world *w, struct span wire)
     settle(w, &cut);
     PROMISE(cut.is_bad == whole.is_bad);
     check_out(buf_span(&cut.out));
-    /* With ids, who overtakes whom depends on the loop; without, nobody does. */
+    /* Without ids and asynchronous commits, replies leave in the order of the requests. */
     if (wire.len > 5 && memcmp(wire.ptr, "H2\t0\t", 5) == 0 &&
         memchr(wire.ptr, 'D', wire.len) == NULL)
         PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));
@@ -111,7 +111,7 @@ static struct table *open_table(struct world *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct world w; /* a loop for each input would be most of the work */
+    static struct world w; /* a new loop for each input would be slow */
 
     if (size == 0)
         return 0;

@@ -1,4 +1,4 @@
-/* The first two bytes are the maximum, the rest is the input. */
+/* The first two bytes are the maximum, the others the input. */
 #include "fuzz.h"
 
 #include "podop/netstring.h"
@@ -14,7 +14,7 @@ static void check(struct span wire, size_t max)
     for (prefix.len = 0; prefix.len <= wire.len; prefix.len++) {
         enum parse now = netstring_parse(prefix, max, &again, &used_again);
 
-        /* More bytes never change a result: it is MORE until it is DONE or BAD for good. */
+        /* With each further byte the result is MORE, until it is DONE or BAD and stays that. */
         PROMISE(before == PARSE_MORE || now == before);
         PROMISE(now != PARSE_DONE || (got == PARSE_DONE && used_again == used));
         before = now;

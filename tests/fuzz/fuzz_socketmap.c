@@ -1,5 +1,5 @@
-/* The first byte seeds the random choices: where the input, all further bytes, is cut, and which
- * request is answered first. For any seed the answers are those to the input in one piece. */
+/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
+ * ends first. The replies must be the same as for the input in one piece. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -52,7 +52,7 @@ static void answer_one(struct world *w, struct fake_table *fake)
     fake_table_answer(fake, n, &reply);
 }
 
-/* Runs until no request waits and no input is left that can be read. */
+/* Runs until no lookup is in flight and the session takes no more input. */
 static void settle(struct world *w, struct fake_peer *peer)
 {
     size_t before;
@@ -138,7 +138,7 @@ static void run(struct world *w, struct span wire)
     PROMISE(cut.is_bad == is_bad);
     PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));
 
-    peer_open(w, &gone); /* and one that leaves before its answers */
+    peer_open(w, &gone); /* closes without reading its replies */
     fake_peer_send(&gone, wire);
     answer_one(w, &w->alias);
     fake_peer_close(&gone);
@@ -151,7 +151,7 @@ static void run(struct world *w, struct span wire)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct table_config config = {.timeout_ms = 1000};
-    static struct world w; /* kept, as a loop for each input would be most of the work */
+    static struct world w; /* a new loop for each input would be slow */
 
     if (size == 0)
         return 0;

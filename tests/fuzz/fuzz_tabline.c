@@ -1,4 +1,4 @@
-/* The first two bytes are the maximum length of a line, the rest is the input. */
+/* The first two bytes are the maximum length of a line, the others the input. */
 #include "fuzz.h"
 
 #include "podop/tabline.h"

@@ -2,7 +2,9 @@
 #include "fuzz.h"
 
 #include "podop/mem.h"
-#include "podop/url_template.h"
+#include "podop/table.h"
+
+#include "table/url/url_template.h"
 
 static struct span take_line(struct span *rest, bool *is_last)
 {

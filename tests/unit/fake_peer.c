@@ -73,8 +73,8 @@ void fake_peer_close(struct fake_peer *peer)
     buf_deinit(&peer->out);
 }
 
-/* The session gets a copy without a byte behind it: a sanitizer sees who reads too far, or later.
- */
+/* The session gets a copy of exactly this size, which is freed: a sanitizer finds a session that
+ * reads too far, or after feed(). */
 void fake_peer_feed(struct fake_peer *peer)
 {
     size_t used = 0;

@@ -1,5 +1,5 @@
-/* fake_peer.h - a client of one session, without a socket: what it sends is fed as client.c would,
- * what it is sent piles up in out. */
+/* fake_peer.h - a client of one session, without a socket. What it sends is fed as client.c would
+ * feed it; what it is sent is collected in out. */
 #ifndef PODOP_TESTS_FAKE_PEER_H
 #define PODOP_TESTS_FAKE_PEER_H
 
@@ -26,8 +26,8 @@ struct fake_peer {
     struct buf in, out;
     struct session *session;
     unsigned wakes;
-    bool is_under_memory_pressure; /* as all clients together may be */
-    bool is_bad;                   /* the session will hear no more */
+    bool is_under_memory_pressure; /* see session_io */
+    bool is_bad;                   /* feed() has returned FEED_BAD: nothing more is fed */
 };
 
 void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
@@ -37,7 +37,7 @@ void fake_peer_close(struct fake_peer *peer);
 void fake_peer_reload(struct fake_peer *peer, const struct fake_tables *tables);
 
 void fake_peer_send(struct fake_peer *peer, struct span bytes);
-void fake_peer_feed(struct fake_peer *peer); /* what is left of what was sent */
-void fake_peer_read(struct fake_peer *peer); /* all that it was sent */
+void fake_peer_feed(struct fake_peer *peer); /* feeds what the session has not taken yet */
+void fake_peer_read(struct fake_peer *peer); /* empties out, then feeds */
 
 #endif

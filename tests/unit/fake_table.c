@@ -23,7 +23,7 @@ void fake_file_close(struct fake_file *file)
     close(file->fd);
 }
 
-/* A fake table's ops are its own: they lead back to it. */
+/* Each fake table has ops of its own, which lead back to it. */
 static struct fake_table *fake_of(const struct table *table)
 {
     return (struct fake_table *)((uintptr_t)table->ops - offsetof(struct fake_table, ops));
@@ -62,7 +62,35 @@ static void fake_cancel(struct fetch *fetch)
             return;
         }
     }
-    abort(); /* it has ended already */
+    abort(); /* it is not waiting */
+}
+
+static void fake_commit(struct commit *commit)
+{
+    struct fake_table *fake = fake_of(commit->table);
+
+    if (fake->commit_count == FAKE_COMMITS_MAX)
+        abort();
+    fake->commits[fake->commit_count++] = commit;
+}
+
+static void take_commit(struct fake_table *fake, size_t n)
+{
+    fake->commit_count--;
+    memmove(&fake->commits[n], &fake->commits[n + 1],
+            (fake->commit_count - n) * sizeof(fake->commits[0]));
+}
+
+static void fake_abort_commit(struct commit *commit)
+{
+    struct fake_table *fake = fake_of(commit->table);
+    size_t n = 0;
+
+    while (n < fake->commit_count && fake->commits[n] != commit)
+        n++;
+    if (n == fake->commit_count)
+        abort(); /* it is not under way */
+    take_commit(fake, n);
 }
 
 static void fake_deinit(struct table *table)
@@ -76,11 +104,11 @@ static void fake_deinit(struct table *table)
     table_json.deinit(table);
 }
 
-void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
-                     struct ev_loop *loop)
+static void open_in(struct fake_table *fake, const char *name, const struct table_config *config,
+                    const struct table_env *env)
 {
     static char type[] = "json";
-    const struct table_env env = {.loop = loop, .log = &fake->log};
+    struct table_env own_env = *env;
     struct table_config wanted = *config;
     struct error err = {0};
     struct fake_file file;
@@ -93,7 +121,8 @@ void fake_table_open(struct fake_table *fake, const char *name, const struct tab
     wanted.name = xstrdup(name);
     wanted.type = type;
     wanted.param = file.path;
-    fake->table = table_open(&wanted, &env, &err);
+    own_env.log = &fake->log;
+    fake->table = table_open(&wanted, &own_env, &err);
     free(wanted.name);
     fake_file_close(&file);
     if (fake->table == NULL) {
@@ -101,6 +130,20 @@ void fake_table_open(struct fake_table *fake, const char *name, const struct tab
         abort();
     }
     fake->table->ops = &fake->ops;
+}
+
+void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
+                     struct ev_loop *loop)
+{
+    open_in(fake, name, config, &(struct table_env){.loop = loop});
+}
+
+void fake_table_open_in(struct fake_table *fake, const char *name,
+                        const struct table_config *config, const struct table_env *env)
+{
+    open_in(fake, name, config, env);
+    fake->ops.commit = fake_commit;
+    fake->ops.abort_commit = fake_abort_commit;
 }
 
 void fake_table_close(struct fake_table *fake)
@@ -116,6 +159,18 @@ void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *re
         abort();
     take(fake, n);
     fetch_finish(fetch, reply);
+}
+
+void fake_table_end_commit(struct fake_table *fake, size_t n, bool is_sent,
+                           const struct reply *reply)
+{
+    struct commit *commit = fake->commits[n];
+
+    if (n >= fake->commit_count)
+        abort();
+    take_commit(fake, n);
+    commit->changes_sent = is_sent ? commit->transaction->count : 0;
+    commit_finish(commit, reply);
 }
 
 struct reply fake_found(struct span value)

@@ -10,7 +10,7 @@
 #include "table/fetch.h"
 #include "table/iterate.h"
 
-enum { FAKE_FETCHES_MAX = 256 };
+enum { FAKE_FETCHES_MAX = 256, FAKE_COMMITS_MAX = 32 };
 
 struct fake_table {
     struct table_ops ops;
@@ -19,12 +19,14 @@ struct fake_table {
     struct fetch *waiting[FAKE_FETCHES_MAX]; /* oldest first */
     size_t waiting_count;
     unsigned started, cancelled;
-    bool *is_closed; /* set when the table goes; may be NULL */
-    /* When set, it is asked at each start: true with an answer that is given at once. */
+    struct commit *commits[FAKE_COMMITS_MAX]; /* that the table got; oldest first */
+    size_t commit_count;
+    bool *is_closed; /* set when the table is freed; may be NULL */
+    /* Called at each start; true: *reply is given at once. May be NULL: never. */
     bool (*answers_at_once)(struct span key, struct reply *reply);
 };
 
-/* The path of a regular file of these bytes; fd is to be closed when it was read. */
+/* A regular file with these bytes and a path; it is gone when it is closed. */
 struct fake_file {
     int fd;
     char path[64];
@@ -32,14 +34,21 @@ struct fake_file {
 void fake_file_open(struct fake_file *file, struct span content);
 void fake_file_close(struct fake_file *file);
 
-/* config may be all zeroes; type and param are not looked at. */
+/* config may be zeroed; its type and param are ignored. */
 void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
                      struct ev_loop *loop);
-void fake_table_close(struct fake_table *fake); /* lets go of the reference */
+/* The same, in env, whose log it replaces. The table can be written to. */
+void fake_table_open_in(struct fake_table *fake, const char *name,
+                        const struct table_config *config, const struct table_env *env);
+void fake_table_close(struct fake_table *fake); /* releases the reference */
 
-/* Ends the n-th of those that wait. */
+/* Ends the n-th waiting fetch. */
 void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *reply);
 
-struct reply fake_found(struct span value); /* the same for maps and dicts */
+/* Ends the n-th commit. With is_sent the backend may have received all of its changes. */
+void fake_table_end_commit(struct fake_table *fake, size_t n, bool is_sent,
+                           const struct reply *reply);
+
+struct reply fake_found(struct span value); /* the same value for maps and dicts */
 
 #endif

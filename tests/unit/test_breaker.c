@@ -1,12 +1,12 @@
 #include "unit.h"
 
-#include "podop/breaker.h"
+#include "backend/breaker.h"
 
 #include <stdlib.h>
 
 enum { ALONE = BREAKER_PAUSE_MIN_MS, AMONG_OTHERS = BREAKER_PAUSE_MAX_MS };
 
-/* Different keys, from first on. */
+/* Fails with different keys: first, first + 1 and so on. */
 static void fail_often(struct breaker *b, enum breaker_kind kind, unsigned times, uint64_t first,
                        uint64_t now_ms)
 {
@@ -33,7 +33,7 @@ static void test_each_kind_opens_after_failures_in_a_row(void **state)
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 10);
         assert_false(breaker_is_open(&b));
         assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
-        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* not in a row any more */
+        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* the row ends */
         assert_int_equal(breaker_failures(&b), 0);
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 20);
         assert_false(breaker_is_open(&b));
@@ -45,7 +45,7 @@ static void test_each_kind_opens_after_failures_in_a_row(void **state)
     }
 }
 
-/* A million times, by itself or between the failures of others. */
+/* One key fails a million times, alone and between the failures of others. */
 static void test_one_key_never_opens(void **state)
 {
     struct breaker b = {0};
@@ -64,7 +64,7 @@ static void test_one_key_never_opens(void **state)
     assert_true(breaker_is_open(&b));
 }
 
-/* An answer that is a failure ends the rows of those that had none, but not that of its own. */
+/* An answer that is a failure ends the rows of the other two kinds, but not of its own kind. */
 static void test_a_failure_that_is_an_answer(void **state)
 {
     struct breaker b = {0};
@@ -90,14 +90,14 @@ static void test_one_trial_in_a_pause(void **state)
     assert_int_equal(try(&b, 9, 50), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 9, 50 + BREAKER_PAUSE_MIN_MS - 1), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 9, 50 + BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
-    assert_true(breaker_is_open(&b)); /* for all the others */
+    assert_true(breaker_is_open(&b)); /* for all other requests */
     assert_int_equal(try(&b, 10, 50 + BREAKER_PAUSE_MIN_MS), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 10, 50 + 2 * BREAKER_PAUSE_MIN_MS - 1), BREAKER_NO_TRIAL);
-    /* the first has not ended yet: it must not keep all others from trying */
+    /* the first trial has not ended yet, and must not block the next one */
     assert_int_equal(try(&b, 10, 50 + 2 * BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
     assert_true(breaker_answered(&b, false, BREAKER_TRIAL));
     assert_false(breaker_is_open(&b));
-    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX - 1, 1, 5000); /* from the beginning */
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX - 1, 1, 5000); /* the count begins anew */
     assert_false(breaker_is_open(&b));
 }
 
@@ -120,12 +120,12 @@ static void test_pause_doubles_up_to_a_limit(void **state)
         }
         assert_int_equal(try(&b, 200, now_ms + BREAKER_PAUSE_MAX_MS), BREAKER_TRIAL);
         breaker_answered(&b, false, BREAKER_TRIAL);
-        fail_often(&b, kinds[k], BREAKER_FAILURES_MAX, 1, now_ms); /* and from the shortest again */
+        fail_often(&b, kinds[k], BREAKER_FAILURES_MAX, 1, now_ms); /* the shortest pause again */
         assert_int_equal(try(&b, 200, now_ms + BREAKER_PAUSE_MIN_MS), BREAKER_TRIAL);
     }
 }
 
-/* What nothing else can serve is tried every second, however long the outage is. */
+/* The only server is tried every second, however long the outage is. */
 static void test_pause_of_the_only_one_is_short(void **state)
 {
     struct breaker b = {0};
@@ -140,7 +140,7 @@ static void test_pause_of_the_only_one_is_short(void **state)
         assert_int_equal(breaker_take_trial(&b, 5, ALONE, now_ms), BREAKER_TRIAL);
         breaker_failure(&b, BREAKER_UNSENT, 5, BREAKER_TRIAL, ALONE, now_ms);
     }
-    /* also when it was among others before, and they went later */
+    /* also when there were other servers until now */
     for (int i = 0; i < 10; i++) {
         now_ms += BREAKER_PAUSE_MAX_MS;
         assert_int_equal(try(&b, 5, now_ms), BREAKER_TRIAL);
@@ -165,7 +165,7 @@ static void test_unanswered_pause_stays_short(void **state)
     assert_true(breaker_is_open(&b));
 }
 
-/* A key whose trial failed, by itself, costs the others none of theirs. */
+/* The trials of a key that failed already do not use up those of other keys. */
 static void test_the_next_trial_is_for_another_key(void **state)
 {
     struct breaker b = {0};
@@ -174,7 +174,7 @@ static void test_the_next_trial_is_for_another_key(void **state)
     fail_often(&b, BREAKER_UNANSWERED, BREAKER_FAILURES_MAX, 1, 0);
     assert_int_equal(try(&b, 3, 999), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 3, 1000), BREAKER_TRIAL_AGAIN);
-    assert_int_equal(try(&b, 3, 3000), BREAKER_NO_TRIAL); /* the other is still under way */
+    assert_int_equal(try(&b, 3, 3000), BREAKER_NO_TRIAL); /* the other trial is still under way */
     assert_int_equal(try(&b, 4, 3000), BREAKER_NO_TRIAL);
     assert_int_equal(try(&b, 50, 1000), BREAKER_TRIAL);
     breaker_failure(&b, BREAKER_UNANSWERED, 3, BREAKER_TRIAL_AGAIN, ALONE, 3000);
@@ -184,7 +184,8 @@ static void test_the_next_trial_is_for_another_key(void **state)
     assert_false(breaker_is_open(&b));
 }
 
-/* It can be reached again, and one key is no reason to think that it does not answer. */
+/* A trial that was sent shows that the server can be reached. One key without an answer is not
+ * enough to suspend it again. */
 static void test_reached_again(void **state)
 {
     struct breaker b = {0};
@@ -208,11 +209,13 @@ static void test_failures_that_are_answers_while_suspended(void **state)
     (void)state;
     fail_often(&b, BREAKER_ANSWERED, BREAKER_FAILURES_MAX, 1, 0);
     assert_int_equal(try(&b, 50, 1000), BREAKER_TRIAL);
-    assert_false(breaker_answered(&b, true, BREAKER_TRIAL)); /* nobody has answered it better yet */
+    assert_false(
+        breaker_answered(&b, true, BREAKER_TRIAL)); /* no other server has answered it yet */
     assert_true(breaker_is_open(&b));
-    breaker_drop_trial(&b, BREAKER_TRIAL); /* and nobody has */
+    breaker_drop_trial(&b, BREAKER_TRIAL); /* and none did */
     assert_int_equal(try(&b, 51, 1000), BREAKER_TRIAL);
-    assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* asked when all others failed */
+    assert_true(breaker_answered(
+        &b, false, BREAKER_NO_TRIAL)); /* of a request that all other servers failed */
     assert_false(breaker_is_open(&b));
 }
 
@@ -225,14 +228,14 @@ static void test_trial_given_up_is_free(void **state)
     assert_int_equal(try(&b, 8, 1000), BREAKER_TRIAL);
     breaker_drop_trial(&b, BREAKER_TRIAL);
     assert_true(breaker_is_open(&b));
-    assert_int_equal(try(&b, 9, 1000), BREAKER_TRIAL); /* at once: nothing was learnt */
+    assert_int_equal(try(&b, 9, 1000), BREAKER_TRIAL); /* at once: the dropped trial says nothing */
     assert_int_equal(try(&b, 9, 2000), BREAKER_TRIAL_AGAIN);
     breaker_drop_trial(&b, BREAKER_TRIAL_AGAIN);
     assert_int_equal(try(&b, 9, 2000), BREAKER_TRIAL_AGAIN);
 }
 
-/* What was under way when it was suspended does not prolong the pause. Old connections may live
- * while new ones are refused, but an answer ends the doubt whether there are any. */
+/* Requests from before the suspension do not prolong the pause. Old connections may serve while new
+ * ones are refused, so an answer closes the circuit only when it was open for missing answers. */
 static void test_late_ends(void **state)
 {
     struct breaker b = {0};
@@ -250,16 +253,16 @@ static void test_late_ends(void **state)
     assert_false(breaker_is_open(&b));
 }
 
-/* A service that is down for all, comes back, and has one key that it never answers. */
+/* A server is down for all keys, comes back, and never answers one of them. */
 
-enum { POISON = 7, HANGS = 4 };
+enum { BAD_KEY = 7, HANGS = 4 };
 
 struct story {
     struct breaker b;
     uint64_t now_ms;
-    enum breaker_trial hanging[HANGS]; /* requests for the poison that are under way */
-    uint64_t ends_at_ms[HANGS];        /* 0: it is none */
-    uint64_t tried_at_ms;              /* with the poison, as with any other key */
+    enum breaker_trial hanging[HANGS]; /* requests for the bad key that are under way */
+    uint64_t ends_at_ms[HANGS];        /* 0: there is none */
+    uint64_t tried_at_ms;              /* the last trial that the bad key took from the others */
 };
 
 static bool may_ask(struct story *s, uint64_t key, enum breaker_trial *trial)
@@ -277,16 +280,16 @@ static void end_hanging(struct story *s)
         if (s->ends_at_ms[i] == 0 || s->ends_at_ms[i] > s->now_ms)
             continue;
         s->ends_at_ms[i] = 0;
-        breaker_failure(&s->b, BREAKER_UNANSWERED, POISON, s->hanging[i], ALONE, s->now_ms);
+        breaker_failure(&s->b, BREAKER_UNANSWERED, BAD_KEY, s->hanging[i], ALONE, s->now_ms);
     }
 }
 
-static void ask_poison(struct story *s)
+static void ask_bad_key(struct story *s)
 {
     enum breaker_trial trial;
 
     for (int i = 0; i < HANGS; i++) {
-        if (s->ends_at_ms[i] != 0 || !may_ask(s, POISON, &trial))
+        if (s->ends_at_ms[i] != 0 || !may_ask(s, BAD_KEY, &trial))
             continue;
         s->hanging[i] = trial;
         if (trial == BREAKER_TRIAL)
@@ -311,13 +314,13 @@ static void fall_ill(struct story *s)
         if (may_ask(s, key, &trial))
             breaker_failure(&s->b, kind, key, trial, ALONE, s->now_ms);
         if (rand() % 4 == 0)
-            ask_poison(s);
+            ask_bad_key(s);
     }
 }
 
-/* A good key is asked when the pause is over, or the one trial that the poison may have got when
- * nobody knew what it is has taken a second, also when it was the fifth of those that failed; and
- * from then on always. */
+/* Other keys are asked again a pause after the server came back, after the circuit opened, and
+ * after the last trial of the bad key that failed while nothing was known of it. From the first
+ * answer on they are always asked. */
 static void get_well(struct story *s)
 {
     const uint64_t well_at_ms = s->now_ms;
@@ -330,7 +333,7 @@ static void get_well(struct story *s)
         s->now_ms += (uint64_t)rand() % 300;
         end_hanging(s);
         if (rand() % 4 != 0) {
-            ask_poison(s);
+            ask_bad_key(s);
         } else if (may_ask(s, key, &trial)) {
             breaker_answered(&s->b, false, trial);
             has_answered = true;

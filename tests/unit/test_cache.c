@@ -2,6 +2,8 @@
 
 #include "table/cache.h"
 
+#include "podop/hash.h"
+
 /* Below 10 ms a tenth is nothing: such times are not spread, so that a test knows them exactly. */
 enum { EXACT_TTL_MS = 9, SPREAD_TTL_MS = 100000, LONG_MS = 1000000 };
 
@@ -22,18 +24,43 @@ static struct reply miss(void)
     return (struct reply){.status = REPLY_MISS, .reason = SPAN("404")};
 }
 
+/* The cache is given a hash with each key. */
+static uint64_t hash_of(struct span key)
+{
+    static const struct hash_key hash_key = {1, 2};
+
+    return hash_span(&hash_key, key);
+}
+
+static enum cache_state get_key(struct cache *cache, struct span key, uint64_t now_ms,
+                                struct reply *reply)
+{
+    return cache_get(cache, key, hash_of(key), now_ms, reply);
+}
+
+static void put_key(struct cache *cache, struct span key, const struct reply *reply,
+                    uint64_t now_ms)
+{
+    cache_put(cache, key, hash_of(key), reply, now_ms);
+}
+
+static void drop_key(struct cache *cache, struct span key)
+{
+    cache_drop(cache, key, hash_of(key));
+}
+
 static void put(struct cache *cache, const char *key, const char *value)
 {
     const struct reply reply = found(span_of(value));
 
-    cache_put(cache, span_of(key), &reply, 0);
+    put_key(cache, span_of(key), &reply, 0);
 }
 
 static enum cache_state state_at(struct cache *cache, struct span key, uint64_t now_ms)
 {
     struct reply reply;
 
-    return cache_get(cache, key, now_ms, &reply);
+    return get_key(cache, key, now_ms, &reply);
 }
 
 static bool has(struct cache *cache, const char *key)
@@ -117,8 +144,8 @@ static void test_cache_time(void **state)
         } else {
             reply.reason = SPAN("why");
         }
-        cache_put(cache, SPAN("key"), &reply, 1000);
-        is = cache_get(cache, SPAN("key"), cases[i].at_ms, &got);
+        put_key(cache, SPAN("key"), &reply, 1000);
+        is = get_key(cache, SPAN("key"), cases[i].at_ms, &got);
         if (is != cases[i].expected || cache_entries(cache) != cases[i].entries_after)
             fail_msg("case %zu: state %d, %zu entries", i, (int)is, cache_entries(cache));
         if (is != CACHE_ABSENT)
@@ -137,11 +164,11 @@ static void test_cache_stale_ends_with_a_put(void **state)
     struct reply got;
 
     (void)state;
-    cache_put(cache, SPAN("k"), &first, 0);
-    assert_int_equal(cache_get(cache, SPAN("k"), 50, &got), CACHE_STALE);
+    put_key(cache, SPAN("k"), &first, 0);
+    assert_int_equal(get_key(cache, SPAN("k"), 50, &got), CACHE_STALE);
     assert_reply_equal(&got, &first);
-    cache_put(cache, SPAN("k"), &second, 50);
-    assert_int_equal(cache_get(cache, SPAN("k"), 58, &got), CACHE_FRESH);
+    put_key(cache, SPAN("k"), &second, 50);
+    assert_int_equal(get_key(cache, SPAN("k"), 58, &got), CACHE_FRESH);
     assert_reply_equal(&got, &second);
     cache_free(&cache);
 }
@@ -156,8 +183,8 @@ static void test_cache_a_failure_changes_nothing(void **state)
     for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
         const struct reply failure = {.status = failures[i], .reason = SPAN("why")};
 
-        cache_put(cache, SPAN("k"), &failure, 0);
-        cache_put(cache, SPAN("other"), &failure, 0);
+        put_key(cache, SPAN("k"), &failure, 0);
+        put_key(cache, SPAN("other"), &failure, 0);
         assert_true(has(cache, "k"));
         assert_int_equal(cache_entries(cache), 1);
     }
@@ -171,8 +198,8 @@ static void test_cache_what_is_not_kept_still_replaces(void **state)
     struct cache *cache = cache_new(&limits);
 
     (void)state;
-    cache_put(cache, SPAN("k"), &value, 0);
-    cache_put(cache, SPAN("k"), &none, 0); /* negative_ttl_ms is 0, but the value is no more */
+    put_key(cache, SPAN("k"), &value, 0);
+    put_key(cache, SPAN("k"), &none, 0); /* negative_ttl_ms is 0, but the value is no more */
     assert_int_equal(state_at(cache, SPAN("k"), 0), CACHE_ABSENT);
     assert_int_equal(cache_entries(cache), 0);
     assert_int_equal(cache_bytes(cache), 0);
@@ -209,7 +236,7 @@ static void test_cache_reply_bounds_its_time(void **state)
 
         reply.has_ttl_max = cases[n].has_ttl_max;
         reply.ttl_max_ms = cases[n].ttl_max_ms;
-        cache_put(cache, SPAN("k"), &reply, 1000);
+        put_key(cache, SPAN("k"), &reply, 1000);
         assert_int_equal(cache_entries(cache), cases[n].kept_ms > 0);
         if (cases[n].kept_ms > 0)
             assert_int_equal(state_at(cache, SPAN("k"), 1000 + cases[n].kept_ms - 1), CACHE_FRESH);
@@ -229,7 +256,7 @@ static void test_cache_bounded_reply_goes_stale(void **state)
     (void)state;
     reply.has_ttl_max = true;
     reply.ttl_max_ms = 5;
-    cache_put(cache, SPAN("k"), &reply, 0);
+    put_key(cache, SPAN("k"), &reply, 0);
     assert_int_equal(state_at(cache, SPAN("k"), 4), CACHE_FRESH);
     assert_int_equal(state_at(cache, SPAN("k"), 5), CACHE_STALE);
     assert_int_equal(state_at(cache, SPAN("k"), 105), CACHE_ABSENT);
@@ -272,13 +299,13 @@ static void test_cache_any_bytes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const size_t before = cache_bytes(cache);
 
-        assert_int_equal(cache_get(cache, cases[i].key, 0, &got), CACHE_ABSENT);
-        cache_put(cache, cases[i].key, &cases[i].reply, 0);
+        assert_int_equal(get_key(cache, cases[i].key, 0, &got), CACHE_ABSENT);
+        put_key(cache, cases[i].key, &cases[i].reply, 0);
         assert_int_equal(cache_bytes(cache) - before, besides + cases[i].bytes);
     }
     assert_int_equal(cache_entries(cache), ARRAY_LEN(cases));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(cache_get(cache, cases[i].key, 0, &got), CACHE_FRESH);
+        assert_int_equal(get_key(cache, cases[i].key, 0, &got), CACHE_FRESH);
         assert_reply_equal(&got, &cases[i].reply);
     }
     cache_free(&cache);
@@ -298,10 +325,10 @@ static void test_cache_copies(void **state)
     struct reply got;
 
     (void)state;
-    cache_put(cache, span_of(key), &reply, 0);
+    put_key(cache, span_of(key), &reply, 0);
     memset(key, 'x', 3);
     memset(value, 'x', 5);
-    assert_int_equal(cache_get(cache, SPAN("key"), 0, &got), CACHE_FRESH);
+    assert_int_equal(get_key(cache, SPAN("key"), 0, &got), CACHE_FRESH);
     assert_true(span_equal(got.dict_value, SPAN("value")));
     assert_true(span_equal(got.map_value, SPAN("value")));
     cache_free(&cache);
@@ -318,14 +345,14 @@ static void test_cache_put_of_what_was_lent(void **state)
     limits.max_entries = 1; /* each put has to free what it copies from */
     cache = cache_new(&limits);
     put(cache, "key", "a value");
-    assert_int_equal(cache_get(cache, SPAN("key"), 0, &got), CACHE_FRESH);
-    cache_put(cache, SPAN("key"), &got, 0);
-    assert_int_equal(cache_get(cache, SPAN("key"), 0, &got), CACHE_FRESH);
+    assert_int_equal(get_key(cache, SPAN("key"), 0, &got), CACHE_FRESH);
+    put_key(cache, SPAN("key"), &got, 0);
+    assert_int_equal(get_key(cache, SPAN("key"), 0, &got), CACHE_FRESH);
     assert_true(span_equal(got.dict_value, SPAN("a value")));
-    cache_put(cache, got.dict_value, &got, 0);
-    assert_int_equal(cache_get(cache, SPAN("a value"), 0, &got), CACHE_FRESH);
+    put_key(cache, got.dict_value, &got, 0);
+    assert_int_equal(get_key(cache, SPAN("a value"), 0, &got), CACHE_FRESH);
     assert_true(span_equal(got.dict_value, SPAN("a value")));
-    cache_drop(cache, got.dict_value);
+    drop_key(cache, got.dict_value);
     assert_int_equal(cache_entries(cache), 0);
     cache_free(&cache);
 }
@@ -357,7 +384,7 @@ static void test_cache_least_recently_used_leaves_first(void **state)
                                 '\0'};
 
             if (*step < 'A')
-                cache_drop(cache, span_of(key));
+                drop_key(cache, span_of(key));
             else if (*step < 'a')
                 has(cache, key);
             else
@@ -381,10 +408,10 @@ static void test_cache_stale_hit_is_a_use_and_misses_leave_alike(void **state)
     struct cache *cache = cache_new(&limits);
 
     (void)state;
-    cache_put(cache, SPAN("value"), &value, 0);
-    cache_put(cache, SPAN("miss"), &none, 0);
+    put_key(cache, SPAN("value"), &value, 0);
+    put_key(cache, SPAN("miss"), &none, 0);
     assert_int_equal(state_at(cache, SPAN("value"), 100), CACHE_STALE);
-    cache_put(cache, SPAN("new"), &value, 100);
+    put_key(cache, SPAN("new"), &value, 100);
     assert_int_equal(state_at(cache, SPAN("miss"), 100), CACHE_ABSENT);
     assert_int_equal(state_at(cache, SPAN("value"), 100), CACHE_STALE);
     cache_free(&cache);
@@ -428,7 +455,7 @@ static void test_cache_large_pushes_out_many(void **state)
     for (int i = 0; i < 5; i++)
         put(cache, (const char[]){(char)('a' + i), '\0'}, "v");
     assert_int_equal(cache_entries(cache), 5);
-    cache_put(cache, SPAN("L"), &reply, 0); /* fits by itself, and to the byte */
+    put_key(cache, SPAN("L"), &reply, 0); /* fits by itself, and to the byte */
     assert_int_equal(cache_entries(cache), 1);
     assert_int_equal(cache_bytes(cache), limits.max_bytes);
     assert_true(has(cache, "L"));
@@ -479,7 +506,7 @@ static void test_cache_oversized(void **state)
         cache = cache_new(&limits);
         if (!cases[i].is_kept)
             put(cache, "other", "");
-        cache_put(cache, key, &reply, 0);
+        put_key(cache, key, &reply, 0);
         if ((state_at(cache, key, 0) == CACHE_FRESH) != cases[i].is_kept)
             fail_msg("case %zu", i);
         assert_int_equal(cache_entries(cache), 1);
@@ -488,9 +515,9 @@ static void test_cache_oversized(void **state)
         if (cases[i].is_kept || key.len > 100)
             continue;
         cache = cache_new(&limits); /* what was there for the key is gone all the same */
-        cache_put(cache, key, &small, 0);
+        put_key(cache, key, &small, 0);
         assert_int_equal(cache_entries(cache), 1);
-        cache_put(cache, key, &reply, 0);
+        put_key(cache, key, &reply, 0);
         assert_int_equal(cache_entries(cache), 0);
         assert_int_equal(cache_bytes(cache), 0);
         cache_free(&cache);
@@ -537,15 +564,15 @@ static void test_cache_overwrite(void **state)
         const struct reply none = miss();
 
         put(cache, "k", values[i]);
-        assert_int_equal(cache_get(cache, SPAN("k"), 0, &got), CACHE_FRESH);
+        assert_int_equal(get_key(cache, SPAN("k"), 0, &got), CACHE_FRESH);
         assert_true(span_equal(got.dict_value, span_of(values[i])));
         assert_int_equal(cache_bytes(cache), 2 * besides + 6 + 1 + strlen(values[i]));
-        cache_put(cache, SPAN("k"), &list, 0);
-        assert_int_equal(cache_get(cache, SPAN("k"), 0, &got), CACHE_FRESH);
+        put_key(cache, SPAN("k"), &list, 0);
+        assert_int_equal(get_key(cache, SPAN("k"), 0, &got), CACHE_FRESH);
         assert_reply_equal(&got, &list);
         assert_int_equal(cache_bytes(cache), 2 * besides + 6 + 2 + strlen(values[i]));
-        cache_put(cache, SPAN("k"), &none, 0);
-        assert_int_equal(cache_get(cache, SPAN("k"), 0, &got), CACHE_FRESH);
+        put_key(cache, SPAN("k"), &none, 0);
+        assert_int_equal(get_key(cache, SPAN("k"), 0, &got), CACHE_FRESH);
         assert_reply_equal(&got, &none);
         assert_int_equal(cache_entries(cache), 2);
     }
@@ -578,13 +605,13 @@ static void test_cache_drop_and_clear(void **state)
     struct cache *cache = cache_new(&roomy);
 
     (void)state;
-    cache_drop(cache, SPAN("nothing"));
+    drop_key(cache, SPAN("nothing"));
     cache_clear(cache);
     for (int round = 0; round < 3; round++) {
         put(cache, "a", "1");
         put(cache, "b", "2");
-        cache_drop(cache, SPAN("a"));
-        cache_drop(cache, SPAN("a"));
+        drop_key(cache, SPAN("a"));
+        drop_key(cache, SPAN("a"));
         assert_false(has(cache, "a"));
         assert_true(has(cache, "b"));
         assert_int_equal(cache_entries(cache), 1);
@@ -614,7 +641,7 @@ static void test_cache_spread(void **state)
         size_t left[21];
 
         for (unsigned i = 0; i < KEYS; i++)
-            cache_put(cache, (struct span){(const char *)&i, sizeof(i)}, &reply, AT_MS);
+            put_key(cache, (struct span){(const char *)&i, sizeof(i)}, &reply, AT_MS);
         for (unsigned percent = 90; percent <= 110; percent++) {
             for (unsigned i = 0; i < KEYS; i++)
                 state_at(cache, (struct span){(const char *)&i, sizeof(i)},
@@ -637,7 +664,7 @@ static void test_cache_longest_times_do_not_wrap(void **state)
     struct cache *cache = cache_new(&limits);
 
     (void)state;
-    cache_put(cache, SPAN("k"), &reply, 1000);
+    put_key(cache, SPAN("k"), &reply, 1000);
     assert_int_equal(state_at(cache, SPAN("k"), 1000 + ttl_ms / 10 * 9 - 1), CACHE_FRESH);
     assert_int_equal(state_at(cache, SPAN("k"), 1000 + ttl_ms / 10 * 11 + 10), CACHE_STALE);
     assert_int_equal(state_at(cache, SPAN("k"), 1000 + ttl_ms * 3), CACHE_ABSENT);
@@ -655,12 +682,12 @@ static void test_cache_grows_and_shrinks(void **state)
         for (unsigned n = 0; n < KEYS; n++) {
             const struct reply reply = found((struct span){(const char *)&n, sizeof(n)});
 
-            cache_put(cache, reply.dict_value, &reply, 0);
+            put_key(cache, reply.dict_value, &reply, 0);
             for (unsigned i = 0; n % CHECK_EACH == 0 && i <= n; i++) {
                 struct span key = {(const char *)&i, sizeof(i)};
                 struct reply got;
 
-                assert_int_equal(cache_get(cache, key, 0, &got), CACHE_FRESH);
+                assert_int_equal(get_key(cache, key, 0, &got), CACHE_FRESH);
                 assert_true(span_equal(got.dict_value, key));
             }
         }
@@ -668,7 +695,7 @@ static void test_cache_grows_and_shrinks(void **state)
         for (unsigned n = 0; n < KEYS; n++) {
             unsigned gone = n * 7 % KEYS; /* each once, for 7 does not divide KEYS */
 
-            cache_drop(cache, (struct span){(const char *)&gone, sizeof(gone)});
+            drop_key(cache, (struct span){(const char *)&gone, sizeof(gone)});
             assert_int_equal(cache_entries(cache), KEYS - 1 - n);
             for (unsigned i = 0; n % CHECK_EACH == 0 && i < KEYS; i++) {
                 unsigned key = i * 7 % KEYS;
@@ -692,14 +719,14 @@ static void test_cache_tells_keys_with_one_hash_apart(void **state)
     for (unsigned i = 0; i < KEYS; i++) {
         const struct reply reply = found((struct span){(const char *)&i, sizeof(i)});
 
-        cache_put(cache, reply.dict_value, &reply, 0);
+        put_key(cache, reply.dict_value, &reply, 0);
     }
     assert_int_equal(cache_entries(cache), KEYS);
     for (unsigned i = 0; i < KEYS; i++) {
         const struct span key = {(const char *)&i, sizeof(i)};
         struct reply got;
 
-        assert_int_equal(cache_get(cache, key, 0, &got), CACHE_FRESH);
+        assert_int_equal(get_key(cache, key, 0, &got), CACHE_FRESH);
         assert_true(span_equal(got.dict_value, key));
     }
     cache_free(&cache);
@@ -863,18 +890,18 @@ static void test_cache_against_a_model(void **state)
                     model_remove(m, &m->entry[j]);
             } else if (what < runs[run].puts) {
                 reply = random_reply(&seed, text, map);
-                cache_put(cache, name, &reply, now_ms);
+                put_key(cache, name, &reply, now_ms);
                 if (reply.status == REPLY_MISS && m->limits.negative_ttl_ms == 0)
                     model_remove(m, &m->entry[k]);
                 else
                     model_put(m, k, name.len, &reply, now_ms);
             } else if (what < runs[run].puts + runs[run].drops) {
-                cache_drop(cache, name);
+                drop_key(cache, name);
                 model_remove(m, &m->entry[k]);
             } else {
                 enum cache_state should = model_get(m, k, now_ms, &expected);
 
-                assert_int_equal(cache_get(cache, name, now_ms, &got), should);
+                assert_int_equal(get_key(cache, name, now_ms, &got), should);
                 if (should != CACHE_ABSENT)
                     assert_reply_equal(&got, &expected);
                 seen[should]++;

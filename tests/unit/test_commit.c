@@ -1,9 +1,8 @@
 #include "unit.h"
 
 #include "podop/http.h"
-#include "podop/transaction.h"
+#include "podop/table.h"
 
-#include "ask_table.h"
 #include "fake_backend.h"
 
 #include "table/url/url_settings.h"
@@ -382,7 +381,7 @@ static void look_up(struct table *t, const char *key, const char *calls)
 {
     struct writer w = {0};
 
-    ask_table(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
+    table_ask(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
     WAIT_UNTIL(w.answers > 0);
     assert_int_equal(w.status, REPLY_FOUND);
     assert_string_equal(backend.calls.len == 0 ? "" : buf_string(&backend.calls), calls);

@@ -204,13 +204,13 @@ static void test_control_reload_with_faults(void **state)
     (void)state;
     reload_fails = true;
     fake_peer_send(&peer, SPAN("{\"command\":\"reload\"}\n"));
-    assert_int_equal(peer.out.len, 0); /* it may take a while */
+    assert_int_equal(peer.out.len, 0); /* the reload has not ended */
     run();
     assert_out(SPAN("{\"ok\":false,\"error\":\"nothing has changed\",\"faults\":"
                     "[\"podop.conf:1: \\\"x\\\"\",\"podop.conf:2: \xef\xbf\xbd\"]}\n"));
 }
 
-/* What comes after a reload waits for it; who has gone is not told. */
+/* Requests after a reload wait for its end. A client that has gone gets no reply. */
 static void test_control_requests_after_a_reload(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void test_control_requests_after_a_reload(void **state)
     assert_true(list_is_empty(&reload_requests));
 }
 
-/* Answers stay in the order of the requests, whenever they come. */
+/* Replies leave in the order of the requests, whichever is ready first. */
 static void test_control_order(void **state)
 {
     (void)state;
@@ -262,7 +262,7 @@ static void test_control_takes_no_more_than_it_may_owe(void **state)
                        SPAN("{\"command\":\"explain\",\"table\":\"alias\",\"key\":\"late\"}\n"));
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX);
     assert_true(protocol_control.is_full(peer.session));
-    answer(&alias, 1); /* it waits for its turn: no other may begin */
+    answer(&alias, 1); /* its reply is buffered and still counts */
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, EXPLANATIONS_MAX - 1);
     assert_true(protocol_control.buffered_bytes(peer.session) > 0);
@@ -284,7 +284,7 @@ static void test_control_line_too_long(void **state)
     assert_true(peer.is_bad);
 }
 
-/* Who explained has gone, and somebody else waits for the same fetch: its notes have no place. */
+/* The explanation is cancelled while a lookup goes on with the same fetch: notes are dropped. */
 static void test_control_goes_before_others(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};

@@ -190,7 +190,7 @@ static void test_dict_signed_number(void **state)
 static void test_dict_key(void **state)
 {
     static const struct {
-        const char *name, *user, *key; /* NULL: it is at fault */
+        const char *name, *user, *key; /* key NULL: name or user is refused */
         bool is_private;
     } cases[] = {
         {"shared/a", "bob", "a", false},
@@ -229,7 +229,7 @@ static void test_dict_key(void **state)
     assert_null(dict_key(SPAN("shared/a"), SPAN("b\0b"), &key));
 }
 
-/* 4.0 has minor 0 and knows all that 2.1 knew. */
+/* Version 4.0 has minor 0 and still knows ids. */
 static void test_dict_knows_async(void **state)
 {
     (void)state;
@@ -266,7 +266,7 @@ static void test_dict_lookup_replies(void **state)
         dict_add_lookup(&out, SPAN("meta"), &cases[i].reply);
         assert_text(buf_span(&out), cases[i].line);
     }
-    buf_clear(&out); /* Dovecot would cut it at the NUL */
+    buf_clear(&out); /* Dovecot would cut the value at its NUL byte */
     dict_add_lookup(&out, SPAN("meta"),
                     &(struct reply){.status = REPLY_FOUND, .dict_value = SPAN("a\0b")});
     assert_int_equal(*out.ptr, 'F');
@@ -302,7 +302,7 @@ static void test_dict_commit_replies(void **state)
     buf_deinit(&out);
 }
 
-/* Never an N, and never a row without a tab: Dovecot 2.3 dies of both. */
+/* Never an N, and never a row without a tab: Dovecot 2.3 crashes on both. */
 static void test_dict_iteration_replies(void **state)
 {
     struct buf out;

@@ -204,6 +204,13 @@ static void test_dns_answer_malformed(void **state)
         TEXT("\0\1\xc0\x2d"),     /* to what comes */
     };
 
+    static const struct span soa[] = {
+        TEXT("\0\0\0\0\0\1"),              /* too few numbers */
+        TEXT("\x3fx"),                     /* a name beyond the message */
+        TEXT("\0\x3fx"),                   /* likewise, the second one */
+        TEXT("\0\0abcdefghijklmnopqrst!"), /* something after the numbers */
+    };
+
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(mx); i++) {
         begin(RA, 1, 0);
@@ -216,9 +223,28 @@ static void test_dns_answer_malformed(void **state)
     begin(RA, 1, 0);
     add_record(DNS_AAAA, 5, SPAN("\1\2\3\4"));
     assert_int_equal(read_as(DNS_AAAA).verdict, DNS_UNDECIDED);
-    begin(RA, 0, 1);
-    add_record(FAKE_SOA, 5, SPAN("\0\0\0\0\0\1"));
-    assert_verdict(DNS_UNDECIDED);
+    for (size_t i = 0; i < ARRAY_LEN(soa); i++) {
+        begin(RA, 0, 1);
+        add_record(FAKE_SOA, 5, soa[i]);
+        assert_verdict(DNS_UNDECIDED);
+    }
+}
+
+/* A walk over a message that was shortened after it was read ends. */
+static void test_dns_answer_walk_of_a_short_message(void **state)
+{
+    struct dns_answer answer;
+    struct dns_cursor cursor;
+    struct dns_record record;
+
+    (void)state;
+    begin(RA, 1, 0);
+    add_record(DNS_MX, 5, SPAN("\0\1" POINTER));
+    answer = read_as(DNS_MX);
+    assert_int_equal(answer.verdict, DNS_RECORDS);
+    answer.message.len--;
+    cursor = dns_walk(&answer);
+    assert_false(dns_next(&cursor, &record));
 }
 
 /* However far to the front each pointer leads: reading a message takes no longer than its names. */
@@ -347,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_dns_answer_undecided),
         cmocka_unit_test(test_dns_answer_ttl_with_its_top_bit),
         cmocka_unit_test(test_dns_answer_malformed),
+        cmocka_unit_test(test_dns_answer_walk_of_a_short_message),
         cmocka_unit_test(test_dns_answer_jumps),
         cmocka_unit_test(test_dns_answer_endless_alias),
         cmocka_unit_test(test_dns_answer_name_length),

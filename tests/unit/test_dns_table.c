@@ -4,7 +4,6 @@
 #include "podop/resolver.h"
 #include "podop/table.h"
 
-#include "ask_table.h"
 #include "fake_dns.h"
 
 #include "table/dns/dns_settings.h"
@@ -160,7 +159,7 @@ static struct table_op *look_up(struct table *t, struct span key, struct heard *
     const struct table_key table_key = {.key = key};
 
     *h = (struct heard){.count = 0};
-    return ask_table(t, &table_key, on_reply, h);
+    return table_ask(t, &table_key, on_reply, h);
 }
 
 static void test_dns_table_exchanges(void **state)

@@ -72,6 +72,10 @@ static const struct {
     {OK_ "Content-Length: \t 005 \t\r\n\r\nhello", 200, "hello", true},
     {OK_ "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 200, "hello", true},
     {OK_ "Content-Length: 0\r\n\r\n", 200, "", true},
+    /* Ignored fields whose names are as long as those of the fields that count. */
+    {OK_ "Accept-Charset: 7\r\nSec-Fetch-Dest: 7\r\nIf-Modified-Since: 7\r\nSet-Cookie: close\r\n"
+         "Content-Length: 0\r\n\r\n",
+     200, "", true},
     {"HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx", 200, "x", true},
     {"HTTP/1.1 999 \r\nContent-Length: 1\r\n\r\nx", 999, "x", true},
     {"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", 200, "hello", true},

@@ -1,6 +1,6 @@
 /* A server whose answer comes in parts may hold the next one back until the last is acknowledged.
  */
-#include "http_case.h"
+#include "http_fixture.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -24,16 +24,16 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 static void test_whole_answers_cost_nothing(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
     acknowledged = 0;
     for (int i = 0; i < 3; i++)
-        http_case_ask(c, "/x");
+        http_fixture_ask(f, "/x");
     assert_int_equal(acknowledged, 0);
 }
 
 /* Part by part: each is known to have been read when the next one is sent. */
-static unsigned acknowledged_for_parts(struct http_case *c)
+static unsigned acknowledged_for_parts(struct http_fixture *f)
 {
     static const struct span parts[] = {TEXT("HTTP/1.1 200 OK\r\n"),
                                         TEXT("Content-Length: 5\r\n\r\n"), TEXT("he"), TEXT("llo")};
@@ -41,45 +41,42 @@ static unsigned acknowledged_for_parts(struct http_case *c)
     struct backend_conn *conn;
 
     acknowledged = 0;
-    http_case_start(c, &caller, NULL, "/hold");
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
-    conn = backend_held(&c->backend, "/hold");
+    http_caller_start_method(f, &caller, NULL, "/hold");
+    HTTP_WAIT(f, backend_holds(&f->backend, "/hold"));
+    conn = backend_held(&f->backend, "/hold");
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         backend_say(conn, parts[i]);
-        ev_run(c->loop, EVRUN_ONCE);
-        if (c->backend.path[0] == '\0' && i + 1 < ARRAY_LEN(parts))
-            HTTP_CASE_WAIT(c, acknowledged == i + 1);
+        ev_run(f->loop, EVRUN_ONCE);
+        if (f->backend.path[0] == '\0' && i + 1 < ARRAY_LEN(parts))
+            HTTP_WAIT(f, acknowledged == i + 1);
     }
     conn->is_held = false;
-    HTTP_CASE_WAIT(c, caller.answers > 0);
-    http_case_assert_body(&caller, "hello");
+    HTTP_WAIT(f, caller.answers > 0);
+    http_caller_assert_body(&caller, "hello");
     return acknowledged;
 }
 
 static void test_parts_are_acknowledged(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
-    assert_int_equal(acknowledged_for_parts(c), 3); /* the last one makes it whole */
-    assert_int_equal(acknowledged_for_parts(c), 3); /* on a kept connection as well */
+    assert_int_equal(acknowledged_for_parts(f), 3); /* the last one makes it whole */
+    assert_int_equal(acknowledged_for_parts(f), 3); /* on a kept connection as well */
 }
 
 static void test_unix_sockets_have_nothing_to_acknowledge(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
-    assert_int_equal(acknowledged_for_parts(c), 0);
+    assert_int_equal(acknowledged_for_parts(f), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_whole_answers_cost_nothing, http_case_setup,
-                                        http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_parts_are_acknowledged, http_case_setup,
-                                        http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_unix_sockets_have_nothing_to_acknowledge,
-                                        http_case_setup_unix, http_case_teardown),
+        HTTP_TEST(test_whole_answers_cost_nothing),
+        HTTP_TEST(test_parts_are_acknowledged),
+        HTTP_TEST_UNIX(test_unix_sockets_have_nothing_to_acknowledge),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,255 +1,220 @@
-/* Kept connections that give way to a new one without a byte, on a clock that the test sets. */
-#include "http_case.h"
-
-static double set_forward_s;
-
-/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
-ev_tstamp __real_ev_timer_remaining(struct ev_loop *of, ev_timer *w);
-ev_tstamp __wrap_ev_timer_remaining(struct ev_loop *of, ev_timer *w);
-
-ev_tstamp __wrap_ev_timer_remaining(struct ev_loop *of, ev_timer *w)
-{
-    return __real_ev_timer_remaining(of, w) - set_forward_s;
-}
-/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-
-static void on_poke(struct ev_loop *loop, ev_timer *w, int revents)
-{
-    (void)loop;
-    (void)w;
-    (void)revents;
-}
-
-/* In turns that are not late, with what came read in between. */
-static void pass_ms(struct http_case *c, unsigned ms)
-{
-    for (; ms > 0; ms -= ms < 20 ? ms : 20) {
-        ev_timer poke;
-
-        set_forward_s += (ms < 20 ? ms : 20) / 1000.0;
-        for (int i = 0; i < 3; i++) {
-            ev_timer_init(&poke, on_poke, 0.0, 0.0);
-            ev_timer_start(c->loop, &poke);
-            ev_run(c->loop, EVRUN_ONCE);
-            ev_timer_stop(c->loop, &poke);
-        }
-    }
-}
+/* Idle connections give way to a new one that gets no byte. The clock is set by the test. */
+#include "held_clock.h"
+#include "http_fixture.h"
 
 /* A request that gets no byte, as one that is not served. Always on a new connection. */
-static void starve(struct http_case *c, struct http_caller *caller, const char *target)
+static void starve(struct http_fixture *f, struct http_caller *caller, const char *target)
 {
-    http_case_start(c, caller, "POST", target);
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, target));
+    http_caller_start_method(f, caller, "POST", target);
+    HTTP_WAIT(f, backend_holds(&f->backend, target));
 }
 
-static void answer(struct http_case *c, struct http_caller *caller, const char *target)
+static void answer(struct http_fixture *f, struct http_caller *caller, const char *target)
 {
-    backend_release(&c->backend, target);
-    HTTP_CASE_WAIT(c, caller->answers > 0);
-    http_case_assert_outcome(caller, HTTP_ANSWERED);
+    backend_release(&f->backend, target);
+    HTTP_WAIT(f, caller->answers > 0);
+    http_caller_assert_ended(caller, HTTP_ANSWERED);
 }
 
-static void test_kept_one_is_closed(void **state)
+static void test_idle_one_is_closed(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller;
 
-    http_case_ask(c, "/x");
-    starve(c, &caller, "/hold");
-    pass_ms(c, 100);
-    assert_int_equal(c->backend.closed_by_client, 0);
-    pass_ms(c, 100);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    answer(c, &caller, "/hold");
+    http_fixture_ask(f, "/x");
+    starve(f, &caller, "/hold");
+    held_clock_pass_ms(f->loop, 100);
+    assert_int_equal(f->backend.closed_by_client, 0);
+    held_clock_pass_ms(f->loop, 100);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    answer(f, &caller, "/hold");
 }
 
 static void test_what_becomes_free_is_closed(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller first, second;
 
-    http_case_ask(c, "/x");
-    http_case_start(c, &first, NULL, "/hold1"); /* over the kept one */
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold1"));
-    starve(c, &second, "/hold2");
-    pass_ms(c, 400);
-    assert_int_equal(c->backend.closed_by_client, 0);
-    answer(c, &first, "/hold1");
-    http_case_ask(c, "/x"); /* over the one that has fallen free */
-    assert_int_equal(c->backend.accepted, 2);
-    pass_ms(c, 200);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    answer(c, &second, "/hold2");
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
+    http_fixture_ask(f, "/x");
+    http_caller_start_method(f, &first, NULL, "/hold1"); /* over the kept one */
+    HTTP_WAIT(f, backend_holds(&f->backend, "/hold1"));
+    starve(f, &second, "/hold2");
+    held_clock_pass_ms(f->loop, 400);
+    assert_int_equal(f->backend.closed_by_client, 0);
+    answer(f, &first, "/hold1");
+    http_fixture_ask(f, "/x"); /* over the one that has fallen free */
+    assert_int_equal(f->backend.accepted, 2);
+    held_clock_pass_ms(f->loop, 200);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    answer(f, &second, "/hold2");
+    HTTP_WAIT(f, f->backend.closed_by_client == 2);
 }
 
 /* However busy the others are: not only one that nobody uses at that moment. */
 static void test_busy_ones_are_closed(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller starved, busy;
 
-    http_case_ask(c, "/x");
-    http_case_start(c, &busy, NULL, "/hold-busy");
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold-busy"));
-    starve(c, &starved, "/hold");
-    pass_ms(c, 200);
-    for (int i = 0; c->backend.closed_by_client == 0; i++) {
+    http_fixture_ask(f, "/x");
+    http_caller_start_method(f, &busy, NULL, "/hold-busy");
+    HTTP_WAIT(f, backend_holds(&f->backend, "/hold-busy"));
+    starve(f, &starved, "/hold");
+    held_clock_pass_ms(f->loop, 200);
+    for (int i = 0; f->backend.closed_by_client == 0; i++) {
         assert_in_range(i, 0, 4);
-        answer(c, &busy, "/hold-busy");
-        http_case_start(c, &busy, NULL, "/hold-busy"); /* at once, over the same connection */
-        HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold-busy"));
-        pass_ms(c, 60);
+        answer(f, &busy, "/hold-busy");
+        http_caller_start_method(f, &busy, NULL,
+                                 "/hold-busy"); /* at once, over the same connection */
+        HTTP_WAIT(f, backend_holds(&f->backend, "/hold-busy"));
+        held_clock_pass_ms(f->loop, 60);
     }
-    answer(c, &starved, "/hold");
-    answer(c, &busy, "/hold-busy");
+    answer(f, &starved, "/hold");
+    answer(f, &busy, "/hold-busy");
 }
 
 /* It helped: what falls free later is closed at once. */
-static void test_helped_once_nothing_is_kept(void **state)
+static void test_helped_once_none_becomes_idle(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller first, second;
 
-    test_kept_one_is_closed(state);
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
-    http_case_start(c, &first, NULL, "/hold1");
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold1"));
-    starve(c, &second, "/hold2");
-    pass_ms(c, 400);
-    answer(c, &first, "/hold1");
-    http_case_ask(c, "/x"); /* not even for this one, which comes right after */
-    assert_int_equal(c->backend.accepted, 5);
-    assert_int_equal(c->backend.closed_by_client, 3);
-    answer(c, &second, "/hold2");
+    test_idle_one_is_closed(state);
+    HTTP_WAIT(f, f->backend.closed_by_client == 2);
+    http_caller_start_method(f, &first, NULL, "/hold1");
+    HTTP_WAIT(f, backend_holds(&f->backend, "/hold1"));
+    starve(f, &second, "/hold2");
+    held_clock_pass_ms(f->loop, 400);
+    answer(f, &first, "/hold1");
+    http_fixture_ask(f, "/x"); /* not even for this one, which comes right after */
+    assert_int_equal(f->backend.accepted, 5);
+    assert_int_equal(f->backend.closed_by_client, 3);
+    answer(f, &second, "/hold2");
 }
 
 /* It helped: the next new one has room made for it at once. */
 static void test_helped_once_it_is_done_at_once(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller;
 
-    test_kept_one_is_closed(state); /* a write: its own connection is closed as well */
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 2);
-    http_case_ask(c, "/x");
-    starve(c, &caller, "/hold");
-    ev_run(c->loop, EVRUN_NOWAIT);
-    assert_int_equal(c->backend.closed_by_client, 3);
-    answer(c, &caller, "/hold");
+    test_idle_one_is_closed(state); /* a write: its own connection is closed as well */
+    HTTP_WAIT(f, f->backend.closed_by_client == 2);
+    http_fixture_ask(f, "/x");
+    starve(f, &caller, "/hold");
+    ev_run(f->loop, EVRUN_NOWAIT);
+    assert_int_equal(f->backend.closed_by_client, 3);
+    answer(f, &caller, "/hold");
 }
 
 /* A slow key of a server that needs no help: its other connections are left alone, for a while. */
 static void test_useless_is_not_repeated(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller, other;
 
-    http_case_ask(c, "/x");
-    starve(c, &caller, "/hold1");
-    pass_ms(c, 500);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    http_case_ask(c, "/x");
-    starve(c, &other, "/hold2");
-    pass_ms(c, 2000);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    answer(c, &other, "/hold2");
-    answer(c, &caller, "/hold1");
+    http_fixture_ask(f, "/x");
+    starve(f, &caller, "/hold1");
+    held_clock_pass_ms(f->loop, 500);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    http_fixture_ask(f, "/x");
+    starve(f, &other, "/hold2");
+    held_clock_pass_ms(f->loop, 2000);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    answer(f, &other, "/hold2");
+    answer(f, &caller, "/hold1");
 }
 
 /* Nor is it tried where a new connection was served beside as many that were kept. */
 static void test_server_of_many_keeps_them(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller;
 
-    http_case_ask(c, "/x");
-    starve(c, &caller, "/hold1");
-    answer(c, &caller, "/hold1"); /* at once, beside the kept one */
-    HTTP_CASE_WAIT(c, c->backend.closed_by_client == 1);
-    starve(c, &caller, "/hold2");
-    pass_ms(c, 2000);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    answer(c, &caller, "/hold2");
+    http_fixture_ask(f, "/x");
+    starve(f, &caller, "/hold1");
+    answer(f, &caller, "/hold1"); /* at once, beside the kept one */
+    HTTP_WAIT(f, f->backend.closed_by_client == 1);
+    starve(f, &caller, "/hold2");
+    held_clock_pass_ms(f->loop, 2000);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    answer(f, &caller, "/hold2");
 }
 
 /* Of a server that takes its time nobody expects more. */
 static void test_slow_server_is_given_its_time(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller;
 
     for (int i = 0; i < 3; i++) {
-        http_case_start(c, &caller, NULL, "/hold");
-        HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
-        pass_ms(c, 500);
-        backend_release(&c->backend, "/hold");
-        HTTP_CASE_WAIT(c, caller.answers > 0);
-        http_case_assert_body(&caller, "/hold");
+        http_caller_start_method(f, &caller, NULL, "/hold");
+        HTTP_WAIT(f, backend_holds(&f->backend, "/hold"));
+        held_clock_pass_ms(f->loop, 500);
+        backend_release(&f->backend, "/hold");
+        HTTP_WAIT(f, caller.answers > 0);
+        http_caller_assert_body(&caller, "/hold");
     }
-    starve(c, &caller, "/hold");
-    pass_ms(c, 1000);
-    assert_int_equal(c->backend.closed_by_client, 0);
-    pass_ms(c, 1000);
-    assert_int_equal(c->backend.closed_by_client, 1);
-    answer(c, &caller, "/hold");
+    starve(f, &caller, "/hold");
+    held_clock_pass_ms(f->loop, 1000);
+    assert_int_equal(f->backend.closed_by_client, 0);
+    held_clock_pass_ms(f->loop, 1000);
+    assert_int_equal(f->backend.closed_by_client, 1);
+    answer(f, &caller, "/hold");
 }
 
 /* A burst of a slow server keeps its connections, though each has waited long. */
 static void test_slow_burst_keeps_its_connections(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller callers[6];
 
     for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
-        http_case_start(c, &callers[i], NULL, "/hold");
-        HTTP_CASE_WAIT(c, c->backend.requests == i + 1);
+        http_caller_start_method(f, &callers[i], NULL, "/hold");
+        HTTP_WAIT(f, f->backend.requests == i + 1);
     }
-    pass_ms(c, 500);
+    held_clock_pass_ms(f->loop, 500);
     for (size_t i = 0; i < ARRAY_LEN(callers); i++)
-        backend_release(&c->backend, "/hold");
+        backend_release(&f->backend, "/hold");
     for (size_t i = 0; i < ARRAY_LEN(callers); i++) {
-        HTTP_CASE_WAIT(c, callers[i].answers > 0);
-        http_case_assert_body(&callers[i], "/hold");
+        HTTP_WAIT(f, callers[i].answers > 0);
+        http_caller_assert_body(&callers[i], "/hold");
     }
-    pass_ms(c, 100);
-    assert_int_equal(c->backend.closed_by_client, 0);
-    assert_int_equal(c->backend.open, ARRAY_LEN(callers));
+    held_clock_pass_ms(f->loop, 100);
+    assert_int_equal(f->backend.closed_by_client, 0);
+    assert_int_equal(f->backend.open, ARRAY_LEN(callers));
 }
 
 static void test_given_up_meanwhile(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller, other;
 
-    http_case_ask(c, "/x");
-    starve(c, &caller, "/hold1");
-    starve(c, &other, "/hold2");
-    pass_ms(c, 200);
+    http_fixture_ask(f, "/x");
+    starve(f, &caller, "/hold1");
+    starve(f, &other, "/hold2");
+    held_clock_pass_ms(f->loop, 200);
     http_cancel(&caller.call);
     http_cancel(&other.call);
-    http_case_ask(c, "/x");
-    pass_ms(c, 1000);
-    http_case_ask(c, "/x");
-    assert_int_equal(c->backend.accepted, 4);
+    http_fixture_ask(f, "/x");
+    held_clock_pass_ms(f->loop, 1000);
+    http_fixture_ask(f, "/x");
+    assert_int_equal(f->backend.accepted, 4);
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, http_case_setup, http_case_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_kept_one_is_closed),
-        CASE(test_what_becomes_free_is_closed),
-        CASE(test_busy_ones_are_closed),
-        CASE(test_helped_once_nothing_is_kept),
-        CASE(test_helped_once_it_is_done_at_once),
-        CASE(test_useless_is_not_repeated),
-        CASE(test_server_of_many_keeps_them),
-        CASE(test_slow_server_is_given_its_time),
-        CASE(test_slow_burst_keeps_its_connections),
-        CASE(test_given_up_meanwhile),
+        HTTP_TEST(test_idle_one_is_closed),
+        HTTP_TEST(test_what_becomes_free_is_closed),
+        HTTP_TEST(test_busy_ones_are_closed),
+        HTTP_TEST(test_helped_once_none_becomes_idle),
+        HTTP_TEST(test_helped_once_it_is_done_at_once),
+        HTTP_TEST(test_useless_is_not_repeated),
+        HTTP_TEST(test_server_of_many_keeps_them),
+        HTTP_TEST(test_slow_server_is_given_its_time),
+        HTTP_TEST(test_slow_burst_keeps_its_connections),
+        HTTP_TEST(test_given_up_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

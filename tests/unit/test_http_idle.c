@@ -1,5 +1,5 @@
 /* Connections that carried an exchange before: what may come on them next, and what ends them. */
-#include "http_case.h"
+#include "http_fixture.h"
 
 #define EVIL "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 #define LATE "HTTP/1.1 408 Request Timeout\r\n"
@@ -25,12 +25,12 @@ static const struct span strays[] = {
 };
 
 /* The backend has the request for target, and says something instead of an answer. */
-static void say(struct http_case *c, const char *target, struct span bytes, bool ends)
+static void say(struct http_fixture *f, const char *target, struct span bytes, bool ends)
 {
     struct backend_conn *conn;
 
-    HTTP_CASE_WAIT(c, backend_holds(&c->backend, target));
-    conn = backend_held(&c->backend, target);
+    HTTP_WAIT(f, backend_holds(&f->backend, target));
+    conn = backend_held(&f->backend, target);
     conn->is_held = false;
     backend_say(conn, bytes);
     if (ends)
@@ -39,22 +39,22 @@ static void say(struct http_case *c, const char *target, struct span bytes, bool
 
 static void test_strays_end_a_kept_connection(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
     for (size_t i = 0; i < 2 * ARRAY_LEN(strays); i++) {
         struct http_caller caller;
         unsigned accepted;
 
-        http_case_ask(c, "/x"); /* it is kept */
-        accepted = c->backend.accepted;
-        http_case_start(c, &caller, NULL, "/hold");
-        say(c, "/hold", strays[i / 2], i % 2 == 1);
-        HTTP_CASE_WAIT(c, backend_holds(&c->backend, "/hold")); /* it is asked again */
-        assert_int_equal(c->backend.accepted, accepted + 1);
+        http_fixture_ask(f, "/x"); /* it is kept */
+        accepted = f->backend.accepted;
+        http_caller_start_method(f, &caller, NULL, "/hold");
+        say(f, "/hold", strays[i / 2], i % 2 == 1);
+        HTTP_WAIT(f, backend_holds(&f->backend, "/hold")); /* it is asked again */
+        assert_int_equal(f->backend.accepted, accepted + 1);
         assert_int_equal(caller.answers, 0);
-        backend_release(&c->backend, "/hold");
-        HTTP_CASE_WAIT(c, caller.answers > 0);
-        http_case_assert_body(&caller, "/hold");
+        backend_release(&f->backend, "/hold");
+        HTTP_WAIT(f, caller.answers > 0);
+        http_caller_assert_body(&caller, "/hold");
     }
 }
 
@@ -62,7 +62,7 @@ static void test_strays_end_a_kept_connection(void **state)
 static void test_strays_on_a_new_connection_are_the_answer(void **state)
 {
     static const char *const methods[] = {NULL, "POST"};
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
     for (size_t i = 0; i < 2 * ARRAY_LEN(strays); i++) {
         const struct span stray = strays[i / 2];
@@ -72,16 +72,16 @@ static void test_strays_on_a_new_connection_are_the_answer(void **state)
         struct http_caller caller;
         unsigned requests;
 
-        backend_drop_connections(&c->backend);
-        ev_run(c->loop, EVRUN_NOWAIT);
-        requests = c->backend.requests;
-        http_case_start(c, &caller, methods[i % 2], "/hold");
-        say(c, "/hold", stray, true);
-        HTTP_CASE_WAIT(c, caller.answers > 0);
-        assert_int_equal(c->backend.requests, requests + 1);
+        backend_drop_connections(&f->backend);
+        ev_run(f->loop, EVRUN_NOWAIT);
+        requests = f->backend.requests;
+        http_caller_start_method(f, &caller, methods[i % 2], "/hold");
+        say(f, "/hold", stray, true);
+        HTTP_WAIT(f, caller.answers > 0);
+        assert_int_equal(f->backend.requests, requests + 1);
         if (is_whole)
             assert_int_equal(caller.status, 408);
-        http_case_assert_outcome(&caller, is_whole ? HTTP_ANSWERED : HTTP_FAILED);
+        http_caller_assert_ended(&caller, is_whole ? HTTP_ANSWERED : HTTP_FAILED);
     }
 }
 
@@ -89,34 +89,34 @@ static void test_strays_on_a_new_connection_are_the_answer(void **state)
 static void test_begun_answer_is_not_asked_again(void **state)
 {
     static const struct span begun[] = {TEXT("H"), TEXT("HTTP/1.1 2"), TEXT("HTTP/1.1 200 OK\r\n")};
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(begun); i++) {
         struct http_caller caller;
         unsigned requests;
 
-        http_case_ask(c, "/x");
-        requests = c->backend.requests;
-        http_case_start(c, &caller, NULL, "/hold");
-        say(c, "/hold", begun[i], true);
-        HTTP_CASE_WAIT(c, caller.answers > 0);
-        http_case_assert_outcome(&caller, HTTP_FAILED);
-        assert_int_equal(c->backend.requests, requests + 1);
+        http_fixture_ask(f, "/x");
+        requests = f->backend.requests;
+        http_caller_start_method(f, &caller, NULL, "/hold");
+        say(f, "/hold", begun[i], true);
+        HTTP_WAIT(f, caller.answers > 0);
+        http_caller_assert_ended(&caller, HTTP_FAILED);
+        assert_int_equal(f->backend.requests, requests + 1);
     }
 }
 
 /* Once: a server that goes on like that is broken. */
 static void test_stray_after_a_stray(void **state)
 {
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
     struct http_caller caller;
 
-    http_case_ask(c, "/x");
-    http_case_start(c, &caller, NULL, "/hold");
-    say(c, "/hold", SPAN("\r\n" EVIL), false);
-    say(c, "/hold", SPAN("\r\n" EVIL), false);
-    HTTP_CASE_WAIT(c, caller.answers > 0);
-    http_case_assert_outcome(&caller, HTTP_FAILED);
+    http_fixture_ask(f, "/x");
+    http_caller_start_method(f, &caller, NULL, "/hold");
+    say(f, "/hold", SPAN("\r\n" EVIL), false);
+    say(f, "/hold", SPAN("\r\n" EVIL), false);
+    HTTP_WAIT(f, caller.answers > 0);
+    http_caller_assert_ended(&caller, HTTP_FAILED);
 }
 
 /* What it announced comes when the next request is under way already, over another connection. */
@@ -128,36 +128,31 @@ static void test_announced_body_of_an_answer_without_one(void **state)
         TEXT("HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n"),
         TEXT("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
     };
-    struct http_case *c = *state;
+    struct http_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         struct http_caller caller;
         unsigned closed;
 
-        http_case_ask(c, "/x");
-        closed = c->backend.closed_by_client;
-        http_case_start(c, &caller, NULL, "/hold");
-        say(c, "/hold", answers[i], false);
-        HTTP_CASE_WAIT(c, caller.answers > 0);
+        http_fixture_ask(f, "/x");
+        closed = f->backend.closed_by_client;
+        http_caller_start_method(f, &caller, NULL, "/hold");
+        say(f, "/hold", answers[i], false);
+        HTTP_WAIT(f, caller.answers > 0);
         assert_int_equal(caller.status, i < 2 ? 204 : 304);
-        http_case_assert_outcome(&caller, HTTP_ANSWERED);
-        HTTP_CASE_WAIT(c, c->backend.closed_by_client == closed + 1);
+        http_caller_assert_ended(&caller, HTTP_ANSWERED);
+        HTTP_WAIT(f, f->backend.closed_by_client == closed + 1);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_strays_end_a_kept_connection, http_case_setup,
-                                        http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_strays_on_a_new_connection_are_the_answer,
-                                        http_case_setup, http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_begun_answer_is_not_asked_again, http_case_setup,
-                                        http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_stray_after_a_stray, http_case_setup,
-                                        http_case_teardown),
-        cmocka_unit_test_setup_teardown(test_announced_body_of_an_answer_without_one,
-                                        http_case_setup, http_case_teardown),
+        HTTP_TEST(test_strays_end_a_kept_connection),
+        HTTP_TEST(test_strays_on_a_new_connection_are_the_answer),
+        HTTP_TEST(test_begun_answer_is_not_asked_again),
+        HTTP_TEST(test_stray_after_a_stray),
+        HTTP_TEST(test_announced_body_of_an_answer_without_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

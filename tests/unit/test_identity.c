@@ -3,7 +3,7 @@
 #include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/table.h"
-#include "podop/url_template.h"
+#include "table/url/url_template.h"
 
 #include "table/dns/dns_settings.h"
 #include "table/identity.h"

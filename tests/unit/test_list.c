@@ -128,12 +128,32 @@ static void test_safe_walk(void **state)
     assert_int_equal(digits(&list), 2);
 }
 
+/* The macro evaluates its argument once, so that list_pop() takes one node. */
+static void test_entry_of_a_popped_node(void **state)
+{
+    struct item items[3] = {{.number = 1}, {.number = 2}, {.number = 3}};
+    struct list list;
+
+    (void)state;
+    list_init(&list);
+    for (size_t k = 0; k < ARRAY_LEN(items); k++)
+        list_append(&list, &items[k].node);
+    assert_ptr_equal(LIST_ENTRY_OR_NULL(list_pop(&list), struct item, node), &items[0]);
+    assert_int_equal(digits(&list), 23);
+    list_init(&list);
+    assert_null(LIST_ENTRY_OR_NULL(list_pop(&list), struct item, node));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),       cmocka_unit_test(test_order),
-        cmocka_unit_test(test_remove_each), cmocka_unit_test(test_pop),
-        cmocka_unit_test(test_move_all),    cmocka_unit_test(test_safe_walk),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_remove_each),
+        cmocka_unit_test(test_pop),
+        cmocka_unit_test(test_move_all),
+        cmocka_unit_test(test_safe_walk),
+        cmocka_unit_test(test_entry_of_a_popped_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void test_netstring_good(void **state)
         {TEXT("4:1:a,,"), 64, TEXT("1:a,")},
         {TEXT("3:\0\0\0,"), 64, TEXT("\0\0\0")},
         {TEXT("2:\xff\xfe,"), 64, TEXT("\xff\xfe")},
-        {TEXT("04:abcd,"), 64, TEXT("abcd")}, /* as Postfix takes it: leading zeros */
+        {TEXT("04:abcd,"), 64, TEXT("abcd")}, /* leading zeros, which Postfix accepts as well */
         {TEXT("00:,"), 64, TEXT("")},
         {TEXT("4:abcd,"), SIZE_MAX, TEXT("abcd")},
     };
@@ -54,7 +54,7 @@ static void test_netstring_good(void **state)
         assert_int_equal(used, cut.len);
         assert_ptr_equal(payload.ptr + payload.len + 1, cut.ptr + cut.len); /* points into in */
 
-        memcpy(wire, cut.ptr, cut.len); /* what follows is not looked at */
+        memcpy(wire, cut.ptr, cut.len); /* bytes after the netstring do not matter */
         memcpy(wire + cut.len, "x:9", 3);
         cut = (struct span){wire, cut.len + 3};
         assert_int_equal(netstring_parse(cut, cases[i].max, &payload, &used), PARSE_DONE);
@@ -63,7 +63,7 @@ static void test_netstring_good(void **state)
     }
 }
 
-/* good_bytes: so much of it could still become a netstring; with one byte more nothing can. */
+/* good_bytes: this many bytes could still become a netstring; one more could not. */
 static void test_netstring_bad_as_soon_as_seen(void **state)
 {
     static const struct {
@@ -82,7 +82,7 @@ static void test_netstring_bad_as_soon_as_seen(void **state)
         {TEXT("/:"), 64, 0}, /* the byte before '0' */
         {TEXT("1a"), 64, 1},
         {TEXT("1 :a,"), 64, 1},
-        {TEXT("1;a,"), 64, 1}, /* the byte behind ':' */
+        {TEXT("1;a,"), 64, 1}, /* ';' comes after ':' in ASCII */
         {TEXT("0x1:a,"), 64, 1},
         {TEXT("1.0:a,"), 64, 1},
         {TEXT("1\0:a,"), 64, 1},
@@ -102,7 +102,7 @@ static void test_netstring_bad_as_soon_as_seen(void **state)
         {TEXT("1000000:"), 100000, 6},
         {TEXT("99999999999999999999999:"), 64, 1},
         {TEXT("18446744073709551616:"), SIZE_MAX, 10},
-        {TEXT("00000000000:,"), 64, 10}, /* zeros without end */
+        {TEXT("00000000000:,"), 64, 10}, /* too many zeros */
         {TEXT("00000000001:a,"), 64, 10},
     };
 
@@ -116,7 +116,7 @@ static void test_netstring_bad_as_soon_as_seen(void **state)
     }
 }
 
-/* Around every limit: max is taken, max + 1 is not. */
+/* Around each limit: max is accepted, max + 1 is not. */
 static void test_netstring_limits(void **state)
 {
     static const size_t maxima[] = {0,   1,   8,   9,    10,   11,    98,     99,

@@ -136,7 +136,7 @@ static void test_one_that_listens(void **state)
     assert_int_equal(
         getsockopt(race.winner->io.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, &len), 0);
     assert_int_equal(timeout_ms, USER_TIMEOUT_MS);
-    assert_false(race_meets_itself(race.winner->io.fd));
+    assert_false(race_is_self_connected(race.winner->io.fd));
     assert_won_by(&at);
     close(fd);
 }
@@ -354,12 +354,12 @@ static void test_meets_itself(void **state)
     sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     assert_int_equal(bind(self, (struct sockaddr *)&sa, len), 0);
     assert_int_equal(getsockname(self, (struct sockaddr *)&sa, &len), 0);
-    assert_false(race_meets_itself(self)); /* nobody */
+    assert_false(race_is_self_connected(self)); /* nobody */
     assert_int_equal(connect(self, (struct sockaddr *)&sa, len), 0);
-    assert_true(race_meets_itself(self));
+    assert_true(race_is_self_connected(self));
     close(self);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    assert_false(race_meets_itself(pair[0]));
+    assert_false(race_is_self_connected(pair[0]));
     close(pair[0]);
     close(pair[1]);
 }

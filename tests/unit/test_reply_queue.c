@@ -26,7 +26,7 @@ static struct answer *answer_new(struct reply_queue *queue, unsigned *freed)
     return a;
 }
 
-/* The n-th order of five things. */
+/* The n-th permutation of the slots. */
 static void order(unsigned n, unsigned to[SLOTS])
 {
     unsigned left[SLOTS];
@@ -78,7 +78,7 @@ static void test_reply_queue_leave_in_order_whatever_the_order(void **state)
                              1 + (ready > 0) + 2 * (ready > 1) + 4 * (ready > 3) + 5 * (ready > 4));
         }
         assert_true(span_equal(buf_span(&out), SPAN(">abbddddeeeee")));
-        answers[0] = answer_new(&queue, &freed); /* an emptied queue is as good as new */
+        answers[0] = answer_new(&queue, &freed); /* a queue that was emptied works like a new one */
         assert_ptr_equal(reply_queue_begin(&queue, &answers[0]->slot), &out);
         reply_queue_end(&queue, &answers[0]->slot);
         assert_int_equal(queue.count, 0);
@@ -125,17 +125,17 @@ static void test_reply_queue_is_full(void **state)
     } cases[] = {
         {0, 0, 0, 0, 0, 0, false, false},
         {0, 0, 0, 63, 1000, 63, false, false},
-        {0, 0, 0, 0, 0, 64, false, true}, /* answers owed */
+        {0, 0, 0, 0, 0, 64, false, true}, /* slots */
         {256 * KIB - 1, 0, 0, 0, 0, 0, false, false},
         {256 * KIB, 0, 0, 0, 0, 0, false, true}, /* unread */
         {100 * KIB, 156 * KIB, 0, 0, 0, 2, false, true},
         {0, 0, 0, 1, 1024 * KIB - 1, 1, false, false},
-        {0, 0, 0, 1, 1024 * KIB, 1, false, true}, /* what will come */
+        {0, 0, 0, 1, 1024 * KIB, 1, false, true}, /* expected replies */
         {0, 0, 0, 16, 64 * KIB, 16, false, true},
         {0, 0, 0, 15, 64 * KIB, 15, false, false},
         {0, 0, 1024 * KIB, 0, 0, 3, false, true}, /* long requests */
         {200 * KIB, 0, 412 * KIB, 4, 103 * KIB, 4, false, true},
-        {1, 0, 0, 0, 0, 0, true, true}, /* all clients together */
+        {1, 0, 0, 0, 0, 0, true, true}, /* memory pressure */
         {0, 0, 0, 0, 0, 0, true, false},
         {0, 0, 0, 1, 5, 1, true, false},
         {1, 0, 0, 1, 5, 1, true, true},
@@ -161,7 +161,7 @@ static void test_reply_queue_is_full(void **state)
     }
 }
 
-/* first is the oldest, or overtakes: its answer goes straight to the client's buffer. */
+/* is_first: the slot is the oldest, so its reply goes straight to the output. */
 static void test_reply_queue_admits_and_may_ask(void **state)
 {
     static const struct {
@@ -172,7 +172,7 @@ static void test_reply_queue_admits_and_may_ask(void **state)
         {256 * KIB - 1, 0, 5000 * KIB, true, false, true, true},
         {256 * KIB, 0, 768 * KIB + 1, true, false, false, false},
         {256 * KIB, 0, 768 * KIB, true, false, true, false},
-        {256 * KIB, 0, 4 * KIB, true, false, true, false}, /* a short one always */
+        {256 * KIB, 0, 4 * KIB, true, false, true, false}, /* a short one is always admitted */
         {0, 1000 * KIB, 100 * KIB, true, false, true, true},
         {0, 0, 1024 * KIB, false, false, true, true},
         {0, 0, 1024 * KIB + 1, false, false, false, true},
@@ -214,7 +214,7 @@ static void test_reply_queue_learns_the_usual_size(void **state)
     for (int i = 0; i < 64; i++)
         reply_queue_expect(&queue);
     reply_queue_arrived(&queue, 800000);
-    assert_int_equal(queue.typical_bytes, 800000); /* a large one counts at once */
+    assert_int_equal(queue.typical_bytes, 800000); /* a large reply raises it at once */
     reply_queue_arrived(&queue, 0);
     assert_int_equal(queue.typical_bytes, 700000);
     for (int i = 0; i < 60; i++)
@@ -226,6 +226,41 @@ static void test_reply_queue_learns_the_usual_size(void **state)
     assert_int_equal(queue.in_flight, 0);
 }
 
+static void announce(struct buf *out, uint32_t id)
+{
+    buf_add_char(out, '*');
+    buf_add_uint(out, id);
+}
+
+/* An id is never 0, which stands for none. */
+static void test_reply_queue_ids_wrap(void **state)
+{
+    struct answer *answers[3];
+    struct reply_queue queue;
+    unsigned freed = 0;
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 100);
+    reply_queue_init(&queue, &out, NULL, answer_free);
+    queue.announce = announce;
+    queue.last_id = UINT32_MAX - 1;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        answers[i] = answer_new(&queue, &freed);
+    reply_queue_begin(&queue, &answers[1]->slot);
+    assert_int_equal(answers[1]->slot.id, 1);
+    assert_int_equal(answers[2]->slot.id, 0);
+    assert_true(span_equal(buf_span(&out), SPAN("*4294967295*1")));
+    reply_queue_end(&queue, &answers[1]->slot); /* it overtakes the first */
+    assert_int_equal(freed, 1);
+    reply_queue_begin(&queue, &answers[2]->slot);
+    reply_queue_end(&queue, &answers[2]->slot);
+    assert_true(span_equal(buf_span(&out), SPAN("*4294967295*1*2")));
+    reply_queue_deinit(&queue);
+    assert_int_equal(freed, 3);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_reply_queue_is_full),
         cmocka_unit_test(test_reply_queue_admits_and_may_ask),
         cmocka_unit_test(test_reply_queue_learns_the_usual_size),
+        cmocka_unit_test(test_reply_queue_ids_wrap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 #include "unit.h"
 
-#include "podop/clock.h"
+#include "fake_name_server.h"
+#include "held_clock.h"
+
+#include "podop/deadline.h"
 #include "podop/resolver.h"
 
 #include <ev.h>
@@ -14,101 +17,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    LONG_MS = 60 * 1000,
-    PACKET_BYTES = 512,
-};
-
-/* A name server on the loop of the test: it says NXDOMAIN, or nothing but to names with a q in
- * front. */
-struct server {
-    int fd;
-    ev_io io;
-    bool is_silent;
-    unsigned flags;    /* of the answer, with its code; 0: NXDOMAIN */
-    size_t answer_len; /* all of them are cut to that; 0: none is */
-    unsigned questions;
-    struct sockaddr_in at;
-};
+enum { LONG_MS = 60 * 1000 };
 
 static struct ev_loop *loop;
-static struct server server, second;
+static struct fake_name_server server, second;
 static struct resolver *resolver;
 
-static void on_question(struct ev_loop *l, ev_io *w, int revents)
+static struct resolver *open_resolver(char *first, char *other)
 {
-    struct server *s = w->data;
-    unsigned char packet[PACKET_BYTES];
-    struct sockaddr_storage peer;
-    socklen_t peer_len = sizeof(peer);
-    ssize_t len;
+    char *items[] = {first, other};
+    const struct string_list servers = {items, other == NULL ? 1 : 2};
+    struct error err = {0};
+    struct resolver *opened = resolver_new(loop, &servers, &err);
 
-    (void)l;
-    (void)revents;
-    len = recvfrom(w->fd, packet, sizeof(packet), 0, (struct sockaddr *)&peer, &peer_len);
-    assert_true(len > 12);
-    s->questions++;
-    if (s->is_silent && packet[13] != 'q')
-        return;
-    packet[2] = s->flags == 0 ? 0x81 : (unsigned char)(s->flags >> 8);
-    packet[3] = s->flags == 0 ? 0x83 : s->flags & 0xff;
-    sendto(w->fd, packet, s->answer_len == 0 ? (size_t)len : s->answer_len, 0,
-           (struct sockaddr *)&peer, peer_len);
-}
-
-static void server_open(struct server *s)
-{
-    const int bytes = 1024 * 1024; /* nothing is lost between us */
-    socklen_t len = sizeof(s->at);
-
-    *s = (struct server){.at = {.sin_family = AF_INET}};
-    s->at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-    assert_int_equal(bind(s->fd, (struct sockaddr *)&s->at, len), 0);
-    assert_int_equal(getsockname(s->fd, (struct sockaddr *)&s->at, &len), 0);
-    ev_io_init(&s->io, on_question, s->fd, EV_READ);
-    s->io.data = s;
-    ev_io_start(loop, &s->io);
-}
-
-static void server_close(struct server *s)
-{
-    ev_io_stop(loop, &s->io);
-    close(s->fd);
+    if (opened == NULL)
+        fail_msg("%s", err.text);
+    return opened;
 }
 
 static int setup(void **state)
 {
-    char text[64];
-    char *items[] = {text};
-    const struct string_list servers = {items, 1};
-    struct error err = {0};
-
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
-    server_open(&server);
-    snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(server.at.sin_port));
-    resolver = resolver_new(loop, &servers, &err);
-    assert_non_null(resolver);
+    fake_name_server_open(&server, loop);
+    second.fd = -1;
+    resolver = open_resolver(server.text, NULL);
     return 0;
 }
 
-/* Another one that asks server, then second. */
+/* The resolver queries server, then second. */
 static int setup_two(void **state)
 {
-    char texts[2][64];
-    char *items[] = {texts[0], texts[1]};
-    const struct string_list servers = {items, 2};
-    struct error err = {0};
-
-    setup(state);
-    server_open(&second);
-    snprintf(texts[0], sizeof(texts[0]), "127.0.0.1:%u", ntohs(server.at.sin_port));
-    snprintf(texts[1], sizeof(texts[1]), "127.0.0.1:%u", ntohs(second.at.sin_port));
-    resolver_free(&resolver);
-    resolver = resolver_new(loop, &servers, &err);
-    assert_non_null(resolver);
+    (void)state;
+    loop = ev_loop_new(EVFLAG_AUTO);
+    fake_name_server_open(&server, loop);
+    fake_name_server_open(&second, loop);
+    resolver = open_resolver(server.text, second.text);
     return 0;
 }
 
@@ -116,15 +60,9 @@ static int teardown(void **state)
 {
     (void)state;
     resolver_free(&resolver);
-    server_close(&server);
+    fake_name_server_close(&server);
+    fake_name_server_close(&second);
     ev_loop_destroy(loop);
-    return 0;
-}
-
-static int teardown_two(void **state)
-{
-    teardown(state);
-    close(second.fd);
     return 0;
 }
 
@@ -159,23 +97,35 @@ static void start(struct wait *w, const char *name, uint32_t timeout_ms)
 {
     const unsigned before = w->count;
 
-    w->call = resolver_start(resolver, name, DNS_MX, clock_now_ms() + timeout_ms, on_done, w);
+    w->call = resolver_start(resolver, name, DNS_MX, service_now_ms(loop) + timeout_ms, on_done, w);
     assert_int_equal(w->count, before);
 }
 
-static void run_until_done(unsigned count)
+static void assert_done(unsigned count)
 {
-    ev_run(loop, EVRUN_NOWAIT); /* an answer that waits to be told wakes nobody */
-    while (done_count < count)
-        ev_run(loop, EVRUN_ONCE);
     ev_run(loop, EVRUN_NOWAIT);
     assert_int_equal(done_count, count);
     done_count = 0;
 }
 
-static void run_until_asked(unsigned count)
+static void run_until_done(unsigned count)
 {
-    while (server.questions < count)
+    ev_run(loop, EVRUN_NOWAIT); /* an answer that is ready to be delivered does not wake the loop */
+    while (done_count < count)
+        ev_run(loop, EVRUN_ONCE);
+    assert_done(count);
+}
+
+/* Lets time pass until then: for deadlines, and for the next server. */
+static void pass_until_done(unsigned count)
+{
+    HELD_CLOCK_PASS_UNTIL(loop, done_count >= count);
+    assert_done(count);
+}
+
+static void run_until_queried(unsigned count)
+{
+    while (server.queries < count)
         ev_run(loop, EVRUN_ONCE);
 }
 
@@ -188,7 +138,7 @@ static void test_resolver_answers_once(void **state)
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
     assert_int_equal(w.verdict, DNS_NO_NAME);
-    assert_int_equal(server.questions, 1);
+    assert_int_equal(server.queries, 1);
 }
 
 /* c-ares says so before it has sent anything. */
@@ -201,7 +151,7 @@ static void test_resolver_answer_of_the_library_itself(void **state)
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
     assert_int_equal(w.verdict, DNS_NO_NAME);
-    assert_int_equal(server.questions, 0);
+    assert_int_equal(server.queries, 0);
 }
 
 static void test_resolver_deadline(void **state)
@@ -213,7 +163,7 @@ static void test_resolver_deadline(void **state)
     start(&w[0], "a.example", 0);
     start(&w[1], "a.example", 1);
     start(&w[2], "b.example", 50);
-    run_until_done(3);
+    pass_until_done(3);
     for (size_t i = 0; i < ARRAY_LEN(w); i++) {
         assert_int_equal(w[i].count, 1);
         assert_int_equal(w[i].outcome, RESOLVER_TIMED_OUT);
@@ -229,14 +179,12 @@ static void test_resolver_nobody_there(void **state)
     struct wait w[2] = {{0}};
 
     (void)state;
-    ev_io_stop(loop, &server.io);
-    close(server.fd);
+    fake_name_server_close(&server);
     start(&w[0], "a.example", LONG_MS);
     start(&w[1], "b.example", LONG_MS);
     run_until_done(2);
     assert_int_equal(w[0].outcome, RESOLVER_FAILED);
     assert_int_equal(w[1].outcome, RESOLVER_FAILED);
-    server_open(&server); /* for the teardown */
 }
 
 /* Before it was sent, while it is under way, and when the answer is about to be told. */
@@ -250,7 +198,7 @@ static void test_resolver_cancel(void **state)
     assert_null(w[0].call);
     resolver_cancel(&w[0].call);
     start(&w[0], "b.example", LONG_MS);
-    run_until_asked(1);
+    run_until_queried(1);
     resolver_cancel(&w[0].call);
     start(&w[1], "x.onion", LONG_MS);
     start(&w[2], "y.onion", LONG_MS);
@@ -268,7 +216,7 @@ static void test_resolver_freed_by_the_last(void **state)
     (void)state;
     server.is_silent = true;
     start(&gone, "a.example", LONG_MS);
-    run_until_asked(1);
+    run_until_queried(1);
     resolver_cancel(&gone.call); /* c-ares still has it */
     server.is_silent = false;
     start(&last, "b.example", LONG_MS);
@@ -291,15 +239,16 @@ static void test_resolver_queue(void **state)
         snprintf(name, sizeof(name), "n%u.example", i);
         start(&w[i], name, i == RESOLVER_QUERIES_MAX ? 10 : LONG_MS);
     }
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w[RESOLVER_QUERIES_MAX].outcome, RESOLVER_TIMED_OUT);
-    run_until_asked(RESOLVER_QUERIES_MAX);
-    assert_int_equal(server.questions, RESOLVER_QUERIES_MAX);
+    run_until_queried(RESOLVER_QUERIES_MAX);
+    assert_int_equal(server.queries, RESOLVER_QUERIES_MAX);
     resolver_cancel(&w[RESOLVER_QUERIES_MAX + 1].call);        /* the first that waits */
     resolver_cancel(&w[RESOLVER_QUERIES_MAX + MORE - 1].call); /* the last */
     resolver_cancel(&w[7].call);
-    start(&w[7], "again.example", LONG_MS); /* behind all others */
-    server.is_silent = false;               /* the next try of each gets an answer */
+    start(&w[7], "again.example", LONG_MS); /* after all others */
+    server.is_silent = false;
+    fake_name_server_release(&server);
     run_until_done(RESOLVER_QUERIES_MAX + MORE - 3);
     assert_int_equal(w[7].count, 1);
     for (unsigned i = 0; i < ARRAY_LEN(w); i++)
@@ -324,6 +273,7 @@ static void test_resolver_abandoned(void **state)
 
     (void)state;
     server.is_silent = true;
+    server.loud = 'q';
     start_and_cancel(RESOLVER_QUERIES_MAX);
     start(&w, "q.example", 5000);
     run_until_done(1);
@@ -331,7 +281,7 @@ static void test_resolver_abandoned(void **state)
     for (unsigned i = 0; i < 7; i++)
         start_and_cancel(RESOLVER_QUERIES_MAX);
     start(&w, "q.example", 200);
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_TIMED_OUT);
 }
 
@@ -359,11 +309,11 @@ static void test_resolver_useless_answers(void **state)
         server.flags = cases[i].flags;
         server.answer_len = cases[i].len;
         start(&w, "a.example", LONG_MS);
-        run_until_done(1);
+        pass_until_done(1);
         assert_int_equal(w.outcome, RESOLVER_ANSWERED);
         assert_int_equal(w.verdict, DNS_NO_NAME);
-        assert_int_equal(second.questions, i + 1);
-        assert_true(server.questions > 0);
+        assert_int_equal(second.queries, i + 1);
+        assert_true(server.queries > 0);
     }
 }
 
@@ -376,15 +326,15 @@ static void test_resolver_silent_server(void **state)
     (void)state;
     server.is_silent = true;
     start(&w, "a.example", LONG_MS);
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
-    asked = server.questions;
+    asked = server.queries;
     assert_true(asked > 0);
     start(&w, "b.example", LONG_MS);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
-    assert_int_equal(server.questions, asked);
-    assert_int_equal(second.questions, 2);
+    assert_int_equal(server.queries, asked);
+    assert_int_equal(second.queries, 2);
 }
 
 /* Less time than a server gets otherwise: it is shared out. */
@@ -395,7 +345,7 @@ static void test_resolver_silent_server_and_little_time(void **state)
     (void)state;
     server.is_silent = true;
     start(&w, "a.example", 900);
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
 }
 
@@ -407,9 +357,8 @@ static void test_resolver_late_answer(void **state)
     (void)state;
     server.is_silent = second.is_silent = true;
     start(&w, "a.example", LONG_MS);
-    while (second.questions == 0)
-        ev_run(loop, EVRUN_ONCE);
-    server.is_silent = false; /* the next try gets an answer */
+    HELD_CLOCK_PASS_UNTIL(loop, second.queries > 0);
+    fake_name_server_release(&server);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
 }
@@ -425,11 +374,11 @@ static void test_resolver_nobody_knows(void **state)
     assert_int_equal(w.outcome, RESOLVER_REFUSED);
     server.is_silent = true; /* and the other one says no */
     start(&w, "b.example", LONG_MS);
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_REFUSED);
     second.is_silent = true;
     start(&w, "c.example", 50);
-    run_until_done(1);
+    pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_TIMED_OUT);
 }
 
@@ -438,22 +387,18 @@ static void test_resolver_unreachable_server(void **state)
     struct wait w = {0};
 
     (void)state;
-    ev_io_stop(loop, &server.io);
-    close(server.fd);
+    fake_name_server_close(&server);
     start(&w, "a.example", LONG_MS);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
-    ev_io_stop(loop, &second.io);
-    close(second.fd);
+    fake_name_server_close(&second);
     start(&w, "b.example", LONG_MS);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_FAILED);
-    server_open(&server); /* for the teardown */
-    server_open(&second);
 }
 
 /* fe80::1 on the loopback interface of a network namespace of our own. */
-static bool open_scoped_server(void)
+static bool open_scoped_server(unsigned *port)
 {
     struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     struct in6_ifreq address = {.ifr6_prefixlen = 64};
@@ -472,16 +417,14 @@ static bool open_scoped_server(void)
     assert_int_equal(ioctl(fd, SIOCSIFADDR, &address), 0);
     inet_pton(AF_INET6, "fe80::1", &at.sin6_addr);
     at.sin6_scope_id = if_nametoindex("lo");
-    server = (struct server){.fd = fd};
     while (bind(fd, (struct sockaddr *)&at, len) == -1) {
         assert_int_equal(errno, EADDRNOTAVAIL); /* the kernel is not through with it yet */
         sched_yield();
     }
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    server.at.sin_port = at.sin6_port;
-    ev_io_init(&server.io, on_question, fd, EV_READ);
-    server.io.data = &server;
-    ev_io_start(loop, &server.io);
+    *port = ntohs(at.sin6_port);
+    fake_name_server_open_at(&server, loop, fd);
+    second.fd = -1;
     return true;
 }
 
@@ -489,19 +432,17 @@ static bool open_scoped_server(void)
 static void test_resolver_scope(void **state)
 {
     char text[64];
-    char *items[] = {text};
-    struct error err = {0};
     struct wait w = {0};
+    unsigned port;
 
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
-    if (!open_scoped_server()) {
+    if (!open_scoped_server(&port)) {
         ev_loop_destroy(loop);
         skip();
     }
-    snprintf(text, sizeof(text), "[fe80::1%%lo]:%u", ntohs(server.at.sin_port));
-    resolver = resolver_new(loop, &(struct string_list){items, 1}, &err);
-    assert_non_null(resolver);
+    snprintf(text, sizeof(text), "[fe80::1%%lo]:%u", port);
+    resolver = open_resolver(text, NULL);
     start(&w, "a.example", LONG_MS);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_ANSWERED);
@@ -542,13 +483,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resolver_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_abandoned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_servers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_resolver_useless_answers, setup_two, teardown_two),
-        cmocka_unit_test_setup_teardown(test_resolver_silent_server, setup_two, teardown_two),
+        cmocka_unit_test_setup_teardown(test_resolver_useless_answers, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_silent_server, setup_two, teardown),
         cmocka_unit_test_setup_teardown(test_resolver_silent_server_and_little_time, setup_two,
-                                        teardown_two),
-        cmocka_unit_test_setup_teardown(test_resolver_late_answer, setup_two, teardown_two),
-        cmocka_unit_test_setup_teardown(test_resolver_nobody_knows, setup_two, teardown_two),
-        cmocka_unit_test_setup_teardown(test_resolver_unreachable_server, setup_two, teardown_two),
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_late_answer, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_nobody_knows, setup_two, teardown),
+        cmocka_unit_test_setup_teardown(test_resolver_unreachable_server, setup_two, teardown),
         cmocka_unit_test(test_resolver_scope),
     };
 

@@ -17,7 +17,7 @@ static const struct {
     {TEXT("va l\tue\nx\1y\r"), TEXT("va l\1tue\1nx\1"
                                     "1y\1r")},
     {TEXT("\1t"), TEXT("\1"
-                       "1t")}, /* two bytes, and no tab */
+                       "1t")}, /* two bytes, not a tab */
     {TEXT("\0\0\1\1\t\t"), TEXT("\1"
                                 "0\1"
                                 "0\1"
@@ -51,7 +51,7 @@ static void test_tabline_escape(void **state)
     }
 }
 
-/* What Dovecot's own unescaping makes of what its escaping never writes. */
+/* Escapes that Dovecot never writes are read as Dovecot reads them. */
 static void test_tabline_unescape_of_others(void **state)
 {
     static const struct {
@@ -96,7 +96,7 @@ static void test_tabline_every_byte_comes_back(void **state)
     buf_deinit(&back);
 }
 
-/* Wherever a byte stands in however long a text, it is escaped, and no other is. */
+/* A byte is escaped at every position of texts of every length, and no other byte is. */
 static void test_tabline_escape_anywhere(void **state)
 {
     static const char bytes[] = {'\0', '\1', '\t', '\n', '\v', '\r', 14, ' ', 127, '\x80', '\xff'};
@@ -185,7 +185,7 @@ static void test_tabline_next(void **state)
 {
     static const struct {
         struct span line;
-        const char *fields[4]; /* up to NULL */
+        const char *fields[4]; /* a NULL ends them */
     } cases[] = {
         {TEXT(""), {"", NULL}},
         {TEXT("a"), {"a", NULL}},

@@ -1,23 +1,10 @@
-#include "unit.h"
+#include "url_case.h"
 
-#include "podop/breaker.h"
-#include "podop/http.h"
-#include "podop/transaction.h"
-
-#include "ask_table.h"
-#include "fake_backend.h"
-#include "table/table_type.h"
-#include "table/url/url_settings.h"
-
-#include <ev.h>
+#include "podop/table.h"
 
 #include <sys/resource.h>
 
-static struct ev_loop *loop;
-static struct http *http;
-static struct backend backend;
-static struct commits commits;
-static struct log quiet;
+#define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
 
 static const struct backend_script script[] = {
     {"/bad", TEXT("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"), false},
@@ -28,53 +15,18 @@ struct asker {
     enum reply_status status;
 };
 
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
-            ev_run(loop, flags);                                                                   \
-    } while (0)
+static struct url_case *world;
 
 static int setup(void **state)
 {
-    const struct pool_config pool = {8, 1000, 60000};
-    struct error err = {0};
-
-    (void)state;
-    log_init(&quiet);
-    quiet.level = LOG_LEVEL_ERROR;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    backend_open(&backend, loop, false);
-    backend.script = script;
-    backend.script_count = ARRAY_LEN(script);
-    http = http_new(loop, &pool, &err);
-    return http == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    http_free(&http);
-    backend_close(&backend);
-    ev_loop_destroy(loop);
+    url_case_setup_script(state, script, ARRAY_LEN(script));
+    world = *state;
     return 0;
 }
 
 static struct table *open_table(void)
 {
-    const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
-    static char name[] = "t", url[] = "url";
-    char param[200];
-    struct url_settings settings = {.connect_timeout_ms = 5000, .max_response = 1000};
-    struct table_config wanted = {
-        .name = name, .type = url, .param = param, .timeout_ms = 600000, .settings = &settings};
-    struct error err = {0};
-    struct table *t;
-
-    snprintf(param, sizeof(param), "%s/§", backend.base);
-    t = table_open(&wanted, &env, &err);
-    if (t == NULL)
-        fail_msg("%s", err.text);
-    return t;
+    return &url_case_open_plain(world)->base;
 }
 
 static void on_done(void *arg, const struct reply *reply)
@@ -90,19 +42,19 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    return ask_table(t, &wanted, on_done, asker);
+    return table_ask(t, &wanted, on_done, asker);
 }
 
-/* How many requests that took. */
+/* Asks once, and returns how many requests that took. */
 static unsigned ask(struct table *t, const char *key)
 {
-    unsigned before = backend.requests;
+    unsigned before = world->backend.requests;
     struct asker asker;
 
     begin(t, key, &asker);
-    WAIT_UNTIL(asker.answers > 0);
-    assert_int_equal(asker.status, REPLY_TEMPORARY); /* of "/..." no answer is JSON */
-    return backend.requests - before;
+    URL_CASE_WAIT(world, asker.answers > 0);
+    assert_int_equal(asker.status, REPLY_TEMPORARY); /* the answer, "/...", is not JSON */
+    return world->backend.requests - before;
 }
 
 static void assert_asked(struct table *t, const char *key, unsigned requests)
@@ -110,44 +62,46 @@ static void assert_asked(struct table *t, const char *key, unsigned requests)
     assert_int_equal(ask(t, key), requests);
 }
 
-/* Keys that the backend closes on without a word: so many suspend it. */
+/* Asks for different keys on which the backend closes the connection. */
 static void assert_dropped(struct table *t, unsigned times)
 {
     char key[32];
 
     for (unsigned i = 0; i < times; i++) {
         snprintf(key, sizeof(key), "drop%u", i);
-        assert_in_range(ask(t, key), 1, 2); /* twice where a connection had been kept */
+        assert_in_range(ask(t, key), 1, 2); /* twice when a kept connection was used first */
     }
 }
 
-/* What the table before knew goes on, and a request of it that still runs counts for both. */
-static void test_health_is_inherited(void **state)
+/* The next table goes on with the health of the previous one, whose late requests count for both.
+ */
+static void test_health_is_taken_over(void **state)
 {
     struct table *previous = open_table(), *next = open_table(), *other = open_table();
     struct asker late;
 
     (void)state;
     begin(previous, "hold", &late);
-    WAIT_UNTIL(backend_holds(&backend, "/hold"));
+    URL_CASE_WAIT(world, backend_holds(&world->backend, "/hold"));
     assert_dropped(previous, BREAKER_FAILURES_MAX - 2);
     table_take_over(next, previous);
-    assert_asked(next, "k", 1); /* an answer: the count begins anew, in both */
+    assert_asked(next, "k", 1); /* an answer resets the count of both */
     assert_dropped(next, BREAKER_FAILURES_MAX - 1);
-    assert_dropped(previous, 1); /* of a key that failed already */
+    assert_dropped(previous, 1); /* a key that failed already */
     assert_asked(previous, "drop-another", 1);
     assert_asked(next, "k", 0);
     assert_asked(previous, "k", 0);
     assert_asked(other, "k", 1);
-    backend_end(backend_held(&backend, "/hold")); /* it was sent before others were answered */
-    WAIT_UNTIL(late.answers > 0);
+    backend_end(
+        backend_held(&world->backend, "/hold")); /* sent before other requests were answered */
+    URL_CASE_WAIT(world, late.answers > 0);
     table_unref(&previous);
     assert_asked(next, "k", 0);
     table_unref(&next);
     table_unref(&other);
 }
 
-/* Others are answered while it hangs: it is not the backend that fails. */
+/* A request that hangs while others are answered is not counted against the backend. */
 static void test_a_request_that_hung_while_others_were_answered(void **state)
 {
     struct table *t = open_table();
@@ -155,16 +109,16 @@ static void test_a_request_that_hung_while_others_were_answered(void **state)
 
     (void)state;
     begin(t, "hold", &hung);
-    WAIT_UNTIL(backend_holds(&backend, "/hold"));
+    URL_CASE_WAIT(world, backend_holds(&world->backend, "/hold"));
     assert_asked(t, "k", 1);
     assert_dropped(t, BREAKER_FAILURES_MAX - 1);
-    backend_end(backend_held(&backend, "/hold"));
-    WAIT_UNTIL(hung.answers > 0);
+    backend_end(backend_held(&world->backend, "/hold"));
+    URL_CASE_WAIT(world, hung.answers > 0);
     assert_asked(t, "k", 1);
     table_unref(&t);
 }
 
-/* A million times would say no more. */
+/* The number of failures does not matter. */
 static void test_statuses_never_suspend_the_only_url(void **state)
 {
     struct table *t = open_table();
@@ -176,7 +130,7 @@ static void test_statuses_never_suspend_the_only_url(void **state)
     table_unref(&t);
 }
 
-/* podop's own want says nothing of the URL. */
+/* A local failure says nothing about the URL. */
 static void test_no_descriptor_is_no_failure(void **state)
 {
     struct table *t = open_table();
@@ -196,11 +150,10 @@ static void test_no_descriptor_is_no_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_health_is_inherited, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_request_that_hung_while_others_were_answered, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_statuses_never_suspend_the_only_url, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_descriptor_is_no_failure, setup, teardown),
+        WITH_CASE(test_health_is_taken_over),
+        WITH_CASE(test_a_request_that_hung_while_others_were_answered),
+        WITH_CASE(test_statuses_never_suspend_the_only_url),
+        WITH_CASE(test_no_descriptor_is_no_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include "unit.h"
 
-#include "podop/url_template.h"
+#include "podop/table.h"
+
+#include "table/url/url_template.h"
 
 enum { KEEP_SLASH = 1, NO_SLASH = 2, EITHER = 3 };
 
@@ -9,7 +11,7 @@ static void test_url_template_targets(void **state)
     static const struct {
         const char *text, *base;
         struct table_key key;
-        unsigned slash; /* for which of both this holds */
+        unsigned slash; /* the modes that the case is for */
         const char *target;
     } cases[] = {
         {"http://h/a/\xc2\xa7", "http://h", {.key = TEXT("k")}, EITHER, "/a/k"},
@@ -70,7 +72,7 @@ static void test_url_template_targets(void **state)
             if ((cases[i].slash & slash) == 0)
                 continue;
             buf_init(&out, 1000);
-            buf_add(&out, SPAN("GET ")); /* it appends */
+            buf_add(&out, SPAN("GET ")); /* the target is appended */
             assert_int_equal(url_template_expand(t, &cases[i].key, slash == KEEP_SLASH, &out),
                              URL_TARGET_OK);
             assert_string_equal(buf_string(&out) + 4, cases[i].target);
@@ -101,7 +103,7 @@ static void test_url_template_climbs(void **state)
         {"http://h/{}", {TEXT("k"), TEXT("u/../v"), true}},
         {"http://h/{user}/{}", {TEXT("k"), TEXT("."), true}},
         {"http://h/a/{}{key}", {.key = TEXT(".")}},
-        {"http://h/a/.{}", {.key = TEXT("")}}, /* only together with the template's text */
+        {"http://h/a/.{}", {.key = TEXT("")}}, /* only with the template's text */
         {"http://h/a/.{}/b", {.key = TEXT("")}},
         {"http://h/a/{}./b", {.key = TEXT("")}},
         {"http://h/a/{}.?q", {.key = TEXT("")}},
@@ -231,7 +233,7 @@ static void test_url_template_bad_authority(void **state)
     }
 }
 
-/* Whatever is wrong besides, a password is in no message. */
+/* No message shows a password, whatever else is wrong. */
 static void test_url_template_error_without_secret(void **state)
 {
     static const char *const cases[] = {
@@ -249,7 +251,7 @@ static void test_url_template_error_without_secret(void **state)
     }
 }
 
-/* A template that climbs by itself would make every key a miss, and Postfix reject mail. */
+/* A template with a dot segment would make every key a miss, so that Postfix would reject mail. */
 static void test_url_template_must_not_climb_by_itself(void **state)
 {
     static const char *const cases[] = {"http://h/../{}", "http://h/./{}", "http://h/a/../b?q={}",

@@ -5,11 +5,11 @@ enum {
     TYPE_SOA = 6,
     CLASS_IN = 1,
     HEADER_BYTES = 12,
-    QUESTION_BYTES = 4, /* behind the name */
+    QUESTION_BYTES = 4, /* after the name */
     LABEL_BYTES_MAX = 63,
     NAME_WIRE_BYTES_MAX = 255,
-    JUMPS_MAX = 127,  /* of a name: it has no more labels */
-    ALIASES_MAX = 16, /* in a row: name servers give up on fewer */
+    JUMPS_MAX = 127,  /* compression pointers in a name, which has no more labels */
+    ALIASES_MAX = 16, /* in a chain; name servers follow fewer */
     POINTER_BITS = 0xc0,
     FLAG_AUTHORITATIVE = 0x0400,
     FLAG_TRUNCATED = 0x0200,
@@ -141,7 +141,7 @@ static void bound_ttl(struct dns_answer *a, uint32_t ttl_s)
     a->has_ttl = true;
 }
 
-/* How long it is true that there is nothing: RFC 2308 section 5. */
+/* Reads how long a negative answer may be cached (RFC 2308 section 5). */
 static bool read_soa(struct dns_answer *a, const struct raw_record *raw)
 {
     char server[DNS_NAME_BYTES], mailbox[DNS_NAME_BYTES];
@@ -150,7 +150,7 @@ static bool read_soa(struct dns_answer *a, const struct raw_record *raw)
 
     if (!take_name(a->message, &at, server) || !take_name(a->message, &at, mailbox))
         return false;
-    for (int i = 0; i < 5; i++) { /* the last is the minimum */
+    for (int i = 0; i < 5; i++) { /* the last of the five is the minimum */
         if (!take_number(a->message, &at, 4, &n))
             return false;
     }
@@ -164,7 +164,7 @@ struct header {
     uint32_t id, flags, questions, answers, authorities, others;
 };
 
-/* What the sections hold that the verdict needs. */
+/* What the verdict needs of the sections. */
 struct content {
     char asked[DNS_NAME_BYTES];
     bool has_record, has_alias, has_soa;
@@ -225,7 +225,7 @@ static bool read_authorities(struct dns_answer *a, size_t *at, uint32_t count, s
     return true;
 }
 
-/* Goes on to what name is an alias of; false: it is none. */
+/* Replaces name by its alias. Returns false when it has none. */
 static bool follow(const struct dns_answer *a, char name[DNS_NAME_BYTES])
 {
     size_t at = a->records_at;
@@ -243,7 +243,9 @@ static bool follow(const struct dns_answer *a, char name[DNS_NAME_BYTES])
     return false;
 }
 
-/* Whoever asks for such a name does not learn what is there. */
+/* Whether the chain of aliases is longer than any name server follows: then the records are
+ * unknown.
+ */
 static bool is_endless(const struct dns_answer *a, const struct content *c)
 {
     char name[DNS_NAME_BYTES];
@@ -287,8 +289,8 @@ static void judge(struct dns_answer *a, uint32_t flags, const struct content *c)
         a->verdict = DNS_RECORDS;
     else if (c->has_alias && is_endless(a, c))
         undecided(a, "there is no end to the name's aliases");
-    /* Nothing is what a server says that has the zone (RFC 2308 section 2.2) or has followed all
-     * aliases and delegations. Any other has only said whom else to ask. */
+    /* The name has no such record if the server has the zone (RFC 2308 section 2.2), or has
+     * followed all aliases and delegations. Otherwise the answer is a referral. */
     else if (c->has_soa || (flags & FLAG_RECURSION_AVAILABLE) != 0 ||
              ((flags & FLAG_AUTHORITATIVE) != 0 && !c->has_alias))
         a->verdict = DNS_NO_RECORDS;
@@ -309,7 +311,7 @@ void dns_answer_read(struct span message, enum dns_type type, struct dns_answer 
     a->records_count = header.answers;
     if (!read_answers(a, &at, &content))
         goto malformed;
-    /* What stands there is of interest only where nothing was found. */
+    /* The authority section matters only if no record was found. */
     if (!content.has_record && !read_authorities(a, &at, header.authorities, &content))
         goto malformed;
     judge(a, header.flags, &content);
@@ -333,7 +335,7 @@ bool dns_next(struct dns_cursor *c, struct dns_record *record)
 
     for (; c->left > 0; c->left--) {
         if (!take_record(c->answer->message, &c->at, &raw))
-            return false; /* not after dns_answer_read() */
+            return false; /* impossible after dns_answer_read() */
         if (raw.class == CLASS_IN && raw.type == (unsigned)c->answer->type &&
             read_data(c->answer->message, c->answer->type, &raw, record)) {
             c->left--;

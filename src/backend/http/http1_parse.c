@@ -37,7 +37,8 @@ static struct span trim(struct span text)
     return text;
 }
 
-/* Whether all bytes are above '\r', as in nearly every line. Of a short one that is not known. */
+/* Whether all bytes are above '\r', as in nearly every line. Returns false for short lines, which
+ * it does not check. */
 static bool is_surely_fine(struct span line)
 {
     size_t i = 0;
@@ -51,8 +52,8 @@ static bool is_surely_fine(struct span line)
     return !word_has_below(word_load(line.ptr + line.len - WORD_BYTES), '\r' + 1);
 }
 
-/* The line at the front of in, without its end. A head's may end in a line feed alone (RFC 9112
- * section 2.2). *bytes is what it takes, of at most max. */
+/* Takes the line at the front of in, without its end. A line of a head may end in a line feed alone
+ * (RFC 9112 section 2.2). *bytes becomes its length with the end, which is at most max. */
 static enum parse take_line(struct http1 *p, struct span in, size_t max, struct span *line,
                             size_t *bytes)
 {
@@ -73,7 +74,7 @@ static enum parse take_line(struct http1 *p, struct span in, size_t max, struct 
     return PARSE_DONE;
 }
 
-/* Nobody waits for the rest of a line that is no status line. */
+/* Returns false as soon as in cannot become a status line, so that nobody waits for its end. */
 static bool may_be_http(struct span in)
 {
     const struct span start = SPAN("HTTP/1.");
@@ -106,7 +107,7 @@ static enum parse take_status_line(struct http1 *p, struct span line)
     return PARSE_DONE;
 }
 
-/* The next element of a list, whatever stands between commas; *list is what follows it. */
+/* Takes the next element, which may be empty, off a list with commas. */
 static struct span next_of(struct span *list)
 {
     const char *comma = memchr(list->ptr, ',', list->len);
@@ -117,7 +118,7 @@ static struct span next_of(struct span *list)
     return element;
 }
 
-/* Several that agree are one (RFC 9110 section 8.6), in one line or in many. */
+/* Several lengths that agree are valid (RFC 9110 section 8.6), in one line or in many. */
 static enum parse take_length(struct http1 *p, struct span value)
 {
     static const char invalid[] = "the answer has an invalid Content-Length";
@@ -142,9 +143,9 @@ static enum parse take_length(struct http1 *p, struct span value)
     return PARSE_DONE;
 }
 
-/* Empty elements mean nothing (RFC 9110 section 5.6.1.2), and identity does not either (RFC 2616
- * section 3.6). A service and its server that both say chunked have done it once all the same, as
- * they must (RFC 9112 section 6.1). */
+/* Ignores empty elements (RFC 9110 section 5.6.1.2) and "identity" (RFC 2616 section 3.6). When an
+ * application and its web server both add "chunked", the body is still chunked only once, as RFC
+ * 9112 section 6.1 demands. */
 static enum parse take_coding(struct http1 *p, struct span value)
 {
     p->may_fold = false;
@@ -184,18 +185,18 @@ static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
     const char *colon = memchr(line.ptr, ':', line.len);
     struct span name;
 
-    if (is_blank(*line.ptr)) /* the last field goes on: RFC 9112 section 5.2 */
+    if (is_blank(*line.ptr)) /* a folded line: RFC 9112 section 5.2 */
         return p->may_fold ? PARSE_DONE : bad(p, invalid);
     if (colon == NULL)
         return bad(p, invalid);
     name = (struct span){line.ptr, (size_t)(colon - line.ptr)};
-    /* Proxies disagree about a blank there; where the field means nothing to us, we need not. */
+    /* Proxies disagree about a blank before the colon. In an ignored field it does no harm. */
     if (name.len > 0 && is_blank(colon[-1]) && is_about_framing(trim(name)))
         return bad(p, invalid);
     p->may_fold = true;
     if (is_trailer)
         return PARSE_DONE;
-    switch (name.len) { /* told from the others at the cost of a comparison */
+    switch (name.len) { /* most fields cost one comparison */
     case sizeof("Content-Length") - 1:
         if (equals(name, SPAN("content-length")))
             return take_length(p, trim(span_skip(line, name.len + 1)));
@@ -213,10 +214,10 @@ static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
     return PARSE_DONE;
 }
 
-/* RFC 9112 section 6.3 */
+/* Decides how the body ends (RFC 9112 section 6.3). */
 static enum parse end_head(struct http1 *p)
 {
-    if (p->status < 200) { /* interim: the answer is still to come */
+    if (p->status < 200) { /* an interim answer, before the final one */
         const size_t head_bytes = p->head_bytes;
 
         http1_start(p);
@@ -224,9 +225,9 @@ static enum parse end_head(struct http1 *p)
         return PARSE_DONE;
     }
     p->left = p->length;
-    p->says_close |= p->has_length && p->is_chunked; /* somebody may have been misled */
+    p->says_close |= p->has_length && p->is_chunked; /* a proxy may read another end */
     if (p->status == 204 || p->status == 304) {
-        p->says_close |= p->length > 0 || p->is_chunked; /* it may come all the same */
+        p->says_close |= p->length > 0 || p->is_chunked; /* the body may come nevertheless */
         p->state = HTTP1_AT_END;
     } else if (p->is_chunked)
         p->state = HTTP1_AT_CHUNK_SIZE;
@@ -260,7 +261,7 @@ static enum parse take_chunk_size(struct http1 *p, struct span line)
         return bad(p, "the answer has an invalid chunk");
     while (i < line.len && is_blank(line.ptr[i]))
         i++;
-    if (i < line.len && line.ptr[i] != ';') /* extensions mean nothing to us */
+    if (i < line.len && line.ptr[i] != ';') /* an extension, which is ignored */
         return bad(p, "the answer has an invalid chunk");
     p->left = size;
     p->state = size == 0 ? HTTP1_AT_TRAILER : HTTP1_IN_CHUNK;
@@ -287,7 +288,7 @@ static enum parse take_head_line(struct http1 *p, struct span in, size_t *bytes)
     return PARSE_DONE;
 }
 
-/* Lines between chunks end in CR LF, and in nothing else. */
+/* Takes the end of a chunk, which is CR LF and never a line feed alone. */
 static enum parse take_chunk_line(struct http1 *p, struct span in, size_t *bytes)
 {
     const bool is_end = p->state == HTTP1_AT_CHUNK_END;
@@ -304,7 +305,7 @@ static enum parse take_chunk_line(struct http1 *p, struct span in, size_t *bytes
     return PARSE_DONE;
 }
 
-/* A part of the body: at most p->left bytes of in. */
+/* Takes a part of the body: at most p->left bytes of in. */
 static enum http1_event take_body(struct http1 *p, struct span in, enum http1_state next,
                                   size_t *used, struct span *body)
 {

@@ -1,6 +1,7 @@
-/* http1_parse.h - answers of HTTP/1.1 and 1.0 (RFC 9112), as their bytes come in. Whatever leaves a
- * doubt about where an answer ends is no answer, and so is one with anything before its status
- * line, be it an empty line: that is the rest of something else. Nothing is allocated or copied. */
+/* http1_parse.h - an incremental parser of answers of HTTP/1.1 and 1.0 (RFC 9112). It rejects an
+ * answer whose end is ambiguous, and one with anything before its status line, even an empty line:
+ * those bytes would belong to another answer. It allocates and copies nothing. Private to
+ * src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP1_PARSE_H
 #define PODOP_BACKEND_HTTP_HTTP1_PARSE_H
 
@@ -9,20 +10,20 @@
 #include <stdint.h>
 
 enum {
-    HTTP1_HEAD_BYTES_MAX = 128 << 10,  /* of an answer's heads (interim ones count) and trailers */
-    HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of a chunk's size and extensions */
+    HTTP1_HEAD_BYTES_MAX = 128 << 10,  /* of the head, interim heads and trailers together */
+    HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of the size and the extensions of a chunk */
 };
 
 enum http1_event {
-    HTTP1_MORE, /* more bytes are wanted, behind those that were not used */
-    HTTP1_BODY, /* *body, which points into what came, is a part of the body; call again */
-    HTTP1_END,  /* the answer is whole */
-    HTTP1_BAD,  /* it never will be; fault says why, without a byte of it */
+    HTTP1_MORE, /* more bytes are needed, after those that were not used */
+    HTTP1_BODY, /* *body, which points into the input, is a part of the body; call again */
+    HTTP1_END,  /* the answer is complete */
+    HTTP1_BAD,  /* it is malformed; fault says how, without a byte of the answer */
 };
 
 enum http1_state {
     HTTP1_AT_STATUS_LINE,
-    HTTP1_AT_FIELD, /* or at the empty line behind them */
+    HTTP1_AT_FIELD, /* or at the empty line after the fields */
     HTTP1_IN_LENGTH,
     HTTP1_AT_CHUNK_SIZE,
     HTTP1_IN_CHUNK,
@@ -34,24 +35,25 @@ enum http1_state {
 
 struct http1 {
     enum http1_state state;
-    unsigned status; /* known with the first HTTP1_BODY, or HTTP1_END */
+    unsigned status; /* valid from the first HTTP1_BODY or HTTP1_END on */
     const char *fault;
-    uint64_t left;     /* bytes of the body or of its chunk */
+    uint64_t left;     /* bytes of the body, or of the current chunk, still to come */
     size_t head_bytes; /* so far */
-    size_t scanned;    /* bytes at the front, known to hold no line feed */
+    size_t scanned;    /* bytes at the front that hold no line feed */
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
-    bool may_fold; /* how the last field goes on would mean nothing to us */
+    bool may_fold; /* the last field may continue on the next line, because it is ignored */
 };
 
-void http1_start(struct http1 *p); /* before the first byte of an answer */
+void http1_start(struct http1 *p); /* to be called before each answer */
 
-/* Goes on with in, which begins with what the last call did not use. *used bytes are to be dropped,
- * whatever is returned. After HTTP1_END and HTTP1_BAD nothing is left to call. */
+/* Parses in, which begins with the bytes that the last call did not use. The caller drops *used
+ * bytes, whatever is returned. Must not be called after HTTP1_END or HTTP1_BAD. */
 enum http1_event http1_parse(struct http1 *p, struct span in, size_t *used, struct span *body);
 
-bool http1_ends_by_close(
-    const struct http1 *p);                    /* the end of the connection ends the answer well */
-bool http1_keeps_alive(const struct http1 *p); /* after HTTP1_END: another request may follow */
+/* Whether the end of the connection, if it comes now, completes the answer. */
+bool http1_ends_by_close(const struct http1 *p);
+/* Whether another request may follow on the connection. To be called after HTTP1_END. */
+bool http1_keeps_alive(const struct http1 *p);
 
 #endif

@@ -1,5 +1,5 @@
-/* http_tls.c - certificates for libcurl, from memory: podop needs no right to read their files
- * later, and a key is copied nowhere. */
+/* http_tls.c - gives libcurl certificates from memory, so that podop needs no permission to read
+ * their files after its start, and keys are not copied. */
 #include "http_tls.h"
 
 #include "podop/error.h"
@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Of OpenSSL's headers. It is reached through libcurl, which has it loaded or not: podop may have
- * been built without it, and must not bring another one. */
+/* Constants from OpenSSL's headers. podop calls the OpenSSL that libcurl has loaded, if any. It is
+ * not linked with OpenSSL, because that might load a second version of it. */
 enum { OPENSSL_3 = 0x30000000, OPENSSL_IGNORES_UNEXPECTED_EOF = 1 << 7, OPENSSL_HAS_BEEN_TOLD = 2 };
 
 typedef unsigned long openssl_version_fn(void);
@@ -20,7 +20,7 @@ typedef int openssl_get_shutdown_fn(const void *session);
 typedef void any_fn(void);
 
 enum {
-    PROBE_TIMEOUT_MS = 60 * 1000, /* it waits for nobody, but the machine may be busy */
+    PROBE_TIMEOUT_MS = 60 * 1000, /* for a busy machine: the probe itself takes milliseconds */
     PROBE_POLL_MS = 10,
 };
 
@@ -30,7 +30,7 @@ static CURLcode set_blob(CURL *easy, CURLoption option, struct span bytes)
 
     if (bytes.len == 0)
         return CURLE_OK;
-    memcpy(&blob.data, &bytes.ptr, sizeof(blob.data)); /* not const there, but only read */
+    memcpy(&blob.data, &bytes.ptr, sizeof(blob.data)); /* libcurl only reads it */
     return curl_easy_setopt(easy, option, &blob);
 }
 
@@ -39,11 +39,11 @@ static any_fn *find_function(const char *name)
     void *found = dlsym(RTLD_DEFAULT, name);
     any_fn *function;
 
-    memcpy(&function, &found, sizeof(function)); /* POSIX says that this is one */
+    memcpy(&function, &found, sizeof(function)); /* POSIX allows this for dlsym() */
     return function;
 }
 
-/* OpenSSL's session of easy, or NULL; *is_openssl: or one of its kin. */
+/* Returns OpenSSL's session of easy, or NULL. *is_openssl is also true for its derivatives. */
 static const void *openssl_session(CURL *easy, bool *is_openssl)
 {
     const struct curl_tlssessioninfo *session = NULL;
@@ -53,7 +53,8 @@ static const void *openssl_session(CURL *easy, bool *is_openssl)
     return *is_openssl ? session->internals : NULL;
 }
 
-/* libcurl lets OpenSSL 3 take an end of the connection for an end of TLS. */
+/* Undoes an option of libcurl, with which OpenSSL 3 accepts an end of the connection as the end of
+ * TLS. */
 static CURLcode on_context(CURL *easy, void *context, void *arg)
 {
     openssl_version_fn *version = (openssl_version_fn *)find_function("OpenSSL_version_num");
@@ -78,8 +79,8 @@ bool http_tls_has_ended_well(CURL *easy)
            (get_shutdown(session) & OPENSSL_HAS_BEEN_TOLD) != 0;
 }
 
-/* For CURLOPT_CAPATH: no authorities besides. From libcurl 8.17 on, NULL stands for the system's
- * directory again, and something has to be named where no certificate can be. */
+/* Returns a value of CURLOPT_CAPATH that adds no authorities. From libcurl 8.17 on, NULL means the
+ * system's directory, so a path without certificates is needed. */
 static const char *no_directory(void)
 {
     enum { NULL_IS_DEFAULT_SINCE = 0x081100 };
@@ -103,7 +104,7 @@ CURLcode http_tls_set(CURL *easy, const struct http_tls *tls)
         code = set_blob(easy, CURLOPT_CAINFO_BLOB, tls->ca);
     }
     if (code == CURLE_OK && tls->cert.len > 0) {
-        curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* or OpenSSL asks for it at the terminal */
+        curl_easy_setopt(easy, CURLOPT_KEYPASSWD, ""); /* or OpenSSL asks on the terminal */
         code = set_blob(easy, CURLOPT_SSLCERT_BLOB, tls->cert);
         if (code == CURLE_OK)
             code = set_blob(easy, CURLOPT_SSLKEY_BLOB, tls->key);
@@ -111,7 +112,7 @@ CURLcode http_tls_set(CURL *easy, const struct http_tls *tls)
     return code;
 }
 
-/* Listens under an abstract name of the kernel's choice, for this one connection. -1 with errno. */
+/* Listens on an abstract unix socket whose name the kernel chooses. Returns -1 with errno. */
 static int listen_nowhere(struct sockaddr_un *at)
 {
     socklen_t len = sizeof(*at);
@@ -134,7 +135,7 @@ static CURL *probe_new(const struct sockaddr_un *at, char reason[CURL_ERROR_SIZE
 
     if (easy == NULL)
         abort();                                               /* out of memory, as in mem.c */
-    curl_easy_setopt(easy, CURLOPT_URL, "https://127.0.0.1/"); /* no name to be looked up */
+    curl_easy_setopt(easy, CURLOPT_URL, "https://127.0.0.1/"); /* needs no DNS */
     curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, at->sun_path + 1);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -147,7 +148,7 @@ static CURL *probe_new(const struct sockaddr_un *at, char reason[CURL_ERROR_SIZE
     return easy;
 }
 
-/* Connects, and hangs up on itself. */
+/* Connects to the listener, which closes the connection at once. */
 static CURLcode probe_run(CURL *easy, int listener)
 {
     CURLM *multi = curl_multi_init();
@@ -174,8 +175,8 @@ static CURLcode probe_run(CURL *easy, int listener)
     return code;
 }
 
-/* libcurl reads certificates only for a connection. This one leads to ourselves: whatever fails
- * before the answer to the handshake's first message is wanted, is a certificate's fault. */
+/* libcurl reads certificates only when it connects. This connection leads to podop itself: a
+ * failure before the server's first TLS message would be needed is a fault of the certificates. */
 int http_check_tls(const struct http_tls *tls, struct error *err)
 {
     char reason[CURL_ERROR_SIZE] = "";
@@ -185,7 +186,7 @@ int http_check_tls(const struct http_tls *tls, struct error *err)
     CURL *easy;
 
     if (listener == -1)
-        return error_errno(err, "a socket to try TLS on");
+        return error_errno(err, "cannot create a socket to test the TLS settings");
     easy = probe_new(&at, reason);
     code = http_tls_set(easy, tls);
     if (code == CURLE_OK)

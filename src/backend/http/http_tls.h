@@ -1,4 +1,4 @@
-/* http_tls.h - TLS settings on a handle of libcurl's. Private to src/backend. */
+/* http_tls.h - certificates and keys for libcurl. Private to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP_TLS_H
 #define PODOP_BACKEND_HTTP_HTTP_TLS_H
 
@@ -6,11 +6,11 @@
 
 #include <curl/curl.h>
 
-/* The handle borrows the bytes of tls. */
+/* Sets the certificates, and that the server's is verified. The handle borrows the bytes of tls. */
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
 
-/* Whether the end of the connection, which has been read, was the server's word and not anybody's
- * who can cut it: TLS ends with close_notify. false where libcurl's library for TLS cannot tell. */
+/* Whether the server has ended the connection, with close_notify, and nobody on the way has cut it.
+ * To be called after the end has been read. Returns false if libcurl's TLS library cannot tell. */
 bool http_tls_has_ended_well(CURL *easy);
 
 #endif

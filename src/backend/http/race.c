@@ -40,7 +40,7 @@ static socklen_t fill(union socket_address *to, const struct endpoint *at)
     return sizeof(to->in);
 }
 
-bool race_meets_itself(int fd)
+bool race_is_self_connected(int fd)
 {
     union socket_address here = {0}, there = {0};
     socklen_t here_len = sizeof(here), there_len = sizeof(there);
@@ -92,7 +92,7 @@ static int connect_attempt(struct race_attempt *r)
     ev_io_set(&r->io, fd, EV_WRITE);
     set_options(r, fd);
     if (connect(fd, &to.sa, len) == 0)
-        return race_meets_itself(fd) ? fail(r, ECONNREFUSED) : 0;
+        return race_is_self_connected(fd) ? fail(r, ECONNREFUSED) : 0;
     if (errno != EINPROGRESS && errno != EINTR)
         return fail(r, errno);
     r->race->live++;
@@ -164,7 +164,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 /* Starts attempts until one is in progress or connected, and the delay for the next one. */
-static void start_until_one_is_under_way(struct race *race)
+static void start_until_one_is_in_progress(struct race *race)
 {
     const size_t live_before = race->live;
 
@@ -186,7 +186,7 @@ static void on_delay(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
     for (size_t i = 0; i < race->started; i++)
         race->attempts[i].is_slow |= ev_is_active(&race->attempts[i].io);
-    start_until_one_is_under_way(race);
+    start_until_one_is_in_progress(race);
     race->on_event(race);
 }
 
@@ -202,13 +202,13 @@ static void on_connect(struct ev_loop *loop, ev_io *w, int revents)
     race->live--;
     if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
         error = errno;
-    if (error == 0 && race_meets_itself(w->fd))
+    if (error == 0 && race_is_self_connected(w->fd))
         error = ECONNREFUSED;
     if (error == 0) {
         win(r);
     } else {
         fail(r, error);
-        start_until_one_is_under_way(race);
+        start_until_one_is_in_progress(race);
     }
     race->on_event(race);
 }
@@ -276,7 +276,7 @@ void race_run(struct race *race, uint64_t left_ms)
 {
     race->delay_ms = race_delay_ms(race->count - race->started, left_ms);
     if (race->live == 0)
-        start_until_one_is_under_way(race);
+        start_until_one_is_in_progress(race);
     else if (has_next(race) && !ev_is_active(&race->delay)) {
         race->delay.repeat = race->delay_ms / 1000.0;
         ev_timer_again(race->loop, &race->delay);

@@ -1,7 +1,8 @@
-/* race.h - one connection to one of several addresses (RFC 8305 section 5): they are tried one
- * after the other, each a delay after the previous one or as soon as that has failed, and the first
- * that connects wins. Those that were refused are tried again while others do not answer, as a
- * service that restarts is back soon. Private to src/backend. */
+/* race.h - connection racing, known as "Happy Eyeballs" (RFC 8305 section 5): makes one connection
+ * to one of several addresses. The addresses are tried in order, each a delay after the previous
+ * one, or as soon as that has failed. The first attempt that connects wins. Addresses that refused
+ * are tried again while others do not answer, because a service that restarts is back soon. Private
+ * to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_RACE_H
 #define PODOP_BACKEND_HTTP_RACE_H
 
@@ -30,8 +31,8 @@ struct race_attempt {
     struct endpoint at; /* or unix_path */
     const char *unix_path;
     ev_io io;           /* fd -1: not connecting */
-    int error;          /* of the last try; 0: none so far */
-    bool has_no_socket; /* error is local, and says nothing about the address */
+    int error;          /* errno of the last try; 0: it has not failed */
+    bool has_no_socket; /* error is a local failure, and says nothing about the address */
     bool is_slow;       /* the next attempt began before this one had a result */
 };
 
@@ -42,7 +43,7 @@ struct race {
     uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT of the sockets */
     uint32_t delay_ms;
     ev_timer delay, again;
-    size_t count, started, live;
+    size_t count, started, live; /* attempts: all, those begun, those in progress */
     struct race_attempt *winner; /* NULL: not yet */
     struct race_attempt attempts[RACE_ADDRESSES_MAX];
 };
@@ -65,9 +66,9 @@ static inline bool race_is_lost(const struct race *race)
     return race->winner == NULL && race->live == 0 && race->started == race->count;
 }
 
-/* Whether a socket is connected to itself. The kernel does that when it chooses, for a connection
- * to a local port without a listener, that same port as the local one. */
-bool race_meets_itself(int fd);
+/* Whether a socket is connected to itself. That happens when a connection goes to a local port
+ * without a listener, and the kernel chooses the same port as its source. */
+bool race_is_self_connected(int fd);
 
 int race_take(struct race *race);  /* returns the winner's descriptor, to be closed by the caller */
 void race_stop(struct race *race); /* closes all other descriptors */

@@ -84,7 +84,9 @@ static pid_t start(struct child *c)
 
     sigfillset(&all); /* no signal handler of podop may run in the child */
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid = vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork): see above */
+    pid =
+        vfork(); /* NOLINT(clang-analyzer-security.insecureAPI.vfork,*-unsafe-functions,cert-msc*):
+                    see above */
     if (pid == 0)
         become_program(c); /* NOLINT(clang-analyzer-unix.Vfork): nothing but system calls */
     sigprocmask(SIG_SETMASK, &before, NULL);

@@ -10,19 +10,22 @@ static bool is_https(const char *url)
     return url != NULL && strncasecmp(url, "https:", strlen("https:")) == 0;
 }
 
-int url_access_check(const struct url_settings *settings, const char *url, struct error *err)
+int url_access_check(const struct table_config *config, struct error *err)
 {
+    const struct url_settings *settings = url_settings_of(config);
     const struct tls_config *tls = &settings->tls;
+    bool has_https = is_https(config->param) || is_https(settings->commit_url);
 
-    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !is_https(url) &&
-        !is_https(settings->commit_url))
+    for (size_t i = 0; i < config->fallbacks.count; i++)
+        has_https = has_https || is_https(config->fallbacks.items[i]);
+    if ((tls->ca_file != NULL || tls->cert_file != NULL) && !has_https)
         return error_set(err, ERR_CONFIG, "'tls' needs an https URL");
     return 0;
 }
 
-/* It works all the same, so the administrator is only told. */
-static void tell_exposed(const struct secret *secret, const char *file,
-                         const struct table_config *config, struct log *log)
+/* Logs a secret that other users can read. It is used nevertheless. */
+static void log_exposed(const struct secret *secret, const char *file,
+                        const struct table_config *config, struct log *log)
 {
     if (secret_is_exposed(secret))
         log_warning(log, "secret_exposed", LOG_STR("table", config->name), LOG_STR("file", file));
@@ -37,7 +40,7 @@ static struct secret *read_line(const char *setting, const char *file,
     if (line == NULL)
         error_prefix(err, "%s", setting);
     else
-        tell_exposed(line, file, config, log);
+        log_exposed(line, file, config, log);
     return line;
 }
 
@@ -62,8 +65,8 @@ static int open_basic(struct url_access *access, const struct table_config *conf
     return 0;
 }
 
-/* What is printable and no blank can stand in a header. RFC 6750 allows less, but its servers
- * differ. */
+/* A header can carry everything that is printable and not a blank. RFC 6750 allows less, but
+ * servers differ. */
 static bool is_token(struct span text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -85,7 +88,8 @@ static int open_bearer(struct url_access *access, const struct table_config *con
         access->authorization = secret_concat(
             (const struct span[]){SPAN("Authorization: Bearer "), secret_span(token)}, 2);
     else
-        error_set(err, ERR_CONFIG, "token_file: %s: no token: it has blanks or is not ASCII", file);
+        error_set(err, ERR_CONFIG,
+                  "token_file: %s: not a token: it contains blanks or is not ASCII", file);
     secret_free(&token);
     return access->authorization == NULL ? -1 : 0;
 }
@@ -101,7 +105,7 @@ static int open_auth(struct url_access *access, const struct table_config *confi
     return 0;
 }
 
-/* NULL where no file is given, or with the reason in err. */
+/* Returns NULL when no file is given, and NULL with the reason in err when it cannot be used. */
 static struct secret *read_pem(const char *setting, const char *file, const char *label,
                                struct error *err)
 {
@@ -121,8 +125,8 @@ static struct secret *read_pem(const char *setting, const char *file, const char
     return pem;
 }
 
-/* What another table is open with was found good then: a reload that changes nothing of it, and
- * tables that share their files, need not hold up the loop. */
+/* Skips what an open table uses already, as it was checked then: neither a reload without changes
+ * nor tables that share their files may hold up the loop. */
 static int check_tls(const struct http_tls *tls, const struct http *http, struct error *err)
 {
     return http_uses_tls(http, tls) ? 0 : http_check_tls(tls, err);
@@ -146,11 +150,10 @@ static int check_cert(const struct url_access *access, const struct tls_config *
 
     if (check_tls(&tls, http, &why) == 0)
         return 0;
-    return error_set(
-        err, ERR_CONFIG,
-        "cert_file %s and key_file %s do not fit, or are broken, or need a passphrase: "
-        "%s",
-        config->cert_file, config->key_file, why.text);
+    return error_set(err, ERR_CONFIG,
+                     "cert_file %s and key_file %s do not match, are broken or need a passphrase: "
+                     "%s",
+                     config->cert_file, config->key_file, why.text);
 }
 
 static int open_tls(struct url_access *access, const struct table_config *config,
@@ -171,7 +174,7 @@ static int open_tls(struct url_access *access, const struct table_config *config
     access->key = read_pem("key_file", tls->key_file, "PRIVATE KEY-----", err);
     if (access->key == NULL)
         return -1;
-    tell_exposed(access->key, tls->key_file, config, log);
+    log_exposed(access->key, tls->key_file, config, log);
     return check_cert(access, tls, http, err);
 }
 

@@ -1,5 +1,5 @@
-/* url_access.h - what a url table shows to its backend, and what it trusts: auth and tls, read from
- * their files. */
+/* url_access.h - the credentials that a url table sends and the certificates that it trusts: the
+ * settings auth and tls, read from their files. */
 #ifndef PODOP_TABLE_URL_URL_ACCESS_H
 #define PODOP_TABLE_URL_URL_ACCESS_H
 
@@ -15,11 +15,10 @@ struct url_access {
     struct secret *ca, *cert, *key;
 };
 
-/* Whether the settings fit to url, which is of param: 0, or -1 with the reason in err. No file is
- * read. */
-int url_access_check(const struct url_settings *settings, const char *url, struct error *err);
+/* Checks config without its files. Returns 0, or -1 with the reason in err. */
+int url_access_check(const struct table_config *config, struct error *err);
 
-/* Reads the files. access is to be closed in any case. */
+/* Reads the files. Returns 0, or -1 with the reason in err; access must be closed in both cases. */
 int url_access_open(struct url_access *access, const struct table_config *config,
                     const struct http *http, struct log *log, struct error *err);
 void url_access_close(struct url_access *access);

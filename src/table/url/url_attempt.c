@@ -49,7 +49,7 @@ static void on_waited(void *arg)
     ask_next(a, REPLY_TEMPORARY, url_outcome_reason(&a->route));
 }
 
-/* A request that was refused by all URLs waits, as a restart takes a moment only. */
+/* Waits for the next round when every URL refused the connection. */
 static bool wait_for_round(struct url_attempt *a)
 {
     return (a->kind->may_wait == NULL || a->kind->may_wait(a)) &&
@@ -71,7 +71,8 @@ static void ask_next(struct url_attempt *a, enum reply_status status, const char
     url_attempt_fail(a, status, why);
 }
 
-/* Nothing was sent since the choice, so there is no failure to report yet. */
+/* Asks any URL that may be asked: at the start, and when the chosen URL was suspended before the
+ * request was sent. */
 static void ask_any(struct url_attempt *a)
 {
     char text[URL_SUSPENDED_BYTES];
@@ -122,7 +123,7 @@ static void wait_for_permit(struct url_attempt *a)
     url_key_limit_wait(&a->table->key_limit, &a->permit, a->deadline_at_ms, on_permit, a);
 }
 
-/* Asks the URL that the route has come to. */
+/* Asks the chosen URL. */
 static void ask(struct url_attempt *a)
 {
     a->is_retry = false;
@@ -154,7 +155,8 @@ void url_attempt_bad_response(struct url_attempt *a, const char *why)
     url_outcome_bad_response(&a->route, why);
 }
 
-/* A timeout says nothing about the URL when the permit came late. */
+/* Reports that no whole answer came. A timeout says nothing about the URL when most of the time had
+ * passed before the permit came. */
 static void report_no_response(struct url_attempt *a, const struct http_answer *answer,
                                const char *why)
 {
@@ -262,8 +264,8 @@ static void on_end(void *arg, const struct http_answer *answer)
     a->call = NULL;
     a->may_have_arrived |= answer->may_have_arrived && !is_answered;
     a->http_status = answer->status;
-    if (a->kind->heard != NULL)
-        a->kind->heard(a, answer);
+    if (a->kind->call_ended != NULL)
+        a->kind->call_ended(a, answer);
     if (answer->may_have_arrived && !is_answered && !a->kind->is_repeatable) {
         report_no_response(a, answer, no_confirmation);
         url_attempt_fail(a, REPLY_UNCERTAIN, no_confirmation);
@@ -313,7 +315,7 @@ void url_attempt_skip(struct url_attempt *a, const struct table_key *key)
     ask_next(a, REPLY_TEMPORARY, URL_NO_PLACE);
 }
 
-/* The whole of it */
+/* Starting and closing */
 
 void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind,
                       struct url_table *table, uint64_t deadline_at_ms)
@@ -330,7 +332,8 @@ void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind
 
 void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 {
-    url_key_limit_release(&a->table->key_limit, &a->permit);
+    if (a->permit.is_held) /* of the request before */
+        url_key_limit_release(&a->table->key_limit, &a->permit);
     a->is_late = false;
     url_route_set_key(&a->route, key);
     if (url_route_may_ask(&a->route))

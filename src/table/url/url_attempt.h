@@ -19,13 +19,13 @@
 
 struct url_attempt;
 
-/* Every start ends with exactly one call of answered, missed or failed. From these three, and only
- * from these, the attempt may be closed, its memory freed, or started again. All three may be
- * called before url_attempt_start() returns. */
+/* Every start ends with exactly one call of answered, missed or failed, which may happen before
+ * url_attempt_start() returns. These three may close the attempt, free its memory or start it
+ * again; the other hooks must not. */
 struct url_attempt_kind {
     bool is_lookup; /* it may try a suspended URL before others are asked: url_route.h */
-    /* The backend may get the request more than once, so that an answer of failure or none at all
-     * is retried. false: it is a write. */
+    /* The backend may receive the request more than once, so the request is sent again after a
+     * status of failure or no answer. false: it is a write. */
     bool is_repeatable;
     bool is_key_limited;     /* by url_key_limit.h */
     const char *status_text; /* how the reason of a bad status begins */
@@ -42,14 +42,20 @@ struct url_attempt_kind {
     void (*missed)(struct url_attempt *a);
     void (*failed)(struct url_attempt *a, enum reply_status status, const char *why);
 
-    /* The rest may be NULL. */
-    bool (*may_ask_again)(struct url_attempt *a); /* NULL: it always may */
-    bool (*may_wait)(struct url_attempt *a);      /* for URLs that refuse; NULL: it always may */
-    bool (*ignores_suspension)(struct url_attempt *a);                  /* NULL: it never does */
-    void (*queued)(struct url_attempt *a);                              /* it waits for a permit */
-    void (*heard)(struct url_attempt *a, const struct http_answer *an); /* each call's end */
-    http_data_fn *data;        /* of a stream, with the attempt as its argument: http.h */
-    http_wanted_fn *is_unread; /* likewise */
+    /* Each of the rest may be NULL. */
+    /* Whether another request may be sent, to the same URL or the next one. NULL: yes. */
+    bool (*may_ask_again)(struct url_attempt *a);
+    /* Whether it may wait for URLs that refuse connections. NULL: yes. */
+    bool (*may_wait)(struct url_attempt *a);
+    /* Whether suspended URLs are asked when no other is left. NULL: no. */
+    bool (*ignores_suspension)(struct url_attempt *a);
+    /* The request waits for a permit of its key. */
+    void (*queued)(struct url_attempt *a);
+    /* A call has ended, and what that means is not decided yet. */
+    void (*call_ended)(struct url_attempt *a, const struct http_answer *answer);
+    /* Of a stream, as in struct http_request; their argument is the attempt. */
+    http_data_fn *data;
+    http_wanted_fn *is_unread;
 };
 
 /* Zeroed, then url_attempt_init(). */
@@ -59,18 +65,18 @@ struct url_attempt {
     struct url_route route;
     struct url_key_permit permit;
     struct http_call *call;  /* NULL: none is under way */
-    uint64_t deadline_at_ms; /* of all, on the service clock */
+    uint64_t deadline_at_ms; /* of the whole attempt, on the service clock */
     uint64_t asked_until_ms; /* of the URL that is asked, its retries included */
     uint32_t retries_left;
     unsigned http_status; /* of the last call; 0: it had no answer */
     bool is_late;         /* most of its time passed before it got its permit */
     bool is_retry;
-    bool may_have_arrived; /* of a call that had no answer: only new connections are used */
+    bool may_have_arrived; /* a call had no answer: the next ones use new connections */
 };
 
 void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind,
                       struct url_table *table, uint64_t deadline_at_ms);
-/* Starts with the URL that it has come to, if that may be asked, or chooses one. key is borrowed
+/* Asks the chosen URL again, if that may be asked, or chooses one. key is borrowed
  * until url_attempt_close() or the next start. */
 void url_attempt_start(struct url_attempt *a, const struct table_key *key);
 /* Cancels what is under way, without a completion. May be called any number of times. */
@@ -83,20 +89,20 @@ static inline const struct url_backend *url_attempt_backend(const struct url_att
 
 /* For kind->send. */
 
-/* Sends request. Its deadline, its hooks and what depends on the attempt are filled in here. */
+/* Sends request to the chosen URL. The deadline, the hooks and is_fresh are filled in here. */
 void url_attempt_send(struct url_attempt *a, struct http_request *request);
-/* The key would climb out of the path of this URL. When it would out of the first one's as well
- * nothing can be there, and the attempt ends as missed; else the next URL is asked. */
+/* Skips the chosen URL, out of whose path the key would climb. When the key would climb out of the
+ * path of the first URL as well, the attempt ends in missed(); else the next URL is asked. */
 void url_attempt_skip(struct url_attempt *a, const struct table_key *key);
 
-/* For kind->answered, and for a stream that fails. */
+/* For kind->answered: what the answer says about the URL. */
 
 void url_attempt_success(struct url_attempt *a);
 void url_attempt_failure(struct url_attempt *a, const char *why);
 void url_attempt_bad_response(struct url_attempt *a, const char *why);
 /* Ends the attempt in failed(). */
 void url_attempt_fail(struct url_attempt *a, enum reply_status status, const char *why);
-/* A stream's request has failed, by the fault of what it carries. */
+/* Counts the failures of other URLs in this round: the user fails a stream that has begun. */
 void url_attempt_give_up(struct url_attempt *a);
 
 #endif

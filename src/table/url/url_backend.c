@@ -136,7 +136,7 @@ void url_backends_close(struct url_backends *b)
     url_health_unref(&b->health);
 }
 
-void url_backends_inherit(struct url_backends *next, const struct url_backends *previous)
+void url_backends_take_over(struct url_backends *next, const struct url_backends *previous)
 {
     url_health_unref(&next->health);
     next->health = url_health_ref(previous->health);

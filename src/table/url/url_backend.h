@@ -4,10 +4,10 @@
 
 #include "url_access.h"
 #include "url_health.h"
+#include "url_template.h"
 
 #include "podop/http.h"
 #include "podop/settings.h"
-#include "podop/url_template.h"
 
 struct table;
 
@@ -22,7 +22,7 @@ struct url_backends {
     struct url_backend *items;
     size_t count;              /* of the URLs of param */
     bool has_commit;           /* items[count] is commit_url */
-    struct url_health *health; /* two tables may share it: url_backends_inherit() */
+    struct url_health *health; /* two tables may share it: url_backends_take_over() */
 };
 
 /* Checks that url, a string of param, is a URL template. Returns 0, or -1 with the reason in err.
@@ -35,7 +35,7 @@ int url_backends_open(struct url_backends *b, struct table *table, const struct 
 void url_backends_close(struct url_backends *b);
 /* Lets next, which was not asked yet, share the health of the URLs of previous, which are the same.
  * previous may still be asked. */
-void url_backends_inherit(struct url_backends *next, const struct url_backends *previous);
+void url_backends_take_over(struct url_backends *next, const struct url_backends *previous);
 
 /* How one of the URLs has been doing. */
 struct url_report {

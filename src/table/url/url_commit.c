@@ -15,7 +15,7 @@ static struct url_commit *url_commit_of(struct url_attempt *a)
     return CONTAINER_OF(a, struct url_commit, attempt);
 }
 
-/* How many changes the request that is under way carries. */
+/* The number of changes in the request that is under way. */
 static size_t request_changes(const struct url_commit *c)
 {
     return c->attempt.table->backends.has_commit ? c->base.transaction->count : 1;
@@ -65,7 +65,7 @@ static bool add_key(struct buf *out, const struct table_key *key)
     struct buf text;
     bool is_text;
 
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
     buf_add(&text, key->key);
     if (key->is_private) {
         buf_add_char(&text, '/');
@@ -166,7 +166,7 @@ static void send_change(struct url_commit *c, const struct change *change)
         url_attempt_fail(&c->attempt, REPLY_PERMANENT, key_without_url);
         return;
     }
-    buf_init(&body, SIZE_MAX);
+    buf_init(&body, BUF_LIMITED_BY_INPUT);
     add_body(&body, t->value, change);
     send_to(c, methods[change->kind], target, buf_span(&body), &change->key);
     buf_deinit(&body);
@@ -179,7 +179,7 @@ static void send_whole(struct url_commit *c)
     const struct table_key key = {.user = span_of(c->base.transaction->user)};
     struct buf body, target;
 
-    buf_init(&body, SIZE_MAX);
+    buf_init(&body, BUF_LIMITED_BY_INPUT);
     buf_init(&target, URL_TARGET_BYTES_MAX);
     if (!add_transaction(&body, t->value, c->base.transaction))
         url_attempt_fail(&c->attempt, REPLY_PERMANENT,
@@ -212,7 +212,7 @@ static void finish(struct url_commit *c)
                                             .http_status = c->attempt.http_status});
 }
 
-/* The backend may have received the changes of this request, whatever it made of them. */
+/* Notes that the backend may have received the changes of this request. */
 static void note_sent(struct url_commit *c)
 {
     c->base.changes_sent = c->next + request_changes(c);
@@ -263,13 +263,13 @@ static bool is_done_by_miss(struct url_commit *c)
     return has_kind(c, CHANGE_UNSET) && !c->attempt.table->backends.has_commit;
 }
 
-/* A proxy answers with these for a backend that may have made the write before it failed. */
+/* Whether the status may come from a proxy whose backend made the write before it failed. */
 static bool is_uncertain(unsigned status)
 {
     return status == 502 || status == 503 || status == 504;
 }
 
-/* Returns whether the status is a success of the request. */
+/* Reports the status to the route, and returns whether the request has succeeded. */
 static bool report_status(struct url_commit *c, unsigned status, const char *why)
 {
     struct url_table *t = c->attempt.table;

@@ -1,8 +1,8 @@
 /* url_cross_checks.c - settings of a url table that demand or exclude each other. */
 #include "url_settings.h"
+#include "url_template.h"
 
 #include "podop/mem.h"
-#include "podop/url_template.h"
 
 #include <string.h>
 #include <strings.h>

@@ -19,12 +19,12 @@ static void explain_suspended(const struct fetch *fetch, const struct url_report
 {
     if (r->left_ms > 0)
         fetch_format(fetch, "backend",
-                     "%s suspended for %" PRIu64 " ms more, since %" PRIu64 " ms: %s", r->base,
-                     r->left_ms, r->suspended_ms, text_of_cause(r));
+                     "%s suspended for %" PRIu64 " ms so far, next trial in %" PRIu64 " ms: %s",
+                     r->base, r->suspended_ms, r->left_ms, text_of_cause(r));
     else
         fetch_format(fetch, "backend",
-                     "%s suspended, but tried again now, since %" PRIu64 " ms: %s", r->base,
-                     r->suspended_ms, text_of_cause(r));
+                     "%s suspended for %" PRIu64 " ms so far, the next request tries it: %s",
+                     r->base, r->suspended_ms, text_of_cause(r));
 }
 
 void url_explain_backends(const struct fetch *fetch, const struct url_backends *b)
@@ -35,10 +35,11 @@ void url_explain_backends(const struct fetch *fetch, const struct url_backends *
         if (r.is_suspended)
             explain_suspended(fetch, &r);
         else
-            fetch_format(fetch, "backend", "%s asked, failures in a row: %u", r.base,
+            fetch_format(fetch, "backend", "%s not suspended, failures in a row: %u", r.base,
                          r.failures_in_row);
         if (r.has_failed)
-            fetch_format(fetch, "failure", "%s failed %" PRIu64 " ms ago, %u in a row count: %s",
+            fetch_format(fetch, "failure",
+                         "%s failed %" PRIu64 " ms ago, %u in a row count towards suspension: %s",
                          r.base, r.failed_ms, r.counted, r.reason);
     }
 }
@@ -50,9 +51,9 @@ void url_explain_answer(const struct fetch *fetch, const struct http_answer *ans
         [HTTP_FAILED] = "failed",
         [HTTP_TIMED_OUT] = "timed out",
         [HTTP_TOO_LARGE] = "larger than max_response",
-        [HTTP_UNREAD] = "its rows were not read",
-        [HTTP_QUEUE_FULL] = "not sent: too many wait for a connection",
-        [HTTP_UNWANTED] = "not sent: the URL is suspended by now",
+        [HTTP_UNREAD] = "the client did not read its rows",
+        [HTTP_QUEUE_FULL] = "not sent: too many requests wait for a connection",
+        [HTTP_UNWANTED] = "not sent: the URL was suspended meanwhile",
     };
 
     if (fetch->notes == NULL)

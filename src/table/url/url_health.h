@@ -3,7 +3,8 @@
 #ifndef PODOP_TABLE_URL_URL_HEALTH_H
 #define PODOP_TABLE_URL_URL_HEALTH_H
 
-#include "podop/breaker.h"
+#include "backend/breaker.h"
+
 #include "podop/hash.h"
 #include "podop/outage.h"
 

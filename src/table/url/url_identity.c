@@ -54,7 +54,7 @@ bool url_identity_fill(struct table *table, const struct table_key *key, struct 
     const struct url_table *t = url_table_of(table);
     struct buf bytes;
 
-    buf_init(&bytes, SIZE_MAX);
+    buf_init(&bytes, BUF_LIMITED_BY_INPUT);
     if (!add_targets(t, key, &bytes))
         add_split(key, &bytes);
     identity_take(identity, &bytes);

@@ -1,8 +1,7 @@
 #include "url_iterate.h"
 
-#include "url_request.h"
-
 #include "table/json_reply.h"
+#include "url_request.h"
 
 #include "podop/json_value.h"
 #include "podop/lookup.h"
@@ -86,8 +85,7 @@ static bool is_long(const struct reply *reply)
     return reply->status == REPLY_FOUND && reply->dict_value.len > ITERATION_ROW_BYTES;
 }
 
-/* Long values are not kept while rows are not read: they are looked up again later, one at a time.
- */
+/* Puts a long value off while rows are not read: it is looked up again later, one at a time. */
 static void row_done(void *arg, const struct reply *reply)
 {
     struct url_row *row = arg;
@@ -156,7 +154,7 @@ static void look_up_value(struct url_iteration *it, struct span name)
     table_op_wait(op, row_done, row);
 }
 
-/* A name that iteration_row() would leave out need not be looked up. */
+/* Whether iteration_row() would hand the name out, so that its value must be looked up. */
 static bool is_wanted(const struct url_iteration *it, struct span name)
 {
     return name.len > 0 && (it->base.options.recurse || !span_has_byte(name, '/'));
@@ -167,8 +165,8 @@ static void take_item(struct url_iteration *it, struct span name, struct span va
     struct buf text, scratch;
     struct reply reply;
 
-    buf_init(&text, SIZE_MAX);
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     json_add_text(&text, name);
     if (it->items.is_object) {
         json_reply(value, &scratch, &reply);
@@ -236,7 +234,8 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
     struct url_iteration *it = url_iteration_of(arg);
 
     if (it->attempt.route.trial != BREAKER_NO_TRIAL)
-        url_attempt_success(&it->attempt); /* now: the rest may take as long as the rows do */
+        url_attempt_success(
+            &it->attempt); /* not at the end, which may come late: rows are read slowly */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* read when it is whole */
     return read_items(it, bytes, is_blocked);
@@ -353,7 +352,7 @@ static void start(struct url_iteration *it)
 
     it->is_started = true;
     it->ahead_max = ITERATION_LOOKUPS_MAX;
-    buf_init(&it->rest, SIZE_MAX);
+    buf_init(&it->rest, BUF_LIMITED_BY_INPUT);
     url_attempt_init(&it->attempt, &iteration_request, t,
                      table_now_ms(&t->base) + t->base.timeout_ms);
     url_attempt_start(&it->attempt, &it->base.path);

@@ -143,8 +143,8 @@ void url_key_limit_wait(struct url_key_limit *limit, struct url_key_permit *perm
  * because the caller may be in the middle of something. */
 static void pass_on(struct url_key_limit *limit, struct limited_key *key)
 {
-    struct list_node *first = list_pop(&key->waiting);
-    struct url_key_permit *permit = LIST_ENTRY_OR_NULL(first, struct url_key_permit, waiting);
+    struct url_key_permit *permit =
+        LIST_ENTRY_OR_NULL(list_pop(&key->waiting), struct url_key_permit, waiting);
 
     if (permit == NULL)
         return;

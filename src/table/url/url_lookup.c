@@ -1,17 +1,16 @@
 #include "url_lookup.h"
 
+#include "table/json_reply.h"
 #include "url_explain.h"
 #include "url_request.h"
 
 #include "podop/clock.h"
-#include "table/json_reply.h"
-
 #include "podop/json_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REFUSALS_EXPLAINED_MAX = 3 }; /* rounds of the URLs */
+enum { ROUNDS_EXPLAINED_MAX = 3 };
 
 static struct url_fetch *url_fetch_of(struct url_attempt *a)
 {
@@ -65,7 +64,7 @@ static void answer_any_value(struct url_fetch *f, struct span body)
         url_attempt_fail(&f->attempt, REPLY_TEMPORARY, why);
         return;
     }
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     if (t->select == NULL || json_select(&body, span_of(t->select)))
         json_reply(body, &scratch, &reply);
     succeed(f, &reply);
@@ -83,12 +82,13 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
         answer_any_value(f, answer->body);
 }
 
-/* Explanations. A URL that refuses connections is asked very often; the first rounds are enough. */
+/* Explanations. URLs that refuse connections are asked in many rounds; the first ones are enough.
+ */
 
 static bool is_explained(const struct url_fetch *f)
 {
     return f->base.notes != NULL &&
-           f->requests <= REFUSALS_EXPLAINED_MAX * f->attempt.table->backends.count;
+           f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.table->backends.count;
 }
 
 static void explain_request(struct url_fetch *f, const char *target)
@@ -100,7 +100,7 @@ static void explain_request(struct url_fetch *f, const char *target)
                  url_template_base(url_attempt_backend(&f->attempt)->template), target);
 }
 
-static void on_heard(struct url_attempt *a, const struct http_answer *answer)
+static void on_call_ended(struct url_attempt *a, const struct http_answer *answer)
 {
     struct url_fetch *f = url_fetch_of(a);
 
@@ -148,7 +148,7 @@ static void send(struct url_attempt *a)
     free(target);
 }
 
-/* A stale answer is good enough not to wait for a URL that refuses connections. */
+/* Does not wait for URLs that refuse connections when the cache has a stale answer. */
 static bool may_wait(struct url_attempt *a)
 {
     return !fetch_has_stale(&url_fetch_of(a)->base);
@@ -166,7 +166,7 @@ static const struct url_attempt_kind lookup_request = {
     .failed = on_failed,
     .may_wait = may_wait,
     .queued = on_queued,
-    .heard = on_heard,
+    .call_ended = on_call_ended,
 };
 
 void url_lookup_start(struct fetch *fetch)

@@ -60,7 +60,7 @@ static bool has_refused_for_long(const struct url_route *route, size_t at)
     const uint64_t refused_ms = state->refused_at_ms - state->refused_since_ms;
 
     return state->refused_at_ms != 0 &&
-           refused_ms + 2 * URL_REFUSED_WAIT_MAX_MS >= route->backends->table->timeout_ms;
+           refused_ms + 2 * (uint64_t)URL_REFUSED_WAIT_MAX_MS >= route->backends->table->timeout_ms;
 }
 
 /* Counts the failures at other URLs in this round, now that the end of the request is known. */

@@ -21,7 +21,7 @@ enum url_target url_request_target(const struct url_table *t, const struct url_b
 
 const char *url_request_user_header(const struct table_key *key, struct buf *text)
 {
-    buf_init(text, SIZE_MAX);
+    buf_init(text, BUF_LIMITED_BY_INPUT);
     if (!key->is_private)
         return NULL;
     buf_add(text, SPAN("Podop-User: "));

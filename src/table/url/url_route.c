@@ -25,7 +25,7 @@ void url_route_set_key(struct url_route *route, const struct table_key *key)
     route->key_hash = 0;
 }
 
-/* Computes the hash late: it is needed only after failures, and when many requests are under way.
+/* Computes the hash when it is needed first: after a failure, or when many requests are under way.
  */
 uint64_t url_route_hash(struct url_route *route)
 {
@@ -86,7 +86,8 @@ static bool find_trial(struct url_route *route)
     return false;
 }
 
-/* Another request was refused just now: of many that wait, not every one has to connect. */
+/* Whether another request was refused by this URL a moment ago. Of many requests that wait, only
+ * some have to connect. */
 static bool is_known_to_refuse(const struct url_route *route, size_t at)
 {
     const uint64_t refused_at_ms = state_of(route, at)->refused_at_ms;
@@ -153,6 +154,9 @@ bool url_route_take(struct url_route *route)
     }
     url_route_drop_trial(route);
     route->is_last_resort = false;
+    if (route->begins_round)
+        url_route_clear_marks(route);
+    route->begins_round = false;
     if (find(route))
         return true;
     route->at = route->end;
@@ -220,7 +224,7 @@ static void on_waited(struct ev_loop *loop, ev_timer *w, int revents)
 
     (void)loop;
     (void)revents;
-    url_route_clear_marks(route);
+    route->begins_round = true;
     route->resume(route->arg);
 }
 

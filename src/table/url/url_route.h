@@ -12,10 +12,9 @@
 #ifndef PODOP_TABLE_URL_URL_ROUTE_H
 #define PODOP_TABLE_URL_URL_ROUTE_H
 
+#include "table/table_type.h"
 #include "url_backend.h"
 #include "url_health.h"
-
-#include "podop/table_handle.h"
 
 #include <ev.h>
 
@@ -35,6 +34,7 @@ struct url_route {
     bool is_lookup;
     bool is_last_resort; /* the URL is suspended for its answers, and no other is left */
     bool has_waited;
+    bool begins_round;       /* the marks are of the round before, until a URL is taken */
     bool ignores_suspension; /* when all URLs are suspended, one of them is asked nevertheless */
     enum breaker_trial trial;
     uint64_t answers;     /* of the URL, when it was asked */

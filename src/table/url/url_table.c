@@ -1,7 +1,7 @@
 /* url_table.c - the type "url": tables behind an HTTP service. */
 #include "url_table.h"
-#include "table/json_reply.h"
 
+#include "table/json_reply.h"
 #include "url_base.h"
 #include "url_commit.h"
 #include "url_explain.h"
@@ -9,10 +9,10 @@
 #include "url_iterate.h"
 #include "url_lookup.h"
 #include "url_settings.h"
+#include "url_template.h"
 
 #include "podop/json_value.h"
 #include "podop/mem.h"
-#include "podop/url_template.h"
 
 #include <stdlib.h>
 
@@ -28,9 +28,10 @@ static void url_table_deinit(struct table *table)
 static int url_table_check_param(const struct table_config *config, const char *param,
                                  struct error *err)
 {
-    return url_backends_check(param, err) == -1
-               ? -1
-               : url_access_check(url_settings_of(config), param, err);
+    if (url_backends_check(param, err) == -1)
+        return -1;
+    /* The settings for access concern all URLs together, so they are checked with the first one. */
+    return param == config->param ? url_access_check(config, err) : 0;
 }
 
 static struct url_statuses statuses_of(const struct url_settings *settings)
@@ -68,7 +69,7 @@ static int url_table_init(struct table *table, const struct table_config *config
 
 static void url_table_take_over(struct table *next, struct table *previous)
 {
-    url_backends_inherit(&url_table_of(next)->backends, &url_table_of(previous)->backends);
+    url_backends_take_over(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
 
 static void url_table_read_back(struct table *table, struct span value, struct buf *scratch,

@@ -1,4 +1,6 @@
-#include "podop/url_template.h"
+#include "url_template.h"
+
+#include "table/table_type.h"
 
 #include "podop/mem.h"
 
@@ -31,7 +33,7 @@ static const struct {
     {{"{user}", 6}, PLACE_USER},
 };
 
-/* The place that text begins with; *len is how long it is spelt. */
+/* Returns the place that text begins with and sets *len to its length. */
 static enum place place_at(struct span text, size_t *len)
 {
     for (size_t i = 0; i < ARRAY_LEN(placeholders); i++) {
@@ -54,40 +56,48 @@ static bool has_place(struct span text)
     return false;
 }
 
-/* RFC 3986 section 2: what else stands in a path or query has to be percent-encoded there. */
+/* RFC 3986 section 2: all other bytes of a path or query must be percent-encoded. */
 static bool is_url_byte(char c)
 {
     return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}#", c) == NULL;
 }
 
-static int parse_base(struct url_template *t, const char *text, const char **target,
+/* Checks the scheme and the authority, which hold no place. */
+static int check_base(const char *text, size_t scheme_len, const char *host, size_t host_len,
                       struct error *err)
 {
-    const char *sep = strstr(text, "://");
-    size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
-    const char *host = sep == NULL ? text : sep + 3;
-    size_t host_len = strcspn(host, "/?#");
-    struct span base = {text, (size_t)(host - text) + host_len};
+    const struct span base = {text, (size_t)(host - text) + host_len};
 
-    if (span_has_byte(base, '@')) /* and no text of it: there is a secret in it */
-        return error_set(err, ERR_CONFIG, "a user or password cannot stand in the URL");
+    if (span_has_byte(base, '@')) /* the message must not show it: it contains a secret */
+        return error_set(err, ERR_CONFIG, "the URL must not contain a user or password");
     if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
         !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
-        return error_set(err, ERR_CONFIG,
-                         "'%s' is no URL: it has to begin with http:// or https://", text);
+        return error_set(err, ERR_CONFIG, "invalid URL '%s': expected http:// or https://", text);
     if (has_place(base))
         return error_set(err, ERR_CONFIG,
-                         "the key or user can only stand in the path or query of '%s'", text);
+                         "the places for key and user must be in the path or query of '%s'", text);
     for (size_t i = 0; i < base.len; i++) {
         if (!is_url_byte(base.ptr[i]))
-            return error_set(err, ERR_CONFIG, "byte 0x%02x cannot stand in the host of '%s'",
+            return error_set(err, ERR_CONFIG, "byte 0x%02x is not allowed in the host of '%s'",
                              (unsigned char)base.ptr[i], text);
     }
     if (host_len == 0 || host[0] == ':')
-        return error_set(err, ERR_CONFIG, "'%s' names no host", text);
-    t->base = xmemdup0(base.ptr, base.len);
-    *target = host + host_len;
+        return error_set(err, ERR_CONFIG, "'%s' has no host", text);
     return 0;
+}
+
+/* Sets t->base and returns what follows it in text, or NULL with the reason in err. */
+static const char *parse_base(struct url_template *t, const char *text, struct error *err)
+{
+    const char *sep = strstr(text, "://");
+    const size_t scheme_len = sep == NULL ? 0 : (size_t)(sep - text);
+    const char *host = sep == NULL ? text : sep + 3;
+    const size_t host_len = strcspn(host, "/?#");
+
+    if (check_base(text, scheme_len, host, host_len, err) == -1)
+        return NULL;
+    t->base = xmemdup0(text, (size_t)(host - text) + host_len);
+    return host + host_len;
 }
 
 static void add_part(struct url_template *t, struct span text, enum place place)
@@ -111,13 +121,14 @@ static int parse_target(struct url_template *t, struct error *err)
             add_part(t, text, place);
             text = (struct span){rest.ptr + len, 0};
         } else if (*rest.ptr == '#') {
-            return error_set(err, ERR_CONFIG, "a fragment (#) is never sent: '%s'", t->target);
+            return error_set(err, ERR_CONFIG, "'%s' has a fragment (#), which is never sent",
+                             t->target);
         } else if (*rest.ptr == '{' || *rest.ptr == '}') {
             return error_set(err, ERR_CONFIG,
-                             "'%s' has an unknown place: there are {}, {key}, \xc2\xa7 and {user}",
+                             "'%s' has an unknown place: expected {}, {key}, \xc2\xa7 or {user}",
                              t->target);
         } else if (!is_url_byte(*rest.ptr)) {
-            return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' has to be percent-encoded",
+            return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' must be percent-encoded",
                              (unsigned char)*rest.ptr, t->target);
         } else {
             text.len++;
@@ -128,7 +139,7 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
-/* How many bytes are in front of end, or all. */
+/* The number of bytes before end, or all when text does not contain it. */
 static size_t len_before(struct span text, char end)
 {
     const char *at = text.len == 0 ? NULL : memchr(text.ptr, end, text.len);
@@ -136,7 +147,7 @@ static size_t len_before(struct span text, char end)
     return at == NULL ? text.len : (size_t)(at - text.ptr);
 }
 
-/* Whether a segment is "." or "..": of a path up to '?', or of a key. */
+/* Whether a segment of a path, which may end at '?', or of a key is "." or "..". */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {
     if (ends_at_query)
@@ -152,14 +163,14 @@ static bool has_dot_segment(struct span path, bool ends_at_query)
     }
 }
 
-/* A template that climbs by itself would make a miss of every key. */
+/* Rejects a template with a dot segment of its own: every key would be a miss. */
 static int check_climb(const struct url_template *t, struct error *err)
 {
     const struct table_key harmless = {.key = SPAN("key"), .user = SPAN("user")};
     struct buf ignored;
     enum url_target result;
 
-    buf_init(&ignored, SIZE_MAX);
+    buf_init(&ignored, BUF_LIMITED_BY_INPUT);
     result = url_template_expand(t, &harmless, true, &ignored);
     buf_deinit(&ignored);
     return result == URL_TARGET_OK
@@ -170,12 +181,12 @@ static int check_climb(const struct url_template *t, struct error *err)
 struct url_template *url_template_new(const char *text, struct error *err)
 {
     struct url_template *t = xcalloc(1, sizeof(*t));
-    const char *target = NULL;
+    const char *target = parse_base(t, text, err);
     struct buf path;
 
-    if (parse_base(t, text, &target, err) == -1)
+    if (target == NULL)
         goto fail;
-    buf_init(&path, SIZE_MAX);
+    buf_init(&path, BUF_LIMITED_BY_INPUT);
     if (*target != '/')
         buf_add_char(&path, '/');
     buf_add(&path, span_of(target));
@@ -205,7 +216,7 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* The first '%' that no two hexadecimal digits follow, or NULL. */
+/* Returns the first '%' that is not followed by two hexadecimal digits, or NULL. */
 static const char *find_percent(const char *text)
 {
     const char *at = strchr(text, '%');
@@ -227,7 +238,7 @@ int url_template_doubt(const char *text, struct error *err)
         return error_set(err, ERR_CONFIG, "the URL ends with a '%%', which is sent as it is");
     if (!has_key_place(span_of(text)))
         return error_set(err, ERR_CONFIG,
-                         "the URL has no place for the key, {} or \xc2\xa7: the same is asked for "
+                         "the URL has no place for the key, {} or \xc2\xa7: it is the same for "
                          "every key");
     return 0;
 }
@@ -250,17 +261,12 @@ const char *url_template_base(const struct url_template *t)
     return t->base;
 }
 
-bool url_template_has_user(const struct url_template *t)
-{
-    return t->has_user;
-}
-
 bool url_template_is_plain(const struct url_template *t)
 {
     return t->has_key && !t->has_user;
 }
 
-/* What is in front of the first place and behind the last one is the same in all URLs of one. */
+/* The text before the first place and after the last one is the same in all URLs of a template. */
 bool url_template_is_alike(const struct url_template *a, const struct url_template *b)
 {
     if (url_template_is_plain(a) && url_template_is_plain(b))

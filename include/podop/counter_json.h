@@ -1,0 +1,11 @@
+/* counter_json.h - writes counters as members of a JSON object. */
+#ifndef PODOP_COUNTER_JSON_H
+#define PODOP_COUNTER_JSON_H
+
+#include "podop/buf.h"
+#include "podop/counter_set.h"
+
+/* Appends the members; the braces around them are the caller's. */
+void counter_set_add_json(const struct counter_set *set, const void *snapshot, struct buf *out);
+
+#endif

@@ -1,0 +1,28 @@
+/* client_input.h - reads a client's requests and hands them to its session. */
+#ifndef PODOP_SERVER_CLIENT_INPUT_H
+#define PODOP_SERVER_CLIENT_INPUT_H
+
+#include "client_state.h"
+
+enum {
+    /* A client with more unread output than this is not read further in this wake-up. */
+    OUT_BYTES_PER_WAKEUP = 4096,
+};
+
+void client_input_init(struct client *client);
+/* Reads what has arrived and the session has room for. Returns false when the connection is broken.
+ */
+bool client_input_read(struct client *client);
+/* Hands what was read earlier to the session, when it has room again. */
+void client_input_feed_kept(struct client *client);
+/* Reads and ignores what arrives. Returns false when the client has hung up. */
+bool client_input_discard(struct client *client);
+
+/* Reads only what has arrived by now, because podop stops. */
+void client_input_read_last(struct client *client);
+/* Returns the bytes that have arrived and are not read. */
+size_t client_input_arrived_bytes(const struct client *client);
+/* Has the client drained after its last answer, and logs why. */
+void client_input_refuse(struct client *client, const char *why);
+
+#endif

@@ -1,0 +1,20 @@
+/* client_output.h - writes answers to a client. An idle client owns no output buffer: one is lent
+ * to it until the answers are written. */
+#ifndef PODOP_SERVER_CLIENT_OUTPUT_H
+#define PODOP_SERVER_CLIENT_OUTPUT_H
+
+#include "client_state.h"
+
+/* Sets up out without memory. The first answer of the session may allocate it. */
+void client_output_init(struct client *client);
+/* Lends the client a buffer, if it has none and one is spare, before it is read. */
+void client_output_prepare(struct client *client);
+/* Takes the buffer back from a client whose out is empty. */
+void client_output_release(struct client *client);
+/* Writes what the kernel takes, and releases the buffer when all is written. Returns false when the
+ * connection is broken. */
+bool client_output_flush(struct client *client);
+
+void client_output_free_spares(struct clients *clients);
+
+#endif

@@ -1,0 +1,186 @@
+#include "server_load.h"
+
+#include "privileges.h"
+
+#include "podop/clock.h"
+#include "podop/mem.h"
+
+#include <stdlib.h>
+
+static int check_listen(const struct listen_config *listen, struct error *err)
+{
+    return socket_address_check(listen->socket, err);
+}
+
+static int check_user(const char *name, struct error *err)
+{
+    uid_t uid;
+    gid_t gid;
+
+    return privileges_find_user(name, &uid, &gid, err);
+}
+
+static int check_group(const char *name, struct error *err)
+{
+    gid_t gid;
+
+    return privileges_find_group(name, &gid, err);
+}
+
+static const struct config_checks checks = {
+    .listen = check_listen,
+    .user = check_user,
+    .group = check_group,
+};
+
+static void start_disposing(void *arg)
+{
+    struct server *s = arg;
+
+    slices_start(&s->disposing);
+}
+
+static bool dispose_some(void *arg)
+{
+    return disposal_run(arg);
+}
+
+static void add_stats(void *arg, struct buf *out)
+{
+    const struct stats_sources sources = server_stats_sources(arg);
+
+    stats_add(&sources, out);
+}
+
+static void reload_for_admin(void *arg, struct reload_request *request)
+{
+    struct server *s = arg;
+
+    reloads_want(&s->reloads, request);
+}
+
+static struct server *server_alloc(struct ev_loop *loop, const struct config_source *source)
+{
+    struct server *s = xcalloc(1, sizeof(*s));
+
+    s->source = *source;
+    s->source.types = &table_types;
+    s->source.checks = &checks;
+    s->loop = loop;
+    service_clock_hold(loop);
+    slices_init(&s->disposing, loop, dispose_some, &s->disposal);
+    disposal_init(&s->disposal, start_disposing, s);
+    log_init(&s->log);
+    log_start_writer(&s->log);
+    s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
+    s->stats.started_at_ms = clock_now_ms();
+    s->listeners = (struct listeners){
+        .loop = loop, .log = &s->log, .activation = &s->activation, .admin = &s->admin};
+    clients_init(&s->clients, loop, &s->log);
+    return s;
+}
+
+void server_configure_log(struct server *s)
+{
+    log_configure(&s->log, s->config->log_level, s->config->log_format, s->config->log_target);
+}
+
+struct table_env server_table_env(struct server *s)
+{
+    return (struct table_env){
+        .loop = s->loop,
+        .http = s->http,
+        .coprocesses = s->coprocesses,
+        .commits = &s->commits,
+        .write_behind = s->write_behind,
+        .log = &s->log,
+        .hash_key = s->hash_key,
+        .disposal = &s->disposal,
+        .json_files = s->json_files,
+    };
+}
+
+struct stats_sources server_stats_sources(const struct server *s)
+{
+    return (struct stats_sources){
+        .own = &s->stats,
+        .clients = &s->clients,
+        .http = s->http,
+        .router = s->router,
+        .loop = s->loop,
+    };
+}
+
+/* Reads the files and opens the tables at once, because no client waits yet. */
+static int open_tables(struct server *s, config_report_fn *report, void *arg)
+{
+    struct table_env env;
+
+    s->json_files = json_files_new(&s->disposal);
+    reload_read_files(s->config, s->json_files, NULL);
+    env = server_table_env(s);
+    s->router = router_new(s->config, &env, report, arg);
+    return s->router == NULL ? -1 : 0;
+}
+
+static int load(struct server *s, config_report_fn *report, void *arg, struct error *err)
+{
+    s->config = config_load(&s->source, report, arg);
+    if (s->config == NULL) {
+        err->kind = ERR_CONFIG;
+        return -1;
+    }
+    server_configure_log(s);
+    s->http = http_new(s->loop, &s->config->pool, err);
+    if (s->http == NULL)
+        return -1;
+    http_set_log(s->http, &s->log);
+    s->coprocesses = coprocesses_new(s->loop, &s->log);
+    s->write_behind = write_behind_new(s->loop, &s->log);
+    hash_key_init_random(&s->hash_key);
+    if (open_tables(s, report, arg) == -1) {
+        err->kind = ERR_CONFIG;
+        return -1;
+    }
+    return 0;
+}
+
+struct server *server_load(struct ev_loop *loop, const struct config_source *source,
+                           config_report_fn *report, void *arg, struct error *err)
+{
+    struct server *s = server_alloc(loop, source);
+
+    if (load(s, report, arg, err) == -1)
+        server_unload(&s);
+    return s;
+}
+
+void server_unload(struct server **pserver)
+{
+    struct server *s = *pserver;
+
+    if (s == NULL)
+        return;
+    *pserver = NULL;
+    deadline_stop(&s->stop_deadline);
+    reloads_deinit(&s->reloads);
+    listeners_close(&s->listeners);
+    if (s->write_behind != NULL)
+        write_behind_close(s->write_behind);
+    clients_deinit(&s->clients);
+    commits_abort(&s->commits);
+    write_behind_free(&s->write_behind);
+    listeners_free(&s->listeners);
+    activation_deinit(&s->activation);
+    notify_deinit(&s->notify);
+    router_free(&s->router);
+    json_files_free(&s->json_files);
+    disposal_deinit(&s->disposal);
+    slices_stop(&s->disposing);
+    coprocesses_free(&s->coprocesses);
+    http_free(&s->http);
+    config_unref(&s->config);
+    log_deinit(&s->log);
+    service_clock_release(s->loop);
+    free(s);
+}

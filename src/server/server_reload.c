@@ -1,0 +1,83 @@
+#include "server_reload.h"
+
+#include "same_text.h"
+#include "server_load.h"
+#include "server_serve.h"
+
+#include <time.h>
+
+static struct reload_env begin(void *arg)
+{
+    struct server *s = arg;
+
+    notify_reloading(&s->notify);
+    return (struct reload_env){
+        .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
+}
+
+/* User and group cannot change at a reload: podop is not root any more. */
+static int check(void *arg, const struct config *next, struct error *err)
+{
+    const struct server *s = arg;
+
+    if (is_same_text(s->config->user, next->user) && is_same_text(s->config->group, next->group))
+        return 0;
+    return error_set(err, ERR_CONFIG,
+                     "%s: 'user' and 'group' cannot change at a reload: restart podop",
+                     s->source.file == NULL ? "command line" : s->source.file);
+}
+
+/* Replaces router, files and configuration. Requests under way hold references to what they use of
+ * the previous ones. */
+static void take_over(struct server *s, struct reloaded *next)
+{
+    struct router *previous = s->router;
+
+    router_take_over(next->router, previous);
+    s->router = next->router;
+    listeners_serve(&s->listeners, s->router);
+    router_dispose(&previous, &s->disposal);
+    json_files_free(&s->json_files);
+    s->json_files = next->json_files;
+    config_unref(&s->config);
+    s->config = next->config;
+    *next = (struct reloaded){0};
+    http_set_pool(s->http, &s->config->pool);
+    http_reload_names(s->http);
+    server_configure_log(s);
+    server_accept(s);
+}
+
+static int switch_to(void *arg, struct reloaded *next, struct error *err)
+{
+    struct server *s = arg;
+
+    if (listeners_plan(&s->listeners, next->config, err) == -1 ||
+        listeners_switch(&s->listeners, next->config, err) == -1)
+        return -1; /* nothing that runs was touched */
+    take_over(s, next);
+    server_log_warnings(s);
+    log_info(&s->log, "reload", LOG_UINT("sockets", s->config->listen_count),
+             LOG_UINT("tables", s->config->table_count));
+    return 0;
+}
+
+static void ended(void *arg, int status)
+{
+    struct server *s = arg;
+
+    s->stats.reloaded_at = time(NULL);
+    s->stats.has_failed = status == -1;
+    if (status == 0)
+        s->stats.reloads++;
+    else
+        s->stats.reloads_failed++;
+    server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
+}
+
+const struct reloads_ops server_reload_ops = {
+    .begin = begin,
+    .check = check,
+    .switch_to = switch_to,
+    .ended = ended,
+};

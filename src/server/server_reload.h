@@ -1,0 +1,9 @@
+/* server_reload.h - what a reload changes in a running server. */
+#ifndef PODOP_SERVER_SERVER_RELOAD_H
+#define PODOP_SERVER_SERVER_RELOAD_H
+
+#include "reloads.h"
+
+extern const struct reloads_ops server_reload_ops; /* arg: the struct server */
+
+#endif

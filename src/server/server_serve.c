@@ -1,0 +1,71 @@
+#include "server_serve.h"
+
+#include "warnings.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the event loop and name resolution */
+
+static void on_accept(void *arg, struct listener *listener, int fd)
+{
+    struct server *s = arg;
+
+    clients_add(&s->clients, listener, fd);
+}
+
+/* Returns how many descriptors the tables hold: twice, because a reload opens the new tables before
+ * it closes the old ones. */
+static rlim_t tables_descriptors(const struct config *config)
+{
+    rlim_t descriptors = 0;
+
+    for (size_t i = 0; i < config->table_count; i++)
+        descriptors += table_descriptors(&config->tables[i]);
+    return 2 * descriptors;
+}
+
+/* Raises the soft limit of descriptors to the hard one. Returns the limit for clients: they get the
+ * descriptors below it. */
+static int raise_descriptors(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t backends = 2 * (rlim_t)config->pool.max_connections + RESERVED_DESCRIPTORS +
+                      tables_descriptors(config);
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return INT_MAX;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return (int)(backends < limit.rlim_cur / 2 ? limit.rlim_cur - backends : limit.rlim_cur / 2);
+}
+
+void server_accept(struct server *s)
+{
+    listeners_start(&s->listeners, raise_descriptors(s->config), on_accept, s);
+}
+
+void server_notify_ready(struct server *s, const char *note)
+{
+    char status[100];
+
+    snprintf(status, sizeof(status), "Serving; sockets: %zu, tables: %zu%s",
+             s->config->listen_count, s->config->table_count, note);
+    notify_ready(&s->notify, status);
+}
+
+static void log_warning_text(void *arg, const char *text)
+{
+    struct server *s = arg;
+
+    log_warning(&s->log, "config_warning", LOG_STR("reason", text));
+}
+
+void server_log_warnings(struct server *s)
+{
+    warnings_report(s->config, log_warning_text, s);
+}

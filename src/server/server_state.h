@@ -1,0 +1,45 @@
+/* server_state.h - all that a server owns. Only the files server*.c look inside. */
+#ifndef PODOP_SERVER_SERVER_STATE_H
+#define PODOP_SERVER_SERVER_STATE_H
+
+#include "activation.h"
+#include "clients.h"
+#include "listeners.h"
+#include "notify.h"
+#include "reloads.h"
+#include "slices.h"
+#include "stats.h"
+
+#include "podop/coprocess.h"
+#include "podop/deadline.h"
+#include "podop/disposal.h"
+#include "podop/http.h"
+#include "podop/transaction.h"
+#include "podop/write_behind.h"
+
+struct server {
+    struct ev_loop *loop;
+    struct config_source source;
+    struct log log;
+    struct config *config; /* a reference */
+    struct http *http;
+    struct coprocesses *coprocesses;
+    struct router *router;
+    struct json_files *json_files; /* files of the router's tables */
+    struct disposal disposal;      /* frees large memory, in the slices of disposing */
+    struct slices disposing;
+    struct reloads reloads;
+    struct activation activation;
+    struct listeners listeners;
+    struct clients clients;
+    struct commits commits;
+    struct write_behind *write_behind;
+    struct hash_key hash_key; /* of the keys of tables */
+    struct notify notify;
+    struct admin admin; /* for the control socket */
+    struct stats stats;
+    struct deadline stop_deadline;
+    bool is_stopping;
+};
+
+#endif

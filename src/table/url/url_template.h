@@ -1,0 +1,44 @@
+/* url_template.h - the URL of a table, with places for the key and the user. It is taken apart
+ * once, when the table is opened, so that a key is never used as a format. */
+#ifndef PODOP_TABLE_URL_URL_TEMPLATE_H
+#define PODOP_TABLE_URL_URL_TEMPLATE_H
+
+#include "podop/buf.h"
+#include "podop/error.h"
+
+struct table_key;
+struct url_template; /* opaque */
+
+/* Parses a template such as http://admin:8080/alias/§?for={user}. Returns NULL with ERR_CONFIG for
+ * a scheme other than http and https, no host, credentials, a fragment, a byte that a URL must not
+ * contain, a place in scheme or authority, an unknown {place} and a path segment "." or "..". */
+struct url_template *url_template_new(const char *text, struct error *err);
+void url_template_free(struct url_template **t); /* *t becomes NULL; a NULL *t is fine */
+
+/* Returns -1 with ERR_CONFIG when the template is allowed but most likely a mistake: it has no
+ * place for the key, or a '%' without two hexadecimal digits. Returns 0 also for a text that
+ * url_template_new() rejects. */
+int url_template_doubt(const char *text, struct error *err);
+
+/* "http://admin:8080", without a slash at the end. Borrowed. */
+const char *url_template_base(const struct url_template *t);
+
+/* Whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
+bool url_template_is_plain(const struct url_template *t);
+/* Whether two keys that have the same URL by a have the same URL by b, and the other way round.
+ * Such templates differ only in the text around their places. */
+bool url_template_is_alike(const struct url_template *a, const struct url_template *b);
+
+enum url_target {
+    URL_TARGET_OK,
+    URL_TARGET_CLIMBS, /* a path segment would be "." or "..": it must not be sent */
+    URL_TARGET_LONG,   /* does not fit into out */
+};
+
+/* Appends the path and query for key to out. Each byte of the key is written as %XX, but for the
+ * unreserved ones and, with keep_slash, "/". The user of a private key goes to {user} when the
+ * template has that place, else after the key and a slash. */
+enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
+                                    bool keep_slash, struct buf *out);
+
+#endif

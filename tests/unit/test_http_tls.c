@@ -1,0 +1,91 @@
+/* Certificates and keys without a server. With one, they are tested by the black-box test tls. */
+#include "unit.h"
+
+#include "backend/http/http_tls.h"
+
+#include "podop/error.h"
+
+/* Made for this test alone: a certificate for the name podop-test, its key, and another key. */
+#define CERTIFICATE                                                                                \
+    "-----BEGIN CERTIFICATE-----\n"                                                                \
+    "MIIBgTCCASegAwIBAgIURq79Bb1Lm8STi8097njX7NLeinkwCgYIKoZIzj0EAwIw\n"                           \
+    "FTETMBEGA1UEAwwKcG9kb3AtdGVzdDAgFw0yNjExMjkwMjA5MDBaGA8yMTI2MTEw\n"                           \
+    "NTAyMDkwMFowFTETMBEGA1UEAwwKcG9kb3AtdGVzdDBZMBMGByqGSM49AgEGCCqG\n"                           \
+    "SM49AwEHA0IABC0+oiJpIE+2UcWQqdOL7yVAp8UjYXgeADIrOPpNrpS4d6LZOXth\n"                           \
+    "KdBN3dD4X7IB5tmykHp636iszo5roGuM2yajUzBRMB0GA1UdDgQWBBR5QrLkeeNk\n"                           \
+    "DYEtF2z0Ag+6glRfbzAfBgNVHSMEGDAWgBR5QrLkeeNkDYEtF2z0Ag+6glRfbzAP\n"                           \
+    "BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQD/Q6Hv/1hkyr+pG3cY\n"                           \
+    "Ixn05OpkZkS4/MA/JTNrJf5zNQIgVvUyOrPkW72yWRrMJt2bxbHSyfbpaPw8etgh\n"                           \
+    "bgwXb0E=\n"                                                                                   \
+    "-----END CERTIFICATE-----\n"
+#define KEY                                                                                        \
+    "-----BEGIN PRIVATE KEY-----\n"                                                                \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZKVxlDH9YiTEw6NY\n"                           \
+    "yrn06jGPM9fJ5TLauHLnrkt9DpmhRANCAAQtPqIiaSBPtlHFkKnTi+8lQKfFI2F4\n"                           \
+    "HgAyKzj6Ta6UuHei2Tl7YSnQTd3Q+F+yAebZspB6et+orM6Oa6BrjNsm\n"                                   \
+    "-----END PRIVATE KEY-----\n"
+#define OTHER_KEY                                                                                  \
+    "-----BEGIN PRIVATE KEY-----\n"                                                                \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJSwP6wEop8JMGh5V\n"                           \
+    "kmNIabvWx3EW47wxJjypk13K9NahRANCAARDByYbwvWlDDMUCj8m/9FvEZU7ZRnh\n"                           \
+    "ntI7toBzx41ZlDXqvRWlr8Mz+QwiFqsEirzK5W9LCHfyUkmsIoMW44DD\n"                                   \
+    "-----END PRIVATE KEY-----\n"
+
+static const struct {
+    struct http_tls tls;
+    bool is_good;
+} cases[] = {
+    {{.ca = {NULL, 0}}, true},
+    {{.ca = TEXT(CERTIFICATE)}, true},
+    {{.ca = TEXT(CERTIFICATE CERTIFICATE)}, true},
+    {{.cert = TEXT(CERTIFICATE), .key = TEXT(KEY)}, true},
+    {{.ca = TEXT(CERTIFICATE), .cert = TEXT(CERTIFICATE), .key = TEXT(KEY)}, true},
+    {{.ca = TEXT("s3cret")}, false},
+    {{.ca = TEXT(KEY)}, false},
+    {{.cert = TEXT("s3cret"), .key = TEXT(KEY)}, false},
+    {{.cert = TEXT(CERTIFICATE), .key = TEXT("s3cret")}, false},
+    {{.cert = TEXT(CERTIFICATE), .key = TEXT(OTHER_KEY)}, false},
+    {{.cert = TEXT(KEY), .key = TEXT(CERTIFICATE)}, false},
+};
+
+static void test_check(void **state)
+{
+    (void)state;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct error err = {0};
+        const int result = http_check_tls(&cases[i].tls, &err);
+
+        if ((result == 0) != cases[i].is_good)
+            fail_msg("case %zu: %d, %s", i, result, err.text);
+        if (result == 0)
+            continue;
+        assert_int_equal(err.kind, ERR_CONFIG);
+        assert_true(err.text[0] != '\0');
+        assert_null(strstr(err.text, "s3cret"));
+    }
+    curl_global_cleanup();
+}
+
+/* A handle that was never connected has not been told of any end. */
+static void test_end_without_a_connection(void **state)
+{
+    CURL *easy;
+
+    (void)state;
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    easy = curl_easy_init();
+    assert_false(http_tls_has_ended_well(easy));
+    curl_easy_cleanup(easy);
+    curl_global_cleanup();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_end_without_a_connection),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

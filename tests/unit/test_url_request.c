@@ -1,0 +1,87 @@
+#include "url_case.h"
+
+#include "table/url/url_request.h"
+
+#define WITH_CASE(test) cmocka_unit_test_setup_teardown(test, url_case_setup, url_case_teardown)
+
+static void test_target(void **state)
+{
+    static const struct {
+        struct table_key key;
+        enum url_target result;
+        const char *target;
+    } cases[] = {
+        {{.key = TEXT("a b")}, URL_TARGET_OK, "/a%20b"},
+        {{.key = TEXT("a"), .user = TEXT("u"), .is_private = true}, URL_TARGET_OK, "/a/u"},
+        {{.key = TEXT("..")}, URL_TARGET_CLIMBS, NULL},
+    };
+    struct url_table *t = url_case_open_plain(*state);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *target;
+
+        if (url_request_target(t, &t->backends.items[0], &cases[i].key, &target) != cases[i].result)
+            fail_msg("case %zu: another result", i);
+        if (cases[i].target == NULL)
+            assert_null(target);
+        else
+            assert_string_equal(target, cases[i].target);
+        free(target);
+    }
+    url_case_close(t);
+}
+
+/* A target of exactly the limit fits, with its NUL. */
+static void test_target_limit(void **state)
+{
+    struct url_table *t = url_case_open_plain(*state);
+    char *bytes = xmalloc(URL_TARGET_BYTES_MAX);
+    struct table_key key = {.key = {bytes, URL_TARGET_BYTES_MAX - 1}};
+    char *target;
+
+    memset(bytes, 'k', URL_TARGET_BYTES_MAX);
+    assert_int_equal(url_request_target(t, &t->backends.items[0], &key, &target), URL_TARGET_OK);
+    assert_int_equal(strlen(target), URL_TARGET_BYTES_MAX);
+    free(target);
+    key.key.len++;
+    assert_int_equal(url_request_target(t, &t->backends.items[0], &key, &target), URL_TARGET_LONG);
+    assert_null(target);
+    free(bytes);
+    url_case_close(t);
+}
+
+static void test_user_header(void **state)
+{
+    static const struct {
+        struct span user;
+        const char *header;
+    } cases[] = {
+        {TEXT(""), "Podop-User: "},
+        {TEXT("u@d.example"), "Podop-User: u@d.example"},
+        {TEXT("a b%\r\nX: y"), "Podop-User: a%20b%25%0D%0AX:%20y"},
+        {TEXT("\xc3\xa9\x7f~!"), "Podop-User: %C3%A9%7F~!"},
+    };
+    struct table_key shared = {.key = SPAN("k"), .user = SPAN("u")};
+    struct buf text;
+
+    (void)state;
+    assert_null(url_request_user_header(&shared, &text));
+    buf_deinit(&text);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct table_key key = {.user = cases[i].user, .is_private = true};
+
+        assert_string_equal(url_request_user_header(&key, &text), cases[i].header);
+        buf_deinit(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_CASE(test_target),
+        WITH_CASE(test_target_limit),
+        cmocka_unit_test(test_user_header),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
