@@ -39,7 +39,7 @@ static bool open_session(struct client *c, char first_byte)
         .is_under_memory_pressure = &c->clients->memory.is_under_pressure,
     };
 
-    c->protocol = protocol_find(c->listener->service->base.listen->mode, first_byte);
+    c->protocol = c->clients->find_protocol(c->listener->service->base.listen->mode, first_byte);
     if (c->protocol == NULL)
         return false;
     c->session = c->protocol->open(&io);

@@ -93,8 +93,7 @@ static const struct protocol_ops lines = {
     .close = close_session,
 };
 
-const struct protocol_ops *__wrap_protocol_find(enum listen_mode mode, char first_byte);
-const struct protocol_ops *__wrap_protocol_find(enum listen_mode mode, char first_byte)
+static const struct protocol_ops *find_lines(enum listen_mode mode, char first_byte)
 {
     (void)mode;
     return lines.claims(first_byte) ? &lines : NULL;
@@ -120,6 +119,7 @@ static int setup(void **state)
     listener = (struct listener){
         .loop = loop, .fd = -1, .service = listener_service_new(&config, &listen_, &log_)};
     clients_init(&clients, loop, &log_);
+    clients.find_protocol = find_lines;
     clients.on_gone = on_gone;
     gone = 0;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == -1)
