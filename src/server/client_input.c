@@ -77,10 +77,6 @@ static bool feed(struct client *c, struct span bytes, size_t *used)
     const size_t out_before = c->out.len;
 
     *used = 0;
-    if (c->session == NULL && !open_session(c, *bytes.ptr)) {
-        refuse_first_byte(c, *bytes.ptr);
-        return false;
-    }
     if (c->protocol->feed(c->session, bytes, used) == FEED_BAD) {
         client_input_refuse(c, "malformed request, or one that is longer than max_request");
         return false;
@@ -118,6 +114,10 @@ static void feed_new(struct client *c, struct span bytes)
 {
     size_t used;
 
+    if (c->session == NULL && !open_session(c, *bytes.ptr)) {
+        refuse_first_byte(c, *bytes.ptr);
+        return;
+    }
     if (c->in.len > 0) {
         buf_add(&c->in, bytes);
         client_input_feed_kept(c);
