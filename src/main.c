@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* sysexits.h, where they fit. */
+/* Exit statuses as in sysexits.h. */
 enum { EXIT_USAGE = 64, EXIT_OSERR = 71, EXIT_TEMPFAIL = 75, EXIT_CONFIG = 78 };
 
 static int exit_status(const struct error *err)

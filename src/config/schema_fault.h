@@ -1,5 +1,4 @@
-/* schema_fault.h - the messages about values that a setting does not accept. Private to src/config.
- */
+/* schema_fault.h - reports values that a setting does not accept. Private to src/config. */
 #ifndef PODOP_CONFIG_SCHEMA_FAULT_H
 #define PODOP_CONFIG_SCHEMA_FAULT_H
 

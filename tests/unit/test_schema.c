@@ -529,7 +529,7 @@ static void test_schema_statuses(void **state)
         node_add(list, node_of(&bad[i]));
     assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
     assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is told */
-    assert_string_equal(heard.text, "f:1: 'miss' must hold codes from 201 to 599, \"3xx\", \"4xx\" "
+    assert_string_equal(heard.text, "f:1: 'miss' must have codes from 201 to 599, \"3xx\", \"4xx\" "
                                     "and \"5xx\" only, got a list");
     assert_true(status_set_has_code(&url.miss, 404));
     node_free(&list);
