@@ -41,7 +41,7 @@ static void test_error_prefix(void **state)
     assert_string_equal(err.text, "podop.conf:3: listen on /a: in use");
 }
 
-/* Whatever the lengths, the texts end, and begin as they should. */
+/* Texts of any length are cut, end with a NUL, and keep their beginning. */
 static void test_error_long_texts_are_cut(void **state)
 {
     char text[2000];

@@ -178,7 +178,7 @@ static void test_identity_of_several_urls(void **state)
     }
 }
 
-/* What has no URL is not one with what has one, nor with anything else. */
+/* A key without a URL is the same as no other key. */
 static void test_identity_without_url(void **state)
 {
     static const struct table_key none[] = {
@@ -242,7 +242,7 @@ static void test_identity_split_tells_all_apart(void **state)
     }
 }
 
-/* The buffer on the stack, and the allocation beside it. */
+/* Short identities are in a buffer on the stack, long ones are allocated. */
 static void test_identity_of_any_length(void **state)
 {
     enum { LEN_MAX = 2 * IDENTITY_USUAL_BYTES };

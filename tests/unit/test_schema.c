@@ -22,7 +22,7 @@ static void hear(void *arg, const char *text)
     heard->count++;
 }
 
-/* A value as tests write it: text is a string, otherwise kind tells which member counts. */
+/* A value of a case: text is a string; without it, kind says which member is used. */
 struct value {
     enum node_kind kind;
     const char *text;
@@ -323,7 +323,7 @@ static void test_schema_sizes(void **state)
     }
 }
 
-/* Of settings as they are, each with the whole message; NULL: it is good. */
+/* Values of real settings, each with the whole message. NULL: the value is good. */
 static void test_schema_messages(void **state)
 {
     static const struct {
@@ -528,7 +528,7 @@ static void test_schema_statuses(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         node_add(list, node_of(&bad[i]));
     assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
-    assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is told */
+    assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is reported */
     assert_string_equal(heard.text, "f:1: 'miss' must have codes from 201 to 599, \"3xx\", \"4xx\" "
                                     "and \"5xx\" only, got a list");
     assert_true(status_set_has_code(&url.miss, 404));

@@ -138,7 +138,7 @@ static void test_syntax_duplicates(void **state)
     assert_told(cases, ARRAY_LEN(cases));
 }
 
-/* Lines that may hold one are told by their number alone. */
+/* Messages name lines that may have a secret by number only. */
 static void test_syntax_secrets_are_not_shown(void **state)
 {
     static const char *const secrets[] = {
@@ -160,7 +160,7 @@ static void test_syntax_secrets_are_not_shown(void **state)
     }
 }
 
-/* What libconfig takes is no fault here: every prefix of a good text that it takes, too. */
+/* A text that libconfig accepts has no fault here, nor has any prefix that libconfig accepts. */
 static void test_syntax_of_good_texts(void **state)
 {
     static const char *const good[] = {

@@ -15,7 +15,7 @@ static const struct backend_script script[] = {
 
 struct writer {
     struct transaction *transaction;
-    struct commit *running; /* NULL: nobody asks what was heard */
+    struct commit *running; /* NULL: no commit is under way */
     size_t heard;
     unsigned answers;
     enum reply_status status;
