@@ -76,8 +76,8 @@ static const struct {
     {SIGUSR1, on_counters_signal},
 };
 
-/* Blocks the signals until podop runs. A stop during the start would leave socket files behind, and
- * a reload would be lost although the files have changed since they were read. */
+/* Blocks the signals until podop runs. A stop during the start would not remove the socket files,
+ * and a reload would be lost although the files have changed since they were read. */
 static void delay_signals(sigset_t *before)
 {
     sigset_t delayed;

@@ -129,8 +129,8 @@ static void feed_new(struct client *c, struct span bytes)
     }
 }
 
-/* Returns whether the client has closed its socket. A client that has only shut down its sending
- * side still reads answers; a unix socket tells the difference. */
+/* Returns whether the client has closed its unix socket. A client that has only shut down its
+ * sending side still reads answers; with TCP, the two look the same. */
 static bool is_hung_up(int fd)
 {
     struct pollfd state = {.fd = fd};

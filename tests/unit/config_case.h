@@ -18,17 +18,17 @@
 enum { HEARD_BYTES_MAX = 8192 };
 
 /* All reported faults, one a line. */
-struct heard {
+struct reported {
     char text[HEARD_BYTES_MAX];
 };
 
-static inline void hear(void *arg, const char *text)
+static inline void collect(void *arg, const char *text)
 {
-    struct heard *heard = arg;
-    size_t len = strlen(heard->text);
+    struct reported *reported = arg;
+    size_t len = strlen(reported->text);
 
-    assert_true(len + strlen(text) + 2 < sizeof(heard->text));
-    snprintf(heard->text + len, sizeof(heard->text) - len, "%s\n", text);
+    assert_true(len + strlen(text) + 2 < sizeof(reported->text));
+    snprintf(reported->text + len, sizeof(reported->text) - len, "%s\n", text);
 }
 
 /* Writes a file. The tests run in their own directory, so messages begin with "podop.conf:". */
@@ -66,28 +66,28 @@ static inline const struct config_types *unchecked_types(void)
 }
 
 /* Loads source, with unchecked_types() if it has no types. */
-static inline struct config *load(const struct config_source *source, struct heard *heard)
+static inline struct config *load(const struct config_source *source, struct reported *reported)
 {
     struct config_source with_types = *source;
 
     if (source->types == NULL)
         with_types.types = unchecked_types();
-    heard->text[0] = '\0';
-    return config_load(&with_types, hear, heard);
+    reported->text[0] = '\0';
+    return config_load(&with_types, collect, reported);
 }
 
 /* Loads source, with text in podop.conf (NULL: no file), and asserts that there is no fault. */
 static inline struct config *load_good(const char *text, struct config_source source)
 {
-    struct heard heard;
+    struct reported reported;
     struct config *config;
 
     if (text != NULL) {
         write_text("podop.conf", text);
         source.file = "podop.conf";
     }
-    config = load(&source, &heard);
-    assert_string_equal(heard.text, "");
+    config = load(&source, &reported);
+    assert_string_equal(reported.text, "");
     assert_non_null(config);
     return config;
 }
@@ -95,14 +95,14 @@ static inline struct config *load_good(const char *text, struct config_source so
 static inline void assert_faults(const char *text, struct config_source source,
                                  const char *expected)
 {
-    struct heard heard;
+    struct reported reported;
 
     if (text != NULL) {
         write_text("podop.conf", text);
         source.file = "podop.conf";
     }
-    assert_null(load(&source, &heard));
-    assert_string_equal(heard.text, expected);
+    assert_null(load(&source, &reported));
+    assert_string_equal(reported.text, expected);
 }
 
 #define LISTEN "listen = ( { socket = \"/s\"; } );\n"

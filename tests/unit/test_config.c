@@ -234,18 +234,18 @@ static void test_config_share(void **state)
 static void test_config_files_that_cannot_be_read(void **state)
 {
     static const char with_nul[] = LISTEN "\0" TABLE("");
-    struct heard heard;
+    struct reported reported;
 
     (void)state;
-    assert_null(load(&(struct config_source){.file = "none.conf"}, &heard));
-    assert_string_equal(heard.text, "none.conf: No such file or directory\n");
-    assert_null(load(&(struct config_source){.file = "."}, &heard));
-    assert_string_equal(heard.text, ".: Is a directory\n");
-    assert_null(load(&(struct config_source){.file = "/dev/zero"}, &heard));
-    assert_string_equal(heard.text, "/dev/zero: File too large\n");
+    assert_null(load(&(struct config_source){.file = "none.conf"}, &reported));
+    assert_string_equal(reported.text, "none.conf: No such file or directory\n");
+    assert_null(load(&(struct config_source){.file = "."}, &reported));
+    assert_string_equal(reported.text, ".: Is a directory\n");
+    assert_null(load(&(struct config_source){.file = "/dev/zero"}, &reported));
+    assert_string_equal(reported.text, "/dev/zero: File too large\n");
     write_bytes("nul.conf", with_nul, sizeof(with_nul) - 1);
-    assert_null(load(&(struct config_source){.file = "nul.conf"}, &heard));
-    assert_string_equal(heard.text, "nul.conf:2: a NUL byte\n");
+    assert_null(load(&(struct config_source){.file = "nul.conf"}, &reported));
+    assert_string_equal(reported.text, "nul.conf:2: a NUL byte\n");
 }
 
 static void test_config_syntax_errors(void **state)
@@ -281,7 +281,7 @@ static void test_config_syntax_errors(void **state)
 
 static void test_config_include(void **state)
 {
-    struct heard heard;
+    struct reported reported;
     struct config *config;
 
     (void)state;
@@ -291,8 +291,8 @@ static void test_config_include(void **state)
     write_text("d/listen.conf", LISTEN "@include \"tables.conf\" @include \"pool.conf\"\n");
     write_text("d/tables.conf", "\n" TABLE("")); /* relative to d, not to here */
     write_text("d/pool.conf", "pool = { max_connections = 5; };");
-    config = load(&(struct config_source){.file = "d/podop.conf"}, &heard);
-    assert_string_equal(heard.text, "");
+    config = load(&(struct config_source){.file = "d/podop.conf"}, &reported);
+    assert_string_equal(reported.text, "");
     assert_string_equal(config->listen[0].origin, "d/listen.conf:1");
     assert_string_equal(config->tables[0].origin, "d/tables.conf:2");
     assert_int_equal(config->pool.max_connections, 5);

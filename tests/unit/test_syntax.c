@@ -149,14 +149,14 @@ static void test_syntax_secrets_are_not_shown(void **state)
         "param = \"http://joe:s3cret@h/\" 5;\n",
         "headers = [ \"X-Key: s3cret ];\nb = \"c\";\n",
     };
-    struct heard heard;
+    struct reported reported;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         write_text("podop.conf", secrets[i]);
-        assert_null(load(&(struct config_source){.file = "podop.conf"}, &heard));
-        assert_non_null(strstr(heard.text, "podop.conf:"));
-        assert_null(strstr(heard.text, "s3cret"));
+        assert_null(load(&(struct config_source){.file = "podop.conf"}, &reported));
+        assert_non_null(strstr(reported.text, "podop.conf:"));
+        assert_null(strstr(reported.text, "s3cret"));
     }
 }
 
