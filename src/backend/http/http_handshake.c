@@ -1,11 +1,11 @@
 /* http_handshake.c - libcurl neither resolves names nor connects here. It gets the socket from
- * CURLOPT_OPENSOCKETFUNCTION, is told that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
+ * CURLOPT_OPENSOCKETFUNCTION, learns that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
  * gets an arbitrary address to connect to (CURLOPT_CONNECT_TO). SNI and the verification of the
  * certificate use the name in the URL.
  *
- * The easy handle stays in the multi handle, because it holds the keys. The first curl_easy_recv()
- * attaches it to its connection, and libcurl does not close an attached connection for being idle.
- */
+ * The easy handle stays in the multi handle, because it contains the keys. The first
+ * curl_easy_recv() attaches it to its connection, and libcurl does not close an attached
+ * connection for being idle. */
 #include "http_handshake.h"
 
 #include "http_tls.h"

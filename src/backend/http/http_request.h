@@ -1,5 +1,5 @@
-/* http_request.h - writes requests as they go onto the wire. Headers may hold secrets: their
- * buffers get all the room they need at once, because a buffer that grows leaves a copy of its
+/* http_request.h - writes requests as they go onto the wire. Headers may contain secrets, so
+ * their buffers get all the room they need at once: a buffer that grows leaves a copy of its
  * bytes in freed memory. Private to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP_REQUEST_H
 #define PODOP_BACKEND_HTTP_HTTP_REQUEST_H

@@ -14,11 +14,11 @@ enum {
 struct stderr_log {
     char line[STDERR_LINE_BYTES_MAX];
     size_t len;
-    bool is_cut;           /* the line is longer than that */
+    bool is_cut;           /* the line is longer than STDERR_LINE_BYTES_MAX */
     char last[200];        /* the beginning of the last line, or "" */
     uint64_t second_at_ms; /* when the second began in which lines are counted */
     unsigned lines;        /* in that second */
-    uint64_t dropped;      /* lines that were not logged, since that was last logged */
+    uint64_t dropped;      /* lines that were not logged, since the number was last logged */
 };
 
 /* Takes bytes that the process pid of a table has written. */
