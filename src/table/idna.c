@@ -27,7 +27,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether label is one of a host name, in lower case. *all_digits: it has nothing but digits. */
+/* Whether label, in lower case, is allowed in a host name. Sets *all_digits when it has nothing
+ * but digits. */
 static bool is_label(struct span label, bool *all_digits)
 {
     *all_digits = true;

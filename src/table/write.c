@@ -4,7 +4,7 @@
 #include "commit.h"
 #include "commit_turns.h"
 
-/* To begin a commit costs 1 to 2 us a change. */
+/* Beginning a commit takes 1 to 2 us for each change. */
 enum { TURN_CHANGES_MAX = 4096 };
 
 /* Returns why a change could never be made, or NULL. */
@@ -19,7 +19,8 @@ static const char *fault_of(struct table *t, const struct change *change)
     return t->ops->change_fault == NULL ? NULL : t->ops->change_fault(t, change);
 }
 
-/* Looks at all changes before the first is made. false: the commit has ended with the reason. */
+/* Checks all changes before the first is made. Returns false after ending the commit with a
+ * reason. */
 static bool is_allowed(struct commit *c)
 {
     struct table *t = c->table;
@@ -68,7 +69,7 @@ static void leave_queue(struct commit *c)
     c->state = COMMIT_NEW;
 }
 
-/* The timer of the first one brings the loop back to the queue. */
+/* Starts the timer of the first commit in the queue. */
 static void wait_for_turn(struct commits *commits)
 {
     struct commit *first = commits->queue;

@@ -235,7 +235,7 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 
     if (it->attempt.route.trial != BREAKER_NO_TRIAL)
         url_attempt_success(
-            &it->attempt); /* not at the end, which may come late: rows are read slowly */
+            &it->attempt); /* not at the end, which comes late if rows are read slowly */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* read when it is whole */
     return read_items(it, bytes, is_blocked);
