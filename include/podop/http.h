@@ -61,7 +61,7 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
 void http_site_close(struct http_site **site); /* all its calls must have ended */
 
 enum http_outcome {
-    HTTP_ANSWERED,   /* with status; body is complete, but only a lookup's 200 has one */
+    HTTP_ANSWERED,   /* status is set; body is complete, but only the 200 of a lookup has one */
     HTTP_FAILED,     /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
                         TLS */
     HTTP_TIMED_OUT,  /* the deadline passed, in the queue or on the wire */
@@ -100,16 +100,16 @@ typedef bool http_wanted_fn(void *arg);
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
 
 struct http_request {
-    /* NULL: a lookup, with GET. Any other method is a write, which is sent at most once. So it gets
-     * a connection of its own, because an idle one may fail unnoticed. */
+    /* NULL: a lookup, sent with GET. Any other method is a write, which is sent at most once,
+     * over a connection of its own, because an idle one may fail unnoticed. */
     const char *method;
     const char *target;      /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms; /* of service_now_ms() */
     struct span body;        /* of a write, JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
-    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for the
-     * first part, the size of the body is not limited, but only that of the bytes that are not used
-     * yet, and done gets the last of those. */
+    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for
+     * the first part of the body, max_response limits the bytes that are not used yet instead of
+     * the whole body, and done gets the last unused bytes. */
     http_data_fn *data;
     uint32_t patience_ms; /* of a stream: the time for each further part */
     /* use a new connection, which says more about the server after a failure than an idle one

@@ -8,7 +8,7 @@
 
 struct ev_loop;
 
-enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; more of them wait */
+enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; others wait */
 
 struct resolver;      /* queries one list of servers */
 struct resolver_call; /* one query and its answer */

@@ -125,7 +125,7 @@ bool commit_turns_delay(struct table_writes *w, struct commit *commit)
     return true;
 }
 
-/* Marks c as failed. commit_turns_run() ends it later, because that takes longer. */
+/* Marks c as failed. commit_turns_run() ends it later, within the budget of a turn. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
     if (c->reason != NULL)

@@ -137,7 +137,7 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
     stale.source = REPLY_STALE;
     stale.http_status = reply->http_status;
     *reply = stale;
-    fetch_note(fetch, "answer", SPAN("the stale one of the cache, instead of the failure"));
+    fetch_note(fetch, "answer", SPAN("a stale one from the cache, instead of the failure"));
     return true;
 }
 

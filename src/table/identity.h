@@ -17,8 +17,8 @@ struct identity {
     char usual[IDENTITY_USUAL_BYTES];
 };
 
-/* Each function below fills identity, except its hash. The identity may point into key's bytes,
- * and must be freed with identity_free(). */
+/* identity_join() and the next three functions fill identity, except its hash. The identity may
+ * point into key's bytes, and must be freed with identity_free(). */
 
 /* Uses KEY/USER, for a private key. */
 void identity_join(struct identity *identity, const struct table_key *key);

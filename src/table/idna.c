@@ -63,8 +63,8 @@ static bool is_host_name(const char *name)
     }
 }
 
-/* Copies ASCII text in lower case and without its last dot. false: the result is not a host name.
- */
+/* Copies ASCII text in lower case and without its last dot. Returns false if the result is not a
+ * host name. */
 static bool finish(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > 0 && text.ptr[text.len - 1] == '.')

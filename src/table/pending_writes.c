@@ -352,7 +352,8 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     return true;
 }
 
-/* A key without a value, for which only transactions are queued, keeps its identity. */
+/* Gives w its new identity. A key without a value, for which only transactions are queued, keeps
+ * the old one. */
 static void rename_entry(struct pending_writes *q, struct pending_write *w,
                          pending_identify_fn *identify, void *arg)
 {

@@ -24,7 +24,7 @@ struct table_writes;
 typedef bool identify_fn(struct table *table, const struct table_key *key,
                          struct identity *identity);
 
-/* Every type's struct begins with this one; table.c fills it. */
+/* The base of every type's struct; table.c fills it. */
 struct table {
     const struct table_ops *ops;
     unsigned refs;

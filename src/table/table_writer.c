@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 enum {
-    ATTEMPTS_MAX = 10, /* with failures that the backend answered, before a value is given up */
+    ATTEMPTS_MAX = 10, /* a value is given up after this many answers that report a failure */
     PAUSE_MIN_MS = 1000,
     PAUSE_MAX_MS = 60 * 1000,
     TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */

@@ -1,4 +1,4 @@
-/* write.c - what becomes of a transaction: it is refused, becomes pending, waits, or is sent. */
+/* write.c - decides whether a transaction is refused, becomes pending, waits, or is sent. */
 #include "podop/write.h"
 
 #include "commit.h"
@@ -11,7 +11,7 @@ enum { TURN_CHANGES_MAX = 4096 };
 static const char *fault_of(struct table *t, const struct change *change)
 {
     if (table_skips(t, change->key.key))
-        return "the key is one of those that are skipped";
+        return "the key matches a pattern of 'skip'";
     if (change->kind == CHANGE_SET && span_has_byte(change->value, '\0'))
         return "a value with a NUL byte cannot be written";
     if (change->kind == CHANGE_SET && !span_is_utf8(change->value))

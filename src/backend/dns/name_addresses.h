@@ -52,8 +52,7 @@ uint32_t name_addresses_take(struct name_addresses *addresses, const struct name
 size_t name_addresses_in_order(const struct name_addresses *addresses, uint64_t now_ms,
                                struct endpoint to[NAME_ADDRESSES_MAX]);
 
-/* Lets the address be tried last for NAME_AVOID_MS, and undoes that. Unknown addresses are
- * ignored. */
+/* Let the address be tried last for NAME_AVOID_MS, and undo that. Unknown addresses are ignored. */
 void name_addresses_avoid(struct name_addresses *addresses, const struct endpoint *address,
                           uint64_t now_ms);
 void name_addresses_trust(struct name_addresses *addresses, const struct endpoint *address);

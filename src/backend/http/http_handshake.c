@@ -115,7 +115,7 @@ void http_handshake_start(struct http_handshake *h, struct http_handshakes *all,
     set_options(h, peer);
     deadline_init(&h->deadline, on_deadline, h);
     deadline_start_in(&h->deadline, all->curl.loop, timeout_ms);
-    curl_multi_add_handle(all->curl.multi, h->easy); /* fails only for a handle misused */
+    curl_multi_add_handle(all->curl.multi, h->easy); /* fails only if the handle is misused */
 }
 
 void http_handshake_stop(struct http_handshake *h)

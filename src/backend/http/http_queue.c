@@ -24,7 +24,7 @@ static void leave_waiting(struct http_turn *turn)
     turn->state = HTTP_TURN_ENDED;
 }
 
-/* Lets the stream give up its place that has been blocked longest, if all places are taken. */
+/* Lets the stream that has been blocked longest give up its place, if all places are taken. */
 static void make_place(struct http_queue *queue)
 {
     if (has_place(queue))

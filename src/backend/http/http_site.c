@@ -58,7 +58,7 @@ static bool parse_address(CURLU *url, const char *host, struct endpoint *to)
     return true;
 }
 
-/* Sets where the connections of the host lead to. */
+/* Sets the target of the host's connections. */
 static void set_target(struct http *http, struct http_host *host, CURLU *url)
 {
     struct http_connect_target *target = &host->target;

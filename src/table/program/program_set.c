@@ -120,7 +120,8 @@ static void on_hang(void *arg)
     coprocess_give_up(p->coprocess, reason);
 }
 
-/* A process that starts reads the overdue requests before it reads anything new. */
+/* Whether a process that starts may get no more requests, because it reads the overdue ones
+ * first. */
 static bool is_starting_and_full(const struct program_process *p)
 {
     return !p->has_answered && p->ids.overdue_count >= OVERDUE_MAX;

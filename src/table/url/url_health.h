@@ -25,7 +25,7 @@ struct url_state {
     char reason[URL_REASON_BYTES];
 };
 
-/* Counted; its states are in the order of the URLs. */
+/* Reference-counted. The states are in the order of the URLs. */
 struct url_health {
     unsigned refs;
     struct hash_key hash_key; /* for the hashes of keys */

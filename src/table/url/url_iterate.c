@@ -241,7 +241,8 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
     return read_items(it, bytes, is_blocked);
 }
 
-/* Reads what had arrived when the answer ended, and was not wanted at that moment. */
+/* Reads the bytes that were left when the answer ended, because no rows were wanted at that
+ * moment. */
 static void read_rest(struct url_iteration *it)
 {
     bool is_blocked = false;

@@ -7,7 +7,7 @@
 #include "podop/error.h"
 
 struct table_key;
-struct url_template; /* opaque */
+struct url_template;
 
 /* Parses a template such as http://admin:8080/alias/§?for={user}. Returns NULL with ERR_CONFIG for
  * a scheme other than http and https, no host, credentials, a fragment, a byte that a URL must not
