@@ -5,6 +5,8 @@
 #include "client_output.h"
 #include "client_relief.h"
 
+#include "protocol/protocols.h"
+
 #include <stdlib.h>
 
 static void serve_woken(void *arg)
