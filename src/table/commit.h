@@ -25,14 +25,14 @@ struct commit {
     void *arg;
     enum commit_state state;
     bool is_starting;        /* the function that made it has not returned yet */
-    struct deferred ended;   /* calls done after is_starting */
+    struct deferred ended;   /* calls done after is_starting was cleared */
     struct reply reply;      /* set when the state is COMMIT_ENDED */
     char *reason;            /* of reply */
     bool ignores_suspension; /* suspended URLs are asked, too, because podop stops */
     /* Called when the commit ends: takes it out of the queue that it waits or has waited in.
      * NULL: it is in none. */
     void (*on_end)(struct commit *commit);
-    struct commit *next_queued; /* write.c */
+    struct commit *next_queued; /* in the queue of struct commits */
     ev_timer later;
     struct commit_turns *turns; /* commit_turns.c */
     /* Set by the type: how many of the changes, from the first on, the backend may have received.

@@ -68,7 +68,7 @@ struct http_exchange {
     struct buf in; /* a part of the answer that is not a whole line yet */
 };
 
-/* Sends the request on an idle connection, or on a new one, which with is_fresh it always does.
+/* Sends the request on an idle connection or on a new one; with is_fresh always on a new one.
  * on_end() is not called before this returns. */
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh);
 void http_exchange_go_on(struct http_exchange *ex); /* does nothing unless PAUSED */

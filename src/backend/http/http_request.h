@@ -16,7 +16,7 @@ void http_request_print_head(struct buf *head, CURLU *url, const char *const *he
 /* Initialises out and writes a whole request. */
 void http_request_print(struct buf *out, struct span site_head, const struct http_request *request);
 
-/* Overwrites and frees the buffer of either. */
+/* Overwrites and frees a buffer of one of the functions above. */
 void http_request_wipe(struct buf *bytes);
 
 #endif

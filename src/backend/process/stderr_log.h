@@ -24,8 +24,8 @@ struct stderr_log {
 /* Takes bytes that the process pid of a table has written. */
 void stderr_log_read(struct stderr_log *stderr_log, struct span bytes, struct log *log,
                      const char *table, uint64_t pid, uint64_t now_ms);
-/* Logs a last line without a line feed, and the number of dropped lines. Then stderr_log is as at
- * the start, but for last. */
+/* Logs a last line without a line feed, and the number of dropped lines. After that, all of
+ * stderr_log but last is as at the start. */
 void stderr_log_end(struct stderr_log *stderr_log, struct log *log, const char *table, uint64_t pid,
                     uint64_t now_ms);
 
