@@ -6,8 +6,6 @@
 #include "client_relief.h"
 #include "protocol/protocols.h"
 
-#include "protocol/protocols.h"
-
 #include <stdlib.h>
 
 static void serve_woken(void *arg)
