@@ -41,7 +41,7 @@ struct dns_record {
     size_t address_len;
 };
 
-/* Iterates over the records that a verdict counts. The message must still exist. */
+/* Walks the records of an answer, whose message must still exist. */
 struct dns_cursor {
     const struct dns_answer *answer;
     size_t at, left;
