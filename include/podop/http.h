@@ -22,8 +22,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
 void http_free(struct http **http);
 /* Changes the size of all pools. */
 void http_set_pool(struct http *http, const struct pool_config *pool);
-/* Sets the log for host names that cannot be resolved any more, so that their last addresses
- * stay in use. */
+/* Sets the log for warnings about host names that cannot be resolved any more. */
 void http_set_log(struct http *http, struct log *log);
 /* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
 void http_reload_names(struct http *http);
@@ -40,7 +39,7 @@ struct http_tls {
 /* Checks without a network whether libcurl can use the certificates and the key. An http must
  * exist. Returns 0, or -1 with ERR_CONFIG and a reason that quotes nothing of them. */
 int http_check_tls(const struct http_tls *tls, struct error *err);
-/* Whether an open site uses the same certificates and key. Empty members of tls are not
+/* Returns whether an open site uses the same certificates and key. Empty members of tls are not
  * compared. */
 bool http_uses_tls(const struct http *http, const struct http_tls *tls);
 

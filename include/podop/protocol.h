@@ -46,7 +46,7 @@ struct admin {
     void (*stats)(void *arg, struct buf *out); /* appends members to a JSON object */
 };
 
-/* What the server does for the sessions of one listener. They all share it, and each holds a
+/* The service of one listener for its sessions. They all share it, and each has a
  * reference. A reload changes the fields between two callbacks: a session reads them again for each
  * request. It may keep a table together with the serial under which it found the table. */
 struct service {

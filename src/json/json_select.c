@@ -31,8 +31,8 @@ static bool is_named(struct span name, struct span wanted, struct buf *scratch)
     return span_equal(buf_span(scratch), wanted);
 }
 
-/* RFC 6901 section 4: "0", or json_digits without a leading zero. No array of ours has more items
- * than a size_t counts. */
+/* Parses an array index (RFC 6901 section 4): "0", or digits without a leading zero. 19 digits are
+ * more than any array has items. */
 static bool parse_index(struct span token, size_t *index)
 {
     if (token.len == 0 || token.len > 19 || json_digits(token, 0) != token.len ||

@@ -33,7 +33,7 @@ static void test_each_kind_opens_after_failures_in_a_row(void **state)
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 10);
         assert_false(breaker_is_open(&b));
         assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
-        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* the row ends */
+        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* ends the row of failures */
         assert_int_equal(breaker_failures(&b), 0);
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 20);
         assert_false(breaker_is_open(&b));

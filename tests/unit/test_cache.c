@@ -909,7 +909,7 @@ static void test_cache_against_a_model(void **state)
             assert_int_equal(cache_entries(cache), m->entries);
             assert_int_equal(cache_bytes(cache), m->bytes);
         }
-        /* the run did try what it is for */
+        /* the run has covered each state often */
         assert_true(seen[CACHE_ABSENT] > 1000 && seen[CACHE_FRESH] > 1000);
         assert_true(m->limits.stale_ms == 0 || m->keys > 60 || seen[CACHE_STALE] > 1000);
         cache_free(&cache);

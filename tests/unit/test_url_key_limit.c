@@ -138,8 +138,8 @@ static void test_a_waiting_request_that_ends(void **state)
         wait_for_permit(&limit, &waiting[i], service_now_ms(loop) + 1000000);
     }
     url_key_limit_release(&limit, &waiting[0].permit);
-    url_key_limit_release(&limit,
-                          &taken[TAKEN - 1].permit); /* the second one's, which ends as well */
+    url_key_limit_release(
+        &limit, &taken[TAKEN - 1].permit); /* goes to the second waiting request, which also ends */
     url_key_limit_release(&limit, &waiting[1].permit);
     run_until_called(&waiting[2]);
     assert_int_equal(waiting[0].calls + waiting[1].calls, 0);
