@@ -43,7 +43,7 @@ void transaction_seal(struct transaction *transaction, struct table *table);
 /* Returns whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
-/* Whether t changes a key that begins with path. */
+/* Returns whether t changes a key that begins with path. */
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
 
 #endif
