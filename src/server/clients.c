@@ -4,6 +4,7 @@
 #include "client_input.h"
 #include "client_output.h"
 #include "client_relief.h"
+#include "protocol/protocols.h"
 
 #include <stdlib.h>
 
