@@ -147,7 +147,7 @@ static size_t len_before(struct span text, char end)
     return at == NULL ? text.len : (size_t)(at - text.ptr);
 }
 
-/* Whether a segment of a path, which may end at '?', or of a key is "." or "..". */
+/* Returns whether a segment of a path, which may end at '?', or of a key is "." or "..". */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {
     if (ends_at_query)
