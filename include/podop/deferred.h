@@ -24,7 +24,7 @@ void deferred_start(struct deferred *deferred);
 /* The call is not made. Does nothing when none is pending. */
 void deferred_stop(struct deferred *deferred);
 
-static inline bool deferred_is_pending(const struct deferred *deferred)
+static inline bool deferred_is_pending(struct deferred *deferred) /* libev casts const away */
 {
     return ev_is_pending(&deferred->watcher);
 }
