@@ -77,11 +77,11 @@ static void test_explain_pending(void **state)
     (void)state;
     explain("k", &set);
     assert_string_equal(buf_string(&notes),
-                        "[\"held\",\"a value that is not written yet answers\"],"
+                        "[\"held\",\"answered by a value that is not written yet\"],"
                         "[\"value\",\"new\"],[\"cache\",\"absent\"]");
     explain("k", &unset);
     assert_string_equal(buf_string(&notes),
-                        "[\"held\",\"a removal that is not written yet answers\"],"
+                        "[\"held\",\"answered by a removal that is not written yet\"],"
                         "[\"cache\",\"absent\"]");
 }
 

@@ -24,7 +24,7 @@ struct name *names_ref(struct names *names, const char *host);
 void names_unref(struct name **name);
 
 const struct name_addresses *name_addresses(const struct name *name);
-/* Notes that a connection to the address failed or was slow; that it succeeded. */
+/* Note that a connection to the address failed or was slow, and that one succeeded. */
 void name_avoid(struct name *name, const struct endpoint *address);
 void name_trust(struct name *name, const struct endpoint *address);
 

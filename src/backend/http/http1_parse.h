@@ -1,6 +1,6 @@
-/* http1_parse.h - an incremental parser of answers of HTTP/1.1 and 1.0 (RFC 9112). It rejects an
- * answer whose end is ambiguous, and one with anything before its status line, even an empty line:
- * those bytes would belong to another answer. It allocates and copies nothing. Private to
+/* http1_parse.h - an incremental parser of HTTP/1.1 and 1.0 answers (RFC 9112). It rejects an
+ * answer whose end is ambiguous, and one with anything before its status line, even an empty
+ * line: those bytes would belong to another answer. It allocates and copies nothing. Private to
  * src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP1_PARSE_H
 #define PODOP_BACKEND_HTTP_HTTP1_PARSE_H
@@ -39,7 +39,7 @@ struct http1 {
     const char *fault;
     uint64_t left;     /* bytes of the body, or of the current chunk, still to come */
     size_t head_bytes; /* so far */
-    size_t scanned;    /* bytes at the front that hold no line feed */
+    size_t scanned;    /* bytes at the front that contain no line feed */
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
     bool may_fold; /* the last field may continue on the next line, because it is ignored */

@@ -1,8 +1,8 @@
-/* race.h - connection racing, known as "Happy Eyeballs" (RFC 8305 section 5): makes one connection
- * to one of several addresses. The addresses are tried in order, each a delay after the previous
- * one, or as soon as that has failed. The first attempt that connects wins. Addresses that refused
- * are tried again while others do not answer, because a service that restarts is back soon. Private
- * to src/backend/http. */
+/* race.h - connection racing, known as "Happy Eyeballs" (RFC 8305 section 5): makes one
+ * connection to one of several addresses. The addresses are tried in order, each one after a
+ * delay, or as soon as the previous one has failed. The first attempt that connects wins.
+ * Addresses that refused are tried again while others do not answer, because a service that
+ * restarts is back soon. Private to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_RACE_H
 #define PODOP_BACKEND_HTTP_RACE_H
 
@@ -60,7 +60,7 @@ uint32_t race_delay_ms(size_t count, uint64_t left_ms);
 /* Starts the next attempt if none is in progress, else schedules it. Does not call on_event: look
  * at winner and race_is_lost() afterwards. */
 void race_run(struct race *race, uint64_t left_ms);
-/* All attempts have failed. True for an empty race. */
+/* Whether all attempts have failed. True for an empty race. */
 static inline bool race_is_lost(const struct race *race)
 {
     return race->winner == NULL && race->live == 0 && race->started == race->count;

@@ -235,13 +235,14 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 
     if (it->attempt.route.trial != BREAKER_NO_TRIAL)
         url_attempt_success(
-            &it->attempt); /* not at the end, which may come late: rows are read slowly */
+            &it->attempt); /* not at the end, which comes late if rows are read slowly */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* read when it is whole */
     return read_items(it, bytes, is_blocked);
 }
 
-/* Reads what had arrived when the answer ended, and was not wanted at that moment. */
+/* Reads the bytes that were left when the answer ended, because no rows were wanted at that
+ * moment. */
 static void read_rest(struct url_iteration *it)
 {
     bool is_blocked = false;

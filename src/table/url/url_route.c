@@ -25,8 +25,7 @@ void url_route_set_key(struct url_route *route, const struct table_key *key)
     route->key_hash = 0;
 }
 
-/* Computes the hash when it is needed first: after a failure, or when many requests are under way.
- */
+/* Computes the hash on first use: after a failure, or when many requests are under way. */
 uint64_t url_route_hash(struct url_route *route)
 {
     const struct hash_key *by = &route->backends->health->hash_key;
@@ -193,7 +192,7 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
 /* Waiting for URLs that refuse connections */
 
 /* Whether all URLs failed before anything was sent, and at least one may be back in a moment. A
- * request that waits already goes on waiting while all URLs are suspended. */
+ * request that has waited before also waits while all URLs are suspended. */
 static bool is_refused(const struct url_route *route)
 {
     bool has_refused = false, has_failed = false;
