@@ -13,7 +13,7 @@ void client_input_init(struct client *client);
 /* Reads what has arrived and the session has room for. Returns false when the connection is broken.
  */
 bool client_input_read(struct client *client);
-/* Hands what was read earlier to the session, when it has room again. */
+/* Hands what was read earlier to the session, when it has room again. client->in is not empty. */
 void client_input_feed_kept(struct client *client);
 /* Reads and ignores what arrives. Returns false when the client has hung up. */
 bool client_input_discard(struct client *client);

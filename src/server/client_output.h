@@ -1,5 +1,5 @@
 /* client_output.h - writes answers to a client. An idle client owns no output buffer: one is lent
- * to it until the answers are written. */
+ * to it from when a request is read until the answers are written. */
 #ifndef PODOP_SERVER_CLIENT_OUTPUT_H
 #define PODOP_SERVER_CLIENT_OUTPUT_H
 
