@@ -27,7 +27,7 @@ struct histogram {
     const char *bound_name; /* of a bound, in JSON, with its unit */
 };
 
-enum { COUNTER_ALWAYS_SHOWN = -1 };
+#define COUNTER_ALWAYS_SHOWN SIZE_MAX
 
 struct counter {
     enum counter_kind kind;
@@ -36,7 +36,7 @@ struct counter {
     const char *log_name; /* in the log line; NULL: not there */
     const char *help;     /* one line */
     size_t offset;        /* of the value in the snapshot */
-    int shown_offset;     /* of the bool in the snapshot that says whether JSON has the group, or
+    size_t shown_offset;  /* of the bool in the snapshot that says whether JSON has the group, or
                            * COUNTER_ALWAYS_SHOWN. The log line always has all of its fields. */
 };
 

@@ -43,6 +43,7 @@ struct setting {
     bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
     bool is_own;         /* each table needs its own, so it cannot be in defaults */
     bool is_for_writes;  /* only in tables of a type that takes writes */
+    bool is_awaited;     /* DURATION: clients wait for it; see doubted_s */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
     /* As podop.conf spells it: 5, or "10s" with its quotes. NULL: the field stays zero, and
@@ -54,7 +55,6 @@ struct setting {
     /* DURATION: a longer one without a unit gives a warning, as milliseconds may have been meant;
      * 0: none does. is_awaited: one with a unit does as well, as no client waits for longer. */
     uint32_t doubted_s;
-    bool is_awaited;
     const char *(*check)(const char *text); /* of each string: NULL, or a fault, "must ..." */
     const struct setting_group *group;      /* GROUP, SECTION: the settings in it */
     const char *doc;
@@ -75,7 +75,7 @@ extern const struct setting_group schema_table;  /* of struct table_config, what
     .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
 #define SETTINGS_OF(array) .settings = (array), .count = sizeof(array) / sizeof((array)[0])
 #define SETTING_SECOND_MS UINT64_C(1000)
-#define SETTING_DAY_MS (24 * 3600 * SETTING_SECOND_MS)
+#define SETTING_DAY_MS (UINT64_C(24) * 3600 * SETTING_SECOND_MS)
 #define SETTING_MIB (UINT64_C(1024) * 1024)
 
 /* For .check: NULL, or what is wrong. A file and a unix socket need absolute paths. */

@@ -65,7 +65,7 @@ static bool select_member(struct span *value, struct json_cursor *cursor, struct
     bool is_found = false;
 
     buf_init(&wanted, token.len);
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     add_token(&wanted, token);
     while (!is_found && json_next_begin(cursor, &name)) {
         is_found = is_named(name, buf_span(&wanted), &scratch);

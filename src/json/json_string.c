@@ -23,7 +23,7 @@ void json_add_bytes(struct buf *out, struct span bytes)
         json_add_string(out, bytes);
         return;
     }
-    buf_init(&mended, SIZE_MAX);
+    buf_init(&mended, BUF_LIMITED_BY_INPUT);
     while (good < bytes.len) {
         buf_add(&mended, (struct span){bytes.ptr, good});
         buf_add(&mended, SPAN("\xef\xbf\xbd"));

@@ -64,7 +64,7 @@ static struct pending *pending_new(struct control_session *s)
 
     p->session = s;
     buf_init(&p->notes, NOTES_BYTES_MAX);
-    buf_init(&p->faults, SIZE_MAX); /* bounded by the configuration that has the faults */
+    buf_init(&p->faults, BUF_LIMITED_BY_INPUT);
     reply_queue_add(&s->replies, &p->slot);
     return p;
 }

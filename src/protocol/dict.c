@@ -183,7 +183,7 @@ static bool on_iterate(struct dict_session *s, const struct dict_line *line)
     if (!dict_optional_number(line->field[0], UINT32_MAX, &flags) ||
         (has_limit && !dict_optional_number(line->field[1], UINT64_MAX, &max_rows)))
         return false;
-    buf_init(&paths, SIZE_MAX); /* bounded by the line */
+    buf_init(&paths, BUF_LIMITED_BY_INPUT);
     dict_add_paths(&paths, line, path, s->major == 2);
     r = dict_request_new(s, DICT_KIND_ITERATE, false, buf_span(&paths), user_of(s, line, path + 1));
     buf_deinit(&paths);
@@ -271,7 +271,7 @@ static enum feed dict_feed(struct session *session, struct span in, size_t *used
     struct buf text; /* of a line with escapes */
 
     *used = 0;
-    buf_init(&text, SIZE_MAX); /* bounded by the line */
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
     while (*used < in.len && !dict_is_full(session)) {
         size_t taken;
 

@@ -40,7 +40,7 @@ void reply_queue_add(struct reply_queue *queue, struct reply_slot *slot)
     slot->next = NULL;
     slot->is_complete = false;
     slot->id = 0;
-    buf_init(&slot->buffered, SIZE_MAX);
+    buf_init(&slot->buffered, BUF_LIMITED_BY_INPUT);
     *queue->last = slot;
     queue->last = &slot->next;
     queue->count++;

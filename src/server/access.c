@@ -52,8 +52,7 @@ void access_check(const struct config *config, config_report_fn *report, void *a
     for (size_t i = 0; i < config->path_count; i++) {
         const struct config_path *p = &config->paths[i];
 
-        /* The service that makes a socket may start later than podop. Everything else must exist.
-         */
+        /* A missing socket is fine: the service that makes it may start later than podop. */
         if (access(p->path, needs[p->need].mode) == -1 &&
             !(p->need == PATH_CONNECT && errno == ENOENT))
             report_denied(p->origin, who, needs[p->need].what, p->path, strerror(errno), report,

@@ -40,7 +40,7 @@ static bool open_session(struct client *c, char first_byte)
         .is_under_memory_pressure = &c->clients->memory.is_under_pressure,
     };
 
-    c->protocol = protocol_find(c->listener->service->base.listen->mode, first_byte);
+    c->protocol = c->clients->find_protocol(c->listener->service->base.listen->mode, first_byte);
     if (c->protocol == NULL)
         return false;
     c->session = c->protocol->open(&io);
@@ -78,10 +78,6 @@ static bool feed(struct client *c, struct span bytes, size_t *used)
     const size_t out_before = c->out.len;
 
     *used = 0;
-    if (c->session == NULL && !open_session(c, *bytes.ptr)) {
-        refuse_first_byte(c, *bytes.ptr);
-        return false;
-    }
     if (c->protocol->feed(c->session, bytes, used) == FEED_BAD) {
         client_input_refuse(c, "malformed request, or one that is longer than max_request");
         return false;
@@ -119,6 +115,10 @@ static void feed_new(struct client *c, struct span bytes)
 {
     size_t used;
 
+    if (c->session == NULL && !open_session(c, *bytes.ptr)) {
+        refuse_first_byte(c, *bytes.ptr);
+        return;
+    }
     if (c->in.len > 0) {
         buf_add(&c->in, bytes);
         client_input_feed_kept(c);

@@ -22,7 +22,7 @@ bool client_input_discard(struct client *client);
 void client_input_read_last(struct client *client);
 /* Returns the bytes that have arrived and are not read. */
 size_t client_input_arrived_bytes(const struct client *client);
-/* Has the client drained after its last answer, and logs why. */
+/* Logs why, and reads nothing more: the client gets its answers, then podop hangs up. */
 void client_input_refuse(struct client *client, const char *why);
 
 #endif

@@ -22,6 +22,8 @@ struct clients {
     struct list all;
     struct client_turns turns;
     struct client_memory memory;
+    /* protocol_find(), or what a test has in its place. */
+    const struct protocol_ops *(*find_protocol)(enum listen_mode mode, char first_byte);
     uint64_t connections;       /* accepted since the start; numbers the connections in logs */
     void (*on_gone)(void *arg); /* called after each client that has left; may be NULL */
     void *on_gone_arg;

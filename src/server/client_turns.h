@@ -23,9 +23,9 @@ struct client_turns {
     struct deferred serve; /* serves the woken clients at the end of a wake-up of the loop */
     ev_timer next_turn;    /* runs while clients wait that this turn had no time for */
     size_t cost;           /* of this turn, so far */
-    bool was_cut;          /* this turn had no time to read from some clients */
-    bool is_crowded;       /* the last turn was cut: a client is read once in a round */
-    uint32_t round;        /* while turns are cut, it goes on until every client had its turn */
+    bool was_cut;          /* some clients could not be read in this turn */
+    bool is_crowded;       /* the last turn was cut, so each client is read only once in a round */
+    uint32_t round;        /* number of the round, which ends with the first turn that is not cut */
 };
 
 /* A client as seen here. */
@@ -34,7 +34,7 @@ struct client_turn {
     uint32_t round; /* in which the client was read last */
 };
 
-/* serve has to serve the woken clients, by the three functions below. */
+/* serve is called to serve the woken clients; see client_turns_begin(). */
 void client_turns_init(struct client_turns *turns, struct ev_loop *loop, deferred_fn *serve,
                        void *arg);
 void client_turns_deinit(struct client_turns *turns);
@@ -42,17 +42,19 @@ void client_turns_deinit(struct client_turns *turns);
 void client_turns_join(struct client_turns *turns, struct client_turn *client);
 void client_turns_leave(struct client_turn *client);
 
-/* Returns whether the client is read in this turn, which then is taken note of. If not, its
- * descriptor is still readable in the next turn. */
+/* Returns whether the client may be read in this turn, and then counts its cost. If not, the next
+ * turn finds its descriptor readable again. */
 bool client_turns_may_read(struct client_turns *turns, struct client_turn *client);
 
-/* Has serve called at the end of this wake-up, which also ends the turn's round. */
+/* Requests one call of serve at the end of this wake-up of the loop. It is needed after each read,
+ * because it also ends the turn, and the round when every client was read. */
 void client_turns_request(struct client_turns *turns);
-/* Has the client served then. */
+/* Adds the client to the woken ones, and requests the call. */
 void client_turns_wake(struct client_turns *turns, struct client_turn *client);
 
-/* For serve: begins, takes the next client or NULL when there is none or the turn is over, and
- * ends. Clients that were not taken are served in the next turn. */
+/* serve calls these three: begin once, then take until it returns NULL, then end. take returns the
+ * next woken client, or NULL when there is none or the turn has cost enough. The clients that are
+ * left are served in the next turn. */
 void client_turns_begin(struct client_turns *turns);
 struct client_turn *client_turns_take(struct client_turns *turns);
 void client_turns_end(struct client_turns *turns);

@@ -4,6 +4,7 @@
 #include "client_input.h"
 #include "client_output.h"
 #include "client_relief.h"
+#include "protocol/protocols.h"
 
 #include <stdlib.h>
 
@@ -22,7 +23,12 @@ static void serve_woken(void *arg)
 
 void clients_init(struct clients *clients, struct ev_loop *loop, struct log *log)
 {
-    *clients = (struct clients){.loop = loop, .log = log, .scratch = xmalloc(SCRATCH_BYTES)};
+    *clients = (struct clients){
+        .loop = loop,
+        .log = log,
+        .find_protocol = protocol_find,
+        .scratch = xmalloc(SCRATCH_BYTES),
+    };
     list_init(&clients->all);
     client_turns_init(&clients->turns, loop, serve_woken, clients);
     client_memory_init(&clients->memory, loop, &client_relief, clients);

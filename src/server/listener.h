@@ -19,9 +19,10 @@ struct listener {
     struct listener *next;
     struct ev_loop *loop;
     struct socket_address address;
-    struct listener_service *service;    /* its settings and tables, for its clients */
-    const struct listen_config *planned; /* its settings after the planned switch; NULL: closed */
-    int fd;                              /* -1: closed, and kept only until its clients are gone */
+    struct listener_service *service; /* its settings and tables, for its clients */
+    const struct listen_config
+        *planned; /* during a reload: its next settings; NULL: to be closed */
+    int fd;       /* -1: closed, and kept only until its clients are gone */
     bool is_unix;
     bool is_borrowed; /* systemd passed fd, which listens before podop starts and after it stops */
     bool is_hidden;   /* bound under a temporary name, until listener_publish() */

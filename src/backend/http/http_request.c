@@ -32,7 +32,7 @@ void http_request_print_head(struct buf *head, CURLU *url, const char *const *he
 
     for (size_t i = 0; i < header_count; i++)
         header_bytes += strlen(headers[i]) + strlen("\r\n");
-    buf_init(head, SIZE_MAX);
+    buf_init(head, BUF_LIMITED_BY_INPUT);
     buf_add(head, SPAN(" HTTP/1.1\r\nHost: "));
     add_host(head, url);
     buf_add(head, SPAN("\r\nUser-Agent: podop/" PODOP_VERSION "\r\n"));

@@ -46,7 +46,7 @@ void dns_explain_answer(const struct fetch *fetch, enum dns_type type, const cha
 
     if (fetch->notes == NULL)
         return;
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
     buf_add(&text, span_of(name));
     buf_add(&text, SPAN(": "));
     if (answer->outcome != RESOLVER_ANSWERED)

@@ -107,7 +107,7 @@ static char *name_servers(const struct string_list *servers)
 
     if (servers->count == 0)
         return xstrdup("/etc/resolv.conf");
-    buf_init(&text, SIZE_MAX);
+    buf_init(&text, BUF_LIMITED_BY_INPUT);
     for (size_t i = 0; i < servers->count; i++) {
         buf_add(&text, i == 0 ? SPAN("") : SPAN(", "));
         buf_add(&text, span_of(servers->items[i]));

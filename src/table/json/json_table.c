@@ -65,8 +65,8 @@ static void json_table_start(struct fetch *fetch)
     struct buf key, scratch;
     size_t at;
 
-    buf_init(&key, SIZE_MAX);
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&key, BUF_LIMITED_BY_INPUT);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     buf_add(&key, fetch->key.key);
     if (fetch->key.is_private) {
         buf_add_char(&key, '/');
@@ -108,7 +108,7 @@ static bool hand_out(struct json_iteration *it, const struct json_index *index, 
 
     if (!name_below(&it->base.path, json_index_key(index, at), &name))
         return true;
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     json_reply(json_index_value(index, at), &scratch, &reply);
     if (reply.status == REPLY_FOUND)
         is_wanted = iteration_row(&it->base, name, reply.dict_value);

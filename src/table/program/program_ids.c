@@ -74,10 +74,9 @@ void program_id_free(struct program_id *id)
 
 static void free_all(struct list *list)
 {
-    struct list_node *node;
-
-    while ((node = list_first(list)) != NULL)
-        program_id_free(CONTAINER_OF(node, struct program_id, node));
+    LIST_FOR_EACH_SAFE (at, list) {
+        program_id_free(CONTAINER_OF(at, struct program_id, node));
+    }
 }
 
 /* Keeps the newest ABANDONED_MAX. */

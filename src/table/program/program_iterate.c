@@ -37,7 +37,7 @@ static void take_row(struct program_iteration *it, struct span name, struct span
     if (!it->base.options.no_values) {
         struct buf scratch;
 
-        buf_init(&scratch, SIZE_MAX);
+        buf_init(&scratch, BUF_LIMITED_BY_INPUT);
         json_reply(value, &scratch, &reply);
         buf_add(&it->texts, reply.dict_value);
         buf_deinit(&scratch);
@@ -65,7 +65,7 @@ static bool take_rows(struct program_iteration *it, struct span rows)
             break;
         take_row(it, name, value);
     }
-    buf_init(&rest, SIZE_MAX);
+    buf_init(&rest, BUF_LIMITED_BY_INPUT);
     if (got == 1 && !it->is_enough) {
         buf_add_char(&rest, '[');
         buf_add(&rest, *cursor.rest.ptr == ',' ? span_skip(cursor.rest, 1) : cursor.rest);
@@ -130,8 +130,8 @@ static void start(struct program_iteration *it)
         .has_parts = true, .add = add_line, .answered = on_answer, .failed = on_failure};
     const char *reason;
 
-    buf_init(&it->rest, SIZE_MAX); /* a part of one line, which max_response limits */
-    buf_init(&it->texts, SIZE_MAX);
+    buf_init(&it->rest, BUF_LIMITED_BY_INPUT);
+    buf_init(&it->texts, BUF_LIMITED_BY_INPUT);
     it->request.ops = &ops;
     it->request.key = program_key(program_set_of(it->base.table), &it->base.path);
     it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;

@@ -36,7 +36,7 @@ static void answer_value(struct program_fetch *f, struct span value)
         fetch_finish(&f->base, &reply);
         return;
     }
-    buf_init(&scratch, SIZE_MAX);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     json_reply(value, &scratch, &reply);
     fetch_finish(&f->base, &reply);
     buf_deinit(&scratch);

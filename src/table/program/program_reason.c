@@ -6,7 +6,7 @@ struct span program_reason(const struct table *table, const struct program_answe
     struct buf why;
     struct span reason;
 
-    buf_init(&why, SIZE_MAX);
+    buf_init(&why, BUF_LIMITED_BY_INPUT);
     if (answer->reason.ptr == NULL)
         buf_add(&why, SPAN("the program gave no reason"));
     else

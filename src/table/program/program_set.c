@@ -189,7 +189,7 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
         return false;
     *reason = "the program reads too slowly";
     begins_at = coprocess_queued(p->coprocess);
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     r->ops->add(r, p->ids.last_number + 1, &line);
     is_queued = coprocess_send(p->coprocess, buf_span(&line));
     buf_deinit(&line);
@@ -234,7 +234,7 @@ static bool send_word(struct program_id *id, const char *word)
 
     if (!coprocess_is_running(p->coprocess))
         return false;
-    buf_init(&line, SIZE_MAX);
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
     program_add_word(&line, id->number, p->set->name, word);
     is_queued = coprocess_send(p->coprocess, buf_span(&line));
     buf_deinit(&line);

@@ -43,7 +43,7 @@ static size_t program_table_descriptors(const struct table_config *config)
 {
     const struct program_settings *settings = config->settings;
 
-    return COPROCESS_DESCRIPTORS * settings->processes;
+    return (size_t)COPROCESS_DESCRIPTORS * settings->processes;
 }
 
 static bool is_program(const char *path)
