@@ -84,7 +84,7 @@ struct table_ops {
 
     /* Returns why a change can never be made, or NULL. The slot is NULL: all changes can. */
     const char *(*change_fault)(struct table *table, const struct change *change);
-    /* Begins commit, whose transaction has at least one change and which must end in one
+    /* Begins commit, whose transaction may have no changes, and which must end in one
      * commit_finish(), now or later. NULL: tables of the type cannot be written to. */
     void (*commit)(struct commit *commit);
     size_t commit_bytes;

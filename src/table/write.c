@@ -40,9 +40,7 @@ static void begin(struct commit *c)
 
     if (!is_allowed(c))
         return;
-    if (c->transaction->count == 0)
-        commit_finish(c, &(struct reply){.status = REPLY_FOUND}); /* nothing to make */
-    else if (w != NULL && table_writes_take(w, c->transaction))
+    if (w != NULL && table_writes_take(w, c->transaction))
         commit_finish(c, &(struct reply){.status = REPLY_FOUND, .source = REPLY_PENDING});
     else if (w == NULL || !commit_turns_delay(w, c))
         commit_send(c);

@@ -360,23 +360,6 @@ static void test_write_behind_counts_what_is_left(void **state)
     wb = write_behind_new(loop, &quiet);
 }
 
-/* No type is asked to make nothing. */
-static void test_transaction_without_changes(void **state)
-{
-    const struct table_config at_once = {.timeout_ms = LONG_MS};
-    struct writer w;
-
-    (void)state;
-    open_fake(&next, &at_once);
-    begin(&w);
-    table_commit(next.table, w.t, on_done, &w);
-    assert_int_equal(w.replies, 0);
-    run_due();
-    assert_int_equal(w.replies, 1);
-    assert_int_equal(w.status, REPLY_FOUND);
-    assert_int_equal(next.commit_count, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,7 +373,6 @@ int main(void)
         WITH(test_write_behind_outlives_its_table),
         WITH(test_write_behind_of_a_name_that_is_gone),
         WITH(test_write_behind_counts_what_is_left),
-        WITH(test_transaction_without_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
