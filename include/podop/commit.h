@@ -1,4 +1,4 @@
-/* commit.h - the commits of one server that are under way, whichever table they go to. */
+/* commit.h - the commits of one server that are under way, of all its tables. */
 #ifndef PODOP_COMMIT_H
 #define PODOP_COMMIT_H
 
@@ -8,21 +8,22 @@
 
 struct commit;
 
-/* Zeroed at first, but for on_idle and arg. */
+/* The owner zeroes it and sets on_idle and arg. */
 struct commits {
     struct commit *first;
     struct commit *queue, **queue_last; /* those that begin in later turns of the loop */
-    size_t begun;                       /* changes since the last of those turns */
-    void (*on_idle)(void *arg);         /* called when the last one has ended; may be NULL */
+    /* changes of the commits that began since the queue was last run */
+    size_t begun;
+    void (*on_idle)(void *arg); /* called when the last one has ended; may be NULL */
     void *arg;
 };
 
-/* The reply of a commit. FOUND: the changes are made. MISS: an increment found no such key, and
- * what became of the other changes is the backend's affair. UNCERTAIN: the changes were sent and
- * never confirmed. Anything else is a failure with its reason. */
+/* The reply of a commit. FOUND: the changes are made. MISS: an increment was of a key that does
+ * not exist, and whether the other changes were made is up to the backend. UNCERTAIN: the
+ * changes were sent and never confirmed. Anything else is a failure with its reason. */
 typedef void commit_done_fn(void *arg, const struct reply *reply);
 
-/* Ends all of them at once, as failed or uncertain, because the server stops. */
+/* Ends all commits at once, as failed or uncertain, because the server stops. */
 void commits_abort(struct commits *commits);
 
 #endif

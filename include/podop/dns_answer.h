@@ -41,7 +41,7 @@ struct dns_record {
     size_t address_len;
 };
 
-/* Walks the records of a verdict, in the message, which must still exist. */
+/* Walks the records of an answer, whose message must still exist. */
 struct dns_cursor {
     const struct dns_answer *answer;
     size_t at, left;

@@ -1,5 +1,5 @@
 /* http.h - an HTTP client with pooled keep-alive connections. There is one pool for each backend
- * host, which all tables share. No type of a library shows here. */
+ * host, which all tables share. No type of libcurl appears here. */
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
@@ -13,21 +13,21 @@
 struct ev_loop;
 
 struct http;      /* the client with all pools, on one loop */
-struct http_site; /* where the requests of a table go, and how */
+struct http_site; /* where the requests of a table go, with their headers, TLS and limits */
 struct http_call; /* one request in progress */
 
 /* Returns NULL if the library cannot be initialised. */
 struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, struct error *err);
-/* All sites must be closed and all calls ended. */
+/* Frees the client. All sites must be closed and all calls ended. */
 void http_free(struct http **http);
 /* Changes the size of all pools. */
 void http_set_pool(struct http *http, const struct pool_config *pool);
-/* Logs when a name cannot be resolved any more and its last addresses stay in use. */
+/* Sets the log for warnings about host names that cannot be resolved any more. */
 void http_set_log(struct http *http, struct log *log);
 /* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
 void http_reload_names(struct http *http);
 uint32_t http_max_connections(const struct http *http); /* of each pool */
-/* "libcurl/7.88.1 ...": for the version line. */
+/* Returns "libcurl/7.88.1 ...", for the version line. */
 const char *http_library(void);
 
 /* In PEM format, borrowed. An empty member is not set. */
@@ -39,7 +39,8 @@ struct http_tls {
 /* Checks without a network whether libcurl can use the certificates and the key. An http must
  * exist. Returns 0, or -1 with ERR_CONFIG and a reason that quotes nothing of them. */
 int http_check_tls(const struct http_tls *tls, struct error *err);
-/* Whether an open site uses the same, as far as they are set. */
+/* Returns whether an open site uses the same certificates and key. Empty members of tls are not
+ * compared. */
 bool http_uses_tls(const struct http *http, const struct http_tls *tls);
 
 struct http_site_config {
@@ -59,14 +60,15 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
 void http_site_close(struct http_site **site); /* all its calls must have ended */
 
 enum http_outcome {
-    HTTP_ANSWERED,   /* with status; body is complete, but only a lookup's 200 has one */
+    HTTP_ANSWERED,   /* status is set; body is complete, but only the 200 of a lookup has one */
     HTTP_FAILED,     /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
                         TLS */
     HTTP_TIMED_OUT,  /* the deadline passed, in the queue or on the wire */
     HTTP_TOO_LARGE,  /* the body of a 200 is larger than max_response */
     HTTP_QUEUE_FULL, /* max_waiting calls wait already; nothing was sent */
-    HTTP_UNREAD,     /* of a stream: its reader took nothing for long, and other calls wait */
-    HTTP_UNWANTED,   /* when it could have been sent, is_wanted returned false */
+    /* a stream whose reader took nothing for a long time while other calls waited */
+    HTTP_UNREAD,
+    HTTP_UNWANTED, /* is_wanted returned false when a connection was free; nothing was sent */
 };
 
 struct http_answer {
@@ -76,41 +78,43 @@ struct http_answer {
     const char *reason;    /* of HTTP_FAILED; without a secret, a path or a query */
     bool may_have_arrived; /* without an answer: some of the request was sent */
     bool is_refused;       /* without an answer: the connection was refused, so nothing was sent */
-    bool is_local_failure; /* most of its time passed in podop's queue, or no socket could be
-                               created: it says nothing about the server */
-    bool was_resent;       /* on a new connection, after the server had closed the idle one */
+    /* most of its time passed in podop's queue, or no socket could be created: the outcome says
+     * nothing about the server */
+    bool is_local_failure;
+    bool was_resent; /* on a new connection, after the server had closed the idle one */
 };
 
 /* The answer is borrowed until done returns. */
 typedef void http_done_fn(void *arg, const struct http_answer *answer);
 
-/* Takes the bytes of a 200's body that have come and are not used yet. Returns how many it has
- * used: the rest comes again, with more. After it has set *is_blocked, nothing more is read before
- * http_go_on(). Called from the loop; must not cancel the call. */
+/* Takes the bytes of a 200's body that have arrived and are not used yet. Returns how many it
+ * has used; the others come again, together with more. After it has set *is_blocked, nothing
+ * more is read before http_go_on(). Called from the loop; must not cancel the call. */
 typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
 
-/* Says whether a condition of the call is true. Called wherever a place in the pool becomes free;
- * must not call this module. */
+/* Returns whether a condition of the call is true. May be called whenever a connection of the pool
+ * becomes free. Must not call this module. */
 typedef bool http_wanted_fn(void *arg);
 
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
 
 struct http_request {
-    /* NULL: a lookup, with GET. Any other method is a write, which is sent at most once. So it gets
-     * a connection of its own, because an idle one may fail unnoticed. */
+    /* NULL: a lookup, sent with GET. Any other method is a write, which is sent at most once,
+     * over a connection of its own, because an idle one may fail unnoticed. */
     const char *method;
     const char *target;      /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms; /* of service_now_ms() */
     struct span body;        /* of a write, JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
-    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for the
-     * first part, the size of the body is not limited, but only that of the bytes that are not used
-     * yet, and done gets the last of those. */
+    /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for
+     * the first part of the body, max_response limits the bytes that are not used yet instead of
+     * the whole body, and done gets the last unused bytes. */
     http_data_fn *data;
     uint32_t patience_ms; /* of a stream: the time for each further part */
-    bool is_fresh; /* on a new connection: after a failure, that tells more than an idle one. Writes
-                    * always are */
-    http_wanted_fn *is_wanted; /* whether it shall be sent after it has waited; NULL: always */
+    /* use a new connection, which says more about the server after a failure than an idle one
+     * does. Writes always use a new one */
+    bool is_fresh;
+    http_wanted_fn *is_wanted; /* whether to send it after it has waited; NULL: always */
     http_wanted_fn *is_unread; /* whether a blocked stream waits for a client; NULL: never */
     size_t excerpt_max; /* bytes of the body to report for a status other than 200, for people to
                          * read. Not of a stream */
@@ -123,7 +127,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
 void http_go_on(struct http_call *call);   /* unblocks a stream; fine if it is not blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
-/* How busy the pool of one host is. */
+/* The load of the pool of one host. */
 struct http_load {
     struct span url;         /* "http://host:port" */
     struct span unix_socket; /* empty: over TCP */

@@ -16,7 +16,8 @@ struct iterate_options {
 struct iterate_events {
     /* name is the key without the path, and is not empty. May pause, must not cancel. */
     void (*row)(void *arg, struct span name, struct span value);
-    void (*done)(void *arg, const struct reply *reply); /* FOUND, or why there are no more rows */
+    /* FOUND at the end of the list, else a failure */
+    void (*done)(void *arg, const struct reply *reply);
 };
 
 /* Lists what is below path, which is copied. Rows come from the loop, never before this returns,
@@ -25,10 +26,11 @@ struct table_iteration *table_iterate(struct table *table, const struct table_ke
                                       const struct iterate_options *options,
                                       const struct iterate_events *events, void *arg);
 
-/* Stops the rows, except a few that are under way. An iteration that stays paused for the table's
- * timeout fails. */
+/* Pauses the rows; a few that are under way may still come. An iteration that stays paused for
+ * the table's timeout fails. */
 void table_iteration_pause(struct table_iteration *it);
-/* Starts the time of a paused iteration anew: its client has read something. */
+/* Restarts the timeout of a paused iteration, because its client has read some of its rows. Does
+ * nothing when the table is retired. */
 void table_iteration_touch(struct table_iteration *it);
 void table_iteration_resume(struct table_iteration *it);
 void table_iteration_cancel(struct table_iteration **it); /* *it becomes NULL; NULL is fine */

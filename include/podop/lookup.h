@@ -1,5 +1,5 @@
-/* lookup.h - looking up a key in a table. The way is the same for tables of every type, and each
- * lookup gets exactly one answer, unless it is cancelled. */
+/* lookup.h - looks up a key in a table of any type. Each lookup gets exactly one answer, unless it
+ * is cancelled. */
 #ifndef PODOP_LOOKUP_H
 #define PODOP_LOOKUP_H
 
@@ -10,25 +10,24 @@
 struct table_op; /* a lookup that waits for its answer */
 typedef void table_done_fn(void *arg, const struct reply *reply);
 
-/* Looks key up; key is copied. Either the answer is known at once: then done is called before this
- * returns, and this returns NULL. Or done is called once from the loop, never after
- * table_op_cancel(). The reply is borrowed and ends, with the op, when done returns; done must not
- * cancel the op. */
+/* Looks key up; key is copied. Returns NULL when the answer is known at once: then done was
+ * called already. Otherwise done is called once from the loop, but not after table_op_cancel().
+ * The reply is borrowed until done returns. The op is freed then, so done must not cancel it. */
 struct table_op *table_ask(struct table *table, const struct table_key *key, table_done_fn *done,
                            void *arg);
 
-/* The same in two steps, for callers that have to treat an answer that is known at once in another
- * way. Returns NULL and fills *answer, which is borrowed until the next call of any table or the
- * end of this turn of the loop. Otherwise returns an op, and the caller must call table_op_wait()
- * before it calls anything else. */
+/* Does the same in two steps, for callers that handle an immediate answer in another way.
+ * Returns NULL and fills *answer when the answer is known at once; *answer is borrowed until the
+ * next call of any table or the end of this turn of the loop. Otherwise returns an op, and the
+ * caller must call table_op_wait() before it calls anything else. */
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer);
 void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 
-/* The same lookup for a human: adds notes of how its answer came about, as items of a JSON array,
- * ["name","text"] each. Neither the cache nor a request that is under way answers it. notes is
- * borrowed until the answer is there or the op is cancelled. It should have a maximum: a note that
- * does not fit is left out. */
+/* Does the same lookup for a human, and adds notes on how its answer came about, each an item
+ * ["name","text"] of a JSON array. The lookup uses neither the cache nor the request of another
+ * lookup. notes is borrowed until the answer is there or the op is cancelled. It should have a
+ * maximum: a note that does not fit is left out. */
 struct table_op *table_explain(struct table *table, const struct table_key *key, struct buf *notes,
                                struct reply *answer);
 

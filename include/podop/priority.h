@@ -5,9 +5,11 @@
 
 enum {
     PRIORITY_WATCHDOG = 2, /* first, because the service manager may be about to give up */
-    PRIORITY_TICKS = -1, /* timers of libraries: after reading, so that they judge what has come */
-    PRIORITY_HTTP = -1,  /* libcurl and new connections: once for all that the above have started */
-    PRIORITY_CLIENTS = -2, /* writing to a client: once, all that the above have brought for it */
+    /* timers of libraries: after reading, so that no answer that has arrived times out */
+    PRIORITY_TICKS = -1,
+    PRIORITY_HTTP = -1, /* TLS and new connections: one pass for all that the above have started */
+    /* writing to clients: one write for all replies that the above have made */
+    PRIORITY_CLIENTS = -2,
 };
 
 #endif

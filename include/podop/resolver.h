@@ -1,4 +1,4 @@
-/* resolver.h - DNS queries to a list of name servers. No type of a library shows here. */
+/* resolver.h - DNS queries to a list of name servers. No type of c-ares appears here. */
 #ifndef PODOP_RESOLVER_H
 #define PODOP_RESOLVER_H
 
@@ -8,24 +8,26 @@
 
 struct ev_loop;
 
-enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; more of them wait */
+enum { RESOLVER_QUERIES_MAX = 500 }; /* calls in progress at a time; others wait */
 
 struct resolver;      /* queries one list of servers */
 struct resolver_call; /* one query and its answer */
 
-/* servers are addresses that endpoint_parse() reads. An empty list stands for those of
- * /etc/resolv.conf, which is read only here. Returns NULL with the reason in err. */
+/* Returns a resolver for servers, which are addresses that endpoint_parse() reads, or NULL with
+ * the reason in err. An empty list stands for the servers of /etc/resolv.conf, which is read
+ * once, by this function. */
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err);
 void resolver_free(struct resolver **resolver); /* all calls must have ended */
-/* "1.18.1": for the version line. */
+/* Returns the version of c-ares, such as "1.18.1". */
 const char *resolver_version(void);
 
 enum resolver_outcome {
     RESOLVER_ANSWERED, /* dns.verdict is not DNS_UNDECIDED */
-    RESOLVER_REFUSED,  /* no server gave a useful answer, but at least one a useless answer:
-                        * SERVFAIL, REFUSED, a referral, a malformed message */
-    RESOLVER_FAILED,   /* no server could be reached */
+    /* no server gave a useful answer, but at least one answered with SERVFAIL, REFUSED, a
+     * referral or a malformed message */
+    RESOLVER_REFUSED,
+    RESOLVER_FAILED, /* no server could be reached */
     RESOLVER_TIMED_OUT,
 };
 

@@ -1,5 +1,5 @@
-/* table.h - one named table, of whatever type: opening it, its life over reloads, and, by the
- * headers below, all that can be asked of it. */
+/* table.h - one named table, of whatever type: opening it, and its life over reloads. The
+ * headers that it includes have the requests to a table. */
 #ifndef PODOP_TABLE_H
 #define PODOP_TABLE_H
 
@@ -13,33 +13,36 @@
 /* Every type of table, for config_load(). */
 extern const struct config_types table_types;
 
-/* Reads what table_open() would have to wait for into files. Changes nothing of config nor of any
- * table, so another thread than the loop's may call it. previous is what the tables that are open
- * now were opened with, or NULL. */
+/* Reads the files that table_open() will need into files, so that table_open() does not block.
+ * Changes neither config nor any table, so it may run in another thread than the loop. previous
+ * has the files that the open tables were opened with, or is NULL. */
 void table_prepare(const struct table_config *config, struct json_files *files,
                    const struct json_files *previous);
 
-/* Returns how many file descriptors the table may hold open all the time. */
+/* Returns how many file descriptors the table may keep open all the time. */
 size_t table_descriptors(const struct table_config *config);
 
-/* Copies what it needs of config. Returns NULL with the reason in err. The first reference is the
- * caller's. */
+/* Returns a table with one reference, which is the caller's, or NULL with the reason in err.
+ * config is borrowed for the call. */
 struct table *table_open(const struct table_config *config, const struct table_env *env,
                          struct error *err);
 
-/* Lets table, which nobody has used yet, take over from previous, which has an equal configuration:
- * what previous remembers belongs to both, as long as requests use them. */
+/* Lets table, which has served no request yet, take over from previous, which has an equal
+ * configuration: both share one cache, one set of counters and the keys in flight. */
 void table_take_over(struct table *table, struct table *previous);
-/* Makes table the one of its name: pending writes of that name are made through it from now on. */
+/* Makes table the current one of its name: pending writes of the name are made through it from
+ * now on. */
 void table_activate(struct table *table);
-/* No table has this table's name any more. Pending writes are still made through it. */
+/* Declares that no table has this table's name any more. Its pending writes are still made
+ * through it. */
 void table_retire_name(struct table *table);
-/* table serves no new requests, and is freed with the last request that uses it. What it remembers
- * is dropped unless another table uses that, too. Iterations whose rows are not read fail soon. */
+/* Declares that table serves no new requests. It is freed after the last request that uses it.
+ * Its cache is dropped unless another table shares it. Iterations whose rows are not read fail
+ * soon. */
 void table_retire(struct table *table);
 
-/* Drops what is remembered of one key, or of all keys. Answers that are under way are not
- * remembered either. */
+/* Drops one key, or all keys, from the cache. Answers that are under way will not be cached
+ * either. */
 void table_drop(struct table *table, const struct table_key *key);
 void table_clear(struct table *table);
 

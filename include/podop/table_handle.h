@@ -1,5 +1,5 @@
-/* table_handle.h - what everything that handles a table may know of it: what it was made with, its
- * name, its timeout, and references to it. */
+/* table_handle.h - what every module may use of a table: its environment, its name, its timeout,
+ * and references to it. */
 #ifndef PODOP_TABLE_HANDLE_H
 #define PODOP_TABLE_HANDLE_H
 
@@ -18,22 +18,22 @@ struct json_files;
 struct log;
 struct write_behind;
 
-/* What tables are made with. All of it outlives them. */
+/* What tables depend on. All of it outlives the tables. */
 struct table_env {
     struct ev_loop *loop;
     struct http *http;
     struct coprocesses *coprocesses;
-    struct commits *commits;           /* those under way, of all tables: commit.h */
+    struct commits *commits;           /* the commits under way, of all tables */
     struct write_behind *write_behind; /* pending writes; NULL: there are none */
     struct log *log;
-    struct hash_key hash_key;  /* of the identities of keys; a secret, see hash.h */
+    struct hash_key hash_key;  /* hashes the identities of keys; a secret (hash.h) */
     struct disposal *disposal; /* frees large things in small steps; NULL: they are freed at once */
     struct json_files *json_files; /* files read in advance, only used while a table is opened;
                                     * NULL: a table reads its own */
 };
 
-/* The key of a request. Dovecot's priv/KEY of a user is KEY with is_private and the user; any other
- * key has neither. */
+/* The key of a request. Dovecot's priv/KEY of a user is KEY, with is_private and the user set.
+ * Other keys have neither. */
 struct table_key {
     struct span key;
     struct span user;
@@ -47,7 +47,7 @@ void table_unref(struct table **table); /* *table becomes NULL; a NULL *table is
 
 struct span table_name(const struct table *table);    /* a NUL byte follows it */
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
-/* service_now_ms(): the clock that the deadlines of the table's requests are set by. */
+/* Returns service_now_ms(), the clock for the deadlines of the table's requests. */
 uint64_t table_now_ms(const struct table *table);
 
 #endif

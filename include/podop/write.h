@@ -6,9 +6,9 @@
 #include "podop/table_handle.h"
 #include "podop/transaction.h"
 
-/* Makes the changes of transaction, one after the other; the first failure ends it. transaction is
- * borrowed until done is called: once, from the loop, never before this returns. A commit cannot be
- * cancelled; a caller that is no longer interested ignores the reply. */
+/* Makes the changes of transaction, one after the other, up to the first failure. transaction is
+ * borrowed until done is called. done is called once, from the loop, never before this returns.
+ * A commit cannot be cancelled; a caller that is no longer interested ignores the reply. */
 void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
                   void *arg);
 

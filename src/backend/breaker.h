@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-    BREAKER_FAILURES_MAX = 5, /* of one kind in a row open the circuit */
+    BREAKER_FAILURES_MAX = 5, /* failures of one kind in a row open the circuit */
     BREAKER_SUSPECTS_MAX = 8, /* how many keys are remembered */
     BREAKER_PAUSE_MIN_MS = 1000,
     BREAKER_PAUSE_MAX_MS = 30 * 1000, /* each failed trial doubles the pause up to this */
@@ -43,11 +43,11 @@ static inline bool breaker_is_open(const struct breaker *b)
     return b->pause_ms != 0;
 }
 
-/* The number of failures in a row, of the kind that has most. */
+/* Returns the number of failures in a row, of the kind that has most. */
 unsigned breaker_failures(const struct breaker *b);
-/* The time until a trial may begin with a key that has not failed yet; 0: the next request is one.
- * Here and below the pause is at most pause_max_ms, which should be BREAKER_PAUSE_MIN_MS when no
- * other server serves. */
+/* Returns the time until a trial may begin with a key that has not failed yet; 0: the next
+ * request is one. Here and below the pause is at most pause_max_ms, which should be
+ * BREAKER_PAUSE_MIN_MS when no other server serves. */
 uint64_t breaker_left_ms(const struct breaker *b, uint32_t pause_max_ms, uint64_t now_ms);
 
 /* A request to a suspended server that finds out whether it serves again. */

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* A node of the ring through struct cache. Seen from there, the next older entry is the newest of
- * all, and the next newer one the oldest. */
+/* A node of the ring of all entries. The ring also contains a node in struct cache: its "older"
+ * is the newest entry, and its "newer" is the oldest one. */
 struct lru {
     struct lru *newer, *older;
 };
@@ -17,7 +17,7 @@ struct entry {
     uint64_t fresh_until_ms;
     uint32_t hash;
     bool is_found;                     /* or a miss */
-    bool map_is_text;                  /* both values are the same bytes, kept once */
+    bool map_is_text;                  /* both values are the same bytes, stored once */
     size_t key_len, text_len, map_len; /* MISS: map_len is 0 */
     char bytes[]; /* key, text (FOUND: dict_value, MISS: reason), map_value unless it is text */
 };
@@ -30,7 +30,7 @@ enum {
     MALLOC_BYTES = 24, /* glibc: 8 before each block, which ends at the next multiple of 16 */
     ENTRY_BYTES = sizeof(struct entry) + SLOTS_PER_ENTRY * sizeof(struct entry *) + MALLOC_BYTES,
 };
-_Static_assert(ENTRY_BYTES <= 128, "cache.h promises what an entry costs besides key and values");
+_Static_assert(ENTRY_BYTES <= 128, "cache.h promises at most 128 bytes of overhead");
 
 /* Entries of a cache that was cleared or freed, which are freed in small steps. */
 struct remains {
@@ -45,7 +45,7 @@ enum { ENTRIES_PER_STEP = 512 };
 struct cache {
     struct cache_limits limits;
     struct disposal *disposal; /* NULL: none */
-    uint64_t random;           /* state of the spread */
+    uint64_t random;           /* state of cache_random() */
     struct lru lru;
     struct entry **slots;
     size_t slots_count; /* allocated */
@@ -166,7 +166,7 @@ static inline struct entry **table_find(const struct cache *c, struct span key, 
         const struct entry *e = *at;
 
         __builtin_prefetch(
-            e->bytes); /* loaded together with the hash, which is one cache line before */
+            e->bytes); /* loaded together with the hash, which is in the cache line before */
         if (e->hash == hash && span_equal((struct span){e->bytes, e->key_len}, key))
             break;
     }
@@ -247,7 +247,7 @@ static void cache_remove(struct cache *c, struct entry **at)
     c->bytes -= entry_bytes(e);
     free(e);
     while (c->buckets > BUCKETS_MIN && c->buckets - c->buckets / 5 > c->entries)
-        table_merge(c); /* at most two of them */
+        table_merge(c); /* at most two merges */
 }
 
 static void cache_remove_oldest(struct cache *c)
@@ -260,8 +260,8 @@ static void cache_remove_oldest(struct cache *c)
     cache_remove(c, at);
 }
 
-/* Stores each word of *reply by itself. To build a struct and then copy it, sixteen bytes at a
- * time, would wait for the stores before, and these for the memory of other entries. */
+/* Assigns the members of *reply one by one. Building a struct and copying it would be slower:
+ * 16-byte loads have to wait for the 8-byte stores just before them. */
 static inline void read_entry(const struct entry *e, struct reply *reply)
 {
     const char *text = e->bytes + e->key_len;
@@ -278,8 +278,8 @@ static inline void read_entry(const struct entry *e, struct reply *reply)
     }
 }
 
-/* What Postfix gets as a miss is never stale: in an outage it would make Postfix reject mail, while
- * a failure only delays it. */
+/* An expired entry that Postfix would get as a miss (map_len is 0) is never STALE: during an
+ * outage it would make Postfix reject mail, while a failure only delays mail. */
 static enum cache_state state_of(const struct cache *c, const struct entry *e, uint64_t now_ms)
 {
     if (now_ms < e->fresh_until_ms)

@@ -17,38 +17,41 @@ enum commit_state {
 
 /* A type's struct begins with this one (its size is commit_bytes). */
 struct commit {
-    struct commit *next, **prev_next; /* in struct commits, which may be zeroed: not a list */
-    struct table *table;              /* a reference */
+    /* links in struct commits, which is zeroed at first and so not a list */
+    struct commit *next, **prev_next;
+    struct table *table; /* a reference */
     const struct transaction *transaction;
     commit_done_fn *done;
     void *arg;
     enum commit_state state;
-    bool is_starting;        /* the caller that made it has not returned yet */
-    struct deferred ended;   /* calls done after that */
-    struct reply reply;      /* once it has ended */
+    bool is_starting;        /* the function that made it has not returned yet */
+    struct deferred ended;   /* calls done after is_starting was cleared */
+    struct reply reply;      /* set when the state is COMMIT_ENDED */
     char *reason;            /* of reply */
-    bool ignores_suspension; /* it is sent to suspended URLs, too: podop stops */
-    /* Set by what it waits for or has waited for; called when it ends. NULL: nothing. */
+    bool ignores_suspension; /* suspended URLs are asked, too, because podop stops */
+    /* Called when the commit ends: takes it out of the queue that it waits or has waited in.
+     * NULL: it is in none. */
     void (*on_end)(struct commit *commit);
-    struct commit *next_queued; /* write.c */
+    struct commit *next_queued; /* in the queue of struct commits */
     ev_timer later;
     struct commit_turns *turns; /* commit_turns.c */
     /* Set by the type: how many of the changes, from the first on, the backend may have received.
      * Not looked at after a success. */
     size_t changes_sent;
-    bool is_refused; /* set by the type: the backend answered, and is not at fault */
+    bool is_refused; /* set by the type: the backend answered and rejected the change */
 };
 
-/* What types call: it is done, or has failed. commit is gone when this returns, or soon after when
+/* Ends commit with reply, for its type. commit is freed before this returns, or soon after when
  * the type's commit() has not returned yet. */
 void commit_finish(struct commit *commit, const struct reply *reply);
 
-/* What the rest of src/table calls. A new commit is_starting until its maker says otherwise. */
+/* Returns a new commit, for the rest of src/table. The caller clears is_starting before it
+ * returns. */
 struct commit *commit_new(struct table *table, const struct transaction *transaction,
                           commit_done_fn *done, void *arg);
 void commit_send(struct commit *commit); /* gives it to the type */
-/* The same as table_commit(), but nothing is checked and nothing becomes pending. The commit lives
- * until done has returned. */
+/* Does the same as table_commit(), but checks nothing, and never makes the transaction pending.
+ * The commit lives until done has returned. */
 struct commit *commit_through(struct table *table, const struct transaction *transaction,
                               bool ignores_suspension, commit_done_fn *done, void *arg);
 

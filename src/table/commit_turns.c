@@ -37,7 +37,8 @@ static bool has_pending(struct table_writes *w, const struct transaction *t)
     return found;
 }
 
-/* A key that the transaction changes twice has one turn. */
+/* Returns whether c is the last in the queue of key: a transaction that changes a key twice has one
+ * turn. */
 static bool is_last_in_queue(const struct pending_write *key, const struct commit_turns *c)
 {
     const struct pending_turn *last = pending_last_turn(key);
@@ -89,7 +90,7 @@ static void leave(struct commit_turns *c)
     c->count = 0;
 }
 
-/* Removes commit, which lets others begin. */
+/* Removes commit from its queues, so that the next transactions can begin. */
 static void on_end(struct commit *commit)
 {
     struct commit_turns *c = commit->turns;
@@ -124,7 +125,7 @@ bool commit_turns_delay(struct table_writes *w, struct commit *commit)
     return true;
 }
 
-/* Its turns are removed later, when it ends: that takes longer. */
+/* Marks c as failed. commit_turns_run() ends it later, within the budget of a turn. */
 static void fail(struct commit_turns *c, const struct reply *reply)
 {
     if (c->reason != NULL)

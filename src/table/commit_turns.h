@@ -6,13 +6,14 @@
 #include "commit.h"
 #include "table_writes.h"
 
-/* Queues commit when there are pending writes of its keys. They are made now, and then commit is
- * sent; it fails when one of them does. false: there are none. */
+/* Queues commit when there are pending writes of its keys: these are made now, and commit is
+ * sent after them, or fails when one of them fails. Returns false when there are none. */
 bool commit_turns_delay(struct table_writes *w, struct commit *commit);
-/* The pending write of key was made, or failed. */
+/* Report that the pending write of key was made, or that it failed. */
 void commit_turns_pass(struct pending_write *key);
 void commit_turns_fail(struct pending_write *key, const struct reply *reply);
-/* Sends or ends one commit whose time has come. Returns its number of changes; 0: there is none. */
+/* Sends or ends one commit that need not wait any longer. Returns its number of changes; 0:
+ * there is none. */
 size_t commit_turns_run(struct table_writes *w);
 
 #endif

@@ -14,10 +14,10 @@ static void explain_pending(const struct change *pending, struct buf *notes)
     if (pending == NULL)
         return;
     if (pending->kind == CHANGE_SET) {
-        notes_add(notes, "held", SPAN("a value that is not written yet answers"));
+        notes_add(notes, "held", SPAN("answered by a value that is not written yet"));
         notes_add_cut(notes, "value", pending->value, VALUE_BYTES_MAX);
     } else {
-        notes_add(notes, "held", SPAN("a removal that is not written yet answers"));
+        notes_add(notes, "held", SPAN("answered by a removal that is not written yet"));
     }
 }
 

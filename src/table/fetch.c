@@ -18,7 +18,8 @@ static struct span append(char **to, struct span bytes)
     return copy;
 }
 
-/* Returns a key whose bytes are in identity where they are part of it, else in memory. */
+/* Returns a copy of key. Its bytes are those of identity if that contains them, else they are
+ * copied to memory. */
 static struct table_key copy_key(const struct table_key *key, const struct identity *id,
                                  struct span identity, char *memory)
 {
@@ -69,9 +70,9 @@ void fetch_start(struct fetch *fetch)
     fetch->table->ops->start(fetch);
 }
 
-/* Whether another lookup may wait for fetch. A fetch from before a reload may ask other backends.
- * One whose key was written since it began may bring the old value. One that has used half of its
- * time leaves too little to a lookup that joins. */
+/* Returns whether another lookup may wait for fetch. A fetch from before a reload may ask other
+ * backends. A fetch whose key was written since it began may bring the old value. A fetch that
+ * has used half of its time leaves too little for another lookup. */
 static bool is_joinable(const struct table *t, const struct fetch *fetch)
 {
     return fetch->table == t && memory_is_current(t->memory, &fetch->flight) &&
@@ -122,8 +123,8 @@ bool fetch_has_stale(const struct fetch *fetch)
                                                  loop_now_ms(t->env.loop), &ignored) == CACHE_STALE;
 }
 
-/* Replaces a failure by an answer from before the outage. It is the cache's own, until the next
- * call on the cache. */
+/* Replaces a failure by a stale answer, which is borrowed from the cache until the next call on
+ * it. */
 static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
 {
     const struct in_flight *flight = &fetch->flight;
@@ -136,12 +137,12 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
     stale.source = REPLY_STALE;
     stale.http_status = reply->http_status;
     *reply = stale;
-    fetch_note(fetch, "answer", SPAN("the stale one of the cache, instead of the failure"));
+    fetch_note(fetch, "answer", SPAN("a stale one from the cache, instead of the failure"));
     return true;
 }
 
-/* Puts an answer into the cache, or replaces a failure by a stale answer. Returns whether *reply is
- * a stale one. Its bytes are copied to *bytes, since waiters may use the cache while they are
+/* Puts an answer into the cache, or replaces a failure by a stale answer. Returns true for a
+ * stale answer: its bytes are copied to *bytes, since waiters may use the cache while they are
  * called. */
 static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **bytes)
 {

@@ -15,8 +15,8 @@ struct fetch {
     struct table_key key;
     uint64_t deadline_at_ms;
     struct list waiters; /* oldest first */
-    struct buf *notes;   /* of an explained lookup, borrowed while that waits; or NULL */
-    bool is_finished;    /* the waiters are being called: nothing left to cancel */
+    struct buf *notes;   /* of an explained lookup, borrowed until that ends; or NULL */
+    bool is_finished;    /* the waiters are being called: there is nothing to cancel */
 };
 
 /* What types call */
@@ -24,7 +24,7 @@ struct fetch {
 /* Gives the answer to all lookups that wait for it. fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
-/* Whether the cache has an answer that takes the place of a failure. */
+/* Returns whether the cache has an answer that takes the place of a failure. */
 bool fetch_has_stale(const struct fetch *fetch);
 
 /* Notes something about the lookup that a human may want to know; text may be any bytes. Does
@@ -45,7 +45,8 @@ struct fetch_waiter {
     void (*answered)(struct fetch_waiter *waiter, const struct reply *reply);
 };
 
-/* Key and identity are copied. notes may be NULL. fetch_join() and fetch_start() have to follow. */
+/* Returns a new fetch with copies of key and identity. notes may be NULL. The caller must call
+ * fetch_join() and fetch_start(). */
 struct fetch *fetch_new(struct table *table, const struct table_key *key,
                         const struct identity *identity, struct buf *notes);
 /* Asks the type. The answer may come before this returns. */
@@ -53,7 +54,7 @@ void fetch_start(struct fetch *fetch);
 /* Returns a fetch of the same key that another lookup may wait for, or NULL. */
 struct fetch *fetch_find_shared(struct table *table, const struct identity *identity);
 void fetch_join(struct fetch *fetch, struct fetch_waiter *waiter, enum reply_source source);
-/* waiter waits no more. A fetch that nobody waits for is cancelled. */
+/* Takes waiter off its fetch, and cancels a fetch that has no more waiters. */
 void fetch_leave(struct fetch_waiter *waiter);
 
 #endif

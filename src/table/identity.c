@@ -27,7 +27,7 @@ void identity_join(struct identity *id, const struct table_key *key)
     append(to, key->user);
 }
 
-/* The first byte tells a shared key from a private one. A user never has a NUL byte. */
+/* The first byte distinguishes shared keys from private ones. A user never has a NUL byte. */
 void identity_split(struct identity *id, const struct table_key *key)
 {
     const size_t prefix = key->is_private ? key->user.len + 2 : 1;

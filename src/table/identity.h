@@ -17,16 +17,16 @@ struct identity {
     char usual[IDENTITY_USUAL_BYTES];
 };
 
-/* Each function below fills identity, except its hash. It lives as long as key's bytes, and has to
- * be freed. */
+/* identity_join() and the next three functions fill identity, except its hash. The identity may
+ * point into key's bytes, and must be freed with identity_free(). */
 
-/* KEY/USER of a private key. */
+/* Uses KEY/USER, for a private key. */
 void identity_join(struct identity *identity, const struct table_key *key);
-/* User and key apart, for a backend that gets both. */
+/* Keeps user and key apart, for a backend that gets both. */
 void identity_split(struct identity *identity, const struct table_key *key);
 void identity_take(struct identity *identity, struct buf *bytes); /* takes over its memory */
 
-/* KEY, or KEY/USER of a private key. */
+/* Uses KEY, or KEY/USER for a private key. */
 static inline void identity_plain(struct identity *identity, const struct table_key *key)
 {
     if (key->is_private) {
@@ -38,8 +38,8 @@ static inline void identity_plain(struct identity *identity, const struct table_
     identity->large = NULL;
 }
 
-/* What table knows key by, with its hash. All that finds keys by it - cache, keys in flight,
- * pending writes - uses this one hash. */
+/* Fills identity for a key of table, with its hash. The cache, the keys in flight and the pending
+ * writes share this hash. */
 static inline void identity_of(struct identity *identity, struct table *table,
                                const struct table_key *key)
 {

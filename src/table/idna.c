@@ -27,7 +27,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether label is one of a host name, in lower case. *all_digits: it has nothing but digits. */
+/* Returns whether label, in lower case, is allowed in a host name. Sets *all_digits when it has
+ * nothing but digits. */
 static bool is_label(struct span label, bool *all_digits)
 {
     *all_digits = true;
@@ -62,8 +63,8 @@ static bool is_host_name(const char *name)
     }
 }
 
-/* Copies ASCII text in lower case and without its last dot. false: the result is not a host name.
- */
+/* Copies ASCII text in lower case and without its last dot. Returns false if the result is not a
+ * host name. */
 static bool finish(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > 0 && text.ptr[text.len - 1] == '.')

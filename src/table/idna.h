@@ -7,14 +7,14 @@
 
 enum { IDNA_NAME_BYTES = 254 }; /* 253 and a NUL */
 
-/* Converts text, a host name in UTF-8 or ASCII, in upper or lower case, with a dot at the end or
- * without. U-labels become A-labels by IDNA2008 with the mapping of UTS #46, non-transitional, as
- * in browsers. false: text is not a host name. As in Postfix, a host name consists of letters,
- * digits,
- * '-' and '_', and is an address when its last label has nothing but digits. */
+/* Converts text, a host name in UTF-8 or ASCII, in upper or lower case, with or without a dot at
+ * the end. U-labels become A-labels by IDNA2008 with the mapping of UTS #46, non-transitional,
+ * as in browsers. Returns false when text is not a host name. As in Postfix, a host name
+ * consists of letters, digits, '-' and '_', and is an address when its last label has nothing
+ * but digits. */
 bool idna_of_host(struct span text, char domain[IDNA_NAME_BYTES]);
 
-/* The same for the part after the last '@', or for the whole key when it has none. */
+/* Does the same for the part of key after its last '@', or for the whole key when it has none. */
 bool idna_of_key(struct span key, char domain[IDNA_NAME_BYTES]);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* Rows of a table that a reload has replaced must be read within this time. */
+/* An iteration of a retired table fails when it is paused for longer than this. */
 enum { RETIRED_UNREAD_MS = 1000 };
 
 static void log_dropped(struct table *t, struct span name)
@@ -181,8 +181,8 @@ void table_iteration_pause(struct table_iteration *it)
     begin_unread(it);
 }
 
-/* The time of a retired table's iteration is not extended: a client that reads a byte a second must
- * not keep the table for ever. */
+/* The time of a retired table's iteration is not extended: a client that reads a byte a second
+ * would keep the table for ever. */
 void table_iteration_touch(struct table_iteration *it)
 {
     if (it->is_paused && !it->table->is_retired)

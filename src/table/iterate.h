@@ -18,27 +18,27 @@ struct table_iteration {
     struct iterate_events events;
     void *arg;
     uint64_t rows;
-    bool has_nul; /* in a value: it fails */
+    bool has_nul; /* a value has a NUL byte: the iteration fails */
     bool is_paused;
     struct deferred ready;  /* calls go_on() */
-    ev_timer next_turn;     /* the same, after the loop has served others */
-    struct deadline unread; /* runs while it is paused: rows have to be read by then */
+    ev_timer next_turn;     /* calls go_on() after the loop has served others */
+    struct deadline unread; /* runs while it is paused: it must resume by then */
 };
 
 /* What types call */
 
-/* Hands out one row, unless the options or the rules for names leave it out. false: no more rows
- * are wanted, so finish. */
+/* Hands out one row, unless the options or the rules for names leave it out. Returns false when
+ * no more rows are wanted; the type must finish then. */
 bool iteration_row(struct table_iteration *it, struct span name, struct span value);
-void iteration_finish(struct table_iteration *it, const struct reply *reply); /* it is gone */
-void iteration_wake(struct table_iteration *it); /* go_on() is called soon, from the loop */
-/* go_on() is called after the loop has served others, unless the iteration is paused then. */
+void iteration_finish(struct table_iteration *it, const struct reply *reply); /* frees it */
+void iteration_wake(struct table_iteration *it); /* lets the loop call go_on() soon */
+/* Lets the loop call go_on() after it has served others, unless the iteration is paused before. */
 void iteration_yield(struct table_iteration *it);
 
 /* What the rest of src/table calls */
 
 void iterations_init(struct table *table);
-/* table is retired: its paused iterations have little time left. */
+/* Shortens the time that the paused iterations of a retired table have left. */
 void iterations_retire(struct table *table);
 
 #endif

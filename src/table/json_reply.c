@@ -5,8 +5,8 @@
 
 #include "json/json_token.h"
 
-/* Appends the items of an array of scalars, joined by ','; false when one of them is a container.
- */
+/* Appends the items of an array of scalars, joined by ','. Returns false if one of them is an
+ * array or an object. */
 static bool join(struct buf *out, struct span array)
 {
     struct json_cursor cursor = json_walk(array);
@@ -67,13 +67,13 @@ void json_reply(struct span value, struct buf *scratch, struct reply *reply)
     }
 }
 
-/* Of eight bytes: whether one is a quote, a backslash or a control. */
+/* Returns whether one of the eight bytes is a quote, a backslash or a control byte. */
 static inline bool has_special(uint64_t word)
 {
     return word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\');
 }
 
-/* Whether s, the inside of a string, is valid and means itself. */
+/* Returns whether s, the inside of a string, is valid and has no escapes. */
 static bool is_literal(struct span s)
 {
     char last[WORD_BYTES];

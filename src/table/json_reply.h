@@ -10,8 +10,8 @@
  * points into value where it can, else into scratch. */
 void json_reply(struct span value, struct buf *scratch, struct reply *reply);
 
-/* The same, but faster and without json_check(), for a text that is a string without escapes;
- * false: it is something else. */
+/* Does the same for a text that is a string without escapes; it is faster, and needs no
+ * json_check(). Returns false for any other text. */
 bool json_reply_plain(struct span text, struct reply *reply);
 
 #endif

@@ -12,15 +12,16 @@
 
 #include <stdlib.h>
 
-enum { ANSWER_BYTES_MAX = 4096 }; /* kept until the next answer; more are freed by the loop */
+/* kept until the next answer; a longer one is freed from the loop */
+enum { ANSWER_BYTES_MAX = 4096 };
 
 struct table_op {
     struct fetch_waiter waiter;
     struct table *table;  /* a reference */
-    struct reply *answer; /* where an answer goes that comes while the fetch starts; later NULL */
+    struct reply *answer; /* filled if the answer comes while the fetch starts; NULL later */
     table_done_fn *done;
     void *arg;
-    bool is_explained; /* the notes of its fetch are its caller's */
+    bool is_explained; /* its fetch writes to the caller's notes */
 };
 
 static void free_answer(void *arg)
@@ -42,7 +43,7 @@ void lookup_deinit(struct table *t)
     free(t->answer_bytes);
 }
 
-/* Returns a copy of an answer that is given at once, for as long as table_lookup() promises. */
+/* Returns a copy of an immediate answer that lives as long as table_lookup() promises. */
 static struct reply keep_answer(struct table *t, const struct reply *reply)
 {
     if (reply_bytes(reply) > ANSWER_BYTES_MAX)
@@ -100,7 +101,7 @@ void table_op_cancel(struct table_op **pop)
     op_free(op);
 }
 
-/* Here and below: an op that waits, or NULL and *answer. */
+/* Asks the type. Like the functions below, returns an op that waits, or NULL and fills *answer. */
 static struct table_op *start_fetch(struct table *t, const struct table_key *key,
                                     const struct identity *id, struct buf *notes,
                                     struct reply *answer)
@@ -143,7 +144,7 @@ static void read_back(struct table *t, struct span value, struct buf *scratch, s
         *reply = (struct reply){.status = REPLY_FOUND, .map_value = value, .dict_value = value};
 }
 
-/* A pending write answers before the backend knows of it. */
+/* Answers with a pending write, of which the backend may not know yet. */
 static void read_pending(struct table *t, const struct change *pending, struct reply *reply)
 {
     struct buf scratch;
@@ -172,7 +173,7 @@ static bool is_cached(struct table *t, const struct identity *id, struct reply *
     return true;
 }
 
-/* Whether *reply is the answer whatever the backend would say. */
+/* Returns whether *reply is the answer, whatever cache and backend would say. */
 static bool is_settled(struct table *t, const struct table_key *key, const struct change *pending,
                        struct reply *reply)
 {

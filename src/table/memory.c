@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { FLIGHT_SLOTS = 1024 }; /* a chain each; at most some thousands are in flight */
+enum { FLIGHT_SLOTS = 1024 }; /* each is a chain; at most some thousands of keys are in flight */
 
 static struct cache *cache_open(const struct cache_config *config)
 {

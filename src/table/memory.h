@@ -14,7 +14,7 @@ struct identity;
 
 enum { TABLE_STATUSES = REPLY_PERMANENT + 1 };
 
-/* What a table has done. podop(8) says what each of them counts. */
+/* Counters of a table, which podop(8) describes. */
 struct table_counters {
     uint64_t lookups, answers[TABLE_STATUSES];
     uint64_t cache_fresh, cache_stale, cache_absent;
@@ -41,7 +41,8 @@ struct in_flight {
 /* Shared with the table that takes over at a reload. */
 struct table_memory {
     unsigned refs;
-    struct table *table;        /* the newest that has it; borrowed, NULL when that has gone */
+    /* the newest table that uses it; borrowed; NULL after that was freed */
+    struct table *table;
     struct memory_group *group; /* NULL: none */
     struct list_node in_group;
     struct cache *cache;        /* NULL: none */
@@ -56,26 +57,28 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
 /* Adds a reference for table, which takes over from another one after a reload. */
 struct table_memory *memory_ref(struct table_memory *memory, struct table *table);
 void memory_unref(struct table_memory *memory, struct table *table);
-/* A table that uses memory serves no new requests. After the last one the cache is freed. */
+/* Notes that one of the tables that use memory is retired. The cache is freed with the last of
+ * them. */
 void memory_retire(struct table_memory *memory);
 
 void memory_group_init(struct memory_group *group);
 /* Does nothing when memory is in a group already. */
 void memory_join(struct table_memory *memory, struct memory_group *group);
 
-/* Keys in flight are found in tables that cache or share. */
+/* Registers a key in flight. memory_find_flight() finds it if the table caches or shares. */
 void memory_add_flight(struct table_memory *memory, struct in_flight *flight);
 void memory_remove_flight(struct table_memory *memory, struct in_flight *flight);
-/* Returns the newest one for identity, or the next older one than after. NULL: there is none. */
+/* Returns the newest key in flight with this identity, or the newest one that is older than
+ * after. NULL: there is none. */
 struct in_flight *memory_find_flight(struct table_memory *memory, const struct identity *identity,
                                      const struct in_flight *after);
-/* false: the key of flight was written or dropped since it began. */
+/* Returns false when the key of flight was written or dropped since it began. */
 bool memory_is_current(const struct table_memory *memory, const struct in_flight *flight);
 
 /* Drops key, or all keys, from the cache, and marks those in flight as outdated. */
 void memory_invalidate(struct table_memory *memory, const struct table_key *key);
 void memory_invalidate_all(struct table_memory *memory);
-/* The same for the first changes of transaction, in all memories of the table's name. */
+/* Invalidates the keys of the first changes of transaction, in all memories of the table's name. */
 void memory_invalidate_changes(struct table *table, const struct transaction *transaction,
                                size_t changes);
 

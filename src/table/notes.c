@@ -7,7 +7,7 @@
 
 enum {
     NOTE_BYTES_MAX = 2048, /* of a note that is formatted */
-    CUT_BYTES_MAX = 40,    /* of what says that a text was cut */
+    CUT_BYTES_MAX = 40,    /* of the "... (N bytes)" after a text that was cut */
 };
 
 void notes_add(struct buf *notes, const char *name, struct span text)

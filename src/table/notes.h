@@ -1,5 +1,5 @@
-/* notes.h - the notes of an explained lookup: items of a JSON array, ["name","text"] each. Where
- * notes is NULL, nothing happens. Private to src/table. */
+/* notes.h - the notes of an explained lookup: items of a JSON array, ["name","text"] each.
+ * Nothing happens when notes is NULL. Private to src/table. */
 #ifndef PODOP_TABLE_NOTES_H
 #define PODOP_TABLE_NOTES_H
 
@@ -7,10 +7,10 @@
 
 #include <stdarg.h>
 
-/* Names may repeat, once for each attempt for example. text may be any bytes. A note that does not
- * fit into notes is left out. */
+/* Adds a note. Names may repeat, for example once for each attempt. text may be any bytes. A
+ * note that does not fit into notes is left out. */
 void notes_add(struct buf *notes, const char *name, struct span text);
-/* Shows at most max bytes of text, and says how long it is. */
+/* Adds at most max bytes of text, and its length if it is longer. */
 void notes_add_cut(struct buf *notes, const char *name, struct span text, size_t max);
 void notes_format(struct buf *notes, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -8,7 +8,7 @@
 enum {
     SLOTS_MIN = 64,
     HEAP_MIN = 64,
-    /* What a value costs besides the bytes in it: the structs and what malloc adds to each. */
+    /* Overhead of a value: the structs and what malloc adds to each. */
     VALUE_BYTES = sizeof(struct transaction) + sizeof(struct pending_write) + 6 * sizeof(void *[2]),
 };
 
@@ -213,7 +213,7 @@ static size_t cost(const struct pending_write *w, const struct transaction *valu
 
 bool pending_has_room(const struct pending_writes *q, const struct transaction *t)
 {
-    /* An identity has at most three bytes for each of key and user. */
+    /* An estimate: percent-encoding makes identities up to three times as long as key and user. */
     const size_t bytes = 4 * t->bytes + t->count * (strlen(t->user) + VALUE_BYTES);
 
     return t->count <= PENDING_WRITES_MAX - q->writes && q->bytes <= PENDING_BYTES_MAX &&
@@ -290,7 +290,7 @@ void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct p
     turn->key = w;
     list_append(&w->turns, &turn->node);
     w->is_urgent = true;
-    pending_move(q, w, 0); /* also of a value that waits for the end of the one under way */
+    pending_move(q, w, 0); /* due now, also when it waits for the end of the write under way */
 }
 
 void pending_dequeue(struct pending_turn *turn)
@@ -352,7 +352,8 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     return true;
 }
 
-/* A key without a value, for which only transactions are queued, keeps its identity. */
+/* Gives w its new identity. A key without a value, for which only transactions are queued, keeps
+ * the old one. */
 static void rename_entry(struct pending_writes *q, struct pending_write *w,
                          pending_identify_fn *identify, void *arg)
 {

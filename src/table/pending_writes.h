@@ -21,19 +21,21 @@ struct pending_write {
     struct span identity;
     char *bytes; /* of identity */
     uint64_t hash;
-    uint64_t order;              /* counts the changes of all keys: that of its last one */
+    uint64_t order;              /* number of its last change, counted over all keys */
     struct transaction *waiting; /* the newest value, a single change; may be NULL */
     struct transaction *writing; /* under way; may be NULL */
     struct list turns;           /* the queue of transactions */
-    size_t heap_at;              /* from 1 on; 0: nothing waits, or a write is under way */
+    /* from 1 on; 0: not in the heap, as nothing waits or a write is under way */
+    size_t heap_at;
     uint64_t due_at_ms;
-    uint64_t taken_at_ms; /* when the oldest value came that is not known to be written */
+    uint64_t taken_at_ms; /* when the oldest value was accepted that may not be written yet */
     bool is_urgent;       /* the queue of transactions is not empty */
-    /* The writer's own: */
+    /* Set by table_writes.c and table_writer.c: */
     void *owner;
     struct commit *commit; /* while writing */
-    uint32_t pause_ms;     /* after the last failure; 0: none since it was written */
-    unsigned attempts;     /* to write this value that the backend answered with a failure */
+    uint32_t pause_ms;     /* after the last failure; 0: no failure since the last success */
+    /* attempts to write this value that the backend answered with a failure */
+    unsigned attempts;
 };
 
 /* A transaction's place in the queue of one key. */
@@ -41,7 +43,7 @@ struct pending_turn {
     struct pending_write *key;
     struct list_node node;
     struct commit_turns *owner;
-    bool is_free; /* it is the first, and its owner knows */
+    bool is_free; /* it is the first, and its owner does not count it as blocked */
 };
 
 struct pending_writes {
@@ -54,35 +56,39 @@ struct pending_writes {
 };
 
 void pending_init(struct pending_writes *q);
-void pending_deinit(struct pending_writes *q); /* no transaction is queued */
+void pending_deinit(struct pending_writes *q); /* no transaction may be queued */
 
 struct pending_write *pending_find(const struct pending_writes *q, const struct identity *identity);
 struct pending_write *pending_find_or_add(struct pending_writes *q,
                                           const struct identity *identity);
-/* Frees w when there is nothing left to be written. */
+/* Frees w when it has neither a value nor a queued transaction. */
 void pending_release(struct pending_writes *q, struct pending_write *w);
 
 bool pending_has_room(const struct pending_writes *q, const struct transaction *transaction);
-/* Replaces what waits by value, a transaction of a single change. The time of a value that it
- * replaces stays. */
+/* Takes value, a transaction of a single change, as the newest value. If it replaces a value
+ * that waits, the due time of that one stays; otherwise it is due at due_at_ms. */
 void pending_put(struct pending_writes *q, struct pending_write *w, struct transaction *value,
                  uint64_t now_ms, uint64_t due_at_ms);
-/* The newest value that is not known to be written, or NULL. Borrowed. */
+/* Returns the newest value that may not be written yet, or NULL. Borrowed. */
 const struct change *pending_newest(const struct pending_write *w);
 
-struct pending_write *pending_first(const struct pending_writes *q); /* by time; NULL: none waits */
+/* Returns the write that is due first, or NULL if none waits. */
+struct pending_write *pending_first(const struct pending_writes *q);
 void pending_move(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms);
-void pending_begin(struct pending_writes *q, struct pending_write *w); /* what waits is under way */
-/* What was under way is over: written, or given up. */
+/* Takes the waiting value to be written: it is under way now. */
+void pending_begin(struct pending_writes *q, struct pending_write *w);
+/* Drops the value that was under way: it is written, or given up. */
 void pending_end(struct pending_writes *q, struct pending_write *w);
-/* What was under way waits again, unless something newer does. Due at due_at_ms at the earliest. */
+/* Lets the value that was under way wait again, unless a newer one waits. The value that waits
+ * is due at due_at_ms at the earliest. */
 void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms);
 
 void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn);
 void pending_dequeue(struct pending_turn *turn);
 bool pending_has_queue(const struct pending_write *w);
-struct pending_turn *pending_last_turn(const struct pending_write *w); /* NULL: none is queued */
-/* Returns the first that is queued when no value is left, else NULL. */
+/* Returns the transaction that is queued last, or NULL. */
+struct pending_turn *pending_last_turn(const struct pending_write *w);
+/* Returns the first queued transaction when no value is left to be written, else NULL. */
 struct pending_turn *pending_first_turn(const struct pending_write *w);
 
 /* Gives all keys new identities, as identify() says. Keys that become one are merged, and the newer
@@ -90,7 +96,7 @@ struct pending_turn *pending_first_turn(const struct pending_write *w);
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);
 
-/* Since when the oldest value waits; now_ms where none does. */
+/* Returns since when the oldest value waits, or now_ms when no value waits. */
 uint64_t pending_oldest_ms(const struct pending_writes *q, uint64_t now_ms);
 
 #endif

@@ -1,5 +1,5 @@
-/* table.c - opens and frees tables of all types, and what becomes of them at a reload. It is the
- * roof of src/table: it may use all other files, and none of them uses it. */
+/* table.c - opens and frees tables of all types, and hands them over at a reload. With router.c
+ * it is the top layer of src/table: it may use all other files, and none of them uses it. */
 #include "podop/table.h"
 
 #include "iterate.h"
@@ -25,7 +25,7 @@ static void free_strings(struct string_list *list)
     free(list->items);
 }
 
-/* The type that config names, or NULL. */
+/* Returns the type that config names, or NULL. */
 static const struct table_ops *find_type(const struct table_config *config)
 {
     const struct config_type *type = config_type_find(&table_types, config->type);

@@ -1,4 +1,5 @@
-/* table_base.c - the ground of src/table: references to a table, its name and its settings. */
+/* table_base.c - the lowest layer of src/table: references to a table, its name and its
+ * settings. */
 #include "podop/table_handle.h"
 
 #include "table_type.h"

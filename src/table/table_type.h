@@ -24,7 +24,7 @@ struct table_writes;
 typedef bool identify_fn(struct table *table, const struct table_key *key,
                          struct identity *identity);
 
-/* Every type's struct begins with this one; table.c fills it. */
+/* The base of every type's struct; table.c fills it. */
 struct table {
     const struct table_ops *ops;
     unsigned refs;
@@ -44,17 +44,17 @@ struct table {
     struct list iterations; /* all that are under way */
     uint64_t rows_dropped;  /* of iterations */
     struct rate_limit dropped_logged;
-    char *answer_bytes; /* of the last answer that was given at once, unless the cache has it */
-    struct deferred free_answer; /* frees them when they are many */
+    char *answer_bytes;          /* of the last immediate answer, unless it is in the cache */
+    struct deferred free_answer; /* frees answer_bytes when they are many */
 };
 
 struct table_ops {
-    struct config_type config; /* the type's name, and what podop.conf may say of its tables */
+    struct config_type config; /* the type's name, and the settings of its tables */
     size_t size;               /* of the type's struct, which begins with a struct table */
     size_t fetch_bytes;        /* of the struct that begins with a struct fetch */
-    /* Reads into files what init() will need and would have to wait for. previous has the files of
-     * the tables that are open now, and must not be changed. May be called by another thread, so it
-     * must touch nothing else. NULL: there is nothing to wait for. */
+    /* Reads into files what init() will need, so that init() does not block. previous has the
+     * files of the tables that are open now, and must not be changed. May run in another thread,
+     * so it must touch nothing else. NULL: init() reads no files. */
     void (*prepare)(const struct table_config *config, struct json_files *files,
                     const struct json_files *previous);
     /* Fills the type's struct, of which only the base is set. Returns 0, or -1 with the reason in
@@ -63,15 +63,17 @@ struct table_ops {
      */
     int (*init)(struct table *table, const struct table_config *config, struct error *err);
     void (*deinit)(struct table *table); /* nothing is under way; NULL: there is nothing to do */
-    /* How many file descriptors one table may hold open all the time. NULL: none. */
+    /* Returns how many file descriptors one table may keep open all the time. NULL: none. */
     size_t (*descriptors)(const struct table_config *config);
-    /* Lets next, which nobody has used yet, take over what previous, which has an equal
-     * configuration and may still be at work, knows of its backends. NULL: nothing. */
+    /* Lets next, which has served no request yet, take over what previous knows about its
+     * backends. previous has an equal configuration and may still be at work. NULL: there is
+     * nothing to take over. */
     void (*take_over)(struct table *next, struct table *previous);
-    /* Fills identity with what the backend would be asked for key. false: KEY, or KEY/USER of a
-     * private key, is enough to tell keys apart. NULL: it always is. */
+    /* Fills identity with what the backend would be asked for key. Returns false when KEY, or
+     * KEY/USER of a private key, is enough to distinguish keys. NULL: it always is. */
     identify_fn *identify;
-    bool (*is_plain)(struct table *table); /* whether it is for all keys of table; NULL: no */
+    /* whether identify() returns false for all keys; NULL: no */
+    bool (*is_plain)(struct table *table);
     /* Whether a write may change keys with other identities, so that it has to empty the cache.
      * NULL: no. */
     bool (*invalidates_all)(struct table *table);
@@ -80,9 +82,11 @@ struct table_ops {
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);
-    void (*cancel)(struct fetch *fetch); /* gives up what start() began; NULL: it never waits */
+    /* gives up what start() began; NULL: start() always ends the fetch */
+    void (*cancel)(struct fetch *fetch);
 
-    /* Returns why a change can never be made, or NULL. The slot is NULL: all changes can. */
+    /* Returns why a change can never be made, or NULL. Without this function, all changes can be
+     * made. */
     const char *(*change_fault)(struct table *table, const struct change *change);
     /* Begins commit, whose transaction may have no changes, and which must end in one
      * commit_finish(), now or later. NULL: tables of the type cannot be written to. */
@@ -99,7 +103,7 @@ struct table_ops {
      * iterated. */
     size_t iteration_bytes;
     void (*go_on)(struct table_iteration *it);
-    void (*stop)(struct table_iteration *it); /* frees what go_on() began, at its end as well */
+    void (*stop)(struct table_iteration *it); /* frees what go_on() began; called at the end, too */
 };
 
 static inline bool table_is_writable(const struct table *table)

@@ -8,17 +8,17 @@
 #include <stdio.h>
 
 enum {
-    ATTEMPTS_MAX = 10, /* that the backend answered with a failure of this write */
+    ATTEMPTS_MAX = 10, /* a value is given up after this many answers that report a failure */
     PAUSE_MIN_MS = 1000,
     PAUSE_MAX_MS = 60 * 1000,
     TABLE_PAUSE_MAX_MS = 2 * 1000, /* between tries of a single write */
     STOP_PAUSE_MIN_MS = 100,
     STOP_PAUSE_MAX_MS = 200, /* short, for a service that returns just before the end of the stop */
     TURN_BUDGET = 4096,      /* changes of commits that begin or end in one turn of the loop */
-    WRITE_COST = 64,         /* of one pending write, in such changes */
+    WRITE_COST = 64,         /* of one pending write, counted in changes */
 };
 
-/* Losing */
+/* Lost writes */
 
 static void log_lost(struct table_writes *w)
 {
@@ -85,7 +85,7 @@ static void on_not_sent(struct table_writes *w, struct pending_write *p, uint64_
     w->paused_until_ms = now_ms + w->pause_ms;
 }
 
-/* Handles a write that was made. Raises the window by one after as many writes as it allows. */
+/* Handles a write that was made. Raises the window by one after a whole window of writes. */
 static void on_made(struct table_writes *w, struct pending_write *p)
 {
     if (w->pause_ms != 0) /* the backend is back */
@@ -100,7 +100,7 @@ static void on_made(struct table_writes *w, struct pending_write *p)
     commit_turns_pass(p);
 }
 
-/* Halves the window: a backend that hangs holds connections that lookups need. */
+/* Halves the window: a backend that hangs keeps connections that lookups need. */
 static void on_no_answer(struct table_writes *w)
 {
     w->window = w->window > 1 ? w->window / 2 : 1;

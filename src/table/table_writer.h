@@ -5,10 +5,10 @@
 
 #include "table_writes.h"
 
-void table_writer_run(struct table_writes *w); /* does what is due, within the budget */
-/* podop stops: all writes are due now, and those under way ask suspended URLs as well. */
+void table_writer_run(struct table_writes *w); /* makes what is due, within the budget of a turn */
+/* Makes all writes due now, because podop stops. Those under way may ask suspended URLs, too. */
 void table_writer_stop(struct table_writes *w);
-/* Counts and logs all that is left as lost. */
+/* Counts and logs the writes that are left as lost. */
 void table_writer_give_up(struct table_writes *w);
 
 #endif

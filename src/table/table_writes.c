@@ -7,7 +7,7 @@
 
 enum { VALUE_BYTES_MAX = 64 * 1024 }; /* of a pending write */
 
-/* Life */
+/* Creation and release */
 
 static void on_time(struct ev_loop *loop, ev_timer *timer, int revents)
 {
@@ -80,7 +80,7 @@ static bool can_wait(struct table_writes *w, const struct change *change)
     identity_of(&id, w->table, &change->key);
     p = pending_find(&w->queue, &id);
     identity_free(&id);
-    return p == NULL || !pending_has_queue(p); /* a queued transaction has to be made before */
+    return p == NULL || !pending_has_queue(p); /* a queued transaction must be made first */
 }
 
 /* Copies change into a transaction of its own. */
@@ -164,7 +164,7 @@ void table_writes_hurry(struct table_writes *w, bool after_failures)
     }
 }
 
-/* Returns the seconds until something is due. -1: nothing is, or not before a write ends. */
+/* Returns the seconds until something is due, or -1 when nothing can be due before a write ends. */
 static double wait_s(const struct table_writes *w, uint64_t now_ms)
 {
     const struct pending_write *p = pending_first(&w->queue);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Besides its key and value: the struct, twice since the array may just have grown, and what malloc
+/* Overhead of a change: the struct, twice since the array may just have grown, and what malloc
  * adds. */
 enum { CHANGE_OVERHEAD_BYTES = 2 * sizeof(struct change) + 32 };
 

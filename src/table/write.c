@@ -1,17 +1,17 @@
-/* write.c - what becomes of a transaction: it is refused, becomes pending, waits, or is sent. */
+/* write.c - decides whether a transaction is refused, becomes pending, waits, or is sent. */
 #include "podop/write.h"
 
 #include "commit.h"
 #include "commit_turns.h"
 
-/* To begin a commit costs 1 to 2 us a change. */
+/* Beginning a commit takes 1 to 2 us for each change. */
 enum { TURN_CHANGES_MAX = 4096 };
 
 /* Returns why a change could never be made, or NULL. */
 static const char *fault_of(struct table *t, const struct change *change)
 {
     if (table_skips(t, change->key.key))
-        return "the key is one of those that are skipped";
+        return "the key matches a pattern of 'skip'";
     if (change->kind == CHANGE_SET && span_has_byte(change->value, '\0'))
         return "a value with a NUL byte cannot be written";
     if (change->kind == CHANGE_SET && !span_is_utf8(change->value))
@@ -19,7 +19,8 @@ static const char *fault_of(struct table *t, const struct change *change)
     return t->ops->change_fault == NULL ? NULL : t->ops->change_fault(t, change);
 }
 
-/* Looks at all changes before the first is made. false: the commit has ended with the reason. */
+/* Checks all changes before the first is made. Returns false after ending the commit with a
+ * reason. */
 static bool is_allowed(struct commit *c)
 {
     struct table *t = c->table;
@@ -68,7 +69,7 @@ static void leave_queue(struct commit *c)
     c->state = COMMIT_NEW;
 }
 
-/* The timer of the first one brings the loop back to the queue. */
+/* Starts the timer of the first commit in the queue. */
 static void wait_for_turn(struct commits *commits)
 {
     struct commit *first = commits->queue;

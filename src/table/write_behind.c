@@ -44,7 +44,7 @@ static struct table_writes *find(struct write_behind *wb, struct span name)
     return NULL;
 }
 
-/* The first reference is the caller's. */
+/* Returns a new table_writes, whose first reference is the caller's. */
 static struct table_writes *add(struct write_behind *wb, const char *name)
 {
     struct table_writes *w = table_writes_new(&wb->shared, name, table_writer_run);
@@ -58,7 +58,8 @@ static void identify(void *arg, const struct table_key *key, struct identity *id
     identity_of(identity, arg, key);
 }
 
-/* What failed before is tried again when the settings have changed. */
+/* Lets w write through table. Writes that failed are tried again at once when the settings have
+ * changed. */
 static void set_table(struct table_writes *w, struct table *table)
 {
     struct table *previous = w->table;

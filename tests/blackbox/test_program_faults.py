@@ -46,7 +46,7 @@ for request in ask():
 
     def test_exception(self):
         self.check_failure(self.bad("raise ValueError('what a pity')"),
-                           "it ended with status 1, and said last: ValueError: what a pity")
+                           "it ended with status 1, last line of stderr: ValueError: what a pity")
 
     def test_signal(self):
         self.check_failure(self.bad("os.kill(os.getpid(), signal.SIGSEGV)"), "killed by signal 11")
@@ -120,8 +120,8 @@ for request in ask():
         first = self.pids(1)[0]
         self.check_payload(self.postfix.ask("t", "good"), "OK good")
         self.check_reason(self.postfix.ask("t", "bad"), "TIMEOUT")
-        self.assertIn(b"it said nothing for 500 ms", self.postfix.ask("t", "bad"))  # however soon it is asked again
-        self.server.wait_log("reason=.*it said nothing for 500 ms while requests waited")
+        self.assertIn(b"it sent no answer for 500 ms", self.postfix.ask("t", "bad"))  # however soon it is asked again
+        self.server.wait_log("reason=.*it sent no answer for 500 ms while requests waited")
         self.check_recovers()
         self.assertFalse(is_alive(first))
 
@@ -154,7 +154,7 @@ for request in ask():
         other.send(harness.netstring("t a") + harness.netstring("t b"))
         self.check_payload(other.read(), "OK a")
         self.check_reason(other.read(), "TIMEOUT")
-        self.server.wait_log("reason=.*it said nothing for 500 ms while requests waited")
+        self.server.wait_log("reason=.*it sent no answer for 500 ms while requests waited")
         self.check_recovers()
         self.assertFalse(is_alive(first))
 

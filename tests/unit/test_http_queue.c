@@ -2,7 +2,7 @@
 
 #include "backend/http/http_queue.h"
 
-/* A turn that notes its events in a text, by its name. */
+/* A turn that appends its events, with its name, to the text below. */
 struct noted {
     struct http_turn turn;
     char name;
@@ -161,7 +161,7 @@ static void test_give_up(void **state)
     assert_true(http_turn_block(&a.turn));
     http_turn_let_give_up(&a.turn);
     http_turn_let_give_up(&b.turn);
-    assert_string_equal(events, "+a+b"); /* none waits */
+    assert_string_equal(events, "+a+b"); /* no other call waits */
     http_turn_start(&c.turn, &queue);
     assert_string_equal(events, "+a+b!b");
     end(&b);

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A body that is larger than a socket takes at once. */
+/* Writes a body that is too large for one call of send(). */
 static void test_large_write(void **state)
 {
     struct http_fixture *f = *state;
@@ -158,6 +158,7 @@ static void test_write_answered_early(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct http_caller c = {0};
 
+        AT_CASE("%s", cases[i].target);
         f->backend.requests = 0;
         http_caller_start_request(
             &c, f->site,
@@ -173,7 +174,7 @@ static void test_write_answered_early(void **state)
     buf_deinit(&body);
 }
 
-/* A write opens a connection of its own, and leaves idle ones alone. */
+/* A write opens its own connection, and does not use idle ones. */
 static void test_write_is_never_sent_again(void **state)
 {
     struct http_fixture *f = *state;

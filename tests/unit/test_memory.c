@@ -1,4 +1,4 @@
-/* test_memory.c - what tables of one name remember together, and what invalidates it. */
+/* test_memory.c - the memory that tables of one name share, and its invalidation. */
 #include "unit.h"
 
 #include "podop/disposal.h"
@@ -92,7 +92,7 @@ static bool is_cached(struct fake_table *f)
     return false;
 }
 
-/* Through table, whose type has seen as many of its changes as is_sent says. */
+/* Writes a key through a table. is_sent says whether its type has sent the change. */
 static void write_key(struct fake_table *f, enum reply_status status, bool is_sent)
 {
     struct transaction *t = transaction_new(SPAN("bob"));
@@ -116,7 +116,7 @@ static void test_memory_of_what_was_asked(void **state)
     assert_false(is_cached(&fake));
 }
 
-/* An answer that was in flight while its key was dropped or written may be older than that. */
+/* An answer that was in flight while its key was dropped or written may be outdated. */
 static void test_memory_of_what_is_in_flight(void **state)
 {
     (void)state;
@@ -142,7 +142,7 @@ static void test_memory_of_what_is_in_flight(void **state)
     assert_false(is_cached(&fake));
 }
 
-/* Nor does a lookup join it, which has to see what was written before. */
+/* A lookup after a write does not join an outdated fetch. */
 static void test_memory_joins_nothing_outdated(void **state)
 {
     (void)state;

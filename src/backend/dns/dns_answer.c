@@ -8,7 +8,7 @@ enum {
     QUESTION_BYTES = 4, /* after the name */
     LABEL_BYTES_MAX = 63,
     NAME_WIRE_BYTES_MAX = 255,
-    JUMPS_MAX = 127,  /* compression pointers in a name, which has no more labels */
+    JUMPS_MAX = 127,  /* compression pointers in a name, which has at most as many labels */
     ALIASES_MAX = 16, /* in a chain; name servers follow fewer */
     POINTER_BITS = 0xc0,
     FLAG_AUTHORITATIVE = 0x0400,
@@ -54,8 +54,9 @@ static char host_char(unsigned c)
     return '?';
 }
 
-/* Takes a name off the message, which may go on anywhere before it (RFC 1035 section 4.1.4). Each
- * jump leads further to the front than all before, so there is an end. */
+/* Takes a name off the message. A name may continue at an earlier place of the message (RFC 1035
+ * section 4.1.4). Each jump must lead further to the front than the one before, so there is an
+ * end. */
 static bool take_name(struct span m, size_t *at, char text[DNS_NAME_BYTES])
 {
     size_t from = *at, part_at = *at, len = 0, wire = 1;
@@ -164,7 +165,7 @@ struct header {
     uint32_t id, flags, questions, answers, authorities, others;
 };
 
-/* What the verdict needs of the sections. */
+/* What the verdict depends on, from all sections. */
 struct content {
     char name[DNS_NAME_BYTES];
     bool has_record, has_alias, has_soa;
@@ -243,10 +244,10 @@ static bool follow(const struct dns_answer *a, char name[DNS_NAME_BYTES])
     return false;
 }
 
-/* Whether the chain of aliases is longer than any name server follows: then the records are
+/* Returns whether the chain of aliases is longer than any name server follows: then the records are
  * unknown.
  */
-static bool is_endless(const struct dns_answer *a, const struct content *c)
+static bool has_too_many_aliases(const struct dns_answer *a, const struct content *c)
 {
     char name[DNS_NAME_BYTES];
     unsigned aliases = 0;
@@ -287,8 +288,8 @@ static void judge(struct dns_answer *a, uint32_t flags, const struct content *c)
         undecided(a, reason_of(rcode));
     else if (c->has_record)
         a->verdict = DNS_RECORDS;
-    else if (c->has_alias && is_endless(a, c))
-        undecided(a, "there is no end to the name's aliases");
+    else if (c->has_alias && has_too_many_aliases(a, c))
+        undecided(a, "the name has too many aliases");
     /* The name has no such record if the server has the zone (RFC 2308 section 2.2), or has
      * followed all aliases and delegations. Otherwise the answer is a referral. */
     else if (c->has_soa || (flags & FLAG_RECURSION_AVAILABLE) != 0 ||

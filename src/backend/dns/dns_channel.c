@@ -102,7 +102,7 @@ static struct channel_socket *channel_socket_new(struct dns_channel *c)
     return s;
 }
 
-/* Called by c-ares: fd is to be watched for this, or not any more, because it is closed next. */
+/* Watches fd as c-ares asks; without both flags, c-ares is about to close fd. Called by c-ares. */
 static void on_socket(void *arg, ares_socket_t fd, int wants_read, int wants_write)
 {
     struct dns_channel *c = arg;
@@ -204,7 +204,7 @@ void dns_channel_query(struct dns_channel *c, const char *name, enum dns_type ty
     ares_query(c->channel, name, ns_c_in, (int)type, on_result, query);
 }
 
-/* The whole */
+/* Channels */
 
 static int set_server(struct dns_channel *c, struct error *err)
 {

@@ -1,5 +1,5 @@
-/* dns_channel.h - queries to one name server, by c-ares: the only file that uses it. Private to
- * src/backend/dns. */
+/* dns_channel.h - queries to one name server through c-ares, which no other file uses. Private
+ * to src/backend/dns. */
 #ifndef PODOP_BACKEND_DNS_DNS_CHANNEL_H
 #define PODOP_BACKEND_DNS_DNS_CHANNEL_H
 
@@ -12,7 +12,7 @@ struct dns_channel;
 
 enum dns_result_kind {
     DNS_RESULT_MESSAGE,     /* an answer to the query, useful or not */
-    DNS_RESULT_NO_NAME,     /* a name that cannot exist (.onion, RFC 7686); nothing was sent */
+    DNS_RESULT_NO_NAME,     /* the name cannot exist (.onion, RFC 7686); nothing was sent */
     DNS_RESULT_UNREACHABLE, /* the network reports that nothing listens there */
     DNS_RESULT_SILENT,      /* no try was answered */
     DNS_RESULT_FAILED,      /* c-ares cannot send the query; see reason */

@@ -38,7 +38,7 @@ struct name_addresses {
     struct endpoint list[NAME_ADDRESSES_MAX];
     uint64_t avoided_until_ms[NAME_ADDRESSES_MAX];
     uint64_t absent_since_ms; /* 0: it is not absent */
-    const char *reason;       /* why the last round failed; NULL: it did not */
+    const char *reason;       /* why the last round failed; NULL: it did not fail */
 };
 
 /* Applies the result of a round. After NAME_UNKNOWN the known addresses stay; after
@@ -52,13 +52,13 @@ uint32_t name_addresses_take(struct name_addresses *addresses, const struct name
 size_t name_addresses_in_order(const struct name_addresses *addresses, uint64_t now_ms,
                                struct endpoint to[NAME_ADDRESSES_MAX]);
 
-/* Has the address tried last for NAME_AVOID_MS; undoes that. Unknown addresses are ignored. */
+/* Let the address be tried last for NAME_AVOID_MS, and undo that. Unknown addresses are ignored. */
 void name_addresses_avoid(struct name_addresses *addresses, const struct endpoint *address,
                           uint64_t now_ms);
 void name_addresses_trust(struct name_addresses *addresses, const struct endpoint *address);
 
-/* Whether the address is one of the name. Also true while no address is known, because no
- * connection is closed for that. */
+/* Returns whether the address is one of the name. Also true while no address is known, so that
+ * connections stay open then. */
 bool name_addresses_has(const struct name_addresses *addresses, const struct endpoint *address);
 
 #endif

@@ -22,7 +22,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* Returns an empty word at the end of the line. */
+/* Takes the next word off the line. Returns an empty word at the end. */
 static struct span take_word(struct span *line)
 {
     struct span word;
@@ -48,7 +48,7 @@ static struct span without_comment(struct span line, const char *marks)
 
 /* resolv.conf */
 
-/* Accepts a port, as c-ares does and the C library does not. */
+/* Adds a server. Accepts a port, as c-ares does and the C library does not. */
 static void add_server(struct resolv_conf *to, struct span address)
 {
     char text[ENDPOINT_TEXT_BYTES] = "";
@@ -71,7 +71,7 @@ static void add_search(struct resolv_conf *to, struct span domain)
     to->search[to->search_count++][domain.len] = '\0';
 }
 
-/* The last "search" or "domain" counts. */
+/* Replaces the search domains, because the last "search" or "domain" line counts. */
 static void read_search(struct resolv_conf *to, struct span line, bool is_list)
 {
     struct span domain;

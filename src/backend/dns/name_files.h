@@ -44,8 +44,8 @@ size_t hosts_find(struct span text, const char *name, struct endpoint *to, size_
 /* Appends the file, as far as it can be read, to the buffer. */
 void name_file_read(const char *path, struct buf *to);
 
-/* What tells versions of a file apart. Misses only a change of the same size within one tick of the
- * file system's clock. */
+/* Distinguishes versions of a file. A change is missed only if the size stays the same and the
+ * file system's clock has not moved. */
 struct name_file_state {
     dev_t device;
     ino_t inode;

@@ -51,7 +51,8 @@ static void judge_candidate(struct name_query *q)
     }
     if (failed->verdict == NAME_UNKNOWN && !four->is_for_all && !six->is_for_all) {
         q->unknown_reason = failed->reason;
-        if (q->is_careful || !failed->was_answered) { /* the next might time out as well */
+        /* the next candidate might time out as well */
+        if (q->is_careful || !failed->was_answered) {
             fail(q, NAME_UNKNOWN, q->unknown_reason);
             return;
         }

@@ -24,7 +24,7 @@ struct name_family {
     struct name_query *query;
     struct resolver_call *call; /* NULL: answered */
     enum name_verdict verdict;
-    bool is_for_all;   /* NXDOMAIN, which holds for all types */
+    bool is_for_all;   /* NXDOMAIN, which is true of all types */
     bool was_answered; /* by a server, usefully or not */
     const char *reason;
     uint32_t ttl_s;
@@ -46,8 +46,9 @@ struct name_query {
     const char *unknown_reason; /* of a candidate without a useful answer; NULL: none */
 };
 
-/* resolver, conf and host must outlive the round. With is_careful, the round ends at the first
- * candidate that cannot be resolved, because the next candidate may be a different host. */
+/* Prepares and starts a round. resolver, conf and host must outlive it. With is_careful, the
+ * round ends at the first candidate that cannot be resolved, because the next candidate may be a
+ * different host. */
 void name_query_init(struct name_query *query, struct ev_loop *loop, const char *host,
                      name_query_fn *on_round);
 void name_query_start(struct name_query *query, struct resolver *resolver,

@@ -34,7 +34,7 @@ void name_servers_close(struct name_servers *servers);
 void name_servers_in_order(const struct name_servers *servers, uint64_t now_ms,
                            unsigned char order[NAME_SERVERS_LIMIT]);
 
-/* Notes that a server was silent or unreachable; that it has answered. */
+/* Note that a server was silent or unreachable, and that it has answered. */
 void name_server_avoid(struct name_server *server, uint64_t now_ms);
 void name_server_trust(struct name_server *server);
 

@@ -54,7 +54,7 @@ void name_sources_open(struct name_sources *s, struct ev_loop *loop)
     *s = (struct name_sources){.loop = loop};
     buf_init(&s->hosts, NAME_FILE_BYTES_MAX);
     change = name_sources_check(s, true);
-    change.is_in_servers = true; /* without a file, its default is used */
+    change.is_in_servers = true; /* a missing file stands for the default server */
     name_sources_read(s, change);
 }
 
@@ -64,7 +64,7 @@ void name_sources_close(struct name_sources *s)
     buf_deinit(&s->hosts);
 }
 
-/* Whether DNS is never queried for the name (RFC 6761 section 6.3). */
+/* Returns whether DNS is never queried for the name (RFC 6761 section 6.3). */
 static bool is_localhost(const char *host)
 {
     struct span name = span_of(host);

@@ -27,13 +27,14 @@ struct name_sources_change {
 
 /* Reads both files. */
 void name_sources_open(struct name_sources *sources, struct ev_loop *loop);
-void name_sources_close(struct name_sources *sources); /* all calls of the resolver have ended */
+/* all calls of the resolver must have ended */
+void name_sources_close(struct name_sources *sources);
 
 /* Checks whether the files have changed since the last check. Unless forced, it does so once a
  * second. */
 struct name_sources_change name_sources_check(struct name_sources *sources, bool is_forced);
-/* Reads what has changed. If that is in the servers, resolver becomes another one, so all its calls
- * must have ended. */
+/* Reads what has changed. If the name servers have changed, resolver is replaced, so all its
+ * calls must have ended. */
 void name_sources_read(struct name_sources *sources, struct name_sources_change change);
 /* Makes the next check find a change in both files. */
 void name_sources_forget(struct name_sources *sources);

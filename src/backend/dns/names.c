@@ -1,8 +1,9 @@
 /* names.c - resolves each name again and again, in rounds.
  *
- * A round reads the hosts file, and queries DNS (name_query.c) if the file does not have the name.
- * The result goes into name_addresses.c. The next round begins when the time to live has passed,
- * while the old addresses stay in use. So a failing name server delays no request. */
+ * A round reads the hosts file, and queries DNS (name_query.c) if the file does not have the
+ * name. The result goes into name_addresses.c. The next round begins when the time to live has
+ * passed, while the old addresses stay in use. So a name server that fails does not delay
+ * requests. */
 #include "names.h"
 
 #include "name_query.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { RENEW_MS = 1000 }; /* between two rounds that failed connections ask for, at least */
+enum { RENEW_MS = 1000 }; /* the least time between two rounds after failed connections */
 
 struct names {
     struct ev_loop *loop;
@@ -282,7 +283,7 @@ void names_unref(struct name **pname)
     free(n);
 }
 
-/* The whole */
+/* The cache */
 
 struct names *names_new(struct ev_loop *loop)
 {

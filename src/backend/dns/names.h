@@ -24,7 +24,7 @@ struct name *names_ref(struct names *names, const char *host);
 void names_unref(struct name **name);
 
 const struct name_addresses *name_addresses(const struct name *name);
-/* Notes that a connection to the address failed or was slow; that it succeeded. */
+/* Note that a connection to the address failed or was slow, and that one succeeded. */
 void name_avoid(struct name *name, const struct endpoint *address);
 void name_trust(struct name *name, const struct endpoint *address);
 
@@ -33,7 +33,7 @@ void name_need(struct name *name);
 /* Resolves the name again because no address works, but not twice within a second. The result may
  * be there on return. */
 void name_renew(struct name *name);
-/* Whether a round of queries is in progress. */
+/* Returns whether a round of queries is in progress. */
 bool name_is_resolving(const struct name *name);
 
 /* One waiter. The memory belongs to the owner. Zeroed but for on_news: it does not wait. */

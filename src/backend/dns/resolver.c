@@ -26,8 +26,10 @@
 #include <stdlib.h>
 
 enum {
-    PATIENCE_MS = 1000,   /* before the next server is queried as well; less if the deadline */
-    PATIENCE_MIN_MS = 50, /* leaves less for each server, but never less than this */
+    /* The next server is queried as well after an equal share of the time that is left, within
+     * these limits. */
+    PATIENCE_MS = 1000,
+    PATIENCE_MIN_MS = 50,
     ABANDONED_MAX = 3500, /* with more abandoned queries, new calls wait */
 };
 
@@ -333,7 +335,7 @@ void resolver_cancel(struct resolver_call **pcall)
     call_free(call);
 }
 
-/* The whole */
+/* Resolvers */
 
 struct resolver *resolver_new(struct ev_loop *loop, const struct string_list *servers,
                               struct error *err)

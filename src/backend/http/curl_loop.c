@@ -54,7 +54,7 @@ static struct watched_socket *watched_socket_new(struct curl_loop *curl, curl_so
     return s;
 }
 
-/* Called by libcurl, which must not be called back from here: fd is to be watched for what. */
+/* Watches fd as libcurl asks in what. Called by libcurl, which must not be called from here. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     struct curl_loop *curl = arg;
@@ -94,7 +94,7 @@ static void on_kick(void *arg)
     time_out(arg);
 }
 
-/* Called by libcurl: it wants to be called in timeout_ms; 0: soon; -1: the timer is to stop. */
+/* Sets the timer as libcurl asks; 0: call it soon; -1: stop the timer. Called by libcurl. */
 static int on_timer(CURLM *multi, long timeout_ms, void *arg)
 {
     struct curl_loop *curl = arg;

@@ -1,5 +1,5 @@
-/* curl_loop.h - libcurl's multi handle, driven by libev: libcurl says which sockets and which timer
- * to watch, and is called from the loop, never from inside of its own callbacks. Private to
+/* curl_loop.h - libcurl's multi handle, driven by libev: libcurl asks for sockets and a timer to
+ * be watched, and is called from the loop, but never from within its own callbacks. Private to
  * src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_CURL_LOOP_H
 #define PODOP_BACKEND_HTTP_CURL_LOOP_H

@@ -37,8 +37,8 @@ static struct span trim(struct span text)
     return text;
 }
 
-/* Whether all bytes are above '\r', as in nearly every line. Returns false for short lines, which
- * it does not check. */
+/* Returns whether all bytes are above '\r', as in nearly every line. Returns false for short lines,
+ * which it does not check. */
 static bool is_surely_fine(struct span line)
 {
     size_t i = 0;
@@ -91,7 +91,8 @@ static enum parse take_status_line(struct http1 *p, struct span line)
     if (line.len < 12 || !may_be_http(line) || (c[7] != '0' && c[7] != '1') || c[8] != ' ')
         return bad(p, not_http);
     for (size_t i = 9; i < 12; i++) {
-        unsigned digit = (unsigned)(unsigned char)c[i] - '0'; /* below '0' wraps to huge */
+        /* a byte below '0' becomes a large number */
+        unsigned digit = (unsigned)(unsigned char)c[i] - '0';
 
         if (digit > 9)
             return bad(p, not_http);
@@ -118,7 +119,8 @@ static struct span next_of(struct span *list)
     return element;
 }
 
-/* Several lengths that agree are valid (RFC 9110 section 8.6), in one line or in many. */
+/* Reads Content-Length. Several lengths that agree are valid (RFC 9110 section 8.6), in one line
+ * or in many. */
 static enum parse take_length(struct http1 *p, struct span value)
 {
     static const char invalid[] = "the answer has an invalid Content-Length";
@@ -225,7 +227,7 @@ static enum parse end_head(struct http1 *p)
         return PARSE_DONE;
     }
     p->left = p->length;
-    p->says_close |= p->has_length && p->is_chunked; /* a proxy may read another end */
+    p->says_close |= p->has_length && p->is_chunked; /* a proxy may see another end of the body */
     if (p->status == 204 || p->status == 304) {
         p->says_close |= p->length > 0 || p->is_chunked; /* the body may come nevertheless */
         p->state = HTTP1_AT_END;

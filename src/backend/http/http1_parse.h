@@ -1,6 +1,6 @@
-/* http1_parse.h - an incremental parser of answers of HTTP/1.1 and 1.0 (RFC 9112). It rejects an
- * answer whose end is ambiguous, and one with anything before its status line, even an empty line:
- * those bytes would belong to another answer. It allocates and copies nothing. Private to
+/* http1_parse.h - an incremental parser of HTTP/1.1 and 1.0 answers (RFC 9112). It rejects an
+ * answer whose end is ambiguous, and one with anything before its status line, even an empty
+ * line: those bytes would belong to another answer. It allocates and copies nothing. Private to
  * src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP1_PARSE_H
 #define PODOP_BACKEND_HTTP_HTTP1_PARSE_H
@@ -39,7 +39,7 @@ struct http1 {
     const char *fault;
     uint64_t left;     /* bytes of the body, or of the current chunk, still to come */
     size_t head_bytes; /* so far */
-    size_t scanned;    /* bytes at the front that hold no line feed */
+    size_t scanned;    /* bytes at the front that contain no line feed */
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
     bool may_fold; /* the last field may continue on the next line, because it is ignored */
@@ -51,9 +51,9 @@ void http1_start(struct http1 *p); /* to be called before each answer */
  * bytes, whatever is returned. Must not be called after HTTP1_END or HTTP1_BAD. */
 enum http1_event http1_parse(struct http1 *p, struct span in, size_t *used, struct span *body);
 
-/* Whether the end of the connection, if it comes now, completes the answer. */
+/* Returns whether the end of the connection, if it comes now, completes the answer. */
 bool http1_ends_by_close(const struct http1 *p);
-/* Whether another request may follow on the connection. To be called after HTTP1_END. */
+/* Returns whether another request may follow on the connection. To be called after HTTP1_END. */
 bool http1_keeps_alive(const struct http1 *p);
 
 #endif

@@ -1,8 +1,4 @@
-/* http_call.c - calls: their turn, their deadline, and what an answer means.
- *
- * A queue of our own decides how many connections a host gets, and not libcurl's
- * CURLMOPT_MAX_HOST_CONNECTIONS: its list of pending transfers costs up to a third of the
- * throughput with 7.88 and nine tenths with 8.14. */
+/* http_call.c - calls: their turn, their deadline, and what an answer means. */
 #include "podop/http.h"
 
 #include "http_exchange.h"
@@ -18,9 +14,11 @@
 #include <stdlib.h>
 
 enum {
-    DISCARD_BYTES_MAX = 65536, /* of an unwanted body, read to reuse its connection */
-    BLOCKED_MS_MAX = 250,      /* a stream blocked for so long ends when others wait, or */
-    BLOCKED_SHARE = 4,         /* after this share of its patience, when that is less */
+    DISCARD_BYTES_MAX = 65536, /* of an unwanted body that is read to reuse its connection */
+    /* While others wait, a stream may be ended when it has been blocked for this long, or for
+     * patience_ms / BLOCKED_SHARE if that is less. */
+    BLOCKED_MS_MAX = 250,
+    BLOCKED_SHARE = 4,
 };
 
 /*                        first part        its reader takes nothing
@@ -37,8 +35,8 @@ struct http_call {
     void *arg;
     uint64_t started_at_ms, sent_at_ms;
     struct deadline deadline;
-    struct buf request; /* may hold secrets */
-    struct buf body;    /* what is wanted of it, and not used yet */
+    struct buf request; /* may contain secrets */
+    struct buf body;    /* what is wanted of the answer's body, and not used yet */
     size_t discarded;   /* bytes of an unwanted body */
     size_t excerpt_max; /* see http_request, as for the members without a comment */
     bool is_write;
@@ -52,12 +50,12 @@ struct http_call {
     uint32_t patience_ms;
     http_wanted_fn *is_unread;
     struct deferred offer;   /* to data, after http_go_on() */
-    struct deadline blocked; /* until it may have to give up its place */
+    struct deadline blocked; /* until the stream may have to give up its place */
 };
 
 /* The end of a call */
 
-/* Takes the call off the wire and out of the queue. Then nothing leads to it but its owner. */
+/* Takes the call off its connection and out of the queue. Then only its owner refers to it. */
 static void detach(struct http_call *call)
 {
     struct http *http = call->site->http;
@@ -94,7 +92,8 @@ static bool is_in_flight(const struct http_call *call)
     return call->turn.state == HTTP_TURN_IN_FLIGHT;
 }
 
-/* Whether most of its time passed in the queue: then the server is not to blame. */
+/* Returns whether most of the call's time passed in the queue, so that the server is not at fault.
+ */
 static bool was_queued(const struct http_call *call)
 {
     const uint64_t now_ms = turns_now_ms(call->site->http->turns);
@@ -192,8 +191,8 @@ static void on_blocked_for_long(void *arg)
         start_blocked(call); /* its reader waits for something else */
 }
 
-/* Offers what has come to the stream's reader. The deadline does not run while the stream is
- * blocked, because the server is not waited for. */
+/* Offers what has arrived to the stream's reader. While the stream is blocked, the deadline does
+ * not run, because podop does not wait for the server. */
 static void offer(struct http_call *call)
 {
     bool is_blocked = false;
@@ -214,7 +213,8 @@ static void offer(struct http_call *call)
     deadline_start_in(&call->deadline, call->site->http->loop, call->patience_ms);
 }
 
-/* Bytes that an unblocked reader leaves belong to what it wants next, and are held to the limit. */
+/* Returns whether the body is larger than max_response. Of a stream, that limits the bytes that an
+ * unblocked reader leaves, which belong to its next item. */
 static bool is_too_large(const struct http_call *call)
 {
     return call->body.is_over ||
@@ -239,7 +239,7 @@ void http_go_on(struct http_call *call)
     deferred_start(&call->offer);
 }
 
-/* Calls the reader once for all that came together, in however many chunks. */
+/* Calls the reader once for all bytes that arrived together, in however many chunks. */
 static enum http_take take_stream(struct http_call *call, bool is_last)
 {
     if (!is_last)
@@ -258,7 +258,7 @@ static bool is_wanted_body(const struct http_call *call, unsigned status)
     return status == 200 && !call->is_write;
 }
 
-/* Keeps the beginning of a body that only people want to see. */
+/* Keeps the beginning of a body for people to read. */
 static void keep_excerpt(struct http_call *call, struct span bytes)
 {
     const size_t room = call->excerpt_max - call->body.len;
@@ -282,7 +282,7 @@ static enum http_take on_body(struct http_exchange *ex, unsigned status, struct 
     return call->body.is_over ? HTTP_TAKE_ENOUGH : HTTP_TAKE_MORE;
 }
 
-/* Returns the body. Mostly all of it is in last, and is not copied. */
+/* Returns the body. Mostly all of it is in last; then it is not copied. */
 static struct span whole_body(struct http_call *call, struct span last)
 {
     if (call->data == NULL && call->body.len == 0 && last.len <= call->body.max)
@@ -305,7 +305,7 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
                                  .was_resent = call->was_resent};
 
     switch (end) {
-    case HTTP_END_STALE: /* of a lookup, which alone uses idle connections, and may be repeated */
+    case HTTP_END_STALE: /* only lookups use idle connections, and they may be repeated */
         call->was_resent = true;
         http_exchange_start(ex, call->site, true);
         return;

@@ -1,6 +1,7 @@
-/* http_client.c - the whole of the HTTP client. libcurl does TLS (http_handshake.c). All else is
- * podop's own, at an eighth of the instructions: names (names.c), connections (http_connect.c),
- * requests and answers (http_call.c, http_exchange.c, http1_parse.c). */
+/* http_client.c - the HTTP client as a whole. libcurl does TLS (http_handshake.c) and parses
+ * URLs. All else is podop's own, with an eighth of the instructions that libcurl needs: names
+ * (names.c), connections (http_connect.c), requests and answers (http_call.c, http_exchange.c,
+ * http1_parse.c). */
 #include "podop/http.h"
 
 #include "backend/dns/names.h"

@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    RENEW_PATIENCE_MS = 500, /* how long a lost race waits for DNS */
+    RENEW_PATIENCE_MS = 500, /* how long to wait for DNS after all known addresses failed */
     REASON_BYTES = 256,
 };
 
@@ -71,7 +71,7 @@ static void explain(const struct http_connecting *k, char *text, size_t size)
                      : name_addresses(name)->reason);
 }
 
-/* Has addresses that failed or were slow tried last next time. */
+/* Notes which addresses failed or were slow, so that they are tried last next time. */
 static void remember(const struct http_connecting *k)
 {
     struct name *name = k->target->name;
@@ -179,7 +179,7 @@ static void renew(struct http_connecting *k)
         set_deadline(k, RENEW_PATIENCE_MS);
 }
 
-/* Ends k if the race is over. */
+/* Resolves the name again, once, if the race is lost. Ends k if it is over. */
 static void look(struct http_connecting *k)
 {
     if (race_is_lost(&k->race) && k->race.count > 0 && k->target->name != NULL && !k->has_renewed)

@@ -25,7 +25,7 @@ enum http_connect_end {
 
 struct http_connect_result {
     enum http_connect_end end;
-    int fd;               /* of HTTP_CONNECTED, for its receiver to close */
+    int fd;               /* of HTTP_CONNECTED; done() takes it */
     struct endpoint peer; /* of HTTP_CONNECTED; unless over a unix socket */
     uint64_t left_ms;     /* of the timeout */
     const char *reason;   /* unless HTTP_CONNECTED; borrowed */

@@ -30,11 +30,12 @@ enum http_connection_state {
 /* Reports from the loop how connecting and the TLS handshake have ended. */
 typedef void http_connected_fn(struct http_connection *c, enum http_connect_end how);
 
-/* How long a connection that carried no exchange before waits: http_give_way.c. */
+/* How long a connection waits to be connected, or for an answer. Used by http_give_way.c. */
 struct http_wait {
     enum http_wait_kind kind;
-    uint64_t since_ms;    /* of service_now_ms() */
-    uint64_t freed_at_ms; /* another connection fell idle while this one was starved; 0: none did */
+    uint64_t since_ms; /* of service_now_ms() */
+    /* when another connection became idle while this one was starved; 0: none did */
+    uint64_t freed_at_ms;
     struct deadline deadline;
     struct list_node starved; /* in http_give_way.starved */
 };
@@ -48,8 +49,8 @@ struct http_connection {
     http_connected_fn *connected;
     struct http_exchange *exchange; /* while CONNECTING, HANDSHAKING and IN_USE */
     struct http_wire wire;
-    ev_io io;      /* also active while idle, to see the end */
-    ev_timer turn; /* of TLS: receive again, after other events had their turn */
+    ev_io io;      /* also active while idle, to notice the end */
+    ev_timer turn; /* of TLS: receives again after other events had their turn */
     struct http_connecting *connecting;
     struct http_handshake handshake;   /* and the TLS session; unused without TLS */
     struct endpoint peer;              /* if the host has a name */
@@ -60,7 +61,7 @@ struct http_connection {
     struct http_wait wait;
 };
 
-/* The caller sets the callbacks of io and turn before the connection is connected. */
+/* Returns a NEW connection. The caller must set the callbacks of io and turn. */
 struct http_connection *http_connection_new(struct http_site *site);
 /* Begins to connect. connected is called once, from the loop; see wire.reason for a failure. */
 void http_connection_start(struct http_connection *c, struct http_site *site,
@@ -73,7 +74,7 @@ void http_connection_watch(struct http_connection *c, int events); /* EV_READ an
 /* Checks whether the peer's address is still one of the name's. Notes the generation if it is. */
 bool http_connection_has_moved(struct http_connection *c);
 
-/* Whether the connection must not be used again, because the host's name has moved. */
+/* Returns whether the connection must not be used again, because the host's name has moved. */
 static inline bool http_connection_is_outdated(struct http_connection *c)
 {
     return c->name != NULL && c->name->generation != c->name_generation &&

@@ -1,9 +1,9 @@
 /* http_exchange.c - one exchange at a time on a connection, with one write and mostly one read.
  *
- * A connection becomes idle when the answer ended where it had to and the server does not want to
- * close. Bytes that come before a request is sent can never be its answer: an idle connection is
- * watched, and checked once more just before it is used. If it breaks before the first byte of an
- * answer, the server closed it while the request was on its way. */
+ * A connection becomes idle if the answer ended as it announced and the server keeps the
+ * connection open. Bytes that come before a request is sent are never its answer, so an idle
+ * connection is watched, and checked once more just before it is used. If it breaks before the
+ * first byte of an answer, the server has closed it while the request was on its way. */
 #include "http_exchange.h"
 
 #include "http_give_way.h"
@@ -33,7 +33,7 @@ static void close_connection(struct http_connection *c)
     http_connection_free(c);
 }
 
-/* reason may be the connection's own. */
+/* Closes the connection and ends the exchange. reason may point into the connection. */
 static void end(struct http_exchange *ex, enum http_end how, const char *reason)
 {
     const unsigned status = ex->answer.status;
@@ -51,8 +51,8 @@ static void end_broken(struct http_exchange *ex, const char *reason)
     end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, reason);
 }
 
-/* Bytes that come first on a connection used before and are not a status line belong to the
- * exchange before. */
+/* On a reused connection, bytes that come first and are not a status line belong to the exchange
+ * before. */
 static void end_bad(struct http_exchange *ex)
 {
     const bool is_stale = ex->connection->was_used && ex->answer.status == 0;
@@ -60,8 +60,8 @@ static void end_bad(struct http_exchange *ex)
     end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, ex->answer.fault);
 }
 
-/* With 408, a server closes an idle connection because no request came: it has not seen this one
- * (RFC 9110 section 15.5.9). */
+/* Returns whether the server closed an idle connection with 408, because it has not seen this
+ * request (RFC 9110 section 15.5.9). */
 static bool is_idle_timeout(const struct http_exchange *ex)
 {
     return ex->answer.status == 408 && ex->connection->was_used;
@@ -73,7 +73,7 @@ static bool may_become_idle(const struct http_exchange *ex)
            http_idle_may_add(ex->connection) && !http_give_way_must_close(ex->connection);
 }
 
-/* last may point into ex->in. */
+/* Ends the exchange with a whole answer. last may point into ex->in. */
 static void end_whole(struct http_exchange *ex, struct span last, bool is_at_end)
 {
     const bool is_reusable = is_at_end && may_become_idle(ex);
@@ -89,13 +89,14 @@ static void end_whole(struct http_exchange *ex, struct span last, bool is_at_end
     buf_deinit(&in);
 }
 
-/* Whether the answer reports success although the server has not got the whole request yet. */
+/* Returns whether the answer reports success although the server has not got the whole request yet.
+ */
 static bool is_early_success(const struct http_exchange *ex)
 {
     return ex->answer.status / 100 == 2 && ex->sent < ex->request.len;
 }
 
-/* The answer is whole, but counts only after the server has got the rest of the request. */
+/* Sends the rest of the request: the answer is whole, but counts only after that. */
 static bool send_rest_first(struct http_exchange *ex)
 {
     if (ex->is_send_closed) {
@@ -107,8 +108,8 @@ static bool send_rest_first(struct http_exchange *ex)
     return true;
 }
 
-/* Whether the connection was closed by the server, and not cut on the way. Plain TCP
- * cannot tell. */
+/* Returns whether the server closed the connection, so that it was not cut on the way. With plain
+ * TCP that is not known. */
 static bool was_closed_by_server(const struct http_connection *c)
 {
     return !http_connection_is_tls(c) || http_tls_has_ended_well(c->wire.tls);
@@ -119,7 +120,7 @@ static void end_closed(struct http_exchange *ex)
     const struct http1 *answer = &ex->answer;
 
     if (http1_ends_by_close(answer) && !was_closed_by_server(ex->connection))
-        end_broken(ex, "the connection ended within the body, without TLS saying so");
+        end_broken(ex, "the connection ended within the body without a TLS close_notify");
     else if (http1_ends_by_close(answer) && is_early_success(ex))
         send_rest_first(ex);
     else if (http1_ends_by_close(answer))
@@ -166,8 +167,8 @@ static bool end_parsed(struct http_exchange *ex, struct span last, bool is_at_en
     return false;
 }
 
-/* The last part of a body goes with the end, so that a body that came in one piece is never copied.
- */
+/* Parses what has arrived. The last part of a body is passed on with the end, so that a body
+ * that came in one piece is never copied. */
 static bool parse(struct http_exchange *ex, struct span *in)
 {
     struct span body = SPAN(""), next = SPAN("");
@@ -212,12 +213,13 @@ static bool take(struct http_exchange *ex, struct span bytes)
     if (is_rest)
         buf_drop(&ex->in, ex->in.len - in.len);
     else
-        buf_add(&ex->in, in); /* the beginning of a line: seldom */
+        buf_add(&ex->in, in); /* the beginning of a line; this is rare */
     return true;
 }
 
-/* TLS may hold bytes that the socket does not report. An event fed to the loop would be the next to
- * be called, before all others that are pending: a timer lets those have their turn. */
+/* Receives again in a later turn, because TLS may have bytes that the socket does not report. A
+ * timer lets pending events have their turn first; an event fed to the loop would come before
+ * them. */
 static void receive_later(struct http_connection *c)
 {
     ev_timer_set(&c->turn, 0.0, 0.0);
@@ -288,7 +290,8 @@ static void watch(struct http_exchange *ex)
     http_connection_watch(ex->connection, has_more_to_send(ex) ? EV_READ | EV_WRITE : EV_READ);
 }
 
-/* A server that takes no more of a request may have answered it, so a failure is only noted. */
+/* Sends what the connection takes. A failure is only noted, because a server that takes no more
+ * of a request may have answered it. */
 static void send_some(struct http_exchange *ex)
 {
     struct http_connection *c = ex->connection;
@@ -297,7 +300,7 @@ static void send_some(struct http_exchange *ex)
 
     result = http_wire_send(&c->wire, span_skip(ex->request, ex->sent), &n);
     ex->sent += n;
-    ex->may_have_arrived |= n > 0 || http_connection_is_tls(c); /* TLS does not tell */
+    ex->may_have_arrived |= n > 0 || http_connection_is_tls(c); /* unknown with TLS */
     ex->is_send_closed = result == HTTP_WIRE_FAILED || result == HTTP_WIRE_LOST;
     if (result == HTTP_WIRE_LOST)
         http_idle_close_all(c->host);
@@ -344,7 +347,7 @@ static void attach(struct http_exchange *ex, struct http_connection *c)
 }
 
 /* Sends the request. Returns false when nothing was sent and the connection, to which ex stays
- * attached, must not be used. Of TLS it is unknown how much it sent before it failed. */
+ * attached, must not be used. With TLS it is unknown how much was sent before a failure. */
 static bool begin(struct http_exchange *ex)
 {
     struct http_connection *c = ex->connection;
@@ -369,7 +372,7 @@ static void on_connected(struct http_connection *c, enum http_connect_end how)
     struct http_exchange *ex = c->exchange;
 
     if (how != HTTP_CONNECTED)
-        c->host->give_way.served_beside = 0; /* the next server there may be another one */
+        c->host->give_way.served_beside = 0; /* another server may have taken its place */
     switch (how) {
     case HTTP_CONNECT_NO_SOCKET: end(ex, HTTP_END_NO_SOCKET, c->wire.reason); return;
     case HTTP_CONNECT_REFUSED: end(ex, HTTP_END_REFUSED, c->wire.reason); return;
@@ -378,9 +381,10 @@ static void on_connected(struct http_connection *c, enum http_connect_end how)
     }
     http_give_way_served(c);
     if (!begin(ex))
-        end_broken(ex, c->wire.reason[0] != '\0'
-                           ? c->wire.reason
-                           : "the server closed the connection, or spoke before it was asked");
+        end_broken(ex,
+                   c->wire.reason[0] != '\0'
+                       ? c->wire.reason
+                       : "the server closed the connection, or sent something before the request");
 }
 
 static bool start_on_idle(struct http_exchange *ex, struct http_host *host)

@@ -11,10 +11,11 @@ struct http_connection;
 struct http_site;
 
 enum http_end {
-    HTTP_END_WHOLE,     /* the answer is complete */
-    HTTP_END_ENOUGH,    /* on_body() wanted no more of it */
-    HTTP_END_STALE,     /* a connection used before ended: nothing came, or no answer */
-    HTTP_END_BROKEN,    /* see reason, as for the next two */
+    HTTP_END_WHOLE,  /* the answer is complete */
+    HTTP_END_ENOUGH, /* on_body() wanted no more of the answer */
+    /* a reused connection ended without an answer: the request may be sent again */
+    HTTP_END_STALE,
+    HTTP_END_BROKEN,    /* no whole answer came; see reason, as for the next two */
     HTTP_END_NO_SOCKET, /* a local failure: no socket could be created */
     HTTP_END_REFUSED,   /* the connection was refused, so nothing was sent */
 };
@@ -22,7 +23,7 @@ enum http_end {
 enum http_take { HTTP_TAKE_MORE, HTTP_TAKE_PAUSE, HTTP_TAKE_ENOUGH };
 
 /* Where an exchange is. The request is sent in the states from AWAITING_ANSWER to READING, while
- * the answer may come already: http_exchange.sent says how far that is.
+ * the answer may come already: http_exchange.sent counts the bytes that are sent.
  *
  *                  sent, or being sent        first byte
  *   CONNECTING ----------------------> AWAITING_ANSWER ----> READING <----> PAUSED
@@ -43,12 +44,12 @@ enum http_exchange_state {
 
 struct http_exchange;
 
-/* Takes a part of the body; is_last: no other has come so far. After HTTP_TAKE_PAUSE, no more is
- * read before http_exchange_go_on(). */
+/* Takes a part of the body. is_last: it is the last one that has arrived so far. After
+ * HTTP_TAKE_PAUSE, no more is read before http_exchange_go_on(). */
 typedef enum http_take http_body_fn(struct http_exchange *ex, unsigned status, struct span bytes,
                                     bool is_last);
-/* Called last, once, from the loop, and even after HTTP_TAKE_PAUSE. status is 0 when no head came.
- * last is the part of the body that on_body() did not get. All but ex is borrowed. */
+/* Called last, once, from the loop, and even after HTTP_TAKE_PAUSE. status is 0 if no head
+ * arrived. last is the part of the body that on_body() did not get. All but ex is borrowed. */
 typedef void http_end_fn(struct http_exchange *ex, enum http_end end, unsigned status,
                          struct span last, const char *reason);
 
@@ -67,7 +68,7 @@ struct http_exchange {
     struct buf in; /* a part of the answer that is not a whole line yet */
 };
 
-/* Sends the request on an idle connection, or on a new one, which with is_fresh it always does.
+/* Sends the request on an idle connection or on a new one; with is_fresh always on a new one.
  * on_end() is not called before this returns. */
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh);
 void http_exchange_go_on(struct http_exchange *ex); /* does nothing unless PAUSED */

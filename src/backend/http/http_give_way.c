@@ -3,13 +3,14 @@
 #include "http_idle.h"
 
 enum {
-    STARVED_MS = 150,             /* without a byte, at least, and */
-    TIMES_USUAL = 3,              /* as long as usual, */
-    PATIENCE_MS_MAX = 2000,       /* but no longer than this */
-    USELESS_PAUSE_MS = 10 * 1000, /* doubled each time */
+    /* A connection is starved after TIMES_USUAL times the usual wait, within these limits. */
+    STARVED_MS = 150,
+    TIMES_USUAL = 3,
+    PATIENCE_MS_MAX = 2000,
+    USELESS_PAUSE_MS = 10 * 1000, /* after giving way did not help; doubled each time */
     USELESS_PAUSE_MS_MAX = 640 * 1000,
-    HELPED_MS = 60 * 1000, /* how long it is remembered that giving way has helped */
-    USUAL_COUNT = 8,       /* about so many of the last waits make the usual one */
+    HELPED_MS = 60 * 1000, /* how long room is made at once after giving way has helped */
+    USUAL_COUNT = 8,       /* the usual wait is an average of about this many */
 };
 
 static uint64_t now_ms(const struct http_connection *c)
@@ -44,8 +45,8 @@ static uint64_t patience_ms(const struct http_connection *c)
     return ms > STARVED_MS ? ms : STARVED_MS;
 }
 
-/* Whether so many idle connections may keep the host from serving a new one. */
-static bool may_be_held_up(const struct http_host *host, uint32_t idle_count)
+/* Returns whether this many idle connections may keep the host from serving a new one. */
+static bool may_block_new(const struct http_host *host, uint32_t idle_count)
 {
     return idle_count > host->give_way.served_beside;
 }
@@ -83,7 +84,7 @@ static void note_helpful(struct http_give_way *g, uint64_t at_ms)
     g->makes_room_until_ms = at_ms + HELPED_MS;
 }
 
-/* When it is known whether giving way has helped. */
+/* Returns when it will be known whether giving way has helped. */
 static uint64_t verdict_at_ms(const struct http_connection *c)
 {
     return c->host->give_way.gave_way_at_ms + patience_ms(c);
@@ -100,7 +101,7 @@ static void become_starved(struct http_connection *c, uint64_t at_ms)
 
     if (!is_starved(c))
         list_prepend(&host->give_way.starved, &c->wait.starved);
-    if (may_be_held_up(host, host->idle_count)) {
+    if (may_block_new(host, host->idle_count)) {
         give_way(host, at_ms);
         http_idle_close_all(host);
     }
@@ -114,7 +115,7 @@ static void on_deadline(void *arg)
     const uint64_t at_ms = now_ms(c);
     const uint64_t starved_at_ms = c->wait.since_ms + patience_ms(c);
 
-    if (!is_starved(c) && at_ms < starved_at_ms) /* others have waited as long meanwhile */
+    if (!is_starved(c) && at_ms < starved_at_ms) /* the usual wait has become longer meanwhile */
         set_deadline(c, starved_at_ms);
     else if (at_ms < g->paused_until_ms)
         return;
@@ -141,20 +142,19 @@ void http_give_way_end(struct http_connection *c)
     list_remove(&c->wait.starved);
 }
 
-/* Whether c has waited since before idle connections were closed. */
+/* Returns whether c has waited since before idle connections were closed. */
 static bool has_waited_through(const struct http_connection *c, uint64_t gave_way_at_ms)
 {
     return gave_way_at_ms != 0 && !c->was_used && c->wait.since_ms <= gave_way_at_ms;
 }
 
-/* Takes note of an answer on a new connection beside idle ones, unless the server has closed those.
- */
+/* Notes that the host served a new connection while others were idle, unless it has closed
+ * those. */
 static void note_served_beside(struct http_connection *c)
 {
     struct http_host *host = c->host;
 
-    if (may_be_held_up(host, host->idle_count) &&
-        http_wire_is_silent(&http_idle_newest(host)->wire))
+    if (may_block_new(host, host->idle_count) && http_wire_is_silent(&http_idle_newest(host)->wire))
         host->give_way.served_beside = host->idle_count;
 }
 
@@ -173,8 +173,8 @@ void http_give_way_served(struct http_connection *c)
     http_give_way_end(c);
 }
 
-/* Another connection falls idle while c is starved. Returns whether c has had STARVED_MS since the
- * first that did, in which it might have been served. */
+/* Handles another connection that becomes idle while c is starved. Returns whether STARVED_MS
+ * have passed since the first one did so, in which c might have been served. */
 static bool has_seen_enough(struct http_connection *c)
 {
     const uint64_t at_ms = now_ms(c);
@@ -193,7 +193,7 @@ bool http_give_way_must_close(struct http_connection *c)
     struct http_host *host = c->host;
     bool is_enough = false;
 
-    if (list_is_empty(&host->give_way.starved) || !may_be_held_up(host, host->idle_count + 1))
+    if (list_is_empty(&host->give_way.starved) || !may_block_new(host, host->idle_count + 1))
         return false;
     LIST_FOR_EACH (at, &host->give_way.starved)
         is_enough |= has_seen_enough(CONTAINER_OF(at, struct http_connection, wait.starved));
@@ -204,6 +204,6 @@ bool http_give_way_must_close(struct http_connection *c)
 
 void http_give_way_make_room(struct http_host *host, uint64_t at_ms)
 {
-    if (at_ms < host->give_way.makes_room_until_ms && may_be_held_up(host, host->idle_count))
+    if (at_ms < host->give_way.makes_room_until_ms && may_block_new(host, host->idle_count))
         http_idle_close_all(host);
 }

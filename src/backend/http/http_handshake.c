@@ -1,11 +1,11 @@
 /* http_handshake.c - libcurl neither resolves names nor connects here. It gets the socket from
- * CURLOPT_OPENSOCKETFUNCTION, is told that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
+ * CURLOPT_OPENSOCKETFUNCTION, learns that it is connected (CURL_SOCKOPT_ALREADY_CONNECTED), and
  * gets an arbitrary address to connect to (CURLOPT_CONNECT_TO). SNI and the verification of the
  * certificate use the name in the URL.
  *
- * The easy handle stays in the multi handle, because it holds the keys. The first curl_easy_recv()
- * attaches it to its connection, and libcurl does not close an attached connection for being idle.
- */
+ * The easy handle stays in the multi handle, because it contains the keys. The first
+ * curl_easy_recv() attaches it to its connection, and libcurl does not close an attached
+ * connection for being idle. */
 #include "http_handshake.h"
 
 #include "http_tls.h"
@@ -115,7 +115,7 @@ void http_handshake_start(struct http_handshake *h, struct http_handshakes *all,
     set_options(h, peer);
     deadline_init(&h->deadline, on_deadline, h);
     deadline_start_in(&h->deadline, all->curl.loop, timeout_ms);
-    curl_multi_add_handle(all->curl.multi, h->easy); /* fails only for a handle misused */
+    curl_multi_add_handle(all->curl.multi, h->easy); /* fails only if the handle is misused */
 }
 
 void http_handshake_stop(struct http_handshake *h)

@@ -19,10 +19,10 @@ void http_handshakes_deinit(struct http_handshakes *all); /* every TLS session m
 /* Sets libcurl's own limit, beyond which it closes connections. */
 void http_handshakes_allow(struct http_handshakes *all, long connections);
 
-/* With whom TLS is spoken. All of it is borrowed until http_handshake_stop(). */
+/* The peer of a handshake. All of it is borrowed until http_handshake_stop(). */
 struct http_tls_peer {
-    CURLU *url;       /* its host is verified, and sent as SNI */
-    CURLSH *sessions; /* to resume; NULL: none */
+    CURLU *url;       /* its host is what the certificate must match, and is sent as SNI */
+    CURLSH *sessions; /* sessions to resume; NULL: none */
     const struct http_tls *tls;
 };
 
@@ -34,7 +34,7 @@ typedef void http_handshake_fn(struct http_handshake *handshake, int fd);
 /* A TLS session, from the handshake to its end. Zeroed: there is none. */
 struct http_handshake {
     struct http_handshakes *all;
-    CURL *easy;               /* holds the keys; NULL: no TLS */
+    CURL *easy;               /* contains the keys; NULL: no TLS */
     int fd;                   /* not handed to libcurl yet; -1: none */
     struct deadline deadline; /* of the handshake */
     char *reason;             /* CURL_ERROR_SIZE bytes of the owner */

@@ -24,7 +24,7 @@ static void leave_waiting(struct http_turn *turn)
     turn->state = HTTP_TURN_ENDED;
 }
 
-/* Has the stream that has been blocked the longest give up its place. */
+/* Lets the stream that has been blocked longest give up its place, if all places are taken. */
 static void make_place(struct http_queue *queue)
 {
     if (has_place(queue))

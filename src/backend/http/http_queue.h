@@ -1,6 +1,6 @@
 /* http_queue.h - the turns of a host's calls: at most max_connections of them are in flight, the
- * others wait in order of arrival. While others wait, a stream whose reader takes nothing for long
- * has to give up its place. Private to src/backend/http. */
+ * others wait in order of arrival. While others wait, a stream whose reader takes nothing for a
+ * long time has to give up its place. Private to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 #define PODOP_BACKEND_HTTP_HTTP_QUEUE_H
 
@@ -12,7 +12,7 @@ struct http_queue {
     uint32_t in_flight;
     uint32_t waiting_count;
     struct list waiting; /* of turns, the oldest first */
-    struct list blocked; /* streams whose reader takes nothing, likewise */
+    struct list blocked; /* turns of streams whose reader takes nothing, the oldest first */
 };
 
 /*
@@ -30,10 +30,10 @@ struct http_turn;
 
 /* Called from any function below that takes a queue or a turn, but http_turn_end(). */
 struct http_turn_events {
-    bool (*is_wanted)(struct http_turn *turn); /* whether it still shall begin */
+    bool (*is_wanted)(struct http_turn *turn); /* whether it should still begin */
     void (*begin)(struct http_turn *turn);
     void (*refuse)(struct http_turn *turn);    /* is_wanted() said no; its state is ENDED */
-    bool (*is_unread)(struct http_turn *turn); /* whether its reader waits for a client of ours */
+    bool (*is_unread)(struct http_turn *turn); /* whether its reader waits for a client of podop */
     void (*give_up)(struct http_turn *turn);   /* its place is needed; its owner must end it soon */
 };
 
@@ -58,10 +58,11 @@ bool http_turn_end(struct http_turn *turn);
 /* Begins as many of the waiting turns as the pool allows. */
 void http_queue_run(struct http_queue *queue);
 
-/* Notes that the reader of a stream takes nothing; returns false when that was known. */
+/* Notes that the reader of a stream takes nothing. Returns false if that was known. */
 bool http_turn_block(struct http_turn *turn);
-void http_turn_unblock(struct http_turn *turn); /* undoes that and the next */
-/* Has the blocked turn give up its place as soon as another needs it. */
+/* undoes http_turn_block() and http_turn_let_give_up() */
+void http_turn_unblock(struct http_turn *turn);
+/* Lets the blocked turn give up its place as soon as another needs it. */
 void http_turn_let_give_up(struct http_turn *turn);
 
 #endif

@@ -58,7 +58,7 @@ static bool parse_address(CURLU *url, const char *host, struct endpoint *to)
     return true;
 }
 
-/* Sets where the connections of the host lead to. */
+/* Sets the target of the host's connections. */
 static void set_target(struct http *http, struct http_host *host, CURLU *url)
 {
     struct http_connect_target *target = &host->target;
@@ -85,7 +85,7 @@ static CURLSH *sessions_new(void)
 
 void http_site_allow_connections(struct http *http)
 {
-    /* Calls, streams, and as many again idle. */
+    /* Calls, streams and idle connections, and a reserve. */
     const long of_each = 4 * (long)http->pool.max_connections;
 
     http_handshakes_allow(&http->handshakes, (long)list_count(&http->hosts) * of_each);

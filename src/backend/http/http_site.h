@@ -1,4 +1,4 @@
-/* http_site.h - sites and hosts, as the client needs them. Private to src/backend/http. */
+/* http_site.h - what the client needs of sites and hosts. Private to src/backend/http. */
 #ifndef PODOP_BACKEND_HTTP_HTTP_SITE_H
 #define PODOP_BACKEND_HTTP_HTTP_SITE_H
 

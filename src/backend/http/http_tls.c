@@ -12,7 +12,11 @@
 
 /* Constants from OpenSSL's headers. podop calls the OpenSSL that libcurl has loaded, if any. It is
  * not linked with OpenSSL, because that might load a second version of it. */
-enum { OPENSSL_3 = 0x30000000, OPENSSL_IGNORES_UNEXPECTED_EOF = 1 << 7, OPENSSL_HAS_BEEN_TOLD = 2 };
+enum {
+    OPENSSL_3 = 0x30000000,
+    OPENSSL_OP_IGNORE_UNEXPECTED_EOF = 1 << 7,
+    OPENSSL_RECEIVED_SHUTDOWN = 2
+};
 
 typedef unsigned long openssl_version_fn(void);
 typedef uint64_t openssl_clear_options_fn(void *context, uint64_t options);
@@ -53,8 +57,8 @@ static const void *openssl_session(CURL *easy, bool *is_openssl)
     return *is_openssl ? session->internals : NULL;
 }
 
-/* Undoes an option of libcurl, with which OpenSSL 3 accepts an end of the connection as the end of
- * TLS. */
+/* Clears an option that libcurl sets, with which OpenSSL 3 accepts the end of the connection as
+ * the end of TLS. */
 static CURLcode on_context(CURL *easy, void *context, void *arg)
 {
     openssl_version_fn *version = (openssl_version_fn *)find_function("OpenSSL_version_num");
@@ -64,7 +68,7 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
     (void)easy;
     (void)arg;
     if (version != NULL && clear != NULL && version() >= OPENSSL_3)
-        clear(context, OPENSSL_IGNORES_UNEXPECTED_EOF);
+        clear(context, OPENSSL_OP_IGNORE_UNEXPECTED_EOF);
     return CURLE_OK;
 }
 
@@ -76,7 +80,7 @@ bool http_tls_has_ended_well(CURL *easy)
     const void *session = openssl_session(easy, &is_openssl);
 
     return session != NULL && get_shutdown != NULL &&
-           (get_shutdown(session) & OPENSSL_HAS_BEEN_TOLD) != 0;
+           (get_shutdown(session) & OPENSSL_RECEIVED_SHUTDOWN) != 0;
 }
 
 /* Returns a value of CURLOPT_CAPATH that adds no authorities. From libcurl 8.17 on, NULL means the
@@ -142,9 +146,9 @@ static CURL *probe_new(const struct sockaddr_un *at, char reason[CURL_ERROR_SIZE
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)PROBE_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(easy, CURLOPT_CAINFO,
-                     NULL); /* the system's authorities would take far longer */
-    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* to be taken apart than all of the rest */
+    /* No authorities: parsing the system's would take far longer than the rest of the probe. */
+    curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     return easy;
 }
 
@@ -175,8 +179,9 @@ static CURLcode probe_run(CURL *easy, int listener)
     return code;
 }
 
-/* libcurl reads certificates only when it connects. This connection leads to podop itself: a
- * failure before the server's first TLS message would be needed is a fault of the certificates. */
+/* Connects to a socket of podop itself, because libcurl reads certificates only when it
+ * connects. The connection always fails: in the TLS exchange if the certificates are good,
+ * otherwise before it. */
 int http_check_tls(const struct http_tls *tls, struct error *err)
 {
     char reason[CURL_ERROR_SIZE] = "";

@@ -6,11 +6,13 @@
 
 #include <curl/curl.h>
 
-/* Sets the certificates, and that the server's is verified. The handle borrows the bytes of tls. */
+/* Sets the certificates, and turns on the verification of the server's. The handle borrows the
+ * bytes of tls. */
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
 
-/* Whether the server has ended the connection, with close_notify, and was not cut on the way.
- * To be called after the end has been read. Returns false if libcurl's TLS library cannot tell. */
+/* Returns whether the server has ended the connection with close_notify, so that it was not cut on
+ * the way. To be called after the end has been read. Returns false with TLS libraries other than
+ * OpenSSL. */
 bool http_tls_has_ended_well(CURL *easy);
 
 #endif

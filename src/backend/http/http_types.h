@@ -16,7 +16,7 @@
 
 enum http_wait_kind { HTTP_WAIT_CONNECTION, HTTP_WAIT_ANSWER, HTTP_WAIT_KINDS };
 
-/* What http_give_way.c knows of how new connections to a host wait. Instants are of
+/* What http_give_way.c knows about how long connections to a host wait. Instants are of
  * service_now_ms(). */
 struct http_give_way {
     struct list starved; /* connections */
@@ -24,19 +24,19 @@ struct http_give_way {
         uint64_t sum_ms;
         unsigned count;
     } usual[HTTP_WAIT_KINDS];
-    uint32_t served_beside;   /* a new connection got an answer while so many were idle */
+    uint32_t served_beside;   /* the number of idle connections while a new one was served */
     uint32_t pause_ms;        /* the last pause; 0: none was needed since giving way last helped */
     uint64_t paused_until_ms; /* because giving way did not help */
-    uint64_t gave_way_at_ms;  /* 0: whether that helped is known */
+    uint64_t gave_way_at_ms;  /* 0: it is known whether that helped */
     uint64_t last_gave_way_at_ms, makes_room_until_ms;
 };
 
-/* All calls to one host, of whichever site, and its idle connections. */
+/* The calls of all sites to one host, and its idle connections. */
 struct http_host {
     struct list_node node; /* in http.hosts */
     char *base;
     char *unix_socket; /* NULL: over TCP */
-    uint64_t tls_hash; /* tells TLS settings apart */
+    uint64_t tls_hash; /* distinguishes TLS settings */
     bool is_tls;
     struct http_connect_target target;
     unsigned sites;

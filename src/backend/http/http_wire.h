@@ -22,10 +22,11 @@ enum http_wire_result {
     HTTP_WIRE_BLOCKED, /* nothing can be sent or received now */
     HTTP_WIRE_CLOSED,  /* the peer has closed the connection */
     HTTP_WIRE_FAILED,  /* see reason */
-    HTTP_WIRE_LOST,    /* see reason; the peer's host acknowledges nothing any more */
+    HTTP_WIRE_LOST,    /* see reason; the peer's host does not acknowledge anything any more */
 };
 
-/* *n becomes the number of bytes, 0 unless the result is HTTP_WIRE_MOVED. */
+/* Receive or send at most one piece. *n becomes the number of bytes, 0 unless the result is
+ * HTTP_WIRE_MOVED. */
 enum http_wire_result http_wire_receive(struct http_wire *wire, char *to, size_t max, size_t *n);
 enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, size_t *n);
 
@@ -33,10 +34,10 @@ enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, 
 bool http_wire_is_silent(struct http_wire *wire);
 
 /* Lets the peer take bytes of a request of that size as slowly as it likes. Otherwise the kernel
- * ends a connection whose peer has no room for TCP_USER_TIMEOUT. */
+ * ends a connection if the peer has no room for longer than TCP_USER_TIMEOUT. */
 void http_wire_allow_pauses(const struct http_wire *wire, size_t request_bytes);
-/* Acknowledges at once what was received, and not after the kernel's delay of up to 40 ms. A server
- * with Nagle's algorithm on sends nothing more before that. */
+/* Acknowledges what was received at once, instead of after the kernel's delay of up to 40 ms,
+ * during which a server that uses Nagle's algorithm sends nothing more. */
 void http_wire_acknowledge(const struct http_wire *wire);
 
 #endif

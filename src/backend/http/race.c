@@ -62,7 +62,8 @@ static int fail(struct race_attempt *r, int error)
     return -1;
 }
 
-/* TCP_USER_TIMEOUT ends a connection whose peer acknowledges nothing for so long (RFC 5482). */
+/* Sets TCP_USER_TIMEOUT, which ends a connection whose peer acknowledges nothing for that time
+ * (RFC 5482). */
 static void set_options(const struct race_attempt *r, int fd)
 {
     const unsigned user_timeout_ms = r->race->user_timeout_ms;
@@ -139,7 +140,7 @@ bool race_was_refused(const struct race *race)
     return false;
 }
 
-/* While the others do not answer, an address that refused may have a service again. */
+/* Schedules another try of the addresses that refused, while the others do not answer. */
 static void watch_refused(struct race *race)
 {
     if (race->winner == NULL && race->live > 0 && race_was_refused(race) &&

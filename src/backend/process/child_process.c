@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 enum {
-    READ_BYTES = 64 * 1024,        /* at a time: a pipe has no more */
-    REST_BYTES_MAX = 1 << 20,      /* read of what an ended process has left */
+    READ_BYTES = 64 * 1024,        /* at a time: the size of a pipe */
+    REST_BYTES_MAX = 1 << 20,      /* limit of the output that is read from an ended process */
     STDERR_READ_BYTES = 16 * 1024, /* at a time */
 };
 
@@ -200,7 +200,7 @@ bool child_process_send(struct child_process *c, struct span lines)
 {
     if (!pipe_writer_add(&c->out, lines))
         return false;
-    /* Writes after the callback that is running now, together with what it still adds. */
+    /* Writes after the callback that is running now, together with all lines that it adds. */
     if (!ev_is_active(&c->write))
         ev_feed_event(c->loop, &c->write, EV_WRITE);
     return true;

@@ -19,7 +19,7 @@
  */
 enum child_state {
     CHILD_NONE,       /* not started, or ended and reaped */
-    CHILD_SERVING,    /* it is written to, and its lines are reported */
+    CHILD_SERVING,    /* podop writes to it, and its lines are reported */
     CHILD_DISCARDING, /* its input is closed, and its lines are dropped */
     CHILD_SILENT,     /* its input is closed, and its output is not read */
 };
@@ -29,12 +29,13 @@ struct child_process;
 /* line() and broken() are called only while SERVING, ended() in any state. Each may call any
  * function below. */
 struct child_events {
-    /* Takes a line without its line feed. Returns false with err set when it is nonsense. */
+    /* Takes a line without its line feed. Returns false with err set when the line breaks the
+     * protocol. */
     bool (*line)(struct child_process *child, struct span line, struct error *err);
-    /* Reports nonsense, or with a NULL reason that it has closed its input or its output: mostly it
-     * has ended, too, and then ended() follows. */
+    /* Reports a line that breaks the protocol; or, with a NULL reason, that the program has
+     * closed its input or its output. Mostly it has ended, too, and ended() follows. */
     void (*broken)(struct child_process *child, const char *reason);
-    /* Reports that it has ended and is reaped; called last. */
+    /* Reports that the program has ended and is reaped. Called last. */
     void (*ended)(struct child_process *child, int status);
 };
 
@@ -52,19 +53,21 @@ struct child_process {
     struct stderr_log stderr_log;
 };
 
-/* All pointers are borrowed. line_max limits the bytes of a line. */
+/* Initialises child, in state NONE. All pointers are borrowed. line_max limits the bytes of a
+ * line. */
 void child_process_init(struct child_process *child, struct ev_loop *loop, struct log *log,
                         const char *table, size_t line_max, const struct child_events *events);
 
 /* Starts the program in state NONE. Returns 0, or -1 with ERR_SYSTEM. */
 int child_process_start(struct child_process *child, const char *path, char *const argv[],
                         struct error *err);
-/* Queues a copy of bytes while SERVING. Returns false when it reads too slowly. */
+/* Queues a copy of lines while SERVING. Returns false when the program reads too slowly. */
 bool child_process_send(struct child_process *child, struct span lines);
 void child_process_discard(struct child_process *child);     /* while SERVING */
 void child_process_end_service(struct child_process *child); /* likewise, or while SILENT */
 void child_process_kill(const struct child_process *child);  /* unless NONE */
-/* Leaves a process that does not end, not even killed, to init. */
+/* Stops watching the process and closes its pipes, even if it has not ended. The state becomes
+ * NONE. */
 void child_process_abandon(struct child_process *child);
 
 #endif

@@ -3,7 +3,7 @@
  *          start()            it closed its output or input
  *   NEW ----------> RUNNING --------------------------------> ENDING
  *                    ^   |\                                    |   |
- *              pause |   | \  nonsense, or give_up()           |   | END_MS have passed
+ *              pause |   | \  bad line, or give_up()           |   | END_MS have passed
  *              is    |   |  +------------------> REPORTED <----+---+
  *              over  |   | it has ended              |         |
  *                    |   v                           v         v
@@ -29,20 +29,20 @@
 #include <sys/wait.h>
 
 enum {
-    PAUSE_MIN_MS = 1000, /* before it is started again; doubled with each death */
+    PAUSE_MIN_MS = 1000, /* before it is started again; doubled each time */
     PAUSE_MAX_MS = 30 * 1000,
-    STEADY_MS = 30 * 1000,  /* after a life of this length, the pause is the shortest again */
+    STEADY_MS = 30 * 1000,  /* after it has run for this long, the pause is PAUSE_MIN_MS again */
     RELEASED_MS = 5 * 1000, /* until one that was released is killed */
     STOP_MS = 1000,         /* the same, for all of them, when podop ends */
-    KILLED_MS = 1000,       /* until those that were killed then are reaped */
-    END_MS = 100,           /* from the end of its output to its own end */
+    KILLED_MS = 1000,       /* the longest wait for those that were killed then */
+    END_MS = 100,           /* how long it may take to end after it closed its output or input */
 };
 
 enum coprocess_state {
     COPROCESS_NEW,      /* never started */
     COPROCESS_RUNNING,  /* it serves */
-    COPROCESS_ENDING,   /* it does not serve any more; its exit status may soon tell why */
-    COPROCESS_REPORTED, /* it is killed, and the owner knows why */
+    COPROCESS_ENDING,   /* it closed its output or input; its exit status is awaited */
+    COPROCESS_REPORTED, /* it is killed, and the owner has been called */
     COPROCESS_RELEASED, /* it has no owner */
     COPROCESS_PAUSED,   /* it has ended, and is started again at the deadline */
 };
@@ -57,7 +57,8 @@ struct coprocess {
     const char *path;
     char *const *argv;
     struct child_process child;
-    struct deadline deadline; /* ENDING, RELEASED: until it is killed. PAUSED: until it starts */
+    /* ENDING, RELEASED: until it is killed. PAUSED: until it is started */
+    struct deadline deadline;
     uint64_t started_at_ms;
     uint32_t pause_ms; /* the next one */
 };
@@ -92,7 +93,7 @@ static void begin_pause(struct coprocess *c)
     c->pause_ms = c->pause_ms > PAUSE_MAX_MS / 2 ? PAUSE_MAX_MS : c->pause_ms * 2;
 }
 
-/* Tells the owner, which may release c. */
+/* Calls the owner, which may release c. */
 static void report_death(struct coprocess *c, const char *reason)
 {
     c->events->died(c->arg, span_of(reason), span_of(c->child.stderr_log.last));
@@ -274,7 +275,7 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
     (void)revents;
 }
 
-/* Runs the loop until all processes are reaped, or for so long. */
+/* Runs the loop until all processes are reaped, or until ms milliseconds have passed. */
 static void run_for(struct coprocesses *all, uint32_t ms)
 {
     ev_timer limit;
@@ -298,7 +299,7 @@ void coprocesses_free(struct coprocesses **pall)
     LIST_FOR_EACH (at, &all->list)
         child_process_kill(&CONTAINER_OF(at, struct coprocess, node)->child);
     run_for(all, KILLED_MS);
-    LIST_FOR_EACH_SAFE (at, &all->list) { /* not even SIGKILL has ended these */
+    LIST_FOR_EACH_SAFE (at, &all->list) { /* SIGKILL has not ended these */
         struct coprocess *c = CONTAINER_OF(at, struct coprocess, node);
 
         child_process_abandon(&c->child);

@@ -10,14 +10,14 @@ struct line_buffer {
     struct buf bytes;
     size_t line_max; /* bytes of a line, without its line feed */
     size_t used;     /* bytes at the front that belong to lines already taken */
-    size_t scanned;  /* bytes after those that hold no line feed */
+    size_t scanned;  /* bytes after those that contain no line feed */
 };
 
-/* At most read_max bytes are added at a time. */
+/* Initialises an empty buffer, to which at most read_max bytes are added at a time. */
 void line_buffer_init(struct line_buffer *lines, size_t line_max, size_t read_max);
 void line_buffer_deinit(struct line_buffer *lines); /* empty, as after init */
 
-/* Takes the next line, here without its line feed. It is borrowed until line_buffer_drop_taken().
+/* Takes the next line, without its line feed. It is borrowed until line_buffer_drop_taken().
  * PARSE_BAD: it is longer than line_max. */
 enum parse line_buffer_next(struct line_buffer *lines, struct span *line);
 /* Forgets the lines that were taken. Bytes may be added to the buffer after this. */

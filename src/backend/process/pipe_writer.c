@@ -17,7 +17,7 @@ void pipe_writer_deinit(struct pipe_writer *w)
     w->at = 0;
 }
 
-/* Makes room: what is written needs no place any more. */
+/* Removes written bytes if they are more than half of the buffer. */
 static void drop_written(struct pipe_writer *w)
 {
     if (w->at > w->bytes.len / 2) {

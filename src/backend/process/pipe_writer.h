@@ -12,7 +12,7 @@ enum {
 
 struct pipe_writer {
     struct buf bytes;
-    size_t at;                /* bytes of these that are written */
+    size_t at;                /* how many of the bytes are written */
     uint64_t queued, written; /* in total */
 };
 

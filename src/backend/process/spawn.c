@@ -17,7 +17,7 @@
 
 enum {
     DESCRIPTORS_SOFT =
-        1024, /* podop raises its own limit, which programs with select() must not have */
+        1024, /* podop raises its own limit, but programs that use select() need this one */
     SIGNALS = 65,
 };
 
@@ -36,7 +36,8 @@ static void reset_signals(void)
     sigset_t none;
 
     for (int i = 1; i < SIGNALS; i++)
-        sigaction(i, &standard, NULL); /* fails for SIGKILL and SIGSTOP, which need it not */
+        /* fails for SIGKILL and SIGSTOP, which never have a handler */
+        sigaction(i, &standard, NULL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -148,12 +149,12 @@ int spawn(struct spawned *s, const char *path, char *const argv[], size_t max_re
     int in[2], out[2] = {-1, -1}, error[2] = {-1, -1};
     char search_path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char language[] = "LANG=C.UTF-8";
-    char most[64];
-    char *const environment[] = {search_path, language, most, NULL};
+    char max_response_text[64];
+    char *const environment[] = {search_path, language, max_response_text, NULL};
     struct child child = {
         .path = path, .argv = argv, .environment = environment, .parent = getpid()};
 
-    snprintf(most, sizeof(most), "PODOP_MAX_RESPONSE=%zu", max_response);
+    snprintf(max_response_text, sizeof(max_response_text), "PODOP_MAX_RESPONSE=%zu", max_response);
     if (open_pipe(in) == -1 || open_pipe(out) == -1 || open_pipe(error) == -1 ||
         fcntl(in[1], F_SETFL, O_NONBLOCK) == -1 || fcntl(out[0], F_SETFL, O_NONBLOCK) == -1 ||
         fcntl(error[0], F_SETFL, O_NONBLOCK) == -1) {

@@ -14,9 +14,10 @@ struct spawned {
     int in, out, err; /* our ends of its standard input, output and error; they never block */
 };
 
-/* Runs the program at path with the arguments argv: without other descriptors, with default signal
- * handlers, in "/", and with a clean environment, which has max_response as PODOP_MAX_RESPONSE. The
- * program is killed when podop ends. Returns when it runs: 0, or -1 with ERR_SYSTEM. */
+/* Runs the program at path with the arguments argv: without other descriptors, with default
+ * signal handlers, in "/", and with a clean environment, which has max_response as
+ * PODOP_MAX_RESPONSE. The program is killed when podop ends. Returns 0 as soon as the program
+ * runs, or -1 with ERR_SYSTEM. */
 int spawn(struct spawned *spawned, const char *path, char *const argv[], size_t max_response,
           struct error *err);
 

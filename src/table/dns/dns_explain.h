@@ -1,4 +1,4 @@
-/* dns_explain.h - what `podopctl explain` shows of a lookup in a dns table. */
+/* dns_explain.h - what `podopctl explain` shows about a lookup in a dns table. */
 #ifndef PODOP_TABLE_DNS_DNS_EXPLAIN_H
 #define PODOP_TABLE_DNS_DNS_EXPLAIN_H
 
@@ -6,7 +6,7 @@
 
 struct fetch;
 
-/* Notes the answer to a question about name; nothing happens where nobody asked for notes. */
+/* Adds a note with the answer to a query for name. Does nothing unless the lookup is explained. */
 void dns_explain_answer(const struct fetch *fetch, enum dns_type type, const char *name,
                         const struct resolver_answer *answer);
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-struct socket_address {
+struct ip_address {
     size_t len;
     unsigned char bytes[16];
 };
@@ -22,7 +22,7 @@ struct dns_implicit {
     struct dns_implicit_query query;
     const struct dns_implicit_events *events;
     void *arg;
-    struct socket_address *addresses; /* the domain's */
+    struct ip_address *addresses; /* the domain's */
     size_t count, room;
     bool is_found;
     bool asks_hosts; /* the domain's addresses are known, the mail hosts' are asked for */
@@ -48,7 +48,7 @@ void dns_implicit_cancel(struct dns_implicit **search)
 static bool is_address_of_domain(const struct dns_implicit *s, const struct dns_record *record)
 {
     for (size_t i = 0; i < s->count; i++) {
-        const struct socket_address *a = &s->addresses[i];
+        const struct ip_address *a = &s->addresses[i];
 
         if (a->len == record->address_len && memcmp(a->bytes, record->address, a->len) == 0)
             return true;
@@ -56,10 +56,10 @@ static bool is_address_of_domain(const struct dns_implicit *s, const struct dns_
     return false;
 }
 
-/* There are at most as many as a message can hold, a few thousand. */
+/* The number is limited by the size of a message, which has at most a few thousand. */
 static void add_address(struct dns_implicit *s, const struct dns_record *record)
 {
-    struct socket_address *a;
+    struct ip_address *a;
 
     if (s->count == s->room) {
         s->room = s->room == 0 ? 4 : s->room * 2;
@@ -106,7 +106,7 @@ static void ask(struct dns_implicit *s, const char *name)
     }
 }
 
-/* A failure matters only where nothing was found. */
+/* Ends the search. A failure matters only if nothing was found. */
 static void conclude(struct dns_implicit *s)
 {
     const struct dns_implicit_events *events = s->events;

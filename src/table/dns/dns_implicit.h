@@ -1,5 +1,6 @@
-/* dns_implicit.h - whether a domain without MX records belongs to one of our mail hosts: it is its
- * own mail host then (RFC 5321 section 5.1), and shares an address with one of ours. */
+/* dns_implicit.h - whether a domain without MX records is served by one of our mail hosts. Such
+ * a domain is its own mail host (RFC 5321 section 5.1), so it must share an address with one of
+ * ours. */
 #ifndef PODOP_TABLE_DNS_DNS_IMPLICIT_H
 #define PODOP_TABLE_DNS_DNS_IMPLICIT_H
 
@@ -8,7 +9,7 @@
 
 struct dns_implicit; /* one search under way */
 
-/* What is looked for; everything is borrowed until the end of the search. */
+/* What to search for. Everything is borrowed until the end of the search. */
 struct dns_implicit_query {
     struct resolver *resolver;
     const char *domain;
@@ -18,18 +19,18 @@ struct dns_implicit_query {
 };
 
 struct dns_implicit_events {
-    /* A question about name was answered, or failed. */
+    /* A query for name was answered, or failed. */
     void (*answered)(void *arg, enum dns_type type, const char *name,
                      const struct resolver_answer *answer);
-    /* The search has ended, and is gone. failure is the first question that failed where nothing
-     * was found; NULL: all were answered. */
+    /* The search has ended and is freed. failure is the first query that failed, if nothing was
+     * found; NULL: none failed. */
     void (*done)(void *arg, bool is_found, const struct resolver_answer *failure);
 };
 
 /* Starts a search. Events come from the loop, and end with one done. */
 struct dns_implicit *dns_implicit_start(const struct dns_implicit_query *query,
                                         const struct dns_implicit_events *events, void *arg);
-/* Ends it without any further event. *search becomes NULL; a NULL *search is fine. */
+/* Ends the search without any further event. *search becomes NULL; a NULL *search is fine. */
 void dns_implicit_cancel(struct dns_implicit **search);
 
 #endif

@@ -1,4 +1,4 @@
-/* dns_settings.h - what podop.conf may say of a dns table, besides what it may of every table. */
+/* dns_settings.h - the settings of a dns table, besides those of every table. */
 #ifndef PODOP_TABLE_DNS_DNS_SETTINGS_H
 #define PODOP_TABLE_DNS_DNS_SETTINGS_H
 
@@ -7,7 +7,7 @@
 struct dns_settings {
     struct string_list servers; /* "ADDRESS:PORT", checked; empty: the system's */
     bool best;                  /* only an MX record of the lowest preference counts */
-    bool implicit;              /* a domain without MX records is known by its addresses */
+    bool implicit;              /* addresses count for a domain without MX records */
 };
 
 extern const struct setting_group dns_settings; /* of struct dns_settings */

@@ -16,7 +16,7 @@
 
 enum {
     PARAM_BYTES_SHOWN = 100,
-    DOUBTFUL_MAX = 10, /* in a row */
+    DOUBTFUL_MAX = 10, /* doubtful failures in a row are an outage */
 };
 
 struct dns_table {
@@ -27,7 +27,7 @@ struct dns_table {
     unsigned doubtful;              /* failures in a row that may be the fault of the domains */
     char (*hosts)[IDNA_NAME_BYTES]; /* this system's mail hosts */
     size_t host_count;
-    bool best;     /* only an exchange of the lowest preference counts */
+    bool best;     /* only MX records of the lowest preference count */
     bool implicit; /* without MX records, addresses count */
 };
 
@@ -59,7 +59,7 @@ static struct span trim(struct span s)
     return s;
 }
 
-/* Takes the names between param's commas; hosts has room for MAIL_HOSTS_MAX of them. */
+/* Reads the host names in param, between commas, into hosts, which has room for MAIL_HOSTS_MAX. */
 static int parse_hosts(const char *param, char (*hosts)[IDNA_NAME_BYTES], size_t *count,
                        struct error *err)
 {
@@ -100,7 +100,7 @@ static void dns_table_deinit(struct table *table)
     free(t->hosts);
 }
 
-/* "127.0.0.1:53, [::1]:53", or the file that names the servers. To be freed. */
+/* "127.0.0.1:53, [::1]:53", or the file that names the servers. The caller frees it. */
 static char *name_servers(const struct string_list *servers)
 {
     struct buf text;
@@ -140,8 +140,9 @@ static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
     f->has_ttl = true;
 }
 
-/* A good server, too, answers SERVFAIL or not at all when the servers of a single domain are
- * broken. The same for many domains in a row is a fault of the server. */
+/* Returns whether the failure is one of the server. Even a good server answers SERVFAIL, or not at
+ * all, if the servers of a domain are broken, so such failures count only if there are many in a
+ * row. */
 static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
 {
     if (answer->outcome == RESOLVER_FAILED)
@@ -208,8 +209,8 @@ static bool is_mail_host(const struct dns_table *t, const char *host)
     return false;
 }
 
-/* Whether one of the exchanges is one of our mail hosts; with best, one of the lowest preference.
- * The null MX of RFC 7505 names the root, which is not a mail host. */
+/* Returns whether one of the exchanges is one of our mail hosts; with best, one of the lowest
+ * preference. The null MX of RFC 7505 names the root, which is not a mail host. */
 static bool has_exchange(const struct dns_table *t, const struct dns_answer *answer)
 {
     struct dns_cursor cursor = dns_walk(answer);
@@ -280,7 +281,8 @@ static void on_mx(void *arg, const struct resolver_answer *answer)
         answer_miss(f);
 }
 
-/* All mail addresses of a domain ask for the same records. A key without a domain asks for none. */
+/* All mail addresses of a domain lead to the same query. A key without a domain leads to no
+ * query. */
 static bool dns_table_identify(struct table *table, const struct table_key *key,
                                struct identity *identity)
 {

@@ -1,5 +1,5 @@
-/* dns_table.h - tables that know a domain by its DNS records: a domain is found when its MX records
- * name one of our mail hosts. */
+/* dns_table.h - tables that recognise domains by their DNS records: a domain is found if its MX
+ * records name one of our mail hosts. */
 #ifndef PODOP_TABLE_DNS_DNS_TABLE_H
 #define PODOP_TABLE_DNS_DNS_TABLE_H
 

@@ -8,7 +8,7 @@ struct file {
     struct file *next;
     char *path;
     struct json_index *index; /* a reference; NULL: it could not be read */
-    struct error why;         /* it could not be read */
+    struct error why;         /* why it could not be read */
 };
 
 struct json_files {

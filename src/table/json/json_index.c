@@ -13,7 +13,7 @@
 enum {
     FILE_BYTES_MAX = 256 * 1024 * 1024,
     READ_BYTES = 1024 * 1024,
-    MEMBERS_A_CHECK = 4096, /* between two looks at is_cancelled */
+    MEMBERS_A_CHECK = 4096, /* members between two checks of is_cancelled */
 };
 
 struct member {
@@ -95,7 +95,8 @@ static int read_open(const struct reader *r, int fd)
         return error_errno(r->err, "%s", r->path);
     if (!S_ISREG(info.st_mode))
         return error_set(r->err, ERR_CONFIG, "%s: not a regular file", r->path);
-    r->index->identity = identify(&info); /* before reading: a change during it must show later */
+    /* before reading, so that a change meanwhile is noticed later */
+    r->index->identity = identify(&info);
     return read_text(r, fd);
 }
 

@@ -1,5 +1,5 @@
-/* json_table.c - tables in a file that holds one JSON object. The file is read before the table is
- * opened. */
+/* json_table.c - tables in a file that contains one JSON object. The file is read before the
+ * table is opened. */
 #include "json_table.h"
 #include "table/fetch.h"
 #include "table/iterate.h"
@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* How much of the file an iteration reads in one turn of the event loop. */
-enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* that a member costs besides its value */ };
+/* An iteration reads this much of the file in one turn of the event loop. */
+enum { BYTES_A_TURN = 128 * 1024, MEMBER_BYTES = 128 /* cost of a member besides its value */ };
 
 struct json_table {
     struct table base;
@@ -80,8 +80,8 @@ static void json_table_start(struct fetch *fetch)
     buf_deinit(&scratch);
 }
 
-/* Sets *name to the part of key after path, and for a private path before "/USER"; false: key is
- * not below path. */
+/* Sets *name to the part of key after path, and for a private path before "/USER". Returns false
+ * when key is not below path. */
 static bool name_below(const struct table_key *path, struct span key, struct span *name)
 {
     size_t tail = path->is_private ? path->user.len + 1 : 0;
@@ -98,7 +98,7 @@ static bool name_below(const struct table_key *path, struct span key, struct spa
     return true;
 }
 
-/* Hands out one row. false: no more rows are wanted. */
+/* Hands out one row. Returns false when no more rows are wanted. */
 static bool hand_out(struct json_iteration *it, const struct json_index *index, size_t at)
 {
     struct reply reply;

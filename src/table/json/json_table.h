@@ -1,4 +1,4 @@
-/* json_table.h - tables in a file that holds one JSON object. */
+/* json_table.h - tables in a file that contains one JSON object. */
 #ifndef PODOP_TABLE_JSON_JSON_TABLE_H
 #define PODOP_TABLE_JSON_JSON_TABLE_H
 

@@ -20,7 +20,7 @@ struct program_id {
     struct program_id *next_in_slot;
     struct list_node node; /* in open, overdue or abandoned */
     uint64_t number;       /* the "id" of its lines */
-    uint64_t begins_at;    /* the place of its line in all that was queued for the process */
+    uint64_t begins_at;    /* offset of its line in all bytes queued for the process */
     enum program_id_state state;
 };
 
@@ -38,18 +38,18 @@ struct program_ids {
 void program_ids_init(struct program_ids *ids, struct ev_loop *loop);
 /* Frees the ids that are overdue or abandoned: the process has ended. */
 void program_ids_forget(struct program_ids *ids);
-/* Counts from 1 again, for the next process. No id is left. */
+/* Counts from 1 again, for the next process. No id may be left. */
 void program_ids_restart(struct program_ids *ids);
 
 /* Makes the next id, which is IDLE at first. */
 struct program_id *program_id_new(struct program_ids *ids, struct program_request *request);
-/* NULL where there is none. */
+/* Returns NULL if no id has that number. */
 struct program_id *program_id_find(const struct program_ids *ids, uint64_t number);
 /* Makes it AWAITED, until the request's deadline. */
 void program_id_await(struct program_id *id);
 /* Makes an AWAITED one IDLE, and stops its deadline. */
 void program_id_rest(struct program_id *id);
-/* Parts it from its request and makes it OVERDUE or ABANDONED. */
+/* Detaches it from its request and makes it OVERDUE or ABANDONED. */
 void program_id_leave(struct program_id *id, enum program_id_state state);
 void program_id_free(struct program_id *id);
 

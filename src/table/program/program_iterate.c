@@ -49,8 +49,8 @@ static void take_row(struct program_iteration *it, struct span name, struct span
         it->is_enough = true;
 }
 
-/* Hands out rows of an array until no more are wanted; those that are left go into rest. false: the
- * array holds something else than rows. */
+/* Hands out rows of an array until no more are wanted; those that are left go into rest. Returns
+ * false if an item of the array is not a row. */
 static bool take_rows(struct program_iteration *it, struct span rows)
 {
     struct json_cursor cursor = json_walk(rows);
@@ -88,7 +88,7 @@ static void move_on(struct program_iteration *it, bool is_good)
         it->has_parts = true;
         it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
         if (!program_ask_more(&it->request))
-            finish(it, REPLY_TEMPORARY, SPAN("the program died, or reads too slowly"));
+            finish(it, REPLY_TEMPORARY, SPAN("the program ended, or reads too slowly"));
     }
 }
 

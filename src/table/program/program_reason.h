@@ -5,7 +5,7 @@
 #include "program_wire.h"
 #include "table/table_type.h"
 
-/* The reason of an answer that is a temporary or permanent failure; it stands in text. */
+/* Returns the reason of an answer that is a failure. The reason is in text. */
 struct span program_reason(const struct table *table, const struct program_answer *answer,
                            char text[TABLE_REASON_BYTES]);
 

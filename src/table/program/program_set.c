@@ -18,17 +18,18 @@
 enum {
     WAITING_MAX = 4096, /* requests under way in one process */
     OVERDUE_MAX = 1000, /* requests that one process has left without an answer */
-    HANG_SLACK_MS = 20, /* so that the overdue request fails before its process is killed */
-    START_MS = 30000,   /* how long a process that has not answered yet may be silent at least */
+    HANG_SLACK_MS = 20, /* added, so that the overdue request fails before its process is killed */
+    START_MS = 30000,   /* how long, at least, a process may be silent before its first answer */
 };
 
 struct program_process {
     struct program_set *set;
     struct coprocess *coprocess;
     struct program_ids ids;
-    uint64_t busy_id;  /* of a slow key's request that it may still work at; 0: none. Ends with an
-                        * answer to this id or a later one */
-    bool has_answered; /* since it was started */
+    /* id of a slow key's request that it may still work at; 0: none. Cleared by an answer to
+     * this id or a later one */
+    uint64_t busy_id;
+    bool has_answered;        /* since it was started */
     uint64_t silent_since_ms; /* of service_now_ms() */
     struct deadline hang;
 };
@@ -114,12 +115,13 @@ static void on_hang(void *arg)
         return;
     }
     stop_watching(p);
-    snprintf(reason, sizeof(reason), "it said nothing for %u ms while requests waited",
+    snprintf(reason, sizeof(reason), "it sent no answer for %u ms while requests waited",
              (unsigned)patience_ms(p));
     coprocess_give_up(p->coprocess, reason);
 }
 
-/* A process that starts reads the overdue requests before it reads anything new. */
+/* Returns whether a process that starts may get no more requests, because it reads the overdue ones
+ * first. */
 static bool is_starting_and_full(const struct program_process *p)
 {
     return !p->has_answered && p->ids.overdue_count >= OVERDUE_MAX;
@@ -263,7 +265,7 @@ void program_abandon(struct program_request *r, const char *word)
         return;
     p = process_of(id);
     if (word != NULL)
-        send_word(id, word); /* a hint, which is left out where its line does not fit */
+        send_word(id, word); /* only a hint, which is dropped if the queue is full */
     program_id_leave(id, ID_ABANDONED);
     if (p->ids.awaited_count == 0)
         stop_watching(p);
@@ -283,7 +285,7 @@ static void hand_over(struct program_id *id, const struct program_answer *answer
     table_unref(&table);
 }
 
-/* Notes that the process lives. */
+/* Notes that the process is alive. */
 static void note_answer(struct program_process *p, uint64_t id)
 {
     struct program_set *s = p->set;
@@ -293,7 +295,7 @@ static void note_answer(struct program_process *p, uint64_t id)
         p->busy_id = 0;
     if (!p->has_answered) {
         p->has_answered = true;
-        if (deadline_is_running(&p->hang)) /* from now on it has less time than a start has */
+        if (deadline_is_running(&p->hang)) /* from now on it has less time than at its start */
             watch_for(p, patience_ms(p));
     }
     outage_success(&s->outage, s->env.log, s->name, s->path, clock_now_ms());
@@ -326,9 +328,9 @@ static bool on_line(void *arg, struct span line, struct error *err)
     return true;
 }
 
-/* Remembers the key of the oldest request that the process had read, if that request has cost a
- * process before: from now on its key is slow, and costs the last process at most. */
-static void remember_culprit(struct program_process *p)
+/* Finds the request that may have killed the process, which is the oldest one. If it was sent
+ * for the second time, its key becomes a slow key, which is sent to the last process only. */
+static void note_slow_key(struct program_process *p)
 {
     const struct program_id *oldest = NULL;
 
@@ -357,16 +359,17 @@ static void fail_or_ask_again(struct program_set *s, struct program_id *id)
     r->ops->failed(r, was_seen ? PROGRAM_DIED : PROGRAM_UNREAD, span_of(s->last_death));
 }
 
-static void log_death(struct program_set *s, struct span reason, struct span said)
+static void log_death(struct program_set *s, struct span reason, struct span last_stderr)
 {
     char text[500];
 
     snprintf(text, sizeof(text), "%.*s%s%.*s", (int)reason.len, reason.ptr,
-             said.len == 0 ? "" : ", and said last: ", (int)said.len, said.ptr);
+             last_stderr.len == 0 ? "" : ", last line of stderr: ", (int)last_stderr.len,
+             last_stderr.ptr);
     outage_failure(&s->outage, s->env.log, s->name, s->path, span_of(text), clock_now_ms());
 }
 
-static void on_died(void *arg, struct span reason, struct span said)
+static void on_died(void *arg, struct span reason, struct span last_stderr)
 {
     struct program_process *p = arg;
     struct program_set *s = p->set;
@@ -375,12 +378,12 @@ static void on_died(void *arg, struct span reason, struct span said)
 
     snprintf(s->last_death, sizeof(s->last_death), "the program failed: %.*s", (int)reason.len,
              reason.ptr);
-    log_death(s, reason, said);
+    log_death(s, reason, last_stderr);
     stop_watching(p);
     p->has_answered = false;
     p->busy_id = 0;
     program_ids_forget(&p->ids);
-    remember_culprit(p);
+    note_slow_key(p);
     while ((node = list_first(&p->ids.open)) != NULL)
         fail_or_ask_again(s, CONTAINER_OF(node, struct program_id, node));
     program_ids_restart(&p->ids);

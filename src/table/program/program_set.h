@@ -11,30 +11,31 @@
 
 struct program_set;
 
-/* The processes are started from the loop, so not before it runs. table is borrowed; words are
- * taken, and path is too. */
+/* Returns a new set. Its processes are started as soon as the loop runs. table is borrowed;
+ * words and path are taken. */
 struct program_set *program_set_new(struct table *table, const struct program_settings *settings,
                                     struct shell_words *words, char *path);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
 /* Returns a hash of key, never 0. */
 uint64_t program_key(const struct program_set *set, const struct table_key *key);
-/* Asks the process that has the fewest unanswered requests. A slow key, one that was not answered
- * before, goes to the last process, and other keys avoid the process that is busy with a slow key.
- * false: no process can be asked now, and *reason, which lives as long as the set, says why; none
- * of the ops runs. Otherwise answered() or failed() runs later, never before this returns. */
+/* Asks the process that has the fewest unanswered requests. A slow key, one that was not
+ * answered before, goes to the last process, and other keys avoid the process that is busy with
+ * a slow key. Returns false when no process can be asked now; *reason, which lives as long as
+ * the set, says why. Otherwise answered() or failed() is called later, never before this
+ * returns. */
 bool program_ask(struct program_set *set, struct program_request *request, const char **reason);
 /* Returns the pid of the process that is asked, or 0. */
 long program_pid(const struct program_request *request);
 /* Adds "processes" to the JSON object of a table's counters. */
 void program_set_add_stats(const struct program_set *set, struct buf *out);
-/* Asks for the next part the process that had more; false: it is gone. request->deadline_at_ms is
- * that of the next part. */
+/* Asks the process that had more for the next part, by request->deadline_at_ms. Returns false
+ * when that process has ended, or reads too slowly. */
 bool program_ask_more(struct program_request *request);
-/* Whether the request waits for an answer now. */
+/* Returns whether the request waits for an answer now. */
 bool program_is_awaited(const struct program_request *request);
-/* Ends the wait without an event. word, "cancel" or "stop", is sent to the process; NULL: nothing
- * is. */
+/* Ends the wait without a call of answered() or failed(). word, "cancel" or "stop", is sent to
+ * the process; NULL: nothing is sent. */
 void program_abandon(struct program_request *request, const char *word);
 
 #endif

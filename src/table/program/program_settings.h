@@ -1,5 +1,4 @@
-/* program_settings.h - what podop.conf may say of a program table, besides what it may of every
- * table. */
+/* program_settings.h - the settings of a program table, besides those of every table. */
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_SETTINGS_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_SETTINGS_H
 

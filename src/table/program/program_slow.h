@@ -1,5 +1,5 @@
-/* program_slow.h - slow keys: keys that a program did not answer. When such a key is asked again,
- * it may block or kill the next process, so it is kept away from most processes. Plain memory. */
+/* program_slow.h - slow keys: keys that a program did not answer. If a slow key is asked again,
+ * it may block or kill the next process, so podop sends it to one process only. Plain memory. */
 #ifndef PODOP_TABLE_PROGRAM_PROGRAM_SLOW_H
 #define PODOP_TABLE_PROGRAM_PROGRAM_SLOW_H
 
@@ -8,7 +8,7 @@
 
 enum { PROGRAM_SLOW_KEYS_MAX = 16 }; /* the oldest is forgotten first */
 
-/* Zeroed: no keys. A key stands here as a hash other than 0; 0 is never slow. */
+/* Zeroed: no keys. Each key is a hash other than 0; 0 is never slow. */
 struct program_slow {
     uint64_t keys[PROGRAM_SLOW_KEYS_MAX];
     unsigned count, next;

@@ -24,7 +24,8 @@ static int program_table_check_param(const struct table_config *config, const ch
     return 0;
 }
 
-/* None for a name without a slash, which is looked for in the usual directories. */
+/* Returns the file of the program, or NULL for a name without a slash, which is searched for in
+ * the usual directories. */
 static char *program_table_file(const char *param, enum path_need *need)
 {
     struct error ignored = {0};

@@ -128,7 +128,7 @@ static bool parse_id(struct span text, uint64_t *id)
 {
     *id = 0;
     if (text.len == 0 || text.len > 18 ||
-        *text.ptr == '0') /* ids count from 1, so none is as long */
+        *text.ptr == '0') /* ids count from 1, and none is as long */
         return false;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9')
@@ -157,7 +157,7 @@ static bool parse_status(struct span text, enum program_status *status)
     return false;
 }
 
-/* The members of an answer, as they stand in the line. */
+/* The members of an answer, as raw JSON. */
 enum { ID, STATUS, VALUE, ROWS, REASON, MORE, MEMBERS };
 
 static int find_members(struct span line, struct span found[MEMBERS], struct error *err)

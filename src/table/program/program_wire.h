@@ -9,17 +9,17 @@
 #include "podop/json_value.h"
 #include "podop/transaction.h"
 
-/* Whether a line can hold the key: a line is valid UTF-8. */
+/* Returns whether a line can contain the key: a line must be valid UTF-8. */
 bool program_wire_can_hold(const struct table_key *key);
 
-/* Each appends one line with its line feed. Keys, users and values are valid UTF-8. */
+/* Append one line each, with its line feed. Keys, users and values must be valid UTF-8. */
 void program_add_get(struct buf *out, uint64_t id, const char *table, const struct table_key *key);
-/* A single change is a line of its own kind, several changes are one "commit". */
+/* Appends the line of a single change, or one "commit" for several changes. */
 void program_add_commit(struct buf *out, uint64_t id, const char *table,
                         const struct transaction *transaction);
 void program_add_iterate(struct buf *out, uint64_t id, const char *table,
                          const struct table_key *path, const struct iterate_options *options);
-/* op is "more", "stop" or "cancel", for the request with this id. */
+/* Appends op, which is "more", "stop" or "cancel", for the request with this id. */
 void program_add_word(struct buf *out, uint64_t id, const char *table, const char *op);
 
 enum program_status {
@@ -34,17 +34,17 @@ enum program_status {
 struct program_answer {
     uint64_t id;
     enum program_status status;
-    struct span value;  /* ptr is NULL where there is none, as in the next two */
+    struct span value;  /* ptr is NULL if there is none, as in the next two */
     struct span rows;   /* any value */
     struct span reason; /* a string with its quotes */
     bool has_more;
 };
 
-/* 0, or -1 with ERR_INPUT when line is not an answer. */
+/* Returns 0, or -1 with ERR_INPUT when line is not an answer. */
 int program_answer_parse(struct span line, struct program_answer *answer, struct error *err);
 
-/* Takes the next row: 1 with a name, in quotes, and a value; 0 at the end; -1 when what follows is
- * not a row. */
+/* Takes the next row. Returns 1 with a name, in quotes, and a value; 0 at the end; -1 when the
+ * next item is not a row. */
 int program_next_row(struct json_cursor *rows, struct span *name, struct span *value);
 
 #endif

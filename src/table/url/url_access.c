@@ -125,8 +125,8 @@ static struct secret *read_pem(const char *setting, const char *file, const char
     return pem;
 }
 
-/* Skips what an open table uses already, as it was checked then: neither a reload without changes
- * nor tables that share their files may hold up the loop. */
+/* Skips certificates that an open table uses already and has checked, so that a reload without
+ * changes, or tables that share their files, do not delay the loop. */
 static int check_tls(const struct http_tls *tls, const struct http *http, struct error *err)
 {
     return http_uses_tls(http, tls) ? 0 : http_check_tls(tls, err);

@@ -45,7 +45,7 @@ struct url_attempt_kind {
     /* Each of the rest may be NULL. */
     /* Whether another request may be sent, to the same URL or the next one. NULL: yes. */
     bool (*may_ask_again)(struct url_attempt *a);
-    /* Whether it may wait for URLs that refuse connections. NULL: yes. */
+    /* Whether the request may wait for URLs that refuse connections. NULL: yes. */
     bool (*may_wait)(struct url_attempt *a);
     /* Whether suspended URLs are asked when no other is left. NULL: no. */
     bool (*ignores_suspension)(struct url_attempt *a);
@@ -58,7 +58,7 @@ struct url_attempt_kind {
     http_wanted_fn *is_unread;
 };
 
-/* Zeroed, then url_attempt_init(). */
+/* Zero it, then call url_attempt_init(). */
 struct url_attempt {
     const struct url_attempt_kind *kind;
     struct url_table *table;
@@ -76,10 +76,10 @@ struct url_attempt {
 
 void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind,
                       struct url_table *table, uint64_t deadline_at_ms);
-/* Asks the chosen URL again, if that may be asked, or chooses one. key is borrowed
- * until url_attempt_close() or the next start. */
+/* Asks the chosen URL again if that is allowed, or else chooses one. key is borrowed until
+ * url_attempt_close() or the next start. */
 void url_attempt_start(struct url_attempt *a, const struct table_key *key);
-/* Cancels what is under way, without a completion. May be called any number of times. */
+/* Cancels the attempt. None of the hooks is called any more. May be called any number of times. */
 void url_attempt_close(struct url_attempt *a);
 
 static inline const struct url_backend *url_attempt_backend(const struct url_attempt *a)
@@ -91,8 +91,8 @@ static inline const struct url_backend *url_attempt_backend(const struct url_att
 
 /* Sends request to the chosen URL. The deadline, the hooks and is_fresh are filled in here. */
 void url_attempt_send(struct url_attempt *a, struct http_request *request);
-/* Skips the chosen URL, out of whose path the key would climb. When the key would climb out of the
- * path of the first URL as well, the attempt ends in missed(); else the next URL is asked. */
+/* Skips the chosen URL, because the key would leave its path. If the key would leave the path of
+ * the first URL, too, the attempt ends in missed(); otherwise the next URL is asked. */
 void url_attempt_skip(struct url_attempt *a, const struct table_key *key);
 
 /* For kind->answered: what the answer says about the URL. */
@@ -102,7 +102,8 @@ void url_attempt_failure(struct url_attempt *a, const char *why);
 void url_attempt_bad_response(struct url_attempt *a, const char *why);
 /* Ends the attempt in failed(). */
 void url_attempt_fail(struct url_attempt *a, enum reply_status status, const char *why);
-/* Counts the failures of other URLs in this round: the user fails a stream that has begun. */
+/* Counts the failures of other URLs in this round, when the caller fails a stream that has
+ * begun. */
 void url_attempt_give_up(struct url_attempt *a);
 
 #endif

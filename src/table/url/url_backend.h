@@ -18,7 +18,7 @@ struct url_backend {
 
 /* The URLs of param in their order, then commit_url. */
 struct url_backends {
-    struct table *table; /* which this is a part of */
+    struct table *table; /* the table that contains this struct */
     struct url_backend *items;
     size_t count;              /* of the URLs of param */
     bool has_commit;           /* items[count] is commit_url */
@@ -33,8 +33,8 @@ int url_backends_check(const char *url, struct error *err);
 int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
                       const struct table_config *config, struct http *http, struct error *err);
 void url_backends_close(struct url_backends *b);
-/* Lets next, which was not asked yet, share the health of the URLs of previous, which are the same.
- * previous may still be asked. */
+/* Lets next, which has served no request yet, share the health of previous, whose URLs are the
+ * same. previous may still be at work. */
 void url_backends_take_over(struct url_backends *next, const struct url_backends *previous);
 
 /* How one of the URLs has been doing. */

@@ -1,4 +1,4 @@
-/* url_base.h - a table behind an HTTP service: what its lookups, writes and iterations share. */
+/* url_base.h - what the lookups, writes and iterations of a url table share. */
 #ifndef PODOP_TABLE_URL_URL_BASE_H
 #define PODOP_TABLE_URL_URL_BASE_H
 

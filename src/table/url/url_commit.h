@@ -10,7 +10,7 @@ struct url_commit {
     struct commit base;
     struct url_attempt attempt; /* of the change at next */
     size_t next;                /* changes before this one are done */
-    bool has_missed;            /* an increment found no such key */
+    bool has_missed;            /* an increment was of a key that does not exist */
 };
 
 /* Slots of struct table_ops; the commit is a struct url_commit. */

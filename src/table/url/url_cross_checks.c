@@ -1,4 +1,5 @@
-/* url_cross_checks.c - settings of a url table that demand or exclude each other. */
+/* url_cross_checks.c - settings of a url table that require or exclude each other. where is " in
+ * table 'NAME'" or " in 'defaults'"; where + 4 leaves out the " in ". */
 #include "url_settings.h"
 #include "url_template.h"
 
@@ -12,7 +13,7 @@ static const char *const type_names[] = {"none", "basic", "bearer"};
 
 struct credential {
     const char *name;
-    enum auth_type type; /* that it is for */
+    enum auth_type type; /* that uses it */
     size_t offset;       /* of a char * in struct auth_config */
 };
 static const struct credential credentials[] = {
@@ -21,7 +22,8 @@ static const struct credential credentials[] = {
     {"token_file", AUTH_BEARER, offsetof(struct auth_config, token_file)},
 };
 
-/* An empty string is how a table says none where the defaults say something. */
+/* Returns a member of group, or NULL if it is missing or empty. With an empty string, a table
+ * cancels a value of the defaults. */
 static const struct node *find_given(const struct node *group, const char *name)
 {
     const struct node *member = node_find(group, name);
@@ -34,7 +36,8 @@ static bool has_credential(const struct auth_config *auth, const struct credenti
     return *(char *const *)(const void *)((const char *)auth + c->offset) != NULL;
 }
 
-/* Where a type is written but is none, that was told, and nothing more can be said. */
+/* Returns whether the type is valid or missing. An invalid type was reported already, and the
+ * checks below need a valid one. */
 static bool is_type_known(const struct node *group, const struct auth_config *auth)
 {
     const char *text = node_find_text(group, "type");
@@ -43,9 +46,10 @@ static bool is_type_known(const struct node *group, const struct auth_config *au
            (text != NULL && strcmp(text, type_names[auth->type]) == 0);
 }
 
-/* What stands in group, and is for another type than auth has in the end. */
-static void check_strangers(const struct node *group, const struct auth_config *auth,
-                            const char *where, struct faults *faults)
+/* Reports members of group that are for another type than that of auth, which includes the
+ * defaults. */
+static void check_foreign_members(const struct node *group, const struct auth_config *auth,
+                                  const char *where, struct faults *faults)
 {
     for (size_t i = 0; i < ARRAY_LEN(credentials); i++) {
         const struct credential *c = &credentials[i];
@@ -70,7 +74,7 @@ static void check_auth(const struct node *table, const struct auth_config *auth,
 
     if (!is_type_known(group, auth))
         return;
-    check_strangers(group, auth, where, faults);
+    check_foreign_members(group, auth, where, faults);
     for (size_t i = 0; i < ARRAY_LEN(credentials); i++) {
         const struct credential *c = &credentials[i];
 
@@ -92,7 +96,8 @@ static void check_tls(const struct node *table, const struct tls_config *tls, co
                   where + 4);
 }
 
-/* A list with a fault leaves those of the defaults in place. The value is as secret as a token. */
+/* Rejects an Authorization header without showing it, because it is a secret. The headers are
+ * those of the defaults if the table's list has a fault. */
 static void check_headers(const struct node *table, const struct string_list *headers,
                           const char *where, struct faults *faults)
 {
@@ -107,7 +112,7 @@ static void check_headers(const struct node *table, const struct string_list *he
     }
 }
 
-/* Those of param are looked at one by one, by check_param(). */
+/* The URLs of param are checked one by one, by check_param(). */
 static void check_commit_url(const struct node *table, const char *url, const char *where,
                              struct faults *faults)
 {
@@ -140,5 +145,5 @@ void url_cross_check_defaults(const struct node *defaults, const struct table_co
     const struct node *group = node_find(defaults, "auth");
 
     if (node_find(group, "type") != NULL && is_type_known(group, auth))
-        check_strangers(group, auth, " in 'defaults'", faults);
+        check_foreign_members(group, auth, " in 'defaults'", faults);
 }

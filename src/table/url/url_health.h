@@ -1,5 +1,5 @@
-/* url_health.h - how each URL of a table has been doing. The counters outlive a reload: the next
- * table goes on with them while requests of the previous one still report to them. */
+/* url_health.h - how each URL of a table has been doing. The counters outlive a reload: two
+ * tables share them while requests of the previous table end. */
 #ifndef PODOP_TABLE_URL_URL_HEALTH_H
 #define PODOP_TABLE_URL_URL_HEALTH_H
 
@@ -25,7 +25,7 @@ struct url_state {
     char reason[URL_REASON_BYTES];
 };
 
-/* Counted; its states are in the order of the URLs. */
+/* Reference-counted. The states are in the order of the URLs. */
 struct url_health {
     unsigned refs;
     struct hash_key hash_key; /* for the hashes of keys */

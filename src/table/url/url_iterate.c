@@ -154,7 +154,7 @@ static void look_up_value(struct url_iteration *it, struct span name)
     table_op_wait(op, row_done, row);
 }
 
-/* Whether iteration_row() would hand the name out, so that its value must be looked up. */
+/* Returns whether iteration_row() would hand the name out, so that its value must be looked up. */
 static bool is_wanted(const struct url_iteration *it, struct span name)
 {
     return name.len > 0 && (it->base.options.recurse || !span_has_byte(name, '/'));
@@ -235,13 +235,14 @@ static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 
     if (it->attempt.route.trial != BREAKER_NO_TRIAL)
         url_attempt_success(
-            &it->attempt); /* not at the end, which may come late: rows are read slowly */
+            &it->attempt); /* not at the end, which comes late if rows are read slowly */
     if (it->items.phase == JSON_ITEMS_START && may_be_null(bytes))
         return 0; /* read when it is whole */
     return read_items(it, bytes, is_blocked);
 }
 
-/* Reads what had arrived when the answer ended, and was not wanted at that moment. */
+/* Reads the bytes that were left when the answer ended, because no rows were wanted at that
+ * moment. */
 static void read_rest(struct url_iteration *it)
 {
     bool is_blocked = false;
@@ -289,7 +290,7 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
     finish_if_over(it);
 }
 
-/* Whether nothing has been read yet, so that another URL can answer as well. */
+/* Returns whether nothing has been read yet, so that another URL can answer as well. */
 static bool is_untouched(struct url_attempt *a)
 {
     struct url_iteration *it = url_iteration_of(a);

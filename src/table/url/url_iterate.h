@@ -1,5 +1,6 @@
-/* url_iterate.h - iterations below a path of an HTTP service. The answer is read as it arrives, and
- * no faster than the rows leave. A name's value is looked up only when it is wanted. */
+/* url_iterate.h - iterations below a path of an HTTP service. The answer is read as it arrives,
+ * but no faster than the client reads the rows. The value of a name is looked up only if the
+ * client wants values. */
 #ifndef PODOP_TABLE_URL_URL_ITERATE_H
 #define PODOP_TABLE_URL_URL_ITERATE_H
 

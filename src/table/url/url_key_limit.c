@@ -88,7 +88,7 @@ static uint32_t max_of_key(const struct url_key_limit *limit, uint64_t hash,
     return max_connections < URL_KEY_LIMIT_KEY_PART ? 1 : max_connections / URL_KEY_LIMIT_KEY_PART;
 }
 
-static void hold(struct url_key_limit *limit, struct url_key_permit *permit)
+static void grant(struct url_key_limit *limit, struct url_key_permit *permit)
 {
     permit->is_held = true;
     limit->under_way++;
@@ -102,7 +102,7 @@ bool url_key_limit_acquire(struct url_key_limit *limit, struct url_key_permit *p
     if (max_connections >= URL_KEY_LIMIT_POOL_MIN &&
         limit->under_way >= max_connections / URL_KEY_LIMIT_FREE_PART)
         return false;
-    hold(limit, permit);
+    grant(limit, permit);
     return true;
 }
 
@@ -112,7 +112,7 @@ bool url_key_limit_acquire_key(struct url_key_limit *limit, struct url_key_permi
     permit->key = find_key(limit, hash);
     if (permit->key->under_way >= max_of_key(limit, hash, max_connections))
         return false;
-    hold(limit, permit);
+    grant(limit, permit);
     return true;
 }
 
@@ -148,7 +148,7 @@ static void pass_on(struct url_key_limit *limit, struct limited_key *key)
 
     if (permit == NULL)
         return;
-    hold(limit, permit);
+    grant(limit, permit);
     deadline_end(&permit->deadline, limit->loop);
 }
 

@@ -38,7 +38,7 @@ struct url_key_permit {
     bool is_held;
     struct limited_key *key; /* NULL: the request is not counted by its key */
     struct list_node waiting;
-    struct deadline deadline; /* of the wait; it is ended early when the permit is there */
+    struct deadline deadline; /* of the wait; it ends at once when the permit is granted */
     url_key_limit_fn *done;
     void *arg;
 };
@@ -57,7 +57,7 @@ void url_key_limit_wait(struct url_key_limit *limit, struct url_key_permit *perm
 /* Gives a permit back, or ends the wait for it. May be called any number of times. */
 void url_key_limit_release(struct url_key_limit *limit, struct url_key_permit *permit);
 
-/* A slow key is one that the backend was sent a request for and did not answer. */
+/* Handle slow keys: keys for which a request was sent and not answered. */
 void url_key_limit_add_slow(struct url_key_limit *limit, uint64_t hash);
 void url_key_limit_remove_slow(struct url_key_limit *limit, uint64_t hash);
 bool url_key_limit_is_slow(const struct url_key_limit *limit, uint64_t hash);

@@ -82,8 +82,8 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
         answer_any_value(f, answer->body);
 }
 
-/* Explanations. URLs that refuse connections are asked in many rounds; the first ones are enough.
- */
+/* Returns whether to add notes about this request. URLs that refuse connections are asked in many
+ * rounds; the first ones are enough. */
 
 static bool is_explained(const struct url_fetch *f)
 {

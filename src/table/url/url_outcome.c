@@ -52,8 +52,8 @@ static void settle_one(struct url_route *route, size_t at, bool is_served)
     }
 }
 
-/* Whether the URL has refused connections for a whole timeout, less the last wait of a request and
- * the next one, for which there was no time. */
+/* Returns whether the URL has refused connections for the table's timeout, less two waits: a
+ * request is last refused up to two waits before its deadline. */
 static bool has_refused_for_long(const struct url_route *route, size_t at)
 {
     const struct url_state *state = state_of(route, at);
@@ -128,7 +128,8 @@ void url_outcome_bad_response(struct url_route *route, const char *why)
     settle(route, false);
 }
 
-/* A trial ends at once. A request that waits already goes on waiting. */
+/* Reports a failure before anything was sent. A trial ends at once. A request that has waited
+ * before may wait again. */
 static void fail_unsent(struct url_route *route, bool is_refused)
 {
     const bool was_trial = route->trial != BREAKER_NO_TRIAL;
@@ -158,8 +159,8 @@ static void fail_sent(struct url_route *route)
     url_route_mark(route, MARK_FAILED);
 }
 
-/* A refused connection after a timeout without any begins a new row: the backend may restart again.
- */
+/* Notes a refused connection. After a whole timeout without one, a new row begins, because the
+ * backend may be restarting again. */
 static void note_refusal(struct url_state *state, uint32_t timeout_ms)
 {
     const uint64_t now_ms = clock_now_ms();

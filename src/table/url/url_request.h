@@ -5,7 +5,7 @@
 #include "url_base.h"
 
 enum {
-    /* Keys of 64 KiB, three bytes each on the wire, and a reserve; servers stop long before. */
+    /* Keys of 64 KiB, three bytes each on the wire, and a reserve; servers accept much less. */
     URL_TARGET_BYTES_MAX = 256 * 1024,
 };
 

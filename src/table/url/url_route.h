@@ -19,7 +19,7 @@
 #include <ev.h>
 
 enum {
-    /* A round begins this long after the one before, at random in between. */
+    /* The time between two rounds is random, between these limits. */
     URL_REFUSED_WAIT_MIN_MS = 50,
     URL_REFUSED_WAIT_MAX_MS = 100,
 };
@@ -32,24 +32,24 @@ struct url_route {
     uint64_t key_hash;           /* 0: not computed yet */
     size_t at, begin, end;       /* at == end: no URL is chosen */
     bool is_lookup;
-    bool is_last_resort; /* the URL is suspended for its answers, and no other is left */
+    bool is_last_resort; /* a suspended URL is asked, because no other is left */
     bool has_waited;
-    bool begins_round;       /* the marks are of the round before, until a URL is taken */
+    bool begins_round;       /* the marks belong to the round before */
     bool ignores_suspension; /* when all URLs are suspended, one of them is asked nevertheless */
     enum breaker_trial trial;
-    uint64_t answers;     /* of the URL, when it was asked */
+    uint64_t answers;     /* the number of answers that the URL had given when it was asked */
     unsigned char *marks; /* for each URL its outcome in this round; NULL: none yet */
     ev_timer wait;        /* until the next round; initialised when has_waited */
     url_route_resume_fn *resume;
     void *arg;
 };
 
-/* route is zeroed. */
+/* Initialises a zeroed route to the URLs of param. */
 void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup);
 void url_route_init_commit(struct url_route *route, struct url_backends *b); /* to commit_url */
 /* Sets the key of the next request. It is borrowed until url_route_close() or the next call. */
 void url_route_set_key(struct url_route *route, const struct table_key *key);
-/* Gives an unfinished trial back. Reports nothing else. May be called any number of times. */
+/* Ends the route, and drops an unfinished trial. May be called any number of times. */
 void url_route_close(struct url_route *route);
 
 uint64_t url_route_hash(struct url_route *route); /* of its key; never 0 */
@@ -63,10 +63,10 @@ bool url_route_take(struct url_route *route);
 bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_resume_fn *resume,
                     void *arg);
 const struct url_backend *url_route_backend(const struct url_route *route);
-/* Whether a URL is chosen and may be asked, for the first time or again. */
+/* Returns whether a URL is chosen and may be asked, for the first time or again. */
 bool url_route_may_ask(const struct url_route *route);
-/* Until when to wait for the chosen URL: an equal share of the time until deadline_at_ms, because
- * the URLs that may be asked after it may need as long. */
+/* Returns the time until which to wait for the chosen URL: an equal share of the time until
+ * deadline_at_ms, because each URL that may be asked after it may need as long. */
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms);
 
 #endif

@@ -1,4 +1,4 @@
-/* url_route_private.h - what url_route.c and url_outcome.c share: marks. */
+/* url_route_private.h - marks, which url_route.c and url_outcome.c share. */
 #ifndef PODOP_TABLE_URL_URL_ROUTE_PRIVATE_H
 #define PODOP_TABLE_URL_URL_ROUTE_PRIVATE_H
 
@@ -13,7 +13,7 @@ enum {
     MARK_COUNTS = 8,  /* counts when the request has failed, or another URL answered it */
     MARK_STATUS = 16, /* counts when another URL answers the request well */
     MARK_TRIAL = 32,  /* the request was a trial, whose result is not reported yet */
-    MARK_AGAIN = 64,  /* the trial was with a key that failed already */
+    MARK_AGAIN = 64,  /* the trial was with a key that had failed before */
 };
 
 static inline struct url_state *state_of(const struct url_route *route, size_t at)
@@ -33,10 +33,10 @@ static inline enum breaker_trial marked_trial(unsigned what)
     return what & MARK_AGAIN ? BREAKER_TRIAL_AGAIN : BREAKER_TRIAL;
 }
 
-void url_route_mark(struct url_route *route, unsigned what); /* the chosen URL */
+void url_route_mark(struct url_route *route, unsigned what); /* marks the chosen URL */
 void url_route_clear_marks(struct url_route *route);
-/* The longest pause of a suspended URL: short while no other URL serves, so that it is tried often.
- */
+/* Returns the longest pause of a suspended URL. It is short while no other URL serves, so that
+ * the URL is tried often. */
 uint32_t url_route_pause_max_ms(const struct url_route *route);
 void url_route_drop_trial(struct url_route *route);
 

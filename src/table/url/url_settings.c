@@ -13,7 +13,7 @@ static const char *const value_forms[] = {"auto", "string", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
 static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
-/* Checks of texts: NULL, or what is wrong. */
+/* Checks of texts: they return NULL, or what is wrong. */
 
 /* RFC 9110 section 5.6.2 */
 static bool is_token(struct span text)
@@ -30,7 +30,8 @@ static bool is_token(struct span text)
     return text.len > 0;
 }
 
-/* What podop or libcurl sends by itself, or what would change how the answer has to be read. */
+/* Returns whether podop sends the header itself, or the header would change the form of the answer.
+ */
 static bool is_own_header(struct span name)
 {
     static const char *const own[] = {

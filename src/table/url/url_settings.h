@@ -1,4 +1,4 @@
-/* url_settings.h - what podop.conf may say of a url table, besides what it may of every table. */
+/* url_settings.h - the settings of a url table, besides those of every table. */
 #ifndef PODOP_TABLE_URL_URL_SETTINGS_H
 #define PODOP_TABLE_URL_URL_SETTINGS_H
 
@@ -9,14 +9,14 @@ enum value_form { VALUE_AUTO, VALUE_STRING };
 
 enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
 
-/* What podop shows to a backend that asks for authentication. */
+/* The credentials that podop sends to a backend. */
 struct auth_config {
     enum auth_type type;
     char *user, *password_file; /* basic */
     char *token_file;           /* bearer */
 };
 
-/* Of https; NULL: none. A certificate and its key come together. */
+/* Settings for https; NULL: none. A certificate and its key come together. */
 struct tls_config {
     char *ca_file; /* instead of the system's authorities */
     char *cert_file, *key_file;
@@ -34,7 +34,7 @@ struct url_settings {
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */
-    struct status_set miss, temporary; /* against what the table of answers says */
+    struct status_set miss, temporary; /* exceptions to the rules of url_status.h */
 };
 
 static inline const struct url_settings *url_settings_of(const struct table_config *config)
@@ -44,7 +44,7 @@ static inline const struct url_settings *url_settings_of(const struct table_conf
 
 extern const struct setting_group url_settings; /* of struct url_settings */
 
-/* As struct config_type has them. */
+/* Functions of struct config_type. */
 void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
                      struct faults *faults);
 void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,

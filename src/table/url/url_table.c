@@ -1,4 +1,4 @@
-/* url_table.c - the type "url": tables behind an HTTP service. */
+/* url_table.c - the type "url": tables whose backend is an HTTP service. */
 #include "url_table.h"
 
 #include "table/json_reply.h"

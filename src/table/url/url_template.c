@@ -62,7 +62,7 @@ static bool is_url_byte(char c)
     return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}#", c) == NULL;
 }
 
-/* Checks the scheme and the authority, which hold no place. */
+/* Checks the scheme and the authority, which must not contain a place. */
 static int check_base(const char *text, size_t scheme_len, const char *host, size_t host_len,
                       struct error *err)
 {
@@ -141,7 +141,7 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
-/* The number of bytes before end, or all when text does not contain it. */
+/* Returns the number of bytes before end, or all if text does not contain it. */
 static size_t len_before(struct span text, char end)
 {
     const char *at = text.len == 0 ? NULL : memchr(text.ptr, end, text.len);
@@ -149,7 +149,7 @@ static size_t len_before(struct span text, char end)
     return at == NULL ? text.len : (size_t)(at - text.ptr);
 }
 
-/* Whether a segment of a path, which may end at '?', or of a key is "." or "..". */
+/* Returns whether a segment of a path, which may end at '?', or of a key is "." or "..". */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {
     if (ends_at_query)

@@ -7,7 +7,7 @@
 #include "podop/error.h"
 
 struct table_key;
-struct url_template; /* opaque */
+struct url_template;
 
 /* Parses a template such as http://admin:8080/alias/§?for={user}. Returns NULL with ERR_CONFIG for
  * a scheme other than http and https, no host, credentials, a fragment, a byte that a URL must not
@@ -20,13 +20,13 @@ void url_template_free(struct url_template **t); /* *t becomes NULL; a NULL *t i
  * url_template_new() rejects. */
 int url_template_doubt(const char *text, struct error *err);
 
-/* "http://admin:8080", without a slash at the end. Borrowed. */
+/* Returns "http://admin:8080", without a slash at the end. Borrowed. */
 const char *url_template_base(const struct url_template *t);
 
-/* Whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
+/* Returns whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
 bool url_template_is_plain(const struct url_template *t);
-/* Whether two keys that have the same URL by a have the same URL by b, and the other way round.
- * Such templates differ only in the text around their places. */
+/* Returns whether two keys that have the same URL by a have the same URL by b, and the other way
+ * round. Such templates differ only in the text around their places. */
 bool url_template_is_alike(const struct url_template *a, const struct url_template *b);
 
 enum url_target {
