@@ -25,7 +25,7 @@ void deferred_start(struct deferred *deferred);
 /* Cancels a requested call. Does nothing when there is none. */
 void deferred_stop(struct deferred *deferred);
 
-static inline bool deferred_is_pending(const struct deferred *deferred)
+static inline bool deferred_is_pending(struct deferred *deferred) /* libev casts const away */
 {
     return ev_is_pending(&deferred->watcher);
 }

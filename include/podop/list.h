@@ -54,15 +54,20 @@ static inline void list_prepend(struct list *list, struct list_node *node)
     list_insert_before(list->ring.next, node);
 }
 
-/* Takes node out of its list. Does nothing when it is in no list. */
-static inline void list_remove(struct list_node *node)
+/* Takes node out of the list that it is in. */
+static inline void list_unlink(struct list_node *node)
 {
-    if (!list_has(node))
-        return;
     node->prev->next = node->next;
     node->next->prev = node->prev;
     node->next = NULL;
     node->prev = NULL;
+}
+
+/* Takes node out of its list. Does nothing when it is in no list. */
+static inline void list_remove(struct list_node *node)
+{
+    if (list_has(node))
+        list_unlink(node);
 }
 
 /* Returns the first node, or NULL when the list is empty. */
@@ -89,7 +94,7 @@ static inline struct list_node *list_pop(struct list *list)
     struct list_node *node = list_first(list);
 
     if (node != NULL)
-        list_remove(node);
+        list_unlink(node);
     return node;
 }
 

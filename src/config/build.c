@@ -65,7 +65,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     format_where(where, node, "socket", "socket", "listen", index);
     schema_set_defaults(&schema_listen, listener);
     walk_group(&schema_listen, node, listener, where, faults);
-    walk_mandatory(&schema_listen, node, where, faults);
+    walk_mandatory(&schema_listen, node, NULL, where, faults);
     check_handed_over(node, where, faults);
 }
 

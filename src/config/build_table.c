@@ -296,7 +296,9 @@ void build_table(const struct config_types *types, const struct node *node,
     settings_init(&t);
     apply_defaults(&t, defaults);
     store_members(&t, node);
-    walk_mandatory(&schema_table, node, where, faults);
+    walk_mandatory(&schema_table, node, defaults, where, faults);
+    if (t.type != NULL && t.type->settings != NULL)
+        walk_mandatory(t.type->settings, node, defaults, where, faults);
     cross_check(&t, node);
     settings_deinit(&t);
     complete(table, node, defaults);

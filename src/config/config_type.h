@@ -14,7 +14,8 @@ struct config_type {
     bool may_be_list;                     /* param may be a list of strings */
     bool can_write;                       /* tables of this type take writes */
     /* Checks param, or one text of its list. Returns 0, or -1 with the reason in err, which is
-     * reported with the line of that text. config is complete. */
+     * reported with the line of that text. In config, a setting with a fault has its default, and a
+     * mandatory one that is missing is NULL or 0. */
     int (*check_param)(const struct table_config *config, const char *param, struct error *err);
     /* The same for a param that is allowed but probably wrong: a failure is a warning. */
     int (*doubt_param)(const char *param, struct error *err);

@@ -38,7 +38,7 @@ struct setting_group;
 struct setting {
     const char *name;
     enum setting_kind kind;
-    bool is_mandatory;
+    bool is_mandatory; /* of a listener or a table; not looked at within a GROUP */
     bool may_be_empty;
     bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
     bool is_own;         /* each table needs its own value, so it cannot be in defaults */

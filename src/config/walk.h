@@ -15,9 +15,9 @@ void walk_group(const struct setting_group *group, const struct node *node, void
 /* Stores one member: a value or a group of them. */
 void walk_member(const struct setting *setting, const struct node *member, void *base,
                  const char *where, struct faults *faults);
-/* Reports the mandatory settings that node does not have. */
-void walk_mandatory(const struct setting_group *group, const struct node *node, const char *where,
-                    struct faults *faults);
+/* Reports the mandatory settings of group that neither node has nor defaults, which may be NULL. */
+void walk_mandatory(const struct setting_group *group, const struct node *node,
+                    const struct node *defaults, const char *where, struct faults *faults);
 
 /* Reports "'WHAT' WHERE expects EXPECTED, got ...". */
 void fault_wrong_kind(const struct node *node, const char *what, const char *where,

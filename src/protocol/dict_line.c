@@ -50,6 +50,7 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
 {
     struct span rest;
     unsigned letter;
+    bool has_escapes;
 
     if (line.len == 0)
         return false;
@@ -61,8 +62,9 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
     rest = span_skip(line, 1);
     if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* a CR inside a field is escaped */
         rest.len--;
+    has_escapes = span_has_byte(rest, '\1');
     split_fields(rest, out);
-    if (span_has_byte(rest, '\1'))
+    if (has_escapes)
         unescape_fields(out, text, rest.len);
     return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }

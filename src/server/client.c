@@ -94,7 +94,8 @@ void client_serve(struct client *c)
         return;
     }
     report_drained(c);
-    client_input_feed_kept(c);
+    if (c->in.len > 0)
+        client_input_feed_kept(c);
     if (c->phase == CLIENT_DRAINING && is_all_answered(c)) {
         if (may_close(c)) {
             client_free(&c);
@@ -136,7 +137,8 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         return;
     }
     if (is_at_rest(c)) {
-        client_output_release(c);
+        if (client_pending(c) == 0) /* otherwise the next answer needs the buffer */
+            client_output_release(c);
         client_turns_request(turns); /* to end the round */
     } else if (c->phase != CLIENT_LINGERING) {
         client_turns_wake(turns, &c->turn);

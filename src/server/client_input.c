@@ -102,7 +102,7 @@ void client_input_feed_kept(struct client *c)
 {
     size_t used;
 
-    if (c->in.len == 0 || client_is_full(c) || !feed(c, buf_span(&c->in), &used))
+    if (client_is_full(c) || !feed(c, buf_span(&c->in), &used))
         return;
     c->clients->turns.cost += used * TURN_REQUEST_BYTE_COST;
     buf_drop(&c->in, used);

@@ -13,7 +13,8 @@ void client_input_init(struct client *client);
 /* Reads what has arrived, as far as the session has room for it. Returns false when the connection
  * is broken. */
 bool client_input_read(struct client *client);
-/* Passes bytes that were read earlier to the session, if it has room again. */
+/* Passes bytes that were read earlier to the session, if it has room again. client->in must not be
+ * empty. */
 void client_input_feed_kept(struct client *client);
 /* Reads and ignores what arrives. Returns false when the client has hung up. */
 bool client_input_discard(struct client *client);

@@ -1,5 +1,5 @@
 /* client_output.h - writes answers to a client. An idle client has no output buffer: it borrows one
- * until its answers are written. */
+ * from the time when a request is read until the answers are written. */
 #ifndef PODOP_SERVER_CLIENT_OUTPUT_H
 #define PODOP_SERVER_CLIENT_OUTPUT_H
 

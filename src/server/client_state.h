@@ -28,7 +28,7 @@ struct clients {
     void (*on_gone)(void *arg); /* called after each client that has left; may be NULL */
     void *on_gone_arg;
     char *scratch; /* requests are read into it, so that an idle client owns no buffer */
-    struct buf spare_outs[SPARE_OUTS_MAX]; /* empty buffers for answers that are written at once */
+    struct buf spare_outs[SPARE_OUTS_MAX]; /* empty buffers for clients whose requests are read */
     unsigned spare_out_count;
 };
 

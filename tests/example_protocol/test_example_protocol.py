@@ -120,7 +120,8 @@ class Protocol(Case):
         client = self.client()
         self.assertEqual(client.ask(b"GET t a"), b"OK a")
         self.assertEqual(client.ask(b"GET u a"), b"TEMP no such table")
-        self.write("podop.conf", harness.conf_file(listen=[{"socket": self.socket}], tables=[url_table(self.http, "u")]))
+        tables = [url_table(self.http, "u")]
+        self.write("podop.conf", harness.conf_file(listen=[{"socket": self.socket}], tables=tables))
         daemon.signal(signal.SIGHUP)
         daemon.wait_log("event=reload ")
         self.assertEqual(client.ask(b"GET u a"), b"OK a")

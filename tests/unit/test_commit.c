@@ -1,22 +1,11 @@
 #include "unit.h"
 
-#include "podop/http.h"
-#include "podop/table.h"
-
-#include "fake_backend.h"
-
-#include "table/url/url_settings.h"
-
-#include <ev.h>
+#include "url_case.h"
 
 #define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define ANSWER(status) TEXT("HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n")
 
-static struct ev_loop *loop;
-static struct http *http;
-static struct backend backend;
-static struct commits commits;
-static struct log quiet;
+static struct url_case *c; /* of the test that runs */
 
 static const struct backend_script script[] = {
     {"/m/gone", ANSWER("404 Not Found"), false},
@@ -33,41 +22,24 @@ struct writer {
     char reason[200];
 };
 
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
-            ev_run(loop, flags);                                                                   \
-    } while (0)
-
 static int setup(void **state)
 {
-    const struct pool_config pool = {8, 1000, 60000};
-    struct error err = {0};
-
-    (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    backend_open(&backend, loop, false);
-    backend.script = script;
-    backend.script_count = ARRAY_LEN(script);
-    http = http_new(loop, &pool, &err);
-    commits = (struct commits){.first = NULL};
-    return http == NULL ? -1 : 0;
+    url_case_setup_script(state, script, ARRAY_LEN(script));
+    c = *state;
+    return 0;
 }
 
 static int teardown(void **state)
 {
-    (void)state;
-    assert_null(commits.first);
-    http_free(&http);
-    backend_close(&backend);
-    ev_loop_destroy(loop);
-    return 0;
+    assert_null(c->commits.first);
+    return url_case_teardown(state);
 }
 
 static struct table *open_table_with(const struct table_config *config,
                                      const struct url_settings *settings, const char *path)
 {
-    const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
+    const struct table_env env = {
+        .loop = c->loop, .http = c->http, .commits = &c->commits, .log = &c->log};
     struct table_config wanted = *config;
     struct url_settings of_url = *settings;
     static char name[] = "meta", url[] = "url";
@@ -75,8 +47,8 @@ static struct table *open_table_with(const struct table_config *config,
     struct error err = {0};
     struct table *t;
 
-    snprintf(param, sizeof(param), "%s%s", backend.base, path);
-    snprintf(commit_url, sizeof(commit_url), "%s%s", backend.base,
+    snprintf(param, sizeof(param), "%s%s", c->backend.base, path);
+    snprintf(commit_url, sizeof(commit_url), "%s%s", c->backend.base,
              settings->commit_url == NULL ? "" : settings->commit_url);
     wanted.name = name;
     wanted.type = url;
@@ -130,12 +102,12 @@ static void commit(struct writer *w, struct table *t, enum reply_status status, 
     if (w->transaction == NULL)
         w->transaction = transaction_new(SPAN("bob"));
     begin(w, t);
-    WAIT_UNTIL(w->answers > 0);
+    URL_CASE_WAIT(c, w->answers > 0);
     if (w->status != status)
         fail_msg("%s: %s", reply_status_name(w->status), w->reason);
     assert_int_equal(w->answers, 1);
-    assert_string_equal(backend.calls.len == 0 ? "" : buf_string(&backend.calls), calls);
-    buf_clear(&backend.calls);
+    assert_string_equal(c->backend.calls.len == 0 ? "" : buf_string(&c->backend.calls), calls);
+    buf_clear(&c->backend.calls);
     if (status == REPLY_FOUND || status == REPLY_MISS)
         assert_string_equal(w->reason, "");
     else
@@ -160,7 +132,7 @@ static void test_commit_in_order(void **state)
            "DELETE /m/a\nPOST /m/a 21\nPOST /m/b \"te\\\"xt\"\nPATCH /m/c {\"inc\": -5}\n"
            "DELETE /m/gone\nPOST /m/a \"\"\n");
     commit(&w, t, REPLY_FOUND, ""); /* of nothing */
-    assert_int_equal(backend.accepted, 6);
+    assert_int_equal(c->backend.accepted, 6);
     table_unref(&t);
 }
 
@@ -249,7 +221,7 @@ static void test_commit_headers(void **state)
         &(struct change){.key = {.key = SPAN("k"), .user = SPAN("b b"), .is_private = true},
                          .value = SPAN("21")});
     commit(&w, t, REPLY_FOUND, "POST /m/k?u=b%20b \"21\"\n");
-    head = buf_string(&backend.last);
+    head = buf_string(&c->backend.last);
     assert_non_null(strstr(head, "\r\nPodop-User: b%20b\r\n"));
     assert_non_null(strstr(head, "\r\nPodop-Expire: 60\r\n"));
     assert_non_null(strstr(head, "\r\nPodop-Timestamp: 12.000000034\r\n"));
@@ -306,13 +278,13 @@ static void test_commit_refused(void **state)
     (void)state;
     add(&w, CHANGE_SET, "a", SPAN("1"));
     commit(&w, t, REPLY_FOUND, "POST /m/a 1\n");
-    ev_io_stop(loop, &backend.io);
-    backend_drop_connections(&backend);
-    backend_close(&backend);
-    backend.calls.len = 0;
+    ev_io_stop(c->loop, &c->backend.io);
+    backend_drop_connections(&c->backend);
+    backend_close(&c->backend);
+    c->backend.calls.len = 0;
     add(&w, CHANGE_SET, "a", SPAN("1"));
     commit(&w, t, REPLY_TEMPORARY, "");
-    backend_open(&backend, loop, false); /* for teardown() */
+    backend_open(&c->backend, c->loop, false); /* for teardown() */
     table_unref(&t);
 }
 
@@ -335,13 +307,13 @@ static void test_commit_abort(void **state)
     (void)state;
     add(&sent, CHANGE_SET, "a", SPAN("1"));
     begin(&sent, t);
-    WAIT_UNTIL(backend_holds(&backend, "/hold/a"));
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold/a"));
     add(&fresh, CHANGE_SET, "b", SPAN("1"));
     begin(&fresh, t);
     add(&ended, CHANGE_SET, "c", SPAN("\xff"));
     begin(&ended, t);
-    commits_abort(&commits);
-    assert_null(commits.first);
+    commits_abort(&c->commits);
+    assert_null(c->commits.first);
     assert_int_equal(sent.answers + fresh.answers + ended.answers, 3);
     assert_int_equal(sent.status, REPLY_UNCERTAIN);
     assert_int_equal(ended.status, REPLY_PERMANENT);
@@ -349,7 +321,7 @@ static void test_commit_abort(void **state)
     transaction_free(&fresh.transaction);
     transaction_free(&ended.transaction);
     table_unref(&t);
-    ev_run(loop, EVRUN_NOWAIT);
+    ev_run(c->loop, EVRUN_NOWAIT);
 }
 
 static void count_idle(void *arg)
@@ -364,14 +336,14 @@ static void test_commit_idle(void **state)
     unsigned idle = 0;
 
     (void)state;
-    commits.on_idle = count_idle;
-    commits.arg = &idle;
+    c->commits.on_idle = count_idle;
+    c->commits.arg = &idle;
     add(&a, CHANGE_SET, "a", SPAN("1"));
     add(&b, CHANGE_SET, "b", SPAN("1"));
     begin(&a, t);
     begin(&b, t);
     table_unref(&t); /* they keep it */
-    WAIT_UNTIL(a.answers + b.answers == 2);
+    URL_CASE_WAIT(c, a.answers + b.answers == 2);
     assert_int_equal(idle, 1);
     transaction_free(&a.transaction);
     transaction_free(&b.transaction);
@@ -382,10 +354,10 @@ static void look_up(struct table *t, const char *key, const char *calls)
     struct writer w = {0};
 
     table_ask(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
-    WAIT_UNTIL(w.answers > 0);
+    URL_CASE_WAIT(c, w.answers > 0);
     assert_int_equal(w.status, REPLY_FOUND);
-    assert_string_equal(backend.calls.len == 0 ? "" : buf_string(&backend.calls), calls);
-    buf_clear(&backend.calls);
+    assert_string_equal(c->backend.calls.len == 0 ? "" : buf_string(&c->backend.calls), calls);
+    buf_clear(&c->backend.calls);
 }
 
 /* A write invalidates the cache for its keys, even if it failed. */

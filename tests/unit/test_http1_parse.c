@@ -263,6 +263,7 @@ static void test_http1_surplus(void **state)
         struct outcome o;
 
         snprintf(wire, sizeof(wire), "%s%s", answers[i], OK_);
+        AT_CASE("%s", answers[i]);
         o = parse(span_of(wire), SIZE_MAX);
         assert_int_equal(o.event, HTTP1_END);
         assert_false(o.keeps_alive);
@@ -326,6 +327,7 @@ static void test_http1_bad_at_once(void **state)
     for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
         struct outcome o = parse(span_of(starts[i]), SIZE_MAX);
 
+        AT_CASE("%s", starts[i]);
         assert_int_equal(o.event, HTTP1_BAD);
         buf_deinit(&o.body);
     }

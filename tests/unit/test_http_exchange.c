@@ -16,7 +16,8 @@ static void test_request_on_the_wire(void **state)
     assert_true(
         span_starts_with(span_of(request), SPAN("GET /a/../b/./%2e?x=%20&y=/../ HTTP/1.1\r\n")));
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
-        assert_non_null(strstr(request, lines[i]));
+        if (strstr(request, lines[i]) == NULL)
+            fail_msg("no '%s' in: %s", lines[i], request);
     snprintf(host, sizeof(host), "Host: %.80s\r\n", f->backend.base + strlen("http://"));
     assert_non_null(strstr(request, host));
     assert_null(strstr(request, "Expect:"));
@@ -35,6 +36,7 @@ static void test_method(void **state)
                                              .deadline_at_ms =
                                                  service_now_ms(f->loop) + HTTP_LONG_MS};
 
+        AT_CASE("%s", methods[i]);
         http_caller_start_request(&c, f->site, &request);
         HTTP_WAIT(f, c.answers > 0);
         assert_int_equal(c.status, 200); /* the body of a write's answer is dropped */
@@ -69,6 +71,7 @@ static void test_statuses(void **state)
     for (size_t i = 0; i < ARRAY_LEN(script); i++) {
         struct http_caller c = {0};
 
+        AT_CASE("%s", script[i].target);
         http_caller_start(f, &c, script[i].target);
         HTTP_WAIT(f, c.answers > 0);
         http_caller_assert_outcome(&c, HTTP_ANSWERED);
@@ -111,6 +114,7 @@ static void test_bodies(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct http_caller c = {0};
 
+        AT_CASE("%s", cases[i].script.target);
         f->backend.script = &cases[i].script;
         f->backend.script_count = 1;
         http_caller_start(f, &c, cases[i].script.target);
@@ -290,6 +294,7 @@ static void test_too_large(void **state)
         for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
             struct http_caller c = {0};
 
+            AT_CASE("framing %d, %zu bytes", (int)framing, sizes[i]);
             ask_answer(f, &c, "200 OK", (enum framing)framing, sizes[i]);
             if (sizes[i] > HTTP_RESPONSE_MAX) {
                 http_caller_assert_outcome(&c, HTTP_TOO_LARGE);
@@ -313,6 +318,7 @@ static void test_large_error_pages(void **state)
         for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
             struct http_caller c = {0};
 
+            AT_CASE("framing %d, %zu bytes", (int)framing, sizes[i]);
             ask_answer(f, &c, "404 Not Found", (enum framing)framing, sizes[i]);
             http_caller_assert_outcome(&c, HTTP_ANSWERED);
             assert_int_equal(c.status, 404);

@@ -57,7 +57,7 @@ static int connect_pair(int *peer)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
-    struct http_tls_peer peer = {NULL};
+    struct http_tls_peer peer = {0};
     int fd;
 
     signal(SIGPIPE, SIG_IGN);

@@ -97,6 +97,7 @@ static void test_begun_answer_is_not_repeated(void **state)
 
         http_fixture_ask(f, "/x");
         requests = f->backend.requests;
+        AT_CASE("%zu", i);
         http_caller_start_method(f, &caller, NULL, "/hold");
         say(f, "/hold", begun[i], true);
         HTTP_WAIT(f, caller.answers > 0);
@@ -136,6 +137,7 @@ static void test_announced_body_of_an_answer_without_one(void **state)
 
         http_fixture_ask(f, "/x");
         closed = f->backend.closed_by_client;
+        AT_CASE("%zu", i);
         http_caller_start_method(f, &caller, NULL, "/hold");
         say(f, "/hold", answers[i], false);
         HTTP_WAIT(f, caller.answers > 0);

@@ -179,6 +179,7 @@ static void test_other_certificates_have_another_pool(void **state)
         struct error err = {0};
         struct http_site *other = http_site_open(f->http, &config, &err);
 
+        AT_CASE("%zu", i);
         http_caller_start(f, &first, "/hold");
         http_caller_start_request(&second, other, &request); /* does not wait */
         HTTP_WAIT(f, second.answers > 0);

@@ -67,6 +67,7 @@ static void test_stream_too_large(void **state)
         for (size_t over = 0; over < 2; over++) {
             struct http_caller c = {0};
 
+            AT_CASE("closed %d, over %zu", are_closed[i], over);
             buf_init(&answer, SIZE_MAX);
             buf_add(&answer, SPAN("HTTP/1.1 200 OK\r\n"));
             if (!are_closed[i]) {

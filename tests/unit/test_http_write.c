@@ -158,6 +158,7 @@ static void test_write_answered_early(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct http_caller c = {0};
 
+        AT_CASE("%s", cases[i].target);
         f->backend.requests = 0;
         http_caller_start_request(
             &c, f->site,

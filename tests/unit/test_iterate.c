@@ -1,21 +1,11 @@
 #include "unit.h"
 
-#include "podop/http.h"
-
-#include "fake_backend.h"
 #include "fake_table.h"
+#include "url_case.h"
 
-#include "table/url/url_settings.h"
+#define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
 
-#include <ev.h>
-
-#define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
-static struct ev_loop *loop;
-static struct http *http;
-static struct backend backend;
-static struct commits commits;
-static struct log quiet;
+static struct url_case *c; /* of the test that runs */
 
 /* One iteration, and its rows, each as "name=value;". */
 struct walker {
@@ -27,30 +17,10 @@ struct walker {
     char reason[200];
 };
 
-#define WAIT_UNTIL(condition)                                                                      \
-    do {                                                                                           \
-        for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
-            ev_run(loop, flags);                                                                   \
-    } while (0)
-
 static int setup(void **state)
 {
-    const struct pool_config pool = {2, 1000, 60000};
-    struct error err = {0};
-
-    (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    backend_open(&backend, loop, false);
-    http = http_new(loop, &pool, &err);
-    return http == NULL ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    http_free(&http);
-    backend_close(&backend);
-    ev_loop_destroy(loop);
+    url_case_setup(state);
+    c = *state;
     return 0;
 }
 
@@ -60,7 +30,8 @@ static const struct table_config plain = {.timeout_ms = 600000, .settings = &pla
 static struct table *open_table(const struct table_config *config, const char *type,
                                 const char *param)
 {
-    const struct table_env env = {.loop = loop, .http = http, .commits = &commits, .log = &quiet};
+    const struct table_env env = {
+        .loop = c->loop, .http = c->http, .commits = &c->commits, .log = &c->log};
     struct table_config wanted = *config;
     static char name[] = "users";
     struct error err = {0};
@@ -81,7 +52,7 @@ static struct table *open_url_with(const struct table_config *config)
 {
     char param[100];
 
-    snprintf(param, sizeof(param), "%s/§", backend.base);
+    snprintf(param, sizeof(param), "%s/§", c->backend.base);
     return open_table(config, "url", param);
 }
 
@@ -139,7 +110,7 @@ static void walk(struct walker *w, struct table *t, const struct table_key *path
 
 static void assert_walked(struct walker *w, enum reply_status status, const char *rows)
 {
-    WAIT_UNTIL(w->answers > 0);
+    URL_CASE_WAIT(c, w->answers > 0);
     if (w->status != status)
         fail_msg("%s: %s", reply_status_name(w->status), w->reason);
     assert_string_equal(w->rows.len == 0 ? "" : buf_string(&w->rows), rows);
@@ -188,7 +159,7 @@ static void test_iterate_json_paused(void **state)
 
         walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
         for (int i = 0; i < 3; i++)
-            ev_run(loop, EVRUN_NOWAIT);
+            ev_run(c->loop, EVRUN_NOWAIT);
         assert_int_equal(w.count, n);
         if (w.it != NULL)
             table_iteration_resume(w.it);
@@ -208,14 +179,14 @@ static void test_iterate_cancel(void **state)
     assert_null(w.it);
     table_iteration_cancel(&w.it);
     walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
-    ev_run(loop, EVRUN_NOWAIT);
+    ev_run(c->loop, EVRUN_NOWAIT);
     table_iteration_resume(w.it);
     table_iteration_cancel(&w.it); /* while it is about to go on */
     buf_deinit(&w.rows);
     walk(&w, u, &(struct table_key){.key = SPAN("hold/")}, &(struct iterate_options){0});
-    WAIT_UNTIL(backend_holds(&backend, "/hold/"));
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold/"));
     table_iteration_cancel(&w.it);
-    ev_run(loop, EVRUN_NOWAIT);
+    ev_run(c->loop, EVRUN_NOWAIT);
     assert_int_equal(w.answers, 0);
     table_unref(&t);
     table_unref(&u);
@@ -279,10 +250,10 @@ static void test_iterate_url_answers(void **state)
         struct buf wire;
 
         script_answer(&script, &wire, cases[i].status, cases[i].body);
-        backend.script = &script;
-        backend.script_count = 1;
+        c->backend.script = &script;
+        c->backend.script_count = 1;
         walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
-        WAIT_UNTIL(w.answers > 0);
+        URL_CASE_WAIT(c, w.answers > 0);
         if (w.status != cases[i].expected ||
             !span_equal(buf_span(&w.rows), span_of(cases[i].rows))) {
             print_error("case %zu '%s': %s, rows '%.*s', %s\n", i, cases[i].body.ptr,
@@ -291,7 +262,7 @@ static void test_iterate_url_answers(void **state)
         }
         buf_deinit(&w.rows);
         buf_deinit(&wire);
-        backend.script_count = 0;
+        c->backend.script_count = 0;
     }
     table_unref(&t);
     assert_true(all_is_well);
@@ -327,11 +298,11 @@ static void test_iterate_url_broken_off(void **state)
             script[i] = (struct backend_script){
                 targets[i], SPAN("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1"), false};
         }
-        backend.script = script;
-        backend.script_count = ARRAY_LEN(script);
+        c->backend.script = script;
+        c->backend.script_count = ARRAY_LEN(script);
         walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
-        WAIT_UNTIL(w.answers > 0);
-        backend.script_count = 0;
+        URL_CASE_WAIT(c, w.answers > 0);
+        c->backend.script_count = 0;
         buf_deinit(&w.rows);
         buf_deinit(&body);
         buf_deinit(&wire);
@@ -368,20 +339,20 @@ static void test_iterate_url_in_pieces(void **state)
             char head[100];
 
             walk(&w, t, &(struct table_key){.key = SPAN("hold/")}, &(struct iterate_options){0});
-            WAIT_UNTIL(backend_holds(&backend, "/hold/"));
-            conn = backend_held(&backend, "/hold/");
+            URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold/"));
+            conn = backend_held(&c->backend, "/hold/");
             conn->is_held = false;
             snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%.*s",
                      (int)cut, cases[i].body);
             backend_say(conn, span_of(head));
             for (int n = 0; n < 10; n++)
-                ev_run(loop, EVRUN_NOWAIT);
+                ev_run(c->loop, EVRUN_NOWAIT);
             backend_say(conn, span_of(cases[i].body + cut));
             for (int n = 0; n < 10; n++)
-                ev_run(loop, EVRUN_NOWAIT);
+                ev_run(c->loop, EVRUN_NOWAIT);
             if (conn->io.fd != -1)
                 backend_end(conn);
-            WAIT_UNTIL(w.answers > 0);
+            URL_CASE_WAIT(c, w.answers > 0);
             if (w.status != cases[i].status ||
                 !span_equal(buf_span(&w.rows), span_of(cases[i].rows))) {
                 print_error("'%s' cut at %zu: %s, rows '%.*s', %s\n", cases[i].body, cut,
@@ -404,15 +375,15 @@ static void test_iterate_url_no_values(void **state)
 
     (void)state;
     script_answer(&script, &wire, "200 OK", SPAN("[\"x\", \"y/z\", \"\", \"j\\u00f6\"]"));
-    backend.script = &script;
-    backend.script_count = 1;
+    c->backend.script = &script;
+    c->backend.script_count = 1;
     walk(&w, t, &(struct table_key){.key = SPAN("a/")},
          &(struct iterate_options){.no_values = true});
     assert_walked(&w, REPLY_FOUND, "x=;j\xc3\xb6=;");
     walk(&w, t, &(struct table_key){.key = SPAN("a/")},
          &(struct iterate_options){.no_values = true, .recurse = true, .max_rows = 2});
     assert_walked(&w, REPLY_FOUND, "x=;y/z=;");
-    assert_int_equal(backend.requests, 2); /* no value was asked for */
+    assert_int_equal(c->backend.requests, 2); /* no value was asked for */
     buf_deinit(&wire);
     table_unref(&t);
 }
@@ -432,8 +403,8 @@ static void test_iterate_url_values(void **state)
     struct walker w = {0};
 
     (void)state;
-    backend.script = script;
-    backend.script_count = ARRAY_LEN(script);
+    c->backend.script = script;
+    c->backend.script_count = ARRAY_LEN(script);
     walk(&w, t, &(struct table_key){.key = SPAN("b/")}, &(struct iterate_options){0});
     assert_walked(&w, REPLY_FOUND, "x=1;"); /* a name that was removed meanwhile is left out */
     walk(&w, t, &(struct table_key){.key = SPAN("c/")}, &(struct iterate_options){0});
@@ -463,21 +434,21 @@ static void test_iterate_url_known_values(void **state)
     config.skip = (struct string_list){patterns, 1};
     config.cache = (struct cache_config){600000, 600000, 0, 10, 10000};
     t = open_url_with(&config);
-    backend.script = script;
-    backend.script_count = ARRAY_LEN(script);
+    c->backend.script = script;
+    c->backend.script_count = ARRAY_LEN(script);
     walk(&w, t, &path, &(struct iterate_options){0});
     assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
-    assert_int_equal(backend.requests, 4); /* the list, and all but the skipped one */
+    assert_int_equal(c->backend.requests, 4); /* the list, and all but the skipped one */
     walk(&w, t, &path, &(struct iterate_options){0});
     assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
-    assert_int_equal(backend.requests, 5); /* the list */
+    assert_int_equal(c->backend.requests, 5); /* the list */
     walk(&w, t, &path, &(struct iterate_options){.max_rows = 1});
     assert_walked(&w, REPLY_FOUND, "x=1;");
     w.pauses_after = 1;
     walk(&w, t, &path, &(struct iterate_options){0});
-    WAIT_UNTIL(w.count == 1);
+    URL_CASE_WAIT(c, w.count == 1);
     for (int i = 0; i < 20; i++)
-        ev_run(loop, EVRUN_NOWAIT);
+        ev_run(c->loop, EVRUN_NOWAIT);
     assert_int_equal(w.count, 1);
     table_iteration_resume(w.it);
     assert_walked(&w, REPLY_FOUND, "x=1;y=2;");
@@ -504,11 +475,11 @@ static void test_iterate_url_value_fails_at_once(void **state)
     body.len += NAME_BYTES;
     buf_add(&body, SPAN("\"]"));
     script_answer(&script, &wire, "200 OK", buf_span(&body));
-    backend.script = &script;
-    backend.script_count = 1;
+    c->backend.script = &script;
+    c->backend.script_count = 1;
     walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
     assert_walked(&w, REPLY_PERMANENT, "");
-    assert_int_equal(backend.requests, 1);
+    assert_int_equal(c->backend.requests, 1);
     buf_deinit(&body);
     buf_deinit(&wire);
     table_unref(&t);
@@ -522,15 +493,15 @@ static void test_iterate_url_paused(void **state)
 
     (void)state;
     script_answer(&script, &wire, "200 OK", SPAN("{\"1\": 1, \"2\": 2, \"3\": 3}"));
-    backend.script = &script;
-    backend.script_count = 1;
+    c->backend.script = &script;
+    c->backend.script_count = 1;
     for (unsigned n = 1; n <= 3; n++) {
         struct walker w = {.pauses_after = n};
 
         walk(&w, t, &(struct table_key){.key = SPAN("a/")}, &(struct iterate_options){0});
-        WAIT_UNTIL(w.count == n);
+        URL_CASE_WAIT(c, w.count == n);
         for (int i = 0; i < 20; i++)
-            ev_run(loop, EVRUN_NOWAIT);
+            ev_run(c->loop, EVRUN_NOWAIT);
         assert_int_equal(w.count, n);
         if (w.it != NULL)
             table_iteration_resume(w.it);

@@ -1,6 +1,7 @@
 /* test_memory.c - the memory that tables of one name share, and its invalidation. */
 #include "unit.h"
 
+#include "podop/disposal.h"
 #include "podop/write.h"
 #include "podop/write_behind.h"
 
@@ -223,6 +224,26 @@ static void test_memory_of_one_name(void **state)
     assert_false(is_cached(&fake));
 }
 
+/* To free the entries of a large cache at once would stop the loop. */
+static void test_memory_is_cleared_in_steps(void **state)
+{
+    struct disposal disposal;
+    struct table_env env = {.loop = loop, .commits = &commits, .disposal = &disposal};
+
+    (void)state;
+    disposal_init(&disposal, NULL, NULL);
+    fake_table_open_in(&next, "t", &cached, &env);
+    remember(&next);
+    table_clear(next.table);
+    assert_false(is_cached(&next));
+    assert_non_null(disposal.first);
+    while (disposal_run(&disposal))
+        ;
+    fake_table_close(&next);
+    assert_non_null(disposal.first);
+    disposal_deinit(&disposal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +254,7 @@ int main(void)
         WITH(test_memory_is_taken_over),
         WITH(test_memory_of_a_retired_table),
         WITH(test_memory_of_one_name),
+        WITH(test_memory_is_cleared_in_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

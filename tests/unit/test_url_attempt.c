@@ -433,6 +433,36 @@ static void test_requests_for_a_slow_key_wait(void **state)
     url_case_close(t);
 }
 
+/* All starts of an attempt share its time: what the first one waited for a permit is lost for the
+ * next ones as well. */
+static void test_time_that_an_earlier_start_waited(void **state)
+{
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, hanging);
+    struct asker first, late;
+
+    start(&first, t, &lookup, "hold");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    backend_end(backend_held(&c->backend, "/hold")); /* no answer: the key is slow */
+    finish(c, &first);
+    start(&first, t, &lookup, "hold");
+    start_until(&late, t, &a_write, "hold", table_now_ms(&t->base) + t->base.timeout_ms / 4);
+    assert_int_equal(late.waits, 1);
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    assert_true(late.attempt.is_late);
+    backend_release(&c->backend, "/hold");
+    URL_CASE_WAIT(c, late.completions == 1);
+    late.key.key = SPAN("k");
+    url_attempt_start(&late.attempt, &late.key);
+    assert_true(late.attempt.is_late);
+    URL_CASE_WAIT(c, late.completions == 2);
+    url_attempt_close(&late.attempt);
+    url_case_close(t);
+}
+
 /* The URL is suspended while a request waits: for its permit, and for a connection. */
 static void test_suspended_while_it_waits(void **state)
 {
@@ -562,6 +592,7 @@ int main(void)
         WITH_CASE(test_skips_urls_without_a_place_for_the_key),
         WITH_CASE(test_too_long_a_key),
         WITH_CASE(test_requests_for_a_slow_key_wait),
+        WITH_CASE(test_time_that_an_earlier_start_waited),
         WITH_CASE(test_suspended_while_it_waits),
         WITH_CASE(test_full_queue),
         WITH_CASE(test_a_kept_connection_uses_a_retry),

@@ -239,6 +239,7 @@ static void test_url_template_error_without_secret(void **state)
     static const char *const cases[] = {
         "http://user:hunter2@h/{}", "http://user:hunter2@h/{name}", "http://user:hunter2@h{}/x",
         "htps://user:hunter2@h/{}", "http://user:hunter2@/{}",      "http://:hunter2@h/{}",
+        "http//user:hunter2@h/{}",  "http:/user:hunter2@h/{}",
     };
 
     (void)state;

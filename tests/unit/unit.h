@@ -19,4 +19,8 @@
 /* Initialises a struct span in a static table, where SPAN() is not allowed. */
 #define TEXT(literal) {(literal), sizeof(literal) - 1}
 
+/* Prints the case that a loop is at: the last one before a failed assertion is the one that failed.
+ */
+#define AT_CASE(format, ...) print_message("at case " format "\n", __VA_ARGS__)
+
 #endif
