@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* sysexits.h, where they fit. */
+/* Exit statuses as in sysexits.h. */
 enum { EXIT_USAGE = 64, EXIT_OSERR = 71, EXIT_TEMPFAIL = 75, EXIT_CONFIG = 78 };
 
 static int exit_status(const struct error *err)
@@ -76,8 +76,8 @@ static const struct {
     {SIGUSR1, on_counters_signal},
 };
 
-/* Blocks the signals until podop runs. A stop during the start would leave socket files behind, and
- * a reload would be lost although the files have changed since they were read. */
+/* Blocks the signals until podop runs. A stop during the start would not remove the socket files,
+ * and a reload would be lost although the files have changed since they were read. */
 static void delay_signals(sigset_t *before)
 {
     sigset_t delayed;

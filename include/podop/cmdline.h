@@ -1,5 +1,5 @@
-/* cmdline.h - parses podop's command line. Values are checked by config_load(), in the same way as
- * those of the file. */
+/* cmdline.h - parses podop's command line. config_load() checks the values, as it checks those of
+ * the file. */
 #ifndef PODOP_CMDLINE_H
 #define PODOP_CMDLINE_H
 
@@ -15,10 +15,10 @@ struct cmdline {
     struct cmdline_set *sets;
 };
 
-/* 0, or -1 with ERR_USAGE: an unknown option, a missing argument, stray words, unequal numbers of
- * --name, --type and --param; on failure there is nothing to deinit. default_config is the file to
- * read when no file, no socket and no table is given. argv must outlive the cmdline. --help and
- * --version end the parsing: what follows them is not checked. Uses getopt's globals. */
+/* Parses argv, which must outlive the cmdline. Returns 0, or -1 with ERR_USAGE: an unknown option,
+ * a missing argument, stray words, or unequal numbers of --name, --type and --param. After a
+ * failure there is nothing to deinit. default_config is the file to read when no file, no socket
+ * and no table is given. Parsing ends at --help and --version. Uses getopt's global variables. */
 int cmdline_parse(struct cmdline *cmdline, int argc, char **argv, const char *default_config,
                   struct error *err);
 void cmdline_deinit(struct cmdline *cmdline);

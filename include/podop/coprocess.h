@@ -11,7 +11,7 @@ struct ev_loop;
 struct coprocess;
 struct coprocesses; /* all of one server, including released ones that have not ended yet */
 
-enum { COPROCESS_DESCRIPTORS = 4 }; /* that podop needs for one co-process */
+enum { COPROCESS_DESCRIPTORS = 4 }; /* file descriptors that podop needs for one co-process */
 
 struct coprocesses *coprocesses_new(struct ev_loop *loop, struct log *log); /* both are borrowed */
 /* Runs the loop for up to two seconds, until all processes have ended. All co-processes must

@@ -5,7 +5,7 @@
 #include "podop/buf.h"
 #include "podop/counter_set.h"
 
-/* Appends the members; the braces around them are the caller's. */
+/* Appends the members. The caller writes the braces around them. */
 void counter_set_add_json(const struct counter_set *set, const void *snapshot, struct buf *out);
 
 #endif

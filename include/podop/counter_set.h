@@ -1,5 +1,5 @@
-/* counter_set.h - describes counters as data: a snapshot struct holds the values of one moment, and
- * an array says what each value is called and means. Each format is one function that walks the
+/* counter_set.h - describes counters as data: a snapshot struct has the values of one moment, and
+ * an array has the name and the meaning of each value. Each format is one function that walks the
  * array, such as counter_set_log() and counter_set_add_json(), so a new format needs no change
  * where the counters are. Names are an interface: podop(8) lists them. */
 #ifndef PODOP_COUNTER_SET_H
@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 enum counter_kind {
-    COUNTER_TOTAL,     /* uint64_t: grows only */
-    COUNTER_GAUGE,     /* uint64_t: as it is now */
+    COUNTER_TOTAL,     /* uint64_t: only grows */
+    COUNTER_GAUGE,     /* uint64_t: the present value */
     COUNTER_FLAG,      /* bool */
-    COUNTER_LABEL,     /* struct span: says what the snapshot is of; left out when it is empty */
+    COUNTER_LABEL,     /* struct span: names what is counted; left out when it is empty */
     COUNTER_HISTOGRAM, /* struct histogram; at most one in a set */
 };
 
@@ -24,29 +24,29 @@ struct histogram {
     const uint32_t *bounds; /* the upper bound of each bucket; the last is 0: no bound */
     const uint64_t *counts;
     size_t buckets;
-    const char *bound_name; /* of a bound, in JSON, with its unit */
+    const char *bound_name; /* the JSON name of a bound, with its unit */
 };
 
 #define COUNTER_ALWAYS_SHOWN SIZE_MAX
 
 struct counter {
     enum counter_kind kind;
-    const char *group;    /* the JSON object that it is a member of; NULL: of the outermost */
-    const char *name;     /* in JSON; NULL: not there */
-    const char *log_name; /* in the log line; NULL: not there */
+    const char *group;    /* the JSON object that has it as a member; NULL: the outermost */
+    const char *name;     /* in JSON; NULL: not part of it */
+    const char *log_name; /* in the log line; NULL: not part of it */
     const char *help;     /* one line */
     size_t offset;        /* of the value in the snapshot */
     size_t shown_offset;  /* of the bool in the snapshot that says whether JSON has the group, or
                            * COUNTER_ALWAYS_SHOWN. The log line always has all of its fields. */
 };
 
-/* In the order of the log line. JSON has the members of a group where its first member is. */
+/* Counters in the order of the log line. In JSON, a group is where its first counter is. */
 struct counter_set {
     const struct counter *counters;
     size_t count;
 };
 
-/* The value of a counter in a snapshot, according to its kind. */
+/* Return the value of a counter in a snapshot. counter_number() is for totals and gauges. */
 uint64_t counter_number(const struct counter *counter, const void *snapshot);
 bool counter_flag(const struct counter *counter, const void *snapshot);
 struct span counter_label(const struct counter *counter, const void *snapshot);

@@ -7,9 +7,9 @@
 #include "podop/log.h"
 #include "podop/table_handle.h"
 
-extern const struct counter_set table_counter_set; /* common to tables of all types */
+extern const struct counter_set table_counter_set; /* the counters that all types have */
 
-/* Appends them as an item of a JSON array, with those of the table's type. */
+/* Appends these counters, and those of the table's type, as an item of a JSON array. */
 void table_add_stats(struct table *table, struct buf *out);
 void table_log_counters(const struct table *table, struct log *log); /* as a line in the log */
 

@@ -11,7 +11,7 @@
  *   as those of cache entries, idle connections, outages and pauses, and for intervals between log
  *   lines. Timers of libev that only postpone work also run on it.
  * - The wall clock: for what people read, namely the time stamps of log lines and the time of the
- *   last reload. No wait and no measurement uses it, so setting it changes nothing.
+ *   last reload, and for the age of a file, whose times are on this clock. No wait uses it.
  *
  * A deadline is checked at the end of a turn of the loop. By then, everything that had arrived when
  * the turn began is read, and the work for libcurl and for clients is done. After lost time, the
@@ -34,15 +34,15 @@ struct ev_loop;
 
 enum { DEADLINE_BEAT_MS = 100 };
 
-/* Every user of deadlines holds the clock of its loop. The first hold creates the clock, the last
- * release destroys it; no deadline may be running then. */
+/* Add and remove a user of the loop's clock. Every user of deadlines must be added. The first one
+ * creates the clock, the removal of the last one destroys it; no deadline may be running then. */
 void service_clock_hold(struct ev_loop *loop);
 void service_clock_release(struct ev_loop *loop);
 
-/* Both are as of the beginning of this turn. Without a held clock no time counts as lost. */
+/* Both return the time of the beginning of this turn. Without a clock no time counts as lost. */
 uint64_t service_now_ms(struct ev_loop *loop);
 uint64_t loop_now_ms(struct ev_loop *loop);           /* the monotonic clock */
-const struct turns *loop_turns(struct ev_loop *loop); /* only while the clock is held */
+const struct turns *loop_turns(struct ev_loop *loop); /* only while the clock exists */
 
 typedef void deadline_fn(void *arg);
 

@@ -1,5 +1,6 @@
 /* deferred.h - a call that is made soon, from the event loop, after the callback that is running
- * now has returned. A module uses it to call its user never from inside of that user's own call. */
+ * now has returned. With it, a module never calls a completion from within the call that started
+ * the work. */
 #ifndef PODOP_DEFERRED_H
 #define PODOP_DEFERRED_H
 
@@ -10,18 +11,18 @@
 typedef void deferred_fn(void *arg);
 
 struct deferred {
-    ev_prepare watcher; /* never started, only fed: libev calls what is pending, and nothing else */
+    ev_prepare watcher; /* never started, only fed: it runs once for each time that it is pending */
     struct ev_loop *loop;
     deferred_fn *call;
     void *arg;
 };
 
-/* The priority is libev's: of all that is pending at a time, the highest is called first. */
+/* Allocates nothing. priority is one of libev: among pending watchers, the highest runs first. */
 void deferred_init(struct deferred *deferred, struct ev_loop *loop, int priority, deferred_fn *call,
                    void *arg);
-/* The call is made once, however often it is asked for before it is made. */
+/* Requests the call. Further requests before it is made change nothing. */
 void deferred_start(struct deferred *deferred);
-/* The call is not made. Does nothing when none is pending. */
+/* Cancels a requested call. Does nothing when there is none. */
 void deferred_stop(struct deferred *deferred);
 
 static inline bool deferred_is_pending(struct deferred *deferred) /* libev casts const away */

@@ -21,7 +21,7 @@ struct disposal {
 };
 
 void disposal_init(struct disposal *disposal, void (*wake)(void *arg), void *wake_arg);
-/* Queues what for disposal_run(). With a NULL disposal, frees all of it at once. */
+/* Queues a structure for disposal_run(). With a NULL disposal, frees all of it at once. */
 void disposal_add(struct disposal *disposal, struct disposable *what);
 bool disposal_run(struct disposal *disposal);    /* frees one piece; false: nothing is left */
 void disposal_deinit(struct disposal *disposal); /* frees everything that is left */

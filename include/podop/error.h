@@ -16,7 +16,7 @@ enum error_kind {
 
 struct error {
     enum error_kind kind; /* decides what the program does */
-    char text[512];       /* tells a person what failed, where and why */
+    char text[512];       /* for people: what failed, where and why */
 };
 
 /* Fill err and always return -1, so that a caller can write "return error_set(...)". Text that does

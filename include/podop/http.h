@@ -22,8 +22,7 @@ struct http *http_new(struct ev_loop *loop, const struct pool_config *pool, stru
 void http_free(struct http **http);
 /* Changes the size of all pools. */
 void http_set_pool(struct http *http, const struct pool_config *pool);
-/* Sets the log for host names that cannot be resolved any more, so that their last addresses
- * stay in use. */
+/* Sets the log for warnings about host names that cannot be resolved any more. */
 void http_set_log(struct http *http, struct log *log);
 /* Reads /etc/hosts and /etc/resolv.conf again, even if they have not changed. */
 void http_reload_names(struct http *http);
@@ -40,7 +39,7 @@ struct http_tls {
 /* Checks without a network whether libcurl can use the certificates and the key. An http must
  * exist. Returns 0, or -1 with ERR_CONFIG and a reason that quotes nothing of them. */
 int http_check_tls(const struct http_tls *tls, struct error *err);
-/* Whether an open site uses the same certificates and key. Empty members of tls are not
+/* Returns whether an open site uses the same certificates and key. Empty members of tls are not
  * compared. */
 bool http_uses_tls(const struct http *http, const struct http_tls *tls);
 
@@ -93,8 +92,8 @@ typedef void http_done_fn(void *arg, const struct http_answer *answer);
  * more is read before http_go_on(). Called from the loop; must not cancel the call. */
 typedef size_t http_data_fn(void *arg, struct span bytes, bool *is_blocked);
 
-/* Says whether a condition of the call is true. Called wherever a place in the pool becomes free;
- * must not call this module. */
+/* Returns whether a condition of the call is true. May be called whenever a connection of the pool
+ * becomes free. Must not call this module. */
 typedef bool http_wanted_fn(void *arg);
 
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
@@ -128,7 +127,7 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
 void http_go_on(struct http_call *call);   /* unblocks a stream; fine if it is not blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
-/* How busy the pool of one host is. */
+/* The load of the pool of one host. */
 struct http_load {
     struct span url;         /* "http://host:port" */
     struct span unix_socket; /* empty: over TCP */

@@ -10,15 +10,15 @@ struct json_files;
 struct json_files *json_files_new(struct disposal *disposal); /* borrowed */
 void json_files_free(struct json_files **files);              /* NULL is fine */
 
-/* Reads path, unless it has been read. Where previous, which may be NULL, has the same unchanged
- * file, its index is shared. A failure is kept for json_files_get(). previous is not changed. */
+/* Reads path, unless it has been read. If previous (may be NULL) has the same unchanged file, its
+ * index is shared. A failure is kept for json_files_get(). previous is not changed. */
 void json_files_read(struct json_files *files, const struct json_files *previous, const char *path);
 
-/* Makes a reading that is under way fail soon. May be called from any thread. */
+/* Makes a read that is in progress fail soon. May be called from any thread. */
 void json_files_cancel(struct json_files *files);
 
-/* Returns a reference to the index of path, which is read now if it has not been; or NULL with the
- * reason in err. */
+/* Returns a reference to the index of path, and reads the file now if it has not been read. Returns
+ * NULL with the reason in err. */
 struct json_index *json_files_get(struct json_files *files, const char *path, struct error *err);
 
 #endif

@@ -13,7 +13,7 @@
 
 struct json_index;
 
-/* Tells a file from the one that was read before: each write to it changes something of this. */
+/* Identifies a version of a file: each write to the file changes at least one of these fields. */
 struct json_identity {
     dev_t device;
     ino_t inode;
@@ -24,15 +24,15 @@ struct json_identity {
     bool is_settled;
 };
 
-/* Reads path. The first reference is the caller's. NULL with the reason in err, also when
- * *is_cancelled becomes true meanwhile; is_cancelled may be NULL. */
+/* Reads path. The first reference is the caller's. Returns NULL with the reason in err, also when
+ * *is_cancelled becomes true meanwhile. is_cancelled may be NULL. */
 struct json_index *json_index_read(const char *path, const atomic_bool *is_cancelled,
                                    struct error *err);
 struct json_index *json_index_ref(struct json_index *index);
 /* *index becomes NULL; a NULL *index is fine. The last reference hands the index to disposal. */
 void json_index_unref(struct json_index **index, struct disposal *disposal);
 
-/* Whether the file at path is the one that was read, and is unchanged. */
+/* Returns whether the file at path is still the one that was read, and unchanged. */
 bool json_index_is_current(const struct json_index *index, const char *path);
 
 size_t json_index_count(const struct json_index *index);

@@ -1,6 +1,5 @@
-/* json_value.h - JSON (RFC 8259) that stays the text that it came as: it is checked once, then cut
- * into pieces of its source, so that numbers and strings reach the other side as they were written.
- */
+/* json_value.h - reads JSON (RFC 8259) without converting it: text is checked once, and its values
+ * are spans of that text. So numbers and strings reach the other side as they were written. */
 #ifndef PODOP_JSON_VALUE_H
 #define PODOP_JSON_VALUE_H
 
@@ -8,11 +7,11 @@
 #include "podop/error.h"
 
 /* Checks that text is one JSON value, with at most white space around it, in valid UTF-8 and
- * without lone surrogates: 0, or -1 with ERR_INPUT and what is wrong in which line and column. */
+ * without lone surrogates. Returns 0, or -1 with ERR_INPUT, the fault, and its line and column. */
 int json_check(struct span text, struct error *err);
 
-/* Returns the length in bytes of the value that s begins with; 0 when its end is not there yet.
- * Text that is not JSON has some length, too: only json_check() judges. */
+/* Returns the length in bytes of the value that s begins with, or 0 when its end is missing. Checks
+ * no syntax: invalid JSON has a length, too. */
 size_t json_extent(struct span s);
 
 /* Appends text, which is valid UTF-8, as a JSON string in quotes. */
@@ -27,13 +26,13 @@ void json_add_bytes(struct buf *out, struct span bytes);
 enum json_kind { JSON_NULL, JSON_STRING, JSON_SCALAR, JSON_ARRAY, JSON_OBJECT };
 enum json_kind json_kind(struct span text); /* JSON_SCALAR: a number, true or false */
 
-/* A walk through the members of an object or the items of an array. */
+/* Iterates over the members of an object or the items of an array. */
 struct json_cursor {
     struct span rest;
     bool is_object;
 };
 struct json_cursor json_walk(struct span container);
-/* false at the end. *name is a string with its quotes, for objects only. */
+/* Returns false at the end. *name is a string with its quotes, and is set for objects only. */
 bool json_next(struct json_cursor *cursor, struct span *name, struct span *value);
 
 /* Appends the characters of a string. */
@@ -41,9 +40,8 @@ void json_add_text(struct buf *out, struct span string);
 /* Appends a value without the white space around its tokens. */
 void json_add_compact(struct buf *out, struct span value);
 
-/* Cuts *value down to the part that the JSON pointer (RFC 6901) leads to; false when it leads
- * nowhere.
- */
+/* Reduces *value to the part that the JSON pointer (RFC 6901) refers to. Returns false when there
+ * is no such part. */
 bool json_select(struct span *value, struct span pointer);
 
 #endif

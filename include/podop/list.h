@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Zeroed: in no list. */
+/* Zero-initialised: in no list. */
 struct list_node {
     struct list_node *next, *prev;
 };
 
-/* A ring through this node; list_init() must come first. */
+/* A ring of nodes through the one here. Needs list_init() before any other function. */
 struct list {
     struct list_node ring;
 };
@@ -54,30 +54,35 @@ static inline void list_prepend(struct list *list, struct list_node *node)
     list_insert_before(list->ring.next, node);
 }
 
-/* Takes node out of its list. Does nothing when it is in no list. */
-static inline void list_remove(struct list_node *node)
+/* Takes node out of the list that it is in. */
+static inline void list_unlink(struct list_node *node)
 {
-    if (!list_has(node))
-        return;
     node->prev->next = node->next;
     node->next->prev = node->prev;
     node->next = NULL;
     node->prev = NULL;
 }
 
-/* The first node, or NULL when the list is empty. */
+/* Takes node out of its list. Does nothing when it is in no list. */
+static inline void list_remove(struct list_node *node)
+{
+    if (list_has(node))
+        list_unlink(node);
+}
+
+/* Returns the first node, or NULL when the list is empty. */
 static inline struct list_node *list_first(const struct list *list)
 {
     return list_is_empty(list) ? NULL : list->ring.next;
 }
 
-/* The last node, or NULL when the list is empty. */
+/* Returns the last node, or NULL when the list is empty. */
 static inline struct list_node *list_last(const struct list *list)
 {
     return list_is_empty(list) ? NULL : list->ring.prev;
 }
 
-/* The node after node, which is in list, or NULL at the end. */
+/* Returns the node after node, which must be in list, or NULL at the end. */
 static inline struct list_node *list_next(const struct list *list, const struct list_node *node)
 {
     return node->next == &list->ring ? NULL : node->next;
@@ -89,7 +94,7 @@ static inline struct list_node *list_pop(struct list *list)
     struct list_node *node = list_first(list);
 
     if (node != NULL)
-        list_remove(node);
+        list_unlink(node);
     return node;
 }
 
@@ -120,14 +125,13 @@ static inline void *list_entry_at(struct list_node *node, size_t offset)
     return node == NULL ? NULL : (char *)node - offset;
 }
 
-/* The struct of type that node is the member of, or NULL when node is NULL. node may be a call such
- * as list_pop(), as it is evaluated once. */
+/* Returns the struct of this type that has node as the member, or NULL when node is NULL. Evaluates
+ * node once, so it may be a call such as list_pop(). */
 #define LIST_ENTRY_OR_NULL(node, type, member)                                                     \
     ((type *)list_entry_at((node), offsetof(type, member)))
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): at is the name of the variable that is declared */
 /* Walks all nodes in order. The body must not remove at; LIST_FOR_EACH_SAFE allows that. */
-/* NOLINTBEGIN(bugprone-macro-parentheses): at is declared here */
+/* NOLINTBEGIN(bugprone-macro-parentheses): at is the name of the variable that is declared */
 #define LIST_FOR_EACH(at, list)                                                                    \
     for (struct list_node *at = (list)->ring.next; at != &(list)->ring; at = at->next)
 #define LIST_FOR_EACH_SAFE(at, list)                                                               \

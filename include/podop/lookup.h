@@ -1,5 +1,5 @@
-/* lookup.h - looking up a key in a table. It works in the same way for tables of every type, and
- * each lookup gets exactly one answer, unless it is cancelled. */
+/* lookup.h - looks up a key in a table of any type. Each lookup gets exactly one answer, unless it
+ * is cancelled. */
 #ifndef PODOP_LOOKUP_H
 #define PODOP_LOOKUP_H
 
@@ -24,9 +24,9 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer);
 void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 
-/* Does the same lookup for a human, and adds notes of how its answer came about, as items of a
- * JSON array, ["name","text"] each. Neither the cache nor a request that is under way answers
- * it. notes is borrowed until the answer is there or the op is cancelled. It should have a
+/* Does the same lookup for a human, and adds notes on how its answer came about, each an item
+ * ["name","text"] of a JSON array. The lookup uses neither the cache nor the request of another
+ * lookup. notes is borrowed until the answer is there or the op is cancelled. It should have a
  * maximum: a note that does not fit is left out. */
 struct table_op *table_explain(struct table *table, const struct table_key *key, struct buf *notes,
                                struct reply *answer);

@@ -1,5 +1,5 @@
-/* netstring.h - "<decimal length>:<payload>,", the framing of Postfix's socketmap protocol (3.7.11
- * and 3.10.13, src/util/netstring.c). */
+/* netstring.h - "<decimal length>:<payload>,", the framing of Postfix's socketmap protocol (Postfix
+ * 3.7.11 and 3.10.13, src/util/netstring.c). */
 #ifndef PODOP_NETSTRING_H
 #define PODOP_NETSTRING_H
 

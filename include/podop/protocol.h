@@ -1,6 +1,6 @@
 /* protocol.h - a session is the conversation with one client in one protocol: bytes in, requests to
- * tables, replies out. A session knows no descriptor, no event loop and no server:
- * src/server/client.c moves its bytes, and struct service is all that it has of the server.
+ * tables, replies out. A session uses no descriptor, no event loop and no part of the server but
+ * struct service: src/server/client.c moves its bytes.
  * docs/howto-protocol.md shows how a protocol is added. */
 #ifndef PODOP_PROTOCOL_H
 #define PODOP_PROTOCOL_H
@@ -24,20 +24,20 @@ struct table;
                LOG_STR("cache", reply_source_name((r)->source))),                                  \
         LOG_IF((r)->http_status != 0, LOG_UINT("http_status", (r)->http_status))
 
-/* A caller that waits for the end of a reload. The struct is the caller's, zeroed at first. */
+/* A caller that waits for the end of a reload. The caller owns the struct, and zeroes it first. */
 struct reload_request {
     struct list_node node;               /* of the list that it waits in */
     config_report_fn *report;            /* called for each fault */
     void (*done)(void *arg, int status); /* 0, or -1: nothing has changed */
     void *arg;
 };
-/* After this, none of its functions is called. */
+/* Stops waiting: no function of request is called any more. */
 static inline void reload_request_cancel(struct reload_request *request)
 {
     list_remove(&request->node);
 }
 
-/* What an administrator can do through the control socket, apart from what concerns one table. */
+/* The admin commands of the control socket that concern the whole server. */
 struct admin {
     void *arg;
     /* request is borrowed until done, which never runs before this returns, or until
@@ -46,13 +46,13 @@ struct admin {
     void (*stats)(void *arg, struct buf *out); /* appends members to a JSON object */
 };
 
-/* What the server does for the sessions of one listener. They all share it, and each holds a
+/* The service of one listener for its sessions. They all share it, and each has a
  * reference. A reload changes the fields between two callbacks: a session reads them again for each
  * request. It may keep a table together with the serial under which it found the table. */
 struct service {
     unsigned refs;
     void (*destroy)(struct service *service); /* called when the last reference is gone */
-    /* Returns the table of that name, borrowed, or NULL when this listener serves none of it. */
+    /* Returns the table of that name, borrowed, or NULL when this listener serves no such table. */
     struct table *(*find_table)(struct service *service, struct span name);
     /* Logs that a client asked for a table that does not exist, at most once a minute. protocol is
      * the name of the client's protocol. */
@@ -78,31 +78,29 @@ static inline void service_log_unknown_table(struct service *service, const char
     service->log_unknown_table(service, protocol, name);
 }
 
-/* What a session has of its client. The client outlives the session. */
+/* What a session may use of its client. The client outlives the session. */
 struct session_io {
     struct service *service;
     struct buf *out; /* replies are appended here */
-    /* To be called when the session has written to out, or can take requests again, at another
-     * time than within feed() and output_drained(). It never frees the session before it returns.
-     */
+    /* The session calls this when it has written to out, or can take requests again, outside of
+     * feed() and output_drained(). It never frees the session before it returns. */
     void (*wake)(void *arg);
     void *wake_arg;
     uint64_t conn; /* the connection's number, for logs */
-    /* Borrowed: true while the unread output of all clients together is over its limit. Then a
-     * session must keep no more large replies. The client is woken when that is over. NULL: never.
-     */
+    /* Borrowed: true while the output of all clients together takes too much memory. Meanwhile a
+     * session must buffer no large replies. The client is woken afterwards. NULL: never true. */
     const bool *is_under_memory_pressure;
 };
 
-struct session; /* each protocol has its own */
+struct session; /* defined by each protocol */
 
 enum feed {
-    FEED_OK,  /* the rest is the beginning of a request, or the session is full */
-    FEED_BAD, /* not this protocol: the client sends the pending replies, then closes */
+    FEED_OK,  /* what was not used is an incomplete request, or the session is full */
+    FEED_BAD, /* not this protocol: the pending replies are sent, then the connection is closed */
 };
 
 enum {
-    SERVES_AUTO = 1 << MODE_AUTO, /* the first byte tells the protocol */
+    SERVES_AUTO = 1 << MODE_AUTO, /* the first byte selects the protocol */
     SERVES_POSTFIX = 1 << MODE_POSTFIX,
     SERVES_DOVECOT = 1 << MODE_DOVECOT,
     SERVES_CONTROL = 1 << MODE_CONTROL,
@@ -118,12 +116,12 @@ struct protocol_ops {
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
     size_t (*pending)(const struct session *session); /* requests without a complete reply */
     bool (*is_full)(
-        const struct session *session); /* takes no requests until some are replied to */
-    /* Bytes that the session keeps, apart from those in out. May be NULL: none. */
+        const struct session *session); /* takes no more requests until some are answered */
+    /* Returns how many bytes the session keeps, apart from those in out. May be NULL: none. */
     size_t (*buffered_bytes)(const struct session *session);
-    /* The client has read all of out. May be NULL. */
+    /* Reports that the client has read all of out. May be NULL. */
     void (*output_drained)(struct session *session);
-    /* The client has read some bytes of out and not all. May be NULL. */
+    /* Reports that the client has read some of out, but not all. May be NULL. */
     void (*output_progressed)(struct session *session);
     void (*close)(struct session **session); /* cancels what is in flight; NULLs the pointer */
 };

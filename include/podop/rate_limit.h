@@ -8,14 +8,13 @@
 
 enum { LOG_INTERVAL_MS = 60 * 1000 }; /* the usual interval between two lines about one thing */
 
-/* Zeroed: nothing was logged yet. */
+/* Zero-initialised: nothing was logged yet. */
 struct rate_limit {
     uint64_t logged_at_ms;
     bool was_logged;
 };
 
-/* Returns whether the event may be logged now, and takes note that it is. now_ms never decreases.
- */
+/* Returns whether the event may be logged now, and records that it is. now_ms never decreases. */
 static inline bool rate_limit_allows(struct rate_limit *limit, uint64_t now_ms,
                                      uint64_t interval_ms)
 {

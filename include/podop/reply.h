@@ -10,31 +10,31 @@ enum reply_status {
     REPLY_FOUND,
     REPLY_MISS,      /* there is no such key; the only status that lets Postfix reject mail */
     REPLY_TEMPORARY, /* try again later */
-    REPLY_TIMEOUT,   /* temporary: there was no time left */
+    REPLY_TIMEOUT,   /* temporary: the deadline passed */
     REPLY_UNCERTAIN, /* of a write: it was sent, but it is not known whether it was made */
-    REPLY_PERMANENT, /* can never be answered: the request or the value is at fault */
+    REPLY_PERMANENT, /* can never succeed: the request or the stored value is invalid */
 };
 
 /* Where the reply to a lookup came from. */
 enum reply_source {
     REPLY_NOT_LOOKED_UP, /* the request was rejected before, or is not a lookup */
-    REPLY_FROM_CACHE,    /* the cache, fresh */
-    REPLY_STALE,         /* the cache, past its time: the backend failed */
+    REPLY_FROM_CACHE,    /* the cache: a fresh entry */
+    REPLY_STALE,         /* the cache: an expired entry, because the backend failed */
     REPLY_ABSENT,        /* the backend: the cache had nothing */
     REPLY_NO_CACHE,      /* the backend: the table has no cache */
     REPLY_JOINED,        /* the backend, asked by another lookup of the same key */
-    REPLY_PENDING,       /* a pending write; of a write: it is pending */
-    REPLY_SKIPPED,       /* the table's patterns: the key is skipped */
+    REPLY_PENDING,       /* a pending write; as the reply to a write: that write is pending */
+    REPLY_SKIPPED,       /* the table's skip patterns: the key matches one, so it is a miss */
 };
 
 struct reply {
     enum reply_status status;
-    /* FOUND: for a Postfix map, a list as its items joined by ','; empty: Postfix must get a
-     * miss */
+    /* FOUND: the value for a Postfix map, in which the items of a list are joined by ','. An empty
+     * one must be sent to Postfix as a miss. */
     struct span map_value;
-    struct span dict_value; /* FOUND: for a Dovecot dict, a list as compact JSON */
+    struct span dict_value; /* FOUND: the value for a Dovecot dict, in which a list is JSON */
     struct span reason;     /* otherwise: the cause, for the client and for logs; never a secret */
-    bool has_ttl_max; /* FOUND, MISS: it may be cached for ttl_max_ms at most; 0: not at all */
+    bool has_ttl_max; /* FOUND, MISS: cache the reply for at most ttl_max_ms; 0: do not cache it */
     uint32_t ttl_max_ms;
     enum reply_source source;
     unsigned http_status; /* of the HTTP answer that led to this reply; 0: none */

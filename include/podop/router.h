@@ -1,5 +1,5 @@
-/* router.h - the tables of a configuration, by name. A router never changes: a reload makes another
- * one. */
+/* router.h - the tables of a configuration, by name. A router never changes: each reload makes a
+ * new one. */
 #ifndef PODOP_ROUTER_H
 #define PODOP_ROUTER_H
 
@@ -9,7 +9,7 @@
 struct router;
 
 /* Opens every table of config and keeps a reference to config. Returns NULL when a table cannot be
- * opened: each fault goes to report, as those of config_load() do. */
+ * opened; report gets each fault, as from config_load(). */
 struct router *router_new(struct config *config, const struct table_env *env,
                           config_report_fn *report, void *arg);
 

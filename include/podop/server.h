@@ -1,5 +1,5 @@
-/* server.h - a whole podop on one event loop: owns configuration, tables, sockets and clients. Two
- * servers can run in one process, each on a loop of its own. */
+/* server.h - a complete podop on one event loop: owns the configuration, tables, sockets and
+ * clients. Two servers can run in one process, each on its own loop. */
 #ifndef PODOP_SERVER_H
 #define PODOP_SERVER_H
 
@@ -31,8 +31,9 @@ void server_log_counters(struct server *server);
 void server_stop(struct server *server);
 
 /* Reads and checks the configuration as server_new() does, but opens no socket. Returns 0, or -1
- * after it has reported each fault. warn gets settings that are probably not meant, and what will
- * fail when podop runs as the configured user. For that, root changes to that user, for ever. */
+ * after it has reported each fault. warn gets settings that are probably wrong, and failures to
+ * expect when podop runs as the configured user. To find those, a process of root changes to that
+ * user, and cannot change back. */
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
                  config_report_fn *warn, void *arg, struct error *err);
 

@@ -1,5 +1,5 @@
-/* settings.h - what the administrator wants, laid out as plain structs. All strings, arrays and
- * numbers are owned by struct config and stay as they are until the last config_unref(). */
+/* settings.h - the checked settings as plain structs. struct config owns all strings and arrays;
+ * nothing in it changes until the last config_unref(). */
 #ifndef PODOP_SETTINGS_H
 #define PODOP_SETTINGS_H
 
@@ -18,9 +18,8 @@ struct string_list {
 
 enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL };
 
-/* Where a value comes from, for messages: "FILE:LINE" or "--name", never NULL. */
 struct listen_config {
-    char *origin;
+    char *origin; /* for messages: "FILE:LINE" or "--name", never NULL */
     char *socket; /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
     enum listen_mode mode;
     unsigned permissions;      /* of a unix socket, e.g. 0660 */
@@ -62,23 +61,23 @@ struct config_type;
 struct config_types;
 
 struct table_config {
-    char *origin;
+    char *origin; /* as in listen_config */
     char *name;
     char *type;
-    char *param;                  /* of a list: the first */
-    struct string_list fallbacks; /* the others of that list, in their order */
+    char *param;                  /* the first item if param is a list */
+    struct string_list fallbacks; /* the other items */
     uint32_t timeout_ms;
     struct cache_config cache;
-    struct string_list skip;  /* shell patterns */
-    bool share;               /* lookups of one key that wait at the same time are one request */
-    uint32_t write_behind_ms; /* 0: writes are made at once */
-    const struct config_type *kind; /* what type names */
-    void *settings; /* of the type's own, in a struct of its own; NULL: it has none */
+    struct string_list skip;        /* shell patterns */
+    bool share;                     /* concurrent lookups of one key are one request */
+    uint32_t write_behind_ms;       /* 0: writes are made at once */
+    const struct config_type *kind; /* the type that the string type names */
+    void *settings;                 /* a struct of that type; NULL: the type has no settings */
 };
 
 struct pool_config {
     uint32_t max_connections; /* per backend host */
-    uint32_t max_waiting;     /* for one of them */
+    uint32_t max_waiting;     /* requests that wait for a connection to one backend host */
     uint32_t idle_timeout_ms;
 };
 
@@ -105,10 +104,10 @@ struct config {
     size_t table_count;
     struct config_path *paths;
     size_t path_count;
-    struct string_list warnings; /* of what is allowed but unlikely: "FILE:LINE: warning: ..." */
+    struct string_list warnings; /* "FILE:LINE: warning: ...": settings that are probably wrong */
 };
 
-/* What the command line adds to the file; made by cmdline.h. Strings are borrowed. */
+/* What the command line adds to the file, as cmdline_parse() fills it. Strings are borrowed. */
 struct cmdline_socket {
     const char *socket;
     const char *mode; /* NULL: auto */
@@ -120,12 +119,12 @@ struct cmdline_set {
     struct span path; /* of --set PATH=VALUE: all before the first '=' */
     const char *value;
 };
-/* What the layers above know better than the schema: 0, or -1 with the reason in err. listen looks
- * at nothing but what it is given. A failure of user or group is a warning. Each may be NULL. */
+/* Checks that the caller of config_load() adds to those of the schema. Each returns 0, or -1 with
+ * the reason in err, and may be NULL. A failure of user or group is only a warning. */
 struct config_checks {
-    int (*listen)(const struct listen_config *listen, struct error *err);
-    int (*user)(const char *name, struct error *err);  /* is there such a user? */
-    int (*group)(const char *name, struct error *err); /* and such a group? */
+    int (*listen)(const struct listen_config *listen, struct error *err); /* no system call */
+    int (*user)(const char *name, struct error *err);                     /* does it exist? */
+    int (*group)(const char *name, struct error *err);                    /* does it exist? */
 };
 
 struct config_source {
@@ -141,8 +140,8 @@ struct config_source {
     const struct config_checks *checks; /* NULL: none */
 };
 
-/* Reports one fault. text is a line without control bytes: "FILE:LINE: message", "FILE: message" of
- * a file as a whole, or "--set x=y: message". It is borrowed for the call. */
+/* Reports one fault. text is a line without control bytes: "FILE:LINE: message", "FILE: message"
+ * for a whole file, or "--set x=y: message". It is borrowed for the call. */
 typedef void config_report_fn(void *arg, const char *text);
 
 #endif

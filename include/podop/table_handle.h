@@ -32,8 +32,8 @@ struct table_env {
                                     * NULL: a table reads its own */
 };
 
-/* The key of a request. Dovecot's priv/KEY of a user is KEY with is_private and the user; any other
- * key has neither. */
+/* The key of a request. Dovecot's priv/KEY of a user is KEY, with is_private and the user set.
+ * Other keys have neither. */
 struct table_key {
     struct span key;
     struct span user;

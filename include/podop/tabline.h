@@ -30,8 +30,8 @@ static inline bool tabline_next(struct span *rest, struct span *field)
     return true;
 }
 
-/* Appends field without its escapes. "\1" before a byte that is not in the list above is that byte;
- * "\1" at the end is dropped. */
+/* Appends field without its escapes. "\1" before a byte that is not in the list above is dropped,
+ * as is "\1" at the end. */
 void tabline_unescape(struct buf *out, struct span field);
 void tabline_escape(struct buf *out, struct span bytes); /* appends bytes as a field */
 

@@ -1,4 +1,4 @@
-/* transaction.h - changes to the keys of one table that belong together, in their order. */
+/* transaction.h - an ordered list of changes to keys of one table that belong together. */
 #ifndef PODOP_TRANSACTION_H
 #define PODOP_TRANSACTION_H
 
@@ -40,10 +40,10 @@ uint64_t transaction_key(struct table *table, const struct table_key *key);
 /* Declares that no more changes come. Must be called before the functions below with "may" in
  * their name, which compare hashes: false is certain, true may be a rare collision. */
 void transaction_seal(struct transaction *transaction, struct table *table);
-/* Whether both change the same key. */
+/* Returns whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
-/* Whether t changes a key that begins with path. */
+/* Returns whether t changes a key that begins with path. */
 bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
 
 #endif

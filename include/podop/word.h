@@ -1,5 +1,5 @@
-/* word.h - tests eight bytes at a time for a property of any one of them. Independent of the byte
- * order of the machine. */
+/* word.h - tests whether any of eight bytes has a property, in a few instructions. Independent of
+ * the byte order of the machine. */
 #ifndef PODOP_WORD_H
 #define PODOP_WORD_H
 

@@ -14,9 +14,9 @@ struct write_behind *write_behind_new(struct ev_loop *loop, struct log *log); /*
 /* Begins to make all pending writes, because the server stops: with short pauses between tries,
  * and through suspended URLs, too. */
 void write_behind_stop(struct write_behind *wb);
-/* Whether there are no pending writes. */
+/* Returns whether there are no pending writes. */
 bool write_behind_is_empty(const struct write_behind *wb);
-/* Begins no more writes, so that the commits under way can be aborted. */
+/* Starts no more writes, so that the commits under way can be aborted. */
 void write_behind_close(struct write_behind *wb);
 /* Logs the writes that are still pending as lost. *wb becomes NULL; a NULL *wb is fine. */
 void write_behind_free(struct write_behind **wb);

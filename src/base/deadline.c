@@ -60,7 +60,8 @@ static uint64_t next_us(const struct service_clock *c)
     return has_to_wait ? c->turns.caught_up_at_us : at_us;
 }
 
-/* libev counts a timer from the beginning of the turn, unless ev_now_update() was called since. */
+/* Starts the beat timer. libev counts a timer from the beginning of the turn, unless
+ * ev_now_update() was called since. */
 static void arm(struct service_clock *c)
 {
     const uint64_t now_us = read_us(c);
@@ -84,8 +85,8 @@ static bool is_first_due(struct service_clock *c)
     return c->heap[0]->at_ms == 0 || turns_may_judge(&c->turns);
 }
 
-/* Calls what is due. A callback may start or stop any deadline; one that it makes due waits for the
- * next turn. */
+/* Calls passed() of each deadline that is due. The callback may start or stop any deadline; one
+ * that it makes due waits for the next turn. */
 static void judge(struct service_clock *c)
 {
     for (size_t left = c->count; left > 0 && is_first_due(c); left--) {

@@ -33,7 +33,7 @@ void disposal_add(struct disposal *disposal, struct disposable *what)
         disposal->wake(disposal->wake_arg);
 }
 
-/* The entry is off the list while it runs, because it may add to the list. */
+/* The entry is not in the list while its function runs, because that may add entries. */
 bool disposal_run(struct disposal *disposal)
 {
     struct disposable *what = disposal->first;

@@ -43,7 +43,7 @@ static bool take_scope(struct span *text, char scope[ENDPOINT_SCOPE_BYTES])
     return true;
 }
 
-/* to->is_ipv6 says which kind of address is expected. */
+/* Parses an address of the kind that to->is_ipv6 says. */
 static bool parse_address(struct span text, struct endpoint *to)
 {
     char address[INET6_ADDRSTRLEN];

@@ -55,7 +55,7 @@ static bool is_plain(struct span text)
     return text.len > 0;
 }
 
-/* The code point of a sequence that span_utf8_char() found well-formed. */
+/* Returns the code point of a sequence that span_utf8_char() found well-formed. */
 static uint32_t code_point(struct span utf8_char)
 {
     const unsigned char *p = (const unsigned char *)utf8_char.ptr;
@@ -66,8 +66,9 @@ static uint32_t code_point(struct span utf8_char)
     return code;
 }
 
-/* Characters that a terminal or a line reader would interpret: control characters including U+0080
- * to U+009F, line and paragraph separators, and changes of the writing direction. */
+/* Returns whether a terminal or a line reader would interpret the character: control characters
+ * including U+0080 to U+009F, line and paragraph separators, and changes of the writing direction.
+ */
 static bool is_control(uint32_t code)
 {
     return code < ' ' || (code >= 0x7f && code <= 0x9f) || (code >= 0x2028 && code <= 0x202e) ||

@@ -14,7 +14,7 @@ struct secret {
     char bytes[]; /* and a NUL */
 };
 
-/* Allocates the final size, because growing memory would leave copies behind. */
+/* Allocates the final size, because memory that grows may leave copies of the bytes. */
 static struct secret *secret_new(size_t len)
 {
     struct secret *s = xmalloc(sizeof(*s) + len + 1);
@@ -92,7 +92,7 @@ struct secret *secret_base64(struct span in)
     return s;
 }
 
-/* Reads until s is full or the file ends; s->len becomes what there was. */
+/* Reads until s is full or the file ends, and sets s->len. */
 static int fill(struct secret *s, int fd, const char *path, struct error *err)
 {
     size_t room = s->len;
@@ -168,7 +168,7 @@ static int check_line(const char *path, struct span line, struct error *err)
 
 struct secret *secret_read_line(const char *path, struct error *err)
 {
-    struct secret *s = read_front(path, SECRET_LINE_BYTES_MAX + 2, err); /* and its line end */
+    struct secret *s = read_front(path, SECRET_LINE_BYTES_MAX + 2, err); /* 2 for the line end */
     size_t len;
 
     if (s == NULL)

@@ -16,8 +16,8 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* take_single() and take_double() return the position after the closing quote, or NULL if there is
- * none. */
+/* take_single() and take_double() return the position after the closing quote, or NULL if the quote
+ * is not closed. */
 static const char *take_single(const char *at, struct buf *word)
 {
     const char *end = strchr(at + 1, '\'');

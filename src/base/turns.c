@@ -26,7 +26,7 @@ static void count(struct turns *t, uint64_t us)
         t->longest_us = us;
 }
 
-/* It is not known at which moment of a wait podop was stopped, so all of a long wait is lost. */
+/* A long wait counts as lost as a whole, because podop cannot know when it was stopped. */
 void turns_begin(struct turns *t, uint64_t now_us, uint64_t due_at_us)
 {
     const uint64_t wanted_us = due_at_us > t->began_us ? due_at_us : t->began_us;

@@ -16,7 +16,7 @@ enum {
     CONTROL_REQUEST_TIMEOUT_MS = 10 * 1000,
 };
 
-/* Counts the elements of a section; 0 where it is missing or not a list. */
+/* Returns the number of elements of a section, or 0 if it is missing or not a list. */
 static size_t section_count(const struct node *root, const char *name)
 {
     const struct node *section = node_find(root, name);
@@ -24,7 +24,7 @@ static size_t section_count(const struct node *root, const char *name)
     return section == NULL || section->kind == NODE_GROUP ? 0 : section->count;
 }
 
-/* Reports settings that only a socket can have that podop makes itself. */
+/* Reports settings that a socket of systemd cannot have, because podop does not make it. */
 static void check_handed_over(const struct node *node, const char *where, struct faults *faults)
 {
     static const char *const names[] = {"permissions", "owner", "group"};
@@ -65,7 +65,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     format_where(where, node, "socket", "socket", "listen", index);
     schema_set_defaults(&schema_listen, listener);
     walk_group(&schema_listen, node, listener, where, faults);
-    walk_mandatory(&schema_listen, node, where, faults);
+    walk_mandatory(&schema_listen, node, NULL, where, faults);
     check_handed_over(node, where, faults);
 }
 
@@ -83,7 +83,7 @@ static void check_section(const struct node *root, const char *name, const char 
         fault_add(faults, section->origin, "%s", if_empty);
 }
 
-/* Orders by name, and tables of the same name by their order in the file. */
+/* Compares by name, and tables of the same name by their order in the file. */
 static int compare_names(const void *a, const void *b)
 {
     const struct table_config *const *left = a, *const *right = b;
@@ -148,7 +148,7 @@ static void check_socket_doubles(const struct config *config, struct faults *fau
     }
 }
 
-/* Looks at the tables as written, since a table with faults is not missing. */
+/* Searches the tables as written, because a table with faults is not missing. */
 static bool has_table(const struct node *tables, const char *name, struct suggestion *suggestion)
 {
     for (size_t i = 0; tables != NULL && i < tables->count; i++) {
@@ -180,7 +180,8 @@ static void check_served(const struct node *listener, const struct node *tables,
     }
 }
 
-/* Reports what the layers above and the types say, with the line of the setting itself. */
+/* Runs the checks of the caller and of the table types, and reports their faults with the line of
+ * the setting. */
 static void check_beyond(const struct config *config, const struct config_checks *checks,
                          const struct node *listen, const struct node *tables,
                          struct faults *faults)

@@ -11,15 +11,16 @@ enum {
     NEGATIVE_TTL_MAX_MS = 60000,
     TYPES_BYTES_MAX = 100, /* the names of some types of tables */
 };
-#define TTL_UNSET UINT32_MAX /* above what the schema lets in */
+#define TTL_UNSET UINT32_MAX /* above the range of the schema */
 
-/* A table, or the defaults, on the way into structs. A table of a known type has settings of that
- * type. What has no known type may hold the settings of all types: each is checked. */
+/* A table, or the defaults, while their settings are stored into structs. A table of a known type
+ * may have the settings of that type. The defaults, and a table of an unknown type, may have the
+ * settings of all types, and each of them is checked. */
 struct target {
     const struct config_types *types;
-    const struct config_type *type; /* NULL: not known, or the defaults, which are for all types */
+    const struct config_type *type; /* NULL: an unknown type, or the defaults */
     struct table_config *table;
-    void **settings; /* one for each of types; NULL where it has none or is not asked for */
+    void **settings; /* a struct for each of types; NULL: it has no settings, or is another type */
     const char *where;
     bool is_defaults;
     struct faults *faults;
@@ -45,7 +46,7 @@ static void settings_init(struct target *t)
     }
 }
 
-/* Those of the table's own type go to the table. */
+/* Frees the structs, except for that of the table's own type, which the table takes. */
 static void settings_deinit(struct target *t)
 {
     for (size_t i = 0; i < t->types->count; i++) {
@@ -68,7 +69,8 @@ static const struct setting *find_setting(const struct config_type *type, const 
     return type->settings == NULL ? NULL : schema_find(type->settings, name);
 }
 
-/* Whether tables of this type have the setting, be it one of all tables or its own. */
+/* Returns whether tables of this type have the setting, as a setting of all tables or of the type.
+ */
 static bool has_setting(const struct config_type *type, const char *name)
 {
     const struct setting *setting = schema_find(&schema_table, name);
@@ -83,7 +85,7 @@ static bool may_be_list(const struct config_type *type, const char *name)
     return type->may_be_list;
 }
 
-/* "url" or "program", in quotes each: the types for which has() says true. */
+/* Writes the types for which has() returns true, as "url" or "program", with the quotes. */
 static void format_types(const struct config_types *types, const char *name,
                          bool (*has)(const struct config_type *type, const char *name),
                          char out[TYPES_BYTES_MAX])
@@ -124,7 +126,7 @@ static void fault_unknown_everywhere(const struct target *t, const struct node *
     free(groups);
 }
 
-/* Whether a known setting may stand where it does. */
+/* Returns whether a known setting is allowed here. Reports a fault if not. */
 static bool is_in_place(const struct target *t, const struct node *member)
 {
     const struct setting *setting = schema_find(&schema_table, member->name);
@@ -152,7 +154,7 @@ static bool is_in_place(const struct target *t, const struct node *member)
     return true;
 }
 
-/* "type" may be one of the types' names. */
+/* Stores "type", which must be one of the types' names. */
 static void store_type(const struct target *t, const struct setting *setting,
                        const struct node *member)
 {
@@ -166,8 +168,8 @@ static void store_type(const struct target *t, const struct setting *setting,
     free(names);
 }
 
-/* Stores a setting of one type, or of several that have it. What is wrong or doubted for the first
- * of them is not reported again. */
+/* Stores a setting of one type, or of several types that have it. Faults and warnings are reported
+ * for the first of these types only. */
 static void store_of_types(const struct target *t, const struct node *member)
 {
     struct string_list *const warnings = t->faults->warnings;
@@ -206,7 +208,7 @@ static void store_members(const struct target *t, const struct node *node)
 
 /* Tables --------------------------------------------------------------------------------------- */
 
-/* Stores the defaults that are for this type; what is wrong with them has been reported. */
+/* Stores the defaults for this type. Their faults have been reported already. */
 static void apply_defaults(const struct target *t, const struct node *defaults)
 {
     struct target of_defaults = *t;
@@ -218,7 +220,7 @@ static void apply_defaults(const struct target *t, const struct node *defaults)
         store_members(&of_defaults, defaults);
 }
 
-/* Lets each type that has settings here look at them. */
+/* Runs the cross-checks of each type that has settings here. */
 static void cross_check(const struct target *t, const struct node *node)
 {
     for (size_t i = 0; i < t->types->count; i++) {
@@ -258,7 +260,7 @@ void check_defaults(const struct config_types *types, const struct node *default
     table_config_clear(&unused);
 }
 
-/* Settings whose default follows from others. */
+/* Sets the settings whose default depends on other settings. */
 static void complete(struct table_config *table, const struct node *node,
                      const struct node *defaults)
 {
@@ -294,7 +296,9 @@ void build_table(const struct config_types *types, const struct node *node,
     settings_init(&t);
     apply_defaults(&t, defaults);
     store_members(&t, node);
-    walk_mandatory(&schema_table, node, where, faults);
+    walk_mandatory(&schema_table, node, defaults, where, faults);
+    if (t.type != NULL && t.type->settings != NULL)
+        walk_mandatory(t.type->settings, node, defaults, where, faults);
     cross_check(&t, node);
     settings_deinit(&t);
     complete(table, node, defaults);

@@ -28,11 +28,12 @@ const char cmdline_help[] =
     "      --set PATH=VALUE  change one setting, e.g. tables.alias.cache.ttl=60,\n"
     "                        listen.[0].max_clients=1000, log.level=debug\n"
     "\n"
-    "What these add comes on top of FILE. The n-th of each belong together:\n"
+    "Sockets and tables, in addition to those of FILE. The n-th mode belongs to the\n"
+    "n-th socket; the n-th name, type and param belong together:\n"
     "  -s, --socket ADDR     listen on ADDR: /path, unix:/path, HOST:PORT,\n"
     "                        [::1]:PORT, inet:HOST:PORT, systemd:NAME\n"
-    "  -m, --mode MODE       who speaks there: auto (default), postfix, dovecot\n"
-    "  -n, --name NAME       a table; it replaces one of that name in FILE\n"
+    "  -m, --mode MODE       the clients there: auto (default), postfix, dovecot\n"
+    "  -n, --name NAME       a table, which replaces the one of that name in FILE\n"
     "  -T, --type TYPE       the table's type: url, json, dns, program\n"
     "  -p, --param PARAM     the table's parameter: a URL with \xc2\xa7 or {} for the key,\n"
     "                        or a file\n"
@@ -42,12 +43,12 @@ const char cmdline_help[] =
     "  -V, --version         print the version, and exit\n"
     "  -h, --help            print this help, and exit\n"
     "\n"
-    "Exit status: 0 stopped or checked, 64 wrong usage, 71 a socket or privilege is\n"
-    "refused, 75 another failure at start, 78 the configuration is faulty.\n"
+    "Exit status: 0 stopped or checked, 64 wrong usage, 71 cannot bind a socket or\n"
+    "change the user, 75 another failure at start, 78 the configuration is faulty.\n"
     "\n"
     "See podop(8) and podop.conf(5).\n";
 
-/* The arguments of one kind of option, in their order. */
+/* The arguments of one option that can be given several times. */
 struct text_list {
     const char **items; /* of argv */
     size_t count;
@@ -178,7 +179,7 @@ static int join_sockets(struct parse *parse, struct error *err)
     return 0;
 }
 
-/* Appends what the n-th table lacks to the text of the error. */
+/* Appends the options that the n-th table lacks to the text of the error. */
 static void add_lack(const struct cmdline_table *table, size_t n, struct error *err)
 {
     size_t used = strlen(err->text), left = sizeof(err->text) - used;

@@ -20,7 +20,7 @@
 
 enum { EXCERPT_BYTES_MAX = 80 };
 
-/* Where the nodes of a tree come from: lines of a file, or one option for all of them. */
+/* The origin of the nodes of a tree: lines of a file, or one option for all of them. */
 struct place {
     const struct source *source;
     const char *option; /* NULL: FILE:LINE */
@@ -97,8 +97,8 @@ static void fault_syntax(const struct source *source, const char *said, unsigned
     free(origin);
 }
 
-/* Whether a string is where no string may be. libconfig 1.5 leaks such a string, so it must not
- * parse the text. */
+/* Returns whether a string is at a place where strings are not allowed. libconfig 1.5 leaks such a
+ * string, so it must not parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;

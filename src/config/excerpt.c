@@ -19,8 +19,8 @@ static struct span line_of(struct span text, unsigned line)
     return (struct span){text.ptr, end == NULL ? text.len : (size_t)(end - text.ptr)};
 }
 
-/* Secrets belong into files of their own, but some people write them into settings with such names.
- */
+/* Returns whether the line may have a secret. Secrets belong in separate files, but some people
+ * write them into settings with such names. */
 static bool may_hold_secret(struct span line)
 {
     static const char *const words[] = {

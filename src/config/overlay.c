@@ -16,8 +16,8 @@ static char *option_text(const char *option, const char *value)
     return text;
 }
 
-/* Returns a list of the root, which is made when it is missing; NULL when there is something else
- * of that name, which the schema reports. */
+/* Returns a list of the root, and makes it if it is missing. Returns NULL if the name is not a
+ * list, which is reported later, by the schema. */
 static struct node *root_list(struct node *root, const char *name, const char *origin)
 {
     struct node *list = node_find(root, name);
@@ -101,7 +101,7 @@ static void offer_tables(const struct node *list, struct suggestion *suggestion)
     }
 }
 
-/* Takes the name at the front of *path; to be freed. */
+/* Takes the name at the front of *path. The caller frees it. */
 static char *take_name(const char **path)
 {
     size_t len = strcspn(*path, ".[");
@@ -111,7 +111,7 @@ static char *take_name(const char **path)
     return name;
 }
 
-/* Takes the longest name of a table that a dot or the end follows. */
+/* Takes the longest table name at the front of *path that a dot or the end follows. */
 static struct node *step_table(const struct node *list, const char **path, struct error *err)
 {
     struct node *best = NULL;

@@ -10,10 +10,10 @@
  * tables, where they replace a table of the same name. */
 void overlay_add(struct node *root, const struct config_source *source);
 
-/* Applies one --set; value is taken. path consists of names and [index]es with dots between them;
- * after "tables." the name of a table may follow, of which the longest that fits is taken, as names
- * may hold dots. Missing groups on the path are made, whatever their names: the schema checks them
- * later. 0, or -1 with the reason in err when the path leads nowhere. */
+/* Applies one --set. Takes value. path consists of names and [index]es with dots between them. The
+ * name of a table may follow "tables."; as names may have dots, the longest one that fits is used.
+ * Missing groups on the path are made; the schema checks their names later. Returns 0, or -1 with
+ * the reason in err when the path does not exist. */
 int overlay_set(struct node *root, const char *path, struct node *value, struct error *err);
 
 #endif

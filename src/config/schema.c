@@ -17,13 +17,13 @@
 
 enum { NAME_BYTES_MAX = 255 };
 
-/* In the order of the enums in log.h and config.h. */
+/* In the order of the enums in log.h and settings.h. */
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_targets[] = {"stderr", "syslog", NULL};
 static const char *const listen_modes[] = {"auto", "postfix", "dovecot", NULL};
 
-/* Checks of texts: NULL, or what is wrong. */
+/* Checks of texts. Each returns NULL, or a fault such as "must not contain control bytes". */
 
 bool setting_has_control(const char *text)
 {
@@ -70,10 +70,10 @@ static const struct setting_group schema_log = {.name = "log", SETTINGS_OF(log_s
 static const struct setting pool_settings[] = {
     {"max_connections", SETTING_INTEGER, FIELD(pool_config, max_connections), 1, 10000,
      .default_text = "64",
-     .doc = "maximum number of connections to one backend, of all tables; more requests wait"},
+     .doc = "maximum number of connections to one backend, for all tables; further requests wait"},
     {"max_waiting", SETTING_INTEGER, FIELD(pool_config, max_waiting), 1, 1000000,
      .default_text = "10000",
-     .doc = "maximum number of requests that wait for one backend; more fail at once"},
+     .doc = "maximum number of requests that wait for one backend; further ones fail at once"},
     {"idle_timeout", SETTING_DURATION, FIELD(pool_config, idle_timeout_ms), SECOND, DAY,
      .doubted_s = 3600, .default_text = "\"60s\"",
      .doc = "how long an unused connection to a backend stays open"},
@@ -90,24 +90,24 @@ static const struct setting listen_settings[] = {
      .default_text = "\"0660\"", .doc = "permissions of a unix socket, in octal"},
     {"owner", SETTING_STRING, FIELD(listen_config, owner),
      .default_note = "the user who started podop",
-     .doc = "user that a unix socket is given to, as a name or a number"},
+     .doc = "owner of a unix socket, as a name or a number"},
     {"group", SETTING_STRING, FIELD(listen_config, group),
      .default_note = "the group of the user who started podop",
-     .doc = "group that a unix socket is given to, as a name or a number"},
+     .doc = "group of a unix socket, as a name or a number"},
     {"tables", SETTING_STRINGS, FIELD(listen_config, tables), .default_note = "all tables",
      .doc = "the tables that are served on this socket"},
     {"max_clients", SETTING_INTEGER, FIELD(listen_config, max_clients), 1, 1000000,
      .default_text = "4096",
-     .doc = "maximum number of connected clients; more of them wait in the backlog"},
+     .doc = "maximum number of connected clients; further ones wait in the backlog"},
     {"request_timeout", SETTING_DURATION, FIELD(listen_config, request_timeout_ms), 1, DAY,
      .doubted_s = 999, .default_text = "\"10s\"",
-     .doc = "time from the first byte of a request to its last"},
+     .doc = "time in which a whole request must arrive, from its first byte to its last"},
     {"reply_timeout", SETTING_DURATION, FIELD(listen_config, reply_timeout_ms), 1, DAY,
      .default_note = "the longest timeout of its tables, 1s at least",
      .doc = "how long a client may read nothing while answers wait for it"},
     {"max_request", SETTING_SIZE, FIELD(listen_config, max_request), 1, 64 * MIB,
      .default_note = "64K for a socketmap request, 1M for a dict line",
-     .doc = "the longest request; a client that sends more is disconnected"},
+     .doc = "the longest request; a client with a longer one is disconnected"},
     {"max_reply", SETTING_SIZE, FIELD(listen_config, max_reply), 3, 64 * MIB,
      .default_text = "100000",
      .doc = "the longest socketmap reply; Postfix refuses more than 100000 bytes"},
@@ -122,21 +122,21 @@ static const struct setting control_settings[] = {
      .doc = "permissions of the socket, in octal; a client that can write to it controls podop"},
     {"owner", SETTING_STRING, FIELD(listen_config, owner),
      .default_note = "the user who started podop",
-     .doc = "user that the socket is given to, as a name or a number"},
+     .doc = "owner of the socket, as a name or a number"},
     {"group", SETTING_STRING, FIELD(listen_config, group),
      .default_note = "the group of the user who started podop",
-     .doc = "group that the socket is given to, as a name or a number"},
+     .doc = "group of the socket, as a name or a number"},
 };
 static const struct setting_group schema_control = {.name = "control",
                                                     SETTINGS_OF(control_settings)};
 
 static const struct setting cache_settings[] = {
     {"ttl", SETTING_DURATION, FIELD(cache_config, ttl_ms), 0, 30 * DAY, .default_text = "0",
-     .doc = "how long a value is kept; 0: not at all"},
+     .doc = "how long a value is cached; 0: not at all"},
     {"negative_ttl", SETTING_DURATION, FIELD(cache_config, negative_ttl_ms), 0, 30 * DAY,
-     .default_note = "ttl, at most 60s", .doc = "how long a miss is kept; 0: not at all"},
+     .default_note = "ttl, at most 60s", .doc = "how long a miss is cached; 0: not at all"},
     {"stale", SETTING_DURATION, FIELD(cache_config, stale_ms), 0, 30 * DAY, .default_text = "0",
-     .doc = "how much longer a value may be the answer when a lookup fails"},
+     .doc = "how much longer a value is kept, to answer lookups that would otherwise fail"},
     {"max_entries", SETTING_INTEGER, FIELD(cache_config, max_entries), 1, 100000000,
      .default_text = "100000",
      .doc = "maximum number of entries; the least recently used one is dropped first"},
@@ -159,11 +159,11 @@ static const struct setting table_settings[] = {
      .default_text = "\"10s\"", .doubted_s = 100, .is_awaited = true,
      .doc = "time for a whole lookup or transaction, waiting and retries included"},
     {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
-     .doc = "answers that are kept for later lookups"},
+     .doc = "the cache of answers"},
     {"skip", SETTING_STRINGS, FIELD(table_config, skip), .default_note = "none",
      .doc = "shell patterns; a key that matches one is a miss without a lookup"},
     {"share", SETTING_BOOL, FIELD(table_config, share), .default_note = "with a cache: true",
-     .doc = "whether lookups of the same key at the same time share one request"},
+     .doc = "whether concurrent lookups of the same key share one request"},
     {"write_behind", SETTING_DURATION, FIELD(table_config, write_behind_ms), 0, HOUR,
      .default_text = "0", .is_for_writes = true, .doubted_s = 999,
      .doc = "how long a write is pending before it is made; a crash of podop loses it"},
@@ -175,14 +175,13 @@ static const struct setting root_settings[] = {
      .doc = "user that podop changes to after it has opened its sockets"},
     {"group", SETTING_STRING, FIELD(config, group), .default_note = "the user's own group",
      .doc = "group that podop changes to"},
-    {"log", SETTING_GROUP, .group = &schema_log,
-     .doc = "what is logged, in which format, and where to"},
+    {"log", SETTING_GROUP, .group = &schema_log, .doc = "level, format and target of the log"},
     {"shutdown_timeout", SETTING_DURATION, FIELD(config, shutdown_timeout_ms), 0, HOUR,
      .doubted_s = 999, .default_text = "\"10s\"",
-     .doc = "how long a stop waits for requests under way and for pending writes"},
+     .doc = "how long podop waits, when it stops, for requests under way and pending writes"},
     {"listen", SETTING_SECTION, .group = &schema_listen, .doc = "the sockets, at least one"},
     {"defaults", SETTING_SECTION, .group = &schema_table,
-     .doc = "settings for every table that does not have them itself"},
+     .doc = "settings for all tables that do not have these settings themselves"},
     {"tables", SETTING_SECTION, .group = &schema_table, .doc = "the tables, at least one"},
     {"pool", SETTING_GROUP, FIELD(config, pool), .group = &schema_pool,
      .doc = "HTTP connections to the backends, shared by all tables"},
@@ -219,7 +218,7 @@ const struct setting *schema_find(const struct setting_group *group, const char 
     return NULL;
 }
 
-/* The setting of the group that holds name one level below, or NULL. */
+/* Returns the setting of the group that is itself a group with the setting name, or NULL. */
 static const struct setting *find_holder(const struct setting_group *group, const char *name)
 {
     for (size_t i = 0; i < group->count; i++) {

@@ -14,7 +14,7 @@
 
 /* How a value is written, and the type of its field. */
 enum setting_kind {
-    SETTING_STRING,   /* char *. An empty string is a fault, or NULL with may_be_empty. With others
+    SETTING_STRING,   /* char *. An empty string is a fault, or NULL with may_be_empty. If others is
                        * set,   a list of strings as well: the first goes here, the rest go there */
     SETTING_BOOL,     /* bool */
     SETTING_INTEGER,  /* uint32_t */
@@ -38,22 +38,23 @@ struct setting_group;
 struct setting {
     const char *name;
     enum setting_kind kind;
-    bool is_mandatory;
+    bool is_mandatory; /* of a listener or a table; not looked at within a GROUP */
     bool may_be_empty;
     bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
-    bool is_own;         /* each table needs its own, so it cannot be in defaults */
+    bool is_own;         /* each table needs its own value, so it cannot be in defaults */
     bool is_for_writes;  /* only in tables of a type that takes writes */
     bool is_awaited;     /* DURATION: clients wait for it; see doubted_s */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
-    /* As podop.conf spells it: 5, or "10s" with its quotes. NULL: the field stays zero, and
-     * default_note says in words what that means. */
+    /* The default as written in podop.conf: 5, or "10s" with its quotes. NULL: the field stays
+     * zero, and default_note explains that in words. */
     const char *default_text, *default_note;
     const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
-    size_t others;            /* of a struct string_list in it; 0: there is none */
-    enum path_need need;      /* STRING: it is the path of a file that podop uses like this */
-    /* DURATION: a longer one without a unit gives a warning, as milliseconds may have been meant;
-     * 0: none does. is_awaited: one with a unit does as well, as no client waits for longer. */
+    size_t others; /* STRING: offset of a struct string_list for the rest of a list; 0: none */
+    enum path_need need; /* STRING: how podop uses the file of this path */
+    /* DURATION: a longer one without a unit gives a warning, because it may be in milliseconds; 0:
+     * no warning. With is_awaited, a longer one with a unit gives a warning, too, because no client
+     * waits so long. */
     uint32_t doubted_s;
     const char *(*check)(const char *text); /* of each string: NULL, or a fault, "must ..." */
     const struct setting_group *group;      /* GROUP, SECTION: the settings in it */
@@ -68,9 +69,10 @@ struct setting_group {
 
 extern const struct setting_group schema_root;   /* of struct config; leads to the others */
 extern const struct setting_group schema_listen; /* of struct listen_config */
-extern const struct setting_group schema_table;  /* of struct table_config, whatever its type */
+extern const struct setting_group schema_table;  /* of struct table_config, for all types */
 
-/* For an array of struct setting: the place of a field, and the array as a group's settings. */
+/* Initialisers: offset and size of a field in struct setting, and an array in struct setting_group.
+ */
 #define SETTING_FIELD(type, member)                                                                \
     .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member)
 #define SETTINGS_OF(array) .settings = (array), .count = sizeof(array) / sizeof((array)[0])
@@ -78,10 +80,10 @@ extern const struct setting_group schema_table;  /* of struct table_config, what
 #define SETTING_DAY_MS (UINT64_C(24) * 3600 * SETTING_SECOND_MS)
 #define SETTING_MIB (UINT64_C(1024) * 1024)
 
-/* For .check: NULL, or what is wrong. A file and a unix socket need absolute paths. */
+/* For .check: return NULL, or what is wrong. A file and a unix socket need absolute paths. */
 const char *setting_check_file(const char *text);
 const char *setting_check_unix_path(const char *text);
-bool setting_has_control(const char *text); /* a control byte, which few texts may have */
+bool setting_has_control(const char *text); /* returns whether text has a control byte */
 
 const char *setting_kind_name(enum setting_kind kind); /* "duration" */
 
@@ -94,17 +96,17 @@ void schema_hint(const struct setting_group *const groups[], size_t count, const
 
 /* The functions below work on the struct that group describes. */
 
-/* Leaves fields without default_text as they are. */
+/* Stores the defaults. Leaves fields without default_text as they are. */
 void schema_set_defaults(const struct setting_group *group, void *base);
 void schema_clear(const struct setting_group *group, void *base); /* frees strings and lists */
 bool schema_equal(const struct setting_group *group, const void *a, const void *b);
 
-/* Reads a value that is a number, in the unit of its field; false: the value is not good. */
+/* Reads a value that is a number, in the unit of its field. Returns false for an invalid value. */
 bool setting_read_number(const struct setting *setting, const struct node *value, uint64_t *n);
 
-/* Checks a value, of any kind but GROUP and SECTION, and stores it into its field in place of what
- * was there. 0, or -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field
- * unchanged; where is " in table 'alias'" or "". */
+/* Checks a value, of any kind but GROUP and SECTION, and replaces the field with it. Returns 0, or
+ * -1 with each fault reported as "'NAME' WHERE must ..., got VALUE" and the field unchanged. where
+ * is " in table 'alias'" or "". */
 int setting_store(const struct setting *setting, const struct node *value, void *base,
                   const char *where, struct faults *faults);
 

@@ -1,5 +1,4 @@
-/* schema_fault.h - the messages about values that a setting does not accept. Private to src/config.
- */
+/* schema_fault.h - reports values that a setting does not accept. Private to src/config. */
 #ifndef PODOP_CONFIG_SCHEMA_FAULT_H
 #define PODOP_CONFIG_SCHEMA_FAULT_H
 
@@ -7,13 +6,13 @@
 
 /* Each reports one fault and returns -1; where is " in table 'alias'" or "". */
 
-/* "'NAME' WHERE EXPECTED, got VALUE"; without VALUE where it may be a secret. */
+/* Message: "'NAME' WHERE EXPECTED, got VALUE", without VALUE if it may be a secret. */
 int schema_fault_value(const struct setting *setting, const struct node *value, const char *where,
                        struct faults *faults, const char *expected);
-/* "'NAME' WHERE expects KIND, got VALUE", or "... must be from MIN to MAX, got VALUE". */
+/* Message: "'NAME' WHERE expects KIND, got VALUE", or "... must be from MIN to MAX, got VALUE". */
 int schema_fault_verdict(const struct setting *setting, const struct node *value, const char *where,
                          struct faults *faults, enum verdict verdict);
-/* "'NAME' WHERE must be NAMES, got VALUE", with a suggestion. value is a string. */
+/* Message: "'NAME' WHERE must be NAMES, got VALUE", with a suggestion. value is a string. */
 int schema_fault_name(const struct setting *setting, const struct node *value, const char *where,
                       struct faults *faults);
 

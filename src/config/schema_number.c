@@ -12,7 +12,7 @@ struct unit {
     const char *suffix;
     uint64_t factor;
 };
-/* Small to large. */
+/* In ascending order. */
 static const struct unit duration_units[] = {
     {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
 };
@@ -46,7 +46,7 @@ static enum verdict parse_integer(const struct setting *setting, const struct no
 {
     if (value->kind != NODE_INTEGER)
         return VALUE_WRONG_KIND;
-    *n = (uint64_t)value->integer; /* a negative one becomes huge */
+    *n = (uint64_t)value->integer; /* a negative number becomes a huge one */
     return check_range(setting, *n);
 }
 

@@ -5,7 +5,7 @@
 
 #include "schema.h"
 
-/* What is wrong with a value. */
+/* The result of a check of a value. */
 enum verdict {
     VALUE_GOOD,
     VALUE_WRONG_KIND,   /* "expects a duration such as ..." */
@@ -15,7 +15,7 @@ enum verdict {
 /* Reads a value in the unit of the setting's field. */
 enum verdict schema_number_read(const struct setting *setting, const struct node *value,
                                 uint64_t *n);
-/* Finds the place of text among names, which NULL ends. text may be NULL. */
+/* Sets *n to the index of text among names, which end with NULL. text may be NULL. */
 enum verdict schema_number_of_name(const char *const *names, const char *text, uint64_t *n);
 /* Writes "from MIN to MAX", as podop.conf spells them. */
 void schema_number_range(const struct setting *setting, char *out, size_t size);

@@ -1,4 +1,4 @@
-/* schema_struct.c - defaults, comparison and the end of structs that the schema describes. */
+/* schema_struct.c - sets defaults in, compares and frees structs that the schema describes. */
 #include "schema_struct.h"
 
 #include "podop/mem.h"

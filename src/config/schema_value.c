@@ -95,7 +95,7 @@ static int store_strings(const struct setting *setting, const struct node *value
     return 0;
 }
 
-/* Adds a code, or a class such as "4xx"; false for anything else. */
+/* Adds a code, or a class such as "4xx". Returns false for anything else. */
 static bool add_status(struct status_set *set, const struct node *item)
 {
     const char *text = item->text;
@@ -125,7 +125,7 @@ static int store_statuses(const struct setting *setting, const struct node *valu
         if (!add_status(&set, value->children[i]))
             result = schema_fault_value(
                 setting, value->children[i], where, faults,
-                "must hold codes from 201 to 599, \"3xx\", \"4xx\" and \"5xx\" only");
+                "must have codes from 201 to 599, \"3xx\", \"4xx\" and \"5xx\" only");
     }
     if (result == 0)
         *to = set;
@@ -137,8 +137,8 @@ bool setting_read_number(const struct setting *setting, const struct node *value
     return schema_number_read(setting, value, n) == VALUE_GOOD;
 }
 
-/* n is within the setting's range, which fits into its field: a test checks that of every setting.
- */
+/* Stores n, which is in the range of the setting. A test checks for every setting that this range
+ * fits into the field. */
 static void store_number(const struct setting *setting, uint64_t n, void *base)
 {
     if (setting->kind == SETTING_BOOL)

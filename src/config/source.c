@@ -23,8 +23,8 @@ struct scan {
     const char *file;
     struct span in;
     size_t at;
-    unsigned line;             /* of at, from 1 */
-    unsigned depth;            /* of further includes; 0: @include is a fault */
+    unsigned line;  /* the line of at, from 1 */
+    unsigned depth; /* levels of includes that are still allowed; 0: @include is a fault */
     unsigned long_string_line; /* of the first string of several lines; 0: none so far */
 };
 
@@ -59,7 +59,7 @@ static void copy(struct scan *scan, size_t n)
     scan->at += n;
 }
 
-/* Notes that the text from here on is that of file. */
+/* Records that the text from here on comes from file. */
 static void mark(struct source *source, const char *file, unsigned file_line)
 {
     source->segments =
@@ -68,8 +68,8 @@ static void mark(struct source *source, const char *file, unsigned file_line)
         (struct source_segment){xstrdup(file), source->line, file_line};
 }
 
-/* Reports a string without an end. A missing quote swaps the inside and the outside of all strings
- * after it, so the first string of several lines is where the quote is missing. */
+/* Reports a string without an end. After a missing quote, the inside and the outside of all strings
+ * are swapped, so the quote is missing in the first string that extends over several lines. */
 static int fault_string(const struct scan *scan, unsigned line)
 {
     if (scan->long_string_line == 0)
@@ -127,7 +127,8 @@ static unsigned hex_digit(char c)
                                   : 16;
 }
 
-/* Whether word is a decimal or hexadecimal integer that has no L and does not fit into 32 bits. */
+/* Returns whether word is a decimal or hexadecimal integer without an L that does not fit into 32
+ * bits. */
 static bool is_long_number(struct span word)
 {
     unsigned base = 10;
@@ -160,7 +161,7 @@ static void copy_word(struct scan *scan)
         buf_add_char(&scan->source->text, 'L');
 }
 
-/* Returns the position of the quote before the name when this line begins with an @include; else 0.
+/* Returns the position of the quote before the name if this line begins with an @include, else 0.
  */
 static size_t find_include(const struct scan *scan)
 {
@@ -180,8 +181,8 @@ static size_t find_include(const struct scan *scan)
     return n < rest.len && rest.ptr[n] == '"' ? scan->at + n : 0;
 }
 
-/* Returns the name between the quotes, relative to the directory of the including file; to be
- * freed. */
+/* Returns the name between the quotes, relative to the directory of the including file. The caller
+ * frees it. */
 static char *include_path(const struct scan *scan, size_t from, size_t to)
 {
     const char *slash = strrchr(scan->file, '/');
@@ -254,7 +255,8 @@ static int scan_all(struct scan *scan)
     return result;
 }
 
-/* 0, or an errno. A pipe is refused: a reload must not wait for its writer. */
+/* Opens a file. Returns 0, or an errno. Refuses a pipe, because a reload must not wait for its
+ * writer. */
 static int open_file(const char *file, int *fd)
 {
     struct stat info;
@@ -268,7 +270,7 @@ static int open_file(const char *file, int *fd)
     return ESPIPE;
 }
 
-/* 0, or an errno. */
+/* Reads a whole file. Returns 0, or an errno. */
 static int read_bytes(const char *file, struct buf *bytes)
 {
     ssize_t got = 1;

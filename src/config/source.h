@@ -1,10 +1,10 @@
 /* source.h - reads a file and all files that it includes into one text, and maps a line of that
  * text back to its file and line. Private to src/config.
  *
- * libconfig has an @include of its own, but version 1.5 looks for relative names in the working
+ * libconfig's own @include is not used: version 1.5 looks for relative names in the working
  * directory only, and ends the process when an included name is a directory (a fatal error of
- * flex). It also keeps only the low 32 bits of a larger integer without an L, so here such an
- * integer gets its L. */
+ * flex). libconfig also keeps only the low 32 bits of a larger integer without an L, so this module
+ * appends the L. */
 #ifndef PODOP_CONFIG_SOURCE_H
 #define PODOP_CONFIG_SOURCE_H
 
@@ -24,16 +24,15 @@ struct source {
     size_t segment_count;
 };
 
-/* 0, or -1 with the fault reported; source_deinit() has to follow in both cases. A relative name in
- * an
- * @include is relative to the directory of the including file. */
+/* Reads file. Returns 0, or -1 with the fault reported; source_deinit() must follow in both cases.
+ * A relative name in an "@include" is relative to the directory of the including file. */
 int source_read_file(struct source *source, const char *file, struct faults *faults);
-/* The same for a text that is not from a file, in which @include is a fault. */
+/* The same for a text that is not from a file. In it, @include is a fault. */
 int source_read_text(struct source *source, const char *text, const char *name,
                      struct faults *faults);
 void source_deinit(struct source *source);
 
-/* Returns "FILE:LINE" of a line of the text; to be freed. */
+/* Returns "FILE:LINE" for a line of the text. The caller frees it. */
 char *source_origin(const struct source *source, unsigned text_line);
 
 #endif

@@ -15,11 +15,11 @@ enum {
 
 enum wanted { WANT_NAME, WANT_EQUALS, WANT_VALUE, WANT_SEPARATOR };
 
-/* A bracket that is open, or the file itself. */
+/* An open bracket, or the file itself. */
 struct level {
     char bracket; /* '\0': the file */
     unsigned line;
-    struct token *names; /* of its settings so far */
+    struct token *names; /* the names of its settings so far */
     size_t name_count;
 };
 
@@ -74,7 +74,7 @@ static int shown_len(const struct token *token)
     return token->text.len > NAME_BYTES_SHOWN ? NAME_BYTES_SHOWN : (int)token->text.len;
 }
 
-/* Whether token looks like a quotation mark but is not one to libconfig. */
+/* Returns whether token looks like a quotation mark, but is not one for libconfig. */
 static bool is_other_quote(const struct token *token)
 {
     static const char *const quotes[] = {
@@ -96,7 +96,8 @@ static bool is_other_quote(const struct token *token)
     return false;
 }
 
-/* Whether string most likely lacks its closing quote: it extends over several lines or settings. */
+/* Returns whether the closing quote of string is probably missing, because string extends over
+ * several lines or settings. */
 static bool lacks_quote(const struct token *string)
 {
     return string->kind == TOKEN_STRING &&
@@ -238,8 +239,8 @@ static void close_level(struct parser *p)
     end_value(p);
 }
 
-/* Whether the name is set already. Only near the line that libconfig names can it be the duplicate.
- */
+/* Returns whether the name is set already. Only a name near the line that libconfig reports can be
+ * the duplicate. */
 static bool is_duplicate(struct parser *p)
 {
     struct level *level = top(p);
@@ -347,7 +348,7 @@ static bool take_token(struct parser *p)
     return false; /* GCOVR_EXCL_LINE: the switch has every value */
 }
 
-/* Whether there is a fault. */
+/* Parses the text. Returns whether there is a fault. */
 static bool parse(struct parser *p)
 {
     bool is_found = false, is_end = false;

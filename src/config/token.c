@@ -28,7 +28,7 @@ static struct span take(struct lexer *lexer, size_t n)
     return taken;
 }
 
-/* Returns how many bytes are before what, or all where it is missing. */
+/* Returns how many bytes are before what, or the length of text if what is missing. */
 static size_t len_before(struct span text, const char *what)
 {
     const char *at = memmem(text.ptr, text.len, what, strlen(what));
@@ -66,14 +66,17 @@ static size_t string_len(struct span text)
     return end < text.len ? end + 1 : text.len;
 }
 
-/* libconfig's names begin with a letter or an asterisk, and have no dot and no plus. */
+/* Returns whether word is a name: it begins with a letter or an asterisk, and has neither a dot nor
+ * a plus. */
 static bool is_name(struct span word)
 {
     return (is_letter(word.ptr[0]) || word.ptr[0] == '*') && !span_has_byte(word, '.') &&
            !span_has_byte(word, '+');
 }
 
-/* Exact enough to tell 5, -1.5e3 and 0xffL from 5s. */
+/* Returns whether word looks like a number: exact enough to distinguish 5, -1.5e3 and 0xffL from
+ * 5s.
+ */
 static bool is_number(struct span word)
 {
     bool is_hex = word.len > 2 && word.ptr[0] == '0' && (word.ptr[1] | 0x20) == 'x';

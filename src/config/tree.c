@@ -116,7 +116,7 @@ static void add_printable(struct buf *out, const char *text)
     }
 }
 
-/* Writes "ORIGIN: MESSAGE" into line, which is the caller's to deinit. */
+/* Writes "ORIGIN: MESSAGE" into line. The caller must call buf_deinit() on it. */
 __attribute__((format(printf, 4, 0))) static void
 compose(struct buf *line, const char *origin, const char *kind, const char *format, va_list args)
 {

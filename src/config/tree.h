@@ -1,5 +1,5 @@
-/* tree.h - a configuration as it was written, as a tree of settings of which each knows where it
- * comes from; and the reporting of faults. */
+/* tree.h - a configuration as it was written: a tree of settings, each with its origin. Also
+ * reports faults. */
 #ifndef PODOP_CONFIG_TREE_H
 #define PODOP_CONFIG_TREE_H
 
@@ -28,18 +28,18 @@ struct node {
 
 struct node *node_new(enum node_kind kind, const char *name, const char *origin); /* both copied */
 struct node *node_new_string(const char *name, const char *text, const char *origin);
-void node_free(struct node **node); /* with all below it; *node becomes NULL */
+void node_free(struct node **node); /* frees its children, too; *node becomes NULL */
 
-void node_add(struct node *parent, struct node *child); /* as the last one; child is taken */
-/* Replaces the content of node, but not its name; *value is taken and becomes NULL. */
+void node_add(struct node *parent, struct node *child); /* appends child, which is taken */
+/* Replaces the content of node, but not its name. Takes *value, which becomes NULL. */
 void node_assign(struct node *node, struct node **value);
 
-/* Returns the member of a group, or NULL; group may be NULL or something else than a group. */
+/* Returns the member of a group, or NULL. group may be NULL, or a node that is not a group. */
 struct node *node_find(const struct node *group, const char *name);
 /* Returns the text of a member that is a string, or NULL. */
 const char *node_find_text(const struct node *group, const char *name);
 
-/* Writes how a message names the value: a list, 42, "text". Long texts are shortened. */
+/* Writes the value as messages show it: a list, 42, "text". Shortens long texts. */
 void node_describe(const struct node *node, char *out, size_t size);
 
 /* Receives faults and warnings. */
@@ -50,11 +50,11 @@ struct faults {
     struct string_list *warnings; /* NULL: there are no warnings */
 };
 
-/* Adds "ORIGIN: warning: MESSAGE" to the warnings, one line whatever the bytes in it. */
+/* Adds "ORIGIN: warning: MESSAGE" to the warnings, as one line: control bytes are escaped. */
 void fault_warn(struct faults *faults, const char *origin, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Reports "ORIGIN: MESSAGE", one line whatever the bytes in it. */
+/* Reports "ORIGIN: MESSAGE", as one line: control bytes are escaped. */
 void fault_add(struct faults *faults, const char *origin, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

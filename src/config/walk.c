@@ -65,13 +65,20 @@ void walk_group(const struct setting_group *group, const struct node *node, void
     }
 }
 
-void walk_mandatory(const struct setting_group *group, const struct node *node, const char *where,
-                    struct faults *faults)
+static bool is_given(const struct setting *setting, const struct node *node,
+                     const struct node *defaults)
+{
+    return node_find(node, setting->name) != NULL ||
+           (!setting->is_own && node_find(defaults, setting->name) != NULL);
+}
+
+void walk_mandatory(const struct setting_group *group, const struct node *node,
+                    const struct node *defaults, const char *where, struct faults *faults)
 {
     for (size_t i = 0; i < group->count; i++) {
         const struct setting *setting = &group->settings[i];
 
-        if (setting->is_mandatory && node_find(node, setting->name) == NULL)
+        if (setting->is_mandatory && !is_given(setting, node, defaults))
             fault_add(faults, node->origin, "'%s' is missing%s", setting->name, where);
     }
 }

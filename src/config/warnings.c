@@ -46,7 +46,7 @@ static void warn_param(const struct config_type *type, const struct node *param,
 {
     struct error err = {0};
 
-    for (size_t i = 0; i < param->count; i++) /* of a list */
+    for (size_t i = 0; i < param->count; i++) /* only a list has elements */
         warn_param(type, param->children[i], table, faults);
     if (param->kind == NODE_STRING && type->doubt_param(param->text, &err) == -1)
         fault_warn(faults, param->origin, "table '%s': %s", table, err.text);
@@ -73,7 +73,7 @@ static void warn_params(const struct node *root, const struct config_types *type
     }
 }
 
-/* Warns of a user or group that does not exist. */
+/* Warns if a user or group does not exist. */
 static void warn_account(const struct node *group, const char *name, const char *where,
                          int (*check)(const char *text, struct error *err), struct faults *faults)
 {

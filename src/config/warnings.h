@@ -1,16 +1,16 @@
-/* warnings.h - warns of settings that are allowed but most likely mistakes, and collects the files
- * and directories that podop uses after it has become another user. Private to src/config. */
+/* warnings.h - warns about settings that are allowed but probably wrong, and collects the files and
+ * directories that podop uses after it has changed its user. Private to src/config. */
 #ifndef PODOP_CONFIG_WARNINGS_H
 #define PODOP_CONFIG_WARNINGS_H
 
 #include "config_type.h"
 
-/* Warns of a duration that is longer than clients wait, or that looks like a number of
- * milliseconds. */
+/* Warns about a duration that is longer than clients wait, or that may be in milliseconds. */
 void warn_duration(const struct setting *setting, const struct node *value, const char *where,
                    struct faults *faults);
 
-/* Warns of what the types of tables doubt in a param, and of users and groups that do not exist. */
+/* Warns about params that the types of tables doubt, and about users and groups that do not exist.
+ */
 void warn_beyond(const struct node *root, const struct config_types *types,
                  const struct config_checks *checks, struct faults *faults);
 

@@ -37,7 +37,7 @@ static int take_line(struct channel *c, struct buf *answer, struct error *err)
 
     buf_add(answer, (struct span){c->in.ptr, c->in.len - 1});
     if (json_check(buf_span(answer), &why) == -1 || json_kind(buf_span(answer)) != JSON_OBJECT)
-        return error_set(err, ERR_INPUT, "unexpected answer on %s: is it podop that listens there?",
+        return error_set(err, ERR_INPUT, "unexpected answer on %s: is podop listening there?",
                          c->where);
     return 0;
 }

@@ -25,7 +25,7 @@ static void print_line(struct span name, struct span text, size_t width)
 
 enum { NAME_WIDTH = 8 }; /* "postfix", "backend", "process", and the like */
 
-/* pair is a JSON array of two strings, name and text. */
+/* Prints one note. pair is a JSON array of two strings, name and text. */
 static void print_note(struct span pair)
 {
     struct json_cursor cursor = json_walk(pair);

@@ -6,7 +6,7 @@
 #include "podop/buf.h"
 #include "podop/error.h"
 
-enum { KEY_BYTES_MAX = 1024 * 1024 }; /* podop's default limit of a request */
+enum { KEY_BYTES_MAX = 1024 * 1024 }; /* podop's default limit for a request */
 
 enum keys_state {
     KEYS_READY, /* a key was returned */

@@ -52,8 +52,8 @@ const char options_help[] =
     "\n"
     "  -s, --socket ADDR       podop's socket: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
     "                          (default: /run/podop/podop.sock)\n"
-    "  -a, --as CLIENT         ask as postfix (default of get) or as dovecot (of all\n"
-    "                          others, and with --user)\n"
+    "  -a, --as CLIENT         ask as postfix (default for get) or as dovecot (default for\n"
+    "                          all others, and with --user)\n"
     "  -c, --control PATH      the control socket (default: /run/podop/control.sock)\n"
     "  -u, --user USER         use the private key of USER, priv/KEY, instead of shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
@@ -158,11 +158,11 @@ static bool is_argument(const char *word)
     return word[0] == '-' && (word[1] == '\0' || (word[1] >= '0' && word[1] <= '9'));
 }
 
-/* Has getopt begin anew, at the first word. */
+/* Resets getopt(), so that it begins at the first word. */
 static void forget_last_time(char **argv)
 {
     opterr = 0;
-    optind = 0; /* glibc and musl: this is a beginning */
+    optind = 0; /* with glibc and musl, 0 resets getopt() */
     getopt_long(1, argv, shorts, longs, NULL);
     optind = 1;
 }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 enum {
-    WINDOW_QUERIES = 64,           /* in flight; podop handles no more of one client at a time */
+    WINDOW_QUERIES = 64,           /* in flight; podop handles at most so many of one client */
     UNSENT_BYTES_MAX = 256 * 1024, /* encoded queries: with more, no query is added */
 };
 

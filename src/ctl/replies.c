@@ -19,7 +19,7 @@ int replies_decode(struct channel *channel, const struct client_protocol *protoc
     }
     buf_drop(&channel->in, channel->in.len - rest.len);
     if (parsed == PARSE_BAD)
-        return error_set(err, ERR_INPUT, "unexpected answer on %s: is it podop that listens there?",
+        return error_set(err, ERR_INPUT, "unexpected answer on %s: is podop listening there?",
                          channel->where);
     return 0;
 }

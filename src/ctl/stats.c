@@ -57,7 +57,7 @@ static const struct column table_columns[] = {
     COLUMNS_END,
 };
 
-/* The first column is taken from the table, the others from each of its backends. */
+/* The first column comes from the table, the others from each of its backends. */
 static const struct column backend_columns[] = {
     TEXT("TABLE", "/table"),
     TEXT("BACKEND", "/url"),
@@ -119,7 +119,7 @@ static void add_cell(struct buf *line, const struct column *c, struct span cell)
     buf_add(line, c[1].title == NULL ? SPAN("\n") : SPAN("  "));
 }
 
-/* Takes the first cell from the object first, the others from object. */
+/* Prints a row: the first cell comes from the object first, the others from object. */
 static void print_row(struct span first, struct span object, const struct column *columns)
 {
     struct buf cell, line;

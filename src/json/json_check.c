@@ -1,14 +1,14 @@
-/* json_check.c - whether a text is JSON. Texts are judged here token by token, and not by json-c:
- * json-c 0.16 accepts NaN, -01, 1., lone surrogates, control bytes in strings and overlong UTF-8,
- * and builds a tree of a quarter of a GiB from a MiB of "{},". The time is linear: a MiB takes a
- * few milliseconds. */
+/* json_check.c - checks whether a text is JSON, token by token. json-c is not used for this: json-c
+ * 0.16 accepts NaN, -01, 1., lone surrogates, control bytes in strings and overlong UTF-8, and
+ * builds a tree of a quarter of a GiB from a MiB of "{},". The time is linear: a MiB takes a few
+ * milliseconds. */
 #include "podop/json_value.h"
 
 #include "json_token.h"
 
 enum { DEPTH_MAX = 64 }; /* the bits of struct place */
 
-/* RFC 8259 section 6. */
+/* Returns whether s is a number (RFC 8259 section 6). */
 static bool is_number(struct span s)
 {
     size_t i = s.len > 0 && s.ptr[0] == '-' ? 1 : 0;
@@ -43,7 +43,7 @@ static bool is_word(struct span s)
            span_equal(s, SPAN("null"));
 }
 
-/* Returns what is wrong with the escape that s begins with, or NULL. *len is how long it is. */
+/* Returns what is wrong with the escape that s begins with, or NULL. Sets *len to its length. */
 static const char *escape_fault(struct span s, size_t *len)
 {
     long code = json_code_unit(s);
@@ -68,7 +68,7 @@ static const char *escape_fault(struct span s, size_t *len)
     return NULL;
 }
 
-/* Returns what is wrong inside of a string, or NULL. *at is where. */
+/* Returns what is wrong inside of a string, or NULL. Sets *at to the position of the fault. */
 static const char *string_fault(struct span s, size_t *at)
 {
     size_t len;
@@ -103,7 +103,7 @@ static int fault(struct error *err, struct span text, size_t at, const char *wha
     return error_set(err, ERR_INPUT, "%s at line %zu, column %zu", what, line, column);
 }
 
-/* A place in the text: which brackets are open, and what may come next. */
+/* The state at a position of the text: which brackets are open, and what may come next. */
 struct place {
     uint64_t objects; /* bit n: the bracket at depth n + 1 is a '{' */
     unsigned depth;
@@ -156,7 +156,7 @@ static const char *take_scalar(struct place *p, bool is_string)
     return NULL;
 }
 
-/* Takes a token that begins with first. Returns what is wrong with it at this place, or NULL. */
+/* Takes a token that begins with first. Returns why it must not come next, or NULL. */
 static const char *take_token(struct place *p, char first)
 {
     switch (first) {
@@ -178,8 +178,8 @@ static const char *take_token(struct place *p, char first)
     }
 }
 
-/* Returns the length of the token that rest begins with; or 0 with what is wrong in *what, and in
- * *inside the place within the token. */
+/* Returns the length of the token that rest begins with. For an invalid token, returns 0 with the
+ * fault in *what and its position within the token in *inside. */
 static size_t token_len(struct span rest, const char **what, size_t *inside)
 {
     size_t len = 1;

@@ -18,7 +18,7 @@ static enum parse bad(struct error *err, const char *what)
     return PARSE_BAD;
 }
 
-/* Takes the value at *at, which moves to the end of it. */
+/* Takes the value at *at, and moves *at to its end. */
 static enum parse take_value(struct span in, size_t *at, struct span *value, struct error *err)
 {
     size_t len;

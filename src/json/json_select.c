@@ -19,7 +19,7 @@ static void add_token(struct buf *out, struct span token)
     }
 }
 
-/* Whether name, a string with its quotes, spells wanted. scratch is used. */
+/* Returns whether name, a string with its quotes, decodes to wanted. Uses scratch. */
 static bool is_named(struct span name, struct span wanted, struct buf *scratch)
 {
     struct span inside = {name.ptr + 1, name.len - 2};
@@ -31,8 +31,8 @@ static bool is_named(struct span name, struct span wanted, struct buf *scratch)
     return span_equal(buf_span(scratch), wanted);
 }
 
-/* RFC 6901 section 4: "0", or json_digits without a leading zero. No array of ours has more items
- * than a size_t counts. */
+/* Parses an array index (RFC 6901 section 4): "0", or digits without a leading zero. 19 digits are
+ * more than any array has items. */
 static bool parse_index(struct span token, size_t *index)
 {
     if (token.len == 0 || token.len > 19 || json_digits(token, 0) != token.len ||
@@ -79,8 +79,8 @@ static bool select_member(struct span *value, struct json_cursor *cursor, struct
     return is_found;
 }
 
-/* Moves *value to the beginning of its child. What follows the child in the text still follows it.
- */
+/* Moves the beginning of *value to the child that token names, and leaves its end. Returns false
+ * when there is no such child. */
 static bool select_child(struct span *value, struct span token)
 {
     enum json_kind kind = json_kind(*value);
@@ -107,7 +107,7 @@ bool json_select(struct span *value, struct span pointer)
         is_part = true;
         pointer = span_skip(pointer, 1 + token.len);
     }
-    if (is_part) /* only the last one has to be cut */
+    if (is_part) /* only the last value needs its end */
         *value = json_take(&(struct span){value->ptr, value->len});
     return true;
 }

@@ -39,8 +39,8 @@ static inline struct span json_skip_space(struct span s)
     return span_skip(s, i);
 }
 
-/* Returns the length of the string that s begins with, both quotes included; 0 when its end is not
- * there. */
+/* Returns the length of the string that s begins with, including both quotes, or 0 when its end is
+ * missing. */
 static inline size_t json_string_len(struct span s)
 {
     for (size_t i = 1; i < s.len; i++) {

@@ -1,4 +1,4 @@
-/* json_value.c - cuts checked JSON into pieces, and decodes its strings. */
+/* json_value.c - finds the values in checked JSON, and decodes its strings. */
 #include "json_value_private.h"
 
 #include "json_token.h"
@@ -63,8 +63,7 @@ struct span json_take(struct span *rest)
     return value;
 }
 
-/* Goes on to where the next value begins, and looks for no end of it; false: there is none. *name
- * as in json_next(). */
+/* Does not search for the end of the value, which may be long. */
 bool json_next_begin(struct json_cursor *cursor, struct span *name)
 {
     struct span *rest = &cursor->rest;
@@ -108,8 +107,8 @@ static char *put_utf8(char *to, long code)
     return to;
 }
 
-/* Returns the character of the \uXXXX, or of the two that are a pair of surrogates, that s begins
- * with. *len is how long it is. */
+/* Returns the character of the \uXXXX that s begins with, or of two of them that are a pair of
+ * surrogates. Sets *len to their length. */
 static long escaped_code(struct span s, size_t *len)
 {
     long code = json_code_unit(s);
@@ -121,7 +120,8 @@ static long escaped_code(struct span s, size_t *len)
     return 0x10000 + ((code - 0xd800) << 10) + (json_code_unit(span_skip(s, 6)) - 0xdc00);
 }
 
-/* Decodes the escape that s begins with; *len is how long it is. */
+/* Decodes the escape that s begins with to the bytes at to, and sets *len to its length. Returns
+ * the position after the written bytes. */
 static char *put_escape(char *to, struct span s, size_t *len)
 {
     *len = 2;

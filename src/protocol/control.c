@@ -1,5 +1,5 @@
-/* control.c - a session of the control socket, which podopctl speaks: requests as JSON objects, one
- * a line, and replies likewise, in order. podop(8) has the commands. */
+/* control.c - a session of the control socket, which podopctl uses: each request and each reply is
+ * a JSON object on one line, and replies are in order. podop(8) describes the commands. */
 #include "control_request.h"
 #include "reply_queue.h"
 
@@ -15,13 +15,13 @@
 enum {
     NOTES_BYTES_MAX = 256 * 1024, /* of one explanation */
     EXPLANATIONS_MAX =
-        4, /* pending at a time: each reply may be long, and buffered until its turn */
+        4, /* pending at a time, because each reply may be long, and buffered until its turn */
 };
 
 struct control_session {
     struct session_io io;
     struct reply_queue replies;
-    bool is_reloading;   /* further requests wait, and see the new configuration */
+    bool is_reloading;   /* further requests wait until the new configuration is in use */
     size_t explanations; /* pending */
 };
 
@@ -29,7 +29,7 @@ struct control_session {
 struct pending {
     struct reply_slot slot;
     struct control_session *session;
-    bool is_explanation; /* counted in explanations */
+    bool is_explanation; /* it counts in explanations of the session */
     struct table_op *op; /* of an explanation, while it is in flight */
     struct buf notes;
     struct reload_request reload;
@@ -124,7 +124,7 @@ static struct buf *begin(struct pending *p, bool is_ok)
     return out;
 }
 
-/* p may be gone after this. */
+/* Ends the reply. p may be freed. */
 static void end(struct pending *p)
 {
     struct reply_queue *replies = &p->session->replies;
@@ -216,7 +216,7 @@ static void flush(struct pending *p, const struct control_request *request, stru
     end(p);
 }
 
-/* An empty value is a miss for Postfix, so "postfix" is absent then. */
+/* Without "postfix" when the value is empty, because that is a miss for Postfix. */
 static void add_answer(struct buf *out, const struct reply *reply)
 {
     if (reply->status != REPLY_FOUND) {
@@ -244,7 +244,7 @@ static void explained(void *arg, const struct reply *reply)
     struct pending *p = arg;
     struct control_session *s = p->session;
 
-    p->op = NULL; /* it ends by itself */
+    p->op = NULL; /* freed when this returns */
     add_explanation(p, reply);
     s->io.wake(s->io.wake_arg);
 }
@@ -268,7 +268,7 @@ static void explain(struct pending *p, const struct control_request *request, st
     table_op_wait(p->op, explained, p);
 }
 
-/* An empty user is nobody, and a NUL byte separates user and key where keys are compared. */
+/* An empty user would mean a shared key. A NUL byte separates user and key in a key's identity. */
 static bool has_bad_user(const struct control_request *request)
 {
     return request->has_user &&

@@ -1,5 +1,5 @@
 /* control_request.h - the grammar of the control socket: a request is a JSON object on one line.
- * Pure functions over bytes; podop(8) has the commands. */
+ * Pure functions over bytes. podop(8) describes the commands. */
 #ifndef PODOP_PROTOCOL_CONTROL_REQUEST_H
 #define PODOP_PROTOCOL_CONTROL_REQUEST_H
 

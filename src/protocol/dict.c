@@ -1,5 +1,6 @@
-/* dict.c - a session of Dovecot's dict protocol, majors 2, 3 and 4: the hello, then commands. A
- * commit goes on when its client has gone, and the session lives until it has ended. */
+/* dict.c - a session of Dovecot's dict protocol, major versions 2, 3 and 4: the hello, then
+ * commands. A commit goes on after its client has disconnected; the session lives until the last
+ * commit has ended. */
 #include "dict_session.h"
 
 #include "podop/mem.h"
@@ -9,7 +10,7 @@
 
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
-    COMMIT_BYTES_MAX = 16 * 1024 * 1024, /* of changes of one client that are not committed yet */
+    COMMIT_BYTES_MAX = 16 * 1024 * 1024, /* changes of one client in unfinished commits */
 };
 
 static struct dict_session *session_of(struct session *session)
@@ -27,13 +28,13 @@ static bool dict_claims(char first_byte)
     return first_byte == (char)DICT_HELLO;
 }
 
-/* Called when the reply has left, and for all slots when the client goes. */
+/* Called when the reply is in the output, and for all slots when the client disconnects. */
 static void on_slot_free(struct reply_slot *slot)
 {
     struct dict_request *r = CONTAINER_OF(slot, struct dict_request, slot);
 
     if (r->session->is_orphan && r->kind == DICT_KIND_COMMIT && r->state != DICT_ANSWERED)
-        return; /* it goes on */
+        return; /* the commit goes on */
     dict_request_free(r);
 }
 
@@ -136,7 +137,7 @@ static void start(struct dict_request *r)
         dict_query_run(r);
 }
 
-/* The commands. Each returns false when the line is not what Dovecot would send. */
+/* The commands. Those that return bool return false for a line that Dovecot never sends. */
 
 static struct span user_of(const struct dict_session *s, const struct dict_line *line, size_t field)
 {
@@ -171,7 +172,8 @@ static void on_lookup(struct dict_session *s, const struct dict_line *line)
         dict_query_run(dict_request_new(s, DICT_KIND_LOOKUP, false, name, user));
 }
 
-/* Protocol 2.0 has no row limit. Major 2 has more paths where later ones have the user. */
+/* Protocol 2.0 has no row limit. In major 2, the fields after the path are further paths; in later
+ * ones the field after the path is the user. */
 static bool on_iterate(struct dict_session *s, const struct dict_line *line)
 {
     const bool has_limit = s->major > 2 || s->minor > 0;
@@ -208,7 +210,7 @@ static bool on_begin(struct dict_session *s, const struct dict_line *line)
     return dict_transaction_begin(&s->open, line->id, user_of(s, line, 1), expire_s);
 }
 
-/* An unknown transaction becomes a request as well, because the reply must name its id. */
+/* Makes a request even for an unknown transaction, because the reply must name its id. */
 static void on_commit(struct dict_session *s, const struct dict_line *line)
 {
     struct dict_request *r = dict_request_new(
@@ -219,7 +221,7 @@ static void on_commit(struct dict_session *s, const struct dict_line *line)
     r->changes = dict_transaction_take(&s->open, line->id, &fault);
     s->commit_bytes += r->changes->bytes;
     transaction_seal(r->changes, r->table);
-    if (fault != NULL && r->table != NULL) /* "no such table" is the better reason */
+    if (fault != NULL && r->table != NULL) /* without a table, start_commit() has a better reason */
         dict_order_answer(r, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(fault)});
     else if (!dict_order_park(r))
         start_commit(r);
@@ -251,7 +253,7 @@ static bool run_command(struct dict_session *s, const struct dict_line *line)
 
 /* Reading */
 
-/* Takes one line off the front of in: PARSE_DONE when it was run. */
+/* Takes one line off the front of in. Returns PARSE_DONE when its command was run. */
 static enum parse feed_line(struct dict_session *s, struct span in, struct buf *text, size_t *used)
 {
     const size_t max = s->io.service->listen->max_request;

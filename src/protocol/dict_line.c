@@ -23,11 +23,11 @@ static void split_fields(struct span rest, struct dict_line *out)
         out->field[out->count++] = field;
 }
 
-/* Moves the fields to text, which has room for bytes: unescaping never makes a field longer. */
+/* Unescapes the fields into text. bytes is the length of the line, which is enough room. */
 static void unescape_fields(struct dict_line *out, struct buf *text, size_t bytes)
 {
     buf_clear(text);
-    buf_reserve(text, bytes); /* so that nothing moves below */
+    buf_reserve(text, bytes); /* so that text does not move while fields point into it */
     for (size_t i = 0; i < out->count; i++) {
         const size_t begin = text->len;
 
@@ -50,18 +50,21 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text)
 {
     struct span rest;
     unsigned letter;
+    bool has_escapes;
 
     if (line.len == 0)
         return false;
-    letter = (unsigned)(unsigned char)*line.ptr - 'A'; /* below 'A' wraps to huge */
+    letter =
+        (unsigned)(unsigned char)*line.ptr - 'A'; /* a letter below 'A' becomes a huge number */
     if (letter > 'Z' - 'A' || (COMMANDS >> letter & 1) == 0)
         return false;
     out->command = (enum dict_command) * line.ptr;
     rest = span_skip(line, 1);
-    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* one that belongs to a field is escaped */
+    if (rest.len > 0 && rest.ptr[rest.len - 1] == '\r') /* a CR inside a field is escaped */
         rest.len--;
+    has_escapes = span_has_byte(rest, '\1');
     split_fields(rest, out);
-    if (span_has_byte(rest, '\1'))
+    if (has_escapes)
         unescape_fields(out, text, rest.len);
     return (COMMANDS_WITH_ID >> letter & 1) == 0 || parse_id(out);
 }

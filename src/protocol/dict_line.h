@@ -1,5 +1,5 @@
 /* dict_line.h - the grammar of Dovecot's dict protocol: one line, parsed or written. Pure functions
- * over bytes, for the server's side and for podopctl. */
+ * over bytes, which the server and podopctl share. */
 #ifndef PODOP_PROTOCOL_DICT_LINE_H
 #define PODOP_PROTOCOL_DICT_LINE_H
 
@@ -8,8 +8,8 @@
 #include "podop/table.h"
 
 enum {
-    DICT_FIELDS_MAX = 16,  /* further fields are ignored, as unknown ones are */
-    DICT_FIELDS_NAMED = 5, /* only additional paths can stand in a field after these */
+    DICT_FIELDS_MAX = 16,  /* further fields are ignored */
+    DICT_FIELDS_NAMED = 5, /* fields after these can only be further paths of an iteration */
 };
 
 /* The major version in the hello: 2 up to Dovecot 2.3.16, 3 since 2.3.17, 4 since 2.4.0; from
@@ -54,19 +54,20 @@ bool dict_line_parse(struct span line, struct dict_line *out, struct buf *text);
 
 /* Parses a decimal number from 0 to max. Returns false for anything else. */
 bool dict_number(struct span field, uint64_t max, uint64_t *number);
-/* The same, but an empty field is 0. */
+/* Parses like dict_number(), but takes an empty field as 0. */
 bool dict_optional_number(struct span field, uint64_t max, uint64_t *number);
 /* Parses a decimal number with or without a sign. */
 bool dict_signed_number(struct span field, int64_t *number);
 
-/* Turns "shared/KEY" or "priv/KEY" into the key that a table is asked for, which points into name.
+/* Converts "shared/KEY" or "priv/KEY" to the key that tables use; it points into name and user.
  * Returns NULL, or what is wrong with name or user. */
 const char *dict_key(struct span name, struct span user, struct table_key *key);
 
-/* Appends the paths of an iteration in a private format: the one in field first, which may be
- * empty, and with are_many also those in the fields after it. */
+/* Appends the paths of an iteration, in a format for dict_next_path() only: the path in field
+ * first, which may be empty, and with are_many also those in the fields after it. */
 void dict_add_paths(struct buf *paths, const struct dict_line *line, size_t first, bool are_many);
-/* Takes the first path off the front of paths, which must not be empty, and points into it. */
+/* Takes the first path off the front of paths, which must not be empty. The result points into
+ * paths. */
 struct span dict_next_path(struct span *paths);
 
 /* Returns whether a client of this version understands "*ID" and "+ID": since 2.1 (Dovecot 2.2.27).

@@ -1,6 +1,7 @@
-/* dict_order.c - the order of requests on one dict connection. They run side by side, with one
- * exception: a request for a key that an earlier, unfinished commit changes is parked until that
- * commit has ended. Replies leave in order, or overtake under an id when the client knows ids. */
+/* dict_order.c - the order of requests on one dict connection. Requests run concurrently, with two
+ * exceptions: a request for a key that an earlier, unfinished commit changes is parked until that
+ * commit has ended, and an iteration is parked while it would exceed a limit. Replies are sent in
+ * order, or out of order with an id when the client knows ids. */
 #include "dict_session.h"
 
 #include "podop/clock.h"
@@ -11,8 +12,8 @@
 #include <string.h>
 
 enum {
-    ITERATIONS_MAX = 4,   /* of one client at a time; the others are parked */
-    NAME_BYTES_MAX = 255, /* of the table, in a reason */
+    ITERATIONS_MAX = 4,   /* of one client at a time; further ones are parked */
+    NAME_BYTES_MAX = 255, /* of a table's name in a reason */
 };
 
 static struct dict_request *request_of(struct list_node *node)
@@ -100,7 +101,8 @@ void dict_request_postpone(struct dict_request *r, enum dict_state state)
     table_unref(&r->table); /* a reload may replace it meanwhile */
 }
 
-/* The table of a commit stays: the overlap with other commits was computed with its keys. */
+/* A commit keeps its table, because its conflicts with other commits were found with the keys of
+ * that table. */
 void dict_request_restart(struct dict_request *r)
 {
     struct table *table;
@@ -113,7 +115,7 @@ void dict_request_restart(struct dict_request *r)
     r->table = table == NULL ? NULL : table_ref(table);
 }
 
-/* Which may start */
+/* Which requests may start */
 
 static bool may_touch_key(struct dict_request *r, const struct transaction *changes)
 {
@@ -132,7 +134,7 @@ static bool may_conflict(struct dict_request *r, const struct transaction *chang
     return false;
 }
 
-/* Returns whether an earlier commit may change what r asks for or changes. */
+/* Returns whether an earlier, unfinished commit may change a key that r reads or changes. */
 static bool is_after_write(const struct dict_session *s, struct dict_request *r)
 {
     LIST_FOR_EACH (node, &s->requests) {
@@ -147,8 +149,9 @@ static bool is_after_write(const struct dict_session *s, struct dict_request *r)
     return false;
 }
 
-/* Returns whether an iteration must wait for others. Rows cannot be buffered until their turn, so
- * without ids an iteration starts only when its reply is the next one to leave. */
+/* Returns whether r is an iteration that must wait for other requests. Rows cannot be buffered
+ * until their turn, so without ids an iteration starts only when its reply is the next one to send.
+ */
 static bool is_after_iteration(const struct dict_session *s, const struct dict_request *r)
 {
     return r->kind == DICT_KIND_ITERATE &&
@@ -216,7 +219,7 @@ static struct reply no_such_table(const struct dict_session *s, char *text)
     return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
-/* Returns whether r was parked for so long that its client would not wait as long again. */
+/* Returns whether r was parked for longer than a request of its table may take. */
 static bool is_late(const struct dict_request *r)
 {
     return r->was_after_write &&

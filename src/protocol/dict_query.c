@@ -1,5 +1,5 @@
-/* dict_query.c - lookups and iterations. A lookup asks for one path. An iteration asks for one path
- * after the other, and sends rows: all keys below the path, or with is_exact the key itself. */
+/* dict_query.c - lookups and iterations. A lookup has one path. An iteration has one or more paths,
+ * asks for them in turn, and sends rows: all keys below a path, or with is_exact the key itself. */
 #include "dict_session.h"
 
 #include "podop/mem.h"
@@ -13,7 +13,7 @@ static size_t encoded_bytes(const struct reply *reply)
 
 /* Rows */
 
-/* Returns whether the iterations of this client must pause until it has read its output. */
+/* Returns whether the iterations of this client must pause until the client has read its output. */
 static bool has_too_much_output(const struct dict_session *s)
 {
     const size_t unread = s->io.out->len;
@@ -42,7 +42,7 @@ static void lookup_done(void *arg, const struct reply *reply)
     struct dict_session *s = r->session;
     const size_t bytes = encoded_bytes(reply);
 
-    r->op = NULL; /* it ends by itself */
+    r->op = NULL; /* freed when this returns */
     dict_request_set_state(r, DICT_STARTING);
     reply_queue_arrived(&s->replies, bytes);
     if (reply_queue_admits(&s->replies, &r->slot, bytes))
@@ -79,7 +79,7 @@ static void iteration_done(void *arg, const struct reply *reply)
     struct dict_request *r = arg;
     struct dict_session *s = r->session;
 
-    r->iteration = NULL; /* it ends by itself */
+    r->iteration = NULL; /* freed when this returns */
     dict_request_set_state(r, DICT_STARTING);
     run_path_done(r, reply);
     dict_order_continue(s);
@@ -93,13 +93,13 @@ static void iterate(struct dict_request *r)
     dict_request_set_state(r, DICT_ITERATING);
 }
 
-/* Sets r->key. Returns NULL, or what is wrong with the path. */
+/* Sets r->key from the current path. Returns NULL, or what is wrong with the path. */
 static const char *check_path(struct dict_request *r)
 {
     const char *fault = dict_key(r->name, r->user, &r->key);
 
     if (fault == NULL && r->kind == DICT_KIND_ITERATE && span_has_byte(r->name, '\0'))
-        return "the path has a NUL byte, which no row can have";
+        return "the path has a NUL byte, which a row cannot contain";
     return fault;
 }
 
@@ -125,7 +125,8 @@ static bool begin_path(struct dict_request *r, struct reply *known, char *text)
     return false;
 }
 
-/* Sends the key itself as a row. Returns false when it cannot be sent: then r is answered. */
+/* Sends the key itself as a row. Returns false when the value cannot be sent: then r is answered
+ * with a failure. */
 static bool send_exact_row(struct dict_request *r, const struct reply *reply)
 {
     const struct span value = r->options.no_values ? SPAN("") : reply->dict_value;
@@ -212,7 +213,7 @@ bool dict_query_lookup_at_once(struct dict_session *s, struct span name, struct 
     return true;
 }
 
-/* Going on when the client has read its output */
+/* Resuming after the client has read its output */
 
 static bool is_postponed(const struct dict_request *r)
 {
@@ -252,7 +253,7 @@ static void resume_iterations(const struct dict_session *s)
 
 void dict_query_output_drained(struct dict_session *s)
 {
-    /* Each once: a request may be postponed again. */
+    /* Counts the requests to resume, because each of them may be postponed again. */
     size_t left = s->count_in[DICT_POSTPONED_PATH] + s->count_in[DICT_POSTPONED_NEXT];
 
     resume_iterations(s);

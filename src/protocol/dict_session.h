@@ -1,6 +1,6 @@
-/* dict_session.h - a session of the dict protocol and its requests, as the files that serve them
- * see them: dict.c (the session: hello, commands, commits), dict_query.c (lookups and iterations)
- * and dict_order.c (which request may start, and how its reply leaves). Private to these files. */
+/* dict_session.h - a session of the dict protocol and its requests. Private to dict.c (the session:
+ * hello, commands, commits), dict_query.c (lookups and iterations) and dict_order.c (which request
+ * may start, and when its reply is sent). */
 #ifndef PODOP_PROTOCOL_DICT_SESSION_H
 #define PODOP_PROTOCOL_DICT_SESSION_H
 
@@ -15,32 +15,31 @@
 
 enum dict_kind { DICT_KIND_LOOKUP, DICT_KIND_ITERATE, DICT_KIND_COMMIT };
 
-/* A request starts when it arrives. From there:
+/* A new request is STARTING. The transitions:
  *
  *     STARTING ---> PARKED           an earlier request must end first
  *        ^            |
- *        +------------+              it has ended
+ *        +------------+              that request has ended
  *
- *     STARTING ---> LOOKING_UP,      the table is asked
+ *     STARTING ---> LOOKING_UP,      the table has the request
  *        ^          ITERATING,
  *        |          COMMITTING
- *        +------------+              its reply is there: the request is answered, or has another
- *                                    path to ask for
+ *        +------------+              the table has replied
  *
  *     STARTING ---> POSTPONED_PATH,  there was no room for the reply, which was dropped; or there
  *        ^          POSTPONED_NEXT   is no room for the rows of the next path
  *        +------------+              the client has read its output
  *
- *     STARTING ---> ANSWERED         the reply is written. The request is freed at once, or stays
- *                                    until the reply's turn comes */
+ *     STARTING ---> ANSWERED         the reply is written. The request is freed at once, or when
+ *                                    all earlier replies are written, too */
 enum dict_state {
     DICT_STARTING, /* only within a call */
     DICT_PARKED,
     DICT_LOOKING_UP,     /* op is set */
     DICT_ITERATING,      /* iteration is set */
     DICT_COMMITTING,     /* the table uses changes */
-    DICT_POSTPONED_PATH, /* the same path will be asked for again */
-    DICT_POSTPONED_NEXT, /* the next path will be asked for */
+    DICT_POSTPONED_PATH, /* will go on with the same path */
+    DICT_POSTPONED_NEXT, /* will go on with the next path */
     DICT_ANSWERED,
     DICT_STATES
 };
@@ -54,35 +53,35 @@ struct dict_session {
     struct reply_queue replies;
     enum dict_phase phase;
     uint64_t major, minor;
-    char *user;       /* in major 2 the hello names it for all requests */
+    char *user;       /* from the hello: in major 2, the user of all requests */
     struct span name; /* of the dict, which is the table's name; points into name_bytes */
     char *name_bytes;
-    struct table *table; /* of that name, or NULL; borrowed, valid under table_serial */
+    struct table *table; /* borrowed, valid while the service's serial is table_serial; or NULL */
     uint64_t table_serial;
     struct dict_transactions open;
     struct list requests; /* all that are not freed, oldest first */
     size_t count;
     size_t count_in[DICT_STATES];          /* of requests by state */
-    size_t commit_bytes;                   /* of changes that are not committed yet */
+    size_t commit_bytes;                   /* of the changes in unfinished commits */
     void (*start)(struct dict_request *r); /* runs a request that is no longer parked */
-    bool has_ended; /* a request was answered since dict_order_run_parked() looked */
-    bool is_orphan; /* the client has gone, and commits go on */
+    bool has_ended; /* a request was answered since the last dict_order_run_parked() */
+    bool is_orphan; /* the client has disconnected, and commits go on */
 };
 
 struct dict_request {
-    struct reply_slot slot; /* an asynchronous commit is not in the reply queue */
+    struct reply_slot slot; /* of an asynchronous commit: in no reply queue */
     struct list_node node;
     struct dict_session *session;
     enum dict_kind kind;
     enum dict_state state;
-    bool is_async;          /* of a commit: its reply leaves at once, whatever is pending */
+    bool is_async;          /* of a commit: its reply does not wait for earlier replies */
     bool was_after_write;   /* it was parked until an earlier write ended */
-    struct table *table;    /* a reference; NULL: there is none of that name. Parked and postponed
-                             * lookups and iterations hold none and find it again */
+    struct table *table;    /* a reference; NULL: no such table. Parked and postponed lookups and
+                             * iterations have no reference, and find the table again */
     uint64_t arrived_at_ms; /* when the current path became due */
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration; points into name */
-    uint64_t key_hash;      /* 0: not computed yet */
+    uint64_t key_hash;      /* see transaction_key(); 0: not computed yet */
     struct span name;       /* the current path, as the client wrote it; in bytes */
     struct span more_paths; /* of an iteration, for dict_next_path(); in bytes */
     struct span user;       /* in bytes */
@@ -96,7 +95,7 @@ struct dict_request {
     char bytes[];
 };
 
-enum { DICT_REASON_BYTES = 400 }; /* for dict_order_refuses() */
+enum { DICT_REASON_BYTES = 400 }; /* of the text for dict_order_refuses() */
 
 /* dict_order.c */
 
@@ -111,32 +110,32 @@ void dict_request_free(struct dict_request *r); /* cancels what it waits for */
 void dict_request_set_state(struct dict_request *r, enum dict_state state);
 /* Releases r's table and postpones r: state is one of the two DICT_POSTPONED. */
 void dict_request_postpone(struct dict_request *r, enum dict_state state);
-/* Puts a parked or postponed request back to STARTING, with the table that is current now. */
+/* Sets a parked or postponed request to STARTING. Lookups and iterations get the current table. */
 void dict_request_restart(struct dict_request *r);
 
 /* Returns true when r must wait for an earlier request: then r is parked. */
 bool dict_order_park(struct dict_request *r);
-/* Returns true with a reply when r can never run: no such table, or it was parked for too long. The
- * reason may point into text, which has DICT_REASON_BYTES. */
+/* Returns true and fills *reply when r must not run, because there is no such table, or because r
+ * was parked for too long. The reason may point into text, which has DICT_REASON_BYTES. */
 bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text);
-/* Writes the reply, or the last line of an iteration; r may be gone after this. Requests that were
- * parked for r start at the next dict_order_run_parked(). */
+/* Writes the reply, or the last line of an iteration. r may be freed. Requests that wait for r
+ * start at the next dict_order_run_parked(). */
 void dict_order_answer(struct dict_request *r, const struct reply *reply);
 /* Starts the requests that need not wait any longer. */
 void dict_order_run_parked(struct dict_session *s);
-/* To be called last when something has ended in the loop: starts parked requests, wakes the client.
+/* Starts parked requests and wakes the client. A completion that runs in the loop calls this last.
  */
 void dict_order_continue(struct dict_session *s);
 
 /* dict_query.c */
 
-/* Looks name up when nothing is pending and nothing is logged. A reply that is known at once then
- * needs no request. Returns false when a request and dict_query_run() have to do it. */
+/* Looks name up without a request, if no request is pending, the debug log is off, and the reply is
+ * known at once. Returns false otherwise: the caller needs a request and dict_query_run(). */
 bool dict_query_lookup_at_once(struct dict_session *s, struct span name, struct span user);
 /* Runs a lookup or iteration in state STARTING: one path after the other, until r waits or is
  * answered. */
 void dict_query_run(struct dict_request *r);
-/* Goes on with requests that were postponed, and with iterations that were paused. */
+/* Resumes postponed requests and paused iterations. */
 void dict_query_output_drained(struct dict_session *s);
 
 #endif

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection; dict-async opens one for each user */
+    OPEN_TRANSACTIONS_MAX = 1024,      /* of one connection, which may serve many users */
     CHANGES_MAX = 4096,                /* of one transaction */
     OPEN_BYTES_MAX = 16 * 1024 * 1024, /* of the changes in them */
     NANOSECONDS_MAX = 999999999,
@@ -70,7 +70,7 @@ bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct s
     return true;
 }
 
-/* Remembers why the transaction cannot be committed. Its changes are not needed any more. */
+/* Stores why the transaction cannot be committed, and drops its changes. */
 static void fail(struct dict_transactions *all, struct open_transaction *o, const char *fault)
 {
     if (o->fault == NULL)

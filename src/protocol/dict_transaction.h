@@ -19,21 +19,22 @@ void dict_transactions_deinit(struct dict_transactions *all);
 bool dict_transaction_begin(struct dict_transactions *all, uint32_t id, struct span user,
                             uint64_t expire_s);
 
-/* Each of these adds a change; name is "priv/KEY" or "shared/KEY", and all spans are copied. A
- * change that cannot be made is remembered as a fault of the transaction. Nothing happens when no
- * transaction with that id is open: its commit fails. */
+/* Each of these adds a change. name is "priv/KEY" or "shared/KEY"; all spans are copied. An invalid
+ * change becomes the fault of the transaction. Without an open transaction of that id they do
+ * nothing; a commit of that id fails later. */
 void dict_transaction_set(struct dict_transactions *all, uint32_t id, struct span name,
                           struct span value);
 void dict_transaction_unset(struct dict_transactions *all, uint32_t id, struct span name);
 void dict_transaction_increment(struct dict_transactions *all, uint32_t id, struct span name,
                                 struct span amount);
-/* Both are decimal numbers; a time that is not valid is ignored. */
+/* Sets the time of the changes, from decimal numbers. Ignores an invalid time. */
 void dict_transaction_set_time(struct dict_transactions *all, uint32_t id, struct span seconds,
                                struct span nanoseconds);
 void dict_transaction_rollback(struct dict_transactions *all, uint32_t id);
 
-/* Ends the transaction and returns its changes, for a commit. *fault is why it cannot be committed,
- * or NULL. The caller frees both. An unknown transaction has no changes and a fault. */
+/* Removes the transaction and returns its changes, for a commit. *fault becomes the reason why it
+ * cannot be committed, or NULL. The caller frees both. For an unknown id, returns an empty
+ * transaction with a fault. */
 struct transaction *dict_transaction_take(struct dict_transactions *all, uint32_t id, char **fault);
 
 #endif

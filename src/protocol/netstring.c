@@ -8,7 +8,8 @@ enum parse netstring_parse(struct span in, size_t max, struct span *payload, siz
     size_t i = 0;
 
     for (; i < in.len && in.ptr[i] != ':'; i++) {
-        size_t digit = (size_t)(unsigned char)in.ptr[i] - '0'; /* below '0' wraps to huge */
+        size_t digit =
+            (size_t)(unsigned char)in.ptr[i] - '0'; /* a byte below '0' becomes a huge number */
 
         if (i == LENGTH_DIGITS_MAX || digit > 9 || digit > max || len > (max - digit) / 10)
             return PARSE_BAD;

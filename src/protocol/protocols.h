@@ -5,7 +5,7 @@
 
 #include "podop/protocol.h"
 
-/* In the order in which messages name them. */
+/* Messages name the protocols in this order. */
 #define PROTOCOLS(PROTOCOL)                                                                        \
     PROTOCOL(socketmap)                                                                            \
     PROTOCOL(dict)                                                                                 \
@@ -18,10 +18,10 @@ PROTOCOLS(PROTOCOL_DECLARE)
 extern const struct protocol_ops *const protocols[]; /* all of them; a NULL ends it */
 
 /* Returns the protocol that a listener of this mode speaks with a client that sends this first
- * byte, or NULL when none claims it. */
+ * byte, or NULL when no protocol claims the byte. */
 const struct protocol_ops *protocol_find(enum listen_mode mode, char first_byte);
-/* Appends "is not socketmap" or "is neither socketmap nor dict": what the first byte of a client
- * would have to be on a listener of this mode. */
+/* Appends "is not socketmap" or "is neither socketmap nor dict", with the protocols of a listener
+ * of this mode, for a message about an unknown first byte. */
 void protocol_add_refusal(struct buf *text, enum listen_mode mode);
 
 #endif

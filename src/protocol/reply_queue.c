@@ -22,7 +22,7 @@ static void free_first(struct reply_queue *queue)
     if (queue->first == NULL)
         queue->last = &queue->first;
     queue->count--;
-    if (slot->buffered.ptr != NULL) { /* rare: most replies are ready in their turn */
+    if (slot->buffered.ptr != NULL) { /* rare: most replies are ready when it is their turn */
         queue->buffered_bytes -= slot->buffered.len;
         buf_deinit(&slot->buffered);
     }
@@ -92,7 +92,8 @@ bool reply_queue_admits(const struct reply_queue *queue, const struct reply_slot
            (is_due(queue, slot) && queue->out->len < REPLY_QUEUE_UNREAD_BYTES_MAX);
 }
 
-/* The oldest slot must not depend on what is buffered after it: that cannot leave before it. */
+/* The oldest slot must not wait for room, because the replies that are buffered after it cannot be
+ * sent before it. */
 bool reply_queue_may_retry(const struct reply_queue *queue, const struct reply_slot *slot)
 {
     if (*queue->is_under_memory_pressure)

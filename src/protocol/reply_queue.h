@@ -1,7 +1,6 @@
 /* reply_queue.h - the replies to one client, in the order of its requests. The reply to the oldest
- * request is written straight to the client's output. A reply that is ready earlier is buffered
- * until its turn, or overtakes the others where the protocol can name the request that it answers.
- */
+ * request is written directly to the client's output. A reply that is ready earlier is buffered
+ * until its turn, or sent out of order if the protocol can name the request that it answers. */
 #ifndef PODOP_PROTOCOL_REPLY_QUEUE_H
 #define PODOP_PROTOCOL_REPLY_QUEUE_H
 
@@ -24,7 +23,7 @@ struct reply_slot {
     struct reply_slot *next;
     struct buf buffered; /* the reply, when it was written before its turn */
     bool is_complete;    /* the reply is written and waits for its turn */
-    uint32_t id;         /* under which it was announced to the client; 0: it was not */
+    uint32_t id;         /* announced to the client; 0: none */
 };
 
 struct reply_queue {
@@ -37,13 +36,13 @@ struct reply_queue {
     const bool *is_under_memory_pressure; /* borrowed; see session_io */
     struct buf *out;                      /* borrowed: the client's output */
     void (*free_slot)(struct reply_slot *slot); /* called for each slot that has left the queue */
-    /* Tells the client that its oldest request without an id has this id. NULL: replies never
-     * overtake. */
+    /* Appends the announcement that the client's oldest request without an id has this id. NULL:
+     * replies are always in order. */
     void (*announce)(struct buf *out, uint32_t id);
     uint32_t last_id;
 };
 
-/* is_under_memory_pressure may be NULL, which means never. */
+/* Initialises an empty queue. is_under_memory_pressure may be NULL, which means never. */
 void reply_queue_init(struct reply_queue *queue, struct buf *out,
                       const bool *is_under_memory_pressure,
                       void (*free_slot)(struct reply_slot *slot));
@@ -51,13 +50,13 @@ void reply_queue_deinit(struct reply_queue *queue); /* frees all slots, complete
 
 void reply_queue_add(struct reply_queue *queue, struct reply_slot *slot); /* at the end */
 
-/* Bytes of output that the client has not read, and of buffered replies. */
+/* Returns the bytes of output that the client has not read, and of buffered replies. */
 static inline size_t reply_queue_unread_bytes(const struct reply_queue *queue)
 {
     return queue->out->len + queue->buffered_bytes;
 }
 
-/* reply_queue_is_full() for a queue that has slots. */
+/* The slow path of reply_queue_is_full(), for a queue with slots. */
 bool reply_queue_has_no_room(const struct reply_queue *queue);
 
 /* Returns whether the session must take no more requests. Called several times for each request;
@@ -77,16 +76,16 @@ static inline void reply_queue_expect(struct reply_queue *queue)
 {
     queue->in_flight++;
 }
-/* Counts the end of such a lookup, with a reply of this size. */
+/* Counts the end of a lookup with a reply of this size. */
 void reply_queue_arrived(struct reply_queue *queue, size_t bytes);
-/* Counts the end of such a lookup that was cancelled. */
+/* Counts the end of a lookup that was cancelled. */
 static inline void reply_queue_cancelled(struct reply_queue *queue)
 {
     queue->in_flight--;
 }
 
-/* Returns whether a reply of this size can be written to slot now. Otherwise the protocol drops the
- * reply and looks the key up again when reply_queue_may_retry() allows it, at the latest when the
+/* Returns whether a reply of this size may be written to slot now. If not, the protocol drops the
+ * reply and looks the key up again when reply_queue_may_retry() allows that, at the latest when the
  * client has read all its output. */
 bool reply_queue_admits(const struct reply_queue *queue, const struct reply_slot *slot,
                         size_t bytes);
@@ -97,14 +96,15 @@ static inline bool reply_queue_admits_known(const struct reply_queue *queue, siz
     return bytes <= REPLY_QUEUE_SHORT_BYTES || !*queue->is_under_memory_pressure;
 }
 
-/* Announces slot, and before it each older one. Only for a queue with announce(). */
+/* Announces an id for each older slot and for slot, unless they have one. Only for a queue with
+ * announce(). */
 void reply_queue_announce(struct reply_queue *queue, struct reply_slot *slot);
 
-/* Returns where to write the reply of slot: under slot->id, unless that is 0. reply_queue_end()
- * must follow. */
+/* Returns the buffer for the reply of slot. The reply must name slot->id unless that is 0.
+ * reply_queue_end() must follow. */
 struct buf *reply_queue_begin(struct reply_queue *queue, struct reply_slot *slot);
-/* Ends the reply. When it is its turn, it leaves together with all complete ones after it, and
- * slot is freed. */
+/* Ends the reply. If it is the turn of slot, the reply and all complete ones after it go to the
+ * output, and their slots are freed. */
 void reply_queue_end(struct reply_queue *queue, struct reply_slot *slot);
 
 #endif

@@ -17,18 +17,20 @@ enum { REQUEST_BYTES_DEFAULT = 64 * 1024 };
 struct socketmap_session {
     struct session_io io;
     struct reply_queue replies;
-    struct table *table; /* the last one asked; borrowed, valid under table_serial */
+    struct table *table; /* of the last lookup; borrowed, valid while the service's serial is
+                          * table_serial */
     uint64_t table_serial;
     size_t postponed; /* requests in state POSTPONED */
 };
 
-/* What was asked, as the log shows it. */
+/* The question of a request. The log shows it. */
 struct query {
     struct span table, key; /* of a malformed request, table is all of it */
     uint64_t started_at_us; /* for the debug log; 0 at other levels */
 };
 
-/* A reply that is known at once, with all earlier ones written, needs no request. Others:
+/* The states of a request. A reply that is known at once, while no earlier reply is pending, needs
+ * no request.
  *
  *     LOOKING_UP ---> POSTPONED ---> LOOKING_UP ...   there was no room for the reply, which was
  *         |               |                           dropped; the client has read its output
@@ -128,7 +130,7 @@ static void log_answer(const struct socketmap_session *s, const struct query *q,
               LOG_REPLY(reply), LOG_MS("ms", clock_now_us() - q->started_at_us));
 }
 
-/* Writes the reply; r may be gone after this. table is NULL when there is none. */
+/* Writes the reply. r may be freed. table is the table's name, or NULL when there is no table. */
 static void answer(struct socketmap_request *r, const char *table, const struct reply *reply)
 {
     struct socketmap_session *s = r->session;
@@ -140,7 +142,7 @@ static void answer(struct socketmap_request *r, const char *table, const struct 
     reply_queue_end(&s->replies, &r->slot);
 }
 
-/* Returns about how many bytes the reply will have, and never more. */
+/* Returns a lower bound of the size of the encoded reply in bytes, close to it. */
 static size_t encoded_bytes(const struct socketmap_session *s, const struct reply *reply)
 {
     const size_t max = s->io.service->listen->max_reply;
@@ -163,7 +165,7 @@ static void lookup_done(void *arg, const struct reply *reply)
     const char *table = table_op_table(r->op); /* valid until this returns */
     const size_t bytes = encoded_bytes(s, reply);
 
-    r->op = NULL; /* it ends by itself */
+    r->op = NULL; /* freed when this returns */
     reply_queue_arrived(&s->replies, bytes);
     if (reply_queue_admits(&s->replies, &r->slot, bytes))
         answer(r, table, reply);
@@ -174,7 +176,7 @@ static void lookup_done(void *arg, const struct reply *reply)
 
 /* Requests */
 
-/* Returns the bytes of q as they came, with what is between its table and its key. */
+/* Returns the bytes of q as received, including those between its table and its key. */
 static struct span bytes_of(const struct query *q)
 {
     const size_t key_at = q->key.len == 0 ? q->table.len : (size_t)(q->key.ptr - q->table.ptr);
@@ -204,7 +206,7 @@ static struct socketmap_request *request_new(struct socketmap_session *s, const 
     return r;
 }
 
-/* Writes a reply that is known at once: without a request, unless earlier replies are pending. */
+/* Writes a reply that is known at once. Makes a request only if earlier replies are pending. */
 static void answer_known(struct socketmap_session *s, const struct query *q, const char *table,
                          const struct reply *reply)
 {
@@ -216,7 +218,7 @@ static void answer_known(struct socketmap_session *s, const struct query *q, con
     socketmap_add_reply(s->io.out, reply, table, s->io.service->listen->max_reply);
 }
 
-/* The reason points into text, which has SOCKETMAP_REASON_BYTES_MAX. */
+/* Returns a reply whose reason points into text, which has SOCKETMAP_REASON_BYTES_MAX. */
 static struct reply no_such_table(const struct socketmap_session *s, struct span name, char *text)
 {
     int len = snprintf(text, SOCKETMAP_REASON_BYTES_MAX, "no such table: %.*s",
@@ -226,7 +228,7 @@ static struct reply no_such_table(const struct socketmap_session *s, struct span
     return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
-/* Most clients ask one table again and again. */
+/* Remembers the last table, because most clients use only one. */
 static struct table *find_table(struct socketmap_session *s, struct span name)
 {
     struct service *service = s->io.service;
@@ -315,9 +317,10 @@ static enum feed socketmap_feed(struct session *session, struct span in, size_t 
     return FEED_OK;
 }
 
-/* Going on when the client has read its output */
+/* Resuming after the client has read its output */
 
-/* Looks a postponed request up again. A reload may have changed the tables meanwhile. */
+/* Repeats the lookup of a postponed request. Finds the table again, because a reload may have
+ * replaced it. */
 static void retry(struct socketmap_request *r)
 {
     struct socketmap_session *s = r->session;

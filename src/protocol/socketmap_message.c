@@ -49,7 +49,7 @@ static void add_value(struct buf *out, struct span value, const char *table, siz
         add_refused_value(out, table, "the value is longer than a reply may be");
     else if (span_has_byte(value, '\0'))
         add_refused_value(out, table, "the value has a NUL byte");
-    else if (value.len == 0) /* Postfix takes "OK " for an error */
+    else if (value.len == 0) /* Postfix treats "OK " without a value as an error */
         netstring_add(out, SPAN("NOTFOUND "), SPAN(""));
     else
         netstring_add(out, SPAN("OK "), value);

@@ -1,18 +1,18 @@
 /* socketmap_message.h - the grammar of Postfix's socketmap protocol: requests and replies, each one
- * netstring (3.7.11 and 3.10.13, src/util/dict_sockmap.c). Pure functions over bytes, for the
- * server's side and for podopctl. */
+ * netstring (Postfix 3.7.11 and 3.10.13, src/util/dict_sockmap.c). Pure functions over bytes, which
+ * the server and podopctl share. */
 #ifndef PODOP_PROTOCOL_SOCKETMAP_MESSAGE_H
 #define PODOP_PROTOCOL_SOCKETMAP_MESSAGE_H
 
 #include "podop/buf.h"
 #include "podop/reply.h"
 
-/* Postfix logs 200 bytes of a reason. Longer ones are cut here, for a human who reads them
- * elsewhere, so that they always fit in max_reply. */
+/* A longer reason is cut, so that every reason fits in max_reply. Postfix logs only 200 bytes; the
+ * others are for tools that show more. */
 enum { SOCKETMAP_REASON_BYTES_MAX = 400 };
 
-/* Parses "TABLE KEY", the payload of a request: the key is everything after the first blank, byte
- * for byte. Returns false when there is no blank. Inline: it is called for each request. */
+/* Parses "TABLE KEY", the payload of a request: the key is everything after the first blank.
+ * Returns false when there is no blank. Inline, because it is called for each request. */
 static inline bool socketmap_parse_request(struct span payload, struct span *table,
                                            struct span *key)
 {
@@ -30,7 +30,7 @@ void socketmap_add_request(struct buf *out, struct span table, struct span key);
  * podop does not send. */
 bool socketmap_parse_reply(struct span payload, enum reply_status *status, struct span *text);
 /* Appends a reply whose payload has at most max_reply bytes. A value that cannot be sent becomes
- * PERM with the name of its table, which may be NULL for a reply without a value. */
+ * PERM with the name of its table. table may be NULL for a reply without a value. */
 void socketmap_add_reply(struct buf *out, const struct reply *reply, const char *table,
                          size_t max_reply);
 

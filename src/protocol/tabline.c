@@ -2,7 +2,7 @@
 
 #include "podop/word.h"
 
-/* Returns what follows "\1" for a byte that has to be escaped, or 0 for any other. */
+/* Returns the byte that follows "\1" in the escape of byte, or 0 if byte needs no escape. */
 static char code_of(char byte)
 {
     switch (byte) {

@@ -54,8 +54,8 @@ static bool is_all_answered(const struct client *c)
     return c->out.len == 0 && client_pending(c) == 0;
 }
 
-/* Returns whether the client may be freed as soon as all is answered. Closing a TCP socket with
- * unread bytes discards what is still on its way to the client. */
+/* Returns whether the client may be freed as soon as every answer is written. Closing a TCP socket
+ * with unread bytes would discard answers that are still on their way to the client. */
 static bool may_close(const struct client *c)
 {
     return !c->must_linger && client_input_arrived_bytes(c) == 0;
@@ -68,17 +68,17 @@ static void linger(struct client *c)
     deadline_start_in(&c->deadline, c->clients->loop, LINGER_MS);
 }
 
-/* Tells the session that its output is written. A session that waits for that has a counted
- * request, or was stopped by long answers, which are counted. */
-static void tell_drained(struct client *c)
+/* Calls output_drained() of the session, but not for a client without counted memory: a session
+ * that waits for the call has pending requests or unread answers, which are counted. */
+static void report_drained(struct client *c)
 {
     if (c->counted_bytes > 0 && c->out.len == 0 && c->session != NULL &&
         c->protocol->output_drained != NULL)
         c->protocol->output_drained(c->session);
 }
 
-/* Serves the client again in the next turn when this one has no room for its answers. Nothing else
- * would wake it: its output is empty. */
+/* Serves the client again in the next turn if this one has no room for its answers. No other event
+ * would wake the client, because its output is empty. */
 static void wake_for_next_turn(struct client *c)
 {
     if (client_memory_is_turn_over(&c->clients->memory) && c->out.len == 0 && client_pending(c) > 0)
@@ -93,8 +93,9 @@ void client_serve(struct client *c)
         client_free(&c);
         return;
     }
-    tell_drained(c);
-    client_input_feed_kept(c);
+    report_drained(c);
+    if (c->in.len > 0)
+        client_input_feed_kept(c);
     if (c->phase == CLIENT_DRAINING && is_all_answered(c)) {
         if (may_close(c)) {
             client_free(&c);
@@ -102,7 +103,7 @@ void client_serve(struct client *c)
         }
         linger(c);
     }
-    if (c->out.len > 0) /* what was added since the flush waits until the socket is writable */
+    if (c->out.len > 0) /* answers added since the flush wait until the socket is writable */
         client_unread_watch(c, false);
     watch(c, (client_is_read(c) || c->phase == CLIENT_LINGERING ? EV_READ : 0) |
                  (c->out.len > 0 ? EV_WRITE : 0));
@@ -136,7 +137,8 @@ static void on_io(struct ev_loop *loop, ev_io *w, int revents)
         return;
     }
     if (is_at_rest(c)) {
-        client_output_release(c);
+        if (client_pending(c) == 0) /* otherwise the next answer needs the buffer */
+            client_output_release(c);
         client_turns_request(turns); /* to end the round */
     } else if (c->phase != CLIENT_LINGERING) {
         client_turns_wake(turns, &c->turn);

@@ -9,7 +9,8 @@
 void client_new(struct clients *clients, struct listener *listener, int fd);
 void client_free(struct client **client); /* hangs up; *client becomes NULL */
 
-/* Hands kept requests to the session and writes its answers. May free the client. */
+/* Passes bytes that were read earlier to the session, and writes its answers. May free the client.
+ */
 void client_serve(struct client *client);
 /* Logs the reason and hangs up on a client that does not read. */
 void client_disconnect(struct client **client, const char *reason);

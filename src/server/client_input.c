@@ -18,7 +18,7 @@ enum {
 
 void client_input_init(struct client *c)
 {
-    buf_init(&c->in, IN_BYTES_MAX); /* stays small: a client whose session is full is not read */
+    buf_init(&c->in, IN_BYTES_MAX); /* stays small: while the session is full, nothing is read */
 }
 
 static void on_session_news(void *arg)
@@ -71,7 +71,7 @@ static void refuse_first_byte(struct client *c, char first_byte)
     buf_deinit(&why);
 }
 
-/* Hands bytes to the session and sets *used to how many it took. Returns false when the client was
+/* Passes bytes to the session and sets *used to how many it took. Returns false when the client was
  * refused. */
 static bool feed(struct client *c, struct span bytes, size_t *used)
 {
@@ -102,7 +102,7 @@ void client_input_feed_kept(struct client *c)
 {
     size_t used;
 
-    if (c->in.len == 0 || client_is_full(c) || !feed(c, buf_span(&c->in), &used))
+    if (client_is_full(c) || !feed(c, buf_span(&c->in), &used))
         return;
     c->clients->turns.cost += used * TURN_REQUEST_BYTE_COST;
     buf_drop(&c->in, used);
@@ -129,8 +129,8 @@ static void feed_new(struct client *c, struct span bytes)
     }
 }
 
-/* Returns whether the client has closed its socket. A client that has only shut down its sending
- * side still reads answers; a unix socket tells the difference. */
+/* Returns whether the client has closed its unix socket. A client that has only shut down its
+ * sending side still reads answers; with TCP, the two look the same. */
 static bool is_hung_up(int fd)
 {
     struct pollfd state = {.fd = fd};

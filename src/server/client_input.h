@@ -1,4 +1,4 @@
-/* client_input.h - reads a client's requests and hands them to its session. */
+/* client_input.h - reads a client's requests and passes them to its session. */
 #ifndef PODOP_SERVER_CLIENT_INPUT_H
 #define PODOP_SERVER_CLIENT_INPUT_H
 
@@ -10,10 +10,11 @@ enum {
 };
 
 void client_input_init(struct client *client);
-/* Reads what has arrived and the session has room for. Returns false when the connection is broken.
- */
+/* Reads what has arrived, as far as the session has room for it. Returns false when the connection
+ * is broken. */
 bool client_input_read(struct client *client);
-/* Hands what was read earlier to the session, when it has room again. */
+/* Passes bytes that were read earlier to the session, if it has room again. client->in must not be
+ * empty. */
 void client_input_feed_kept(struct client *client);
 /* Reads and ignores what arrives. Returns false when the client has hung up. */
 bool client_input_discard(struct client *client);

@@ -1,6 +1,6 @@
 /* client_memory.h - counts the bytes that podop keeps for all clients: requests, open transactions
- * and answers. Above a limit, clients with unread answers are asked for nothing more, long answers
- * wait outside of podop, and those clients that keep most are disconnected. */
+ * and answers. Above a limit, podop reads nothing from clients with unread answers, sessions buffer
+ * no long answers, and the clients that use the most memory are disconnected. */
 #ifndef PODOP_SERVER_CLIENT_MEMORY_H
 #define PODOP_SERVER_CLIENT_MEMORY_H
 
@@ -11,10 +11,11 @@
 
 /* Called from the loop; arg is that of client_memory_init(). */
 struct client_memory_ops {
-    /* Called every quarter of a second while the limit is exceeded: disconnects those clients that
-     * keep most, while client_memory_is_high(). At first, it spares clients that read slowly. */
+    /* Called every quarter of a second while the limit is exceeded: disconnects the clients that
+     * use the most memory, while client_memory_is_high(). spares_readers: but not those that read
+     * slowly. */
     void (*relieve)(void *arg, bool spares_readers);
-    void (*relieved)(void *arg); /* clients may be asked again */
+    void (*relieved)(void *arg); /* reports that all clients may be read again */
 };
 
 struct client_memory {
@@ -34,12 +35,13 @@ void client_memory_init(struct client_memory *memory, struct ev_loop *loop,
 void client_memory_deinit(struct client_memory *memory);
 
 void client_memory_begin_turn(struct client_memory *memory);
-/* Notes that a client, which was counted with *counted bytes so far, keeps this many now. */
+/* Sets the bytes of one client, whose number so far is in *counted. */
 void client_memory_count(struct client_memory *memory, size_t *counted, size_t bytes);
 /* Returns whether bytes are still too many for the relief to end. */
 bool client_memory_is_high(const struct client_memory *memory);
 
-/* Returns whether so much was taken in this turn that the other clients wait for the next one. */
+/* Returns whether clients took so much memory in this turn that the others wait for the next one.
+ */
 static inline bool client_memory_is_turn_over(const struct client_memory *memory)
 {
     return memory->is_under_pressure && !memory->is_over_limit;

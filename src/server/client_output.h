@@ -1,5 +1,5 @@
-/* client_output.h - writes answers to a client. An idle client owns no output buffer: one is lent
- * to it until the answers are written. */
+/* client_output.h - writes answers to a client. An idle client has no output buffer: it borrows one
+ * from the time when a request is read until the answers are written. */
 #ifndef PODOP_SERVER_CLIENT_OUTPUT_H
 #define PODOP_SERVER_CLIENT_OUTPUT_H
 
@@ -7,7 +7,7 @@
 
 /* Sets up out without memory. The first answer of the session may allocate it. */
 void client_output_init(struct client *client);
-/* Lends the client a buffer, if it has none and one is spare, before it is read. */
+/* Lends the client a spare buffer, if it has none. Called before podop reads from the client. */
 void client_output_prepare(struct client *client);
 /* Takes the buffer back from a client whose out is empty. */
 void client_output_release(struct client *client);

@@ -1,4 +1,4 @@
-/* client_relief.h - frees memory when all clients together leave too much unread. */
+/* client_relief.h - disconnects clients when all of them together have too much unread output. */
 #ifndef PODOP_SERVER_CLIENT_RELIEF_H
 #define PODOP_SERVER_CLIENT_RELIEF_H
 

@@ -13,7 +13,7 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* of one read */
-    SPARE_OUTS_MAX = 128,      /* seldom are more clients answered before one is written to */
+    SPARE_OUTS_MAX = 128,      /* seldom do more clients have unwritten answers at a time */
 };
 
 struct clients {
@@ -22,13 +22,13 @@ struct clients {
     struct list all;
     struct client_turns turns;
     struct client_memory memory;
-    /* protocol_find(), or what a test has in its place. */
+    /* protocol_find(), or a function of a test. */
     const struct protocol_ops *(*find_protocol)(enum listen_mode mode, char first_byte);
     uint64_t connections;       /* accepted since the start; numbers the connections in logs */
     void (*on_gone)(void *arg); /* called after each client that has left; may be NULL */
     void *on_gone_arg;
     char *scratch; /* requests are read into it, so that an idle client owns no buffer */
-    struct buf spare_outs[SPARE_OUTS_MAX]; /* empty buffers for answers that are written at once */
+    struct buf spare_outs[SPARE_OUTS_MAX]; /* empty buffers for clients whose requests are read */
     unsigned spare_out_count;
 };
 
@@ -46,10 +46,10 @@ struct clients {
  *                  v                      |
  *             DRAINING <------------------'
  *                  |         |
- *                  |         '-- every answer is written, and nothing more has arrived --> freed
+ *                  |         '-- every answer is written, and no bytes are unread --> freed
  *                  |  every answer is written
  *                  v
- *             LINGERING -- the client has hung up, or had enough time for that --> freed
+ *             LINGERING -- the client has hung up, or the deadline has passed --> freed
  */
 enum client_phase {
     CLIENT_READING,
@@ -69,7 +69,7 @@ struct client {
     struct buf out; /* answers that are not written yet */
     enum client_phase phase;
     size_t last_bytes; /* of CLIENT_READING_LAST: still to be read */
-    bool must_linger;  /* the client has to be given time to read the last answer */
+    bool must_linger;  /* the client needs time to read the last answer before podop closes */
     ev_io io;
     struct deadline deadline; /* for the rest of a request, or the end of CLIENT_LINGERING */
     struct client_turn turn;
@@ -98,7 +98,7 @@ static inline bool client_is_read(const struct client *c)
     return c->phase <= CLIENT_READING_LAST && !client_is_full(c);
 }
 
-/* Counts what podop keeps for the client now. */
+/* Counts the memory that podop uses for the client now. */
 static inline void client_count_memory(struct client *c)
 {
     size_t bytes = c->in.len + c->out.len;

@@ -1,6 +1,6 @@
 /* client_turns.h - decides which clients are read and written to in one turn of the event loop. A
- * turn is cut after a certain cost, so that many clients, or a few that send much, delay nothing
- * else for long. Knows nothing of connections or protocols. */
+ * turn is cut after a certain cost, so that many clients, or a few that send much, do not delay
+ * other work for long. Independent of connections and protocols. */
 #ifndef PODOP_SERVER_CLIENT_TURNS_H
 #define PODOP_SERVER_CLIENT_TURNS_H
 
@@ -24,17 +24,17 @@ struct client_turns {
     ev_timer next_turn;    /* runs while clients wait that this turn had no time for */
     size_t cost;           /* of this turn, so far */
     bool was_cut;          /* some clients could not be read in this turn */
-    bool is_crowded;       /* the last turn was cut, so each client is read only once in a round */
+    bool is_crowded;       /* the last turn was cut: each client is read at most once in a round */
     uint32_t round;        /* number of the round, which ends with the first turn that is not cut */
 };
 
-/* A client as seen here. */
+/* The part of a client that this module needs. */
 struct client_turn {
     struct list_node woken;
     uint32_t round; /* in which the client was read last */
 };
 
-/* serve is called to serve the woken clients; see client_turns_begin(). */
+/* Initialises turns. serve is called to serve the woken clients; see client_turns_begin(). */
 void client_turns_init(struct client_turns *turns, struct ev_loop *loop, deferred_fn *serve,
                        void *arg);
 void client_turns_deinit(struct client_turns *turns);
@@ -46,15 +46,15 @@ void client_turns_leave(struct client_turn *client);
  * turn finds its descriptor readable again. */
 bool client_turns_may_read(struct client_turns *turns, struct client_turn *client);
 
-/* Requests one call of serve at the end of this wake-up of the loop. It is needed after each read,
- * because it also ends the turn, and the round when every client was read. */
+/* Requests one call of serve at the end of this wake-up of the loop. Needed after each read,
+ * because serve also ends the turn, and the round when every client was read. */
 void client_turns_request(struct client_turns *turns);
 /* Adds the client to the woken ones, and requests the call. */
 void client_turns_wake(struct client_turns *turns, struct client_turn *client);
 
 /* serve calls these three: begin once, then take until it returns NULL, then end. take returns the
- * next woken client, or NULL when there is none or the turn has cost enough. The clients that are
- * left are served in the next turn. */
+ * next woken client, or NULL when there is none or the turn is cut. The remaining clients are
+ * served in the next turn. */
 void client_turns_begin(struct client_turns *turns);
 struct client_turn *client_turns_take(struct client_turns *turns);
 void client_turns_end(struct client_turns *turns);

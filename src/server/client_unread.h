@@ -5,10 +5,10 @@
 
 #include "client_state.h"
 
-/* Has to be called after each attempt to write to the client. has_progressed: some bytes were
- * written. */
+/* Starts, restarts or stops the deadline. Must be called after each attempt to write to the client.
+ * has_progressed: some bytes were written. */
 void client_unread_watch(struct client *client, bool has_progressed);
-/* Has to be called when unread_deadline has passed. Returns true when the client has read some
+/* Must be called when unread_deadline has passed. Returns true when the client has read some
  * bytes in the meantime, and then waits again. */
 bool client_unread_has_read(struct client *client);
 

@@ -39,7 +39,8 @@ static bool has_file(const struct listener *l)
            info.st_dev == l->device && info.st_ino == l->inode;
 }
 
-/* Returns 0 when there is nothing at the path, or a socket on which nothing answers. */
+/* Returns 0 when the path does not exist, or is a socket on which no process listens; else -1 with
+ * err filled. */
 static int check_path_free(const struct socket_address *at, struct error *err)
 {
     struct stat info;
@@ -87,8 +88,8 @@ static int set_owner(const char *path, const struct socket_address *at,
     return -1;
 }
 
-/* Chooses the temporary name to bind under, in the directory of the path. Where it does not fit
- * into an address, the directory is named by a descriptor. */
+/* Chooses the temporary name to bind under, in the directory of the path. If the name does not fit
+ * into an address, it begins with /proc/self/fd/N, for a descriptor of the directory. */
 static int hide(struct listener *l, struct error *err)
 {
     const char *path = l->address.text;
@@ -227,7 +228,7 @@ static bool accept_one(struct listener *l)
         pause_accepting(l, strerror(errno));
         return false;
     }
-    return true; /* that client has gone; the next one may be there */
+    return true; /* that client has disconnected already; another one may wait */
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
@@ -355,8 +356,8 @@ void listener_free(struct listener **plistener)
     struct listener *l = *plistener;
 
     *plistener = NULL;
-    /* A commit of a client that has left may still hold the service, which must not use the router
-     * any more. */
+    /* A commit of a disconnected client may still have a reference to the service, which must not
+     * use the router any more. */
     listener_service_set_router(l->service, NULL);
     listener_service_unref(&l->service);
     free(l);

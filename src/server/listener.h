@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 struct listener;
-/* fd is taken. */
+/* Takes fd, the socket of a new client. */
 typedef void listener_accept_fn(void *arg, struct listener *listener, int fd);
 
 struct listener {
@@ -28,7 +28,7 @@ struct listener {
     bool is_hidden;   /* bound under a temporary name, until listener_publish() */
     struct socket_address hidden;
     int hidden_dir; /* descriptor of the directory in hidden, or -1 */
-    dev_t device;   /* device and inode tell whether the socket file is still podop's own */
+    dev_t device;   /* device and inode identify podop's own socket file */
     ino_t inode;
     ev_io io;
     ev_timer pause;                 /* runs while no descriptors are free */
@@ -62,7 +62,7 @@ void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, 
 /* Accepts all clients in the backlog of a socket that is about to be closed, even beyond
  * max_clients. A borrowed socket keeps its backlog for the next process. */
 void listener_drain(struct listener *l);
-void listener_client_gone(struct listener *l); /* to be called for each client that has left */
+void listener_client_gone(struct listener *l); /* must be called for each freed client */
 /* Closes the socket; connected clients stay. The socket file is removed if it is still podop's own.
  * A borrowed descriptor stays open. */
 void listener_close(struct listener *l);

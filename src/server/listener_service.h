@@ -1,5 +1,5 @@
-/* listener_service.h - what one listener offers its sessions: its settings, and those tables of the
- * current router that it serves. */
+/* listener_service.h - the service of one listener for its sessions: its settings, and the tables
+ * of the current router that it serves. */
 #ifndef PODOP_SERVER_LISTENER_SERVICE_H
 #define PODOP_SERVER_LISTENER_SERVICE_H
 
@@ -15,7 +15,7 @@ struct listener_service {
     uint64_t unknown_tables; /* requests for tables that do not exist */
 };
 
-/* Returns it with one reference, which is the caller's. */
+/* Returns a new service. The first reference is the caller's. */
 struct listener_service *listener_service_new(struct config *config,
                                               const struct listen_config *listen, struct log *log);
 void listener_service_unref(struct listener_service **service); /* *service becomes NULL */

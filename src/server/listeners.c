@@ -11,8 +11,8 @@ static bool is_same_address(const struct socket_address *a, const struct socket_
     return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
 }
 
-/* Keeps the open sockets whose setting has the same text. Resolving a host name again could block.
- */
+/* Plans to keep the open sockets whose setting has the same text, because resolving a host name
+ * again could block. */
 static bool plan_same_spelling(struct listeners *all, const struct listen_config *config)
 {
     bool is_found = false;
@@ -93,7 +93,7 @@ static bool is_new(const struct listener *l)
     return l->planned != NULL && l->service->base.listen == l->planned;
 }
 
-/* Closes and frees what was opened for the plan, and drops the plan. */
+/* Closes the sockets that were opened for the plan, and drops the plan. */
 static void give_up(struct listeners *all)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next) {

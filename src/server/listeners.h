@@ -1,6 +1,6 @@
 /* listeners.h - all listening sockets of one server. A change of the configuration has two steps: a
- * plan, which touches nothing that runs, and the switch to it, which happens as a whole or not at
- * all. */
+ * plan, which does not affect the open sockets, and the switch to it, which succeeds or fails as a
+ * whole. */
 #ifndef PODOP_SERVER_LISTENERS_H
 #define PODOP_SERVER_LISTENERS_H
 
@@ -16,12 +16,11 @@ struct listeners {
 };
 
 /* Finds the open socket for each listener of config, and opens those that are missing. A new unix
- * socket is not visible under its path yet. Returns -1 with ERR_BIND when nothing has changed. */
+ * socket is not visible under its path yet. Returns 0, or -1 with ERR_BIND and without a plan. */
 int listeners_plan(struct listeners *all, struct config *config, struct error *err);
 /* Puts the plan into effect: new sockets become visible, all have the settings of config, and those
- * that config does not name are closed after the clients in their backlog are accepted. Returns -1
- * with ERR_BIND when a socket file could not be renamed into its place; then nothing has changed.
- */
+ * that config does not name are closed after the clients in their backlog are accepted. Returns 0,
+ * or -1 with ERR_BIND and without any change when a socket file could not be renamed. */
 int listeners_switch(struct listeners *all, struct config *config, struct error *err);
 
 void listeners_serve(struct listeners *all, const struct router *router); /* borrowed */

@@ -91,7 +91,7 @@ void notify_ready(struct notify *notify, const char *status)
         ev_timer_again(notify->loop, &notify->watchdog); /* stays stopped when repeat is 0 */
 }
 
-/* systemd tells this reload from an earlier one by the time, which is on the monotonic clock. */
+/* With the time, on the monotonic clock, systemd distinguishes this reload from earlier ones. */
 void notify_reloading(struct notify *notify)
 {
     struct timespec now;

@@ -1,5 +1,5 @@
-/* notify.h - tells the service manager that podop serves, reloads or stops, and that its event loop
- * runs (sd_notify(3)). */
+/* notify.h - notifies the service manager that podop serves, reloads or stops, and that its event
+ * loop runs (sd_notify(3)). */
 #ifndef PODOP_SERVER_NOTIFY_H
 #define PODOP_SERVER_NOTIFY_H
 
@@ -9,13 +9,13 @@
 
 struct notify {
     struct ev_loop *loop; /* NULL: not initialised */
-    int fd;               /* -1: there is no service manager to tell */
+    int fd;               /* -1: there is no service manager */
     ev_timer watchdog;
-    ev_io writable;     /* runs while there is something in waiting */
+    ev_io writable;     /* runs while waiting is not empty */
     struct buf waiting; /* messages that the service manager had no room for, each with a NUL */
 };
 
-/* Reads socket and watchdog interval from the environment. Sends nothing yet. */
+/* Reads the socket and the watchdog interval from the environment. Sends nothing yet. */
 void notify_init(struct notify *notify, struct ev_loop *loop);
 void notify_deinit(struct notify *notify);
 

@@ -34,7 +34,7 @@ static void add_fault(void *arg, const char *text)
 {
     struct buf *faults = arg;
 
-    buf_add(faults, (struct span){text, strlen(text) + 1}); /* all of it, or nothing */
+    buf_add(faults, (struct span){text, strlen(text) + 1}); /* as a whole, or not at all */
 }
 
 /* Runs in the thread. */

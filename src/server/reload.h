@@ -18,14 +18,14 @@ struct reloaded {
 
 struct reload_env {
     const struct config_source *source;
-    const struct json_files *json_files; /* of the tables that are open now */
+    const struct json_files *json_files; /* the files of the present tables */
     struct table_env tables;             /* its json_files are set by the reload */
     config_report_fn *report;            /* called from the loop for each fault */
     /* Called from the loop when the configuration is read, before any table is opened. Returns 0,
      * or -1 after it has reported why this configuration cannot be used. */
     int (*check)(void *arg, const struct config *config);
-    /* Called once, from the loop, at the end. It takes what it needs of *result and clears that.
-     * result is NULL after a fault. The struct reload is freed already. */
+    /* Called once, from the loop, at the end. Takes members of *result by setting them to NULL; the
+     * others are freed. result is NULL after a fault. The struct reload is freed already. */
     void (*done)(void *arg, struct reloaded *result);
     void *arg; /* of report, check and done */
 };

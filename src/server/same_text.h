@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* NULL equals only NULL. */
+/* Returns whether a and b are the same text. NULL equals only NULL. */
 static inline bool is_same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

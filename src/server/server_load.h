@@ -4,13 +4,13 @@
 
 #include "server_state.h"
 
-/* Reads the configuration and opens the tables. The listeners, the clients and the control socket's
- * functions are prepared. Returns NULL as server_new() does. */
+/* Reads the configuration, opens the tables, and initialises everything that needs no socket.
+ * Returns NULL as server_new() does. */
 struct server *server_load(struct ev_loop *loop, const struct config_source *source,
                            config_report_fn *report, void *arg, struct error *err);
 void server_unload(struct server **server); /* ends and frees everything; *server becomes NULL */
 
-/* Returns what tables use of this server. */
+/* Returns the environment of this server's tables. */
 struct table_env server_table_env(struct server *server);
 void server_configure_log(struct server *server);
 struct stats_sources server_stats_sources(const struct server *server);

@@ -15,7 +15,7 @@ static struct reload_env begin(void *arg)
         .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
 }
 
-/* User and group cannot change at a reload: podop is not root any more. */
+/* Checks that user and group stay the same, because podop is not root any more. */
 static int check(void *arg, const struct config *next, struct error *err)
 {
     const struct server *s = arg;
@@ -27,8 +27,8 @@ static int check(void *arg, const struct config *next, struct error *err)
                      s->source.file == NULL ? "command line" : s->source.file);
 }
 
-/* Replaces router, files and configuration. Requests under way hold references to what they use of
- * the previous ones. */
+/* Replaces the router, the files and the configuration. Requests under way have references to what
+ * they use of the previous ones. */
 static void take_over(struct server *s, struct reloaded *next)
 {
     struct router *previous = s->router;
@@ -54,7 +54,7 @@ static int switch_to(void *arg, struct reloaded *next, struct error *err)
 
     if (listeners_plan(&s->listeners, next->config, err) == -1 ||
         listeners_switch(&s->listeners, next->config, err) == -1)
-        return -1; /* nothing that runs was touched */
+        return -1; /* the running configuration is unchanged */
     take_over(s, next);
     server_log_warnings(s);
     log_info(&s->log, "reload", LOG_UINT("sockets", s->config->listen_count),

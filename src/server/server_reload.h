@@ -1,4 +1,4 @@
-/* server_reload.h - what a reload changes in a running server. */
+/* server_reload.h - replaces the configuration of a running server. */
 #ifndef PODOP_SERVER_SERVER_RELOAD_H
 #define PODOP_SERVER_SERVER_RELOAD_H
 

@@ -15,8 +15,8 @@ static void on_accept(void *arg, struct listener *listener, int fd)
     clients_add(&s->clients, listener, fd);
 }
 
-/* Returns how many descriptors the tables hold: twice, because a reload opens the new tables before
- * it closes the old ones. */
+/* Returns how many descriptors to reserve for tables: twice their number, because a reload opens
+ * the new tables before it closes the old ones. */
 static rlim_t tables_descriptors(const struct config *config)
 {
     rlim_t descriptors = 0;
@@ -26,8 +26,8 @@ static rlim_t tables_descriptors(const struct config *config)
     return 2 * descriptors;
 }
 
-/* Raises the soft limit of descriptors to the hard one. Returns the limit for clients: they get the
- * descriptors below it. */
+/* Raises the soft limit of descriptors to the hard one. Returns the limit for clients, which get
+ * only descriptors below it. */
 static int raise_descriptors(const struct config *config)
 {
     struct rlimit limit;

@@ -6,7 +6,7 @@
 
 /* Accepts clients, within the limits of the current configuration. */
 void server_accept(struct server *server);
-/* Tells the service manager that podop serves. note is added to the status line for people. */
+/* Notifies the service manager that podop serves. note is added to the status line for people. */
 void server_notify_ready(struct server *server, const char *note);
 /* Logs the warnings of the current configuration. */
 void server_log_warnings(struct server *server);

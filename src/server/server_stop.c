@@ -1,7 +1,7 @@
 #include "server_stop.h"
 
-/* Called after a client has left or a write has ended, which may be the last that a stop waits for.
- */
+/* Called after a client was freed or a write has ended, because a stop may wait for the last of
+ * them. */
 static void on_less_to_do(void *arg)
 {
     struct server *s = arg;

@@ -69,7 +69,8 @@ static const struct counter pool_counters[] = {
 const struct counter_set stats_process_set = {process_counters, ARRAY_LEN(process_counters)};
 const struct counter_set stats_pool_set = {pool_counters, ARRAY_LEN(pool_counters)};
 
-/* Returns the second number of the file, which is in pages, or 0 where the file cannot be read. */
+/* Returns the resident memory in bytes: the second number of the file is in pages. Returns 0 if the
+ * file cannot be read. */
 static uint64_t resident_bytes(void)
 {
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);

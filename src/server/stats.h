@@ -11,7 +11,7 @@
 
 #include <time.h>
 
-/* What the server counts itself. */
+/* The counters of the server itself. */
 struct stats {
     uint64_t started_at_ms;
     uint64_t reloads, reloads_failed;
@@ -19,7 +19,7 @@ struct stats {
     bool has_failed;    /* the last reload */
 };
 
-/* Where the counters are; borrowed for the call. */
+/* The parts of the server that have counters. Borrowed for the call. */
 struct stats_sources {
     const struct stats *own;
     const struct clients *clients;
@@ -32,8 +32,8 @@ extern const struct counter_set stats_process_set;
 extern const struct counter_set stats_pool_set; /* of the connections to one backend */
 
 void stats_add(const struct stats_sources *sources, struct buf *out); /* members of an object */
-/* Logs an event "counters" for the process and one for each table. They have level warning, so that
- * they appear whatever the level is, unless it is error. */
+/* Logs an event "counters" for the process and one for each table, at level warning, so that they
+ * are written at every configured level but error. */
 void stats_log(const struct stats_sources *sources, struct log *log);
 
 #endif

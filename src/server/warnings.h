@@ -1,5 +1,4 @@
-/* warnings.h - reports settings that are allowed and probably not meant, or that will fail later.
- */
+/* warnings.h - reports settings that are allowed but probably wrong, or that will fail later. */
 #ifndef PODOP_SERVER_WARNINGS_H
 #define PODOP_SERVER_WARNINGS_H
 
@@ -8,8 +7,8 @@
 /* Reports the warnings of the configuration and, when podop runs as the configured user, each path
  * that this user cannot use. */
 void warnings_report(const struct config *config, config_report_fn *warn, void *arg);
-/* The same for "podop -t". As root, changes to the configured user for ever, because only as that
- * user podop can find out what that user cannot do. */
+/* The same for "podop -t". If podop is root, changes to the configured user first, which cannot be
+ * undone, because access(2) checks the current user. */
 void warnings_report_as_user(const struct config *config, config_report_fn *warn, void *arg);
 
 #endif

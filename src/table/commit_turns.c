@@ -37,7 +37,7 @@ static bool has_pending(struct table_writes *w, const struct transaction *t)
     return found;
 }
 
-/* Whether c is the last in the queue of key: a transaction that changes a key twice has one
+/* Returns whether c is the last in the queue of key: a transaction that changes a key twice has one
  * turn. */
 static bool is_last_in_queue(const struct pending_write *key, const struct commit_turns *c)
 {

@@ -70,7 +70,7 @@ void fetch_start(struct fetch *fetch)
     fetch->table->ops->start(fetch);
 }
 
-/* Whether another lookup may wait for fetch. A fetch from before a reload may ask other
+/* Returns whether another lookup may wait for fetch. A fetch from before a reload may ask other
  * backends. A fetch whose key was written since it began may bring the old value. A fetch that
  * has used half of its time leaves too little for another lookup. */
 static bool is_joinable(const struct table *t, const struct fetch *fetch)

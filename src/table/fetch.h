@@ -24,7 +24,7 @@ struct fetch {
 /* Gives the answer to all lookups that wait for it. fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
-/* Whether the cache has an answer that takes the place of a failure. */
+/* Returns whether the cache has an answer that takes the place of a failure. */
 bool fetch_has_stale(const struct fetch *fetch);
 
 /* Notes something about the lookup that a human may want to know; text may be any bytes. Does

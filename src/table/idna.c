@@ -27,8 +27,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Whether label, in lower case, is allowed in a host name. Sets *all_digits when it has nothing
- * but digits. */
+/* Returns whether label, in lower case, is allowed in a host name. Sets *all_digits when it has
+ * nothing but digits. */
 static bool is_label(struct span label, bool *all_digits)
 {
     *all_digits = true;

@@ -67,13 +67,13 @@ void json_reply(struct span value, struct buf *scratch, struct reply *reply)
     }
 }
 
-/* Whether one of the eight bytes is a quote, a backslash or a control byte. */
+/* Returns whether one of the eight bytes is a quote, a backslash or a control byte. */
 static inline bool has_special(uint64_t word)
 {
     return word_has_below(word, 0x20) || word_has(word, '"') || word_has(word, '\\');
 }
 
-/* Whether s, the inside of a string, is valid and has no escapes. */
+/* Returns whether s, the inside of a string, is valid and has no escapes. */
 static bool is_literal(struct span s)
 {
     char last[WORD_BYTES];

@@ -181,8 +181,10 @@ static bool is_settled(struct table *t, const struct table_key *key, const struc
         read_pending(t, pending, reply);
         return true;
     }
+    if (!table_skips(t, key->key))
+        return false;
     *reply = (struct reply){.status = REPLY_MISS, .source = REPLY_SKIPPED};
-    return table_skips(t, key->key);
+    return true;
 }
 
 static const struct change *find_pending(struct table *t, const struct table_key *key,

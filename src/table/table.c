@@ -78,11 +78,11 @@ static void base_init(struct table *t, const struct table_ops *ops,
         .name_len = strlen(config->name),
         .timeout_ms = config->timeout_ms,
         .env = *env,
-        .memory = memory_new(t, &config->cache, config->share),
         .write_behind_ms = config->write_behind_ms,
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    t->memory = memory_new(t, &config->cache, config->share); /* reads env */
     t->uses_hash = t->memory->flights != NULL;
     lookup_init(t);
     iterations_init(t);

@@ -88,8 +88,8 @@ struct table_ops {
     /* Returns why a change can never be made, or NULL. Without this function, all changes can be
      * made. */
     const char *(*change_fault)(struct table *table, const struct change *change);
-    /* Begins commit, which must end in one commit_finish(), now or later. NULL: tables of the type
-     * cannot be written to. */
+    /* Begins commit, whose transaction may have no changes, and which must end in one
+     * commit_finish(), now or later. NULL: tables of the type cannot be written to. */
     void (*commit)(struct commit *commit);
     size_t commit_bytes;
     void (*abort_commit)(struct commit *commit); /* gives up what commit() began */

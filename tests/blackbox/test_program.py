@@ -179,6 +179,11 @@ for request in ask():
                 {"op": "unset", "key": "b", "user": "bob", "private": True},
                 {"op": "inc", "key": "c", "by": -3}]})
 
+    def test_commit_without_changes(self):
+        before = len(self.requests())
+        self.assertEqual(self.dovecot.change(user="bob"), b"O")
+        self.assertEqual(len(self.requests()), before)
+
 
 class Iterations(Program):
     MANY = """

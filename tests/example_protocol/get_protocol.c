@@ -38,7 +38,7 @@ static bool get_claims(char first_byte)
     return first_byte == 'G';
 }
 
-/* Called for each slot that leaves the queue: its reply was sent, or the client has gone. */
+/* Called for each slot that leaves the queue: its reply was sent, or the session is closed. */
 static void request_free(struct reply_slot *slot)
 {
     struct get_request *r = CONTAINER_OF(slot, struct get_request, slot);
@@ -94,7 +94,7 @@ static void add_reply(struct buf *out, const struct reply *reply)
     }
 }
 
-/* Writes the reply. r may be gone when this returns. */
+/* Writes the reply. r may be freed when this returns. */
 static void answer(struct get_request *r, const struct reply *reply)
 {
     static const struct reply too_much = {.status = REPLY_TEMPORARY,
@@ -112,7 +112,7 @@ static void lookup_done(void *arg, const struct reply *reply)
     struct get_request *r = arg;
     struct get_session *s = r->session;
 
-    r->op = NULL; /* it ends by itself */
+    r->op = NULL; /* freed when this returns */
     reply_queue_arrived(&s->replies, reply->map_value.len);
     answer(r, reply);
     s->io.wake(s->io.wake_arg);

@@ -11,7 +11,7 @@
 enum { SUFFIX_BYTES_MAX = 100, VALUE_BYTES_MAX = 64 * 1024 };
 
 struct suffix_settings {
-    uint32_t delay_ms; /* 0: an answer is given at once */
+    uint32_t delay_ms; /* 0: answer at once */
 };
 
 static const struct setting settings[] = {
@@ -59,7 +59,7 @@ static void suffix_table_deinit(struct table *table)
 
 struct suffix_fetch {
     struct fetch base;    /* first: a lookup's struct begins with it */
-    struct deadline wait; /* runs while the answer is not given yet */
+    struct deadline wait; /* runs while the answer is delayed */
 };
 
 static struct suffix_fetch *suffix_fetch_of(struct fetch *fetch)
@@ -67,7 +67,7 @@ static struct suffix_fetch *suffix_fetch_of(struct fetch *fetch)
     return CONTAINER_OF(fetch, struct suffix_fetch, base);
 }
 
-/* Answers fetch, which is gone when this returns. */
+/* Answers fetch, which is freed when this returns. */
 static void answer(struct fetch *fetch)
 {
     struct buf value;

@@ -1,5 +1,5 @@
-/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
- * ends first. The output must have as many lines of JSON as the input has lines. */
+/* The first byte seeds the random choices: where the input after it is cut, and which lookup ends
+ * first. The output must have as many lines of JSON as the input has lines. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -120,7 +120,7 @@ static void run(struct world *w, struct span wire)
     }
     fake_peer_close(&gone);
     settle(w, &cut);
-    /* A session takes nothing more when its client leaves too much unread. */
+    /* A session takes no more input when its client has too much unread output. */
     PROMISE(cut.is_bad || protocol_control.is_full(cut.session) ||
             count_lines(buf_span(&cut.out), true) == count_lines(wire, false));
     fake_peer_close(&cut);

@@ -1,6 +1,5 @@
-/* The first byte seeds the choice of where the input, which follows it, is cut. A json table
- * answers; its writes fail. The input is fed in one piece, in many, and by a client that closes
- * early. */
+/* The first byte seeds the random choices where the input after it is cut. A json table answers;
+ * writes to it fail. The input is fed in one piece, in many, and by a client that closes early. */
 #include "fuzz.h"
 
 #include "fake_peer.h"
@@ -46,7 +45,7 @@ static void peer_open(struct world *w, struct fake_peer *peer)
     peer->listen.max_request = 1000;
 }
 
-/* The output is whole lines that begin with a known letter. */
+/* Checks that the output is whole lines that begin with a known letter. */
 static void check_out(struct span out)
 {
     while (out.len > 0) {
@@ -83,7 +82,7 @@ static void run(struct world *w, struct span wire)
     settle(w, &cut);
     PROMISE(cut.is_bad == whole.is_bad);
     check_out(buf_span(&cut.out));
-    /* Without ids and asynchronous commits, replies leave in the order of the requests. */
+    /* Without ids and asynchronous commits, replies are in the order of the requests. */
     if (wire.len > 5 && memcmp(wire.ptr, "H2\t0\t", 5) == 0 &&
         memchr(wire.ptr, 'D', wire.len) == NULL)
         PROMISE(span_equal(buf_span(&whole.out), buf_span(&cut.out)));

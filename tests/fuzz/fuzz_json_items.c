@@ -1,5 +1,5 @@
-/* The first byte seeds the random choices: where the text, all further bytes, is cut. The items
- * are those of the text in one piece, and of a good text those of json_walk(). */
+/* The first byte seeds the random choices where the text after it is cut. The items must be those
+ * of the text in one piece, and for a valid text also those of json_walk(). */
 #include "fuzz.h"
 
 #include "podop/json_items.h"
@@ -56,7 +56,8 @@ static bool read_items(struct span text, bool is_cut, struct buf *out)
     return parsed == PARSE_MORE && items.phase == JSON_ITEMS_END;
 }
 
-/* The expected result for a text that json_check() accepts; false: it is not a list of names. */
+/* Writes the expected items of a text that json_check() accepts. Returns false if the text is not a
+ * list of names. */
 static bool walk_items(struct span text, struct buf *out)
 {
     enum json_kind kind = json_kind(text);

@@ -1,5 +1,5 @@
-/* The first byte seeds the choices: where the input, which follows it, is cut, and which lookup
- * ends first. The replies must be the same as for the input in one piece. */
+/* The first byte seeds the random choices: where the input after it is cut, and which lookup ends
+ * first. The replies must be the same as for the input in one piece. */
 #include "fuzz.h"
 
 #include "fake_peer.h"

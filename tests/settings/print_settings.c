@@ -3,12 +3,14 @@
 #include "podop/buf.h"
 #include "podop/json_object.h"
 #include "podop/json_value.h"
+#include "podop/mem.h"
 #include "podop/table.h"
 
 #include "config/config_type.h"
 #include "config/schema_number.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LINE_BYTES_MAX = 4096, RANGE_BYTES_MAX = 100 };
@@ -30,6 +32,17 @@ static void add_names(struct buf *out, const char *const *names)
     buf_add_char(out, ']');
 }
 
+/* Adds what the setting "type" of a table may be. */
+static void add_types(struct buf *out)
+{
+    const char **names = xcalloc(table_types.count + 1, sizeof(names[0]));
+
+    for (size_t i = 0; i < table_types.count; i++)
+        names[i] = table_types.items[i]->name;
+    add_names(out, names);
+    free(names);
+}
+
 /* type is the table type that the setting belongs to; "" for one of every table or of no table. */
 static void print_setting(const char *group, const struct setting *s, const char *type)
 {
@@ -49,7 +62,10 @@ static void print_setting(const char *group, const struct setting *s, const char
     json_add_member(&line, "doc", span_of(s->doc));
     json_add_flag(&line, "is_for_writes", s->is_for_writes);
     json_add_flag(&line, "may_be_list", s->others != 0);
-    add_names(&line, s->names);
+    if (s == schema_find(&schema_table, "type"))
+        add_types(&line);
+    else
+        add_names(&line, s->names);
     buf_add_char(&line, '}');
     puts(buf_string(&line));
     buf_deinit(&line);

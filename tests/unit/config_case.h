@@ -1,5 +1,5 @@
-/* config_case.h - what the tests of config_load() share: a directory, podop.conf in it, and what is
- * told about it. */
+/* config_case.h - shared by the tests of config_load(): a directory with a podop.conf, and the
+ * faults that are reported about it. */
 #ifndef PODOP_TESTS_CONFIG_CASE_H
 #define PODOP_TESTS_CONFIG_CASE_H
 
@@ -17,21 +17,21 @@
 
 enum { HEARD_BYTES_MAX = 8192 };
 
-/* Every fault, a line each. */
-struct heard {
+/* All reported faults, one a line. */
+struct reported {
     char text[HEARD_BYTES_MAX];
 };
 
-static inline void hear(void *arg, const char *text)
+static inline void collect(void *arg, const char *text)
 {
-    struct heard *heard = arg;
-    size_t len = strlen(heard->text);
+    struct reported *reported = arg;
+    size_t len = strlen(reported->text);
 
-    assert_true(len + strlen(text) + 2 < sizeof(heard->text));
-    snprintf(heard->text + len, sizeof(heard->text) - len, "%s\n", text);
+    assert_true(len + strlen(text) + 2 < sizeof(reported->text));
+    snprintf(reported->text + len, sizeof(reported->text) - len, "%s\n", text);
 }
 
-/* The tests run in a directory of their own, so that messages begin with a plain podop.conf. */
+/* Writes a file. The tests run in their own directory, so messages begin with "podop.conf:". */
 static inline void write_bytes(const char *file, const void *bytes, size_t len)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -48,7 +48,7 @@ static inline void write_text(const char *file, const char *text)
 
 enum { TYPES_MAX = 16 };
 
-/* The types that ship, but param may be any text. */
+/* Returns podop's own types, but with any text allowed as param. */
 static inline const struct config_types *unchecked_types(void)
 {
     static struct config_type types[TYPES_MAX];
@@ -65,29 +65,29 @@ static inline const struct config_types *unchecked_types(void)
     return &unchecked;
 }
 
-/* Where source has no types, they are unchecked_types(). */
-static inline struct config *load(const struct config_source *source, struct heard *heard)
+/* Loads source, with unchecked_types() if it has no types. */
+static inline struct config *load(const struct config_source *source, struct reported *reported)
 {
     struct config_source with_types = *source;
 
     if (source->types == NULL)
         with_types.types = unchecked_types();
-    heard->text[0] = '\0';
-    return config_load(&with_types, hear, heard);
+    reported->text[0] = '\0';
+    return config_load(&with_types, collect, reported);
 }
 
-/* The source with podop.conf holding text (NULL: no file) is good. */
+/* Loads source, with text in podop.conf (NULL: no file), and asserts that there is no fault. */
 static inline struct config *load_good(const char *text, struct config_source source)
 {
-    struct heard heard;
+    struct reported reported;
     struct config *config;
 
     if (text != NULL) {
         write_text("podop.conf", text);
         source.file = "podop.conf";
     }
-    config = load(&source, &heard);
-    assert_string_equal(heard.text, "");
+    config = load(&source, &reported);
+    assert_string_equal(reported.text, "");
     assert_non_null(config);
     return config;
 }
@@ -95,14 +95,14 @@ static inline struct config *load_good(const char *text, struct config_source so
 static inline void assert_faults(const char *text, struct config_source source,
                                  const char *expected)
 {
-    struct heard heard;
+    struct reported reported;
 
     if (text != NULL) {
         write_text("podop.conf", text);
         source.file = "podop.conf";
     }
-    assert_null(load(&source, &heard));
-    assert_string_equal(heard.text, expected);
+    assert_null(load(&source, &reported));
+    assert_string_equal(reported.text, expected);
 }
 
 #define LISTEN "listen = ( { socket = \"/s\"; } );\n"

@@ -1,6 +1,5 @@
-/* dict_case.h - what the tests of the dict protocol share: one table, "meta", whose lookups,
- * commits and iterations end when the test says so. Its setup and teardown hold the clock of
- * deadlines. */
+/* dict_case.h - shared by the tests of the dict protocol: one table, "meta", whose lookups, commits
+ * and iterations end when the test says so. Between setup and teardown the service clock exists. */
 #ifndef PODOP_TESTS_DICT_CASE_H
 #define PODOP_TESTS_DICT_CASE_H
 
@@ -24,14 +23,14 @@
 enum {
     WAITING_MAX = 128,
     REQUESTS_MAX = 64,          /* of one client, as in reply_queue.h */
-    OUT_BYTES_MAX = 256 * 1024, /* that it leaves unread, as in reply_queue.h */
+    OUT_BYTES_MAX = 256 * 1024, /* of unread output of one client, as in reply_queue.h */
     BIG_BYTES = 90000,
 };
 
 extern struct ev_loop *loop;
 extern struct fake_table meta;
 extern struct commits commits;
-extern struct fake_tables tables;              /* meta alone */
+extern struct fake_tables tables;              /* only meta */
 extern struct commit *committing[WAITING_MAX]; /* in flight, oldest first */
 extern size_t committing_count;
 extern struct table_iteration *iterating[WAITING_MAX];
@@ -42,24 +41,25 @@ int dict_case_teardown(void **state); /* asserts that nothing is left */
 
 void open_peer(struct fake_peer *peer, const char *hello);
 void send_lines(struct fake_peer *peer, const char *lines);
-/* Asserts what the peer was sent since the last call. */
+/* Asserts what the session has sent to the peer since the last call. */
 void assert_out(struct fake_peer *peer, const char *expected);
 size_t pending(const struct fake_peer *peer);
 
-void run(void); /* the loop, as long as it has something to do at once */
+void run(void); /* runs the loop until it would have to wait */
 
-/* Each ends the n-th that is in flight. A lookup's reply depends on how its key begins: "miss",
- * "down", "nul"; the value of any other key is the key. */
+/* Each ends the n-th lookup, commit or iteration that is in flight. A lookup's reply depends on how
+ * its key begins: "miss", "down", "nul"; the value of any other key is the key. */
 void end_lookup(size_t n);
 void end_commit(size_t n, enum reply_status status);
 void row(size_t n, const char *name, const char *value); /* of an iteration */
 void end_iteration(size_t n, enum reply_status status);
-size_t iteration_of(const char *path); /* its n: the loop begins iterations in any order */
+size_t iteration_of(const char *path); /* returns n: the loop starts iterations in any order */
 
 enum order { OLDEST_FIRST, NEWEST_FIRST };
 void end_all(enum order order); /* until nothing is in flight */
 
-/* For answers_at_once of meta: keys that begin with "now"; all keys, with BIG_BYTES of value. */
+/* For answers_at_once of meta. at_once() answers keys that begin with "now", the other one all
+ * keys, with a value of BIG_BYTES. */
 bool at_once(struct span key, struct reply *reply);
 bool big_at_once(struct span key, struct reply *reply);
 

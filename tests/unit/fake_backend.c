@@ -98,7 +98,7 @@ static void add_call(struct backend *b, const char *blank, size_t body_at)
     buf_add_char(&b->calls, '\n');
 }
 
-/* Returns true when it has refused a request before it was complete, and has closed. */
+/* Refuses an incomplete request for "/early". Returns whether it has closed the connection. */
 static bool refuses_early(struct backend_conn *c)
 {
     const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /early", 7);
@@ -125,7 +125,7 @@ static void send_page(struct backend_conn *c, size_t bytes)
     buf_deinit(&out);
 }
 
-/* Returns true when the connection is closed. */
+/* Answers an incomplete request for "/eager". Returns whether the connection is closed. */
 static bool is_eager(struct backend_conn *c)
 {
     const char *target = c->in.len == 0 ? NULL : memmem(c->in.ptr, c->in.len, " /eager", 7);

@@ -1,5 +1,5 @@
-/* fake_backend.h - an HTTP server on the loop of the test, so that the test controls its every
- * step. It answers 200 with the request's target as the body, but for these targets:
+/* fake_backend.h - an HTTP server on the loop of the test, so that the test controls each step. It
+ * answers 200 with the request's target as the body, except for these targets:
  *
  *   /hold...      answers after backend_release()
  *   /drop...      closes without an answer
@@ -19,7 +19,7 @@ enum { BACKEND_CONNECTIONS_MAX = 64 };
 
 struct backend_conn {
     struct backend *backend;
-    ev_io io; /* its fd is -1 when there is no such connection */
+    ev_io io; /* fd -1: there is no connection in this place */
     struct buf in;
     unsigned requests;
     bool is_eager; /* it has answered already */
@@ -53,8 +53,9 @@ void backend_open(struct backend *b, struct ev_loop *loop, bool is_unix);
 void backend_close(struct backend *b);
 
 bool backend_holds(const struct backend *b, const char *target);
-void backend_release(struct backend *b, const char *target); /* answers it */
-/* Returns the connection whose request for target waits, or NULL; sends bytes on it; closes it. */
+void backend_release(struct backend *b, const char *target); /* answers a request for /hold... */
+/* Returns the connection whose request for target waits, or NULL. The next two functions send bytes
+ * on that connection, and close it. */
 struct backend_conn *backend_held(struct backend *b, const char *target);
 void backend_say(struct backend_conn *c, struct span bytes);
 void backend_end(struct backend_conn *c);

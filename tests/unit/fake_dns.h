@@ -1,5 +1,5 @@
-/* fake_dns.h - DNS messages as a name server would send them, built record by record. All names in
- * them are "dom.example", but for what data hold. */
+/* fake_dns.h - DNS messages as a name server would send them, built record by record. All names are
+ * "dom.example", except those in the data of records. */
 #ifndef PODOP_TESTS_FAKE_DNS_H
 #define PODOP_TESTS_FAKE_DNS_H
 
@@ -19,7 +19,7 @@ enum {
 };
 #define FAKE_NAME "\xc0\x0c" /* dom.example in data */
 
-/* An answer to a question for MX records; flags with a code in the lowest bits. */
+/* Begins an answer to a question for MX records. The lowest bits of flags are the response code. */
 void fake_dns_begin(struct buf *message, unsigned flags, unsigned answers, unsigned authorities);
 void fake_dns_add(struct buf *message, unsigned class, unsigned type, unsigned ttl_s,
                   struct span data);

@@ -146,7 +146,7 @@ void fake_name_server_close(struct fake_name_server *s)
     s->fd = -1;
 }
 
-/* The loop runs in between, because a socket's buffer does not hold all answers. */
+/* Runs the loop between the answers, because a socket's buffer is too small for all of them. */
 void fake_name_server_release(struct fake_name_server *s)
 {
     for (size_t i = 0; i < s->held_count; i++) {

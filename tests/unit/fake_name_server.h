@@ -33,10 +33,10 @@ struct fake_name_server {
     char text[32]; /* "127.0.0.1:PORT" */
     const struct fake_record *records;
     size_t record_count;
-    bool is_silent;    /* answers come with fake_name_server_release() only, but */
-    char loud;         /* names that begin with this letter are answered; 0: none is */
+    bool is_silent;    /* only fake_name_server_release() answers; exception: */
+    char loud;         /* names that begin with this letter are answered at once; 0: none */
     unsigned flags;    /* of all answers, without records; 0: as described */
-    size_t answer_len; /* to which all answers are cut; 0: to none */
+    size_t answer_len; /* all answers are cut to this length; 0: not cut */
     unsigned queries;
     struct fake_query held[FAKE_QUERIES_MAX];
     size_t held_count;
@@ -46,7 +46,7 @@ void fake_name_server_open(struct fake_name_server *server, struct ev_loop *loop
 /* The same on a UDP socket that the test has bound. */
 void fake_name_server_open_at(struct fake_name_server *server, struct ev_loop *loop, int fd);
 void fake_name_server_close(struct fake_name_server *server); /* fine when it is closed */
-/* Answers all queries that were held back. Runs the loop. */
+/* Answers all queries that wait because of is_silent. Runs the loop. */
 void fake_name_server_release(struct fake_name_server *server);
 
 #endif

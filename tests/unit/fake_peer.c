@@ -73,8 +73,8 @@ void fake_peer_close(struct fake_peer *peer)
     buf_deinit(&peer->out);
 }
 
-/* The session gets a copy of exactly this size, which is freed: a sanitizer finds a session that
- * reads too far, or after feed(). */
+/* Feeds a copy that is freed afterwards, so that a sanitizer finds a session that reads beyond the
+ * end, or after feed() has returned. */
 void fake_peer_feed(struct fake_peer *peer)
 {
     size_t used = 0;

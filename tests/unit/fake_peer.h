@@ -1,5 +1,5 @@
-/* fake_peer.h - a client of one session, without a socket. What it sends is fed as client.c would
- * feed it; what it is sent is collected in out. */
+/* fake_peer.h - a client of one session, without a socket. Its requests are fed to the session as
+ * client.c would feed them; the session's replies are collected in out. */
 #ifndef PODOP_TESTS_FAKE_PEER_H
 #define PODOP_TESTS_FAKE_PEER_H
 
@@ -33,7 +33,7 @@ struct fake_peer {
 void fake_peer_open(struct fake_peer *peer, const struct protocol_ops *protocol,
                     const struct fake_tables *tables);
 void fake_peer_close(struct fake_peer *peer);
-/* As a reload does: from now on these tables are found. */
+/* Replaces the tables that sessions find, as a reload does. */
 void fake_peer_reload(struct fake_peer *peer, const struct fake_tables *tables);
 
 void fake_peer_send(struct fake_peer *peer, struct span bytes);

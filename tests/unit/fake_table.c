@@ -23,7 +23,7 @@ void fake_file_close(struct fake_file *file)
     close(file->fd);
 }
 
-/* Each fake table has ops of its own, which lead back to it. */
+/* Returns the fake of table, found through the ops, which each fake table has its own copy of. */
 static struct fake_table *fake_of(const struct table *table)
 {
     return (struct fake_table *)((uintptr_t)table->ops - offsetof(struct fake_table, ops));

@@ -1,5 +1,5 @@
-/* fake_table.h - tables whose replies the test gives, at the moment that it chooses. Only the type
- * is fake: they are opened by table_open(). */
+/* fake_table.h - tables of a fake type: the test chooses each reply, and when it comes. The rest is
+ * real: table_open() opens them. */
 #ifndef PODOP_TESTS_FAKE_TABLE_H
 #define PODOP_TESTS_FAKE_TABLE_H
 
@@ -22,11 +22,11 @@ struct fake_table {
     struct commit *commits[FAKE_COMMITS_MAX]; /* that the table got; oldest first */
     size_t commit_count;
     bool *is_closed; /* set when the table is freed; may be NULL */
-    /* Called at each start; true: *reply is given at once. May be NULL: never. */
+    /* Called at each lookup. Returns true with *reply for an answer at once. May be NULL: never. */
     bool (*answers_at_once)(struct span key, struct reply *reply);
 };
 
-/* A regular file with these bytes and a path; it is gone when it is closed. */
+/* A regular file with these bytes, and its path. Closing it removes it. */
 struct fake_file {
     int fd;
     char path[64];
@@ -34,10 +34,10 @@ struct fake_file {
 void fake_file_open(struct fake_file *file, struct span content);
 void fake_file_close(struct fake_file *file);
 
-/* config may be zeroed; its type and param are ignored. */
+/* Opens a table with config, which may be zeroed. Ignores its type and param. */
 void fake_table_open(struct fake_table *fake, const char *name, const struct table_config *config,
                      struct ev_loop *loop);
-/* The same, in env, whose log it replaces. The table can be written to. */
+/* The same, with env, whose log it replaces. The table takes writes. */
 void fake_table_open_in(struct fake_table *fake, const char *name,
                         const struct table_config *config, const struct table_env *env);
 void fake_table_close(struct fake_table *fake); /* releases the reference */
@@ -45,7 +45,7 @@ void fake_table_close(struct fake_table *fake); /* releases the reference */
 /* Ends the n-th waiting fetch. */
 void fake_table_answer(struct fake_table *fake, size_t n, const struct reply *reply);
 
-/* Ends the n-th commit. With is_sent the backend may have received all of its changes. */
+/* Ends the n-th commit. is_sent says that the backend may have received all changes. */
 void fake_table_end_commit(struct fake_table *fake, size_t n, bool is_sent,
                            const struct reply *reply);
 

@@ -1,5 +1,5 @@
-/* fortified_wipe.h - for a test that wraps explicit_bzero(): what _FORTIFY_SOURCE makes of it in
- * glibc's headers goes the same way. Included by one file, after its wrapper. */
+/* fortified_wipe.h - for a test that wraps explicit_bzero(): wraps the function that glibc's
+ * headers call instead with _FORTIFY_SOURCE. Included by one file, after its wrapper. */
 #ifndef PODOP_TESTS_UNIT_FORTIFIED_WIPE_H
 #define PODOP_TESTS_UNIT_FORTIFIED_WIPE_H
 

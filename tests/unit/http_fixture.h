@@ -1,5 +1,5 @@
-/* http_fixture.h - what tests of the HTTP client share: a loop, a client with one site, a backend
- * on the same loop, and callers that note how their call has ended. */
+/* http_fixture.h - shared by the tests of the HTTP client: a loop, a client with one site, a
+ * backend on the same loop, and callers that record how their calls end. */
 #ifndef PODOP_TESTS_HTTP_FIXTURE_H
 #define PODOP_TESTS_HTTP_FIXTURE_H
 
@@ -22,7 +22,7 @@ struct http_fixture {
     struct backend backend;
 };
 
-/* One caller of http_start(), and what it was told. */
+/* One caller of http_start(), and the answer that it got. */
 struct http_caller {
     struct http_call *call;
     struct http_site *site;
@@ -41,7 +41,7 @@ struct http_caller {
 #define HTTP_TEST_UNIX(test)                                                                       \
     cmocka_unit_test_setup_teardown(test, http_fixture_setup_unix, http_fixture_teardown)
 
-/* Runs the loop until the condition is true; when it never is, the test's time limit ends the
+/* Runs the loop until the condition is true. If it never is, the test's time limit ends the
  * program. Deferred calls run in the first round, which does not wait. */
 #define HTTP_WAIT(f, condition)                                                                    \
     do {                                                                                           \
@@ -58,12 +58,12 @@ void http_fixture_set_pool(struct http_fixture *f, uint32_t max_connections,
 struct http_site *http_fixture_open_site(struct http_fixture *f, const char *base,
                                          const char *unix_socket);
 
-/* Looks a target up, whose body must be the target itself; the same at another site; many times
- * at once. */
+/* Look up a target, and assert that the body is the target: at the fixture's site, at another site,
+ * or many times at once. */
 void http_fixture_ask(struct http_fixture *f, const char *target);
 void http_fixture_ask_at(struct http_fixture *f, struct http_site *site, const char *target);
 void http_fixture_ask_at_once(struct http_fixture *f, struct http_caller *callers, size_t count);
-/* All targets that the backend was asked for, each with a line feed. */
+/* Asserts which targets the backend has received, each with a line feed. */
 void http_fixture_assert_targets(struct http_fixture *f, const char *expected);
 
 void http_caller_start_request(struct http_caller *caller, struct http_site *site,
@@ -71,15 +71,16 @@ void http_caller_start_request(struct http_caller *caller, struct http_site *sit
 void http_caller_start(struct http_fixture *f, struct http_caller *caller, const char *target);
 void http_caller_start_within(struct http_fixture *f, struct http_caller *caller,
                               const char *target, uint64_t ms);
-/* A write, or with a NULL method a lookup. */
+/* Starts a write, or with a NULL method a lookup. */
 void http_caller_start_method(struct http_fixture *f, struct http_caller *caller,
                               const char *method, const char *target);
 /* Writes body to /w, and waits for the end. */
 void http_caller_write(struct http_fixture *f, struct http_caller *caller, struct span body);
 
-/* The call was answered once, with 200 and this body. */
+/* Asserts that the call was answered once, with 200 and this body. */
 void http_caller_assert_body(struct http_caller *caller, const char *body);
-/* The call has ended once, with this outcome; its body stays. The second one frees it. */
+/* Assert that the call has ended once, with this outcome. The first function keeps the body, the
+ * second one frees it. */
 void http_caller_assert_outcome(const struct http_caller *caller, enum http_outcome outcome);
 void http_caller_assert_ended(struct http_caller *caller, enum http_outcome outcome);
 

@@ -1,5 +1,5 @@
-/* lookup_case.h - what the tests of lookups share: one fake table, in several configurations, and
- * callers that note the answers they get. */
+/* lookup_case.h - shared by the tests of lookups: one fake table, in several configurations, and
+ * callers that record the answers they get. */
 #ifndef PODOP_TESTS_LOOKUP_CASE_H
 #define PODOP_TESTS_LOOKUP_CASE_H
 
@@ -68,7 +68,7 @@ static inline void on_reply(void *arg, const struct reply *reply)
     copy_texts(c, reply); /* then() has not changed it */
 }
 
-/* The bytes of key are freed when this returns. */
+/* Looks up a copy of key that is freed when this returns, because table_lookup() must copy it. */
 static inline void ask_key(struct caller *c, struct table *table, const struct table_key *key)
 {
     char *bytes = xmalloc(key->key.len + key->user.len);
@@ -196,7 +196,7 @@ static inline void wait_until_stale(void)
         ;
 }
 
-/* Keys that no table may confuse, except that KEY of USER is KEY/USER for a table of this type. */
+/* Keys with different identities. Exception: for a table of this type, KEY of USER is KEY/USER. */
 static const struct table_key alike[] = {
     {.key = TEXT("k")},
     {.key = TEXT("k"), .user = TEXT("u"), .is_private = true},

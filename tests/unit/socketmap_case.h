@@ -1,4 +1,4 @@
-/* socketmap_case.h - what the tests of the socketmap protocol share: two tables, "alias" and
+/* socketmap_case.h - shared by the tests of the socketmap protocol: two tables, "alias" and
  * "other". The part of a key after its dash names the reply. A key that begins with "now-" is
  * answered at once, any other by answer(). */
 #ifndef PODOP_TESTS_SOCKETMAP_CASE_H
@@ -18,7 +18,7 @@
 
 enum {
     REQUESTS_MAX = 64,          /* of one client, as in reply_queue.h */
-    OUT_BYTES_MAX = 256 * 1024, /* that it leaves unread, as in reply_queue.h */
+    OUT_BYTES_MAX = 256 * 1024, /* of unread output of one client, as in reply_queue.h */
     BIG_BYTES = 90000,          /* of the reply "big" */
 };
 
@@ -29,8 +29,8 @@ extern struct fake_tables tables;
 int socketmap_case_setup(void **state);
 int socketmap_case_teardown(void **state);
 
-void run(void); /* the loop, as long as it has something to do at once */
-void answer(struct fake_table *fake, size_t n); /* the n-th lookup that waits */
+void run(void);                                 /* runs the loop until it would have to wait */
+void answer(struct fake_table *fake, size_t n); /* answers the n-th lookup that waits */
 enum order { OLDEST_FIRST, NEWEST_FIRST };
 void answer_all(enum order order);
 

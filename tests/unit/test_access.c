@@ -2,7 +2,7 @@
 
 #include "server/access.h"
 
-static struct heard heard;
+static struct reported reported;
 
 static const char *check(const char *user, enum path_need need, const char *path)
 {
@@ -13,9 +13,9 @@ static const char *check(const char *user, enum path_need need, const char *path
 
     snprintf(path_, sizeof(path_), "%s", path);
     snprintf(user_, sizeof(user_), "%s", user == NULL ? "" : user);
-    heard.text[0] = '\0';
-    access_check(&config, hear, &heard);
-    return heard.text;
+    reported.text[0] = '\0';
+    access_check(&config, collect, &reported);
+    return reported.text;
 }
 
 static void test_what_exists_and_is_allowed(void **state)

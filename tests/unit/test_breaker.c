@@ -6,7 +6,7 @@
 
 enum { ALONE = BREAKER_PAUSE_MIN_MS, AMONG_OTHERS = BREAKER_PAUSE_MAX_MS };
 
-/* Fails with different keys: first, first + 1 and so on. */
+/* Records failures of different keys: first, first + 1 and so on. */
 static void fail_often(struct breaker *b, enum breaker_kind kind, unsigned times, uint64_t first,
                        uint64_t now_ms)
 {
@@ -33,7 +33,7 @@ static void test_each_kind_opens_after_failures_in_a_row(void **state)
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 10);
         assert_false(breaker_is_open(&b));
         assert_int_equal(breaker_failures(&b), BREAKER_FAILURES_MAX - 1);
-        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* the row ends */
+        assert_true(breaker_answered(&b, false, BREAKER_NO_TRIAL)); /* ends the row of failures */
         assert_int_equal(breaker_failures(&b), 0);
         fail_often(&b, (enum breaker_kind)kind, BREAKER_FAILURES_MAX - 1, 1, 20);
         assert_false(breaker_is_open(&b));
@@ -318,9 +318,9 @@ static void fall_ill(struct story *s)
     }
 }
 
-/* Other keys are asked again a pause after the server came back, after the circuit opened, and
- * after the last trial of the bad key that failed while nothing was known of it. From the first
- * answer on they are always asked. */
+/* Checks when other keys are sent again: at the latest one pause after the server came back, after
+ * the circuit opened, and after the bad key last took a trial from them; and always after the first
+ * answer. */
 static void get_well(struct story *s)
 {
     const uint64_t well_at_ms = s->now_ms;

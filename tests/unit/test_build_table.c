@@ -131,6 +131,37 @@ static void test_build_table_faults(void **state)
     }
 }
 
+static void test_build_table_mandatory_settings_of_the_type(void **state)
+{
+    static const struct setting settings[] = {
+        {"needed", SETTING_INTEGER, SETTING_FIELD(second_settings, shared), 1, 5,
+         .is_mandatory = true, .doc = "of one type"},
+    };
+    static const struct setting_group group = {.name = "tables", SETTINGS_OF(settings)};
+    static const struct config_type strict = {
+        .name = "strict", .settings_bytes = sizeof(struct second_settings), .settings = &group};
+    static const struct config_type *const with_strict[] = {&strict, &bare};
+    static const struct config_types strict_types = {with_strict, ARRAY_LEN(with_strict)};
+    static const struct config_source strict_source = {.types = &strict_types};
+    static const char good[] =
+        LISTEN "defaults = { needed = 5; };\n"
+               "tables = ( { name = \"a\"; type = \"strict\"; param = \"p\"; },\n"
+               "  { name = \"b\"; type = \"strict\"; param = \"p\"; needed = 4; } );\n";
+    struct config *config;
+
+    (void)state;
+    assert_faults(LISTEN "tables = ( { name = \"a\"; type = \"strict\"; param = \"p\"; },\n"
+                         "  { name = \"b\"; type = \"bare\"; param = \"p\"; },\n"
+                         "  { name = \"c\"; type = \"strict\"; param = \"p\"; needed = 6; } );\n",
+                  strict_source,
+                  "podop.conf:2: 'needed' is missing in table 'a'\n"
+                  "podop.conf:4: 'needed' in table 'c' must be from 1 to 5, got 6\n");
+    config = load_good(good, strict_source);
+    assert_int_equal(((const struct second_settings *)config->tables[0].settings)->shared, 5);
+    assert_int_equal(((const struct second_settings *)config->tables[1].settings)->shared, 4);
+    config_unref(&config);
+}
+
 static void test_build_table_doubts(void **state)
 {
     struct config *config = load_good(
@@ -149,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_build_table_settings_of_the_type),
         cmocka_unit_test(test_build_table_faults),
+        cmocka_unit_test(test_build_table_mandatory_settings_of_the_type),
         cmocka_unit_test(test_build_table_doubts),
     };
 

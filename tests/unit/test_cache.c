@@ -4,7 +4,7 @@
 
 #include "podop/hash.h"
 
-/* Below 10 ms a tenth is nothing: such times are not spread, so that a test knows them exactly. */
+/* A tenth of less than 10 ms is 0, so such times are not spread, and a test knows them exactly. */
 enum { EXACT_TTL_MS = 9, SPREAD_TTL_MS = 100000, LONG_MS = 1000000 };
 
 static const struct cache_limits roomy = {
@@ -68,7 +68,7 @@ static bool has(struct cache *cache, const char *key)
     return state_at(cache, span_of(key), 0) == CACHE_FRESH;
 }
 
-/* What one entry costs besides its bytes, as the cache itself counts. */
+/* Returns the fixed cost of an entry in bytes, as the cache counts it. */
 static size_t overhead(void)
 {
     struct cache *cache = cache_new(&roomy);
@@ -206,7 +206,7 @@ static void test_cache_what_is_not_kept_still_replaces(void **state)
     cache_free(&cache);
 }
 
-/* What the reply itself knows of its time, against the cache's own. */
+/* The reply's own maximum TTL against the cache's settings. */
 static void test_cache_reply_bounds_its_time(void **state)
 {
     static const struct {
@@ -245,7 +245,7 @@ static void test_cache_reply_bounds_its_time(void **state)
     }
 }
 
-/* Its time is over, but the outage that stale is for may outlast it. */
+/* A reply with a short TTL of its own can still be used as a stale one. */
 static void test_cache_bounded_reply_goes_stale(void **state)
 {
     const struct cache_limits limits = {
@@ -334,7 +334,7 @@ static void test_cache_copies(void **state)
     cache_free(&cache);
 }
 
-/* What cache_get() lent may be put again, under its own key or as one. */
+/* A borrowed reply of cache_get() may be put again, under its own key or as a key. */
 static void test_cache_put_of_what_was_lent(void **state)
 {
     struct cache_limits limits = roomy;
@@ -357,7 +357,7 @@ static void test_cache_put_of_what_was_lent(void **state)
     cache_free(&cache);
 }
 
-/* Each letter of what is put or got in order: a capital is a get, a digit a drop of a, b, c, ... */
+/* Each letter is an operation: a lower-case one puts, a capital gets, a digit drops a, b, c, ... */
 static void test_cache_least_recently_used_leaves_first(void **state)
 {
     static const struct {
@@ -464,7 +464,7 @@ static void test_cache_large_pushes_out_many(void **state)
     cache_free(&cache);
 }
 
-/* One byte more than the whole cache, by way of each part: not kept, and nothing else leaves. */
+/* An entry that is one byte larger than the whole cache is not stored, and drops no other entry. */
 static void test_cache_oversized(void **state)
 {
     static char many[200];
@@ -580,7 +580,7 @@ static void test_cache_overwrite(void **state)
     cache_free(&cache);
 }
 
-/* A cache that is exactly full takes a larger value for a key in it, at others' expense only. */
+/* In a full cache, a larger value for a present key drops other entries, never the key itself. */
 static void test_cache_overwrite_larger_when_full(void **state)
 {
     struct cache_limits limits = roomy;
@@ -623,7 +623,7 @@ static void test_cache_drop_and_clear(void **state)
     cache_free(&cache);
 }
 
-/* No entry ends before 0.9 of its time, none after 1.1, and they do not end together. */
+/* Entries expire between 0.9 and 1.1 of their TTL, and not all at once. */
 static void test_cache_spread(void **state)
 {
     enum { KEYS = 1000, STEP_MS = SPREAD_TTL_MS / 100, AT_MS = 12345 };
@@ -671,7 +671,7 @@ static void test_cache_longest_times_do_not_wrap(void **state)
     cache_free(&cache);
 }
 
-/* The table grows and shrinks a bucket at a time: after each step of either, all is still there. */
+/* The hash table grows and shrinks one bucket at a time, and after each step all keys are found. */
 static void test_cache_grows_and_shrinks(void **state)
 {
     enum { KEYS = 3000, CHECK_EACH = 97 };
@@ -709,7 +709,7 @@ static void test_cache_grows_and_shrinks(void **state)
     cache_free(&cache);
 }
 
-/* Among so many keys about ten pairs share all the bits of the hash that the cache remembers. */
+/* Among so many keys, about ten pairs have the same stored bits of the hash. */
 static void test_cache_tells_keys_with_one_hash_apart(void **state)
 {
     enum { KEYS = 300000 };
@@ -732,7 +732,7 @@ static void test_cache_tells_keys_with_one_hash_apart(void **state)
     cache_free(&cache);
 }
 
-/* The cache as a child would build it: an array to search, and when each was last used. */
+/* The simplest possible cache: an array to search, with the time of last use of each entry. */
 enum { MODEL_KEYS_MAX = 3000, MODEL_TEXT_MAX = 40 };
 
 struct model {
@@ -909,7 +909,7 @@ static void test_cache_against_a_model(void **state)
             assert_int_equal(cache_entries(cache), m->entries);
             assert_int_equal(cache_bytes(cache), m->bytes);
         }
-        /* the run did try what it is for */
+        /* the run has covered each state often */
         assert_true(seen[CACHE_ABSENT] > 1000 && seen[CACHE_FRESH] > 1000);
         assert_true(m->limits.stale_ms == 0 || m->keys > 60 || seen[CACHE_STALE] > 1000);
         cache_free(&cache);
@@ -917,7 +917,7 @@ static void test_cache_against_a_model(void **state)
     free(m);
 }
 
-/* However many entries go at once, the call gives none of them back, and one piece only some. */
+/* Clearing frees no entry at once; each piece of the disposal frees a few. */
 static void test_cache_clears_in_pieces(void **state)
 {
     enum { ENTRIES = 20000 };

@@ -71,7 +71,8 @@ static void test_a_client_that_left_is_not_served(void **state)
     assert_int_equal(served[1], 1);
 }
 
-/* A client that costs a whole turn leaves the others to the next one, in their order. */
+/* After a client that costs a whole turn, the others are served in the next turn, in their order.
+ */
 static void test_an_expensive_client_ends_the_turn(void **state)
 {
     (void)state;
@@ -88,11 +89,12 @@ static void test_an_expensive_client_ends_the_turn(void **state)
 }
 
 /* After a turn that was cut, each client is read once before any is read again. */
-static void test_a_crowded_round_reads_each_client_once(void **state)
+static void test_a_cut_round_reads_each_client_once(void **state)
 {
     (void)state;
     assert_true(client_turns_may_read(&turns, &clients[0]));
-    assert_true(client_turns_may_read(&turns, &clients[0])); /* not crowded: as often as it sends */
+    assert_true(client_turns_may_read(
+        &turns, &clients[0])); /* no turn was cut: it may read as often as it sends */
     turns.cost += HUGE_COST;
     assert_false(client_turns_may_read(&turns, &clients[1]));
     serve(NULL); /* ends the turn */
@@ -110,8 +112,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_woken_client_is_served_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_client_that_left_is_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(test_an_expensive_client_ends_the_turn, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_crowded_round_reads_each_client_once, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_cut_round_reads_each_client_once, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

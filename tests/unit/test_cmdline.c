@@ -6,14 +6,14 @@ enum { WORDS_MAX = 32 };
 
 static const char default_config[] = "/etc/podop.conf";
 
-/* A command line to be written to: getopt wants its words that way. */
+/* A command line in writable memory, as getopt() needs it. */
 struct shell_words {
     char *argv[WORDS_MAX + 2];
     char *text;
     int argc;
 };
 
-/* "podop" and words with blanks between them. */
+/* Splits line at its blanks, and puts "podop" before the words. */
 static struct shell_words words_of(const char *line)
 {
     struct shell_words words = {.argv = {0}};
@@ -62,7 +62,7 @@ static void test_cmdline_tables_in_any_order(void **state)
     }
 }
 
-/* As Mailu starts the Python podop. */
+/* The command line with which Mailu starts the Python podop. */
 static void test_cmdline_of_python_podop(void **state)
 {
     struct shell_words words =
@@ -144,7 +144,8 @@ static void test_cmdline_actions(void **state)
         {"-V", CMDLINE_VERSION, 0, default_config},
         {"--version", CMDLINE_VERSION, 0, default_config},
         {"-h", CMDLINE_HELP, 0, default_config},
-        {"-hv", CMDLINE_HELP, 0, default_config}, /* v is left over, and not for the next */
+        {"-hv", CMDLINE_HELP, 0,
+         default_config}, /* the rest of the word, v, must not reach the next parse */
         {"-t", CMDLINE_CHECK, 0, default_config},
         {"-v --help --nonsense stray", CMDLINE_HELP, 1, default_config},
         {"--set a=b --name x -V", CMDLINE_VERSION, 0, default_config},
@@ -222,7 +223,7 @@ static void test_cmdline_wrong_usage(void **state)
     }
 }
 
-/* More complaints than an error's text holds: cut, not overrun. */
+/* A message that is longer than an error's text is cut. */
 static void test_cmdline_endless_complaint(void **state)
 {
     char line[WORDS_MAX * 64] = "";

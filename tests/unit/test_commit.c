@@ -96,7 +96,7 @@ static void begin(struct writer *w, struct table *t)
     assert_int_equal(w->answers, 0); /* never done before it returns */
 }
 
-/* Writes, and looks at the status and at all that the backend was asked since. */
+/* Commits, and asserts the status and the calls that the backend got. */
 static void commit(struct writer *w, struct table *t, enum reply_status status, const char *calls)
 {
     if (w->transaction == NULL)
@@ -164,7 +164,7 @@ static void test_commit_first_failure_ends_it(void **state)
     table_unref(&t);
 }
 
-/* An increment of a missing key is reported, and the other changes are made all the same. */
+/* An increment of a missing key is a miss, and the other changes are made nevertheless. */
 static void test_commit_increment_of_nothing(void **state)
 {
     struct table *t = open_table(&(struct table_config){0}, "/m/§");
@@ -269,7 +269,7 @@ static void test_commit_as_one(void **state)
     table_unref(&t);
 }
 
-/* What never left podop is a failure, and nothing uncertain. */
+/* A commit that was never sent has failed, and is not uncertain. */
 static void test_commit_refused(void **state)
 {
     struct table *t = open_table(&(struct table_config){.timeout_ms = 300}, "/m/§");
@@ -361,7 +361,7 @@ static void look_up(struct table *t, const char *key, const char *calls)
 }
 
 /* A write invalidates the cache for its keys, even if it failed. */
-static void test_commit_forgets_what_is_cached(void **state)
+static void test_commit_invalidates_the_cache(void **state)
 {
     struct table *t = open_table(&(struct table_config){.cache = {.ttl_ms = 600000,
                                                                   .negative_ttl_ms = 600000,
@@ -400,7 +400,7 @@ int main(void)
         WITH_BACKEND(test_commit_deadline),
         WITH_BACKEND(test_commit_abort),
         WITH_BACKEND(test_commit_idle),
-        WITH_BACKEND(test_commit_forgets_what_is_cached),
+        WITH_BACKEND(test_commit_invalidates_the_cache),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

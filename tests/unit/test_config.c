@@ -172,8 +172,8 @@ static int refuse_param(const struct table_config *table, const char *param, str
     return error_set(err, ERR_CONFIG, "no %s: %s", table->type, param);
 }
 
-/* What the layers above and the types say is reported with file and line, each once; what is
- * incomplete they never see. */
+/* Faults that the checks of the server and of the types find are reported with file and line, each
+ * once. Incomplete settings are not passed to these checks. */
 static void test_config_checks_from_above(void **state)
 {
     static const struct config_checks checks = {.listen = refuse_socket};
@@ -234,18 +234,18 @@ static void test_config_share(void **state)
 static void test_config_files_that_cannot_be_read(void **state)
 {
     static const char with_nul[] = LISTEN "\0" TABLE("");
-    struct heard heard;
+    struct reported reported;
 
     (void)state;
-    assert_null(load(&(struct config_source){.file = "none.conf"}, &heard));
-    assert_string_equal(heard.text, "none.conf: No such file or directory\n");
-    assert_null(load(&(struct config_source){.file = "."}, &heard));
-    assert_string_equal(heard.text, ".: Is a directory\n");
-    assert_null(load(&(struct config_source){.file = "/dev/zero"}, &heard));
-    assert_string_equal(heard.text, "/dev/zero: File too large\n");
+    assert_null(load(&(struct config_source){.file = "none.conf"}, &reported));
+    assert_string_equal(reported.text, "none.conf: No such file or directory\n");
+    assert_null(load(&(struct config_source){.file = "."}, &reported));
+    assert_string_equal(reported.text, ".: Is a directory\n");
+    assert_null(load(&(struct config_source){.file = "/dev/zero"}, &reported));
+    assert_string_equal(reported.text, "/dev/zero: File too large\n");
     write_bytes("nul.conf", with_nul, sizeof(with_nul) - 1);
-    assert_null(load(&(struct config_source){.file = "nul.conf"}, &heard));
-    assert_string_equal(heard.text, "nul.conf:2: a NUL byte\n");
+    assert_null(load(&(struct config_source){.file = "nul.conf"}, &reported));
+    assert_string_equal(reported.text, "nul.conf:2: a NUL byte\n");
 }
 
 static void test_config_syntax_errors(void **state)
@@ -281,7 +281,7 @@ static void test_config_syntax_errors(void **state)
 
 static void test_config_include(void **state)
 {
-    struct heard heard;
+    struct reported reported;
     struct config *config;
 
     (void)state;
@@ -291,15 +291,16 @@ static void test_config_include(void **state)
     write_text("d/listen.conf", LISTEN "@include \"tables.conf\" @include \"pool.conf\"\n");
     write_text("d/tables.conf", "\n" TABLE("")); /* relative to d, not to here */
     write_text("d/pool.conf", "pool = { max_connections = 5; };");
-    config = load(&(struct config_source){.file = "d/podop.conf"}, &heard);
-    assert_string_equal(heard.text, "");
+    config = load(&(struct config_source){.file = "d/podop.conf"}, &reported);
+    assert_string_equal(reported.text, "");
     assert_string_equal(config->listen[0].origin, "d/listen.conf:1");
     assert_string_equal(config->tables[0].origin, "d/tables.conf:2");
     assert_int_equal(config->pool.max_connections, 5);
     config_unref(&config);
 }
 
-/* Faults and syntax errors in and behind what is included have their own file and line. */
+/* Faults and syntax errors in an included file, and after the include, have their own file and
+ * line. */
 static void test_config_include_faults(void **state)
 {
     (void)state;
@@ -395,7 +396,7 @@ static void test_config_negative_ttl(void **state)
     }
 }
 
-/* What a reload takes for an unchanged table: the same settings, wherever it stands. */
+/* Tables are equal for a reload if their settings are, wherever they are written. */
 static void test_config_equal_tables(void **state)
 {
     static const char *const others[] = {
@@ -437,7 +438,7 @@ static void test_config_equal_tables(void **state)
     config_unref(&a);
 }
 
-/* Lines 2 and 3 of the file, and its faults. */
+/* Lines 2 and 3 of a file, and the expected faults. */
 static void test_config_auth_and_tls_faults(void **state)
 {
     static const struct {
@@ -468,7 +469,7 @@ static void test_config_auth_and_tls_faults(void **state)
         {"", "auth = { type = \"basic\"; user = \"u:v\"; password_file = \"/p\"; };",
          "podop.conf:3: 'user' in 'auth' of table 'a' must not contain colons or control bytes, "
          "got \"u:v\"\n"},
-        /* what stands there by mistake may be the secret itself */
+        /* the value that is written there by mistake may be the secret itself */
         {"", "auth = { type = \"bearer\"; token_file = \"s3cret\"; };",
          "podop.conf:3: 'token_file' in 'auth' of table 'a' must be the absolute path of a file\n"},
         {"", "auth = { type = \"bearer\"; token_file = 4711; };",

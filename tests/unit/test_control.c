@@ -210,7 +210,7 @@ static void test_control_reload_with_faults(void **state)
                     "[\"podop.conf:1: \\\"x\\\"\",\"podop.conf:2: \xef\xbf\xbd\"]}\n"));
 }
 
-/* Requests after a reload wait for its end. A client that has gone gets no reply. */
+/* Requests after a reload wait for its end. A client that has disconnected gets no reply. */
 static void test_control_requests_after_a_reload(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void test_control_requests_after_a_reload(void **state)
     assert_true(list_is_empty(&reload_requests));
 }
 
-/* Replies leave in the order of the requests, whichever is ready first. */
+/* Replies are sent in the order of the requests, whichever is ready first. */
 static void test_control_order(void **state)
 {
     (void)state;
@@ -284,8 +284,9 @@ static void test_control_line_too_long(void **state)
     assert_true(peer.is_bad);
 }
 
-/* The explanation is cancelled while a lookup goes on with the same fetch: notes are dropped. */
-static void test_control_goes_before_others(void **state)
+/* When an explanation is cancelled and another lookup needs the same fetch, the notes are dropped.
+ */
+static void test_control_cancelled_explanation(void **state)
 {
     static const struct table_key key = {.key = TEXT("late")};
     struct table_op *op, *explained;
@@ -364,7 +365,7 @@ int main(void)
         WITH_TABLES(test_control_order),
         WITH_TABLES(test_control_takes_no_more_than_it_may_owe),
         WITH_TABLES(test_control_line_too_long),
-        WITH_TABLES(test_control_goes_before_others),
+        WITH_TABLES(test_control_cancelled_explanation),
         WITH_TABLES(test_control_explains_by_a_fetch_of_its_own),
         WITH_TABLES(test_control_notes_are_bounded),
         cmocka_unit_test(test_control_finds_by_mode),

@@ -14,7 +14,7 @@ static struct ev_loop *loop;
 static struct log quiet;
 static struct coprocesses *all;
 
-/* The owner of a co-process, with what it was told. */
+/* The owner of a co-process, and the events that it got. */
 struct owner {
     struct coprocess *coprocess;
     struct buf lines; /* each followed by '|' */
@@ -53,7 +53,7 @@ static void on_died(void *arg, struct span reason, struct span last_stderr)
     snprintf(o->last_stderr, sizeof(o->last_stderr), "%.*s", (int)last_stderr.len, last_stderr.ptr);
 }
 
-/* Runs a line of sh. */
+/* Starts a script of sh(1) as the co-process. */
 static void start(struct owner *o, char *script)
 {
     static const struct coprocess_events events = {on_line, on_died};
@@ -207,7 +207,7 @@ static void test_release_within_line(void **state)
     end(&o);
 }
 
-/* Its last lines are read, even when a write is the first to notice its end. */
+/* The last lines of a program are read, even when a failed write is the first sign of its end. */
 static void test_last_lines_before_a_write_fails(void **state)
 {
     static char script[] = "echo a; echo b";

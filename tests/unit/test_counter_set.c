@@ -74,7 +74,7 @@ static const char *log_of(enum log_level level)
     return line;
 }
 
-/* A group has all of its members where the first one is, and an empty label is left out. */
+/* All members of a group are written where the first one is. An empty label is left out. */
 static void test_json(void **state)
 {
     (void)state;
@@ -89,7 +89,7 @@ static void test_json(void **state)
                 "{\"ms_at_most\":50,\"count\":0},{\"count\":2}]}");
 }
 
-/* The log line has all fields in the order of the array, also those that JSON does not show. */
+/* The log line has all fields in the order of the array, even those that JSON leaves out. */
 static void test_log(void **state)
 {
     (void)state;

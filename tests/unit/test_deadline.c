@@ -1,4 +1,4 @@
-/* Deadlines on a loop whose time is set forward by the test: nothing here waits for a clock. */
+/* Deadlines on a loop whose time the test sets forward, so that no test waits. */
 #include "unit.h"
 
 #include "podop/deadline.h"
@@ -80,7 +80,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* One turn, with an event to wake up for: nothing is waited for. */
+/* Runs one turn, with an event so that the loop does not wait. */
 static void on_poke(struct ev_loop *loop, ev_timer *w, int revents)
 {
     (void)loop;
@@ -98,7 +98,7 @@ static void turn(struct case_of *c)
     ev_timer_stop(c->loop, &poke);
 }
 
-/* In steps that are no loss. */
+/* Lets time pass in steps too short to count as lost time. */
 static void pass_ms(struct case_of *c, unsigned ms)
 {
     for (; ms > 0; ms -= ms < 40 ? ms : 40) {
@@ -136,7 +136,7 @@ static void test_stopped_and_moved(void **state)
     assert_string_equal(c->order, "2");
 }
 
-/* By itself, without any other event: the loop wakes up for it. */
+/* The loop wakes up for a deadline without any other event. */
 static void test_loop_wakes_up(void **state)
 {
     struct case_of *c = *state;
@@ -168,7 +168,7 @@ static void test_what_was_lost_is_added(void **state)
     assert_in_range(loop_turns(c->loop)->lost_us, 3590u * 1000 * 1000, 3600u * 1000 * 1000);
 }
 
-/* It was all but over when podop was stopped: what came meanwhile counts first. */
+/* A deadline was almost over when podop was stopped: what arrived meanwhile is read first. */
 static void test_judged_after_what_came_is_read(void **state)
 {
     struct case_of *c = *state;
@@ -196,7 +196,8 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
     ev_feed_event(loop, &c->last, EV_CUSTOM);
 }
 
-/* What is there is read before, and even what that led to is done. */
+/* A deadline passes after everything that has arrived is read, and after the events that follow
+ * from that. */
 static void test_comes_after_all_that_is_pending(void **state)
 {
     struct case_of *c = *state;
@@ -224,7 +225,7 @@ static void on_one_feeds(void *arg)
     ev_feed_event(c->loop, &c->last, EV_CUSTOM);
 }
 
-/* The loop does not wait before it has called what a deadline fed. */
+/* A watcher that a deadline feeds is called before the loop waits. */
 static void test_what_it_feeds_is_called(void **state)
 {
     struct case_of *c = *state;
@@ -242,7 +243,7 @@ static void test_end_of_it_needs_no_time(void **state)
     turn(c);
     deadline_start_in(&c->other, c->loop, 100 * 1000);
     deadline_start_in(&c->one, c->loop, 100 * 1000);
-    set_forward_s += 10; /* not even that it is caught up with */
+    set_forward_s += 10; /* not even the moment of catching up is over */
     deadline_end(&c->one, c->loop);
     turn(c);
     assert_string_equal(c->order, "1");
@@ -257,7 +258,7 @@ static void on_one_again(void *arg)
         deadline_start_in(&c->one, c->loop, 0);
 }
 
-/* What it starts anew has its turn after the sockets, however late it is. */
+/* A deadline that is started in passed() waits for a turn of the sockets, even if it is due. */
 static void test_started_from_within(void **state)
 {
     struct case_of *c = *state;
@@ -334,7 +335,7 @@ static void on_one_releases(void *arg)
     service_clock_release(c->loop);
 }
 
-/* The last holder may leave from within, and the loop goes on without a clock. */
+/* The last user may release the clock in passed(), and the loop goes on without a clock. */
 static void test_released_from_within(void **state)
 {
     struct case_of *c = *state;
@@ -348,7 +349,7 @@ static void test_released_from_within(void **state)
     service_clock_hold(c->loop);
 }
 
-/* Nothing of the clock keeps a loop running that has nothing else to do. */
+/* The clock does not keep a loop running that has nothing else to do. */
 static void test_loop_may_end(void **state)
 {
     struct case_of *c = *state;

@@ -270,7 +270,7 @@ static void test_dict_cut_anywhere(void **state)
             assert_int_equal(pending(&peer), 0);
             fake_peer_close(&peer);
 
-            fake_peer_open(&peer, &protocol_dict, &tables); /* a client that closes there */
+            fake_peer_open(&peer, &protocol_dict, &tables); /* a client that closes at this byte */
             fake_peer_send(&peer, (struct span){wires[i].ptr, cut});
             fake_peer_close(&peer);
             end_all(NEWEST_FIRST);
@@ -288,7 +288,7 @@ static bool has_line(const char *text, const char *event, const char *fields)
     return strstr(text, line) != NULL;
 }
 
-/* At level debug each request is a line, at info none. */
+/* At level debug each request is logged, at info none. */
 static void test_dict_log(void **state)
 {
     const int saved = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);

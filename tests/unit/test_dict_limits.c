@@ -13,7 +13,7 @@ static void test_dict_full_of_requests(void **state)
     assert_true(protocol_dict.is_full(peer.session));
     assert_int_equal(peer.in.len, 10 * strlen("Lshared/a\n"));
     wakes = peer.wakes;
-    end_lookup(REQUESTS_MAX - 1); /* buffered: it makes no room */
+    end_lookup(REQUESTS_MAX - 1); /* buffered, so the session is still full */
     assert_true(protocol_dict.is_full(peer.session));
     end_lookup(0);
     assert_false(protocol_dict.is_full(peer.session));

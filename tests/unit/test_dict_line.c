@@ -55,7 +55,7 @@ static void test_dict_line_parse(void **state)
     buf_deinit(&text);
 }
 
-/* Each byte that a line may begin with: with a transaction id, without one, with a bad one. */
+/* Every possible first byte of a line: with a transaction id, without one, and with a bad one. */
 static void test_dict_line_commands(void **state)
 {
     static const char without_id[] = "HLI", with_id[] = "BCDRSUATV";
@@ -302,7 +302,8 @@ static void test_dict_commit_replies(void **state)
     buf_deinit(&out);
 }
 
-/* Never an N, and never a row without a tab: Dovecot 2.3 crashes on both. */
+/* An iteration is never answered with N or with a row without a tab: Dovecot 2.3 crashes on both.
+ */
 static void test_dict_iteration_replies(void **state)
 {
     struct buf out;

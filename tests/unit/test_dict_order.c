@@ -37,11 +37,11 @@ static void test_dict_overtaking_with_ids(void **state)
     assert_out(&peer, "+3\tW1\tso it is\n");
     send_lines(&peer, "Lshared/f\tu\n");
     end_lookup(0);
-    assert_out(&peer, "Of\n"); /* it overtakes nothing, so it needs no id */
+    assert_out(&peer, "Of\n"); /* in order, so it needs no id */
     fake_peer_close(&peer);
 }
 
-/* A reply that is known at once leaves at its turn: before the loop runs when no earlier reply is
+/* A reply that is known at once is sent in order: before the loop runs when no earlier reply is
  * pending, and after an earlier write of its key. */
 static void test_dict_known_at_once(void **state)
 {
@@ -88,7 +88,7 @@ static bool at_once_where(struct span key, struct reply *reply)
     return at_once(key, reply);
 }
 
-/* Requests that are parked one after another and answered at once need no more stack for each. */
+/* A long chain of parked requests that are answered at once does not recurse for each of them. */
 static void test_dict_known_at_once_does_not_nest(void **state)
 {
     enum { ITERATIONS = 63, PATHS = 15, STACK_BYTES_MAX = 16384 };
@@ -172,7 +172,7 @@ static void test_dict_chain_of_commits(void **state)
         if (i == 0)
             break;
     }
-    /* A commit waits for earlier commits only, not for lookups. */
+    /* A commit waits only for earlier commits, not for lookups. */
     assert_int_equal(committing_count, 1);
     assert_int_equal(meta.waiting_count, 1);
     end_lookup(0);
@@ -260,8 +260,8 @@ static void test_dict_few_iterations_at_a_time(void **state)
     fake_peer_close(&peer);
 }
 
-/* A parked request holds no table, so a reload can free the old one. */
-static void test_dict_parked_requests_hold_no_table(void **state)
+/* A parked request has no reference to its table, so a reload can free the old one. */
+static void test_dict_parked_requests_release_their_table(void **state)
 {
     struct fake_peer peer;
     unsigned refs;
@@ -316,7 +316,7 @@ int main(void)
         WITH_TABLE(test_dict_iterations_without_ids_wait),
         WITH_TABLE(test_dict_iterations_with_ids_mix),
         WITH_TABLE(test_dict_few_iterations_at_a_time),
-        WITH_TABLE(test_dict_parked_requests_hold_no_table),
+        WITH_TABLE(test_dict_parked_requests_release_their_table),
         WITH_TABLE(test_dict_order_of_readiness),
     };
 

@@ -159,7 +159,7 @@ static void test_dict_exact_paths_wait_for_the_reader(void **state)
     meta.answers_at_once = NULL;
 }
 
-/* Large replies to a client that does not read: some are kept, the others looked up again. */
+/* Large replies to a client that does not read: some are buffered, the others looked up again. */
 static void test_dict_postpones(void **state)
 {
     static const char *const hellos[] = {HELLO_20, HELLO_40};
@@ -192,8 +192,8 @@ static void test_dict_postpones(void **state)
     }
 }
 
-/* A large reply is not kept while all clients together leave too much unread, although it is known
- * at once: it is looked up again later. A short one is kept. */
+/* Under memory pressure, a large reply is not buffered, although it is known at once: it is looked
+ * up again later. A short one is buffered. */
 static void test_dict_postpones_under_memory_pressure(void **state)
 {
     struct fake_peer peer;
@@ -220,7 +220,7 @@ static void test_dict_postpones_under_memory_pressure(void **state)
     meta.answers_at_once = NULL;
 }
 
-/* Dovecot would cut such a path at its NUL byte, so no row can have it. */
+/* Dovecot would cut such a path at its NUL byte, so a row cannot contain it. */
 static void test_dict_path_with_nul(void **state)
 {
     struct fake_peer peer;
@@ -228,7 +228,7 @@ static void test_dict_path_with_nul(void **state)
     (void)state;
     open_peer(&peer, HELLO_20 "I0\tshared/a\1"
                               "0b\n");
-    assert_out(&peer, "Fthe path has a NUL byte, which no row can have\n");
+    assert_out(&peer, "Fthe path has a NUL byte, which a row cannot contain\n");
     fake_peer_close(&peer);
 }
 

@@ -88,7 +88,7 @@ static void test_times_that_are_not_valid(void **state)
     }
 }
 
-/* Every change of an id that is not open is without effect, and its commit fails. */
+/* Changes with an id that is not open have no effect, and a commit of that id fails. */
 static void test_unknown_transactions(void **state)
 {
     struct transaction *t;
@@ -120,7 +120,7 @@ static void test_ids_are_unique_while_open(void **state)
     assert_false(dict_transaction_begin(&all, 2, SPAN("a\0b"), 0));
 }
 
-/* The first fault stays, and nothing of the transaction is committed. */
+/* A transaction keeps its first fault, and none of its changes is committed. */
 static void test_faults(void **state)
 {
     static const struct {
@@ -179,7 +179,7 @@ static void test_changes_are_limited(void **state)
     }
 }
 
-/* The limit is for all transactions of a connection; one that fails gives its bytes back. */
+/* The limit is for all transactions of a connection. The bytes of one that fails do not count. */
 static void test_bytes_are_limited(void **state)
 {
     static char value[OPEN_BYTES_MAX / 4];

@@ -10,7 +10,7 @@ enum { MIB = 1024 * 1024 };
 struct thing {
     struct disposable base;
     unsigned pieces;
-    struct thing *child; /* is added when this one goes */
+    struct thing *child; /* added to the disposal when this one is freed */
 };
 
 static struct disposal disposal;
@@ -77,7 +77,7 @@ static void test_disposal_one_piece_at_a_time(void **state)
     assert_int_equal(gone, 6);
 }
 
-/* What goes may be the owner of something large. */
+/* A structure may own another large one. */
 static void test_disposal_grows_while_it_runs(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static size_t resident_pages(void *memory, size_t bytes)
     return count;
 }
 
-/* From the end on, and nothing outside of it. */
+/* Pages are returned from the end of the allocation, and none outside of it. */
 static void test_disposal_shrink(void **state)
 {
     const size_t bytes = 64 * MIB, page = (size_t)sysconf(_SC_PAGESIZE);

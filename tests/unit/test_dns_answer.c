@@ -14,7 +14,7 @@ enum {
 };
 #define POINTER FAKE_NAME
 
-static struct buf message; /* what the functions below build, one after the other */
+static struct buf message; /* the functions below append to it */
 
 static void begin(unsigned flags, unsigned answers, unsigned authorities)
 {
@@ -134,7 +134,7 @@ static void test_dns_answer_nothing(void **state)
     fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_NAME);
     assert_ttl(true, 60);
-    begin(NXDOMAIN, 1, 1); /* the alias leads to no name, for as long as it does */
+    begin(NXDOMAIN, 1, 1); /* the target of the alias does not exist; the alias's TTL counts, too */
     add_record(CNAME, 5, SPAN("\1x" POINTER));
     fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_NAME);
@@ -247,7 +247,7 @@ static void test_dns_answer_walk_of_a_short_message(void **state)
     assert_false(dns_next(&cursor, &record));
 }
 
-/* However far to the front each pointer leads: reading a message takes no longer than its names. */
+/* Long chains of pointers cost no more time than the names that they form. */
 static void test_dns_answer_jumps(void **state)
 {
     (void)state;
@@ -294,7 +294,7 @@ static void test_dns_answer_endless_alias(void **state)
     assert_verdict(DNS_NO_RECORDS);
 }
 
-/* 255 bytes on the wire are the longest name; by pointers, a message can ask for more. */
+/* A name has at most 255 bytes on the wire; pointers in a message can form a longer one. */
 static void test_dns_answer_name_length(void **state)
 {
     (void)state;
@@ -340,7 +340,7 @@ static void test_dns_answer_cut_anywhere(void **state)
         assert_int_equal(answer.verdict, DNS_UNDECIDED);
         free(copy);
     }
-    assert_verdict(DNS_RECORDS); /* the authority is not looked at */
+    assert_verdict(DNS_RECORDS); /* the authority section is ignored */
     begin(RA, 0, 1);
     fake_dns_add_soa(&message, 60, 100);
     assert_verdict(DNS_NO_RECORDS);

@@ -1,5 +1,5 @@
-/* One name server: what a query may end with. Silence is tested with test_resolver.c's deadlines,
- * because c-ares has a clock of its own. */
+/* One name server, and how a query to it can end. test_resolver.c tests a silent server, with
+ * deadlines, because c-ares has its own clock. */
 #include "unit.h"
 
 #include "backend/dns/dns_channel.h"
@@ -99,7 +99,7 @@ static void test_records(void **state)
     assert_int_equal(f->server.queries, 2);
 }
 
-/* The channel does not judge an answer, not even an error. */
+/* The channel passes every answer on unchanged, even an error. */
 static void test_errors_are_messages(void **state)
 {
     static const unsigned codes[] = {1, 2, 4, 5};

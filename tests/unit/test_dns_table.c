@@ -1,4 +1,4 @@
-/* The resolver is the test's own: it keeps the questions, and answers when it is told to. */
+/* With a fake resolver, which stores the questions until the test answers them. */
 #include "unit.h"
 
 #include "podop/resolver.h"
@@ -85,7 +85,7 @@ static void answer_call(size_t n, const char *name, enum dns_type type,
     call->done(call->arg, answer);
 }
 
-/* The n-th question must be this one; message is its answer. */
+/* Asserts what the n-th question is, and answers it with message. */
 static void answer_with_message(size_t n, const char *name, enum dns_type type)
 {
     struct resolver_answer answer = {.outcome = RESOLVER_ANSWERED};
@@ -116,7 +116,7 @@ static void answer_failure(size_t n, const char *name, enum dns_type type,
     answer_call(n, name, type, &(struct resolver_answer){outcome, "it is no more", {0}});
 }
 
-struct heard {
+struct received {
     unsigned count;
     enum reply_status status;
     char value[300], reason[300];
@@ -124,7 +124,7 @@ struct heard {
 
 static void on_reply(void *arg, const struct reply *reply)
 {
-    struct heard *h = arg;
+    struct received *h = arg;
 
     h->count++;
     h->status = reply->status;
@@ -154,11 +154,11 @@ static struct table *open_table(bool best, bool implicit)
     return t;
 }
 
-static struct table_op *look_up(struct table *t, struct span key, struct heard *h)
+static struct table_op *look_up(struct table *t, struct span key, struct received *h)
 {
     const struct table_key table_key = {.key = key};
 
-    *h = (struct heard){.count = 0};
+    *h = (struct received){.count = 0};
     return table_ask(t, &table_key, on_reply, h);
 }
 
@@ -185,7 +185,7 @@ static void test_dns_table_exchanges(void **state)
         const bool best = i % 2 == 1;
         const bool expected = best ? cases[i / 2].is_best : cases[i / 2].is_found;
         struct table *t = open_table(best, true);
-        struct heard h;
+        struct received h;
 
         look_up(t, SPAN("Bob@ASKED.example."), &h);
         fake_dns_begin(&message, FAKE_RA, 2, 0);
@@ -204,7 +204,7 @@ static void test_dns_table_exchanges(void **state)
 static void test_dns_table_failures(void **state)
 {
     struct table *t = open_table(false, true);
-    struct heard h;
+    struct received h;
 
     (void)state;
     look_up(t, SPAN("a.example"), &h);
@@ -224,7 +224,7 @@ static void test_dns_table_failures(void **state)
 static void test_dns_table_no_host_name(void **state)
 {
     struct table *t = open_table(false, true);
-    struct heard h;
+    struct received h;
 
     (void)state;
     assert_null(look_up(t, SPAN("bob@[192.0.2.1]"), &h));
@@ -234,7 +234,7 @@ static void test_dns_table_no_host_name(void **state)
     table_unref(&t);
 }
 
-/* Without MX records, and only then. */
+/* The implicit MX is looked up if, and only if, there are no MX records. */
 static void test_dns_table_implicit_is_asked_for(void **state)
 {
     static const struct {
@@ -250,7 +250,7 @@ static void test_dns_table_implicit_is_asked_for(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct table *t = open_table(false, cases[i].implicit);
-        struct heard h;
+        struct received h;
         struct table_op *op = look_up(t, SPAN("a.example"), &h);
 
         fake_dns_begin(&message, cases[i].flags, 0, 0);
@@ -266,8 +266,9 @@ static void test_dns_table_implicit_is_asked_for(void **state)
     }
 }
 
-/* Up to where the mail hosts are asked: a.example is 192.0.2.1. */
-static struct table_op *start_implicit(struct table *t, struct heard *h)
+/* Starts a lookup and answers its first questions, up to those for the addresses of the mail hosts.
+ */
+static struct table_op *start_implicit(struct table *t, struct received *h)
 {
     struct table_op *op = look_up(t, SPAN("a.example"), h);
 
@@ -282,7 +283,7 @@ static struct table_op *start_implicit(struct table *t, struct heard *h)
 static void test_dns_table_implicit_match(void **state)
 {
     struct table *t = open_table(false, true);
-    struct heard h;
+    struct received h;
 
     (void)state;
     start_implicit(t, &h);
@@ -293,11 +294,11 @@ static void test_dns_table_implicit_match(void **state)
     assert_int_equal(h.count, 1);
     assert_int_equal(h.status, REPLY_FOUND);
     assert_string_equal(h.value, "a.example");
-    assert_int_equal(fake.waiting, 0); /* nobody needs the last one */
+    assert_int_equal(fake.waiting, 0); /* the last question was cancelled */
     table_unref(&t);
 }
 
-/* The four bytes of an IPv4 address in front of zeroes are no match for an IPv6 address. */
+/* An IPv4 address does not match an IPv6 address that begins with the same four bytes. */
 static void test_dns_table_implicit_without_match(void **state)
 {
     static const enum resolver_outcome outcomes[] = {RESOLVER_ANSWERED, RESOLVER_REFUSED,
@@ -307,7 +308,7 @@ static void test_dns_table_implicit_without_match(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
         struct table *t = open_table(false, true);
-        struct heard h;
+        struct received h;
 
         start_implicit(t, &h);
         answer_address(4, "mx1.example", SPAN("\xc0\0\2\1\0\0\0\0\0\0\0\0\0\0\0\0"));
@@ -326,7 +327,7 @@ static void test_dns_table_implicit_without_match(void **state)
 
 static void test_dns_table_implicit_without_addresses(void **state)
 {
-    struct heard h;
+    struct received h;
 
     (void)state;
     for (int fails = 0; fails < 2; fails++) {
@@ -348,7 +349,7 @@ static void test_dns_table_implicit_without_addresses(void **state)
 static void test_dns_table_cancel(void **state)
 {
     struct table *t = open_table(false, true);
-    struct heard h;
+    struct received h;
     struct table_op *op = look_up(t, SPAN("a.example"), &h);
 
     (void)state;
@@ -363,8 +364,8 @@ static void test_dns_table_cancel(void **state)
     table_unref(&t);
 }
 
-/* What an answer says of its time goes to the cache: here, that it has none. 0x20000000 seconds are
- * 0 milliseconds in 32 bits. */
+/* The TTL of an answer limits that of the cache entry. 0x20000000 seconds would overflow to 0
+ * milliseconds in 32 bits. */
 static void test_dns_table_ttl(void **state)
 {
     static const struct {
@@ -379,7 +380,7 @@ static void test_dns_table_ttl(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct table *t = open_table(false, false);
-        struct heard h;
+        struct received h;
         struct table_op *op;
 
         look_up(t, SPAN("a.example"), &h);

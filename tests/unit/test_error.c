@@ -12,7 +12,7 @@ static void test_error_set(void **state)
     assert_int_equal(error_set(&err, ERR_LIMIT, "%s is %d", "x", 7), -1);
     assert_int_equal(err.kind, ERR_LIMIT);
     assert_string_equal(err.text, "x is 7");
-    assert_int_equal(error_set(&err, ERR_INPUT, "y"), -1); /* the last one stands */
+    assert_int_equal(error_set(&err, ERR_INPUT, "y"), -1); /* the last call counts */
     assert_int_equal(err.kind, ERR_INPUT);
     assert_string_equal(err.text, "y");
 }
@@ -35,13 +35,13 @@ static void test_error_prefix(void **state)
     (void)state;
     error_set(&err, ERR_BIND, "in use");
     assert_int_equal(error_prefix(&err, "listen on %s", "/a"), -1);
-    assert_int_equal(err.kind, ERR_BIND); /* what to do stays the same */
+    assert_int_equal(err.kind, ERR_BIND); /* the kind stays the same */
     assert_string_equal(err.text, "listen on /a: in use");
     error_prefix(&err, "%s", "podop.conf:3");
     assert_string_equal(err.text, "podop.conf:3: listen on /a: in use");
 }
 
-/* Whatever the lengths, the texts end, and begin as they should. */
+/* Texts of any length are cut, end with a NUL, and keep their beginning. */
 static void test_error_long_texts_are_cut(void **state)
 {
     char text[2000];

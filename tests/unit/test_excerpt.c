@@ -23,7 +23,7 @@ static void test_excerpt_line(void **state)
          "123456789012345678901234567890123456789012345678901234567890..."},
         {"12345678901234567890123456789012345678901234567890123456789\xc3\xa4", 1,
          "12345678901234567890123456789012345678901234567890123456789..."},
-        /* What may be a secret is not shown. */
+        /* Lines that may have a secret are not shown. */
         {"auth = { user = \"u\"; };", 1, ""},
         {"Password = \"x\";", 1, ""},
         {"token_file = \"x\";", 1, ""},

@@ -1,4 +1,4 @@
-/* test_explain.c - what podop itself notes of a lookup that is explained, and how notes look. */
+/* test_explain.c - the notes that podop adds to an explained lookup, and their form. */
 #include "unit.h"
 
 #include "podop/deadline.h"
@@ -133,7 +133,7 @@ static void test_notes_that_do_not_fit(void **state)
     notes_add(&small, "c", SPAN("2"));
     assert_string_equal(buf_string(&small), "[\"a\",\"1\"],[\"c\",\"2\"]");
     buf_deinit(&small);
-    notes_add(NULL, "a", SPAN("1")); /* nobody asked for notes */
+    notes_add(NULL, "a", SPAN("1")); /* without a buffer for notes */
     notes_add_cut(NULL, "a", SPAN("1"), 0);
     notes_format(NULL, "a", "1");
 }

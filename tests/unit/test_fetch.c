@@ -177,7 +177,7 @@ static void then_ask_again(struct caller *c)
     ask(c->then_arg, fake.table, "key");
 }
 
-/* A lookup that begins while the answer is handed out does not join: the answer is older. */
+/* A lookup that begins while the answer is delivered does not join, because the answer is older. */
 static void test_fetch_shared_ask_from_done(void **state)
 {
     struct caller late = {0};
@@ -197,7 +197,7 @@ static void test_fetch_shared_ask_from_done(void **state)
     assert_int_equal(fake.cancelled, 1);
 }
 
-/* A stale answer takes the place of a failure, never that of an answer. */
+/* A stale answer replaces a failure, never an answer. */
 static void test_fetch_stale(void **state)
 {
     static const struct {
@@ -222,7 +222,7 @@ static void test_fetch_stale(void **state)
         fake_table_answer(&fake, 0, &old);
         wait_until_stale();
         for (size_t j = 0; j < ARRAY_LEN(callers); j++)
-            ask(&callers[j], fake.table, "key"); /* a stale answer does not save the fetch */
+            ask(&callers[j], fake.table, "key"); /* fetches although there is a stale answer */
         assert_int_equal(fake.waiting_count, 1);
         fake_table_answer(
             &fake, 0, &cases[i].reply); /* the lookup of then_ask() evicts the entry meanwhile */

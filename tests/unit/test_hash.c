@@ -2,9 +2,9 @@
 
 #include "podop/hash.h"
 
-/* For each length the SipHash-1-3 of the bytes 00 01 02 ... under the key 00 01 ... 0f, by the
- * definition of the paper, written out apart from hash.c: with 2 and 4 rounds it gave the vectors
- * of https://github.com/veorq/SipHash, with 1 and 3 the hashes of CPython 3.11. */
+/* For each length, the SipHash-1-3 of the bytes 00 01 02 ... with the key 00 01 ... 0f. They come
+ * from a separate implementation of the paper's definition, which with 2 and 4 rounds gave the
+ * vectors of https://github.com/veorq/SipHash, and with 1 and 3 the hashes of CPython 3.11. */
 static const uint64_t vectors[64] = {
     0xabac0158050fc4dc, 0xc9f49bf37d57ca93, 0x82cb9b024dc7d44d, 0x8bf80ab8e7ddf7fb,
     0xcf75576088d38328, 0xdef9d52f49533b67, 0xc50d2b50c59f22a7, 0xd3927d989bb11140,
@@ -41,7 +41,7 @@ static void test_hash_reads_nothing_else(void **state)
     (void)state;
     assert_true(hash_span(&vector_key, (struct span){NULL, 0}) == vectors[0]);
     for (size_t len = 1; len < ARRAY_LEN(vectors); len++) {
-        char *heap = xmalloc(len + 1); /* not aligned, and ends where the sanitizer looks */
+        char *heap = xmalloc(len + 1); /* not aligned; a sanitizer sees reads beyond the end */
 
         for (size_t i = 0; i < len; i++)
             heap[i + 1] = (char)i;

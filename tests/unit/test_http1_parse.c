@@ -82,7 +82,7 @@ static const struct {
     {"HTTP/1.1 204 No\r\n\r\n", 204, "", true},
     {"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n", 204, "", true},
     {"HTTP/1.1 304 Not\r\n\r\n", 304, "", true},
-    /* An announced body may come, and would look like the next answer. */
+    /* A body that is announced may still come, and would look like the next answer. */
     {"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", 204, "", false},
     {"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", 204, "", false},
     {"HTTP/1.1 304 Not\r\nContent-Length: 5\r\n\r\n", 304, "", false},
@@ -251,7 +251,7 @@ static void test_http1_bad(void **state)
     }
 }
 
-/* What follows an answer is not looked at, and told. */
+/* Bytes after an answer are not parsed, but reported. */
 static void test_http1_surplus(void **state)
 {
     static const char *const answers[] = {OK_ "Content-Length: 1\r\n\r\nx",
@@ -333,8 +333,7 @@ static void test_http1_bad_at_once(void **state)
     }
 }
 
-/* In a field of any length and at any place in it, a CR or a NUL is an error, and no other control
- * is. */
+/* A CR or a NUL anywhere in a field of any length is an error. Other control characters are not. */
 static void test_http1_controls_anywhere(void **state)
 {
     (void)state;

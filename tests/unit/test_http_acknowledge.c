@@ -1,5 +1,4 @@
-/* A server whose answer comes in parts may hold the next one back until the last is acknowledged.
- */
+/* A server that answers in parts may send the next part only after the last one is acknowledged. */
 #include "http_fixture.h"
 
 #include <netinet/in.h>
@@ -32,7 +31,8 @@ static void test_whole_answers_cost_nothing(void **state)
     assert_int_equal(acknowledged, 0);
 }
 
-/* Part by part: each is known to have been read when the next one is sent. */
+/* Sends an answer in parts, each after podop has acknowledged the one before. Returns how many
+ * acknowledgements podop asked the kernel to send. */
 static unsigned acknowledged_for_parts(struct http_fixture *f)
 {
     static const struct span parts[] = {TEXT("HTTP/1.1 200 OK\r\n"),

@@ -154,7 +154,7 @@ static void then_cancel_all(struct http_caller *c)
         http_cancel(&others[i].call);
 }
 
-/* The others are answered already, in flight, and in the queue. */
+/* The cancelled calls are answered already, in flight, and in the queue. */
 static void test_cancel_from_done(void **state)
 {
     struct http_fixture *f = *state;

@@ -100,7 +100,7 @@ static void test_address(void **state)
     close(f->result.fd);
 }
 
-/* A name has the port of the target's address. */
+/* All addresses of a name get the port of the target. */
 static void test_name(void **state)
 {
     struct fixture *f = *state;

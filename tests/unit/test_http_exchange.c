@@ -123,8 +123,8 @@ static void test_bodies(void **state)
     }
 }
 
-/* An answer that is cut off at any byte is a failure, and above all not a miss. The last byte of a
- * chunked answer, after which nothing is missing, may be spared. */
+/* An answer that is cut off at any byte is a failure, never a miss. Exception: a chunked answer may
+ * lack its last byte. */
 static void test_cut_anywhere(void **state)
 {
     struct http_fixture *f = *state;
@@ -161,7 +161,7 @@ static void test_cut_anywhere(void **state)
     }
 }
 
-/* On an idle connection as well. If not a byte came, the lookup was sent again, once. */
+/* The same on an idle connection. If no byte came, the lookup was sent again, once. */
 static void test_cut_anywhere_on_an_idle_connection(void **state)
 {
     struct http_fixture *f = *state;
@@ -308,7 +308,7 @@ static void test_too_large(void **state)
     http_fixture_ask(f, "/x");
 }
 
-/* The size of a page that comes with a 404 changes nothing. */
+/* The size of the page that comes with a 404 does not matter. */
 static void test_large_error_pages(void **state)
 {
     struct http_fixture *f = *state;

@@ -1,4 +1,4 @@
-/* Idle connections give way to a new one that gets no byte. The clock is set by the test. */
+/* Idle connections are closed to help a new one that gets no byte. The test sets the clock. */
 #include "held_clock.h"
 #include "http_fixture.h"
 
@@ -42,7 +42,7 @@ static void test_what_becomes_free_is_closed(void **state)
     held_clock_pass_ms(f->loop, 400);
     assert_int_equal(f->backend.closed_by_client, 0);
     answer(f, &first, "/hold1");
-    http_fixture_ask(f, "/x"); /* over the one that has fallen free */
+    http_fixture_ask(f, "/x"); /* over the connection that is idle now */
     assert_int_equal(f->backend.accepted, 2);
     held_clock_pass_ms(f->loop, 200);
     assert_int_equal(f->backend.closed_by_client, 1);
@@ -50,7 +50,7 @@ static void test_what_becomes_free_is_closed(void **state)
     HTTP_WAIT(f, f->backend.closed_by_client == 2);
 }
 
-/* Connections that are never idle for long are closed, too, between two requests. */
+/* Busy connections are closed, too, between two requests. */
 static void test_busy_ones_are_closed(void **state)
 {
     struct http_fixture *f = *state;
@@ -73,7 +73,8 @@ static void test_busy_ones_are_closed(void **state)
     answer(f, &busy, "/hold-busy");
 }
 
-/* After it has helped, connections that fall idle are closed at once. */
+/* After closing idle connections has helped once, connections that become idle are closed at once.
+ */
 static void test_helped_once_none_becomes_idle(void **state)
 {
     struct http_fixture *f = *state;
@@ -86,13 +87,13 @@ static void test_helped_once_none_becomes_idle(void **state)
     starve(f, &second, "/hold2");
     held_clock_pass_ms(f->loop, 400);
     answer(f, &first, "/hold1");
-    http_fixture_ask(f, "/x"); /* not even for this one, which comes right after */
+    http_fixture_ask(f, "/x"); /* not even for this one, which follows immediately */
     assert_int_equal(f->backend.accepted, 5);
     assert_int_equal(f->backend.closed_by_client, 3);
     answer(f, &second, "/hold2");
 }
 
-/* After it has helped, the next new connection has room made for it at once. */
+/* After closing idle connections has helped once, they are closed at once for the next new one. */
 static void test_helped_once_it_is_done_at_once(void **state)
 {
     struct http_fixture *f = *state;
@@ -107,7 +108,8 @@ static void test_helped_once_it_is_done_at_once(void **state)
     answer(f, &caller, "/hold");
 }
 
-/* A key may be slow for another reason: then the other connections are left alone for a while. */
+/* If closing did not help, because the key is slow for another reason, it is not repeated for a
+ * while. */
 static void test_useless_is_not_repeated(void **state)
 {
     struct http_fixture *f = *state;
@@ -125,7 +127,7 @@ static void test_useless_is_not_repeated(void **state)
     answer(f, &caller, "/hold1");
 }
 
-/* Idle connections stay open if a new one was served beside as many before. */
+/* Idle connections stay open if a new one was served before while as many were open. */
 static void test_server_of_many_keeps_them(void **state)
 {
     struct http_fixture *f = *state;
@@ -133,7 +135,7 @@ static void test_server_of_many_keeps_them(void **state)
 
     http_fixture_ask(f, "/x");
     starve(f, &caller, "/hold1");
-    answer(f, &caller, "/hold1"); /* at once, beside the idle connection */
+    answer(f, &caller, "/hold1"); /* at once, while the idle connection is open */
     HTTP_WAIT(f, f->backend.closed_by_client == 1);
     starve(f, &caller, "/hold2");
     held_clock_pass_ms(f->loop, 2000);
@@ -163,7 +165,7 @@ static void test_slow_server_is_given_its_time(void **state)
     answer(f, &caller, "/hold");
 }
 
-/* A burst of a slow server keeps its connections, though each has waited long. */
+/* After a burst, a slow server keeps its connections, although each request has waited long. */
 static void test_slow_burst_keeps_its_connections(void **state)
 {
     struct http_fixture *f = *state;

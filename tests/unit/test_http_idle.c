@@ -1,4 +1,4 @@
-/* Connections that carried an exchange before: what may come on them next, and what ends them. */
+/* Connections after their first exchange: which bytes may come on them, and what ends them. */
 #include "http_fixture.h"
 
 #define EVIL "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -85,7 +85,7 @@ static void test_strays_on_a_new_connection_are_the_answer(void **state)
     }
 }
 
-/* A server that has begun to answer has got the request. */
+/* A request is not sent again when its answer has begun. */
 static void test_begun_answer_is_not_repeated(void **state)
 {
     static const struct span begun[] = {TEXT("H"), TEXT("HTTP/1.1 2"), TEXT("HTTP/1.1 200 OK\r\n")};

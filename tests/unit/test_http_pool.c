@@ -1,4 +1,4 @@
-/* The pool of a host: its queue, its size, and who shares it. */
+/* The pool of a host: its queue, its size, and the sites that share it. */
 #include "http_fixture.h"
 
 static void test_queue_keeps_its_order(void **state)
@@ -51,7 +51,7 @@ static bool is_not_wanted(void *arg)
     return false;
 }
 
-/* is_wanted is called when the turn comes, and the call is not sent. */
+/* When a call's turn comes, is_wanted() is called, and the call is not sent if it returns false. */
 static void test_unwanted_in_the_queue(void **state)
 {
     struct http_fixture *f = *state;
@@ -153,7 +153,7 @@ static void test_two_hosts_have_two_pools(void **state)
     http_fixture_set_pool(f, 1, 60000);
     backend_open(&another, f->loop, false);
     there = http_fixture_open_site(f, another.base, NULL);
-    http_caller_start(f, &first, "/hold"); /* a backend that hangs does not hold up the other */
+    http_caller_start(f, &first, "/hold"); /* a backend that hangs does not delay the other */
     http_caller_start_request(&second, there, &request);
     HTTP_WAIT(f, second.answers > 0);
     http_caller_assert_body(&second, "/other");

@@ -2,7 +2,7 @@
 
 #include "backend/http/http_queue.h"
 
-/* A turn that notes its events in a text, by its name. */
+/* A turn that appends its events, with its name, to the text below. */
 struct noted {
     struct http_turn turn;
     char name;
@@ -130,6 +130,17 @@ static void test_unwanted(void **state)
     assert_int_equal(queue.in_flight, 2);
 }
 
+/* A turn that begins at once is not asked whether it is wanted. */
+static void test_wanted_at_once(void **state)
+{
+    struct noted a = turn_of('a');
+
+    (void)state;
+    a.is_unwanted = true;
+    http_turn_start(&a.turn, &queue);
+    assert_string_equal(events, "+a");
+}
+
 static void test_larger_pool(void **state)
 {
     struct noted turns[5];
@@ -161,7 +172,7 @@ static void test_give_up(void **state)
     assert_true(http_turn_block(&a.turn));
     http_turn_let_give_up(&a.turn);
     http_turn_let_give_up(&b.turn);
-    assert_string_equal(events, "+a+b"); /* none waits */
+    assert_string_equal(events, "+a+b"); /* no other call waits */
     http_turn_start(&c.turn, &queue);
     assert_string_equal(events, "+a+b!b");
     end(&b);
@@ -197,8 +208,9 @@ static void test_give_up_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        QUEUE_TEST(test_order),       QUEUE_TEST(test_max_waiting), QUEUE_TEST(test_unwanted),
-        QUEUE_TEST(test_larger_pool), QUEUE_TEST(test_give_up),     QUEUE_TEST(test_give_up_later),
+        QUEUE_TEST(test_order),          QUEUE_TEST(test_max_waiting), QUEUE_TEST(test_unwanted),
+        QUEUE_TEST(test_wanted_at_once), QUEUE_TEST(test_larger_pool), QUEUE_TEST(test_give_up),
+        QUEUE_TEST(test_give_up_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,10 @@
-/* Secrets in headers do not stay behind in freed memory. */
+/* Freed memory contains no secrets of headers. */
 #include "http_fixture.h"
 
 #include <malloc.h>
 
 static size_t wiped;         /* bytes */
-static unsigned left_behind; /* buffers with a secret that had to move */
+static unsigned left_copies; /* buffers with a secret that had to move */
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
 void __real_explicit_bzero(void *bytes, size_t len);
@@ -22,7 +22,7 @@ void *__wrap_realloc(void *bytes, size_t len);
 void *__wrap_realloc(void *bytes, size_t len)
 {
     if (bytes != NULL && memmem(bytes, malloc_usable_size(bytes), "s3cret", 6) != NULL)
-        left_behind++;
+        left_copies++;
     return __real_realloc(bytes, len);
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
@@ -43,8 +43,8 @@ static void test_headers_are_wiped(void **state)
     assert_true(wiped >= strlen(headers[0]) + strlen(headers[1])); /* and User-Agent */
 }
 
-/* Nor do growing buffers leave copies of them. */
-static void test_headers_are_not_left_behind(void **state)
+/* Buffers that grow leave no copies of secrets. */
+static void test_headers_leave_no_copies(void **state)
 {
     struct http_fixture *f = *state;
     enum { LONG = 4000 };
@@ -59,9 +59,9 @@ static void test_headers_are_not_left_behind(void **state)
     struct http_site *other;
 
     memset(filler + 3, 'x', LONG - 4);
-    left_behind = 0;
+    left_copies = 0;
     other = http_site_open(f->http, &config, &err);
-    assert_int_equal(left_behind, 0);
+    assert_int_equal(left_copies, 0);
     http_caller_start_request(
         &c, other,
         &(struct http_request){.method = "DELETE",
@@ -69,7 +69,7 @@ static void test_headers_are_not_left_behind(void **state)
                                .headers = {filler, filler, filler, filler},
                                .body = span_of(filler),
                                .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
-    assert_int_equal(left_behind, 0);
+    assert_int_equal(left_copies, 0);
     http_cancel(&c.call);
     http_site_close(&other);
 }
@@ -78,7 +78,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_TEST(test_headers_are_wiped),
-        HTTP_TEST(test_headers_are_not_left_behind),
+        HTTP_TEST(test_headers_leave_no_copies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ static void test_idle_connections_and_a_step_of_the_wall_clock(void **state)
     }
 }
 
-/* A connection ends when its name moves, and not before, however old it is. */
+/* A connection is closed when its name gets another address, and not because of its age. */
 static void test_connections_to_names_do_not_age(void **state)
 {
     struct http_fixture *f = *state;
@@ -157,8 +157,8 @@ static void say_to_all(struct backend *b, struct span bytes)
     }
 }
 
-/* Bytes that come before a request are never its answer, however short before: over a unix socket
- * they are there at once, and the loop does not run in between. */
+/* Bytes that come before a request are never its answer, even if they come just before: over a unix
+ * socket they arrive at once, and the loop does not run in between. */
 static void test_unasked_bytes(void **state)
 {
     struct http_fixture *f = *state;
@@ -177,7 +177,7 @@ static void test_unasked_bytes(void **state)
     backend_close(&local);
 }
 
-/* The connection is closed as soon as they come. */
+/* An idle connection is closed as soon as unexpected bytes come. */
 static void test_unasked_bytes_while_idle(void **state)
 {
     struct http_fixture *f = *state;
@@ -210,7 +210,7 @@ static void test_on_a_new_connection(void **state)
     assert_int_equal(f->backend.accepted, 2);
 }
 
-/* The caller, which counts requests, is told that there were two. */
+/* The answer says that the request was sent twice, because the caller counts requests. */
 static void test_sent_again_is_reported(void **state)
 {
     struct http_fixture *f = *state;

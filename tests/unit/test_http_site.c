@@ -26,7 +26,7 @@ static void test_unix_socket(void **state)
     assert_true(other.is_refused);
     http_site_close(&elsewhere);
     backend_close(&local);
-    http_caller_start_request(&d, here, &request); /* there is no such socket now */
+    http_caller_start_request(&d, here, &request); /* the socket does not exist now */
     HTTP_WAIT(f, d.answers > 0);
     http_caller_assert_outcome(&d, HTTP_FAILED);
     assert_true(d.is_refused);

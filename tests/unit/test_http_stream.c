@@ -2,7 +2,7 @@
 #include "held_clock.h"
 #include "http_fixture.h"
 
-/* Counts the parts. */
+/* A reader that counts the parts. */
 struct stream_reader {
     struct http_caller caller; /* the first member: done is on_answer() */
     unsigned parts;
@@ -19,7 +19,8 @@ static size_t on_part(void *arg, struct span bytes, bool *is_blocked)
     return bytes.len;
 }
 
-/* Chunks that come together are one part, because a reader parses its rest again for each part. */
+/* Chunks that arrive together are one part, because a reader parses its unused bytes again for each
+ * part. */
 static void test_stream_of_small_chunks(void **state)
 {
     struct http_fixture *f = *state;

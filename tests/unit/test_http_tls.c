@@ -67,7 +67,7 @@ static void test_check(void **state)
     curl_global_cleanup();
 }
 
-/* A handle that was never connected has not been told of any end. */
+/* A handle that was never connected has not ended well. */
 static void test_end_without_a_connection(void **state)
 {
     CURL *easy;

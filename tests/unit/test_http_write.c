@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A body that is larger than a socket takes at once. */
+/* Writes a body that is too large for one call of send(). */
 static void test_large_write(void **state)
 {
     struct http_fixture *f = *state;
@@ -174,7 +174,7 @@ static void test_write_answered_early(void **state)
     buf_deinit(&body);
 }
 
-/* A write opens a connection of its own, and leaves idle ones alone. */
+/* A write opens its own connection, and does not use idle ones. */
 static void test_write_is_never_sent_again(void **state)
 {
     struct http_fixture *f = *state;

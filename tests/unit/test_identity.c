@@ -14,7 +14,7 @@
 
 #include <stdio.h>
 
-/* Whether keys have one identity must be whether they are asked as one: as the URLs are. */
+/* Keys must have the same identity if, and only if, they lead to the same URLs. */
 
 static struct ev_loop *loop;
 static struct http *http;
@@ -93,7 +93,7 @@ static const struct table_key keys[] = {
     {.key = TEXT("a.b@c.example/x@y.example")},
 };
 
-/* All URLs that key leads to, each after its number. */
+/* Appends all URLs of key, each after its number. */
 static bool targets_of(struct url_template *const templates[], size_t count,
                        const struct table_key *key, bool keep_slash, struct buf *out)
 {
@@ -168,7 +168,7 @@ static void test_identity_is_that_of_the_url(void **state)
         check_urls(&templates[i], 1);
 }
 
-/* Of several URLs, all have to be the same. */
+/* With several URLs, all of them have to be the same. */
 static void test_identity_of_several_urls(void **state)
 {
     (void)state;
@@ -178,7 +178,7 @@ static void test_identity_of_several_urls(void **state)
     }
 }
 
-/* What has no URL is not one with what has one, nor with anything else. */
+/* A key without a URL is the same as no other key. */
 static void test_identity_without_url(void **state)
 {
     static const struct table_key none[] = {
@@ -242,7 +242,7 @@ static void test_identity_split_tells_all_apart(void **state)
     }
 }
 
-/* The buffer on the stack, and the allocation beside it. */
+/* Short identities are in a buffer on the stack, long ones are allocated. */
 static void test_identity_of_any_length(void **state)
 {
     enum { LEN_MAX = 2 * IDENTITY_USUAL_BYTES };

@@ -9,7 +9,7 @@ static void test_domain_of_host(void **state)
 {
     static const struct {
         struct span text;
-        const char *domain; /* NULL: it is no host name */
+        const char *domain; /* NULL: not a host name */
     } cases[] = {
         {TEXT("example.org"), "example.org"},
         {TEXT("EXAMPLE.Org."), "example.org"},

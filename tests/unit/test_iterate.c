@@ -7,11 +7,11 @@
 
 static struct url_case *c; /* of the test that runs */
 
-/* One walk, and what came of it: "name=value;" for each row. */
+/* One iteration, and its rows, each as "name=value;". */
 struct walker {
     struct table_iteration *it;
     struct buf rows;
-    unsigned pauses_after; /* so many rows; 0: never */
+    unsigned pauses_after; /* pauses after this many rows; 0: never */
     unsigned count, answers;
     enum reply_status status;
     char reason[200];
@@ -268,7 +268,7 @@ static void test_iterate_url_answers(void **state)
     assert_true(all_is_well);
 }
 
-/* An array of count names, "0" to "count - 1", without its end. */
+/* Adds an array of count names, "0" to "count - 1", without its closing bracket. */
 static void add_names(struct buf *body, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
@@ -278,7 +278,7 @@ static void add_names(struct buf *body, uint64_t count)
     }
 }
 
-/* A list that breaks off is never a whole one, however many values are on their way just then. */
+/* A list that breaks off never counts as complete, even while lookups of values are in flight. */
 static void test_iterate_url_broken_off(void **state)
 {
     struct table *t = open_url();
@@ -406,7 +406,7 @@ static void test_iterate_url_values(void **state)
     c->backend.script = script;
     c->backend.script_count = ARRAY_LEN(script);
     walk(&w, t, &(struct table_key){.key = SPAN("b/")}, &(struct iterate_options){0});
-    assert_walked(&w, REPLY_FOUND, "x=1;"); /* what vanished meanwhile is left out */
+    assert_walked(&w, REPLY_FOUND, "x=1;"); /* a name that was removed meanwhile is left out */
     walk(&w, t, &(struct table_key){.key = SPAN("c/")}, &(struct iterate_options){0});
     assert_walked(&w, REPLY_TEMPORARY, "");
     table_unref(&t);
@@ -459,7 +459,7 @@ static void test_iterate_url_known_values(void **state)
     table_unref(&t);
 }
 
-/* One name is too long to be asked for, which is known at once: then the list is not whole. */
+/* One name is too long to be looked up, which is known at once: then the iteration fails. */
 static void test_iterate_url_value_fails_at_once(void **state)
 {
     enum { NAME_BYTES = 90000 }; /* three times as many in a URL */

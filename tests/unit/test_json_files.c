@@ -34,7 +34,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The file's times are old enough for a change to show in them. */
+/* Makes the file's times old enough that a change changes them. */
 static void settle(void)
 {
     struct timespec now;
@@ -55,7 +55,7 @@ static struct json_files *read_after(const struct json_files *previous)
     return files;
 }
 
-/* As a pointer that is compared, and no reference. */
+/* Returns the index for comparisons only: not a reference. */
 static const struct json_index *index_of(struct json_files *files)
 {
     struct error err = {0};
@@ -113,7 +113,7 @@ static void test_json_files_changed_is_read(void **state)
     assert_reread("{\"k\": \"new\"}"); /* no other size */
 }
 
-/* Within the granularity of the file system's times, a change may not show. */
+/* A file that was just changed is read again, because a second change may not change its times. */
 static void test_json_files_young_is_read(void **state)
 {
     (void)state;
@@ -157,7 +157,8 @@ static void test_json_files_faults_are_kept(void **state)
     assert_null(json_files_get(first, path, &err));
     assert_non_null(strstr(err.text, "line 2, column 6"));
     write_file("{\"k\": \"new\"}");
-    assert_null(json_files_get(first, path, &err)); /* one generation, one answer */
+    assert_null(
+        json_files_get(first, path, &err)); /* the same answer for all tables of one reload */
     second = read_after(first);
     assert_non_null(index_of(second));
     json_files_free(&first);
@@ -177,7 +178,7 @@ static void test_json_files_cancelled(void **state)
     json_files_free(&files);
 }
 
-/* Sorted, whatever order they are in, and found as they are. */
+/* Members in any order are sorted, and found byte by byte. */
 static void test_json_index_find(void **state)
 {
     static const char *const contents[] = {

@@ -3,8 +3,8 @@
 #include "podop/buf.h"
 #include "podop/json_items.h"
 
-/* Feeds in to items as a stream would, in pieces that end where cuts says (two cuts at most), and
- * writes what comes down as "name=value;" with '!' for an error and '.' for the end. */
+/* Feeds in to items as a stream would, cut at two positions, and writes the items as "name=value;",
+ * with '!' for an error and '.' for the end. */
 static void walk(struct span in, size_t first_cut, size_t second_cut, struct buf *out)
 {
     const size_t ends[] = {first_cut, second_cut, in.len};
@@ -20,7 +20,8 @@ static void walk(struct span in, size_t first_cut, size_t second_cut, struct buf
         buf_add(&kept, (struct span){in.ptr + at, ends[i] - at});
         at = ends[i];
         do {
-            char *exact = xmalloc(kept.len == 0 ? 1 : kept.len); /* a byte too far is seen */
+            char *exact =
+                xmalloc(kept.len == 0 ? 1 : kept.len); /* a sanitizer sees reads beyond the end */
             struct span name = {NULL, 0}, value = {NULL, 0};
             size_t used = 0;
 
@@ -89,7 +90,7 @@ static void test_json_items_cut_anywhere(void **state)
     }
 }
 
-/* Without its end nothing has ended, and nothing is wrong yet. */
+/* A text without its end is neither complete nor wrong. */
 static void test_json_items_no_end(void **state)
 {
     (void)state;
@@ -113,7 +114,7 @@ static void test_json_items_no_end(void **state)
     }
 }
 
-/* Bad at whatever cut, and the items in front of what is bad are the same. */
+/* A bad text is bad at any cut, and the items before the fault are the same. */
 static void test_json_items_bad(void **state)
 {
     static const struct {
@@ -184,7 +185,7 @@ static void test_json_items_bad(void **state)
     }
 }
 
-/* What is kept between the calls is never more than an item. */
+/* At most one item is kept between calls. */
 static void test_json_items_drops_what_is_used(void **state)
 {
     const struct span in = SPAN("  [  \"a\"  ,  \"b");

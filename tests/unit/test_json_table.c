@@ -55,7 +55,7 @@ struct answer {
     struct buf map, dict;
 };
 
-/* dict.ptr NULL: a miss. */
+/* Asserts the answer to key. dict.ptr NULL: a miss. */
 static void assert_answer(struct table *t, const struct table_key *key, struct span map,
                           struct span dict)
 {
@@ -105,7 +105,7 @@ static void test_json_table_answers(void **state)
         {{.key = TEXT("nul")}, {NULL, 0}, {NULL, 0}},
         {{.key = TEXT("j\\u00f6rg")}, {NULL, 0}, {NULL, 0}},
         {{.key = TEXT("\xff")}, {NULL, 0}, {NULL, 0}},
-        {{.key = TEXT("x")}, {NULL, 0}, {NULL, 0}}, /* a member of a member is no key */
+        {{.key = TEXT("x")}, {NULL, 0}, {NULL, 0}}, /* a member of a member is not a key */
     };
     struct error err = {0};
     struct table *t = open_content(content, &err);
@@ -179,7 +179,7 @@ static void test_json_table_broken_files(void **state)
 {
     static const struct {
         struct span content;
-        const char *says; /* besides the path */
+        const char *says; /* the reason after the path */
     } cases[] = {
         {TEXT(""), "line 1, column 1"},
         {TEXT("\n\n"), "line"},
@@ -210,7 +210,7 @@ static void test_json_table_broken_files(void **state)
     }
 }
 
-/* Cut off anywhere, it is refused: half a file of aliases must not be in use. */
+/* A file that is cut off anywhere is refused: half a file of aliases must not be used. */
 static void test_json_table_cut_anywhere(void **state)
 {
     const struct span whole = SPAN("{ \"a\": \"x\", \"b\": [1, {\"c\": null}] }");
@@ -238,7 +238,7 @@ static void test_json_table_unreadable(void **state)
     assert_null(open_path(path, &err));
     assert_non_null(strstr(err.text, path));
     assert_non_null(strstr(err.text, "No such file"));
-    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes to it: opening must not wait */
+    assert_int_equal(mkfifo(path, 0600), 0); /* without a writer: opening must not wait */
     assert_null(open_path(path, &err));
     assert_non_null(strstr(err.text, path));
     assert_non_null(strstr(err.text, "not a regular file"));
@@ -288,7 +288,7 @@ static struct table *open_large(unsigned members)
     return t;
 }
 
-/* Others have many turns while a long file is walked through, whether there are rows or not. */
+/* The loop has many turns during the iteration over a long file, with or without rows. */
 static void test_json_table_iterates_in_slices(void **state)
 {
     enum { MEMBERS = 50000 };
@@ -312,7 +312,7 @@ static void test_json_table_iterates_in_slices(void **state)
     table_unref(&t);
 }
 
-/* It may be paused, resumed and cancelled while others have their turn. */
+/* An iteration may be paused, resumed and cancelled between two slices. */
 static void test_json_table_iteration_between_slices(void **state)
 {
     enum { MEMBERS = 20000 };

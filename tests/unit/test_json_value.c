@@ -13,7 +13,7 @@ static bool is_json(struct span text)
     return status == 0;
 }
 
-/* What a text becomes: compact, for maps, for dicts (NULL: a miss). */
+/* A text, and its value in compact form, for maps and for dicts (NULL: a miss). */
 static const struct {
     struct span text;
     struct span compact, map, dict;
@@ -48,7 +48,7 @@ static const struct {
      TEXT("\xf4\x8f\xbf\xbf")},
     {TEXT("\"a\\u0000b\""), TEXT("\"a\\u0000b\""), TEXT("a\0b"), TEXT("a\0b")},
     {TEXT("\"\\\\ud800\""), TEXT("\"\\\\ud800\""), TEXT("\\ud800"),
-     TEXT("\\ud800")}, /* no escape */
+     TEXT("\\ud800")}, /* not an escape */
     {TEXT("[]"), TEXT("[]"), TEXT(""), TEXT("[]")},
     {TEXT(" [ ] "), TEXT("[]"), TEXT(""), TEXT("[]")},
     {TEXT("[1]"), TEXT("[1]"), TEXT("1"), TEXT("[1]")},
@@ -85,7 +85,7 @@ static void test_json_good(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         char *text = xmemdup0(good[i].text.ptr, good[i].text.len);
-        struct span exact = {xmalloc(good[i].text.len), good[i].text.len}; /* no NUL behind it */
+        struct span exact = {xmalloc(good[i].text.len), good[i].text.len}; /* no NUL after it */
         struct buf compact, scratch;
         struct reply reply, plain;
         struct error err = {0};
@@ -108,7 +108,7 @@ static void test_json_good(void **state)
     }
 }
 
-/* Cut off anywhere, it is no JSON; but a shorter number is one, and what ends in blanks. */
+/* A text that is cut off anywhere is not JSON, except for numbers and blanks at the end. */
 static void test_json_cut_anywhere(void **state)
 {
     (void)state;
@@ -275,7 +275,7 @@ static void test_json_bad(void **state)
     }
 }
 
-/* Brackets without end cost no stack: refused, and never a crash. */
+/* Very deep nesting is refused, and uses no stack. */
 static void test_json_depth(void **state)
 {
     static char text[200000];
@@ -309,11 +309,11 @@ static void test_json_faults_have_a_place(void **state)
         {TEXT("{\n  \"a\": nope\n}"), "line 2, column 8"},
         {TEXT("{\n  \"a\": \"x\ny\"\n}"), "line 2, column 10"},
         {TEXT("[1,\n\"\\ud800\"]"), "line 2, column 2"},
-        {TEXT("[1,\n\"abc"), "line 2, column 1"}, /* where the string begins that does not end */
+        {TEXT("[1,\n\"abc"), "line 2, column 1"}, /* the beginning of the string without an end */
         {TEXT("[1,\n2,]"), "line 2, column 3"},
         {TEXT("[1,\n 2 3]"), "line 2, column 4"},
         {TEXT("{\"a\":1\n,\"b\"\n 2}"), "line 3, column 2"},
-        {TEXT("[1,\n2"), "line 2, column 2"}, /* where something is missing */
+        {TEXT("[1,\n2"), "line 2, column 2"}, /* the position of the missing token */
         {TEXT("{\"a\":1"), "line 1, column 7"},
         {TEXT("{\"a\":\n"), "line 2, column 1"},
         {TEXT("[\n\"\xff\"]"), "line 2, column 2"},
@@ -374,7 +374,7 @@ static void test_json_walk(void **state)
             array = value;
     }
     assert_false(json_next(&cursor, &name, &value));
-    assert_false(json_next(&cursor, &name, &value)); /* the end stays the end */
+    assert_false(json_next(&cursor, &name, &value)); /* no more items after the end */
 
     cursor = json_walk(array); /* a part of it */
     assert_false(cursor.is_object);
@@ -392,14 +392,14 @@ static void test_json_walk(void **state)
 
 static void test_json_select(void **state)
 {
-    /* RFC 6901 section 5, and what lies beside it */
+    /* RFC 6901 section 5, and more cases */
     static const char text[] =
         "{ \"foo\": [\"bar\", \"baz\"], \"\": 0, \"a/b\": 1, \"c%d\": 2, \"e^f\": 3, \"g|h\": 4,"
         " \"i\\\\j\": 5, \"k\\\"l\": 6, \" \": 7, \"m~n\": 8, \"\\u00e4\": 9, \"o\": {\"p\": "
         "[[10]]},"
         " \"s\": \"text\", \"n\": null, \"0\": 11, \"~1\": 12 }";
     static const struct {
-        const char *pointer, *value; /* NULL: leads nowhere */
+        const char *pointer, *value; /* NULL: there is no such part */
     } cases[] = {
         {"", text},
         {"/foo", "[\"bar\", \"baz\"]"},
@@ -466,7 +466,7 @@ static void test_json_select_in_a_long_array(void **state)
         buf_add_uint(&text, i);
     }
     buf_add_char(&text, ']');
-    for (unsigned i = 0; i <= 1001; i += 7) { /* 1001 is behind the end */
+    for (unsigned i = 0; i <= 1001; i += 7) { /* 1001 is beyond the end */
         char pointer[16];
         struct span value = buf_span(&text);
 
@@ -478,7 +478,7 @@ static void test_json_select_in_a_long_array(void **state)
     buf_deinit(&text);
 }
 
-/* What is quick must not be wrong: it takes only what json_check() takes, and answers the same. */
+/* The fast path accepts only texts that json_check() accepts, and gives the same result. */
 static void test_json_plain_is_never_wrong(void **state)
 {
     char text[8] = "\"";
@@ -505,7 +505,7 @@ static void test_json_plain_is_never_wrong(void **state)
     }
 }
 
-/* Whatever the byte and its place, with few or many others around it. */
+/* Every byte at every position, in short and in long texts. */
 static void test_json_plain_every_byte_anywhere(void **state)
 {
     char text[20];
@@ -562,7 +562,7 @@ static void test_json_plain(void **state)
     }
 }
 
-/* UTF-8 as RFC 3629 section 3 has it, by another way than the decoder's. */
+/* Encodes UTF-8 as in RFC 3629 section 3, independently of the decoder. */
 static size_t utf8_of(uint32_t code, char *to)
 {
     static const uint32_t ends[] = {0x80, 0x800, 0x10000, 0x110000};
@@ -621,7 +621,7 @@ static void test_json_every_escape(void **state)
     }
 }
 
-/* A pointer as deep as texts may be, in members that are followed by more. */
+/* A pointer to the deepest level, in members that are followed by others. */
 static void test_json_select_deep(void **state)
 {
     struct buf text, pointer;

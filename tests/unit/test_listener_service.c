@@ -127,7 +127,7 @@ static const char *log_of(const char *const names[], size_t count)
     return text_;
 }
 
-/* The warning names the nearest table that is served, and stands alone for a minute. */
+/* The warning names the most similar table that is served, and is logged once a minute. */
 static void test_unknown_tables_are_logged_once_a_minute(void **state)
 {
     static const char *const twice[] = {"alais", "none"};

@@ -74,7 +74,7 @@ static bool is_control(struct span line)
     return false;
 }
 
-/* As a reader of key=value lines sees it: one field, which ends where the line does. */
+/* Returns whether text is one field for a reader of key=value lines, up to the end of the line. */
 static bool is_one_text_field(struct span text)
 {
     if (text.len == 0 || *text.ptr != '"')
@@ -130,7 +130,7 @@ static void test_log_no_value_forges_a_line(void **state)
     assert_not_forged(SPAN("\xed\xa0\x80 \xc0\xaf \xf4\x90\x80\x80"));
 }
 
-/* A long value is cut, says so, and stays one field, wherever the cut falls. */
+/* A long value is cut at any position, ends in "...", and stays one field. */
 static void test_log_long_values_are_cut(void **state)
 {
     static const struct span fillers[] = {
@@ -161,7 +161,7 @@ static void test_log_long_values_are_cut(void **state)
     }
 }
 
-/* A field has its place on the line as a whole, or none; those behind it may have theirs. */
+/* A field that does not fit is left out; shorter ones after it are not. */
 static void test_log_full_line_has_whole_fields(void **state)
 {
     static const struct {
@@ -193,7 +193,7 @@ static void test_log_full_line_has_whole_fields(void **state)
     }
 }
 
-/* While it lasts, stderr is a pipe that nobody reads unless asked to. */
+/* While it is open, stderr is a pipe that only the test reads. */
 struct capture {
     int saved, reader;
 };
@@ -261,7 +261,8 @@ static void test_log_levels(void **state)
                      i + 1);
         }
         assert_string_equal(got, expected);
-        assert_int_equal(evaluated, level + 1); /* what is not written costs nothing */
+        assert_int_equal(evaluated,
+                         level + 1); /* fields of lines that are not written are not evaluated */
     }
 }
 
@@ -285,7 +286,7 @@ static void test_log_json_lines_are_json(void **state)
                                 "\"socket\":\"/run/\\\"x\\\"\",\"n\":1}\n"));
 }
 
-/* The longest line that fields can make is still one that a pipe takes whole. */
+/* A pipe takes even the longest possible line as a whole. */
 static void test_log_line_is_bounded(void **state)
 {
     char lines[300], pad[600], got[2 * LINE_BYTES_MAX];
@@ -319,7 +320,7 @@ static void test_log_line_is_bounded(void **state)
     assert_int_equal(longest, LINE_BYTES_MAX);
 }
 
-/* Nobody reads stderr: lines are counted, not waited for, and told of when there is room again. */
+/* When stderr is not read, lines are dropped and counted, and reported when there is room again. */
 static void test_log_full_pipe_loses_lines_but_never_blocks(void **state)
 {
     static char got[1 << 20];
@@ -335,7 +336,7 @@ static void test_log_full_pipe_loses_lines_but_never_blocks(void **state)
     lost[0] = log.lost;
     log_info(&log, "more", LOG_UINT("i", 1));
     lost[1] = log.lost;
-    log_info(&log, "more", LOG_UINT("i", 2)); /* the line that tells of it is no loss itself */
+    log_info(&log, "more", LOG_UINT("i", 2)); /* the report itself is not lost */
     lost[2] = log.lost;
     capture_read(&capture, got, sizeof(got));
     log_info(&log, "again", LOG_UINT("i", 3));
@@ -363,7 +364,7 @@ static void test_log_closed_stderr(void **state)
     assert_int_equal(log.lost, 1);
 }
 
-/* A logger of the test's own, which keeps what it is sent until it is asked. */
+/* A fake logger, which keeps its messages until the test reads them. */
 struct logger {
     struct sockaddr_un at;
     int fd;
@@ -389,7 +390,7 @@ static void logger_end(struct logger *l)
     unlink(l->at.sun_path);
 }
 
-/* The text of the next message, its head looked at and taken off; NULL: there is none. */
+/* Returns the text of the next message, without its head, which it checks; NULL: no message. */
 static const char *logger_text(const struct logger *l, unsigned priority, char got[8192])
 {
     ssize_t len = recv(l->fd, got, 8191, 0);
@@ -469,7 +470,7 @@ static void test_log_syslog_long_line(void **state)
     logger_end(&logger);
 }
 
-/* A logger that does not read is not waited for: lines are counted, and told of later. */
+/* When a logger does not read, lines are dropped and counted, and reported later. */
 static void test_log_syslog_full(void **state)
 {
     struct capture capture;
@@ -500,7 +501,7 @@ static void test_log_syslog_full(void **state)
     logger_end(&logger);
 }
 
-/* Without a logger lines are on stderr; a new one is found by the next line. */
+/* Without a logger, lines go to stderr; the next line connects to a new logger. */
 static void test_log_syslog_restarted(void **state)
 {
     struct capture capture;
@@ -536,7 +537,8 @@ static void test_log_syslog_restarted(void **state)
     logger_end(&logger);
 }
 
-/* What connects to the logger is the configuration, not the first line: rights may go meanwhile. */
+/* log_configure() connects to the logger, not the first line, which may come after privileges were
+ * dropped. */
 static void test_log_configure(void **state)
 {
     struct logger logger;

@@ -39,7 +39,7 @@ static void test_log_queue_keeps_whole_lines_in_order(void **state)
     log_queue_deinit(&queue);
 }
 
-/* From the first line that does not fit on all are dropped, so that the gap is one. */
+/* After a line that does not fit, all lines are dropped, so that there is only one gap. */
 static void test_log_queue_drops_whole_lines_in_one_place(void **state)
 {
     static char line[LINE_BYTES + 1], long_line[LINE_BYTES + 2];
@@ -56,7 +56,7 @@ static void test_log_queue_drops_whole_lines_in_one_place(void **state)
     assert_int_equal(queue.lost, 0);
     add(&queue, long_line);
     assert_int_equal(queue.lost, 1);
-    add(&queue, line); /* it would fit */
+    add(&queue, line); /* this line alone would fit */
     assert_int_equal(queue.lost, 2);
     assert_int_equal(queue.lines.len, LOG_QUEUE_BYTES_MAX - LINE_BYTES);
     assert_int_equal(log_queue_take(&queue, &out), 2);
@@ -103,7 +103,8 @@ static void write_number(struct log_writer *w, unsigned n)
     log_writer_add(w, span_of(line), (struct log_loss){1, true});
 }
 
-/* Every line is a whole one and in order, and what is missing is counted in its place. */
+/* Asserts that every line is complete and in order, and that lost lines are counted in their place.
+ */
 static void check_lines(char *text, unsigned count)
 {
     unsigned next = 0, n;
@@ -135,7 +136,7 @@ static size_t read_all(int fd, char *to, size_t room)
     return len;
 }
 
-/* Nobody reads until all is logged: no call waits, whatever the flags of the pipe are. */
+/* Logs more than a pipe takes, and reads it only afterwards: no call waits, with any flags. */
 static void check_pipe(int flags)
 {
     enum { LINES = 100000 };
@@ -153,7 +154,8 @@ static void check_pipe(int flags)
         write_number(w, i);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     got[0] = '\0';
-    for (size_t len = 0; strstr(got, "lost ") == NULL;) { /* it comes after all that was kept */
+    for (size_t len = 0;
+         strstr(got, "lost ") == NULL;) { /* the report comes after all lines that were kept */
         struct pollfd in = {.fd = ends[0], .events = POLLIN};
 
         assert_int_equal(poll(&in, 1, 20000), 1);
@@ -171,10 +173,10 @@ static void test_log_writer_full_pipe(void **state)
 {
     (void)state;
     check_pipe(0);
-    check_pipe(O_NONBLOCK); /* somebody else made it so */
+    check_pipe(O_NONBLOCK); /* as if another process had set that */
 }
 
-/* A reader that never comes does not hold up the end. */
+/* log_writer_free() returns even if stderr is never read. */
 static void test_log_writer_ends_without_a_reader(void **state)
 {
     struct log_writer *w;
@@ -193,7 +195,7 @@ static void test_log_writer_ends_without_a_reader(void **state)
     restore_stderr();
 }
 
-/* A file that may grow no further cuts a line; its rest is what comes next, once it may. */
+/* A file at its size limit cuts a line; the rest of that line is written first when it may grow. */
 static void test_log_writer_file_at_its_limit(void **state)
 {
     enum { LINES = 100, LIMIT = 1000 };

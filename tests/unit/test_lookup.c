@@ -1,4 +1,4 @@
-/* test_lookup.c - what answers a lookup, and when. */
+/* test_lookup.c - the sources of answers to lookups, and when they are used. */
 #include "lookup_case.h"
 
 static void test_lookup_answers_once(void **state)
@@ -31,7 +31,7 @@ static void test_lookup_answers_once(void **state)
     assert_int_equal(fake.cancelled, 0);
 }
 
-/* The answer is a copy: the type's bytes are gone. */
+/* The answer is a copy, because the type has freed its bytes. */
 static void test_lookup_known_at_once(void **state)
 {
     struct caller callers[2] = {{0}};

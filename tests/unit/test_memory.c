@@ -1,6 +1,7 @@
-/* test_memory.c - what tables of one name remember together, and what invalidates it. */
+/* test_memory.c - the memory that tables of one name share, and its invalidation. */
 #include "unit.h"
 
+#include "podop/disposal.h"
 #include "podop/write.h"
 #include "podop/write_behind.h"
 
@@ -91,7 +92,7 @@ static bool is_cached(struct fake_table *f)
     return false;
 }
 
-/* Through table, whose type has seen as many of its changes as is_sent says. */
+/* Writes a key through a table. is_sent says whether its type has sent the change. */
 static void write_key(struct fake_table *f, enum reply_status status, bool is_sent)
 {
     struct transaction *t = transaction_new(SPAN("bob"));
@@ -115,7 +116,7 @@ static void test_memory_of_what_was_asked(void **state)
     assert_false(is_cached(&fake));
 }
 
-/* An answer that was in flight while its key was dropped or written may be older than that. */
+/* An answer that was in flight while its key was dropped or written may be outdated. */
 static void test_memory_of_what_is_in_flight(void **state)
 {
     (void)state;
@@ -141,7 +142,7 @@ static void test_memory_of_what_is_in_flight(void **state)
     assert_false(is_cached(&fake));
 }
 
-/* Nor does a lookup join it, which has to see what was written before. */
+/* A lookup after a write does not join an outdated fetch. */
 static void test_memory_joins_nothing_outdated(void **state)
 {
     (void)state;
@@ -223,6 +224,26 @@ static void test_memory_of_one_name(void **state)
     assert_false(is_cached(&fake));
 }
 
+/* To free the entries of a large cache at once would stop the loop. */
+static void test_memory_is_cleared_in_steps(void **state)
+{
+    struct disposal disposal;
+    struct table_env env = {.loop = loop, .commits = &commits, .disposal = &disposal};
+
+    (void)state;
+    disposal_init(&disposal, NULL, NULL);
+    fake_table_open_in(&next, "t", &cached, &env);
+    remember(&next);
+    table_clear(next.table);
+    assert_false(is_cached(&next));
+    assert_non_null(disposal.first);
+    while (disposal_run(&disposal))
+        ;
+    fake_table_close(&next);
+    assert_non_null(disposal.first);
+    disposal_deinit(&disposal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +254,7 @@ int main(void)
         WITH(test_memory_is_taken_over),
         WITH(test_memory_of_a_retired_table),
         WITH(test_memory_of_one_name),
+        WITH(test_memory_is_cleared_in_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static struct endpoint endpoint(const char *text)
     return e;
 }
 
-/* A round that found these addresses, which are separated by blanks. */
+/* Returns a round that found these addresses, which are separated by blanks. */
 static struct name_round found(const char *list, uint32_t ttl_s)
 {
     struct name_round round = {.verdict = NAME_RESOLVED, .ttl_s = ttl_s};
@@ -151,8 +151,7 @@ static void test_outage(void **state)
     assert_string_equal(a.reason, "no");
 }
 
-/* "No such name" is believed after a while. Then no address is known, and no connection is closed
- * for that. */
+/* "No such name" counts only after a while. Then no address is known, but connections stay open. */
 static void test_absence(void **state)
 {
     struct name_addresses a = {0};

@@ -24,7 +24,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Opens so many servers with addresses of their own. */
+/* Opens count servers, each with a different address. */
 static int open_servers(size_t count, struct error *err)
 {
     char texts[NAME_SERVERS_LIMIT + 1][48];

@@ -1,4 +1,4 @@
-/* Names over time. The files that they come from are the test's own. */
+/* Names over time. The test provides the text of /etc/hosts and /etc/resolv.conf. */
 #include "unit.h"
 
 #include "backend/dns/name_files.h"

@@ -71,7 +71,7 @@ static void test_notify_messages(void **state)
     ev_loop_destroy(loop);
 }
 
-/* What finds no room waits its turn, and not without bound. */
+/* Messages for which there is no room are queued in order, up to a limit. */
 static void test_notify_waits(void **state)
 {
     struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
@@ -108,7 +108,7 @@ static void test_notify_waits(void **state)
     ev_loop_destroy(loop);
 }
 
-/* Children are to inherit none of it, and a second server of this process gets nothing. */
+/* The variables are removed, so that neither a child nor a second server uses them. */
 static void test_environment_is_left(void **state)
 {
     struct manager m;

@@ -56,7 +56,7 @@ static void test_options_stand_anywhere(void **state)
         assert_parsed(&cases[i]);
 }
 
-/* getopt must not end at the first argument there. */
+/* With POSIXLY_CORRECT, getopt() must not stop at the first argument. */
 static void test_options_where_posix_is_asked_for(void **state)
 {
     setenv("POSIXLY_CORRECT", "1", 1);

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-/* Runs calls with stderr in a file; the number of lines that name event. */
+/* Returns how many lines of the captured stderr have this event. */
 static unsigned lines_of(FILE *captured, const char *event)
 {
     char line[4096];
@@ -28,10 +28,10 @@ static void test_outage_is_told_at_start_each_minute_and_end(void **state)
     assert_non_null(captured);
     log_init(&log);
     dup2(fileno(captured), STDERR_FILENO);
-    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* nothing was wrong */
+    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* there was no outage */
     for (int i = 0; i < 1500; i++, now_ms += 100)             /* two and a half minutes */
         outage_failure(&outage, &log, "t", "http://h:1", SPAN("refused"), now_ms);
-    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* too early to be sure */
+    outage_success(&outage, &log, "t", "http://h:1", now_ms); /* too early to end the outage */
     outage_success(&outage, &log, "t", "http://h:1", now_ms + 1000);
     outage_success(&outage, &log, "t", "http://h:1", now_ms + 1100);
     dup2(saved, STDERR_FILENO);

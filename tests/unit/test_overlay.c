@@ -4,7 +4,7 @@
 #define SETS(array) .sets = (array), .set_count = ARRAY_LEN(array)
 #define SET(path, value) {{(path), sizeof(path) - 1}, (value)}
 
-/* The Python podop's line: no file at all. */
+/* A command line of the Python podop, without a file. */
 static void test_overlay_alone(void **state)
 {
     static const struct cmdline_socket sockets[] = {{"/run/a", NULL}, {"[::1]:9", "dovecot"}};
@@ -82,7 +82,7 @@ static void test_overlay_faults(void **state)
                   "--name d: table 'd' is already defined (--name d)\n");
 }
 
-/* Replacing the file's table is good for one of them only. */
+/* Only the first --name of a name replaces the file's table. */
 static void test_overlay_doubles(void **state)
 {
     static const struct cmdline_table tables[] = {{"a", "url", "x"}, {"a", "json", "y"}};
@@ -95,9 +95,9 @@ static void test_overlay_doubles(void **state)
 static void test_overlay_sets(void **state)
 {
     static const struct cmdline_set sets[] = {
-        SET("log.level", "debug"), /* no libconfig value: a string; the group is made */
+        SET("log.level", "debug"), /* not a libconfig value, so a string; the group is made */
         SET("log.format", "\"json\""),
-        SET("user", "1000"), /* a number where a string is asked for: as written */
+        SET("user", "1000"), /* a number for a string setting: as written */
         SET("shutdown_timeout", "5s"),
         SET("shutdown_timeout", "6s"), /* the last one wins */
         SET("pool.idle_timeout", "1.5"),

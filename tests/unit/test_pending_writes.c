@@ -26,7 +26,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* So few hashes that many keys share one. */
+/* Returns one of a few hashes, so that many keys share one. */
 static uint64_t hash_of(struct span key)
 {
     static const struct hash_key hash_key = {1, 2};
@@ -100,7 +100,7 @@ static void test_pending_last_value_stays(void **state)
     assert_int_equal(q.writes, 1);
     assert_int_equal(q.keys, 1);
     assert_newest("k", "2");
-    assert_first("k", 100); /* the time runs from the first on */
+    assert_first("k", 100); /* the delay counts from the first value */
     assert_int_equal(pending_oldest_ms(&q, 50), 10);
     pending_begin(&q, w);
     assert_null(pending_first(&q));
@@ -113,7 +113,7 @@ static void test_pending_last_value_stays(void **state)
     assert_int_equal(pending_oldest_ms(&q, 50), 50);
 }
 
-/* One at a time: what comes meanwhile waits until it is over, and is counted, too. */
+/* One write of a key at a time: a value that comes meanwhile waits for its end, and is counted. */
 static void test_pending_while_one_is_under_way(void **state)
 {
     struct pending_write *w;
@@ -150,7 +150,7 @@ static void test_pending_put_back(void **state)
     assert_newest("k", "1");
     pending_begin(&q, w);
     put("k", "2", 510, 520);
-    pending_put_back(&q, w, 900); /* the newer one takes its place, and not before its time */
+    pending_put_back(&q, w, 900); /* the newer value replaces it, at its own time */
     assert_int_equal(q.writes, 1);
     assert_newest("k", "2");
     assert_first("k", 900);
@@ -160,7 +160,7 @@ static void test_pending_put_back(void **state)
     assert_first("k", 2000);
 }
 
-/* Against a list that is searched each time. */
+/* Compares the order with that of a simple list. */
 static void test_pending_in_order_of_time(void **state)
 {
     enum { COUNT = 500 };
@@ -267,7 +267,7 @@ static void test_pending_queue(void **state)
     assert_null(find(SPAN("k")));
 }
 
-/* A transaction does not wait for the time of a value that came while another one was written. */
+/* A transaction makes a value due that came while another value of its key was written. */
 static void test_pending_queue_during_write(void **state)
 {
     struct pending_turn turn = {0};

@@ -88,7 +88,7 @@ static void test_reader_has_gone(void **state)
     assert_int_equal(f->writer.written, 0);
 }
 
-/* A single addition may be longer than the queue, but nothing is added behind it. */
+/* A single addition may be longer than the queue, but nothing is added after it. */
 static void test_limits(void **state)
 {
     struct fixture *f = *state;

@@ -102,7 +102,8 @@ static void test_ids_leave(void **state)
     assert_int_equal(ids.abandoned_count, 0);
 }
 
-/* Of the abandoned ones the newest 1000 are remembered; answers to older ones are ignored. */
+/* The newest 1000 abandoned requests are remembered one by one; answers to older ones are ignored.
+ */
 static void test_ids_ignore_the_oldest_abandoned(void **state)
 {
     struct program_request r;

@@ -95,14 +95,14 @@ static struct table *open_script(const char *script, uint32_t processes)
     return t;
 }
 
-/* What is pending already is called before the loop waits for an event. */
+/* Runs the loop until the condition is true. Pending events are handled before the loop waits. */
 #define WAIT_UNTIL(condition)                                                                      \
     do {                                                                                           \
         for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
             ev_run(loop, flags);                                                                   \
     } while (0)
 
-/* Asks as soon as the processes run. */
+/* Sends a request as soon as the processes run. */
 static void ask(struct asker *a, struct table *t, const struct program_request_ops *ops)
 {
     const char *reason;
@@ -166,8 +166,7 @@ static void test_set_death_fails_its_requests(void **state)
     table_unref(&t);
 }
 
-/* A request that may be asked again is asked of the other process, and fails when that dies, too.
- */
+/* A request that may be repeated is sent to the other process, and fails when that dies, too. */
 static void test_set_asks_again_once(void **state)
 {
     struct table *t = open_script("read -r line; exit 3", 2);

@@ -24,7 +24,7 @@ static void test_protocol_find_by_each_first_byte(void **state)
     }
 }
 
-/* What the first byte tells apart must be claimed by one protocol at most. */
+/* At most one protocol claims a first byte. */
 static void test_protocols_share_no_first_byte(void **state)
 {
     (void)state;

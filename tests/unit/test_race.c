@@ -41,7 +41,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A socket on 127.0.0.host that does not listen yet: connections are refused. */
+/* Returns a socket on 127.0.0.host that does not listen yet, so connections are refused. */
 static int bind_at(unsigned host, struct endpoint *at)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET};
@@ -56,7 +56,7 @@ static int bind_at(unsigned host, struct endpoint *at)
     return fd;
 }
 
-/* A listening socket on 127.0.0.host. A silent one drops all packets. */
+/* Returns a listening socket on 127.0.0.host. A silent one drops all packets. */
 static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
 {
     struct sock_filter drop[] = {{BPF_RET | BPF_K, 0, 0, 0}};
@@ -70,7 +70,7 @@ static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
     return fd;
 }
 
-/* An address without a listener. */
+/* Returns an address without a listener. */
 static struct endpoint refusing_at(unsigned host)
 {
     struct endpoint at;
@@ -141,7 +141,7 @@ static void test_one_that_listens(void **state)
     close(fd);
 }
 
-/* The next one does not wait for the delay. */
+/* After a refused attempt, the next one starts without the delay. */
 static void test_refused_ones_are_passed_at_once(void **state)
 {
     const struct endpoint first = refusing_at(1), second = refusing_at(2);
@@ -161,7 +161,7 @@ static void test_refused_ones_are_passed_at_once(void **state)
 }
 
 /* All attempts start, however many are silent, and the silent ones are marked as slow. */
-static void test_silent_ones_hold_up_nobody(void **state)
+static void test_silent_ones_delay_no_other(void **state)
 {
     enum { SILENT = 6 };
     struct endpoint at[SILENT + 1];
@@ -227,7 +227,7 @@ static void test_lost(void **state)
              "connect to 127.0.0.1:%u: Connection refused, to 127.0.0.2:%u: Connection refused",
              first.port, second.port);
     assert_string_equal(text, expected);
-    race_print(&race, text, strlen(expected)); /* the second has no room any more */
+    race_print(&race, text, strlen(expected)); /* no room for the second address */
     *strchr(expected, ',') = '\0';
     assert_string_equal(text, expected);
     race_print(&race, small, sizeof(small));
@@ -374,7 +374,7 @@ int main(void)
         cmocka_unit_test(test_meets_itself),
         WITH_LOOP(test_one_that_listens),
         WITH_LOOP(test_refused_ones_are_passed_at_once),
-        WITH_LOOP(test_silent_ones_hold_up_nobody),
+        WITH_LOOP(test_silent_ones_delay_no_other),
         WITH_LOOP(test_refused_ones_are_tried_again),
         WITH_LOOP(test_lost),
         WITH_LOOP(test_added_later),

@@ -51,7 +51,7 @@ static void test_reply_copy_has_bytes_of_its_own(void **state)
     assert_int_equal(reply_bytes(&one), value.len);
     copy = reply_copy(&one, &bytes);
     assert_ptr_equal(copy.map_value.ptr, copy.dict_value.ptr);
-    copy = reply_copy(&copy, &bytes); /* a copy of what *bytes held until then */
+    copy = reply_copy(&copy, &bytes); /* copies a reply whose bytes are in *bytes */
     assert_true(span_equal(copy.dict_value, value));
     free(bytes);
 }

@@ -26,7 +26,7 @@ static struct answer *answer_new(struct reply_queue *queue, unsigned *freed)
     return a;
 }
 
-/* The n-th permutation of the slots. */
+/* Writes the n-th permutation of the slots. */
 static void order(unsigned n, unsigned to[SLOTS])
 {
     unsigned left[SLOTS];

@@ -141,7 +141,7 @@ static void test_resolver_answers_once(void **state)
     assert_int_equal(server.queries, 1);
 }
 
-/* c-ares answers such a name itself. */
+/* c-ares answers some names without a query. */
 static void test_resolver_answer_of_the_library_itself(void **state)
 {
     struct wait w = {0};
@@ -265,7 +265,7 @@ static void start_and_cancel(unsigned count)
     ev_run(loop, EVRUN_NOWAIT);
 }
 
-/* Abandoned queries do not hold up other calls, up to their limit. */
+/* Abandoned queries do not delay other calls, up to their limit. */
 static void test_resolver_abandoned(void **state)
 {
     struct wait w = {0};
@@ -292,13 +292,14 @@ static void test_resolver_useless_answers(void **state)
         unsigned flags;
         size_t len;
     } cases[] = {
-        {RESPONSE | RECURSIVE | 1, 0},                /* FORMERR */
-        {RESPONSE | RECURSIVE | 2, 0},                /* SERVFAIL */
-        {RESPONSE | RECURSIVE | 4, 0},                /* NOTIMP */
-        {RESPONSE | RECURSIVE | 5, 0},                /* REFUSED */
-        {RESPONSE | RECURSIVE | 9, 0}, {RESPONSE, 0}, /* nothing, and it does not recurse */
-        {RESPONSE | RECURSIVE, 5},                    /* cut off, so it is no answer to anything */
-        {RECURSIVE, HEADER_BYTES},                    /* a question */
+        {RESPONSE | RECURSIVE | 1, 0}, /* FORMERR */
+        {RESPONSE | RECURSIVE | 2, 0}, /* SERVFAIL */
+        {RESPONSE | RECURSIVE | 4, 0}, /* NOTIMP */
+        {RESPONSE | RECURSIVE | 5, 0}, /* REFUSED */
+        {RESPONSE | RECURSIVE | 9, 0},
+        {RESPONSE, 0},             /* an empty answer of a server that is not recursive */
+        {RESPONSE | RECURSIVE, 5}, /* cut off */
+        {RECURSIVE, HEADER_BYTES}, /* a question */
     };
 
     (void)state;
@@ -371,7 +372,7 @@ static void test_resolver_no_useful_answer(void **state)
     start(&w, "a.example", LONG_MS);
     run_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_REFUSED);
-    server.is_silent = true; /* and the other one says no */
+    server.is_silent = true; /* and the other one refuses */
     start(&w, "b.example", LONG_MS);
     pass_until_done(1);
     assert_int_equal(w.outcome, RESOLVER_REFUSED);
@@ -417,7 +418,7 @@ static bool open_scoped_server(unsigned *port)
     inet_pton(AF_INET6, "fe80::1", &at.sin6_addr);
     at.sin6_scope_id = if_nametoindex("lo");
     while (bind(fd, (struct sockaddr *)&at, len) == -1) {
-        assert_int_equal(errno, EADDRNOTAVAIL); /* the kernel is not through with it yet */
+        assert_int_equal(errno, EADDRNOTAVAIL); /* the address is not ready yet */
         sched_yield();
     }
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);

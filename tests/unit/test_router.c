@@ -1,4 +1,4 @@
-/* test_router.c - the tables of a configuration by name, and what they keep over a reload. */
+/* test_router.c - the tables of a configuration by name, and what a reload keeps of them. */
 #include "config_case.h"
 
 #include "podop/router.h"
@@ -125,7 +125,7 @@ static enum reply_source source_of(struct router *r, const char *name)
     return reply.source;
 }
 
-/* A table keeps what it remembers when its configuration is the same, and only then. */
+/* A table keeps its memory at a reload if, and only if, its configuration is the same. */
 static void test_router_takes_over(void **state)
 {
     static const char *const before[] = {"gone", "same"}, *const after[] = {"new", "same"};
@@ -152,7 +152,7 @@ static void test_router_takes_over(void **state)
     router_free(&third);
 }
 
-/* A table lives on while it is used, although its router has gone. */
+/* A table that is in use outlives its router. */
 static void test_router_leaves_tables_in_use(void **state)
 {
     static const char *const names[] = {"a"};

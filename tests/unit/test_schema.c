@@ -9,20 +9,20 @@
 #include <limits.h>
 
 /* The last fault, and how many there were. */
-struct heard {
+struct reported {
     char text[512];
     size_t count;
 };
 
-static void hear(void *arg, const char *text)
+static void collect(void *arg, const char *text)
 {
-    struct heard *heard = arg;
+    struct reported *reported = arg;
 
-    snprintf(heard->text, sizeof(heard->text), "%s", text);
-    heard->count++;
+    snprintf(reported->text, sizeof(reported->text), "%s", text);
+    reported->count++;
 }
 
-/* A value as tests write it: text is a string, otherwise kind tells which member counts. */
+/* A value of a case: text is a string; without it, kind says which member is used. */
 struct value {
     enum node_kind kind;
     const char *text;
@@ -46,14 +46,14 @@ static struct node *node_of(const struct value *value)
 }
 
 static int store(const struct setting *setting, const struct value *value, void *base,
-                 struct heard *heard)
+                 struct reported *reported)
 {
-    struct faults faults = {hear, heard, heard->count, NULL};
+    struct faults faults = {collect, reported, reported->count, NULL};
     struct node *node = node_of(value);
     int result = setting_store(setting, node, base, " in table 'a'", &faults);
 
     node_free(&node);
-    assert_int_equal(heard->count, faults.count);
+    assert_int_equal(reported->count, faults.count);
     return result;
 }
 
@@ -216,26 +216,28 @@ static void test_schema_durations(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         uint32_t ms = 77;
 
-        assert_int_equal(store(&any, &good[i].value, &ms, &heard), 0);
+        assert_int_equal(store(&any, &good[i].value, &ms, &reported), 0);
         assert_int_equal(ms, good[i].ms);
     }
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         uint32_t ms = 77;
 
-        assert_int_equal(store(&any, &wrong[i], &ms, &heard), -1);
-        assert_non_null(strstr(heard.text, "'d' in table 'a' expects a duration such as \"30s\""));
+        assert_int_equal(store(&any, &wrong[i], &ms, &reported), -1);
+        assert_non_null(
+            strstr(reported.text, "'d' in table 'a' expects a duration such as \"30s\""));
         assert_int_equal(ms, 77);
     }
     for (size_t i = 0; i < ARRAY_LEN(out); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         uint32_t ms = 77;
 
-        assert_int_equal(store(&any, &out[i], &ms, &heard), -1);
-        assert_non_null(strstr(heard.text, "'d' in table 'a' must be from 0 to 4294967294ms, got"));
+        assert_int_equal(store(&any, &out[i], &ms, &reported), -1);
+        assert_non_null(
+            strstr(reported.text, "'d' in table 'a' must be from 0 to 4294967294ms, got"));
         assert_int_equal(ms, 77);
     }
 }
@@ -249,17 +251,17 @@ static void test_schema_duration_range_ends(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(inside); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         uint32_t ms;
 
-        assert_int_equal(store(&any, &inside[i], &ms, &heard), 0);
+        assert_int_equal(store(&any, &inside[i], &ms, &reported), 0);
     }
     for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         uint32_t ms;
 
-        assert_int_equal(store(&any, &outside[i], &ms, &heard), -1);
-        assert_non_null(strstr(heard.text, "must be from 1ms to 1h, got "));
+        assert_int_equal(store(&any, &outside[i], &ms, &reported), -1);
+        assert_non_null(strstr(reported.text, "must be from 1ms to 1h, got "));
     }
 }
 
@@ -300,30 +302,31 @@ static void test_schema_sizes(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         size_t bytes = 0;
 
-        assert_int_equal(store(&any, &good[i].value, &bytes, &heard), 0);
+        assert_int_equal(store(&any, &good[i].value, &bytes, &reported), 0);
         assert_int_equal(bytes, good[i].bytes);
     }
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         size_t bytes = 0;
 
-        assert_int_equal(store(&any, &wrong[i], &bytes, &heard), -1);
+        assert_int_equal(store(&any, &wrong[i], &bytes, &reported), -1);
         if (wrong[i].kind != NODE_FLOAT && wrong[i].kind != NODE_BOOL)
-            assert_non_null(strstr(heard.text, "'s' in table 'a' expects a size such as \"64K\""));
+            assert_non_null(
+                strstr(reported.text, "'s' in table 'a' expects a size such as \"64K\""));
     }
     for (size_t i = 0; i < ARRAY_LEN(out); i++) {
-        struct heard heard = {0};
+        struct reported reported = {0};
         size_t bytes = 0;
 
-        assert_int_equal(store(&any, &out[i], &bytes, &heard), -1);
-        assert_non_null(strstr(heard.text, "'s' in table 'a' must be from 1 to 64G, got "));
+        assert_int_equal(store(&any, &out[i], &bytes, &reported), -1);
+        assert_non_null(strstr(reported.text, "'s' in table 'a' must be from 1 to 64G, got "));
     }
 }
 
-/* Of settings as they are, each with the whole message; NULL: it is good. */
+/* Values of real settings, each with the whole message. NULL: the value is good. */
 static void test_schema_messages(void **state)
 {
     static const struct {
@@ -395,14 +398,14 @@ static void test_schema_messages(void **state)
         void *base = cases[i].group == &schema_listen  ? (void *)&listener
                      : cases[i].group == &schema_table ? (void *)&table
                                                        : (void *)&url;
-        struct heard heard = {0};
+        struct reported reported = {0};
         char expected[256];
 
         assert_non_null(setting);
-        store(setting, &cases[i].value, base, &heard);
+        store(setting, &cases[i].value, base, &reported);
         snprintf(expected, sizeof(expected), "f:1: '%s' in table 'a' %s", cases[i].name,
                  cases[i].message == NULL ? "" : cases[i].message);
-        assert_string_equal(heard.text, cases[i].message == NULL ? "" : expected);
+        assert_string_equal(reported.text, cases[i].message == NULL ? "" : expected);
         schema_clear(cases[i].group, base);
     }
 }
@@ -412,16 +415,16 @@ static void test_schema_name_length(void **state)
     const struct setting *setting = schema_find(&schema_table, "name");
     char name[257] = {0};
     struct table_config table = {0};
-    struct heard heard = {0};
+    struct reported reported = {0};
 
     (void)state;
     memset(name, 'n', 255);
-    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &heard), 0);
+    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &reported), 0);
     assert_string_equal(table.name, name);
     name[255] = 'n';
-    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &heard), -1);
-    assert_non_null(strstr(heard.text, "must have at most 255 bytes, got \"nnnn"));
-    assert_non_null(strstr(heard.text, "nnn...\""));
+    assert_int_equal(store(setting, &(const struct value)STRING(name), &table, &reported), -1);
+    assert_non_null(strstr(reported.text, "must have at most 255 bytes, got \"nnnn"));
+    assert_non_null(strstr(reported.text, "nnn...\""));
     assert_int_equal(strlen(table.name), 255); /* a bad value leaves the good one */
     schema_clear(&schema_table, &table);
     assert_null(table.name);
@@ -433,14 +436,15 @@ static void test_schema_bool(void **state)
     static const struct setting defaulted = {
         .name = "b", .kind = SETTING_BOOL, .default_text = "true"};
     const struct setting_group group = {"g", &defaulted, 1};
-    struct heard heard = {0};
+    struct reported reported = {0};
     bool is_on = false;
 
     (void)state;
-    assert_int_equal(store(&any, &(const struct value){NODE_BOOL, NULL, 1, 0}, &is_on, &heard), 0);
+    assert_int_equal(store(&any, &(const struct value){NODE_BOOL, NULL, 1, 0}, &is_on, &reported),
+                     0);
     assert_true(is_on);
-    assert_int_equal(store(&any, &(const struct value)INTEGER(0), &is_on, &heard), -1);
-    assert_string_equal(heard.text, "f:1: 'b' in table 'a' expects true or false, got 0");
+    assert_int_equal(store(&any, &(const struct value)INTEGER(0), &is_on, &reported), -1);
+    assert_string_equal(reported.text, "f:1: 'b' in table 'a' expects true or false, got 0");
     is_on = false;
     schema_set_defaults(&group, &is_on);
     assert_true(is_on);
@@ -479,8 +483,8 @@ static void test_schema_headers(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct heard heard = {0};
-        struct faults faults = {hear, &heard, 0, NULL};
+        struct reported reported = {0};
+        struct faults faults = {collect, &reported, 0, NULL};
         struct url_settings url = {0};
         struct node *list = node_new(NODE_ARRAY, "headers", "f:1");
 
@@ -492,8 +496,8 @@ static void test_schema_headers(void **state)
             assert_string_equal(url.headers.items[1], cases[i].text);
         } else {
             assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
-            assert_true(strncmp(heard.text, "f:3: 'headers' must ", 20) == 0);
-            assert_non_null(strstr(heard.text, cases[i].message));
+            assert_true(strncmp(reported.text, "f:3: 'headers' must ", 20) == 0);
+            assert_non_null(strstr(reported.text, cases[i].message));
             assert_int_equal(url.headers.count, 0);
         }
         node_free(&list);
@@ -510,8 +514,8 @@ static void test_schema_statuses(void **state)
                                        STRING(""),    STRING("404"), FLOAT(404),   KIND(NODE_LIST)};
     const struct setting *setting = schema_find(&url_settings, "miss");
     struct url_settings url = {0};
-    struct heard heard = {0};
-    struct faults faults = {hear, &heard, 0, NULL};
+    struct reported reported = {0};
+    struct faults faults = {collect, &reported, 0, NULL};
     struct node *list = node_new(NODE_LIST, "miss", "f:1");
 
     (void)state;
@@ -528,13 +532,15 @@ static void test_schema_statuses(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         node_add(list, node_of(&bad[i]));
     assert_int_equal(setting_store(setting, list, &url, "", &faults), -1);
-    assert_int_equal(heard.count, ARRAY_LEN(bad)); /* each is told */
-    assert_string_equal(heard.text, "f:1: 'miss' must hold codes from 201 to 599, \"3xx\", \"4xx\" "
-                                    "and \"5xx\" only, got a list");
+    assert_int_equal(reported.count, ARRAY_LEN(bad)); /* each is reported */
+    assert_string_equal(reported.text,
+                        "f:1: 'miss' must have codes from 201 to 599, \"3xx\", \"4xx\" "
+                        "and \"5xx\" only, got a list");
     assert_true(status_set_has_code(&url.miss, 404));
     node_free(&list);
-    assert_int_equal(store(setting, &(const struct value)INTEGER(404), &url, &heard), -1);
-    assert_non_null(strstr(heard.text, "expects a list of HTTP statuses such as ( 404, \"5xx\" )"));
+    assert_int_equal(store(setting, &(const struct value)INTEGER(404), &url, &reported), -1);
+    assert_non_null(
+        strstr(reported.text, "expects a list of HTTP statuses such as ( 404, \"5xx\" )"));
 }
 
 static void test_schema_hints(void **state)

@@ -89,7 +89,7 @@ static void test_secret_first_line(void **state)
     assert_line(SPAN("s3cret\r\n"), SPAN("s3cret"));
     assert_line(SPAN(" s3 cret \n"), SPAN(" s3 cret "));
     assert_line(SPAN("s\xc3\xa9\xff\n"), SPAN("s\xc3\xa9\xff"));
-    assert_line(SPAN("one\ntwo\0\n"), SPAN("one")); /* what follows is not looked at */
+    assert_line(SPAN("one\ntwo\0\n"), SPAN("one")); /* the rest is ignored */
 }
 
 static void test_secret_lines_refused(void **state)
@@ -241,13 +241,13 @@ static void test_secret_wiped(void **state)
     assert_string_equal(last_wiped, "s3cret");
     write_file(SPAN("first\nsecond"), 0600);
     s = secret_read_line("f", &err);
-    assert_int_equal(wiped, 6 + 12); /* all that was read */
+    assert_int_equal(wiped, 6 + 12); /* all bytes that were read */
     assert_string_equal(last_wiped, "first\nsecond");
     secret_free(&s);
     assert_int_equal(wiped, 6 + 12 + 5);
     write_file(SPAN("a\tb"), 0600);
     assert_null(secret_read_line("f", &err));
-    assert_int_equal(wiped, 6 + 12 + 5 + 3); /* what is refused, too */
+    assert_int_equal(wiped, 6 + 12 + 5 + 3); /* also those of a refused file */
 }
 
 int main(void)

@@ -2,7 +2,7 @@
 
 #include "podop/shell_words.h"
 
-/* The words with '|' behind each, which none of them holds; NULL: a fault. */
+/* The words, each with a '|' after it; NULL: a fault. */
 static const struct {
     const char *line, *words;
 } cases[] = {

@@ -116,7 +116,7 @@ static void test_address_unix(void **state)
     }
 }
 
-/* The longest path that is taken arrives whole; one byte more is refused by both. */
+/* The longest valid path is not cut. Both functions refuse one byte more. */
 static void test_address_unix_length(void **state)
 {
     char path[300] = "/";
@@ -204,12 +204,12 @@ static void test_address_names(void **state)
 
     (void)state;
     count =
-        socket_address_resolve("localhost:9100", at, 8, &err); /* of /etc/hosts: nobody is asked */
+        socket_address_resolve("localhost:9100", at, 8, &err); /* from /etc/hosts, without DNS */
     assert_in_range(count, 1, 8);
     assert_int_equal(socket_address_resolve("localhost:9100", at, 1, &err),
                      1); /* never more than max */
     assert_int_equal(socket_address_resolve("no..name:9100", at, 8, &err),
-                     -1); /* no name for a resolver */
+                     -1); /* not a valid host name */
     assert_int_equal(err.kind, ERR_BIND);
 }
 

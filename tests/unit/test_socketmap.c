@@ -26,7 +26,7 @@ static const struct {
     {TEXT("alias now-timeout"), TEXT("TIMEOUT it is slow")},
     {TEXT("other late-permanent"), TEXT("PERM it is long")},
     {TEXT("alias now-list"), TEXT("OK a,b")},
-    {TEXT("alias late-empty"), TEXT("NOTFOUND ")}, /* Postfix takes "OK " for an error */
+    {TEXT("alias late-empty"), TEXT("NOTFOUND ")}, /* Postfix treats "OK " as an error */
     {TEXT("alias now-nul"), TEXT("PERM table alias: the value has a NUL byte")},
     {TEXT("other \"\""), TEXT("OK \"\"")},
     {TEXT("alias *"), TEXT("OK *")},

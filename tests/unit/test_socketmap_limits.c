@@ -104,7 +104,7 @@ static void test_socketmap_full_of_requests(void **state)
     assert_int_equal(protocol_socketmap.pending(peer.session), REQUESTS_MAX);
     fake_peer_feed(&peer);
     assert_int_equal(alias.waiting_count, REQUESTS_MAX);
-    answer(&alias, 1); /* buffered until the first is answered: no room yet */
+    answer(&alias, 1); /* buffered until the first is answered, so there is no room yet */
     assert_true(protocol_socketmap.is_full(peer.session));
     assert_int_equal(peer.out.len, 0);
     answer(&alias, 0); /* room for two */
@@ -155,7 +155,7 @@ static void test_socketmap_full_of_answers(void **state)
     }
 }
 
-/* Large replies to a client that does not read: some are kept, the others looked up again. */
+/* Large replies to a client that does not read: some are buffered, the others looked up again. */
 static void test_socketmap_postpones(void **state)
 {
     static const enum order orders[] = {OLDEST_FIRST, NEWEST_FIRST};
@@ -187,7 +187,7 @@ static void test_socketmap_postpones(void **state)
     }
 }
 
-/* While all clients together leave too much unread, a long reply is dropped and asked for again. */
+/* Under memory pressure, a long reply is dropped and looked up again. */
 static void test_socketmap_postpones_under_memory_pressure(void **state)
 {
     struct fake_peer peer;
@@ -202,7 +202,7 @@ static void test_socketmap_postpones_under_memory_pressure(void **state)
     assert_int_equal(peer.out.len, 0);
     fake_peer_read(&peer);
     assert_int_equal(alias.waiting_count, 0);
-    tables.count = 0; /* a reload took the table away meanwhile */
+    tables.count = 0; /* a reload has removed the table meanwhile */
     peer.service.serial++;
     peer.is_under_memory_pressure = false;
     fake_peer_read(&peer);

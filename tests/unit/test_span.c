@@ -43,7 +43,7 @@ static void test_span_skips_and_finds(void **state)
     assert_int_equal(span_of("").len, 0);
 }
 
-/* The bytes of code in len bytes, whether that is the right number or not. */
+/* Encodes code in len bytes, even if that is not the right number. */
 static struct span encode(char to[4], unsigned long code, size_t len)
 {
     static const unsigned char marks[] = {0, 0, 0xc0, 0xe0, 0xf0};
@@ -96,14 +96,14 @@ static void test_span_utf8_cut_or_broken(void **state)
             }
         }
     }
-    for (unsigned byte = 0x80; byte < 0x100; byte++) { /* none of them stands alone */
+    for (unsigned byte = 0x80; byte < 0x100; byte++) { /* none of them is valid alone */
         const char c = (char)byte;
 
         assert_int_equal(span_utf8_char((struct span){&c, 1}), 0);
     }
 }
 
-/* Eight bytes are looked at in one step: a fault must be seen wherever it stands. */
+/* Eight bytes are checked in one step: a fault must be found at every position. */
 static void test_span_utf8_prefix_at_every_place(void **state)
 {
     static const struct span chars[] = {TEXT("\xc3\xb6"), TEXT("\xe2\x82\xac"),

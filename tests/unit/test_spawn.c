@@ -33,7 +33,7 @@ static void wait_for(int fd)
         assert_int_equal(errno, EINTR);
 }
 
-/* All that the program writes to a descriptor. */
+/* Reads all that the program writes to a descriptor. */
 static struct buf read_all(int fd)
 {
     struct buf text;
@@ -116,7 +116,7 @@ static void test_what_a_program_gets(void **state)
     close(inheritable);
 }
 
-/* A program has the default handlers, and no signal is blocked, whatever podop does. */
+/* A program has default handlers and no blocked signals, independently of podop. */
 static void test_signals(void **state)
 {
     static char script[] = "kill -PIPE $$; echo alive";
@@ -154,7 +154,7 @@ static void test_cannot_start(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
 }
 
-/* Its children are killed, too: the end of the output shows that none is left. */
+/* Children of the program are killed, too: the end of the output shows that none is left. */
 static void test_kill(void **state)
 {
     static char script[] = "sleep 1000 & echo ready; wait";

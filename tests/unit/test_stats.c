@@ -1,4 +1,4 @@
-/* The counters as podop has them: podop(8) lists each, and a name stands for one thing. */
+/* podop's counters: podop(8) lists each of them, and no two have the same name. */
 #include "unit.h"
 
 #include "podop/counters.h"
@@ -44,7 +44,7 @@ static void assert_in_manual(const char *name)
         fail_msg("podop(8) does not list the counter '%s'", name);
 }
 
-/* The manual names the statuses of answers and commits elsewhere. */
+/* Returns whether c counts by status. The manual describes statuses elsewhere. */
 static bool is_by_status(const struct counter *c)
 {
     return c->group != NULL &&

@@ -138,7 +138,7 @@ static void test_syntax_duplicates(void **state)
     assert_told(cases, ARRAY_LEN(cases));
 }
 
-/* Lines that may hold one are told by their number alone. */
+/* Messages name lines that may have a secret by number only. */
 static void test_syntax_secrets_are_not_shown(void **state)
 {
     static const char *const secrets[] = {
@@ -149,18 +149,18 @@ static void test_syntax_secrets_are_not_shown(void **state)
         "param = \"http://joe:s3cret@h/\" 5;\n",
         "headers = [ \"X-Key: s3cret ];\nb = \"c\";\n",
     };
-    struct heard heard;
+    struct reported reported;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         write_text("podop.conf", secrets[i]);
-        assert_null(load(&(struct config_source){.file = "podop.conf"}, &heard));
-        assert_non_null(strstr(heard.text, "podop.conf:"));
-        assert_null(strstr(heard.text, "s3cret"));
+        assert_null(load(&(struct config_source){.file = "podop.conf"}, &reported));
+        assert_non_null(strstr(reported.text, "podop.conf:"));
+        assert_null(strstr(reported.text, "s3cret"));
     }
 }
 
-/* What libconfig takes is no fault here: every prefix of a good text that it takes, too. */
+/* A text that libconfig accepts has no fault here, nor has any prefix that libconfig accepts. */
 static void test_syntax_of_good_texts(void **state)
 {
     static const char *const good[] = {

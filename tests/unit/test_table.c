@@ -26,7 +26,7 @@ static void test_table_ends_with_its_last_answer(void **state)
 }
 
 /* After a reload, lookups that wait are answered by the old table. */
-static void test_table_lives_while_somebody_waits(void **state)
+static void test_table_lives_while_a_lookup_waits(void **state)
 {
     struct caller later = {0}, now = {0}, cancelled = {0};
     bool is_closed = false;
@@ -70,7 +70,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_ends_with_its_last_answer),
-        cmocka_unit_test(test_table_lives_while_somebody_waits),
+        cmocka_unit_test(test_table_lives_while_a_lookup_waits),
         cmocka_unit_test(test_table_unknown_type),
     };
 

@@ -120,7 +120,7 @@ static void test_transaction_touches(void **state)
         {shared("p/b"), false, true},
         {shared("p/b/bo"), false, true},
         {shared("p/b/eve"), false, false},
-        {private("a", "b"), true, false},     /* the same key, but below no path of that user */
+        {private("a", "b"), true, false},     /* the same key, but below no private path */
         {private("p", "b/bob"), true, false}, /* of another user */
         {{.key = SPAN("a/b"), .user = SPAN("eve")}, true, true}, /* user is ignored: a shared key */
     };
@@ -160,7 +160,7 @@ static void test_transaction_overlaps(void **state)
     transaction_free(&td);
 }
 
-/* With other changes before and after the one that both have. */
+/* With other changes before and after the common one. */
 static void test_transaction_overlaps_anywhere(void **state)
 {
     enum { COUNT = 200 };

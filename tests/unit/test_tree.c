@@ -72,43 +72,43 @@ static void test_tree_describe(void **state)
     }
 }
 
-static void hear(void *arg, const char *text)
+static void collect(void *arg, const char *text)
 {
     string_list_add(arg, text);
 }
 
 static void test_tree_faults_are_one_line(void **state)
 {
-    struct string_list heard = {0}, warnings = {0};
-    struct faults faults = {hear, &heard, 0, &warnings};
+    struct string_list reported = {0}, warnings = {0};
+    struct faults faults = {collect, &reported, 0, &warnings};
 
     (void)state;
     fault_add(&faults, "f\n:1", "a\tb %d \x7f", 5);
     fault_warn(&faults, "f:2", "%s", "w\r");
     assert_int_equal(faults.count, 1);
-    assert_int_equal(heard.count, 1);
-    assert_string_equal(heard.items[0], "f\\x0a:1: a\\x09b 5 \\x7f");
+    assert_int_equal(reported.count, 1);
+    assert_string_equal(reported.items[0], "f\\x0a:1: a\\x09b 5 \\x7f");
     assert_int_equal(warnings.count, 1);
     assert_string_equal(warnings.items[0], "f:2: warning: w\\x0d");
-    string_list_clear(&heard);
+    string_list_clear(&reported);
     string_list_clear(&warnings);
 }
 
 /* A long origin leaves room for the message. */
 static void test_tree_fault_with_a_long_origin(void **state)
 {
-    struct string_list heard = {0};
-    struct faults faults = {hear, &heard, 0, NULL};
+    struct string_list reported = {0};
+    struct faults faults = {collect, &reported, 0, NULL};
     char *origin = xmalloc(100001);
 
     (void)state;
     memset(origin, 'o', 100000);
     origin[100000] = '\0';
     fault_add(&faults, origin, "the end");
-    assert_true(strlen(heard.items[0]) < 20000);
-    assert_non_null(strstr(heard.items[0], "ooo: the end"));
+    assert_true(strlen(reported.items[0]) < 20000);
+    assert_non_null(strstr(reported.items[0], "ooo: the end"));
     free(origin);
-    string_list_clear(&heard);
+    string_list_clear(&reported);
 }
 
 static void test_tree_faults_without_a_reader(void **state)

@@ -14,7 +14,7 @@ static void turn(struct turns *t, uint64_t *now_us, uint64_t wait_ms, uint64_t w
     turns_end(t, *now_us);
 }
 
-/* As after a first wait. */
+/* Returns turns after a first wait. */
 static struct turns begun(uint64_t *now_us)
 {
     struct turns t = {0};
@@ -37,7 +37,7 @@ static void test_clock_goes_with_the_monotonic_one(void **state)
     assert_true(turns_may_judge(&t));
 }
 
-/* Nobody wanted to be woken: nothing was under way that could have lost any time. */
+/* A wait without a planned end is not lost, because no request was under way. */
 static void test_long_rest_is_no_loss(void **state)
 {
     uint64_t now_us;
@@ -60,7 +60,7 @@ static void test_late_wake_up_is_lost(void **state)
     assert_int_equal(turns_now_ms(&t), 5000 + TURN_SLACK_MS);
 }
 
-/* It is as late as the slack allows, and within its wait it was on time. */
+/* Being late by no more than the slack is not lost time. */
 static void test_slack_is_not_lost(void **state)
 {
     uint64_t now_us;
@@ -83,7 +83,7 @@ static void test_long_turn_is_lost(void **state)
     assert_int_equal(t.lost_us, (3000 - TURN_SLACK_MS) * MS);
     assert_int_equal(turns_now_ms(&t), 5000 + 10 + TURN_SLACK_MS);
     assert_int_equal(t.longest_us, 3000 * MS);
-    /* What was due meanwhile is late for that, and for nothing else. */
+    /* The wait is late because of the long turn before, which has been counted. */
     turns_begin(&t, now_us + 1 * MS, now_us - 2000 * MS);
     assert_int_equal(t.lost_us, (3000 - TURN_SLACK_MS) * MS);
 }
@@ -123,7 +123,7 @@ static void test_judging_waits_for_a_further_turn(void **state)
     assert_true(turns_may_judge(&t));
 }
 
-/* Of a machine that is always late, a silence is noticed all the same. */
+/* Catching up ends, even on a machine that is always late. */
 static void test_catching_up_ends_though_all_turns_are_late(void **state)
 {
     uint64_t now_us;

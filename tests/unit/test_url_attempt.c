@@ -159,7 +159,7 @@ static void finish(struct url_case *c, struct asker *asker)
     url_attempt_close(&asker->attempt);
 }
 
-/* How many requests the backend got for this target. */
+/* Returns how many requests the backend got for this target. */
 static unsigned requests_of(struct url_case *c, const char *target)
 {
     struct span rest = buf_span(&c->backend.targets);
@@ -215,7 +215,7 @@ static void test_how_a_lookup_ends(void **state)
     }
 }
 
-/* A lookup that was closed on is sent once more for each retry, always on a new connection. */
+/* A lookup whose connection was closed is sent once more for each retry, on a new connection. */
 static void test_retries_of_a_lookup(void **state)
 {
     const struct url_settings config = {.retries = 2};
@@ -231,7 +231,7 @@ static void test_retries_of_a_lookup(void **state)
     url_case_close(t);
 }
 
-/* A write that may have arrived is never sent again, neither there nor elsewhere. */
+/* A write that may have arrived is never sent again, to any URL. */
 static void test_a_write_without_an_answer(void **state)
 {
     const struct url_settings config = {.retries = 2};
@@ -249,7 +249,7 @@ static void test_a_write_without_an_answer(void **state)
     url_case_close(t);
 }
 
-/* Nor is a write whose answer is a failure: what it means is for its user to say. */
+/* A write with any status is not sent again: the caller decides what the status means. */
 static void test_a_write_with_a_status(void **state)
 {
     struct url_case *c = *state;
@@ -296,7 +296,7 @@ static void test_a_second_start_stays_at_its_url(void **state)
     url_case_close(t);
 }
 
-/* Refused by all: it waits for another round, unless its user or the time does not allow it. */
+/* When all URLs refuse, a request waits for another round, if its kind and its time allow that. */
 static void test_refused_everywhere(void **state)
 {
     struct url_case *c = *state;
@@ -320,7 +320,7 @@ static void test_refused_everywhere(void **state)
     url_case_close(t);
 }
 
-/* The failure counts also when the time is over before another round can begin. */
+/* The failure counts even if the time is over before another round can begin. */
 static void test_time_is_over_after_the_wait(void **state)
 {
     struct url_case *c = *state;
@@ -433,6 +433,36 @@ static void test_requests_for_a_slow_key_wait(void **state)
     url_case_close(t);
 }
 
+/* All starts of an attempt share its time: what the first one waited for a permit is lost for the
+ * next ones as well. */
+static void test_time_that_an_earlier_start_waited(void **state)
+{
+    struct url_case *c = *state;
+    struct url_table *t = url_case_open(c, &plain, hanging);
+    struct asker first, late;
+
+    start(&first, t, &lookup, "hold");
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    backend_end(backend_held(&c->backend, "/hold")); /* no answer: the key is slow */
+    finish(c, &first);
+    start(&first, t, &lookup, "hold");
+    start_until(&late, t, &a_write, "hold", table_now_ms(&t->base) + t->base.timeout_ms / 4);
+    assert_int_equal(late.waits, 1);
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    backend_release(&c->backend, "/hold");
+    finish(c, &first);
+    URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
+    assert_true(late.attempt.is_late);
+    backend_release(&c->backend, "/hold");
+    URL_CASE_WAIT(c, late.completions == 1);
+    late.key.key = SPAN("k");
+    url_attempt_start(&late.attempt, &late.key);
+    assert_true(late.attempt.is_late);
+    URL_CASE_WAIT(c, late.completions == 2);
+    url_attempt_close(&late.attempt);
+    url_case_close(t);
+}
+
 /* The URL is suspended while a request waits: for its permit, and for a connection. */
 static void test_suspended_while_it_waits(void **state)
 {
@@ -489,7 +519,7 @@ static void test_full_queue(void **state)
     url_case_close(t);
 }
 
-/* A request that was sent again because its kept connection had been closed has used a retry. */
+/* A request that was sent again because its idle connection was closed has used a retry. */
 static void test_a_kept_connection_uses_a_retry(void **state)
 {
     const struct url_settings config = {.retries = 1};
@@ -519,7 +549,7 @@ static void test_timeouts(void **state)
     url_case_close(t);
 }
 
-/* After a close there is no completion, wherever the request was. */
+/* After a close there is no completion, in any state of the request. */
 static void test_closed_at_any_point(void **state)
 {
     struct url_case *c = *state;
@@ -562,6 +592,7 @@ int main(void)
         WITH_CASE(test_skips_urls_without_a_place_for_the_key),
         WITH_CASE(test_too_long_a_key),
         WITH_CASE(test_requests_for_a_slow_key_wait),
+        WITH_CASE(test_time_that_an_earlier_start_waited),
         WITH_CASE(test_suspended_while_it_waits),
         WITH_CASE(test_full_queue),
         WITH_CASE(test_a_kept_connection_uses_a_retry),

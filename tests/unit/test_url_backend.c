@@ -45,7 +45,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     return table_ask(t, &wanted, on_done, asker);
 }
 
-/* Asks once, and returns how many requests that took. */
+/* Looks key up, and returns how many requests that needed. */
 static unsigned ask(struct table *t, const char *key)
 {
     unsigned before = world->backend.requests;
@@ -62,19 +62,18 @@ static void assert_asked(struct table *t, const char *key, unsigned requests)
     assert_int_equal(ask(t, key), requests);
 }
 
-/* Asks for different keys on which the backend closes the connection. */
+/* Looks up different keys for which the backend closes the connection. */
 static void assert_dropped(struct table *t, unsigned times)
 {
     char key[32];
 
     for (unsigned i = 0; i < times; i++) {
         snprintf(key, sizeof(key), "drop%u", i);
-        assert_in_range(ask(t, key), 1, 2); /* twice when a kept connection was used first */
+        assert_in_range(ask(t, key), 1, 2); /* 2 if an idle connection was used first */
     }
 }
 
-/* The next table goes on with the health of the previous one, whose late requests count for both.
- */
+/* The next table shares the health of the previous one, whose late requests count for both. */
 static void test_health_is_taken_over(void **state)
 {
     struct table *previous = open_table(), *next = open_table(), *other = open_table();

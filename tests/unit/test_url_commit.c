@@ -15,8 +15,8 @@ static const struct backend_script script[] = {
 
 struct writer {
     struct transaction *transaction;
-    struct commit *running; /* NULL: nobody asks what was heard */
-    size_t heard;
+    struct commit *running; /* NULL: no commit is under way */
+    size_t received;
     unsigned answers;
     enum reply_status status;
     char reason[300];
@@ -32,7 +32,7 @@ static void on_done(void *arg, const struct reply *reply)
     struct writer *w = arg;
 
     w->answers++;
-    w->heard = w->running == NULL ? 0 : w->running->changes_sent;
+    w->received = w->running == NULL ? 0 : w->running->changes_sent;
     w->status = reply->status;
     snprintf(w->reason, sizeof(w->reason), "%.*s", (int)reply->reason.len,
              reply->reason.len == 0 ? "" : reply->reason.ptr);
@@ -141,7 +141,7 @@ static void test_what_the_backend_may_have_received(void **state)
     static const struct {
         const char *keys[3];
         const char *commit_url;
-        size_t heard;
+        size_t received;
     } cases[] = {
         {{"a", "500", "b"}, NULL, 2},         {{"a", "drop", "b"}, NULL, 2},
         {{"301", "a", "b"}, NULL, 1},         {{"a", "b", "c"}, "BACKEND/500", 3},
@@ -153,14 +153,14 @@ static void test_what_the_backend_may_have_received(void **state)
         struct url_table *t = open_with(c, cases[i].commit_url);
         struct writer w = {0};
 
-        if (cases[i].heard == 0)
+        if (cases[i].received == 0)
             t->base.timeout_ms = 1; /* there is no time for another round */
         for (size_t k = 0; k < 3; k++)
             add(&w, CHANGE_SET, cases[i].keys[k]);
         w.running = commit_through(&t->base, w.transaction, false, on_done, &w);
         URL_CASE_WAIT(c, w.answers > 0);
-        if (w.heard != cases[i].heard)
-            fail_msg("case %zu: %zu", i, w.heard);
+        if (w.received != cases[i].received)
+            fail_msg("case %zu: %zu", i, w.received);
         transaction_free(&w.transaction);
         url_case_close(t);
     }

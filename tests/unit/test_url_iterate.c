@@ -23,7 +23,7 @@ static const struct backend_script script[] = {
 static const char *const two[URL_CASE_URLS_MAX] = {"BACKEND/a/§", "BACKEND/b/§"};
 static const struct url_settings plain = {0};
 
-/* One iteration, and what came of it: "name=value;" for each row. */
+/* One iteration, and its rows, each as "name=value;". */
 struct walker {
     unsigned answers;
     enum reply_status status;
@@ -83,8 +83,9 @@ static void test_answers(void **state)
         {"null/", REPLY_FOUND, "", ""},
         {"gone/", REPLY_FOUND, "", ""},
         {"odd/", REPLY_TEMPORARY, "", "status 301"},
-        {"bad/", REPLY_FOUND, "z=;", ""},       /* of the second URL */
-        {"begun/", REPLY_TEMPORARY, "x=;", ""}, /* a row has left: the second one is not asked */
+        {"bad/", REPLY_FOUND, "z=;", ""}, /* of the second URL */
+        {"begun/", REPLY_TEMPORARY, "x=;",
+         ""}, /* a row was passed on, so the second URL is not asked */
         {"text/", REPLY_TEMPORARY, "", ""},
         {"short/", REPLY_TEMPORARY, "x=;", "not a whole array"},
         {"../", REPLY_FOUND, "", ""},
@@ -118,7 +119,7 @@ static void test_too_long_a_path(void **state)
     url_case_close(t);
 }
 
-/* Wherever it is: before it has begun, and while its answer is awaited. */
+/* Cancels before the request has begun, and while its answer is awaited. */
 static void test_cancel(void **state)
 {
     struct url_case *c = *state;

@@ -44,7 +44,7 @@ static void on_done(void *arg, bool has_expired)
     w->has_expired = has_expired;
 }
 
-/* A turn of the loop in which time was lost judges no deadline, so one turn may not be enough. */
+/* One turn may not be enough, because deadlines are not checked in a turn with lost time. */
 static void run_until_called(const struct waiter *w)
 {
     while (w->calls == 0)
@@ -62,7 +62,7 @@ static void wait_for_permit(struct url_key_limit *limit, struct waiter *w, uint6
     url_key_limit_wait(limit, &w->permit, ms, on_done, w);
 }
 
-/* Takes so many permits that the next request for the same key has to wait. */
+/* Takes permits until the next request for the same key has to wait. */
 static void fill(struct url_key_limit *limit, struct waiter *taken)
 {
     for (int i = 0; i < TAKEN; i++)
@@ -124,8 +124,8 @@ static void test_a_wait_that_expires(void **state)
     end_all(&limit, taken);
 }
 
-/* A request that ends while it waits, or with a permit that it was not told of yet, passes the
- * permit on. */
+/* A request that ends while it waits, or before its permit is delivered, leaves the permit to the
+ * next one. */
 static void test_a_waiting_request_that_ends(void **state)
 {
     struct url_key_limit limit = {.loop = loop};
@@ -138,8 +138,8 @@ static void test_a_waiting_request_that_ends(void **state)
         wait_for_permit(&limit, &waiting[i], service_now_ms(loop) + 1000000);
     }
     url_key_limit_release(&limit, &waiting[0].permit);
-    url_key_limit_release(&limit,
-                          &taken[TAKEN - 1].permit); /* the second one's, which ends as well */
+    url_key_limit_release(
+        &limit, &taken[TAKEN - 1].permit); /* goes to the second waiting request, which also ends */
     url_key_limit_release(&limit, &waiting[1].permit);
     run_until_called(&waiting[2]);
     assert_int_equal(waiting[0].calls + waiting[1].calls, 0);

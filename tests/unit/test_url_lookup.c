@@ -110,7 +110,7 @@ static void test_too_long_a_key(void **state)
     url_case_close(t);
 }
 
-/* A cancelled lookup calls nobody, and gives its permit back. */
+/* A cancelled lookup has no completion, and gives its permit back. */
 static void test_cancel(void **state)
 {
     struct url_case *c = *state;

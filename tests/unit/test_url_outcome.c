@@ -15,7 +15,7 @@ static const struct http_answer reset = {.outcome = HTTP_FAILED, .may_have_arriv
 static const struct http_answer local = {
     .outcome = HTTP_TIMED_OUT, .may_have_arrived = true, .is_local_failure = true};
 
-/* A request for a key of its own. */
+/* A request. Each has a different key. */
 struct request {
     struct url_route route;
     char text[32];
@@ -54,7 +54,7 @@ static void end(struct request *r)
     url_route_close(&r->route);
 }
 
-/* The request has this answer at the first URL and succeeds at the second one. */
+/* Gives a request this answer of the first URL, and a success of the second one. */
 static void fail_then_succeed(struct url_table *t, unsigned number,
                               const struct http_answer *answer)
 {
@@ -157,7 +157,7 @@ static void test_no_response_while_others_are_answered(void **state)
     url_case_close(t);
 }
 
-/* The URL is alive, so other URLs are not asked, and what they did before is no evidence. */
+/* The URL works, so other URLs are not asked, and their earlier failures do not count. */
 static void test_a_bad_response_ends_the_round(void **state)
 {
     struct url_table *t = url_case_open(*state, &plain, two);
@@ -179,7 +179,7 @@ static void test_a_bad_response_ends_the_round(void **state)
     url_case_close(t);
 }
 
-/* A refused connection is what a restart looks like, until it has lasted for a whole timeout. */
+/* Refused connections count only after a whole timeout, because a restart refuses them, too. */
 static void test_refused_everywhere(void **state)
 {
     const uint64_t now_ms = clock_now_ms();
@@ -231,7 +231,7 @@ static void test_results_of_trials(void **state)
 
     begin(&r, t, 3);
     take(&r, 0);
-    url_outcome_no_response(&r.route, &local, "no socket"); /* nor does this say anything */
+    url_outcome_no_response(&r.route, &local, "no socket"); /* a local failure does not count */
     end(&r);
     assert_int_equal(state_at(t, 0)->breaker.tried_at_ms, 0);
 

@@ -33,7 +33,7 @@ static void suspend(struct url_table *t, size_t at, enum breaker_kind kind)
                         BREAKER_PAUSE_MAX_MS, clock_now_ms());
 }
 
-/* The next request is a trial. */
+/* Ends the pause, so that the next request is a trial. */
 static void end_pause(struct url_table *t, size_t at)
 {
     t->backends.health->of[at].breaker.tried_at_ms = 0;
@@ -110,7 +110,7 @@ static void test_hash_is_of_key_and_user(void **state)
 }
 
 /* A lookup tries a suspended URL in its place, any other request only when no URL is left. */
-static void test_who_tries_a_suspended_url(void **state)
+static void test_requests_that_try_a_suspended_url(void **state)
 {
     struct url_table *t = open_three(*state);
     struct url_route lookup = route_of(t, true), other = route_of(t, false);
@@ -142,7 +142,7 @@ static void test_last_resort(void **state)
     struct url_route lookup = route_of(t, true), write = route_of(t, false);
 
     suspend(t, 0, BREAKER_UNSENT);
-    suspend(t, 1, BREAKER_ANSWERED); /* this one is alive */
+    suspend(t, 1, BREAKER_ANSWERED); /* this one can be reached */
     suspend(t, 2, BREAKER_UNANSWERED);
     assert_takes(&lookup, 1);
     assert_true(lookup.is_last_resort);
@@ -229,7 +229,7 @@ static void test_waits_only_when_refused(void **state)
     url_case_close(t);
 }
 
-/* In a further round a request does not connect where another one was refused just now. */
+/* In a further round, a request skips a URL that has just refused another request. */
 static void test_refusals_are_shared(void **state)
 {
     const char *const one[URL_CASE_URLS_MAX] = {"BACKEND/§"};
@@ -260,7 +260,7 @@ int main(void)
         WITH_CASE(test_urls_in_their_order),
         WITH_CASE(test_commit_url_is_a_route_of_its_own),
         WITH_CASE(test_hash_is_of_key_and_user),
-        WITH_CASE(test_who_tries_a_suspended_url),
+        WITH_CASE(test_requests_that_try_a_suspended_url),
         WITH_CASE(test_last_resort),
         WITH_CASE(test_suspended_after_the_choice),
         WITH_CASE(test_shares_of_the_time),

@@ -21,7 +21,7 @@ static bool is_listed(const unsigned *list, size_t count, unsigned status)
     return false;
 }
 
-/* Every status, for a table that shows nothing about itself. */
+/* Every status, for a table that sends no credentials. */
 static void test_usual_meaning_of_every_status(void **state)
 {
     static const unsigned about_request[] = {405, 406, 407, 408, 411, 412, 413, 415,
@@ -66,7 +66,7 @@ static void test_denials_when_credentials_are_sent(void **state)
     }
 }
 
-/* A code outweighs a class, and temporary outweighs miss. */
+/* A code takes precedence over a class, and temporary over miss. */
 static void test_settings_override_the_rules(void **state)
 {
     struct url_statuses s = {0};
@@ -117,8 +117,8 @@ static void test_which_statuses_are_logged(void **state)
     }
 }
 
-/* A status that the settings list as a miss is expected. Every answer is counted, but each
- * status has a line of its own, once a minute. */
+/* A status that the settings list as a miss is not logged. Each other status is logged once a
+ * minute, with a count. */
 static void test_log_is_limited_by_status(void **state)
 {
     struct url_statuses s = {0};

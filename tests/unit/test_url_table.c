@@ -6,7 +6,7 @@
 
 static const char *const one[URL_CASE_URLS_MAX] = {"BACKEND/§"};
 
-/* A pending write is read as the backend would answer with its value. */
+/* A lookup of a pending write gets the answer that the backend would give with its value. */
 static void test_read_back(void **state)
 {
     static const struct {
@@ -40,7 +40,7 @@ static void test_read_back(void **state)
     }
 }
 
-/* A denial is a miss only when podop sent nothing that it may be about. */
+/* A denial is a miss only when podop sent no credentials. */
 static void test_what_credentials_are(void **state)
 {
     static char line[] = "X-Tenant: a", *header[] = {line};

@@ -34,7 +34,7 @@ static void test_url_template_targets(void **state)
          "http://h",
          {.key = TEXT("{}{key}{user}")},
          EITHER,
-         "/%7B%7D%7Bkey%7D%7Buser%7D"}, /* a key is never a format */
+         "/%7B%7D%7Bkey%7D%7Buser%7D"}, /* placeholders in a key are not replaced */
         {"http://h/{}", "http://h", {.key = TEXT("?x=1&y#z;")}, EITHER, "/%3Fx%3D1%26y%23z%3B"},
         {"http://h/{}", "http://h", {.key = TEXT("%2e%2E")}, EITHER, "/%252e%252E"},
         {"http://h/{}", "http://h", {.key = TEXT("a/b")}, KEEP_SLASH, "/a/b"},
@@ -233,12 +233,13 @@ static void test_url_template_bad_authority(void **state)
     }
 }
 
-/* No message shows a password, whatever else is wrong. */
+/* No message shows a password, even if there are other faults. */
 static void test_url_template_error_without_secret(void **state)
 {
     static const char *const cases[] = {
         "http://user:hunter2@h/{}", "http://user:hunter2@h/{name}", "http://user:hunter2@h{}/x",
         "htps://user:hunter2@h/{}", "http://user:hunter2@/{}",      "http://:hunter2@h/{}",
+        "http//user:hunter2@h/{}",  "http:/user:hunter2@h/{}",
     };
 
     (void)state;

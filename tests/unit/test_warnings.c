@@ -23,7 +23,7 @@ static void test_warnings_of_durations(void **state)
         {"write_behind = 1000;",
          "podop.conf:2: warning: 'write_behind' in table 'a' is 1000, a number of seconds; is it "
          "meant in milliseconds, with \"ms\" after the number?"},
-        {"write_behind = \"20m\";", NULL}, /* no client waits for it */
+        {"write_behind = \"20m\";", NULL}, /* allowed to be longer than clients wait */
         {"cache = { ttl = 86400; };", NULL},
     };
 

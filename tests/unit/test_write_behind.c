@@ -1,5 +1,5 @@
 /* test_write_behind.c - pending writes of one server: which are accepted, when and through which
- * table they are made, tried again and lost, and which transactions wait for them. */
+ * table they are made, repeated and given up, and which transactions wait for them. */
 #include "unit.h"
 
 #include "podop/write.h"
@@ -170,7 +170,7 @@ static void test_write_behind_answers_before_it_writes(void **state)
     assert_false(write_behind_is_empty(wb));
 }
 
-/* Of several values of a key the last one is written, once. */
+/* Of several values of a key, only the last one is written, once. */
 static void test_write_behind_writes_the_last_value(void **state)
 {
     (void)state;
@@ -256,7 +256,7 @@ static void test_write_behind_transaction_fails_with_the_write(void **state)
     assert_answer("a", REPLY_FOUND, "1"); /* it is tried again */
 }
 
-/* What is written while a transaction is queued for the key has to wait for its turn, too. */
+/* A write of a key for which a transaction is queued waits for that transaction. */
 static void test_write_behind_transactions_in_order(void **state)
 {
     struct writer first, second, third;
@@ -287,7 +287,7 @@ static void test_write_behind_transactions_in_order(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
-/* A write that the backend refuses for ever is lost; one that failed otherwise is tried again. */
+/* A write that the backend refuses permanently is lost; any other failed write is repeated. */
 static void test_write_behind_loses_only_what_is_hopeless(void **state)
 {
     (void)state;
@@ -308,7 +308,7 @@ static void test_write_behind_loses_only_what_is_hopeless(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
-/* After a reload the next table of the name writes what is pending. */
+/* After a reload, the new table of the name makes the pending writes. */
 static void test_write_behind_outlives_its_table(void **state)
 {
     bool is_closed = false;
@@ -320,12 +320,12 @@ static void test_write_behind_outlives_its_table(void **state)
     table_retire(fake.table);
     fake_table_close(&fake);
     assert_true(is_closed);
-    run_until(&next.commit_count, 1); /* its settings may be others: at once */
+    run_until(&next.commit_count, 1); /* at once, because its settings may differ */
     end_commit(&next, REPLY_FOUND, true);
     assert_true(write_behind_is_empty(wb));
 }
 
-/* A table whose name is gone writes what is pending, and accepts nothing new. */
+/* A table whose name was removed makes its pending writes, and accepts no new ones. */
 static void test_write_behind_of_a_name_that_is_gone(void **state)
 {
     struct writer w;
@@ -343,7 +343,7 @@ static void test_write_behind_of_a_name_that_is_gone(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
-/* What is pending or under way when write-behind is freed counts as lost. */
+/* Writes that are pending or under way when write-behind is freed count as lost. */
 static void test_write_behind_counts_what_is_left(void **state)
 {
     (void)state;

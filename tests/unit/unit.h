@@ -1,4 +1,4 @@
-/* unit.h - what every unit test includes: cmocka wants these headers first, and in this order. */
+/* unit.h - included by every unit test: cmocka needs these headers first, and in this order. */
 #ifndef PODOP_TESTS_UNIT_H
 #define PODOP_TESTS_UNIT_H
 
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A struct span in a static table, where SPAN() cannot stand. */
+/* Initialises a struct span in a static table, where SPAN() is not allowed. */
 #define TEXT(literal) {(literal), sizeof(literal) - 1}
 
 /* Prints the case that a loop is at: the last one before a failed assertion is the one that failed.

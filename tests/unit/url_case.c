@@ -39,7 +39,7 @@ int url_case_teardown(void **state)
     return 0;
 }
 
-/* "BACKEND/x" is "http://127.0.0.1:PORT/x"; to be freed. */
+/* Returns "http://127.0.0.1:PORT/x" for "BACKEND/x". The caller frees it. */
 static char *expand(const struct url_case *c, const char *url)
 {
     static const char word[] = "BACKEND";

@@ -1,5 +1,5 @@
-/* url_case.h - what tests of url tables share: a loop, an HTTP client, a backend on the same loop,
- * and tables that were opened as in podop, so that only the backend is not the real thing. */
+/* url_case.h - shared by the tests of url tables: a loop, an HTTP client, a backend on the same
+ * loop, and tables that are opened as in podop, so that only the backend is fake. */
 #ifndef PODOP_TESTS_URL_CASE_H
 #define PODOP_TESTS_URL_CASE_H
 
@@ -26,7 +26,9 @@ struct url_case {
     struct log log; /* errors only */
 };
 
-/* Ends with the test program's time limit when what is waited for never happens. */
+/* Runs the loop until the condition is true. If it never is, the test's time limit ends the
+ * program.
+ */
 #define URL_CASE_WAIT(c, condition)                                                                \
     do {                                                                                           \
         for (int flags = EVRUN_NOWAIT; !(condition); flags = EVRUN_ONCE)                           \
@@ -39,7 +41,7 @@ int url_case_setup_script(void **state, const struct backend_script *script, siz
 int url_case_teardown(void **state);
 
 /* Opens a table with these URLs, up to the first NULL. "BACKEND" at the beginning of a URL stands
- * for the address of the backend. What settings leaves zero has a value that never matters. */
+ * for the address of the backend. Settings that are zero get a value that does not matter. */
 struct url_table *url_case_open(struct url_case *c, const struct url_settings *settings,
                                 const char *const urls[URL_CASE_URLS_MAX]);
 /* The same with BACKEND/§ alone. */

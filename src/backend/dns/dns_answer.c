@@ -244,7 +244,7 @@ static bool follow(const struct dns_answer *a, char name[DNS_NAME_BYTES])
     return false;
 }
 
-/* Whether the chain of aliases is longer than any name server follows: then the records are
+/* Returns whether the chain of aliases is longer than any name server follows: then the records are
  * unknown.
  */
 static bool has_too_many_aliases(const struct dns_answer *a, const struct content *c)

@@ -57,7 +57,7 @@ void name_addresses_avoid(struct name_addresses *addresses, const struct endpoin
                           uint64_t now_ms);
 void name_addresses_trust(struct name_addresses *addresses, const struct endpoint *address);
 
-/* Whether the address is one of the name. Also true while no address is known, so that
+/* Returns whether the address is one of the name. Also true while no address is known, so that
  * connections stay open then. */
 bool name_addresses_has(const struct name_addresses *addresses, const struct endpoint *address);
 

@@ -64,7 +64,7 @@ void name_sources_close(struct name_sources *s)
     buf_deinit(&s->hosts);
 }
 
-/* Whether DNS is never queried for the name (RFC 6761 section 6.3). */
+/* Returns whether DNS is never queried for the name (RFC 6761 section 6.3). */
 static bool is_localhost(const char *host)
 {
     struct span name = span_of(host);

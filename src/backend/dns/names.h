@@ -33,7 +33,7 @@ void name_need(struct name *name);
 /* Resolves the name again because no address works, but not twice within a second. The result may
  * be there on return. */
 void name_renew(struct name *name);
-/* Whether a round of queries is in progress. */
+/* Returns whether a round of queries is in progress. */
 bool name_is_resolving(const struct name *name);
 
 /* One waiter. The memory belongs to the owner. Zeroed but for on_news: it does not wait. */

@@ -37,8 +37,8 @@ static struct span trim(struct span text)
     return text;
 }
 
-/* Whether all bytes are above '\r', as in nearly every line. Returns false for short lines, which
- * it does not check. */
+/* Returns whether all bytes are above '\r', as in nearly every line. Returns false for short lines,
+ * which it does not check. */
 static bool is_surely_fine(struct span line)
 {
     size_t i = 0;

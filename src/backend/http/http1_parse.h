@@ -51,9 +51,9 @@ void http1_start(struct http1 *p); /* to be called before each answer */
  * bytes, whatever is returned. Must not be called after HTTP1_END or HTTP1_BAD. */
 enum http1_event http1_parse(struct http1 *p, struct span in, size_t *used, struct span *body);
 
-/* Whether the end of the connection, if it comes now, completes the answer. */
+/* Returns whether the end of the connection, if it comes now, completes the answer. */
 bool http1_ends_by_close(const struct http1 *p);
-/* Whether another request may follow on the connection. To be called after HTTP1_END. */
+/* Returns whether another request may follow on the connection. To be called after HTTP1_END. */
 bool http1_keeps_alive(const struct http1 *p);
 
 #endif

@@ -92,7 +92,8 @@ static bool is_in_flight(const struct http_call *call)
     return call->turn.state == HTTP_TURN_IN_FLIGHT;
 }
 
-/* Whether most of the call's time passed in the queue, so that the server is not at fault. */
+/* Returns whether most of the call's time passed in the queue, so that the server is not at fault.
+ */
 static bool was_queued(const struct http_call *call)
 {
     const uint64_t now_ms = turns_now_ms(call->site->http->turns);
@@ -212,7 +213,7 @@ static void offer(struct http_call *call)
     deadline_start_in(&call->deadline, call->site->http->loop, call->patience_ms);
 }
 
-/* Whether the body is larger than max_response. Of a stream, that limits the bytes that an
+/* Returns whether the body is larger than max_response. Of a stream, that limits the bytes that an
  * unblocked reader leaves, which belong to its next item. */
 static bool is_too_large(const struct http_call *call)
 {

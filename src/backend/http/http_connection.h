@@ -74,7 +74,7 @@ void http_connection_watch(struct http_connection *c, int events); /* EV_READ an
 /* Checks whether the peer's address is still one of the name's. Notes the generation if it is. */
 bool http_connection_has_moved(struct http_connection *c);
 
-/* Whether the connection must not be used again, because the host's name has moved. */
+/* Returns whether the connection must not be used again, because the host's name has moved. */
 static inline bool http_connection_is_outdated(struct http_connection *c)
 {
     return c->name != NULL && c->name->generation != c->name_generation &&

@@ -60,8 +60,8 @@ static void end_bad(struct http_exchange *ex)
     end(ex, is_stale ? HTTP_END_STALE : HTTP_END_BROKEN, ex->answer.fault);
 }
 
-/* Whether the server closed an idle connection with 408, because it has not seen this request
- * (RFC 9110 section 15.5.9). */
+/* Returns whether the server closed an idle connection with 408, because it has not seen this
+ * request (RFC 9110 section 15.5.9). */
 static bool is_idle_timeout(const struct http_exchange *ex)
 {
     return ex->answer.status == 408 && ex->connection->was_used;
@@ -89,7 +89,8 @@ static void end_whole(struct http_exchange *ex, struct span last, bool is_at_end
     buf_deinit(&in);
 }
 
-/* Whether the answer reports success although the server has not got the whole request yet. */
+/* Returns whether the answer reports success although the server has not got the whole request yet.
+ */
 static bool is_early_success(const struct http_exchange *ex)
 {
     return ex->answer.status / 100 == 2 && ex->sent < ex->request.len;
@@ -107,8 +108,8 @@ static bool send_rest_first(struct http_exchange *ex)
     return true;
 }
 
-/* Whether the server closed the connection, so that it was not cut on the way. With plain TCP
- * that is not known. */
+/* Returns whether the server closed the connection, so that it was not cut on the way. With plain
+ * TCP that is not known. */
 static bool was_closed_by_server(const struct http_connection *c)
 {
     return !http_connection_is_tls(c) || http_tls_has_ended_well(c->wire.tls);

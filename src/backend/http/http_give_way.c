@@ -45,7 +45,7 @@ static uint64_t patience_ms(const struct http_connection *c)
     return ms > STARVED_MS ? ms : STARVED_MS;
 }
 
-/* Whether this many idle connections may keep the host from serving a new one. */
+/* Returns whether this many idle connections may keep the host from serving a new one. */
 static bool may_block_new(const struct http_host *host, uint32_t idle_count)
 {
     return idle_count > host->give_way.served_beside;
@@ -142,7 +142,7 @@ void http_give_way_end(struct http_connection *c)
     list_remove(&c->wait.starved);
 }
 
-/* Whether c has waited since before idle connections were closed. */
+/* Returns whether c has waited since before idle connections were closed. */
 static bool has_waited_through(const struct http_connection *c, uint64_t gave_way_at_ms)
 {
     return gave_way_at_ms != 0 && !c->was_used && c->wait.since_ms <= gave_way_at_ms;

@@ -23,7 +23,8 @@ void http_give_way_begin(struct http_connection *c, enum http_wait_kind kind);
 void http_give_way_served(struct http_connection *c);
 void http_give_way_end(struct http_connection *c); /* does nothing when it does not wait */
 
-/* Whether the connection, whose exchange has ended, must be closed instead of becoming idle. */
+/* Returns whether the connection, whose exchange has ended, must be closed instead of becoming
+ * idle. */
 bool http_give_way_must_close(struct http_connection *c);
 /* Closes the idle connections, if that has helped recently, before a new one is made at at_ms. */
 void http_give_way_make_room(struct http_host *host, uint64_t at_ms);

@@ -9,7 +9,7 @@
 void http_idle_init(struct http *http);
 void http_idle_deinit(struct http *http); /* no connection may be idle */
 
-/* Whether the connection, which is in use, may become idle. */
+/* Returns whether the connection, which is in use, may become idle. */
 bool http_idle_may_add(struct http_connection *c);
 void http_idle_add(struct http_connection *c);
 void http_idle_close(struct http_connection *c);                  /* c must be idle */

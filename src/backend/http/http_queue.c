@@ -63,9 +63,13 @@ void http_queue_run(struct http_queue *queue)
 
 bool http_turn_start(struct http_turn *turn, struct http_queue *queue)
 {
+    turn->queue = queue;
+    if (queue->waiting_count == 0 && has_place(queue)) {
+        begin(turn);
+        return true;
+    }
     if (queue->waiting_count >= queue->pool->max_waiting)
         return false;
-    turn->queue = queue;
     turn->state = HTTP_TURN_WAITING;
     list_append(&queue->waiting, &turn->waiting);
     queue->waiting_count++;

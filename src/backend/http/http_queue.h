@@ -30,7 +30,7 @@ struct http_turn;
 
 /* Called from any function below that takes a queue or a turn, but http_turn_end(). */
 struct http_turn_events {
-    bool (*is_wanted)(struct http_turn *turn); /* whether it should still begin */
+    bool (*is_wanted)(struct http_turn *turn); /* whether it should still begin after a wait */
     void (*begin)(struct http_turn *turn);
     void (*refuse)(struct http_turn *turn);    /* is_wanted() said no; its state is ENDED */
     bool (*is_unread)(struct http_turn *turn); /* whether its reader waits for a client of podop */

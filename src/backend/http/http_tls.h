@@ -10,8 +10,8 @@
  * bytes of tls. */
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
 
-/* Whether the server has ended the connection with close_notify, so that it was not cut on the
- * way. To be called after the end has been read. Returns false with TLS libraries other than
+/* Returns whether the server has ended the connection with close_notify, so that it was not cut on
+ * the way. To be called after the end has been read. Returns false with TLS libraries other than
  * OpenSSL. */
 bool http_tls_has_ended_well(CURL *easy);
 

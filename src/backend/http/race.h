@@ -60,14 +60,14 @@ uint32_t race_delay_ms(size_t count, uint64_t left_ms);
 /* Starts the next attempt if none is in progress, else schedules it. Does not call on_event: look
  * at winner and race_is_lost() afterwards. */
 void race_run(struct race *race, uint64_t left_ms);
-/* Whether all attempts have failed. True for an empty race. */
+/* Returns whether all attempts have failed. True for an empty race. */
 static inline bool race_is_lost(const struct race *race)
 {
     return race->winner == NULL && race->live == 0 && race->started == race->count;
 }
 
-/* Whether a socket is connected to itself. That happens when a connection goes to a local port
- * without a listener, and the kernel chooses the same port as its source. */
+/* Returns whether a socket is connected to itself. That happens when a connection goes to a local
+ * port without a listener, and the kernel chooses the same port as its source. */
 bool race_is_self_connected(int fd);
 
 int race_take(struct race *race);  /* returns the winner's descriptor, to be closed by the caller */
@@ -76,9 +76,9 @@ void race_stop(struct race *race); /* closes all other descriptors */
 /* Writes "connect to 192.0.2.1:80: Connection refused, to [2001:db8::1]:80: ...". An attempt that
  * is still in progress counts as timed out. Attempts that do not fit are left out. */
 void race_print(const struct race *race, char *text, size_t size);
-/* Whether an attempt was refused: no listener, no such socket, or a full queue. */
+/* Returns whether an attempt was refused: no listener, no such socket, or a full queue. */
 bool race_was_refused(const struct race *race);
-/* Whether all attempts failed because no socket could be created. */
+/* Returns whether all attempts failed because no socket could be created. */
 bool race_had_no_socket(const struct race *race);
 
 #endif

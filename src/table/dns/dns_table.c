@@ -140,8 +140,9 @@ static void note_ttl(struct dns_fetch *f, const struct dns_answer *answer)
     f->has_ttl = true;
 }
 
-/* Whether the failure is one of the server. Even a good server answers SERVFAIL, or not at all,
- * if the servers of a domain are broken, so such failures count only if there are many in a row. */
+/* Returns whether the failure is one of the server. Even a good server answers SERVFAIL, or not at
+ * all, if the servers of a domain are broken, so such failures count only if there are many in a
+ * row. */
 static bool is_outage(struct dns_table *t, const struct resolver_answer *answer)
 {
     if (answer->outcome == RESOLVER_FAILED)
@@ -208,8 +209,8 @@ static bool is_mail_host(const struct dns_table *t, const char *host)
     return false;
 }
 
-/* Whether one of the exchanges is one of our mail hosts; with best, one of the lowest preference.
- * The null MX of RFC 7505 names the root, which is not a mail host. */
+/* Returns whether one of the exchanges is one of our mail hosts; with best, one of the lowest
+ * preference. The null MX of RFC 7505 names the root, which is not a mail host. */
 static bool has_exchange(const struct dns_table *t, const struct dns_answer *answer)
 {
     struct dns_cursor cursor = dns_walk(answer);

@@ -85,6 +85,10 @@ void program_table_commit(struct commit *commit)
     struct program_commit *c = CONTAINER_OF(commit, struct program_commit, base);
     const char *reason;
 
+    if (commit->transaction->count == 0) { /* there is nothing to ask for */
+        commit_finish(commit, &(struct reply){.status = REPLY_FOUND});
+        return;
+    }
     c->request.ops = &ops;
     c->request.key =
         program_key(program_set_of(commit->table), &commit->transaction->changes[0].key);

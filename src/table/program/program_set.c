@@ -120,7 +120,7 @@ static void on_hang(void *arg)
     coprocess_give_up(p->coprocess, reason);
 }
 
-/* Whether a process that starts may get no more requests, because it reads the overdue ones
+/* Returns whether a process that starts may get no more requests, because it reads the overdue ones
  * first. */
 static bool is_starting_and_full(const struct program_process *p)
 {

@@ -32,7 +32,7 @@ void program_set_add_stats(const struct program_set *set, struct buf *out);
 /* Asks the process that had more for the next part, by request->deadline_at_ms. Returns false
  * when that process has ended, or reads too slowly. */
 bool program_ask_more(struct program_request *request);
-/* Whether the request waits for an answer now. */
+/* Returns whether the request waits for an answer now. */
 bool program_is_awaited(const struct program_request *request);
 /* Ends the wait without a call of answered() or failed(). word, "cancel" or "stop", is sent to
  * the process; NULL: nothing is sent. */

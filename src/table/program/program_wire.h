@@ -9,7 +9,7 @@
 #include "podop/json_value.h"
 #include "podop/transaction.h"
 
-/* Whether a line can contain the key: a line must be valid UTF-8. */
+/* Returns whether a line can contain the key: a line must be valid UTF-8. */
 bool program_wire_can_hold(const struct table_key *key);
 
 /* Append one line each, with its line feed. Keys, users and values must be valid UTF-8. */

@@ -334,7 +334,6 @@ void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 {
     if (a->permit.is_held) /* of the request before */
         url_key_limit_release(&a->table->key_limit, &a->permit);
-    a->is_late = false;
     url_route_set_key(&a->route, key);
     if (url_route_may_ask(&a->route))
         ask(a);

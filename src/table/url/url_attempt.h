@@ -69,7 +69,7 @@ struct url_attempt {
     uint64_t asked_until_ms; /* of the URL that is asked, its retries included */
     uint32_t retries_left;
     unsigned http_status; /* of the last call; 0: it had no answer */
-    bool is_late;         /* most of its time passed before it got its permit */
+    bool is_late; /* most of its time had passed when it got a permit; also of an earlier start */
     bool is_retry;
     bool may_have_arrived; /* a call had no answer: the next ones use new connections */
 };

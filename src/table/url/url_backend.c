@@ -85,7 +85,7 @@ size_t url_backends_count(const struct url_backends *b)
     return b->count + (b->has_commit ? 1 : 0);
 }
 
-/* Whether no URL of the same list serves, so that the pause of this one is short. */
+/* Returns whether no URL of the same list serves, so that the pause of this one is short. */
 static bool are_all_suspended(const struct url_backends *b, size_t i)
 {
     const size_t begin = i < b->count ? 0 : b->count;

@@ -252,8 +252,8 @@ static bool has_kind(const struct url_commit *c, enum change_kind kind)
     return false;
 }
 
-/* Whether a 404 ends the request well. An increment of a key that does not exist is reported at the
- * end; a key that does not exist need not be removed. */
+/* Returns whether a 404 ends the request well. An increment of a key that does not exist is
+ * reported at the end; a key that does not exist need not be removed. */
 static bool is_done_by_miss(struct url_commit *c)
 {
     if (has_kind(c, CHANGE_INCREMENT)) {
@@ -263,7 +263,8 @@ static bool is_done_by_miss(struct url_commit *c)
     return has_kind(c, CHANGE_UNSET) && !c->attempt.table->backends.has_commit;
 }
 
-/* Whether the status may come from a proxy whose backend made the write before it failed. */
+/* Returns whether the status may come from a proxy whose backend made the write before it failed.
+ */
 static bool is_uncertain(unsigned status)
 {
     return status == 502 || status == 503 || status == 504;

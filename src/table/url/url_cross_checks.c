@@ -36,8 +36,8 @@ static bool has_credential(const struct auth_config *auth, const struct credenti
     return *(char *const *)(const void *)((const char *)auth + c->offset) != NULL;
 }
 
-/* Whether the type is valid or missing. An invalid type was reported already, and the checks
- * below need a valid one. */
+/* Returns whether the type is valid or missing. An invalid type was reported already, and the
+ * checks below need a valid one. */
 static bool is_type_known(const struct node *group, const struct auth_config *auth)
 {
     const char *text = node_find_text(group, "type");

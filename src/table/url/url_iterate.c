@@ -154,7 +154,7 @@ static void look_up_value(struct url_iteration *it, struct span name)
     table_op_wait(op, row_done, row);
 }
 
-/* Whether iteration_row() would hand the name out, so that its value must be looked up. */
+/* Returns whether iteration_row() would hand the name out, so that its value must be looked up. */
 static bool is_wanted(const struct url_iteration *it, struct span name)
 {
     return name.len > 0 && (it->base.options.recurse || !span_has_byte(name, '/'));
@@ -290,7 +290,7 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
     finish_if_over(it);
 }
 
-/* Whether nothing has been read yet, so that another URL can answer as well. */
+/* Returns whether nothing has been read yet, so that another URL can answer as well. */
 static bool is_untouched(struct url_attempt *a)
 {
     struct url_iteration *it = url_iteration_of(a);

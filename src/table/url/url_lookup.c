@@ -82,7 +82,7 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
         answer_any_value(f, answer->body);
 }
 
-/* Whether to add notes about this request. URLs that refuse connections are asked in many
+/* Returns whether to add notes about this request. URLs that refuse connections are asked in many
  * rounds; the first ones are enough. */
 
 static bool is_explained(const struct url_fetch *f)

@@ -52,8 +52,8 @@ static void settle_one(struct url_route *route, size_t at, bool is_served)
     }
 }
 
-/* Whether the URL has refused connections for the table's timeout, less two waits: a request is
- * last refused up to two waits before its deadline. */
+/* Returns whether the URL has refused connections for the table's timeout, less two waits: a
+ * request is last refused up to two waits before its deadline. */
 static bool has_refused_for_long(const struct url_route *route, size_t at)
 {
     const struct url_state *state = state_of(route, at);

@@ -85,8 +85,8 @@ static bool find_trial(struct url_route *route)
     return false;
 }
 
-/* Whether another request was refused by this URL a moment ago. Of many requests that wait, only
- * some have to connect. */
+/* Returns whether another request was refused by this URL a moment ago. Of many requests that wait,
+ * only some have to connect. */
 static bool is_known_to_refuse(const struct url_route *route, size_t at)
 {
     const uint64_t refused_at_ms = state_of(route, at)->refused_at_ms;
@@ -137,7 +137,8 @@ void url_route_drop_trial(struct url_route *route)
     route->trial = BREAKER_NO_TRIAL;
 }
 
-/* Whether nothing has failed yet and the first URL may be asked, which is nearly always so. */
+/* Returns whether nothing has failed yet and the first URL may be asked, which is nearly always so.
+ */
 static bool is_simple(const struct url_route *route)
 {
     return route->marks == NULL && !route->has_waited && route->trial == BREAKER_NO_TRIAL &&
@@ -191,8 +192,8 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
 
 /* Waiting for URLs that refuse connections */
 
-/* Whether all URLs failed before anything was sent, and at least one may be back in a moment. A
- * request that has waited before also waits while all URLs are suspended. */
+/* Returns whether all URLs failed before anything was sent, and at least one may be back in a
+ * moment. A request that has waited before also waits while all URLs are suspended. */
 static bool is_refused(const struct url_route *route)
 {
     bool has_refused = false, has_failed = false;

@@ -63,7 +63,7 @@ bool url_route_take(struct url_route *route);
 bool url_route_wait(struct url_route *route, uint64_t deadline_at_ms, url_route_resume_fn *resume,
                     void *arg);
 const struct url_backend *url_route_backend(const struct url_route *route);
-/* Whether a URL is chosen and may be asked, for the first time or again. */
+/* Returns whether a URL is chosen and may be asked, for the first time or again. */
 bool url_route_may_ask(const struct url_route *route);
 /* Returns the time until which to wait for the chosen URL: an equal share of the time until
  * deadline_at_ms, because each URL that may be asked after it may need as long. */

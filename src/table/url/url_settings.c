@@ -30,7 +30,8 @@ static bool is_token(struct span text)
     return text.len > 0;
 }
 
-/* Whether podop sends the header itself, or the header would change the form of the answer. */
+/* Returns whether podop sends the header itself, or the header would change the form of the answer.
+ */
 static bool is_own_header(struct span name)
 {
     static const char *const own[] = {

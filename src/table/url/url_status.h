@@ -15,9 +15,10 @@ struct url_statuses {
     struct rate_limit odd_log[100]; /* of each 4XX */
 };
 
-/* Whether the status says that the key does not exist. */
+/* Returns whether the status says that the key does not exist. */
 bool url_status_is_miss(const struct url_statuses *s, unsigned status);
-/* Whether the status is a failure of the backend itself, so that another URL may answer well. */
+/* Returns whether the status is a failure of the backend itself, so that another URL may answer
+ * well. */
 bool url_status_is_failure(const struct url_statuses *s, unsigned status);
 
 /* Logs a status that the administrator most likely did not want, each at most once a minute: 401,

@@ -67,8 +67,10 @@ static int check_base(const char *text, size_t scheme_len, const char *host, siz
                       struct error *err)
 {
     const struct span base = {text, (size_t)(host - text) + host_len};
+    const bool has_scheme = host != text; /* otherwise a user may be anywhere */
 
-    if (span_has_byte(base, '@')) /* the message must not show it: it contains a secret */
+    /* The message must not show it: it contains a secret. */
+    if (span_has_byte(has_scheme ? base : span_of(text), '@'))
         return error_set(err, ERR_CONFIG, "the URL must not contain a user or password");
     if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
         !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
@@ -147,7 +149,7 @@ static size_t len_before(struct span text, char end)
     return at == NULL ? text.len : (size_t)(at - text.ptr);
 }
 
-/* Whether a segment of a path, which may end at '?', or of a key is "." or "..". */
+/* Returns whether a segment of a path, which may end at '?', or of a key is "." or "..". */
 static bool has_dot_segment(struct span path, bool ends_at_query)
 {
     if (ends_at_query)

@@ -23,10 +23,10 @@ int url_template_doubt(const char *text, struct error *err);
 /* Returns "http://admin:8080", without a slash at the end. Borrowed. */
 const char *url_template_base(const struct url_template *t);
 
-/* Whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
+/* Returns whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
 bool url_template_is_plain(const struct url_template *t);
-/* Whether two keys that have the same URL by a have the same URL by b, and the other way round.
- * Such templates differ only in the text around their places. */
+/* Returns whether two keys that have the same URL by a have the same URL by b, and the other way
+ * round. Such templates differ only in the text around their places. */
 bool url_template_is_alike(const struct url_template *a, const struct url_template *b);
 
 enum url_target {
