@@ -196,7 +196,10 @@ int overlay_set(struct node *root, const char *path, struct node *value, struct 
             at = step_table(at, &path, err);
         else
             at = step_name(at, &path, value->origin, err);
-        if (at != NULL && *path == '.' && *++path == '\0') {
+        if (at == NULL || *path != '.')
+            continue;
+        path++;
+        if (*path == '\0') {
             error_set(err, ERR_CONFIG, "a name is missing after the last dot");
             at = NULL;
         }

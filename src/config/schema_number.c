@@ -19,8 +19,8 @@ static const struct unit duration_units[] = {
 static const struct unit size_units[] = {
     {"", 1},
     {"K", 1024},
-    {"M", 1024 * 1024},
-    {"G", 1024 * 1024 * 1024},
+    {"M", UINT64_C(1024) * 1024},
+    {"G", UINT64_C(1024) * 1024 * 1024},
 };
 
 /* Reads digits. A number beyond every limit of the schema does not overflow: its last digits are

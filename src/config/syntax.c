@@ -51,7 +51,11 @@ static bool is_list(const struct level *level)
 
 static char closing(char bracket)
 {
-    return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
+    switch (bracket) {
+    case '(': return ')';
+    case '[': return ']';
+    default: return '}';
+    }
 }
 
 /* Sets the fault. Always returns true. */
@@ -152,7 +156,7 @@ static bool is_setting_next(const struct parser *p)
 static bool fault_name(struct parser *p)
 {
     const struct token *now = &p->now;
-    const char first = now->text.len == 0 ? '\0' : now->text.ptr[0];
+    const int first = now->text.len == 0 ? '\0' : now->text.ptr[0];
 
     if (fault_anywhere(p) || fault_closing(p))
         return true;

@@ -115,6 +115,7 @@ static int read_file(const struct reader *r)
 static int compare_spans(struct span a, struct span b)
 {
     size_t len = a.len < b.len ? a.len : b.len;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): NULL has length 0 */
     int order = len == 0 ? 0 : memcmp(a.ptr, b.ptr, len);
 
     return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
