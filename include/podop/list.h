@@ -57,6 +57,7 @@ static inline void list_prepend(struct list *list, struct list_node *node)
 /* Takes node out of the list that it is in. */
 static inline void list_unlink(struct list_node *node)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a node in a list has two neighbours */
     node->prev->next = node->next;
     node->next->prev = node->prev;
     node->next = NULL;

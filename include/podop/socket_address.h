@@ -11,13 +11,13 @@
 struct socket_address {
     char text[384]; /* for messages: the path, "[::1]:9100" or "127.0.0.1:9100"; with a socket of
                      * systemd, "systemd:NAME=" and one of these */
-    int fd;         /* borrowed: a socket that listens already; -1: none */
     union {
         struct sockaddr sa;
         struct sockaddr_un un;
         struct sockaddr_storage storage;
     } u;
     socklen_t len;
+    int fd; /* borrowed: a socket that listens already; -1: none */
 };
 
 /* Checks the syntax of text without resolving names. Returns 0, or -1 with ERR_CONFIG. */
