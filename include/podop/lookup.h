@@ -10,18 +10,14 @@
 struct table_op; /* a lookup that waits for its answer */
 typedef void table_done_fn(void *arg, const struct reply *reply);
 
-/* Looks key up; key is copied. Returns NULL when the answer is known at once: then done was
- * called already. Otherwise done is called once from the loop, but not after table_op_cancel().
- * The reply is borrowed until done returns. The op is freed then, so done must not cancel it. */
-struct table_op *table_ask(struct table *table, const struct table_key *key, table_done_fn *done,
-                           void *arg);
-
-/* Does the same in two steps, for callers that handle an immediate answer in another way.
- * Returns NULL and fills *answer when the answer is known at once; *answer is borrowed until the
- * next call of any table or the end of this turn of the loop. Otherwise returns an op, and the
- * caller must call table_op_wait() before it calls anything else. */
+/* Looks key up; key is copied. Returns NULL and fills *answer when the answer is known at once;
+ * *answer is borrowed until the next call of any table or the end of this turn of the loop.
+ * Otherwise returns an op, and the caller must call table_op_wait() before it calls anything else.
+ */
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer);
+/* Has done called once from the loop, but not after table_op_cancel(). The reply is borrowed until
+ * done returns. The op is freed then, so done must not cancel it. */
 void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 
 /* Does the same lookup for a human, and adds notes on how its answer came about, each an item

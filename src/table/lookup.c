@@ -218,19 +218,6 @@ struct table_op *table_lookup(struct table *table, const struct table_key *key,
     return op;
 }
 
-struct table_op *table_ask(struct table *table, const struct table_key *key, table_done_fn *done,
-                           void *arg)
-{
-    struct reply answer;
-    struct table_op *op = table_lookup(table, key, &answer);
-
-    if (op == NULL)
-        done(arg, &answer);
-    else
-        table_op_wait(op, done, arg);
-    return op;
-}
-
 struct table_op *table_explain(struct table *t, const struct table_key *key, struct buf *notes,
                                struct reply *answer)
 {

@@ -1,3 +1,4 @@
+#include "ask_table.h"
 #include "unit.h"
 
 #include "url_case.h"
@@ -353,7 +354,7 @@ static void look_up(struct table *t, const char *key, const char *calls)
 {
     struct writer w = {0};
 
-    table_ask(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
+    ask_table(t, &(struct table_key){.key = span_of(key)}, on_done, &w);
     URL_CASE_WAIT(c, w.answers > 0);
     assert_int_equal(w.status, REPLY_FOUND);
     assert_string_equal(c->backend.calls.len == 0 ? "" : buf_string(&c->backend.calls), calls);

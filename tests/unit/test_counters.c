@@ -1,4 +1,5 @@
 /* test_counters.c - the counters of a table as JSON, and what each request adds to them. */
+#include "ask_table.h"
 #include "unit.h"
 
 #include "podop/write_behind.h"
@@ -56,7 +57,7 @@ static void ignore(void *arg, const struct reply *reply)
 
 static void ask(const char *key)
 {
-    table_ask(fake.table, &(struct table_key){.key = span_of(key)}, ignore, NULL);
+    ask_table(fake.table, &(struct table_key){.key = span_of(key)}, ignore, NULL);
 }
 
 static void answer(enum reply_status status)

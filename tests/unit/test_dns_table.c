@@ -1,4 +1,5 @@
 /* With a fake resolver, which stores the questions until the test answers them. */
+#include "ask_table.h"
 #include "unit.h"
 
 #include "podop/resolver.h"
@@ -159,7 +160,7 @@ static struct table_op *look_up(struct table *t, struct span key, struct receive
     const struct table_key table_key = {.key = key};
 
     *h = (struct received){.count = 0};
-    return table_ask(t, &table_key, on_reply, h);
+    return ask_table(t, &table_key, on_reply, h);
 }
 
 static void test_dns_table_exchanges(void **state)

@@ -1,4 +1,5 @@
 /* test_explain.c - the notes that podop adds to an explained lookup, and their form. */
+#include "ask_table.h"
 #include "unit.h"
 
 #include "podop/deadline.h"
@@ -65,7 +66,7 @@ static void ignore(void *arg, const struct reply *reply)
 
 static void remember(const char *text, const struct reply *reply)
 {
-    table_ask(fake.table, &(struct table_key){.key = span_of(text)}, ignore, NULL);
+    ask_table(fake.table, &(struct table_key){.key = span_of(text)}, ignore, NULL);
     fake_table_answer(&fake, 0, reply);
 }
 

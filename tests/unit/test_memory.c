@@ -1,4 +1,5 @@
 /* test_memory.c - the memory that tables of one name share, and its invalidation. */
+#include "ask_table.h"
 #include "unit.h"
 
 #include "podop/disposal.h"
@@ -64,7 +65,7 @@ static void ignore(void *arg, const struct reply *reply)
 
 static void ask(struct fake_table *f)
 {
-    assert_non_null(table_ask(f->table, &key, ignore, NULL));
+    assert_non_null(ask_table(f->table, &key, ignore, NULL));
 }
 
 static void answer(struct fake_table *f)

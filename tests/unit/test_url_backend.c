@@ -1,3 +1,4 @@
+#include "ask_table.h"
 #include "url_case.h"
 
 #include "podop/table.h"
@@ -42,7 +43,7 @@ static struct table_op *begin(struct table *t, const char *key, struct asker *as
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    return table_ask(t, &wanted, on_done, asker);
+    return ask_table(t, &wanted, on_done, asker);
 }
 
 /* Looks key up, and returns how many requests that needed. */

@@ -1,3 +1,4 @@
+#include "ask_table.h"
 #include "url_case.h"
 
 #include "podop/table.h"
@@ -50,7 +51,7 @@ static void ask(struct url_case *c, struct url_table *t, const char *key, struct
     const struct table_key wanted = {.key = span_of(key)};
 
     *asker = (struct asker){0};
-    table_ask(&t->base, &wanted, on_done, asker);
+    ask_table(&t->base, &wanted, on_done, asker);
     URL_CASE_WAIT(c, asker->answers > 0);
     assert_int_equal(asker->answers, 1);
 }
@@ -117,7 +118,7 @@ static void test_cancel(void **state)
     struct url_table *t = url_case_open_plain(c);
     const struct table_key key = {.key = SPAN("hold")};
     struct asker cancelled = {0}, other;
-    struct table_op *op = table_ask(&t->base, &key, on_done, &cancelled);
+    struct table_op *op = ask_table(&t->base, &key, on_done, &cancelled);
 
     URL_CASE_WAIT(c, backend_holds(&c->backend, "/hold"));
     table_op_cancel(&op);
