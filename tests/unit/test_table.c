@@ -1,5 +1,7 @@
-/* test_table.c - the life of a table, and types that do not exist. */
+/* test_table.c - the life of a table, and the list of types. */
 #include "lookup_case.h"
+
+#include "table/table_type.h"
 
 /* The last lookup, answered or cancelled, has the last reference. */
 static void test_table_ends_with_its_last_answer(void **state)
@@ -66,12 +68,27 @@ static void test_table_unknown_type(void **state)
     assert_non_null(strstr(err.text, "ldap"));
 }
 
+/* Settings for writes are for the types that can write, and for no other. */
+static void test_types_say_whether_they_write(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < table_types.count; i++) {
+        const struct config_type *type = table_types.items[i];
+        const struct table_ops *ops =
+            (const void *)((const char *)type - offsetof(struct table_ops, config));
+
+        if (type->can_write != (ops->commit != NULL))
+            fail_msg("type '%s': can_write is %d", type->name, type->can_write);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_ends_with_its_last_answer),
         cmocka_unit_test(test_table_lives_while_a_lookup_waits),
         cmocka_unit_test(test_table_unknown_type),
+        cmocka_unit_test(test_types_say_whether_they_write),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
