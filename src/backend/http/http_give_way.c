@@ -9,7 +9,7 @@ enum {
     PATIENCE_MS_MAX = 2000,
     USELESS_PAUSE_MS = 10 * 1000, /* after giving way did not help; doubled each time */
     USELESS_PAUSE_MS_MAX = 640 * 1000,
-    HELPED_MS = 60 * 1000, /* how long room is made at once after giving way has helped */
+    HELPED_MS = 60 * 1000, /* after giving way has helped, room is made at once for this long */
     USUAL_COUNT = 8,       /* the usual wait is an average of about this many */
 };
 
