@@ -1,6 +1,9 @@
 #include "unit.h"
 
 #include "podop/cmdline.h"
+#include "podop/table.h"
+
+#include "config/config_type.h"
 
 enum { WORDS_MAX = 32 };
 
@@ -265,6 +268,21 @@ static void test_cmdline_help_fits(void **state)
     }
 }
 
+static void test_cmdline_help_names_all_types(void **state)
+{
+    char line[200] = "";
+
+    (void)state;
+    for (size_t i = 0; i < table_types.count; i++) {
+        const size_t len = strlen(line);
+
+        snprintf(line + len, sizeof(line) - len, "%s%s", i == 0 ? "the table's type: " : ", ",
+                 table_types.items[i]->name);
+    }
+    if (strstr(cmdline_help, line) == NULL)
+        fail_msg("--help has no '%s'", line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_cmdline_wrong_usage),
         cmocka_unit_test(test_cmdline_endless_complaint),
         cmocka_unit_test(test_cmdline_help_fits),
+        cmocka_unit_test(test_cmdline_help_names_all_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
