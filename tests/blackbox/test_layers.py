@@ -97,8 +97,8 @@ class Layers(harness.Case):
 
     def test_circle_of_calls(self):
         """Through a header that declares what another source defines, no #include leads back."""
-        files = {**CLEAN, "src/table/table_base.c": "void table_ref(void) { commit(); }",
-                 "src/table/commit.c": "void commit(void) { table_ref(); }"}
+        files = {**CLEAN, "src/table/table_base.c": "void commit(void); void table_ref(void) { commit(); }",
+                 "src/table/commit.c": "void table_ref(void); void commit(void) { table_ref(); }"}
         self.assertEqual(self.layers(self.tree(files)), (0, ""))
         status, output = self.layers_of_build(files)
         self.assertEqual((status, output.splitlines()), (1, [
@@ -113,7 +113,7 @@ class Layers(harness.Case):
                           'floor "base" is below "protocol"')
 
     def test_call_of_a_floor_above(self):
-        files = {**CLEAN, "src/base/buf.c": "void buf_add(void) { dict_feed(); }"}
+        files = {**CLEAN, "src/base/buf.c": "void dict_feed(void); void buf_add(void) { dict_feed(); }"}
         status, output = self.layers_of_build(files)
         self.assertEqual(status, 1)
         self.assertIn('src/base/buf -> src/protocol/dict: dict_feed: floor "base" is below "protocol"', output)
