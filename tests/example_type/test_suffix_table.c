@@ -1,27 +1,9 @@
-#include "unit.h"
+#include "loop_case.h"
 
 #include "podop/deadline.h"
 #include "podop/table.h"
 
 #include <ev.h>
-
-static struct ev_loop *loop;
-
-static int setup(void **state)
-{
-    (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    service_clock_hold(loop);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    service_clock_release(loop);
-    ev_loop_destroy(loop);
-    return 0;
-}
 
 struct suffix_settings {
     uint32_t delay_ms;

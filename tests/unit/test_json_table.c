@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "loop_case.h"
 
 #include "podop/deadline.h"
 #include "podop/table.h"
@@ -8,24 +8,6 @@
 #include <ev.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static struct ev_loop *loop;
-
-static int setup(void **state)
-{
-    (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    service_clock_hold(loop);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    service_clock_release(loop);
-    ev_loop_destroy(loop);
-    return 0;
-}
 
 static struct table *open_path(char *path, struct error *err)
 {

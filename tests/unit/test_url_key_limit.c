@@ -1,4 +1,4 @@
-#include "unit.h"
+#include "loop_case.h"
 
 #include "table/url/url_key_limit.h"
 
@@ -17,24 +17,6 @@ struct waiter {
     unsigned calls;
     bool has_expired;
 };
-
-static struct ev_loop *loop;
-
-static int setup(void **state)
-{
-    (void)state;
-    loop = ev_loop_new(EVFLAG_AUTO);
-    service_clock_hold(loop);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    service_clock_release(loop);
-    ev_loop_destroy(loop);
-    return 0;
-}
 
 static void on_done(void *arg, bool has_expired)
 {
