@@ -5,7 +5,7 @@
 #define PODOP_TABLE_DNS_DNS_IMPLICIT_H
 
 #include "podop/resolver.h"
-#include "table/idna.h"
+#include "mail/idna.h"
 
 struct dns_implicit; /* one search under way */
 

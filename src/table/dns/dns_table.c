@@ -5,7 +5,7 @@
 #include "dns_settings.h"
 #include "table/fetch.h"
 #include "table/identity.h"
-#include "table/idna.h"
+#include "mail/idna.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"

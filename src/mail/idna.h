@@ -1,7 +1,7 @@
 /* idna.h - the host name in a key, in the form of a DNS query: lower case, A-labels, no dot at the
  * end. */
-#ifndef PODOP_TABLE_IDNA_H
-#define PODOP_TABLE_IDNA_H
+#ifndef PODOP_MAIL_IDNA_H
+#define PODOP_MAIL_IDNA_H
 
 #include "podop/span.h"
 
