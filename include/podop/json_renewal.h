@@ -7,6 +7,7 @@
 #include "podop/json_index.h"
 #include "podop/log.h"
 
+struct key_rules;
 struct json_renewals; /* all files of one server */
 struct json_renewal;  /* those of one table: its file is read again */
 
@@ -23,10 +24,11 @@ struct json_renewal_user {
     void *arg;
 };
 
-/* Reads path again soon, and after each change. index is what the table has read, borrowed. When
- * the file is broken, a warning is logged, and the table keeps what it has. */
+/* Reads path again soon, and after each change, with the keys in the normal form of *rules, which
+ * are taken and may be NULL. index is what the table has read, borrowed. When the file is broken, a
+ * warning is logged, and the table keeps what it has. */
 struct json_renewal *json_renewal_start(struct json_renewals *renewals, const char *path,
-                                        struct json_index *index,
+                                        struct key_rules **rules, struct json_index *index,
                                         const struct json_renewal_user *user);
 void json_renewal_stop(struct json_renewal **renewal); /* *renewal becomes NULL; NULL is fine */
 

@@ -3,6 +3,8 @@
 #include "podop/list.h"
 #include "podop/worker.h"
 
+#include "mail/key_rules.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ struct file {
     struct list_node node; /* in json_renewals.files */
     struct json_renewals *all;
     char *path;
+    struct key_rules *rules;  /* NULL: keys stay as they are */
     struct json_index *index; /* the last good one, a reference */
     struct watched_files *watched;
     struct list users; /* empty: only the job is left */
@@ -54,7 +57,7 @@ static void run(struct worker_job *job)
     if (json_index_is_current(file->before, file->path))
         file->found = json_index_ref(file->before);
     else
-        file->found = json_index_read(file->path, &file->is_cancelled, &file->failure);
+        file->found = json_index_read(file->path, file->rules, &file->is_cancelled, &file->failure);
     file->is_denied = file->found == NULL && access(file->path, R_OK) == -1 && errno == EACCES;
 }
 
@@ -69,6 +72,7 @@ static void file_free(struct file *file)
     json_index_unref(&file->index, disposal);
     json_index_unref(&file->before, disposal);
     json_index_unref(&file->found, disposal);
+    key_rules_free(&file->rules);
     free(file->path);
     free(file);
 }
@@ -156,23 +160,28 @@ static void on_changed(void *arg)
 
 /* Files */
 
-static struct file *find(const struct json_renewals *all, const char *path)
+static struct file *find(const struct json_renewals *all, const char *path,
+                         const struct key_rules *rules)
 {
     LIST_FOR_EACH (at, &all->files) {
         struct file *file = CONTAINER_OF(at, struct file, node);
 
-        if (!list_is_empty(&file->users) && strcmp(file->path, path) == 0)
+        if (!list_is_empty(&file->users) && strcmp(file->path, path) == 0 &&
+            key_rules_equal(file->rules, rules))
             return file;
     }
     return NULL;
 }
 
-static struct file *file_new(struct json_renewals *all, const char *path, struct json_index *index)
+static struct file *file_new(struct json_renewals *all, const char *path, struct key_rules **rules,
+                             struct json_index *index)
 {
     struct file *file = xcalloc(1, sizeof(*file));
 
     file->all = all;
     file->path = xstrdup(path);
+    file->rules = *rules;
+    *rules = NULL;
     file->index = json_index_ref(index);
     file->job = (struct worker_job){.run = run, .done = on_read};
     atomic_init(&file->is_cancelled, false);
@@ -194,16 +203,17 @@ static void set_index(struct file *file, struct json_index *index)
 }
 
 struct json_renewal *json_renewal_start(struct json_renewals *all, const char *path,
-                                        struct json_index *index,
+                                        struct key_rules **rules, struct json_index *index,
                                         const struct json_renewal_user *user)
 {
     struct json_renewal *renewal = xcalloc(1, sizeof(*renewal));
-    struct file *file = find(all, path);
+    struct file *file = find(all, path, *rules);
 
     if (file == NULL)
-        file = file_new(all, path, index);
+        file = file_new(all, path, rules, index);
     else
         set_index(file, index);
+    key_rules_free(rules);
     renewal->file = file;
     renewal->user = *user;
     list_append(&file->users, &renewal->node);
