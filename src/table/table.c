@@ -125,6 +125,8 @@ void table_activate(struct table *table)
 {
     if (table->env.write_behind != NULL)
         write_behind_set_table(table->env.write_behind, table);
+    if (table->ops->activate != NULL)
+        table->ops->activate(table);
 }
 
 void table_retire(struct table *table)
@@ -132,6 +134,8 @@ void table_retire(struct table *table)
     table->is_retired = true;
     memory_retire(table->memory);
     iterations_retire(table);
+    if (table->ops->retire != NULL)
+        table->ops->retire(table);
 }
 
 void table_retire_name(struct table *table)
