@@ -342,6 +342,23 @@ static void test_search_caches_each_form(void **state)
     assert_int_equal(fake.started, 2);
 }
 
+static void test_search_forms_are_dropped(void **state)
+{
+    const struct table_key key = {.key = TEXT("BOB+x@v.example")};
+    struct caller first = {0}, second = {0};
+
+    (void)state;
+    ask(&first, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &miss);
+    answer_value("bob@v.example", "alice@w.example");
+    table_drop(fake.table, &key);
+    ask(&second, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &miss);
+    answer_form("bob@v.example", &miss);
+    answer_value("@v.example", "catch@all");
+    assert_found(&second, "catch@all");
+}
+
 static bool with_x_at_once(struct span key, struct reply *reply)
 {
     *reply = miss;
@@ -444,10 +461,12 @@ static void test_search_explained(void **state)
     answer_form("bob+x@v.example", &miss);
     answer_value("bob@v.example", "alice@w.example");
     assert_found(&c, "alice+X@w.example");
-    assert_string_equal(buf_string(&notes),
-                        "[\"key\",\"bob+x@v.example\"],[\"form\",\"bob+x@v.example\"],"
-                        "[\"cache\",\"off\"],[\"form\",\"bob@v.example\"],[\"cache\",\"off\"],"
-                        "[\"found\",\"bob@v.example\"],[\"extended\",\"+X\"]");
+    assert_string_equal(
+        buf_string(&notes),
+        "[\"key\",\"bob+x@v.example\"],[\"form\",\"bob+x@v.example\"],"
+        "[\"cache\",\"off\"],[\"result\",\"miss\"],"
+        "[\"form\",\"bob@v.example\"],[\"cache\",\"off\"],"
+        "[\"result\",\"found\"],[\"found\",\"bob@v.example\"],[\"extended\",\"+X\"]");
     buf_deinit(&notes);
 }
 
@@ -485,6 +504,7 @@ int main(void)
         WITH(test_searches_share_equal_forms, setup_search_shared),
         WITH(test_search_counts_as_one_lookup, setup_search),
         WITH(test_search_caches_each_form, setup_search_cached),
+        WITH(test_search_forms_are_dropped, setup_search_cached),
         WITH(test_search_ends_in_the_cache, setup_search_cached),
         WITH(test_search_stale, setup_search_stale),
         cmocka_unit_test(test_search_skips_forms),
