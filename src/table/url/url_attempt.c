@@ -262,6 +262,9 @@ static void on_end(void *arg, const struct http_answer *answer)
     const bool is_answered = answer->outcome == HTTP_ANSWERED;
 
     a->call = NULL;
+    url_outcome_ended(&a->route);
+    if (answer->moved_to != NULL)
+        url_outcome_moved(&a->route, answer->moved_to);
     a->may_have_arrived |= answer->may_have_arrived && !is_answered;
     a->http_status = answer->status;
     if (a->kind->call_ended != NULL)
@@ -287,6 +290,7 @@ void url_attempt_send(struct url_attempt *a, struct http_request *request)
 {
     request->deadline_at_ms = a->asked_until_ms;
     request->is_fresh = a->is_retry || a->may_have_arrived || a->route.trial != BREAKER_NO_TRIAL;
+    request->address = url_route_address(&a->route);
     request->is_wanted = is_wanted;
     request->data = a->kind->data;
     request->is_unread = a->kind->is_unread;
@@ -298,8 +302,9 @@ static bool is_nowhere(const struct url_attempt *a, const struct table_key *key)
 {
     const struct url_table *t = a->table;
     char *target = NULL;
-    bool is_climbing = a->route.at == 0 || url_request_target(t, &t->backends.items[0], key,
-                                                              &target) == URL_TARGET_CLIMBS;
+    bool is_climbing =
+        url_attempt_backend(a) == &t->backends.items[0] ||
+        url_request_target(t, &t->backends.items[0], key, &target) == URL_TARGET_CLIMBS;
 
     free(target);
     return is_climbing;
@@ -328,6 +333,7 @@ void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind
         url_route_init_commit(&a->route, &table->backends);
     else
         url_route_init(&a->route, &table->backends, kind->is_lookup);
+    a->route.is_shared = kind->is_repeatable && table->backends.is_spread;
 }
 
 void url_attempt_start(struct url_attempt *a, const struct table_key *key)
@@ -343,6 +349,8 @@ void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 
 void url_attempt_close(struct url_attempt *a)
 {
+    if (a->call != NULL)
+        url_outcome_ended(&a->route);
     http_cancel(&a->call);
     url_route_close(&a->route);
     url_key_limit_release(&a->table->key_limit, &a->permit);
