@@ -81,6 +81,7 @@ struct table_config {
     struct string_list fallbacks; /* the other items */
     uint32_t timeout_ms;
     struct cache_config cache;
+    struct key_config key;
     struct string_list skip;        /* shell patterns */
     bool share;                     /* concurrent lookups of one key are one request */
     uint32_t write_behind_ms;       /* 0: writes are made at once */
