@@ -47,12 +47,8 @@ bool local_part_needs_quotes(struct span text)
     return before == '.';
 }
 
-void local_part_quote(struct span text, struct buf *out)
+void local_part_enclose(struct span text, struct buf *out)
 {
-    if (!local_part_needs_quotes(text)) {
-        buf_add(out, text);
-        return;
-    }
     buf_add_char(out, '"');
     for (size_t i = 0; i < text.len; i++) {
         if (must_be_escaped(text.ptr[i]))
@@ -60,4 +56,12 @@ void local_part_quote(struct span text, struct buf *out)
         buf_add_char(out, text.ptr[i]);
     }
     buf_add_char(out, '"');
+}
+
+void local_part_quote(struct span text, struct buf *out)
+{
+    if (local_part_needs_quotes(text))
+        local_part_enclose(text, out);
+    else
+        buf_add(out, text);
 }

@@ -19,6 +19,9 @@ void local_part_unquote(struct span local, struct buf *out);
  * above 127 needs no quotes. */
 bool local_part_needs_quotes(struct span text);
 
+/* Appends text in quotes. */
+void local_part_enclose(struct span text, struct buf *out);
+
 /* Appends text, quoted if it must be. */
 void local_part_quote(struct span text, struct buf *out);
 

@@ -64,16 +64,29 @@ static bool is_null(const struct address_list *list, const struct address_range 
            (token->type == '@' || (token->type == TOKEN_QUOTED && token->text.len == 0));
 }
 
-/* Appends the local part with extension at its end. */
+static bool is_quoted(const struct address_token *token)
+{
+    return token->type == TOKEN_QUOTED ||
+           (token->type == TOKEN_ATOM && span_has_byte(token->text, '\\'));
+}
+
+/* Appends the local part with extension at its end. What was quoted stays quoted: outside of quotes
+ * a '%' or '!' is an operator. */
 static void add_local(const struct local_tokens *local, struct span extension, struct buf *out)
 {
+    bool has_quotes = false;
     struct buf text;
 
     buf_init(&text, BUF_LIMITED_BY_INPUT);
-    for (const struct address_token *token = local->first; token < local->end; token++)
+    for (const struct address_token *token = local->first; token < local->end; token++) {
         address_token_add(token, &text);
+        has_quotes = has_quotes || is_quoted(token);
+    }
     buf_add(&text, extension);
-    local_part_quote(buf_span(&text), out);
+    if (has_quotes)
+        local_part_enclose(buf_span(&text), out);
+    else
+        local_part_quote(buf_span(&text), out);
     buf_deinit(&text);
 }
 

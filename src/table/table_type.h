@@ -78,6 +78,10 @@ struct table_ops {
      * backends. previous has an equal configuration and may still be at work. NULL: there is
      * nothing to take over. */
     void (*take_over)(struct table *next, struct table *previous);
+    /* The table becomes the current one of its name, and stops being that: from retire() on it
+     * begins no new requests. Files are watched in between. NULL: there is nothing to do. */
+    void (*activate)(struct table *table);
+    void (*retire)(struct table *table);
     /* Fills identity with what the backend would be asked for key. Returns false when KEY, or
      * KEY/USER of a private key, is enough to distinguish keys. NULL: it always is. */
     identify_fn *identify;
