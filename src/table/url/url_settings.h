@@ -4,6 +4,7 @@
 
 #include "config/config_type.h"
 
+enum url_lookup_method { LOOKUP_GET, LOOKUP_POST };
 enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
 enum value_form { VALUE_AUTO, VALUE_STRING };
 
@@ -31,6 +32,7 @@ struct url_settings {
     char *unix_socket;   /* NULL: none */
     size_t max_response; /* bytes of an answer */
     char *select;        /* a JSON pointer; NULL: the whole answer */
+    enum url_lookup_method lookup;
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */

@@ -56,6 +56,7 @@ static int url_table_init(struct table *table, const struct table_config *config
     t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
     t->statuses = statuses_of(settings);
     t->keep_slash = settings->encode == ENCODE_PATH;
+    t->is_post = settings->lookup == LOOKUP_POST;
     t->retries = settings->retries;
     t->key_limit.loop = env->loop;
     t->value = settings->value;
@@ -63,7 +64,7 @@ static int url_table_init(struct table *table, const struct table_config *config
         url_backends_open(&t->backends, table, &t->access, config, env->http, err) == -1)
         return -1;
     secret_free(&t->access.authorization); /* the sites have it */
-    t->identity = url_identity_choose(&t->backends);
+    t->identity = url_identity_choose(&t->backends, t->is_post);
     return 0;
 }
 
