@@ -46,14 +46,13 @@ static void on_renewed(void *arg, struct json_index *index)
 static void start(struct user *u)
 {
     char *path = temporary_path("t.json");
-    const struct json_renewal_user user = {"t", on_renewed, u};
-    struct key_rules *rules = NULL;
+    const struct json_renewal_user user = {.table = "t", .renewed = on_renewed, .arg = u};
     struct error err = {0};
 
     u->index = json_index_read(path, NULL, NULL, &err);
     if (u->index == NULL)
         fail_msg("%s", err.text);
-    u->renewal = json_renewal_start(all, path, &rules, u->index, &user);
+    u->renewal = json_renewal_start(all, path, u->index, &user);
     free(path);
 }
 

@@ -23,7 +23,7 @@ struct file {
     struct list_node node; /* in json_renewals.files */
     struct json_renewals *all;
     char *path;
-    struct key_rules *rules;  /* NULL: keys stay as they are */
+    struct key_rules *rules;  /* of its keys */
     struct json_index *index; /* the last good one, a reference */
     struct watched_files *watched;
     struct list users; /* empty: only the job is left */
@@ -172,15 +172,14 @@ static struct file *find(const struct json_renewals *all, const char *path,
     return NULL;
 }
 
-static struct file *file_new(struct json_renewals *all, const char *path, struct key_rules **rules,
-                             struct json_index *index)
+static struct file *file_new(struct json_renewals *all, const char *path,
+                             const struct key_rules *rules, struct json_index *index)
 {
     struct file *file = xcalloc(1, sizeof(*file));
 
     file->all = all;
     file->path = xstrdup(path);
-    file->rules = *rules;
-    *rules = NULL;
+    file->rules = key_rules_copy(rules);
     file->index = json_index_ref(index);
     file->job = (struct worker_job){.run = run, .done = on_read};
     atomic_init(&file->is_cancelled, false);
@@ -202,17 +201,16 @@ static void set_index(struct file *file, struct json_index *index)
 }
 
 struct json_renewal *json_renewal_start(struct json_renewals *all, const char *path,
-                                        struct key_rules **rules, struct json_index *index,
+                                        struct json_index *index,
                                         const struct json_renewal_user *user)
 {
     struct json_renewal *renewal = xcalloc(1, sizeof(*renewal));
-    struct file *file = find(all, path, *rules);
+    struct file *file = find(all, path, user->rules);
 
     if (file == NULL)
-        file = file_new(all, path, rules, index);
+        file = file_new(all, path, user->rules, index);
     else
         set_index(file, index);
-    key_rules_free(rules);
     renewal->file = file;
     renewal->user = *user;
     list_append(&file->users, &renewal->node);

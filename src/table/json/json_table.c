@@ -23,7 +23,6 @@ struct json_table {
     struct table base;
     struct json_index *index; /* a reference */
     char *watched;            /* the path; NULL: the file is not watched */
-    struct key_rules *rules;  /* for the renewal, which takes them */
     struct json_renewal *renewal;
 };
 
@@ -44,7 +43,6 @@ static void json_table_deinit(struct table *table)
 
     json_renewal_stop(&t->renewal);
     json_index_unref(&t->index, table->env.disposal);
-    key_rules_free(&t->rules);
     free(t->watched);
 }
 
@@ -66,10 +64,8 @@ static int json_table_init(struct table *table, const struct table_config *confi
     const struct json_settings *settings = config->settings;
     struct json_table *t = json_table_of(table);
 
-    if (settings != NULL && settings->watch) {
+    if (settings != NULL && settings->watch)
         t->watched = xstrdup(config->param);
-        t->rules = key_rules_new(&config->key);
-    }
     t->index = table->env.json_files == NULL
                    ? json_index_read(config->param, table->rules, NULL, err)
                    : json_files_get(table->env.json_files, config->param, &config->key, err);
@@ -104,11 +100,10 @@ static void on_renewed(void *arg, struct json_index *index)
 static void json_table_activate(struct table *table)
 {
     struct json_table *t = json_table_of(table);
-    const struct json_renewal_user user = {table->name, on_renewed, t};
+    const struct json_renewal_user user = {table->name, table->rules, on_renewed, t};
 
     if (t->watched != NULL && table->env.json_renewals != NULL)
-        t->renewal =
-            json_renewal_start(table->env.json_renewals, t->watched, &t->rules, t->index, &user);
+        t->renewal = json_renewal_start(table->env.json_renewals, t->watched, t->index, &user);
 }
 
 static void json_table_retire(struct table *table)
