@@ -32,6 +32,18 @@ struct key_rules *key_rules_new(const struct key_config *config)
     return rules;
 }
 
+struct key_rules *key_rules_copy(const struct key_rules *rules)
+{
+    struct key_rules *copy;
+
+    if (rules == NULL)
+        return NULL;
+    copy = xmalloc(sizeof(*copy));
+    *copy = *rules;
+    copy->extension = xstrdup(rules->extension);
+    return copy;
+}
+
 void key_rules_free(struct key_rules **rules)
 {
     struct key_rules *r = *rules;
