@@ -137,6 +137,16 @@ class Search(Keys):
         self.http.on(target("bob@v.example"), http(status=503))
         self.check("bob+y@v.example", "OK alice+y@w.example", "bob@v.example")
 
+    def test_stale_after_forms_that_were_misses(self):
+        self.keep(**{"@v.example": "catch@w.example"})
+        self.run_table(VIRTUAL, cache={"ttl": "1ms", "negative_ttl": "1ms", "stale": "1h"}, retries=0)
+        self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
+        self.check("bob@x.example", "NOTFOUND ", "bob@x.example", "@x.example")
+        self.http.default = lambda request: http(status=503)
+        self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
+        self.check("bob@x.example", "TEMP", "bob@x.example", "@x.example")
+        self.check("new@v.example", "TEMP", "new@v.example")
+
     def test_each_form_passes_skip(self):
         self.keep(**{"bob@v.example": "alice@w.example"})
         self.run_table(VIRTUAL, skip=["*+*", "@*"])
