@@ -4,21 +4,25 @@
 #define PODOP_JSON_FILES_H
 
 #include "podop/json_index.h"
+#include "podop/settings.h"
 
 struct json_files;
 
 struct json_files *json_files_new(struct disposal *disposal); /* borrowed */
 void json_files_free(struct json_files **files);              /* NULL is fine */
 
-/* Reads path, unless it has been read. If previous (may be NULL) has the same unchanged file, its
- * index is shared. A failure is kept for json_files_get(). previous is not changed. */
-void json_files_read(struct json_files *files, const struct json_files *previous, const char *path);
+/* Reads path, unless it has been read, for a table whose keys config describes. Tables share an
+ * index if their keys have the same normal form. If previous (may be NULL) has the same unchanged
+ * file, its index is shared. A failure is kept for json_files_get(). previous is not changed. */
+void json_files_read(struct json_files *files, const struct json_files *previous, const char *path,
+                     const struct key_config *config);
 
 /* Makes a read that is in progress fail soon. May be called from any thread. */
 void json_files_cancel(struct json_files *files);
 
 /* Returns a reference to the index of path, and reads the file now if it has not been read. Returns
  * NULL with the reason in err. */
-struct json_index *json_files_get(struct json_files *files, const char *path, struct error *err);
+struct json_index *json_files_get(struct json_files *files, const char *path,
+                                  const struct key_config *config, struct error *err);
 
 #endif

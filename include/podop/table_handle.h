@@ -14,6 +14,7 @@ struct http;
 struct coprocesses;
 struct commits;
 struct disposal;
+struct file_watch;
 struct json_files;
 struct log;
 struct write_behind;
@@ -30,6 +31,7 @@ struct table_env {
     struct disposal *disposal; /* frees large things in small steps; NULL: they are freed at once */
     struct json_files *json_files; /* files read in advance, only used while a table is opened;
                                     * NULL: a table reads its own */
+    struct file_watch *file_watch; /* NULL: no files are watched */
 };
 
 /* The key of a request. Dovecot's priv/KEY of a user is KEY, with is_private and the user set.

@@ -13,6 +13,7 @@
 #include "podop/coprocess.h"
 #include "podop/deadline.h"
 #include "podop/disposal.h"
+#include "podop/file_watch.h"
 #include "podop/http.h"
 #include "podop/transaction.h"
 #include "podop/write_behind.h"
@@ -25,6 +26,7 @@ struct server {
     struct http *http;
     struct coprocesses *coprocesses;
     struct router *router;
+    struct file_watch *file_watch;
     struct json_files *json_files; /* files of the router's tables */
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;

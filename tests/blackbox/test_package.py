@@ -188,6 +188,7 @@ class Package(Built):
         root.run("dpkg", "-i", "/podop.deb")
         for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
                      "/usr/share/man/man7/podop-url.7.gz", "/usr/share/doc/podop/docs/admin-guide.md",
+                     "/usr/share/doc/podop/docs/postfix-keys.md",
                      "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
                      "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
                      "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):

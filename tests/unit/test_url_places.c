@@ -25,7 +25,7 @@ static struct url_table *table;
 struct http_addresses __wrap_http_site_addresses(const struct http_site *site);
 struct http_addresses __wrap_http_site_addresses(const struct http_site *site)
 {
-    const size_t i = site == table->backends.items[1].site;
+    const size_t i = site == table->backends.sites->items[1];
 
     return (struct http_addresses){names[i].generation, strlen(names[i].letters), names[i].list};
 }

@@ -2,11 +2,14 @@
 
 #include "podop/mem.h"
 
+#include "mail/key_rules.h"
+
 #include <stdlib.h>
 
 struct file {
     struct file *next;
     char *path;
+    struct key_rules *rules;  /* of the keys */
     struct json_index *index; /* a reference; NULL: it could not be read */
     struct error why;         /* why it could not be read */
 };
@@ -37,36 +40,51 @@ void json_files_free(struct json_files **pfiles)
     for (struct file *file = files->first; file != NULL; file = next) {
         next = file->next;
         json_index_unref(&file->index, files->disposal);
+        key_rules_free(&file->rules);
         free(file->path);
         free(file);
     }
     free(files);
 }
 
-static struct file *find(const struct json_files *files, const char *path)
+static struct file *find(const struct json_files *files, const char *path,
+                         const struct key_rules *rules)
 {
     struct file *file = files == NULL ? NULL : files->first;
 
-    while (file != NULL && strcmp(file->path, path) != 0)
+    while (file != NULL && (strcmp(file->path, path) != 0 || !key_rules_equal(file->rules, rules)))
         file = file->next;
     return file;
 }
 
-void json_files_read(struct json_files *files, const struct json_files *previous, const char *path)
+/* Returns the file, which was read before or is read now. */
+static struct file *find_or_read(struct json_files *files, const struct json_files *previous,
+                                 const char *path, const struct key_config *config)
 {
-    const struct file *old = find(previous, path);
-    struct file *file;
+    struct key_rules *rules = key_rules_new(config);
+    const struct file *old = find(previous, path, rules);
+    struct file *file = find(files, path, rules);
 
-    if (find(files, path) != NULL)
-        return;
+    if (file != NULL) {
+        key_rules_free(&rules);
+        return file;
+    }
     file = xcalloc(1, sizeof(*file));
     file->path = xstrdup(path);
+    file->rules = rules;
     if (old != NULL && old->index != NULL && json_index_is_current(old->index, path))
         file->index = json_index_ref(old->index);
     else
-        file->index = json_index_read(path, &files->is_cancelled, &file->why);
+        file->index = json_index_read(path, rules, &files->is_cancelled, &file->why);
     file->next = files->first;
     files->first = file;
+    return file;
+}
+
+void json_files_read(struct json_files *files, const struct json_files *previous, const char *path,
+                     const struct key_config *config)
+{
+    find_or_read(files, previous, path, config);
 }
 
 void json_files_cancel(struct json_files *files)
@@ -74,12 +92,11 @@ void json_files_cancel(struct json_files *files)
     atomic_store(&files->is_cancelled, true);
 }
 
-struct json_index *json_files_get(struct json_files *files, const char *path, struct error *err)
+struct json_index *json_files_get(struct json_files *files, const char *path,
+                                  const struct key_config *config, struct error *err)
 {
-    const struct file *file;
+    const struct file *file = find_or_read(files, NULL, path, config);
 
-    json_files_read(files, NULL, path);
-    file = find(files, path);
     if (file->index != NULL)
         return json_index_ref(file->index);
     *err = file->why;

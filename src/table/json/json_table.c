@@ -9,6 +9,8 @@
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
+#include "mail/key_rules.h"
+
 #include <stdlib.h>
 
 /* An iteration reads this much of the file in one turn of the event loop. */
@@ -44,7 +46,7 @@ static char *json_table_file(const char *param, enum path_need *need)
 static void json_table_prepare(const struct table_config *config, struct json_files *files,
                                const struct json_files *previous)
 {
-    json_files_read(files, previous, config->param);
+    json_files_read(files, previous, config->param, &config->key);
 }
 
 static int json_table_init(struct table *table, const struct table_config *config,
@@ -53,9 +55,27 @@ static int json_table_init(struct table *table, const struct table_config *confi
     struct json_table *t = json_table_of(table);
 
     t->index = table->env.json_files == NULL
-                   ? json_index_read(config->param, NULL, err)
-                   : json_files_get(table->env.json_files, config->param, err);
+                   ? json_index_read(config->param, table->rules, NULL, err)
+                   : json_files_get(table->env.json_files, config->param, &config->key, err);
     return t->index == NULL ? -1 : 0;
+}
+
+/* Appends the key under which the file has the key of fetch. The file knows no users: KEY/USER got
+ * its normal form as one key. */
+static void add_key(const struct fetch *fetch, struct buf *out)
+{
+    struct buf joined;
+
+    if (!fetch->key.is_private) {
+        buf_add(out, fetch->key.key);
+        return;
+    }
+    buf_init(&joined, BUF_LIMITED_BY_INPUT);
+    buf_add(&joined, fetch->key.key);
+    buf_add_char(&joined, '/');
+    buf_add(&joined, fetch->key.user);
+    key_normalise(fetch->table->rules, buf_span(&joined), out);
+    buf_deinit(&joined);
 }
 
 static void json_table_start(struct fetch *fetch)
@@ -67,11 +87,7 @@ static void json_table_start(struct fetch *fetch)
 
     buf_init(&key, BUF_LIMITED_BY_INPUT);
     buf_init(&scratch, BUF_LIMITED_BY_INPUT);
-    buf_add(&key, fetch->key.key);
-    if (fetch->key.is_private) {
-        buf_add_char(&key, '/');
-        buf_add(&key, fetch->key.user);
-    }
+    add_key(fetch, &key);
     at = json_index_find(index, buf_span(&key));
     if (at < json_index_count(index) && span_equal(json_index_key(index, at), buf_span(&key)))
         json_reply(json_index_value(index, at), &scratch, &reply);

@@ -65,12 +65,15 @@ struct url_attempt {
     struct url_route route;
     struct url_key_permit permit;
     struct http_call *call;  /* NULL: none is under way */
+    struct url_sites *sites; /* those of the last call, a reference; NULL: there was none */
+    struct url_hold *hold;   /* of the end of the last call; NULL: it is not held */
     uint64_t deadline_at_ms; /* of the whole attempt, on the service clock */
     uint64_t asked_until_ms; /* of the URL that is asked, its retries included */
     uint32_t retries_left;
     unsigned http_status; /* of the last call; 0: it had no answer */
     bool is_late; /* most of its time had passed when it got a permit; also of an earlier start */
     bool is_retry;
+    bool was_held;         /* once for each start */
     bool may_have_arrived; /* a call had no answer: the next ones use new connections */
 };
 

@@ -1,9 +1,10 @@
 #include "url_backend.h"
 
+#include "table/table_type.h"
+
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int url_backends_check(const char *url, struct error *err)
@@ -16,44 +17,39 @@ int url_backends_check(const char *url, struct error *err)
     return 0;
 }
 
-static struct http_site *site_open(const struct url_access *access,
-                                   const struct table_config *config, const char *base,
-                                   struct http *http, struct error *err)
+static const char *url_of(const struct url_backends *b, const struct table_config *config, size_t i)
 {
-    const struct url_settings *settings = url_settings_of(config);
-    const char **headers = xreallocarray(NULL, settings->headers.count + 3, sizeof(*headers));
-    struct http_site_config wanted = {
-        .base = base,
-        .unix_socket = settings->unix_socket,
-        .headers = headers,
-        .tls = url_access_tls(access),
-        .connect_timeout_ms = settings->connect_timeout_ms,
-        .max_response = settings->max_response,
-    };
-    struct http_site *site;
-    char table[300]; /* a name has at most 255 bytes */
-
-    snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
-    headers[wanted.header_count++] = "Accept: application/json";
-    headers[wanted.header_count++] = table;
-    if (access->authorization != NULL)
-        headers[wanted.header_count++] = secret_text(access->authorization);
-    for (size_t i = 0; i < settings->headers.count; i++)
-        headers[wanted.header_count++] = settings->headers.items[i];
-    site = http_site_open(http, &wanted, err);
-    free(headers);
-    return site;
+    if (i == 0)
+        return config->param;
+    return i < b->count ? config->fallbacks.items[i - 1] : url_settings_of(config)->commit_url;
 }
 
-static int backend_open(struct url_backend *backend, const char *url,
-                        const struct url_access *access, const struct table_config *config,
-                        struct http *http, struct error *err)
+static int open_templates(struct url_backends *b, const struct table_config *config,
+                          struct error *err)
 {
-    backend->template = url_template_new(url, err);
-    if (backend->template == NULL)
+    for (size_t i = 0; i < url_backends_count(b); i++) {
+        b->items[i].template = url_template_new(url_of(b, config, i), err);
+        if (b->items[i].template == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+int url_backends_renew(struct url_backends *b, struct url_access *access, struct error *err)
+{
+    const size_t count = url_backends_count(b);
+    const char **bases = xreallocarray(NULL, count, sizeof(*bases));
+    struct url_sites *sites;
+
+    for (size_t i = 0; i < count; i++)
+        bases[i] = url_template_base(b->items[i].template);
+    sites = url_sites_open(b->plan, bases, count, access, b->table->env.http, err);
+    free(bases);
+    if (sites == NULL)
         return -1;
-    backend->site = site_open(access, config, url_template_base(backend->template), http, err);
-    return backend->site == NULL ? -1 : 0;
+    url_sites_unref(&b->sites);
+    b->sites = sites;
+    return 0;
 }
 
 /* Each URL has one place at first. */
@@ -66,31 +62,39 @@ static struct url_health *health_new(const struct url_backends *b)
     return health;
 }
 
-int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
-                      const struct table_config *config, struct http *http, struct error *err)
+static int open_sites(struct url_backends *b, struct error *err)
 {
-    const char *commit_url = url_settings_of(config)->commit_url;
+    const struct url_site_plan *plan = b->plan;
+    const struct table_env *env = &b->table->env;
+    const struct url_access_known known = {.http = env->http};
+    struct url_access access;
+    int status = url_access_open(&access, &plan->auth, &plan->tls, &known, err);
+
+    url_access_log_exposed(&access, &plan->auth, &plan->tls, plan->table, env->log);
+    if (status == 0)
+        status = url_backends_renew(b, &access, err);
+    url_access_close(&access);
+    return status;
+}
+
+int url_backends_open(struct url_backends *b, struct table *table,
+                      const struct table_config *config, struct error *err)
+{
+    const bool has_commit = url_settings_of(config)->commit_url != NULL;
     const bool is_spread = url_settings_of(config)->balance == BALANCE_SPREAD;
-    const size_t all = 1 + config->fallbacks.count + (commit_url == NULL ? 0 : 1);
+    const size_t all = 1 + config->fallbacks.count + (has_commit ? 1 : 0);
 
     *b = (struct url_backends){
         .table = table,
         .items = xcalloc(all, sizeof(*b->items)),
         .count = 1 + config->fallbacks.count,
-        .has_commit = commit_url != NULL,
+        .has_commit = has_commit,
         .is_spread = is_spread,
         .places = is_spread ? HTTP_ADDRESSES_MAX : 1,
+        .plan = url_site_plan_new(config),
     };
     b->health = health_new(b);
-    for (size_t i = 0; i < all; i++) {
-        const char *url = i == 0         ? config->param
-                          : i < b->count ? config->fallbacks.items[i - 1]
-                                         : commit_url;
-
-        if (backend_open(&b->items[i], url, access, config, http, err) == -1)
-            return -1;
-    }
-    return 0;
+    return open_templates(b, config, err) == -1 ? -1 : open_sites(b, err);
 }
 
 size_t url_backends_count(const struct url_backends *b)
@@ -144,11 +148,11 @@ struct url_report url_backends_report(const struct url_backends *b, size_t at)
 
 void url_backends_close(struct url_backends *b)
 {
-    for (size_t i = 0; i < url_backends_count(b); i++) {
-        http_site_close(&b->items[i].site);
+    url_sites_unref(&b->sites);
+    for (size_t i = 0; i < url_backends_count(b); i++)
         url_template_free(&b->items[i].template);
-    }
     free(b->items);
+    url_site_plan_unref(&b->plan);
     url_health_unref(&b->health);
 }
 

@@ -3,9 +3,9 @@
 #define PODOP_TABLE_URL_URL_BASE_H
 
 #include "table/table_type.h"
-#include "url_access.h"
 #include "url_backend.h"
 #include "url_key_limit.h"
+#include "url_renewal.h"
 #include "url_status.h"
 
 #include "podop/mem.h"
@@ -19,8 +19,8 @@ enum url_identity {
 
 struct url_table {
     struct table base;
-    struct url_access access; /* borrowed by the sites of backends */
     struct url_backends backends;
+    struct url_renewal *renewal; /* of the sites of backends; NULL: they have no files */
     struct url_statuses statuses;
     struct url_key_limit key_limit; /* of its lookups and writes */
     enum url_identity identity;

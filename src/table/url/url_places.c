@@ -91,7 +91,7 @@ static void become_unresolved(struct url_backends *b, size_t i)
 void url_places_follow(struct url_backends *b)
 {
     for (size_t i = 0; i < b->count; i++) {
-        const struct http_addresses known = http_site_addresses(b->items[i].site);
+        const struct http_addresses known = http_site_addresses(b->sites->items[i]);
 
         if (known.generation == b->items[i].generation)
             continue;

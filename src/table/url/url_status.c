@@ -59,6 +59,11 @@ bool url_status_is_failure(const struct url_statuses *s, unsigned status)
     return status >= 500 && !url_status_is_miss(s, status);
 }
 
+bool url_status_is_denial(const struct url_statuses *s, unsigned status)
+{
+    return is_about_credentials(s, status) && !url_status_is_miss(s, status);
+}
+
 /* A miss that may be a mistake, such as a wrong host name, or http sent to a TLS port. */
 static bool is_doubtful(const struct url_statuses *s, unsigned status)
 {

@@ -21,6 +21,9 @@ bool url_status_is_miss(const struct url_statuses *s, unsigned status);
  * well. */
 bool url_status_is_failure(const struct url_statuses *s, unsigned status);
 
+/* Returns whether the status may be about podop's credentials, and is not a miss. */
+bool url_status_is_denial(const struct url_statuses *s, unsigned status);
+
 /* Logs a status that the administrator most likely did not want, each at most once a minute: 401,
  * 403 and 407, and for a lookup any miss by a 4XX other than 404 and 410. */
 void url_status_log_odd(struct url_statuses *s, unsigned status, bool is_lookup, struct log *log,
