@@ -10,6 +10,7 @@ struct key_rules;
 
 /* Copies the settings. Returns NULL if they change nothing. */
 struct key_rules *key_rules_new(const struct key_config *config);
+struct key_rules *key_rules_copy(const struct key_rules *rules); /* NULL of NULL */
 void key_rules_free(struct key_rules **rules); /* *rules becomes NULL; a NULL *rules is fine */
 
 /* In the functions below rules may be NULL: nothing changes. */

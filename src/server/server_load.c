@@ -98,6 +98,7 @@ struct table_env server_table_env(struct server *s)
         .disposal = &s->disposal,
         .json_files = s->json_files,
         .file_watch = s->file_watch,
+        .json_renewals = s->json_renewals,
     };
 }
 
@@ -139,6 +140,7 @@ static int load(struct server *s, config_report_fn *report, void *arg, struct er
     s->coprocesses = coprocesses_new(s->loop, &s->log);
     s->write_behind = write_behind_new(s->loop, &s->log);
     s->file_watch = file_watch_new(s->loop, &s->log);
+    s->json_renewals = json_renewals_new(s->loop, s->file_watch, &s->log, &s->disposal);
     hash_key_init_random(&s->hash_key);
     if (open_tables(s, report, arg) == -1) {
         err->kind = ERR_CONFIG;
@@ -177,6 +179,7 @@ void server_unload(struct server **pserver)
     notify_deinit(&s->notify);
     router_free(&s->router);
     json_files_free(&s->json_files);
+    json_renewals_free(&s->json_renewals);
     disposal_deinit(&s->disposal);
     file_watch_free(&s->file_watch);
     slices_stop(&s->disposing);

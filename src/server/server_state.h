@@ -15,6 +15,7 @@
 #include "podop/disposal.h"
 #include "podop/file_watch.h"
 #include "podop/http.h"
+#include "podop/json_renewal.h"
 #include "podop/transaction.h"
 #include "podop/write_behind.h"
 
@@ -27,6 +28,7 @@ struct server {
     struct coprocesses *coprocesses;
     struct router *router;
     struct file_watch *file_watch;
+    struct json_renewals *json_renewals;
     struct json_files *json_files; /* files of the router's tables */
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;

@@ -155,6 +155,11 @@ void key_search_note_form(const struct key_search *s, struct buf *notes)
     notes_add(notes, "form", s->form.key);
 }
 
+void key_search_note_result(const struct reply *reply, struct buf *notes)
+{
+    notes_add(notes, "result", span_of(reply_status_name(reply->status)));
+}
+
 void key_search_note_answer(const struct key_search *s, const struct reply *reply, bool is_extended,
                             struct buf *notes)
 {

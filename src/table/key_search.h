@@ -21,8 +21,9 @@ uint64_t key_search_deadline_at_ms(const struct key_search *search); /* of all f
  * say so and there is one. *reply then points to bytes of search. Returns whether it did that. */
 bool key_search_propagate(struct key_search *search, struct reply *reply);
 
-/* Add notes for a human: which form is looked up now; which form has answered. */
+/* Add notes for a human: which form is looked up now; its result; which form has answered. */
 void key_search_note_form(const struct key_search *search, struct buf *notes);
+void key_search_note_result(const struct reply *reply, struct buf *notes);
 void key_search_note_answer(const struct key_search *search, const struct reply *reply,
                             bool is_extended, struct buf *notes);
 

@@ -42,6 +42,7 @@ static bool search_on(struct table_op *op, struct reply *reply)
     while (is_miss(reply) && key_search_next(op->search, &form)) {
         if (!look_up_form(op, &form, reply))
             return false;
+        key_search_note_result(reply, op->notes);
     }
     return true;
 }
@@ -60,6 +61,7 @@ static bool end_search(struct table_op *op, struct reply *reply)
  * waits for another form. The bytes of *reply are in *bytes, since done may use the cache. */
 static bool take_answer(struct table_op *op, struct reply *reply, char **bytes)
 {
+    key_search_note_result(reply, op->notes);
     if (is_miss(reply)) {
         if (!search_on(op, reply))
             return false;

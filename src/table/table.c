@@ -3,6 +3,7 @@
 #include "podop/table.h"
 
 #include "iterate.h"
+#include "key_search.h"
 #include "known_answer.h"
 #include "lookup.h"
 #include "memory.h"
@@ -144,9 +145,25 @@ void table_retire_name(struct table *table)
         write_behind_retire(table->writes);
 }
 
+static void drop_forms(struct table *table, const struct table_key *key)
+{
+    struct key_search *search = key_search_new(table, key, key);
+    struct table_key form;
+
+    while (search != NULL && key_search_next(search, &form))
+        memory_invalidate(table->memory, &form);
+    key_search_free(&search);
+}
+
+/* A lookup after this finds nothing that was cached for key, under whatever form. */
 void table_drop(struct table *table, const struct table_key *key)
 {
-    memory_invalidate(table->memory, key);
+    struct normal_key normal;
+
+    normal_key_init(&normal, table, key);
+    memory_invalidate(table->memory, &normal.key);
+    drop_forms(table, &normal.key);
+    normal_key_deinit(&normal);
 }
 
 void table_clear(struct table *table)

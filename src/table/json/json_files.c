@@ -4,6 +4,7 @@
 
 #include "mail/key_rules.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 struct file {
@@ -16,6 +17,7 @@ struct file {
 
 struct json_files {
     struct disposal *disposal;
+    pthread_mutex_t *lock; /* of the index of each file; a pointer, because previous is const */
     struct file *first;
     atomic_bool is_cancelled;
 };
@@ -25,6 +27,8 @@ struct json_files *json_files_new(struct disposal *disposal)
     struct json_files *files = xcalloc(1, sizeof(*files));
 
     files->disposal = disposal;
+    files->lock = xmalloc(sizeof(*files->lock));
+    pthread_mutex_init(files->lock, NULL);
     atomic_init(&files->is_cancelled, false);
     return files;
 }
@@ -44,6 +48,8 @@ void json_files_free(struct json_files **pfiles)
         free(file->path);
         free(file);
     }
+    pthread_mutex_destroy(files->lock);
+    free(files->lock);
     free(files);
 }
 
@@ -55,6 +61,21 @@ static struct file *find(const struct json_files *files, const char *path,
     while (file != NULL && (strcmp(file->path, path) != 0 || !key_rules_equal(file->rules, rules)))
         file = file->next;
     return file;
+}
+
+/* Returns a reference to the index of old if the file has not changed, or NULL. */
+static struct json_index *share_current(const struct json_files *previous, const struct file *old)
+{
+    struct json_index *index;
+
+    if (old == NULL)
+        return NULL;
+    pthread_mutex_lock(previous->lock);
+    index = old->index == NULL ? NULL : json_index_ref(old->index);
+    pthread_mutex_unlock(previous->lock);
+    if (index != NULL && !json_index_is_current(index, old->path))
+        json_index_unref(&index, NULL);
+    return index;
 }
 
 /* Returns the file, which was read before or is read now. */
@@ -72,9 +93,8 @@ static struct file *find_or_read(struct json_files *files, const struct json_fil
     file = xcalloc(1, sizeof(*file));
     file->path = xstrdup(path);
     file->rules = rules;
-    if (old != NULL && old->index != NULL && json_index_is_current(old->index, path))
-        file->index = json_index_ref(old->index);
-    else
+    file->index = share_current(previous, old);
+    if (file->index == NULL)
         file->index = json_index_read(path, rules, &files->is_cancelled, &file->why);
     file->next = files->first;
     files->first = file;
@@ -85,6 +105,21 @@ void json_files_read(struct json_files *files, const struct json_files *previous
                      const struct key_config *config)
 {
     find_or_read(files, previous, path, config);
+}
+
+void json_files_replace(struct json_files *files, const struct json_index *index,
+                        struct json_index *next)
+{
+    for (struct file *file = files->first; file != NULL; file = file->next) {
+        struct json_index *before = file->index;
+
+        if (before == NULL || before != index)
+            continue;
+        pthread_mutex_lock(files->lock);
+        file->index = json_index_ref(next);
+        pthread_mutex_unlock(files->lock);
+        json_index_unref(&before, files->disposal);
+    }
 }
 
 void json_files_cancel(struct json_files *files)

@@ -52,16 +52,6 @@ int url_backends_renew(struct url_backends *b, struct url_access *access, struct
     return 0;
 }
 
-/* Each URL has one place at first. */
-static struct url_health *health_new(const struct url_backends *b)
-{
-    struct url_health *health = url_health_new(url_backends_commit(b) + 1);
-
-    for (size_t at = b->count; at < url_backends_commit(b); at++)
-        health->of[at].is_gone = true;
-    return health;
-}
-
 static int open_sites(struct url_backends *b, struct error *err)
 {
     const struct url_site_plan *plan = b->plan;
@@ -75,6 +65,16 @@ static int open_sites(struct url_backends *b, struct error *err)
         status = url_backends_renew(b, &access, err);
     url_access_close(&access);
     return status;
+}
+
+/* Each URL has one place at first. */
+static struct url_health *health_new(const struct url_backends *b)
+{
+    struct url_health *health = url_health_new(url_backends_commit(b) + 1);
+
+    for (size_t at = b->count; at < url_backends_commit(b); at++)
+        health->of[at].is_gone = true;
+    return health;
 }
 
 int url_backends_open(struct url_backends *b, struct table *table,

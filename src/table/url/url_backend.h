@@ -49,8 +49,8 @@ static inline size_t url_backends_commit(const struct url_backends *b)
     return b->count * b->places;
 }
 
-/* Returns the index of a place's URL. */
-static inline size_t url_backends_url_of(const struct url_backends *b, size_t at)
+/* Returns the URL of a place, by its index in items. */
+static inline size_t url_backends_index(const struct url_backends *b, size_t at)
 {
     if (at < b->count)
         return at;
@@ -59,7 +59,7 @@ static inline size_t url_backends_url_of(const struct url_backends *b, size_t at
 
 static inline const struct url_backend *url_backends_at(const struct url_backends *b, size_t at)
 {
-    return &b->items[url_backends_url_of(b, at)];
+    return &b->items[url_backends_index(b, at)];
 }
 
 /* How one of the places has been doing. */
