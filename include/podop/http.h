@@ -71,11 +71,12 @@ struct http_addresses {
 struct http_addresses http_site_addresses(const struct http_site *site);
 
 enum http_outcome {
-    HTTP_ANSWERED,   /* status is set; body is complete, but only the 200 of a lookup has one */
-    HTTP_FAILED,     /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
-                        TLS */
-    HTTP_TIMED_OUT,  /* the deadline passed, in the queue or on the wire */
-    HTTP_TOO_LARGE,  /* the body of a 200 is larger than max_response */
+    HTTP_ANSWERED,  /* status is set; body is complete, but only the 200 of a repeatable request has
+                       one */
+    HTTP_FAILED,    /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
+                       TLS */
+    HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
+    HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
     HTTP_QUEUE_FULL, /* max_waiting calls wait already; nothing was sent */
     /* a stream whose reader took nothing for a long time while other calls waited */
     HTTP_UNREAD,
@@ -114,12 +115,14 @@ typedef bool http_wanted_fn(void *arg);
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
 
 struct http_request {
-    /* NULL: a lookup, sent with GET. Any other method is a write, which is sent at most once,
-     * over a connection of its own, because an idle one may fail unnoticed. */
-    const char *method;
+    const char *method; /* NULL: GET */
+    /* The server may receive it more than once: a lookup of whatever method. false: it is a write,
+     * which is sent at most once, over a connection of its own, because an idle one may fail
+     * unnoticed. */
+    bool is_repeatable;
     const char *target;      /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms; /* of service_now_ms() */
-    struct span body;        /* of a write, JSON; copied */
+    struct span body;        /* JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
     /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for
      * the first part of the body, max_response limits the bytes that are not used yet instead of

@@ -39,7 +39,7 @@ struct http_call {
     struct buf body;    /* what is wanted of the answer's body, and not used yet */
     size_t discarded;   /* bytes of an unwanted body */
     size_t excerpt_max; /* see http_request, as for the members without a comment */
-    bool is_write;
+    bool is_repeatable;
     bool is_fresh;
     bool was_resent;
     http_wanted_fn *is_wanted;
@@ -262,7 +262,7 @@ static enum http_take take_stream(struct http_call *call, bool is_last)
 
 static bool is_wanted_body(const struct http_call *call, unsigned status)
 {
-    return status == 200 && !call->is_write;
+    return status == 200 && call->is_repeatable;
 }
 
 /* Keeps the beginning of a body for people to read. */
@@ -314,7 +314,7 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
                                  .was_resent = call->was_resent};
 
     switch (end) {
-    case HTTP_END_STALE: /* only lookups use idle connections, and they may be repeated */
+    case HTTP_END_STALE: /* only repeatable requests use idle connections */
         call->was_resent = true;
         http_exchange_start(ex, call->site, true);
         return;
@@ -343,13 +343,13 @@ static struct http_call *call_new(struct http_site *site, const struct http_requ
         .exchange = {.on_body = on_body,
                      .on_end = on_end,
                      .address = request->address,
-                     .is_alone = request->method != NULL},
+                     .is_alone = !request->is_repeatable},
         .turn = {.events = &turn_events},
         .site = site,
         .started_at_ms = turns_now_ms(site->http->turns),
         .excerpt_max =
             request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
-        .is_write = request->method != NULL,
+        .is_repeatable = request->is_repeatable,
         .is_fresh = request->is_fresh,
         .is_wanted = request->is_wanted,
         .unsent = HTTP_TIMED_OUT,

@@ -365,21 +365,21 @@ void url_attempt_send(struct url_attempt *a, struct http_request *request)
                          request, on_end, a);
 }
 
-static bool is_nowhere(const struct url_attempt *a, const struct table_key *key)
+/* Returns whether the key has no target at the first URL, so that no table has such a key. */
+static bool is_nowhere(struct url_attempt *a)
 {
-    const struct url_table *t = a->table;
     char *target = NULL;
-    bool is_climbing =
-        url_attempt_backend(a) == &t->backends.items[0] ||
-        url_request_target(t, &t->backends.items[0], key, &target) == URL_TARGET_CLIMBS;
+    const bool is_nowhere =
+        url_attempt_backend(a) == &a->table->backends.items[0] ||
+        a->kind->find_target(a, &a->table->backends.items[0], &target) != URL_TARGET_OK;
 
     free(target);
-    return is_climbing;
+    return is_nowhere;
 }
 
-void url_attempt_skip(struct url_attempt *a, const struct table_key *key)
+void url_attempt_skip(struct url_attempt *a)
 {
-    if (is_nowhere(a, key)) {
+    if (is_nowhere(a)) {
         a->kind->missed(a);
         return;
     }

@@ -10,6 +10,7 @@
 
 /* In the order of the enums in url_settings.h. */
 static const char *const value_forms[] = {"auto", "string", NULL};
+static const char *const lookup_methods[] = {"get", "post", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
 static const char *const url_balances[] = {"first", "spread", NULL};
 static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
@@ -161,6 +162,8 @@ static const struct setting settings[] = {
      .doc = "HTTP statuses that mean that there is no such key"},
     {"temporary", SETTING_STATUSES, FIELD(temporary), .default_note = "none",
      .doc = "HTTP statuses that mean to try again later"},
+    {"lookup", SETTING_ENUM, FIELD(lookup), .names = lookup_methods, .default_text = "\"get\"",
+     .doc = "post sends a lookup as a POST whose body has the key, so that the URL need not"},
     {"encode", SETTING_ENUM, FIELD(encode), .names = url_encodes, .default_text = "\"path\"",
      .doc = "path leaves a slash of the key as it is, component writes it as %2F"},
 };
