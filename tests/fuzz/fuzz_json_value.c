@@ -65,7 +65,9 @@ static void check_reply(struct span text, struct span compact)
     PROMISE(reply.status == (kind == JSON_NULL ? REPLY_MISS : REPLY_FOUND));
     if (kind == JSON_SCALAR || kind == JSON_ARRAY || kind == JSON_OBJECT)
         PROMISE(span_equal(reply.dict_value, compact));
-    if (kind != JSON_ARRAY)
+    if (span_equal(compact, SPAN("false")))
+        PROMISE(reply.map_value.len == 0);
+    else if (kind != JSON_ARRAY)
         PROMISE(span_equal(reply.dict_value, reply.map_value));
     PROMISE(span_is_utf8(reply.map_value) && span_is_utf8(reply.dict_value));
     if (json_reply_plain(text, &plain))
