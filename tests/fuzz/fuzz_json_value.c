@@ -3,7 +3,10 @@
 
 #include "podop/json_value.h"
 
+#include "podop/mem.h"
+
 #include "table/json_reply.h"
+#include "table/url/url_error.h"
 
 static bool is_json(struct span text)
 {
@@ -76,6 +79,26 @@ static void check_reply(struct span text, struct span compact)
     buf_deinit(&scratch);
 }
 
+/* A failure is told in the whole text if and only if it is told in the member that the pointer
+ * enters, unless that member is there twice. */
+static void check_error(struct span text, struct span pointer)
+{
+    char *const where = xmemdup0(pointer.ptr, pointer.len);
+    char whole[URL_ERROR_BYTES], part[URL_ERROR_BYTES];
+    struct json_cursor cursor = json_walk(text);
+    const bool has_failed = url_error_find(where, text, whole);
+    struct span name, value;
+    bool is_told = false;
+
+    while (json_kind(text) == JSON_OBJECT && json_next(&cursor, &name, &value)) {
+        if (url_error_is_member(where, name, value, &is_told, part))
+            break;
+    }
+    PROMISE(json_kind(text) != JSON_OBJECT || is_told == has_failed);
+    PROMISE(!is_told || strcmp(whole, part) == 0);
+    free(where);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span text = {(const char *)data, size}, part;
@@ -101,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(json_kind(text) == json_kind(buf_span(&compact)));
     check_reply(text, buf_span(&compact));
     walk(buf_span(&compact)); /* which checks the compact form, too */
+    if (pointer.len > 0 && !span_has_byte(pointer, '\0'))
+        check_error(text, pointer);
     part = text;
     if (json_select(&part, pointer)) {
         PROMISE(is_inside(part, text));

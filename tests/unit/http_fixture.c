@@ -79,7 +79,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     caller->may_have_arrived = answer->may_have_arrived;
     caller->is_refused = answer->is_refused;
     caller->was_resent = answer->was_resent;
-    if (answer->outcome == HTTP_FAILED)
+    if (answer->outcome == HTTP_FAILED || answer->outcome == HTTP_ENCODED)
         snprintf(caller->reason, sizeof(caller->reason), "%s", answer->reason);
     if (caller->then != NULL)
         caller->then(caller);

@@ -12,6 +12,7 @@
 enum {
     HTTP1_HEAD_BYTES_MAX = 128 << 10,  /* of the head, interim heads and trailers together */
     HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of the size and the extensions of a chunk */
+    HTTP1_LABEL_BYTES = 160,           /* of a label; the parts of a media type have 127 at most */
 };
 
 enum http1_event {
@@ -43,7 +44,13 @@ struct http1 {
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
     bool may_fold; /* the last field may continue on the next line, because it is ignored */
+    /* What the head says about the body, or "". A list with commas if it says that more than once;
+     * HTTP1_LONG_LABEL if it is too long. */
+    char content_type[HTTP1_LABEL_BYTES];     /* without parameters; not cleaned */
+    char content_encoding[HTTP1_LABEL_BYTES]; /* without "identity"; printable ASCII */
 };
+
+#define HTTP1_LONG_LABEL "(too long)"
 
 void http1_start(struct http1 *p); /* to be called before each answer */
 

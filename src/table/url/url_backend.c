@@ -21,7 +21,7 @@ static struct http_site *site_open(const struct url_access *access,
                                    struct http *http, struct error *err)
 {
     const struct url_settings *settings = url_settings_of(config);
-    const char **headers = xreallocarray(NULL, settings->headers.count + 3, sizeof(*headers));
+    const char **headers = xreallocarray(NULL, settings->headers.count + 4, sizeof(*headers));
     struct http_site_config wanted = {
         .base = base,
         .unix_socket = settings->unix_socket,
@@ -35,6 +35,7 @@ static struct http_site *site_open(const struct url_access *access,
 
     snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
     headers[wanted.header_count++] = "Accept: application/json";
+    headers[wanted.header_count++] = "Accept-Encoding: identity";
     headers[wanted.header_count++] = table;
     if (access->authorization != NULL)
         headers[wanted.header_count++] = secret_text(access->authorization);

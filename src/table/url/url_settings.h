@@ -31,6 +31,8 @@ struct url_settings {
     char *unix_socket;   /* NULL: none */
     size_t max_response; /* bytes of an answer */
     char *select;        /* a JSON pointer; NULL: the whole answer */
+    char *error;         /* a JSON pointer to a failure in the answer; NULL: none */
+    bool strict;         /* only the service's own answers are a miss */
     enum url_encode encode;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */
