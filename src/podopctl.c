@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Options: s socket, c control, t timeout, a as, u user, j json; R N M are those of iterate. */
+/* Options: s socket, c control, t timeout, a as, u user, j json; R N M are those of iterate, F of
+ * get. */
 static const struct command commands[] = {
-    {"get", "TABLE KEY...", 2, SIZE_MAX, "stauj", command_get},
+    {"get", "TABLE KEY...", 2, SIZE_MAX, "stauFcj", command_get},
     {"set", "TABLE KEY VALUE", 3, 3, "stauj", command_set},
     {"unset", "TABLE KEY...", 2, SIZE_MAX, "stauj", command_unset},
     {"inc", "TABLE KEY [NUMBER]", 2, 3, "stauj", command_inc},

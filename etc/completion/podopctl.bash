@@ -32,6 +32,7 @@ _podopctl()
     '') options+=' --socket --as --user --control' ;;
     explain | flush) options+=' --control --user' ;;
     reload | stats) options+=' --control' ;;
+    get) options+=' --socket --as --user --forms --control' ;;
     iterate) options+=' --socket --as --user --recurse --no-values --max' ;;
     *) options+=' --socket --as --user' ;;
     esac

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 struct json_index;
+struct key_rules;
 
 /* Identifies a version of a file: each write to the file changes at least one of these fields. */
 struct json_identity {
@@ -24,10 +25,11 @@ struct json_identity {
     bool is_settled;
 };
 
-/* Reads path. The first reference is the caller's. Returns NULL with the reason in err, also when
- * *is_cancelled becomes true meanwhile. is_cancelled may be NULL. */
-struct json_index *json_index_read(const char *path, const atomic_bool *is_cancelled,
-                                   struct error *err);
+/* Reads path, and gives its keys the normal form of rules, which may be NULL. The first reference
+ * is the caller's. Returns NULL with the reason in err, also when *is_cancelled becomes true
+ * meanwhile. is_cancelled may be NULL. */
+struct json_index *json_index_read(const char *path, const struct key_rules *rules,
+                                   const atomic_bool *is_cancelled, struct error *err);
 struct json_index *json_index_ref(struct json_index *index);
 /* *index becomes NULL; a NULL *index is fine. The last reference hands the index to disposal. */
 void json_index_unref(struct json_index **index, struct disposal *disposal);
@@ -36,7 +38,8 @@ void json_index_unref(struct json_index **index, struct disposal *disposal);
 bool json_index_is_current(const struct json_index *index, const char *path);
 
 size_t json_index_count(const struct json_index *index);
-struct span json_index_key(const struct json_index *index, size_t i);   /* decoded */
+struct span json_index_key(const struct json_index *index,
+                           size_t i); /* decoded, in its normal form */
 struct span json_index_value(const struct json_index *index, size_t i); /* JSON */
 /* Returns the first member whose key is not less than key, or the count where there is none. */
 size_t json_index_find(const struct json_index *index, struct span key);

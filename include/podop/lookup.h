@@ -4,11 +4,8 @@
 #define PODOP_LOOKUP_H
 
 #include "podop/buf.h"
-#include "podop/reply.h"
 #include "podop/table_handle.h"
-
-struct table_op; /* a lookup that waits for its answer */
-typedef void table_done_fn(void *arg, const struct reply *reply);
+#include "podop/table_op.h"
 
 /* Looks key up; key is copied. Returns NULL and fills *answer when the answer is known at once;
  * *answer is borrowed until the next call of any table or the end of this turn of the loop.
@@ -16,9 +13,6 @@ typedef void table_done_fn(void *arg, const struct reply *reply);
  */
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer);
-/* Has done called once from the loop, but not after table_op_cancel(). The reply is borrowed until
- * done returns. The op is freed then, so done must not cancel it. */
-void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
 
 /* Does the same lookup for a human, and adds notes on how its answer came about, each an item
  * ["name","text"] of a JSON array. The lookup uses neither the cache nor the request of another
@@ -26,8 +20,5 @@ void table_op_wait(struct table_op *op, table_done_fn *done, void *arg);
  * maximum: a note that does not fit is left out. */
 struct table_op *table_explain(struct table *table, const struct table_key *key, struct buf *notes,
                                struct reply *answer);
-
-const char *table_op_table(const struct table_op *op); /* the table's name */
-void table_op_cancel(struct table_op **op);            /* *op becomes NULL; a NULL *op is fine */
 
 #endif

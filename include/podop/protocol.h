@@ -8,6 +8,7 @@
 #include "podop/buf.h"
 #include "podop/list.h"
 #include "podop/log.h"
+#include "podop/rate_limit.h"
 #include "podop/reply.h"
 #include "podop/settings.h"
 
@@ -62,6 +63,9 @@ struct service {
     const struct listen_config *listen; /* the listener's settings */
     struct log *log;
     const struct admin *admin; /* borrowed; for the control protocol */
+    /* Of requests that were longer than max_request, and were thrown away. */
+    uint64_t long_requests;
+    struct rate_limit long_requests_logged;
 };
 
 struct service *service_ref(struct service *service);
@@ -77,6 +81,10 @@ static inline void service_log_unknown_table(struct service *service, const char
 {
     service->log_unknown_table(service, protocol, name);
 }
+
+/* Logs that a request of this protocol was longer than max_request, at most once a minute for each
+ * service. */
+void service_log_long_request(struct service *service, const char *protocol);
 
 /* What a session may use of its client. The client outlives the session. */
 struct session_io {
@@ -97,6 +105,9 @@ struct session; /* defined by each protocol */
 enum feed {
     FEED_OK,  /* what was not used is an incomplete request, or the session is full */
     FEED_BAD, /* not this protocol: the pending replies are sent, then the connection is closed */
+    /* The session throws away a request that is too long: it needs nothing of the bytes after those
+     * that it has used, and the rest of the request is still to come. */
+    FEED_DISCARDING,
 };
 
 enum {
@@ -112,7 +123,8 @@ struct protocol_ops {
     bool (*claims)(char first_byte);
     struct session *(*open)(const struct session_io *io); /* io is copied; never NULL */
     /* Takes whole requests off the front of in, as many as there is room for, and sets *used to
-     * their bytes. The rest is fed again together with what follows it. */
+     * their bytes. The rest is fed again together with what follows it, but not after
+     * FEED_DISCARDING. */
     enum feed (*feed)(struct session *session, struct span in, size_t *used);
     size_t (*pending)(const struct session *session); /* requests without a complete reply */
     bool (*is_full)(

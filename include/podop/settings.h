@@ -40,6 +40,19 @@ struct cache_config {
     size_t max_bytes;
 };
 
+/* In the order of the names in schema.c. */
+enum key_fold { KEY_FOLD_NONE, KEY_FOLD_ALL, KEY_FOLD_DOMAIN };
+enum key_idna { KEY_IDNA_NONE, KEY_IDNA_ASCII, KEY_IDNA_UNICODE };
+
+/* How the keys of a table are written, and under which other keys they are looked up. */
+struct key_config {
+    enum key_fold fold;
+    enum key_idna idna;
+    struct string_list search; /* names of forms and presets; empty: the key alone */
+    char *extension;           /* the delimiters; NULL: none */
+    bool propagate;
+};
+
 /* HTTP status codes and classes. A code takes precedence over its class. */
 struct status_set {
     uint64_t codes[8]; /* bit n: 100 + n */
@@ -68,6 +81,7 @@ struct table_config {
     struct string_list fallbacks; /* the other items */
     uint32_t timeout_ms;
     struct cache_config cache;
+    struct key_config key;
     struct string_list skip;        /* shell patterns */
     bool share;                     /* concurrent lookups of one key are one request */
     uint32_t write_behind_ms;       /* 0: writes are made at once */

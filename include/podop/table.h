@@ -41,8 +41,8 @@ void table_retire_name(struct table *table);
  * soon. */
 void table_retire(struct table *table);
 
-/* Drops one key, or all keys, from the cache. Answers that are under way will not be cached
- * either. */
+/* Drops one key, with the other keys that a lookup of it tries, or all keys, from the cache.
+ * Answers that are under way will not be cached either. */
 void table_drop(struct table *table, const struct table_key *key);
 void table_clear(struct table *table);
 

@@ -14,7 +14,9 @@ struct http;
 struct coprocesses;
 struct commits;
 struct disposal;
+struct file_watch;
 struct json_files;
+struct json_renewals;
 struct log;
 struct write_behind;
 
@@ -28,8 +30,11 @@ struct table_env {
     struct log *log;
     struct hash_key hash_key;  /* hashes the identities of keys; a secret (hash.h) */
     struct disposal *disposal; /* frees large things in small steps; NULL: they are freed at once */
-    struct json_files *json_files; /* files read in advance, only used while a table is opened;
-                                    * NULL: a table reads its own */
+    struct json_files *json_files; /* files read in advance, only used while a table is opened, and
+                                    * while it is the current one of its name; NULL: a table reads
+                                    * its own */
+    struct file_watch *file_watch; /* NULL: no files are watched */
+    struct json_renewals *json_renewals; /* NULL likewise */
 };
 
 /* The key of a request. Dovecot's priv/KEY of a user is KEY, with is_private and the user set.

@@ -35,15 +35,22 @@ void transaction_clear(struct transaction *transaction); /* drops its changes */
 void transaction_add(struct transaction *transaction, const struct change *change);
 
 /* Returns the hash of key's identity in table, for transaction_may_touch(). table may be NULL:
- * then the identity is KEY, or KEY/USER of a private key. */
+ * then the identity is KEY, or KEY/USER of a private key. TRANSACTION_ANY_KEY: a lookup of key may
+ * read other keys as well, so each change may touch it. */
+#define TRANSACTION_ANY_KEY UINT64_MAX
 uint64_t transaction_key(struct table *table, const struct table_key *key);
-/* Declares that no more changes come. Must be called before the functions below with "may" in
- * their name, which compare hashes: false is certain, true may be a rare collision. */
+/* Gives keys and users the normal form that they have in table. Leaves the member bytes as it is,
+ * because callers have counted it. */
+void transaction_normalise(struct transaction *transaction, const struct table *table);
+/* Declares that no more changes come, and gives keys and users the normal form that they have in
+ * table, which may be NULL. Must be called before the functions below with "may" in their name,
+ * which compare hashes: false is certain, true may be a rare collision. */
 void transaction_seal(struct transaction *transaction, struct table *table);
 /* Returns whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
-/* Returns whether t changes a key that begins with path. */
-bool transaction_touches_below(const struct transaction *t, const struct table_key *path);
+/* Returns whether t, sealed for table, changes a key that begins with path. table may be NULL. */
+bool transaction_touches_below(const struct transaction *t, const struct table *table,
+                               const struct table_key *path);
 
 #endif

@@ -2,11 +2,10 @@
 
 #include "log_queue.h"
 #include "podop/mem.h"
+#include "podop/thread.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -158,19 +157,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* Starts the thread with all signals blocked: the thread of the loop handles them. */
-static int start(struct log_writer *w)
-{
-    sigset_t all, before;
-    int failure;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure;
-}
-
 struct log_writer *log_writer_new(log_loss_fn *add_loss)
 {
     struct log_writer *w = xcalloc(1, sizeof(*w));
@@ -184,7 +170,7 @@ struct log_writer *log_writer_new(log_loss_fn *add_loss)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&w->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    if (start(w) == 0)
+    if (thread_start(&w->thread, run, w) == 0)
         return w;
     destroy(w);
     return NULL;

@@ -1,5 +1,6 @@
 #include "build_table.h"
 
+#include "key_warnings.h"
 #include "podop/mem.h"
 #include "walk.h"
 
@@ -302,6 +303,7 @@ void build_table(const struct config_types *types, const struct node *node,
     cross_check(&t, node);
     settings_deinit(&t);
     complete(table, node, defaults);
+    warn_key(node, table, where, faults);
 }
 
 void check_param(const struct table_config *table, const struct node *node, struct faults *faults)

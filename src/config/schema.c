@@ -21,6 +21,8 @@ enum { NAME_BYTES_MAX = 255 };
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_targets[] = {"stderr", "syslog", NULL};
+static const char *const key_folds[] = {"false", "true", "domain", NULL};
+static const char *const key_idnas[] = {"none", "ascii", "unicode", NULL};
 static const char *const listen_modes[] = {"auto", "postfix", "dovecot", NULL};
 
 /* Checks of texts. Each returns NULL, or a fault such as "must not contain control bytes". */
@@ -146,6 +148,36 @@ static const struct setting cache_settings[] = {
 static const struct setting_group schema_cache = {.name = "tables.cache",
                                                   SETTINGS_OF(cache_settings)};
 
+/* What key_form_is_known() knows; a test holds both equal. */
+static const char *const key_searches[] = {
+    "key",       "user@domain", "user+ext",  "user",  "@domain", "domain",
+    ".domain",   "parents",     "user+ext@", "user@", "*",       "virtual",
+    "canonical", "transport",   "access",    NULL,
+};
+
+static const char *check_delimiters(const char *text)
+{
+    if (setting_has_control(text) || strpbrk(text, "@\" ") != NULL)
+        return "must be delimiters such as \"+\", without blanks, quotes and '@'";
+    return NULL;
+}
+
+static const struct setting key_settings[] = {
+    {"fold", SETTING_ENUM, FIELD(key_config, fold), .names = key_folds, .default_text = "false",
+     .doc = "whether keys are turned to lower case: all of them, or their domains alone"},
+    {"idna", SETTING_ENUM, FIELD(key_config, idna), .names = key_idnas, .default_text = "\"none\"",
+     .doc = "how domains in keys are written: as they are, as A-labels or as U-labels"},
+    {"search", SETTING_STRINGS, FIELD(key_config, search), .names = key_searches,
+     .may_be_one = true, .default_note = "the key alone",
+     .doc = "forms of the key, looked up in this order until one is found"},
+    {"extension", SETTING_STRING, FIELD(key_config, extension), .check = check_delimiters,
+     .default_note = "none", .may_be_empty = true,
+     .doc = "the characters that begin an address extension, recipient_delimiter of Postfix"},
+    {"propagate", SETTING_BOOL, FIELD(key_config, propagate), .default_text = "false",
+     .doc = "whether an extension that was cut off is put into the addresses of the value"},
+};
+static const struct setting_group schema_key = {.name = "tables.key", SETTINGS_OF(key_settings)};
+
 static const struct setting table_settings[] = {
     {"name", SETTING_STRING, FIELD(table_config, name), .check = check_table_name,
      .is_mandatory = true, .is_own = true,
@@ -160,6 +192,8 @@ static const struct setting table_settings[] = {
      .doc = "time for a whole lookup or transaction, waiting and retries included"},
     {"cache", SETTING_GROUP, FIELD(table_config, cache), .group = &schema_cache,
      .doc = "the cache of answers"},
+    {"key", SETTING_GROUP, FIELD(table_config, key), .group = &schema_key,
+     .doc = "how keys are written, and which other keys are tried"},
     {"skip", SETTING_STRINGS, FIELD(table_config, skip), .default_note = "none",
      .doc = "shell patterns; a key that matches one is a miss without a lookup"},
     {"share", SETTING_BOOL, FIELD(table_config, share), .default_note = "with a cache: true",

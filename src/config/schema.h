@@ -25,8 +25,10 @@ enum setting_kind {
                    * g: times 1024, 1024^2, 1024^3) without a blank between them */
     SETTING_PERMISSIONS, /* unsigned. A string of three octal digits, or of four with a leading 0;
                           * not a number, as libconfig reads 0660 as six hundred and sixty */
-    SETTING_ENUM,        /* an enum whose values count from 0 in the order of its names */
-    SETTING_STRINGS,     /* struct string_list. An array or a list of strings */
+    SETTING_ENUM,        /* an enum whose values count from 0 in the order of its names. A bool is
+                          * the name "true" or "false" */
+    SETTING_STRINGS,     /* struct string_list. An array or a list of strings; with may_be_one, a
+                          * string is a list of itself */
     SETTING_STATUSES, /* struct status_set. An array or a list of HTTP status codes (201 to 599) and
                        * classes ("3xx", "4xx", "5xx") */
     SETTING_GROUP,    /* a struct, or fields of the same struct (offset 0): { ... } */
@@ -40,16 +42,17 @@ struct setting {
     enum setting_kind kind;
     bool is_mandatory; /* of a listener or a table; not looked at within a GROUP */
     bool may_be_empty;
+    bool may_be_one;     /* STRINGS: one string does not need to be in a list */
     bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
     bool is_own;         /* each table needs its own value, so it cannot be in defaults */
     bool is_for_writes;  /* only in tables of a type that takes writes */
     bool is_awaited;     /* DURATION: clients wait for it; see doubted_s */
     size_t offset, size; /* of the field in the group's struct */
     uint64_t min, max;   /* INTEGER, DURATION in ms, SIZE in bytes */
-    /* The default as written in podop.conf: 5, or "10s" with its quotes. NULL: the field stays
-     * zero, and default_note explains that in words. */
+    /* The default as written in podop.conf: 5, false, or "10s" with its quotes. NULL: the field
+     * stays zero, and default_note explains that in words. */
     const char *default_text, *default_note;
-    const char *const *names; /* ENUM, or the only texts of a STRING; NULL at the end */
+    const char *const *names; /* ENUM, or the only texts of STRING or STRINGS; NULL at the end */
     size_t others; /* STRING: offset of a struct string_list for the rest of a list; 0: none */
     enum path_need need; /* STRING: how podop uses the file of this path */
     /* DURATION: a longer one without a unit gives a warning, because it may be in milliseconds; 0:

@@ -3,10 +3,16 @@
 #include "podop/suggestion.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { EXPECTED_BYTES_MAX = 256, VALUE_BYTES_MAX = 128 };
 
-/* Writes "auto", "postfix" or "dovecot". */
+static bool is_bool(const char *name)
+{
+    return strcmp(name, "true") == 0 || strcmp(name, "false") == 0;
+}
+
+/* Writes "auto", "postfix" or "dovecot". true and false stand without quotes. */
 static void format_names(const char *const *names, char *out, size_t size)
 {
     size_t len = 0;
@@ -14,8 +20,9 @@ static void format_names(const char *const *names, char *out, size_t size)
     out[0] = '\0';
     for (size_t i = 0; names[i] != NULL && len < size; i++) {
         const char *joint = i == 0 ? "" : names[i + 1] == NULL ? " or " : ", ";
+        const char *quote = is_bool(names[i]) ? "" : "\"";
 
-        len += (size_t)snprintf(out + len, size - len, "%s\"%s\"", joint, names[i]);
+        len += (size_t)snprintf(out + len, size - len, "%s%s%s%s", joint, quote, names[i], quote);
     }
 }
 
@@ -31,7 +38,10 @@ static void format_kind(const struct setting *setting, char *out, size_t size)
     case SETTING_SIZE: snprintf(out, size, "a size such as \"64K\""); return;
     case SETTING_PERMISSIONS: snprintf(out, size, "octal permissions such as \"0660\""); return;
     case SETTING_ENUM: format_names(setting->names, out, size); return;
-    case SETTING_STRINGS: snprintf(out, size, "a list of strings such as [ \"a\", \"b\" ]"); return;
+    case SETTING_STRINGS:
+        snprintf(out, size, "%sa list of strings such as [ \"a\", \"b\" ]",
+                 setting->may_be_one ? "a string or " : "");
+        return;
     case SETTING_STATUSES:
         snprintf(out, size, "a list of HTTP statuses such as ( 404, \"5xx\" )");
         return;

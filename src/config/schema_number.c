@@ -151,6 +151,17 @@ enum verdict schema_number_of_name(const char *const *names, const char *text, u
     return VALUE_OUT_OF_RANGE;
 }
 
+static enum verdict parse_name(const struct setting *setting, const struct node *value, uint64_t *n)
+{
+    const char *text = value->text;
+
+    if (value->kind != NODE_BOOL)
+        return schema_number_of_name(setting->names, text, n);
+    text = value->integer != 0 ? "true" : "false";
+    return schema_number_of_name(setting->names, text, n) == VALUE_GOOD ? VALUE_GOOD
+                                                                        : VALUE_WRONG_KIND;
+}
+
 enum verdict schema_number_read(const struct setting *setting, const struct node *value,
                                 uint64_t *n)
 {
@@ -159,7 +170,7 @@ enum verdict schema_number_read(const struct setting *setting, const struct node
     case SETTING_DURATION: return parse_duration(setting, value, n);
     case SETTING_SIZE: return parse_size(setting, value, n);
     case SETTING_PERMISSIONS: return parse_permissions(setting, value, n);
-    case SETTING_ENUM: return schema_number_of_name(setting->names, value->text, n);
+    case SETTING_ENUM: return parse_name(setting, value, n);
     case SETTING_BOOL:
         *n = value->integer != 0;
         return value->kind == NODE_BOOL ? VALUE_GOOD : VALUE_WRONG_KIND;

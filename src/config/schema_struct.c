@@ -17,7 +17,7 @@ static void set_default(const struct setting *setting, void *base)
     if (setting->default_text[0] == '"') {
         value.kind = NODE_STRING;
         value.text = xmemdup0(setting->default_text + 1, strlen(setting->default_text) - 2);
-    } else if (setting->kind == SETTING_BOOL) {
+    } else if (setting->kind == SETTING_BOOL || setting->kind == SETTING_ENUM) {
         value.kind = NODE_BOOL;
         value.integer = strcmp(setting->default_text, "true") == 0;
     } else {

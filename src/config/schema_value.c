@@ -9,8 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
-static int store_string(const struct setting *setting, const struct node *value, char **to,
-                        const char *where, struct faults *faults)
+/* Checks one text against the names and the check of its setting. Returns 0, or -1 with the fault
+ * reported. */
+static int check_text(const struct setting *setting, const struct node *value, const char *where,
+                      struct faults *faults)
 {
     const char *text = value->text;
     const char *wrong;
@@ -21,13 +23,23 @@ static int store_string(const struct setting *setting, const struct node *value,
     if (setting->names != NULL &&
         schema_number_of_name(setting->names, text, &unused) != VALUE_GOOD)
         return schema_fault_name(setting, value, where, faults);
+    wrong = setting->check == NULL || (setting->kind == SETTING_STRING && text[0] == '\0')
+                ? NULL
+                : setting->check(text);
+    return wrong == NULL ? 0 : schema_fault_value(setting, value, where, faults, wrong);
+}
+
+static int store_string(const struct setting *setting, const struct node *value, char **to,
+                        const char *where, struct faults *faults)
+{
+    const char *text = value->text;
+
+    if (check_text(setting, value, where, faults) == -1)
+        return -1;
     if (text[0] == '\0' && !setting->may_be_empty) {
         fault_add(faults, value->origin, "'%s'%s must not be empty", setting->name, where);
         return -1;
     }
-    wrong = setting->check == NULL || text[0] == '\0' ? NULL : setting->check(text);
-    if (wrong != NULL)
-        return schema_fault_value(setting, value, where, faults, wrong);
     free(*to);
     *to = text[0] == '\0' ? NULL : xstrdup(text);
     return 0;
@@ -68,21 +80,19 @@ static int store_string_list(const struct setting *setting, const struct node *v
 static int store_strings(const struct setting *setting, const struct node *value,
                          struct string_list *to, const char *where, struct faults *faults)
 {
+    const bool is_one = setting->may_be_one && value->text != NULL;
+    const size_t count = is_one ? 1 : value->count;
     struct string_list list = {0};
     int result = 0;
 
-    if (value->kind != NODE_ARRAY && value->kind != NODE_LIST)
+    if (!is_one && value->kind != NODE_ARRAY && value->kind != NODE_LIST)
         return schema_fault_verdict(setting, value, where, faults, VALUE_WRONG_KIND);
-    list.items = xcalloc(value->count, sizeof(list.items[0]));
-    for (; list.count < value->count; list.count++) {
-        const struct node *item = value->children[list.count];
-        const char *wrong =
-            setting->check == NULL || item->text == NULL ? NULL : setting->check(item->text);
+    list.items = xcalloc(count, sizeof(list.items[0]));
+    for (; list.count < count; list.count++) {
+        const struct node *item = is_one ? value : value->children[list.count];
 
-        if (item->text == NULL)
-            result = schema_fault_verdict(setting, item, where, faults, VALUE_WRONG_KIND);
-        else if (wrong != NULL)
-            result = schema_fault_value(setting, item, where, faults, wrong);
+        if (check_text(setting, item, where, faults) == -1)
+            result = -1;
         else
             list.items[list.count] = xstrdup(item->text);
     }

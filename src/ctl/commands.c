@@ -1,5 +1,7 @@
 /* commands.c - the commands get, set, unset and inc. */
 #include "command.h"
+#include "control.h"
+#include "forms.h"
 #include "pipeline.h"
 
 #include <errno.h>
@@ -36,9 +38,25 @@ static enum exit_status ask(const struct options *o, struct query *query, size_t
     return status;
 }
 
+/* Shows the forms of all keys before the first key is looked up. Keys on standard input are not
+ * known yet. */
+static enum exit_status show_forms(const struct options *o)
+{
+    enum exit_status status = EXIT_FOUND;
+
+    if (!control_can_carry(o))
+        return output_usage("arguments for the control socket must be UTF-8");
+    if (o->count == ARG_KEY + 1 && strcmp(o->args[ARG_KEY], "-") == 0)
+        return output_usage("--forms takes no keys from standard input");
+    for (size_t i = ARG_KEY; i < o->count && status == EXIT_FOUND; i++)
+        status = forms_print(o, o->args[ARG_TABLE], o->args[i]);
+    return status;
+}
+
 enum exit_status command_get(const struct options *o)
 {
     struct query query = query_of(o, OPERATION_GET);
+    enum exit_status status;
 
     if (client_protocol_for(o, OPERATION_GET) == &postfix_protocol) {
         if (o->user != NULL)
@@ -46,7 +64,8 @@ enum exit_status command_get(const struct options *o)
         if (span_has_byte(query.table, ' '))
             return output_usage("the name of a table must not contain a blank");
     }
-    return ask(o, &query, o->count - ARG_KEY);
+    status = o->shows_forms ? show_forms(o) : EXIT_FOUND;
+    return status == EXIT_FOUND ? ask(o, &query, o->count - ARG_KEY) : status;
 }
 
 enum exit_status command_unset(const struct options *o)

@@ -117,6 +117,11 @@ static enum exit_status print_faults(struct span object, bool is_json)
     return status;
 }
 
+enum exit_status control_check(const struct buf *answer)
+{
+    return is_true(buf_span(answer), "/ok") ? EXIT_FOUND : print_faults(buf_span(answer), false);
+}
+
 enum exit_status control_begin_output(const struct options *o, const struct buf *answer,
                                       bool *is_over)
 {

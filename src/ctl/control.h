@@ -22,6 +22,9 @@ int control_ask(const struct options *options, const char *command, const char *
 enum exit_status control_begin_output(const struct options *options, const struct buf *answer,
                                       bool *is_over);
 
+/* Returns EXIT_FOUND, or prints the error in the answer and returns the status of a failure. */
+enum exit_status control_check(const struct buf *answer);
+
 /* Appends the decoded string that the JSON pointer leads to. Returns false if there is none. */
 bool control_text(struct span object, const char *pointer, struct buf *text);
 

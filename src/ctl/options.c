@@ -12,11 +12,12 @@ enum {
 };
 
 /* Letters of options that have no short form. */
-enum { OPTION_NO_VALUES = 'N', OPTION_MAX = 'M' };
+enum { OPTION_NO_VALUES = 'N', OPTION_MAX = 'M', OPTION_FORMS = 'F' };
 
 static const struct option longs[] = {
     {"as", required_argument, NULL, 'a'},
     {"control", required_argument, NULL, 'c'},
+    {"forms", no_argument, NULL, OPTION_FORMS},
     {"json", no_argument, NULL, 'j'},
     {"max", required_argument, NULL, OPTION_MAX},
     {"no-values", no_argument, NULL, OPTION_NO_VALUES},
@@ -58,6 +59,8 @@ const char options_help[] =
     "  -u, --user USER         use the private key of USER, priv/KEY, instead of shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
     "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
+    "      --forms             get: print each key that podop looks up, and its result, to\n"
+    "                          standard error, over the control socket\n"
     "  -R, --recurse           iterate: also print keys with a / after PATH\n"
     "      --no-values         iterate: print keys only\n"
     "      --max NUMBER        iterate: print at most NUMBER keys\n"
@@ -146,6 +149,7 @@ static int take_option(struct options *o, int letter, char **argv, struct error 
     case 'j': o->is_json = true; return 0;
     case 'R': o->recurse = true; return 0;
     case OPTION_NO_VALUES: o->no_values = true; return 0;
+    case OPTION_FORMS: o->shows_forms = true; return 0;
     case 's': o->where = optarg; return 0;
     default: o->user = optarg; return 0; /* 'u' */
     }

@@ -23,6 +23,7 @@ struct options {
     bool is_json;
     uint32_t timeout_ms; /* for each wait for podop */
     bool recurse, no_values;
+    bool shows_forms;
     uint64_t max_rows; /* 0: all */
 
     char given[OPTIONS_GIVEN_MAX]; /* the letters of the given options, each once */

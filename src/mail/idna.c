@@ -6,6 +6,7 @@
 #include <idn2.h>
 
 #include <stdlib.h>
+#include <strings.h>
 
 enum {
     LABEL_BYTES_MAX = 63,
@@ -108,4 +109,65 @@ bool idna_of_key(struct span key, char domain[IDNA_NAME_BYTES])
     const char *at = key.len == 0 ? NULL : memrchr(key.ptr, '@', key.len);
 
     return idna_of_host(at == NULL ? key : span_skip(key, (size_t)(at - key.ptr) + 1), domain);
+}
+
+static bool begins_label(struct span domain, size_t i)
+{
+    return i == 0 || domain.ptr[i - 1] == '.';
+}
+
+static bool has_a_label(struct span domain)
+{
+    static const char prefix[] = "xn--";
+
+    for (size_t i = 0; i + sizeof(prefix) - 1 <= domain.len; i++) {
+        if (begins_label(domain, i) && strncasecmp(domain.ptr + i, prefix, sizeof(prefix) - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Appends the U-labels of domain, a host name in A-labels. A name that does not give the same
+ * A-labels again is refused: it has labels that only look like A-labels. */
+static bool add_u_labels(const char *domain, struct buf *out)
+{
+    char again[IDNA_NAME_BYTES];
+    char *text = NULL;
+    bool is_good = idn2_to_unicode_8z8z(domain, &text, IDN2_NONTRANSITIONAL) == IDN2_OK &&
+                   idna_of_host(span_of(text), again) && strcmp(again, domain) == 0;
+
+    if (is_good)
+        buf_add(out, span_of(text));
+    idn2_free(text);
+    return is_good;
+}
+
+/* Converts domain, which has no dot at its beginning. */
+static bool convert(struct span domain, enum idna_labels labels, struct buf *out)
+{
+    char name[IDNA_NAME_BYTES];
+
+    if (!idna_of_host(domain, name))
+        return false;
+    if (labels == IDNA_U_LABELS && !add_u_labels(name, out))
+        return false;
+    if (labels == IDNA_A_LABELS)
+        buf_add(out, span_of(name));
+    if (domain.ptr[domain.len - 1] == '.')
+        buf_add_char(out, '.');
+    return true;
+}
+
+bool idna_convert(struct span domain, enum idna_labels labels, struct buf *out)
+{
+    size_t dots = domain.len > 0 && domain.ptr[0] == '.';
+    size_t before = out->len;
+
+    if (is_ascii(domain) && !has_a_label(domain))
+        return false;
+    buf_add(out, (struct span){domain.ptr, dots});
+    if (convert(span_skip(domain, dots), labels, out))
+        return true;
+    out->len = before;
+    return false;
 }

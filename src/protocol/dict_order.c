@@ -124,11 +124,13 @@ static bool may_touch_key(struct dict_request *r, const struct transaction *chan
     return transaction_may_touch(changes, r->key_hash);
 }
 
-static bool may_conflict(struct dict_request *r, const struct transaction *changes)
+static bool may_conflict(struct dict_request *r, const struct dict_request *commit)
 {
+    const struct transaction *changes = commit->changes;
+
     switch (r->kind) {
     case DICT_KIND_LOOKUP: return may_touch_key(r, changes);
-    case DICT_KIND_ITERATE: return transaction_touches_below(changes, &r->key);
+    case DICT_KIND_ITERATE: return transaction_touches_below(changes, commit->table, &r->key);
     case DICT_KIND_COMMIT: return transaction_may_overlap(changes, r->changes);
     }
     return false;
@@ -143,7 +145,7 @@ static bool is_after_write(const struct dict_session *s, struct dict_request *r)
         if (older == r)
             break;
         if (older->kind == DICT_KIND_COMMIT && older->state != DICT_ANSWERED &&
-            may_conflict(r, older->changes))
+            may_conflict(r, older))
             return true;
     }
     return false;

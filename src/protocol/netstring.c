@@ -2,7 +2,8 @@
 
 enum { LENGTH_DIGITS_MAX = 10 };
 
-enum parse netstring_parse(struct span in, size_t max, struct span *payload, size_t *used)
+/* Reads a length of at most max and the colon after it, and sets *used to their bytes. */
+static inline enum parse parse_length(struct span in, size_t max, size_t *length, size_t *used)
 {
     size_t len = 0;
     size_t i = 0;
@@ -19,12 +20,52 @@ enum parse netstring_parse(struct span in, size_t max, struct span *payload, siz
         return PARSE_MORE;
     if (i == 0)
         return PARSE_BAD;
-    if (in.len - i - 1 <= len) /* ':', then len bytes, then ',' */
+    *length = len;
+    *used = i + 1;
+    return PARSE_DONE;
+}
+
+enum parse netstring_parse(struct span in, size_t max, struct span *payload, size_t *used)
+{
+    size_t len, begin;
+    const enum parse parsed = parse_length(in, max, &len, &begin);
+
+    if (parsed != PARSE_DONE)
+        return parsed;
+    if (in.len - begin <= len) /* len bytes, then ',' */
         return PARSE_MORE;
-    if (in.ptr[i + 1 + len] != ',')
+    if (in.ptr[begin + len] != ',')
         return PARSE_BAD;
-    *payload = (struct span){in.ptr + i + 1, len};
-    *used = i + 1 + len + 1;
+    *payload = (struct span){in.ptr + begin, len};
+    *used = begin + len + 1;
+    return PARSE_DONE;
+}
+
+enum parse netstring_discard_begin(struct netstring_discard *discard, struct span in, size_t max,
+                                   size_t *used)
+{
+    size_t len;
+    const enum parse parsed = parse_length(in, SIZE_MAX, &len, used);
+
+    if (parsed != PARSE_DONE)
+        return parsed;
+    if (len <= max)
+        return PARSE_BAD;
+    *discard = (struct netstring_discard){.is_under_way = true, .left = len};
+    return PARSE_DONE;
+}
+
+enum parse netstring_discard(struct netstring_discard *discard, struct span in, size_t *used)
+{
+    if (in.len <= discard->left) {
+        discard->left -= in.len;
+        *used = in.len;
+        return PARSE_MORE;
+    }
+    if (in.ptr[discard->left] != ',')
+        return PARSE_BAD;
+    *used = discard->left + 1;
+    *discard = (struct netstring_discard){0};
     return PARSE_DONE;
 }
 

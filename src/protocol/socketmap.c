@@ -20,7 +20,8 @@ struct socketmap_session {
     struct table *table; /* of the last lookup; borrowed, valid while the service's serial is
                           * table_serial */
     uint64_t table_serial;
-    size_t postponed; /* requests in state POSTPONED */
+    size_t postponed;                  /* requests in state POSTPONED */
+    struct netstring_discard too_long; /* a request that is longer than max_request */
 };
 
 /* The question of a request. The log shows it. */
@@ -295,6 +296,64 @@ static void request(struct socketmap_session *s, struct span payload)
         look_up(s, &q, table);
 }
 
+/* Requests that are longer than max_request */
+
+/* Answers that there is no such key, which is true of every table. */
+static void answer_long(struct socketmap_session *s)
+{
+    const struct reply none = {.status = REPLY_MISS,
+                               .reason = SPAN("the request is longer than max_request")};
+    struct query q = {.table = SPAN(""), .key = SPAN("")};
+
+    if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
+        q.started_at_us = clock_now_us();
+    service_log_long_request(s->io.service, "socketmap");
+    answer_known(s, &q, NULL, &none);
+}
+
+/* Throws away what has arrived of the request that is under way. */
+static enum parse discard_more(struct socketmap_session *s, struct span in, size_t *used)
+{
+    const enum parse parsed = netstring_discard(&s->too_long, in, used);
+
+    if (parsed == PARSE_DONE)
+        answer_long(s);
+    return parsed;
+}
+
+/* Throws away the request that in begins with. Returns PARSE_BAD for one that is not too long. */
+static enum parse discard(struct socketmap_session *s, struct span in, size_t max, size_t *used)
+{
+    size_t begin, rest;
+    enum parse parsed = netstring_discard_begin(&s->too_long, in, max, &begin);
+
+    if (parsed != PARSE_DONE)
+        return parsed;
+    parsed = discard_more(s, span_skip(in, begin), &rest);
+    *used = begin + rest;
+    return parsed;
+}
+
+static enum feed feed_result(const struct socketmap_session *s, enum parse parsed)
+{
+    if (parsed == PARSE_BAD)
+        return FEED_BAD;
+    return s->too_long.is_under_way ? FEED_DISCARDING : FEED_OK;
+}
+
+static enum parse take_request(struct socketmap_session *s, struct span in, size_t max,
+                               size_t *used)
+{
+    struct span payload;
+    enum parse parsed = netstring_parse(in, max, &payload, used);
+
+    if (parsed == PARSE_DONE)
+        request(s, payload);
+    else if (parsed == PARSE_BAD)
+        parsed = discard(s, in, max, used);
+    return parsed;
+}
+
 static enum feed socketmap_feed(struct session *session, struct span in, size_t *used)
 {
     struct socketmap_session *s = session_of(session);
@@ -302,17 +361,21 @@ static enum feed socketmap_feed(struct session *session, struct span in, size_t 
     size_t max = listen->max_request != 0 ? listen->max_request : REQUEST_BYTES_DEFAULT;
 
     *used = 0;
-    while (!socketmap_is_full(session)) {
-        struct span payload;
-        size_t taken;
+    if (s->too_long.is_under_way) {
+        const enum parse parsed = discard_more(s, in, used);
 
-        switch (netstring_parse(span_skip(in, *used), max, &payload, &taken)) {
-        case PARSE_MORE: return FEED_OK;
-        case PARSE_BAD: return FEED_BAD;
-        case PARSE_DONE: break;
+        if (parsed != PARSE_DONE) {
+            *used = 0;
+            return feed_result(s, parsed);
         }
+    }
+    while (*used < in.len && !socketmap_is_full(session)) {
+        size_t taken;
+        const enum parse parsed = take_request(s, span_skip(in, *used), max, &taken);
+
+        if (parsed != PARSE_DONE)
+            return feed_result(s, parsed);
         *used += taken;
-        request(s, payload);
     }
     return FEED_OK;
 }

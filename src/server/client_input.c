@@ -71,31 +71,46 @@ static void refuse_first_byte(struct client *c, char first_byte)
     buf_deinit(&why);
 }
 
-/* Passes bytes to the session and sets *used to how many it took. Returns false when the client was
- * refused. */
-static bool feed(struct client *c, struct span bytes, size_t *used)
-{
-    const size_t out_before = c->out.len;
-
-    *used = 0;
-    if (c->protocol->feed(c->session, bytes, used) == FEED_BAD) {
-        client_input_refuse(c, "malformed request, or one that is longer than max_request");
-        return false;
-    }
-    c->clients->turns.cost += c->out.len - out_before;
-    return true;
-}
-
 /* Starts or stops the deadline by which the rest of a request has to arrive. */
-static void time_request(struct client *c, bool made_progress)
+static void time_rest(struct client *c, bool is_waiting, bool made_progress)
 {
-    bool is_waiting = c->in.len > 0 && !client_is_full(c);
-
     if (c->phase != CLIENT_READING || !is_waiting)
         deadline_stop(&c->deadline);
     else if (made_progress || !deadline_is_running(&c->deadline))
         deadline_start_in(&c->deadline, c->clients->loop,
                           c->listener->service->base.listen->request_timeout_ms);
+}
+
+static void time_request(struct client *c, bool made_progress)
+{
+    time_rest(c, c->in.len > 0 && !client_is_full(c), made_progress);
+}
+
+/* Ends a feed after which no bytes are kept. */
+static void end_feed(struct client *c, enum feed result, size_t used)
+{
+    if (result == FEED_BAD) {
+        client_input_refuse(c, "malformed request, or a line that is longer than max_request");
+        return;
+    }
+    buf_deinit(&c->in);
+    time_rest(c, true, used > 0);
+}
+
+/* Passes bytes to the session and sets *used to how many it took. Returns false when no bytes are
+ * kept, because the client was refused or the session throws a long request away. */
+static bool feed(struct client *c, struct span bytes, size_t *used)
+{
+    const size_t out_before = c->out.len;
+    enum feed result;
+
+    *used = 0;
+    result = c->protocol->feed(c->session, bytes, used);
+    c->clients->turns.cost += c->out.len - out_before;
+    if (result == FEED_OK)
+        return true;
+    end_feed(c, result, *used);
+    return false;
 }
 
 void client_input_feed_kept(struct client *c)

@@ -3,11 +3,10 @@
 #include "slices.h"
 
 #include "podop/mem.h"
+#include "podop/thread.h"
 
 #include <ev.h>
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 enum { FAULTS_BYTES_MAX = 1024 * 1024 }; /* later faults of the configuration are not reported */
@@ -122,16 +121,10 @@ static void on_read(struct ev_loop *loop, ev_async *w, int revents)
     slices_start(&r->opening);
 }
 
-/* The thread blocks all signals, because the loop's thread handles them. When no thread can be
- * created, the files are read here and the loop waits. */
+/* When no thread can be created, the files are read here and the loop waits. */
 static void start_thread(struct reload *r)
 {
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    r->has_thread = pthread_create(&r->thread, NULL, run, r) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    r->has_thread = thread_start(&r->thread, run, r) == 0;
     if (!r->has_thread)
         read_all(r);
 }

@@ -97,6 +97,8 @@ struct table_env server_table_env(struct server *s)
         .hash_key = s->hash_key,
         .disposal = &s->disposal,
         .json_files = s->json_files,
+        .file_watch = s->file_watch,
+        .json_renewals = s->json_renewals,
     };
 }
 
@@ -137,6 +139,8 @@ static int load(struct server *s, config_report_fn *report, void *arg, struct er
     http_set_log(s->http, &s->log);
     s->coprocesses = coprocesses_new(s->loop, &s->log);
     s->write_behind = write_behind_new(s->loop, &s->log);
+    s->file_watch = file_watch_new(s->loop, &s->log);
+    s->json_renewals = json_renewals_new(s->loop, s->file_watch, &s->log, &s->disposal);
     hash_key_init_random(&s->hash_key);
     if (open_tables(s, report, arg) == -1) {
         err->kind = ERR_CONFIG;
@@ -175,7 +179,9 @@ void server_unload(struct server **pserver)
     notify_deinit(&s->notify);
     router_free(&s->router);
     json_files_free(&s->json_files);
+    json_renewals_free(&s->json_renewals);
     disposal_deinit(&s->disposal);
+    file_watch_free(&s->file_watch);
     slices_stop(&s->disposing);
     coprocesses_free(&s->coprocesses);
     http_free(&s->http);

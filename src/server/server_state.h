@@ -13,7 +13,9 @@
 #include "podop/coprocess.h"
 #include "podop/deadline.h"
 #include "podop/disposal.h"
+#include "podop/file_watch.h"
 #include "podop/http.h"
+#include "podop/json_renewal.h"
 #include "podop/transaction.h"
 #include "podop/write_behind.h"
 
@@ -25,6 +27,8 @@ struct server {
     struct http *http;
     struct coprocesses *coprocesses;
     struct router *router;
+    struct file_watch *file_watch;
+    struct json_renewals *json_renewals;
     struct json_files *json_files; /* files of the router's tables */
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;

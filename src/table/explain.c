@@ -45,6 +45,15 @@ static void explain_cache(struct table *t, const struct identity *id, struct buf
         notes_add(notes, "cached", SPAN("a miss"));
 }
 
+void explain_normal_form(const struct table_key *key, const struct table_key *normal,
+                         struct buf *notes)
+{
+    if (!span_equal(key->key, normal->key))
+        notes_add(notes, "key", normal->key);
+    if (!span_equal(key->user, normal->user))
+        notes_add(notes, "user", normal->user);
+}
+
 void explain_known(struct table *t, const struct table_key *key, const struct identity *id,
                    const struct change *pending, struct buf *notes)
 {

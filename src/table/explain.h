@@ -7,6 +7,9 @@
 
 #include "podop/transaction.h"
 
+/* Adds a note if a key is looked up as another one, its normal form. */
+void explain_normal_form(const struct table_key *key, const struct table_key *normal,
+                         struct buf *notes);
 /* Adds to notes what could answer key without the backend: pending (a change that is not written
  * yet, or NULL), a pattern that skips the key, and the cache. */
 void explain_known(struct table *table, const struct table_key *key,

@@ -37,7 +37,7 @@ static struct table_key copy_key(const struct table_key *key, const struct ident
 
 /* The identity and the key follow the type's struct in the same block of memory. */
 struct fetch *fetch_new(struct table *t, const struct table_key *key, const struct identity *id,
-                        struct buf *notes)
+                        uint64_t deadline_at_ms, struct buf *notes)
 {
     const size_t bytes = t->ops->fetch_bytes;
     const size_t key_bytes = id->is_plain ? 0 : key->key.len + key->user.len;
@@ -49,7 +49,7 @@ struct fetch *fetch_new(struct table *t, const struct table_key *key, const stru
     *fetch = (struct fetch){
         .table = table_ref(t),
         .flight = {.identity = append(&memory, id->bytes), .hash = id->hash},
-        .deadline_at_ms = table_now_ms(t) + t->timeout_ms,
+        .deadline_at_ms = deadline_at_ms,
         .notes = notes,
     };
     list_init(&fetch->waiters);
@@ -71,19 +71,23 @@ void fetch_start(struct fetch *fetch)
 }
 
 /* Returns whether another lookup may wait for fetch. A fetch from before a reload may ask other
- * backends. A fetch whose key was written since it began may bring the old value. A fetch that
- * has used half of its time leaves too little for another lookup. */
-static bool is_joinable(const struct table *t, const struct fetch *fetch)
+ * backends. A fetch whose key was written since it began may bring the old value. A fetch with less
+ * than half of the time that the lookup has left may fail too soon. One with a later deadline may
+ * answer too late. */
+static bool is_joinable(const struct table *t, const struct fetch *fetch, uint64_t deadline_at_ms)
 {
+    const uint64_t now_ms = table_now_ms(t);
+    const uint64_t left_ms = deadline_at_ms > now_ms ? deadline_at_ms - now_ms : 0;
+
     return fetch->table == t && memory_is_current(t->memory, &fetch->flight) &&
-           fetch->deadline_at_ms >= table_now_ms(t) + t->timeout_ms / 2;
+           fetch->deadline_at_ms <= deadline_at_ms && fetch->deadline_at_ms >= now_ms + left_ms / 2;
 }
 
-struct fetch *fetch_find_shared(struct table *t, const struct identity *id)
+struct fetch *fetch_find_shared(struct table *t, const struct identity *id, uint64_t deadline_at_ms)
 {
     struct in_flight *at = t->shares ? memory_find_flight(t->memory, id, NULL) : NULL;
 
-    while (at != NULL && !is_joinable(t, CONTAINER_OF(at, struct fetch, flight)))
+    while (at != NULL && !is_joinable(t, CONTAINER_OF(at, struct fetch, flight), deadline_at_ms))
         at = memory_find_flight(t->memory, id, at);
     return at == NULL ? NULL : CONTAINER_OF(at, struct fetch, flight);
 }
@@ -170,7 +174,6 @@ static void answer(struct fetch *fetch, struct reply *reply, bool is_stale)
         waiter->fetch = NULL;
         if (!is_stale)
             reply->source = waiter->source;
-        counters->answers[reply->status]++;
         counters->cache_stale += is_stale;
         waiter->answered(waiter, reply);
     }

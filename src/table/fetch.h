@@ -45,14 +45,16 @@ struct fetch_waiter {
     void (*answered)(struct fetch_waiter *waiter, const struct reply *reply);
 };
 
-/* Returns a new fetch with copies of key and identity. notes may be NULL. The caller must call
- * fetch_join() and fetch_start(). */
+/* Returns a new fetch with copies of identity and of key, which is in its normal form. notes may be
+ * NULL. The caller must call fetch_join() and fetch_start(). */
 struct fetch *fetch_new(struct table *table, const struct table_key *key,
-                        const struct identity *identity, struct buf *notes);
+                        const struct identity *identity, uint64_t deadline_at_ms,
+                        struct buf *notes);
 /* Asks the type. The answer may come before this returns. */
 void fetch_start(struct fetch *fetch);
-/* Returns a fetch of the same key that another lookup may wait for, or NULL. */
-struct fetch *fetch_find_shared(struct table *table, const struct identity *identity);
+/* Returns a fetch of the same key that another lookup with this deadline may wait for, or NULL. */
+struct fetch *fetch_find_shared(struct table *table, const struct identity *identity,
+                                uint64_t deadline_at_ms);
 void fetch_join(struct fetch *fetch, struct fetch_waiter *waiter, enum reply_source source);
 /* Takes waiter off its fetch, and cancels a fetch that has no more waiters. */
 void fetch_leave(struct fetch_waiter *waiter);

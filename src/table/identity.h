@@ -38,14 +38,28 @@ static inline void identity_plain(struct identity *identity, const struct table_
     identity->large = NULL;
 }
 
-/* Fills identity for a key of table, with its hash. The cache, the keys in flight and the pending
- * writes share this hash. */
+/* Sets the hash, which the cache, the keys in flight and the pending writes share. */
+static inline void identity_hash(struct identity *identity, const struct table *table)
+{
+    identity->hash = table->uses_hash ? hash_span(&table->env.hash_key, identity->bytes) : 0;
+}
+
+/* Fills identity for a key of table, in any form, with its hash. */
 static inline void identity_of(struct identity *identity, struct table *table,
                                const struct table_key *key)
 {
     if (table->identify == NULL || !table->identify(table, key, identity))
         identity_plain(identity, key);
-    identity->hash = table->uses_hash ? hash_span(&table->env.hash_key, identity->bytes) : 0;
+    identity_hash(identity, table);
+}
+
+/* Does the same as identity_of(), for a key that is in its normal form already. */
+static inline void identity_of_normal(struct identity *identity, struct table *table,
+                                      const struct table_key *key)
+{
+    if (table->identify_normal == NULL || !table->identify_normal(table, key, identity))
+        identity_plain(identity, key);
+    identity_hash(identity, table);
 }
 
 static inline void identity_free(struct identity *identity)

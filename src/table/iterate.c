@@ -2,6 +2,7 @@
 
 #include "iterate.h"
 #include "memory.h"
+#include "table_keys.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"
@@ -135,7 +136,7 @@ void iterations_retire(struct table *t)
     }
 }
 
-static void copy_path(struct table_iteration *it, const struct table_key *path)
+static void copy_key(struct table_iteration *it, const struct table_key *path)
 {
     char *bytes = xmalloc(path->key.len + path->user.len);
 
@@ -149,6 +150,15 @@ static void copy_path(struct table_iteration *it, const struct table_key *path)
         .user = {bytes + path->key.len, path->user.len},
         .is_private = path->is_private,
     };
+}
+
+static void copy_path(struct table_iteration *it, const struct table_key *path)
+{
+    struct normal_key normal;
+
+    normal_key_init(&normal, it->table, path);
+    copy_key(it, &normal.key);
+    normal_key_deinit(&normal);
 }
 
 struct table_iteration *table_iterate(struct table *table, const struct table_key *path,

@@ -3,8 +3,11 @@
 #include "podop/table.h"
 
 #include "iterate.h"
+#include "key_search.h"
+#include "known_answer.h"
 #include "lookup.h"
 #include "memory.h"
+#include "table_keys.h"
 #include "write_behind.h"
 
 #include "podop/mem.h"
@@ -57,11 +60,12 @@ static identify_fn *identify_of(const struct table_ops *ops, struct table *t)
 
 static void table_destroy(struct table *t)
 {
-    lookup_deinit(t);
+    known_answer_deinit(t);
     memory_unref(t->memory, t);
     table_writes_unref(&t->writes);
     if (t->ops->deinit != NULL)
         t->ops->deinit(t);
+    table_keys_deinit(t);
     free_strings(&t->skip);
     free(t->name);
     free(t);
@@ -82,9 +86,10 @@ static void base_init(struct table *t, const struct table_ops *ops,
         .shares = config->share,
     };
     copy_strings(&t->skip, &config->skip);
+    table_keys_init(t, &config->key);
     t->memory = memory_new(t, &config->cache, config->share); /* reads env */
     t->uses_hash = t->memory->flights != NULL;
-    lookup_init(t);
+    known_answer_init(t);
     iterations_init(t);
 }
 
@@ -104,7 +109,8 @@ struct table *table_open(const struct table_config *config, const struct table_e
         table_unref(&t);
         return NULL;
     }
-    t->identify = identify_of(ops, t);
+    table_keys_use(t, identify_of(ops, t));
+    lookup_choose(t);
     return t;
 }
 
@@ -120,6 +126,8 @@ void table_activate(struct table *table)
 {
     if (table->env.write_behind != NULL)
         write_behind_set_table(table->env.write_behind, table);
+    if (table->ops->activate != NULL)
+        table->ops->activate(table);
 }
 
 void table_retire(struct table *table)
@@ -127,6 +135,8 @@ void table_retire(struct table *table)
     table->is_retired = true;
     memory_retire(table->memory);
     iterations_retire(table);
+    if (table->ops->retire != NULL)
+        table->ops->retire(table);
 }
 
 void table_retire_name(struct table *table)
@@ -135,9 +145,25 @@ void table_retire_name(struct table *table)
         write_behind_retire(table->writes);
 }
 
+static void drop_forms(struct table *table, const struct table_key *key)
+{
+    struct key_search *search = key_search_new(table, key, key);
+    struct table_key form;
+
+    while (search != NULL && key_search_next(search, &form))
+        memory_invalidate(table->memory, &form);
+    key_search_free(&search);
+}
+
+/* A lookup after this finds nothing that was cached for key, under whatever form. */
 void table_drop(struct table *table, const struct table_key *key)
 {
-    memory_invalidate(table->memory, key);
+    struct normal_key normal;
+
+    normal_key_init(&normal, table, key);
+    memory_invalidate(table->memory, &normal.key);
+    drop_forms(table, &normal.key);
+    normal_key_deinit(&normal);
 }
 
 void table_clear(struct table *table)

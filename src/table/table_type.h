@@ -17,12 +17,16 @@ struct change;
 struct commit;
 struct fetch;
 struct identity;
+struct key_rules;
 struct table_iteration;
+struct table_op;
 struct table_memory;
 struct table_ops;
 struct table_writes;
 typedef bool identify_fn(struct table *table, const struct table_key *key,
                          struct identity *identity);
+typedef struct table_op *look_up_fn(struct table *table, const struct table_key *key,
+                                    struct reply *answer);
 
 /* The base of every type's struct; table.c fills it. */
 struct table {
@@ -34,8 +38,13 @@ struct table {
     struct string_list skip;
     uint32_t timeout_ms;
     struct table_env env;
-    identify_fn *identify; /* the type's, or NULL: its keys are plain */
-    bool uses_hash;        /* something finds keys by the hash of their identity */
+    /* Identifies any key, and one that is in its normal form. They differ when there are rules.
+     * NULL: keys are plain. */
+    identify_fn *identify, *identify_normal;
+    look_up_fn *look_up;     /* does table_lookup(); NULL: keys are plain, and there are no rules */
+    struct key_rules *rules; /* of the setting 'key'; NULL: it changes nothing */
+    bool folds_all;          /* the rules fold whole keys */
+    bool uses_hash;          /* something finds keys by the hash of their identity */
     struct table_memory *memory;
     uint32_t write_behind_ms;    /* 0: writes are made at once */
     struct table_writes *writes; /* of all tables of its name; NULL: none can be written to */
@@ -69,6 +78,10 @@ struct table_ops {
      * backends. previous has an equal configuration and may still be at work. NULL: there is
      * nothing to take over. */
     void (*take_over)(struct table *next, struct table *previous);
+    /* The table becomes the current one of its name, and stops being that: from retire() on it
+     * begins no new requests. Files are watched in between. NULL: there is nothing to do. */
+    void (*activate)(struct table *table);
+    void (*retire)(struct table *table);
     /* Fills identity with what the backend would be asked for key. Returns false when KEY, or
      * KEY/USER of a private key, is enough to distinguish keys. NULL: it always is. */
     identify_fn *identify;
@@ -79,6 +92,8 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
+    /* Logs the counters that the type has besides those of every table; NULL: it has none. */
+    void (*log_stats)(struct table *table, struct log *log);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);

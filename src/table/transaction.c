@@ -1,8 +1,10 @@
 #include "podop/transaction.h"
 
-#include "identity.h"
+#include "table_keys.h"
 
 #include "podop/mem.h"
+
+#include "mail/key_rules.h"
 
 #include <stdlib.h>
 
@@ -86,13 +88,27 @@ static bool is_below(const struct table_key *key, const struct table_key *path)
     return is_below_path;
 }
 
-bool transaction_touches_below(const struct transaction *t, const struct table_key *path)
+static bool touches_below(const struct transaction *t, const struct table_key *path)
 {
     for (size_t i = 0; i < t->count; i++) {
         if (is_below(&t->changes[i].key, path))
             return true;
     }
     return false;
+}
+
+bool transaction_touches_below(const struct transaction *t, const struct table *table,
+                               const struct table_key *path)
+{
+    struct normal_key normal;
+    bool touches;
+
+    if (table == NULL)
+        return touches_below(t, path);
+    normal_key_init(&normal, table, path);
+    touches = touches_below(t, &normal.key);
+    normal_key_deinit(&normal);
+    return touches;
 }
 
 /* FNV-1a, without a secret key: a client that makes keys collide delays its own requests only. */
@@ -103,7 +119,7 @@ static uint64_t add_hash(uint64_t hash, struct span bytes)
     return hash;
 }
 
-uint64_t transaction_key(struct table *table, const struct table_key *key)
+static uint64_t hash_of(struct table *table, const struct table_key *key)
 {
     struct identity id;
     uint64_t hash;
@@ -117,6 +133,12 @@ uint64_t transaction_key(struct table *table, const struct table_key *key)
     return hash;
 }
 
+uint64_t transaction_key(struct table *table, const struct table_key *key)
+{
+    return table != NULL && table_keys_search(table, key) ? TRANSACTION_ANY_KEY
+                                                          : hash_of(table, key);
+}
+
 static int compare_hashes(const void *a, const void *b)
 {
     const uint64_t *left = a, *right = b;
@@ -124,17 +146,62 @@ static int compare_hashes(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
+static void normalise_change(const struct table *t, struct change *change)
+{
+    struct normal_key n;
+    char *bytes, *at;
+
+    normal_key_init(&n, t, &change->key);
+    at = bytes = xmalloc(n.key.key.len + n.key.user.len + change->value.len);
+    change->key.key = append(&at, n.key.key);
+    change->key.user = append(&at, n.key.user);
+    change->value = append(&at, change->value);
+    free(change->bytes);
+    change->bytes = bytes;
+    normal_key_deinit(&n);
+}
+
+static char *normal_user(const struct table *t, const char *user)
+{
+    struct buf bytes;
+    char *normal;
+
+    buf_init(&bytes, BUF_LIMITED_BY_INPUT);
+    if (user[0] != '\0')
+        key_normalise(t->rules, span_of(user), &bytes);
+    normal = xmemdup0(bytes.ptr, bytes.len);
+    buf_deinit(&bytes);
+    return normal;
+}
+
+void transaction_normalise(struct transaction *t, const struct table *table)
+{
+    char *user;
+
+    if (table->rules == NULL)
+        return;
+    user = normal_user(table, t->user);
+    free(t->user);
+    t->user = user;
+    for (size_t i = 0; i < t->count; i++)
+        normalise_change(table, &t->changes[i]);
+}
+
 void transaction_seal(struct transaction *t, struct table *table)
 {
+    if (table != NULL)
+        transaction_normalise(t, table);
     t->hashes = xreallocarray(t->hashes, t->count, sizeof(*t->hashes));
     for (size_t i = 0; i < t->count; i++)
-        t->hashes[i] = transaction_key(table, &t->changes[i].key);
+        t->hashes[i] = hash_of(table, &t->changes[i].key);
     qsort(t->hashes, t->count, sizeof(*t->hashes), compare_hashes);
 }
 
 bool transaction_may_touch(const struct transaction *t, uint64_t key)
 {
-    return t->count > 0 && bsearch(&key, t->hashes, t->count, sizeof(key), compare_hashes) != NULL;
+    return t->count > 0 &&
+           (key == TRANSACTION_ANY_KEY ||
+            bsearch(&key, t->hashes, t->count, sizeof(key), compare_hashes) != NULL);
 }
 
 /* Walks both arrays of hashes, which are sorted. */

@@ -56,7 +56,7 @@ class UnknownTables(Unread):
                 (self.socket, b"\x16\x03", "unknown protocol: first byte 0x16 is neither socketmap nor dict"),
                 (self.path("p"), b"H", "unknown protocol: first byte 0x48 is not socketmap"),
                 (self.path("d"), b"1", "unknown protocol: first byte 0x31 is not dict"),
-                (self.socket, b"99999999:", "malformed request, or one that is longer than max_request")):
+                (self.socket, b"3:t k;", "malformed request, or a line that is longer than max_request")):
             with self.subTest(address=address, data=data, reason=reason):
                 client = self.client(address)
                 client.send(data)

@@ -33,6 +33,32 @@ static void check(struct span wire, size_t max)
     buf_deinit(&out);
 }
 
+/* A netstring is parsed or thrown away, never both, and always to the same end. */
+static void check_discard(struct span wire, size_t max)
+{
+    struct netstring_discard whole, pieces;
+    struct span payload;
+    size_t begin, used, kept, taken, at;
+    enum parse got = netstring_discard_begin(&whole, wire, max, &begin);
+
+    if (got != PARSE_DONE)
+        return;
+    PROMISE(netstring_parse(wire, max, &payload, &kept) == PARSE_BAD);
+    pieces = whole;
+    got = netstring_discard(&whole, span_skip(wire, begin), &used);
+    PROMISE(netstring_parse(wire, SIZE_MAX, &payload, &kept) == got);
+    PROMISE(got != PARSE_DONE || kept == begin + used);
+    for (at = begin; at < wire.len; at += taken) {
+        enum parse now = netstring_discard(&pieces, (struct span){wire.ptr + at, 1}, &taken);
+
+        if (now == PARSE_MORE)
+            continue;
+        PROMISE(now == got && (now == PARSE_BAD || at + taken == begin + used));
+        return;
+    }
+    PROMISE(got == PARSE_MORE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct span wire = {(const char *)data, size};
@@ -40,5 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     check(span_skip(wire, 2), (size_t)data[0] << 8 | data[1]);
+    check_discard(span_skip(wire, 2), (size_t)data[0] << 8 | data[1]);
     return 0;
 }

@@ -62,6 +62,7 @@ static void print_setting(const char *group, const struct setting *s, const char
     json_add_member(&line, "doc", span_of(s->doc));
     json_add_flag(&line, "is_for_writes", s->is_for_writes);
     json_add_flag(&line, "may_be_list", s->others != 0);
+    json_add_flag(&line, "may_be_one", s->may_be_one);
     if (s == schema_find(&schema_table, "type"))
         add_types(&line);
     else

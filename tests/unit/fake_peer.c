@@ -78,6 +78,7 @@ void fake_peer_close(struct fake_peer *peer)
 void fake_peer_feed(struct fake_peer *peer)
 {
     size_t used = 0;
+    enum feed result;
     char *copy;
 
     if (peer->is_bad || peer->in.len == 0)
@@ -86,12 +87,12 @@ void fake_peer_feed(struct fake_peer *peer)
     if (copy == NULL)
         abort();
     memcpy(copy, peer->in.ptr, peer->in.len);
-    peer->is_bad =
-        peer->protocol->feed(peer->session, (struct span){copy, peer->in.len}, &used) == FEED_BAD;
+    result = peer->protocol->feed(peer->session, (struct span){copy, peer->in.len}, &used);
     free(copy);
     if (used > peer->in.len)
         abort();
-    buf_drop(&peer->in, used);
+    peer->is_bad = result == FEED_BAD;
+    buf_drop(&peer->in, result == FEED_DISCARDING ? peer->in.len : used);
 }
 
 void fake_peer_send(struct fake_peer *peer, struct span bytes)

@@ -1,6 +1,6 @@
 /* A client at one end of a socketpair, whose session is the test's: it takes lines. A line "bad" is
- * malformed, "later" is answered when the test says so, and any other line is answered at once by
- * itself. */
+ * malformed, "later" is answered when the test says so, a line that begins with "+" is thrown away
+ * and answered with "none", and any other line is answered at once by itself. */
 #include "unit.h"
 
 #include "server/clients.h"
@@ -16,6 +16,7 @@ struct session {
     struct session_io io;
     size_t pending;
     bool is_full;
+    bool is_discarding;
 };
 
 static struct ev_loop *loop;
@@ -51,11 +52,26 @@ static enum feed take_line(struct session *s, struct span line)
     return FEED_OK;
 }
 
+/* Throws away a line that begins with "+". Returns false when its end has not come yet. */
+static bool discard(struct session *s, struct span in, size_t *used)
+{
+    const char *end = memchr(in.ptr, '\n', in.len);
+
+    s->is_discarding = end == NULL;
+    if (end == NULL)
+        return false;
+    *used += (size_t)(end - in.ptr) + 1;
+    buf_add(s->io.out, SPAN("none\n"));
+    return true;
+}
+
 static enum feed feed(struct session *s, struct span in, size_t *used)
 {
     const char *end;
 
     *used = 0;
+    if ((s->is_discarding || *in.ptr == '+') && !discard(s, in, used))
+        return FEED_DISCARDING;
     while (!s->is_full && (end = memchr(in.ptr + *used, '\n', in.len - *used)) != NULL) {
         const size_t from = *used;
 
@@ -208,6 +224,27 @@ static void test_a_part_of_a_request_is_kept(void **state)
     assert_null(client()->out.ptr);
 }
 
+/* Nothing of it is kept, and it has no more time than any other request. */
+static void test_a_request_that_is_thrown_away(void **state)
+{
+    uint64_t ends_at_ms;
+
+    (void)state;
+    send_text("+ten");
+    assert_received("");
+    assert_true(deadline_is_running(&client()->deadline));
+    ends_at_ms = client()->deadline.at_ms;
+    listen_.request_timeout_ms *= 2; /* a deadline that is started again is another one */
+    send_text("eleven");
+    assert_null(client()->in.ptr);
+    assert_int_equal(client()->deadline.at_ms, ends_at_ms);
+    send_text("twelve\ntwo\n");
+    assert_received("none\ntwo\n");
+    assert_false(deadline_is_running(&client()->deadline));
+    send_text("+one\n");
+    assert_received("none\n");
+}
+
 static void test_a_full_session_is_not_read(void **state)
 {
     (void)state;
@@ -306,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLIENT(test_answers),
         CLIENT(test_a_part_of_a_request_is_kept),
+        CLIENT(test_a_request_that_is_thrown_away),
         CLIENT(test_a_full_session_is_not_read),
         CLIENT(test_a_peer_that_hangs_up_is_freed),
         CLIENT(test_a_peer_that_stops_sending_gets_its_answers),

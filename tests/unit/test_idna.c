@@ -128,12 +128,102 @@ static void test_domain_of_key(void **state)
     }
 }
 
+static void assert_converted(struct span domain, enum idna_labels labels, const char *expected)
+{
+    struct buf out;
+
+    buf_init(&out, BUF_LIMITED_BY_INPUT);
+    buf_add(&out, SPAN("bob@"));
+    assert_int_equal(idna_convert(domain, labels, &out), expected != NULL);
+    buf_add_char(&out, '\0');
+    assert_string_equal(out.ptr + 4, expected != NULL ? expected : "");
+    buf_deinit(&out);
+}
+
+static void test_convert(void **state)
+{
+    static const struct {
+        struct span domain;
+        const char *a_labels, *u_labels; /* NULL: there is nothing to convert */
+    } cases[] = {
+        {TEXT("example.org"), NULL, NULL},
+        {TEXT("Example.ORG."), NULL, NULL},
+        {TEXT("b\xc3\xbc"
+              "cher.example"),
+         "xn--bcher-kva.example",
+         "b\xc3\xbc"
+         "cher.example"},
+        {TEXT("B\xc3\x9c"
+              "CHER.Example."),
+         "xn--bcher-kva.example.",
+         "b\xc3\xbc"
+         "cher.example."},
+        {TEXT(".B\xc3\x9c"
+              "CHER.Example"),
+         ".xn--bcher-kva.example",
+         ".b\xc3\xbc"
+         "cher.example"},
+        {TEXT("XN--BCHER-KVA.Example"), "xn--bcher-kva.example",
+         "b\xc3\xbc"
+         "cher.example"},
+        {TEXT("b\xc3\xbc"
+              "cher.xn--bcher-kva.example"),
+         "xn--bcher-kva.xn--bcher-kva.example",
+         "b\xc3\xbc"
+         "cher.b\xc3\xbc"
+         "cher.example"},
+        {TEXT("mu\xcc\x88nchen.example"), "xn--mnchen-3ya.example", "m\xc3\xbcnchen.example"},
+        {TEXT("stra\xc3\x9f"
+              "e.example"),
+         "xn--strae-oqa.example",
+         "stra\xc3\x9f"
+         "e.example"},
+        {TEXT("\xef\xbd\x81.example"), "a.example", "a.example"}, /* full-width a */
+        {TEXT("_dmarc.b\xc3\xbc"
+              "cher.example"),
+         "_dmarc.xn--bcher-kva.example",
+         "_dmarc.b\xc3\xbc"
+         "cher.example"},
+        /* These only look like A-labels. */
+        {TEXT("xn--a.example"), "xn--a.example", NULL},
+        {TEXT("xn--.example"), NULL, NULL},
+        {TEXT("xn--example-.example"), NULL, NULL},
+        {TEXT("xn--BCHER-KVA0000.example"), "xn--bcher-kva0000.example", NULL},
+        {TEXT("yxn--bcher-kva.example"), NULL, NULL},
+        /* These are not host names. */
+        {TEXT("[b\xc3\xbc]"), NULL, NULL},
+        {TEXT("b\xc3\xbc..example"), NULL, NULL},
+        {TEXT("..b\xc3\xbc"), NULL, NULL},
+        {TEXT("b\xc3\xbc.example.."), NULL, NULL},
+        {TEXT("*.b\xc3\xbc.example"), NULL, NULL},
+        {TEXT("b\xc3\xbc b"), NULL, NULL},
+        {TEXT("b\xc3\xbc\0"), NULL, NULL},
+        {TEXT("b\xc3"), NULL, NULL},
+        {TEXT("."), NULL, NULL},
+        {TEXT("[192.0.2.1]"), NULL, NULL},
+        {TEXT("[IPv6:2001:db8::1]"), NULL, NULL},
+        {TEXT("<>"), NULL, NULL},
+        {TEXT("\"\""), NULL, NULL},
+        {TEXT("*"), NULL, NULL},
+        {TEXT(""), NULL, NULL},
+        {{NULL, 0}, NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AT_CASE("%zu: '%.*s'", i, (int)cases[i].domain.len, cases[i].domain.ptr);
+        assert_converted(cases[i].domain, IDNA_A_LABELS, cases[i].a_labels);
+        assert_converted(cases[i].domain, IDNA_U_LABELS, cases[i].u_labels);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_domain_of_host),
         cmocka_unit_test(test_domain_of_long_text),
         cmocka_unit_test(test_domain_of_key),
+        cmocka_unit_test(test_convert),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 enum { PATH_BYTES = 64 };
 
 static char path[PATH_BYTES];
+static const struct key_config no_rules;
 
 static void write_file(const char *text)
 {
@@ -51,7 +52,7 @@ static struct json_files *read_after(const struct json_files *previous)
 {
     struct json_files *files = json_files_new(NULL);
 
-    json_files_read(files, previous, path);
+    json_files_read(files, previous, path, &no_rules);
     return files;
 }
 
@@ -59,7 +60,7 @@ static struct json_files *read_after(const struct json_files *previous)
 static const struct json_index *index_of(struct json_files *files)
 {
     struct error err = {0};
-    struct json_index *index = json_files_get(files, path, &err);
+    struct json_index *index = json_files_get(files, path, &no_rules, &err);
     const struct json_index *seen = index;
 
     json_index_unref(&index, NULL);
@@ -95,7 +96,7 @@ static void assert_reread(const char *text)
         write_file(text);
     second = read_after(first);
     assert_ptr_not_equal(index_of(first), index_of(second));
-    index = json_files_get(second, path, &err);
+    index = json_files_get(second, path, &no_rules, &err);
     if (text == NULL)
         assert_non_null(index);
     else
@@ -154,11 +155,11 @@ static void test_json_files_faults_are_kept(void **state)
     (void)state;
     write_file("{\n\"k\": nul}");
     first = read_after(NULL);
-    assert_null(json_files_get(first, path, &err));
+    assert_null(json_files_get(first, path, &no_rules, &err));
     assert_non_null(strstr(err.text, "line 2, column 6"));
     write_file("{\"k\": \"new\"}");
-    assert_null(
-        json_files_get(first, path, &err)); /* the same answer for all tables of one reload */
+    assert_null(json_files_get(first, path, &no_rules,
+                               &err)); /* the same answer for all tables of one reload */
     second = read_after(first);
     assert_non_null(index_of(second));
     json_files_free(&first);
@@ -173,8 +174,8 @@ static void test_json_files_cancelled(void **state)
     (void)state;
     write_file("{\"k\": \"old\"}");
     json_files_cancel(files);
-    json_files_read(files, NULL, path);
-    assert_null(json_files_get(files, path, &err));
+    json_files_read(files, NULL, path, &no_rules);
+    assert_null(json_files_get(files, path, &no_rules, &err));
     json_files_free(&files);
 }
 
@@ -192,7 +193,7 @@ static void test_json_index_find(void **state)
         struct json_index *index;
 
         write_file(contents[i]);
-        index = json_index_read(path, NULL, &err);
+        index = json_index_read(path, NULL, NULL, &err);
         assert_non_null(index);
         assert_int_equal(json_index_count(index), 4);
         assert_int_equal(json_index_find(index, SPAN("")), 0);

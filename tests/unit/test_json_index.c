@@ -12,7 +12,7 @@ static struct json_index *read_text(struct span text, struct error *err)
     struct json_index *index;
 
     fake_file_open(&file, text);
-    index = json_index_read(file.path, NULL, err);
+    index = json_index_read(file.path, NULL, NULL, err);
     fake_file_close(&file);
     return index;
 }
@@ -112,9 +112,9 @@ static void test_json_index_of_what_is_not_a_file(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_null(json_index_read("/nowhere/to/be/found", NULL, &err));
+    assert_null(json_index_read("/nowhere/to/be/found", NULL, NULL, &err));
     assert_string_equal(err.text, "/nowhere/to/be/found: No such file or directory");
-    assert_null(json_index_read("/", NULL, &err));
+    assert_null(json_index_read("/", NULL, NULL, &err));
     assert_string_equal(err.text, "/: not a regular file");
 }
 
@@ -127,7 +127,7 @@ static void test_json_index_cancelled(void **state)
     (void)state;
     atomic_init(&is_cancelled, true);
     fake_file_open(&file, SPAN("{\"a\": 1}"));
-    assert_null(json_index_read(file.path, &is_cancelled, &err));
+    assert_null(json_index_read(file.path, NULL, &is_cancelled, &err));
     assert_non_null(strstr(err.text, "reading was cancelled"));
     fake_file_close(&file);
 }

@@ -108,8 +108,18 @@ static void test_reply_timeout(void **state)
     assert_int_equal(listener_service_reply_timeout_ms(service), 7000); /* as it is set */
 }
 
-/* Calls log_unknown_table() for each name and returns what was logged. */
-static const char *log_of(const char *const names[], size_t count)
+static void log_name(const char *name)
+{
+    service_log_unknown_table(&service->base, "dict", span_of(name));
+}
+
+static void log_long(const char *protocol)
+{
+    service_log_long_request(&service->base, protocol);
+}
+
+/* Calls log for each word and returns what was logged. */
+static const char *log_by(void (*log)(const char *word), const char *const words[], size_t count)
 {
     static char text_[2000];
     const int saved = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
@@ -117,7 +127,7 @@ static const char *log_of(const char *const names[], size_t count)
 
     dup2(file, STDERR_FILENO);
     for (size_t i = 0; i < count; i++)
-        service_log_unknown_table(&service->base, "dict", span_of(names[i]));
+        log(words[i]);
     dup2(saved, STDERR_FILENO);
     close(saved);
     len = pread(file, text_, sizeof(text_) - 1, 0);
@@ -125,6 +135,24 @@ static const char *log_of(const char *const names[], size_t count)
     assert_true(len >= 0);
     text_[len] = '\0';
     return text_;
+}
+
+static const char *log_of(const char *const names[], size_t count)
+{
+    return log_by(log_name, names, count);
+}
+
+static void test_long_requests_are_logged_once_a_minute(void **state)
+{
+    static const char *const thrice[] = {"socketmap", "socketmap", "socketmap"};
+
+    (void)state;
+    log_.level = LOG_LEVEL_INFO;
+    assert_string_equal(log_by(log_long, thrice, 3), "level=warning event=long_request "
+                                                     "proto=socketmap socket=/all count=1\n");
+    service->base.long_requests_logged.was_logged = false; /* the minute is over */
+    assert_string_equal(log_by(log_long, thrice, 1), "level=warning event=long_request "
+                                                     "proto=socketmap socket=/all count=4\n");
 }
 
 /* The warning names the most similar table that is served, and is logged once a minute. */
@@ -181,6 +209,7 @@ int main(void)
         WITH_SERVICE(test_serial_changes_with_router_and_settings),
         WITH_SERVICE(test_reply_timeout),
         WITH_SERVICE(test_unknown_tables_are_logged_once_a_minute),
+        WITH_SERVICE(test_long_requests_are_logged_once_a_minute),
         WITH_SERVICE(test_long_unknown_names_are_cut),
         WITH_SERVICE(test_sessions_keep_the_service),
     };

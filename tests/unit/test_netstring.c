@@ -134,6 +134,75 @@ static void test_netstring_limits(void **state)
     }
 }
 
+/* Throws wire away in two pieces. Returns the result, and in *used the bytes of both. */
+static enum parse discard_in_two(struct span wire, size_t max, size_t cut, size_t *used)
+{
+    struct netstring_discard discard = {0};
+    struct span first = wire;
+    size_t begin, taken;
+    enum parse got;
+
+    first.len = cut;
+    got = netstring_discard_begin(&discard, first, max, &begin);
+    if (got == PARSE_MORE) { /* the beginning is fed again, with the rest */
+        first = wire;
+        got = netstring_discard_begin(&discard, first, max, &begin);
+    }
+    if (got != PARSE_DONE)
+        return got;
+    got = netstring_discard(&discard, span_skip(first, begin), &taken);
+    *used = begin + taken;
+    if (got == PARSE_MORE && first.len < wire.len) {
+        assert_int_equal(*used, first.len);
+        got = netstring_discard(&discard, span_skip(wire, first.len), &taken);
+        *used += taken;
+    }
+    assert_int_equal(discard.is_under_way, got != PARSE_DONE);
+    return got;
+}
+
+static void test_netstring_discard(void **state)
+{
+    static const struct {
+        struct span wire;
+        size_t max, used; /* used: of DONE */
+        enum parse expected;
+    } cases[] = {
+        {TEXT("1:a,"), 0, 4, PARSE_DONE},
+        {TEXT("6:abcdef,5:"), 5, 9, PARSE_DONE},
+        {TEXT("0006:abcdef,,"), 5, 12, PARSE_DONE},
+        {TEXT("12:ab,1:c,4:d,,"), 5, 16, PARSE_MORE},
+        {TEXT("10:ab,1:c,4:d,"), 5, 14, PARSE_DONE},
+        {TEXT("7:ab\0,\xff:,,x"), 5, 10, PARSE_DONE},
+        {TEXT("6:abcdef;"), 5, 0, PARSE_BAD},
+        {TEXT("6:abcdefg,"), 5, 0, PARSE_BAD},
+        {TEXT("6:abcdef"), 5, 0, PARSE_MORE},
+        {TEXT("6:"), 5, 0, PARSE_MORE},
+        {TEXT("9999999999:abc"), 65536, 0, PARSE_MORE},
+        {TEXT("5:abcde,"), 5, 0, PARSE_BAD}, /* not too long */
+        {TEXT("5:abcdef"), 5, 0, PARSE_BAD},
+        {TEXT("66"), 5, 0, PARSE_MORE},
+        {TEXT(""), 5, 0, PARSE_MORE},
+        {TEXT("x"), 5, 0, PARSE_BAD},
+        {TEXT(":,"), 5, 0, PARSE_BAD},
+        {TEXT("6;"), 5, 0, PARSE_BAD},
+        {TEXT("00000000006:abcdef,"), 5, 0, PARSE_BAD},
+        {TEXT("18446744073709551616:"), 5, 0, PARSE_BAD},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (size_t cut = 0; cut <= cases[i].wire.len; cut++) {
+            size_t used = 0;
+            enum parse got = discard_in_two(cases[i].wire, cases[i].max, cut, &used);
+
+            if (got != cases[i].expected || (got == PARSE_DONE && used != cases[i].used))
+                fail_msg("'%.*s' cut at %zu: %d, %zu bytes", (int)cases[i].wire.len,
+                         cases[i].wire.ptr, cut, (int)got, used);
+        }
+    }
+}
+
 static void test_netstring_add_is_parsed_back(void **state)
 {
     static const size_t sizes[] = {0, 1, 8, 9, 10, 99, 100, 999, 1000, 100000};
@@ -177,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_netstring_good),
         cmocka_unit_test(test_netstring_bad_as_soon_as_seen),
         cmocka_unit_test(test_netstring_limits),
+        cmocka_unit_test(test_netstring_discard),
         cmocka_unit_test(test_netstring_add_is_parsed_back),
         cmocka_unit_test(test_netstring_add_without_room),
     };

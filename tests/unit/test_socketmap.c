@@ -126,7 +126,8 @@ static void test_socketmap_bad_bytes_after_good_ones(void **state)
                                       TEXT("1:ab"),
                                       TEXT("3:a b;"),
                                       TEXT("\n"),
-                                      TEXT("99999999:"),
+                                      TEXT("99999999999:"),
+                                      TEXT("65537;"),
                                       TEXT("-1:,"),
                                       TEXT("H2\t3\t0\tuser\tdict\n"),
                                       TEXT("GET / HTTP/1.1\r\n")};
@@ -237,6 +238,90 @@ static void test_socketmap_two_sessions(void **state)
 }
 
 /* Keys are logged at debug only, as one line each. */
+/* Requests that are longer than max_request, between others. */
+static void add_long_conversation(struct buf *requests, struct buf *replies)
+{
+    static const struct span keys[] = {TEXT("alias late-x"), TEXT("other now-y"),
+                                       TEXT("0123456789abcdef"), TEXT("alias late-miss")};
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        add_netstring(requests, keys[i]);
+        add_netstring(requests, SPAN("alias now-ten:,5:alias,7:x"));
+        add_netstring(replies, i == 0   ? SPAN("OK late-x")
+                               : i == 1 ? SPAN("OK now-y")
+                                        : SPAN("NOTFOUND "));
+        add_netstring(replies, SPAN("NOTFOUND "));
+    }
+}
+
+static void test_socketmap_long_requests_cut_anywhere(void **state)
+{
+    struct buf requests, replies;
+
+    (void)state;
+    buf_init(&requests, SIZE_MAX);
+    buf_init(&replies, SIZE_MAX);
+    add_long_conversation(&requests, &replies);
+    for (size_t cut = 0; cut <= requests.len; cut++) {
+        struct fake_peer peer;
+
+        fake_peer_open(&peer, &protocol_socketmap, &tables);
+        peer.listen.max_request = 15;
+        fake_peer_send(&peer, (struct span){requests.ptr, cut});
+        fake_peer_send(&peer, span_skip(buf_span(&requests), cut));
+        assert_false(peer.is_bad);
+        assert_int_equal(peer.in.len, 0);
+        assert_int_equal(peer.service.long_requests, 5);
+        answer_all(NEWEST_FIRST);
+        run();
+        if (!span_equal(buf_span(&peer.out), buf_span(&replies)))
+            fail_msg("cut at %zu: '%.*s'", cut, (int)peer.out.len, peer.out.ptr);
+        fake_peer_close(&peer);
+    }
+    buf_deinit(&requests);
+    buf_deinit(&replies);
+}
+
+/* Of a request of any length, nothing is kept. */
+static void test_socketmap_long_request_takes_no_memory(void **state)
+{
+    static const char piece[4096];
+    struct fake_peer peer;
+
+    (void)state;
+    fake_peer_open(&peer, &protocol_socketmap, &tables);
+    fake_peer_send(&peer, SPAN("4096000:"));
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(peer.in.len, 0);
+        assert_int_equal(protocol_socketmap.buffered_bytes(peer.session), 0);
+        assert_int_equal(peer.out.len, 0);
+        fake_peer_send(&peer, (struct span){piece, sizeof(piece)});
+    }
+    fake_peer_send(&peer, SPAN(","));
+    assert_reply(&peer, SPAN("NOTFOUND "));
+    send_request(&peer, "alias now-x");
+    assert_reply(&peer, SPAN("OK now-x"));
+    fake_peer_close(&peer);
+}
+
+static void test_socketmap_long_request_with_a_wrong_end(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    fake_peer_open(&peer, &protocol_socketmap, &tables);
+    peer.listen.max_request = 15;
+    send_request(&peer, "alias late-x");
+    fake_peer_send(&peer, SPAN("16:0123456789abcdef"));
+    assert_false(peer.is_bad);
+    fake_peer_send(&peer, SPAN(";"));
+    assert_true(peer.is_bad);
+    answer_all(OLDEST_FIRST);
+    assert_reply(&peer, SPAN("OK late-x"));
+    assert_int_equal(peer.out.len, 0);
+    fake_peer_close(&peer);
+}
+
 static void test_socketmap_log(void **state)
 {
     int saved = dup(STDERR_FILENO);
@@ -297,6 +382,9 @@ int main(void)
         WITH_TABLES(test_socketmap_wakes_its_client),
         WITH_TABLES(test_socketmap_close_cancels),
         WITH_TABLES(test_socketmap_two_sessions),
+        WITH_TABLES(test_socketmap_long_requests_cut_anywhere),
+        WITH_TABLES(test_socketmap_long_request_takes_no_memory),
+        WITH_TABLES(test_socketmap_long_request_with_a_wrong_end),
         WITH_TABLES(test_socketmap_log),
         cmocka_unit_test(test_socketmap_claims),
     };

@@ -83,7 +83,7 @@ static void test_transaction_of_nothing(void **state)
     assert_int_equal(t->count, 0);
     transaction_seal(t, NULL);
     assert_false(touches(t, &empty));
-    assert_false(transaction_touches_below(t, &empty));
+    assert_false(transaction_touches_below(t, NULL, &empty));
     assert_false(transaction_may_overlap(t, t));
     transaction_add(t, &(struct change){.kind = CHANGE_SET}); /* all of it empty, and NULL */
     transaction_seal(t, NULL);
@@ -129,7 +129,7 @@ static void test_transaction_touches(void **state)
     transaction_seal(t, NULL);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         if (touches(t, &cases[i].key) != cases[i].touches ||
-            transaction_touches_below(t, &cases[i].key) != cases[i].touches_below)
+            transaction_touches_below(t, NULL, &cases[i].key) != cases[i].touches_below)
             fail_msg("case %zu", i);
     }
     transaction_free(&t);

@@ -13,16 +13,6 @@ struct file {
     char path[64];
 };
 
-static struct log quiet;
-
-static int setup(void **state)
-{
-    (void)state;
-    log_init(&quiet);
-    quiet.level = LOG_LEVEL_ERROR;
-    return 0;
-}
-
 static void file_open(struct file *file, const char *content)
 {
     const size_t len = strlen(content);
@@ -82,12 +72,21 @@ static void test_tls_needs_an_https_url(void **state)
     }
 }
 
+static int open_access(struct url_access *access, const struct table_config *config,
+                       struct error *err)
+{
+    const struct url_settings *settings = url_settings_of(config);
+
+    return url_access_open(access, &settings->auth, &settings->tls, &(struct url_access_known){0},
+                           err);
+}
+
 static void assert_authorization(const struct table_config *config, const char *expected)
 {
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, config, NULL, &quiet, &err) == -1)
+    if (open_access(&access, config, &err) == -1)
         fail_msg("%s", err.text);
     if (expected == NULL)
         assert_null(access.authorization);
@@ -102,7 +101,7 @@ static void assert_fault(const struct table_config *config, const char *part)
     struct url_access access;
     struct error err = {0};
 
-    if (url_access_open(&access, config, NULL, &quiet, &err) == 0)
+    if (open_access(&access, config, &err) == 0)
         fail_msg("no fault where '%s' is expected", part);
     if (strstr(err.text, part) == NULL)
         fail_msg("no '%s' in: %s", part, err.text);
@@ -188,5 +187,5 @@ int main(void)
         cmocka_unit_test(test_faults_of_tls_files),
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,11 +2,32 @@
 
 static const struct config_source file_only = {0};
 
+struct warning_case {
+    const char *text, *warning; /* NULL: none */
+};
+
+/* Asserts the warning of a table with each of the settings. */
+static void assert_warnings(const struct warning_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[400];
+        struct config *config;
+
+        snprintf(text, sizeof(text),
+                 LISTEN "tables = ( { name = \"a\"; type = \"url\"; param = \"p\"; %s } );\n",
+                 cases[i].text);
+        config = load_good(text, file_only);
+        if (config->warnings.count != (cases[i].warning == NULL ? 0 : 1))
+            fail_msg("case %zu: %zu warnings", i, config->warnings.count);
+        if (cases[i].warning != NULL)
+            assert_string_equal(config->warnings.items[0], cases[i].warning);
+        config_unref(&config);
+    }
+}
+
 static void test_warnings_of_durations(void **state)
 {
-    static const struct {
-        const char *text, *warning; /* NULL: none */
-    } cases[] = {
+    static const struct warning_case cases[] = {
         {"timeout = 100;", NULL},
         {"timeout = 101;", "podop.conf:2: warning: 'timeout' in table 'a' is 101, a number of "
                            "seconds, and longer than any client waits (Postfix 100s, Dovecot 30s); "
@@ -28,20 +49,37 @@ static void test_warnings_of_durations(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char text[400];
-        struct config *config;
+    assert_warnings(cases, ARRAY_LEN(cases));
+}
 
-        snprintf(text, sizeof(text),
-                 LISTEN "tables = ( { name = \"a\"; type = \"url\"; param = \"p\"; %s } );\n",
-                 cases[i].text);
-        config = load_good(text, file_only);
-        if (config->warnings.count != (cases[i].warning == NULL ? 0 : 1))
-            fail_msg("case %zu: %zu warnings", i, config->warnings.count);
-        if (cases[i].warning != NULL)
-            assert_string_equal(config->warnings.items[0], cases[i].warning);
-        config_unref(&config);
-    }
+static void test_warnings_of_keys(void **state)
+{
+    static const struct warning_case cases[] = {
+        {"key = { fold = true; search = \"virtual\"; extension = \"+\"; propagate = true; };",
+         NULL},
+        {"key = { search = [ \"key\", \"user@domain\" ]; extension = \"+\"; };", NULL},
+        {"key = { search = [ \"domain\", \"parents\" ]; };", NULL},
+        {"key = { propagate = true; search = \"virtual\"; };",
+         "podop.conf:2: warning: 'propagate' in 'key' of table 'a' changes nothing without "
+         "'extension'"},
+        {"key = { search = \"virtual\"; extension = \"\"; propagate = false; };", NULL},
+        {"key = { search = \"domain\"; extension = \"+\"; };",
+         "podop.conf:2: warning: 'extension' in 'key' of table 'a' changes nothing: no form of "
+         "'search' cuts it off"},
+        {"key = { extension = \"+\"; };",
+         "podop.conf:2: warning: 'extension' in 'key' of table 'a' changes nothing: no form of "
+         "'search' cuts it off"},
+        {"key = { search = [ \"@domain\" ]; };",
+         "podop.conf:2: warning: 'search' in 'key' of table 'a' never finds the entry of the key "
+         "itself, without \"key\""},
+        {"key = { fold = true; }; skip = [ \"no*\", \"[A-Z]*\", \"No*\" ];",
+         "podop.conf:2: warning: 'skip' in table 'a' has \"No*\", which matches no key, since keys "
+         "are in lower case"},
+        {"key = { fold = \"domain\"; }; skip = [ \"No*\" ];", NULL},
+    };
+
+    (void)state;
+    assert_warnings(cases, ARRAY_LEN(cases));
 }
 
 static int refuse(const char *name, struct error *err)
@@ -107,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_warnings_of_durations),
+        cmocka_unit_test(test_warnings_of_keys),
         cmocka_unit_test(test_warnings_of_accounts),
         cmocka_unit_test(test_warnings_paths),
     };

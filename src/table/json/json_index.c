@@ -4,6 +4,8 @@
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
+#include "mail/key_rules.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@ enum {
     FILE_BYTES_MAX = 256 * 1024 * 1024,
     READ_BYTES = 1024 * 1024,
     MEMBERS_A_CHECK = 4096, /* members between two checks of is_cancelled */
+    NAME_BYTES_SHOWN = 200, /* in a fault */
 };
 
 struct member {
@@ -37,6 +40,7 @@ struct json_index {
 struct reader {
     struct json_index *index;
     const char *path;
+    const struct key_rules *rules; /* of the keys; NULL: they stay as they are */
     const atomic_bool *is_cancelled;
     struct error *err;
 };
@@ -131,8 +135,24 @@ static int compare_members(const void *a, const void *b, void *index)
     return compare_spans(member_key(index, a), member_key(index, b));
 }
 
-static void add_member(struct json_index *index, size_t *room, struct span name, struct span value)
+/* Appends the key that a member's name stands for, in its normal form. */
+static void add_key(const struct reader *r, struct span name, struct buf *keys)
 {
+    struct buf key;
+
+    if (r->rules == NULL) {
+        json_add_text(keys, name);
+        return;
+    }
+    buf_init(&key, BUF_LIMITED_BY_INPUT);
+    json_add_text(&key, name);
+    key_normalise(r->rules, buf_span(&key), keys);
+    buf_deinit(&key);
+}
+
+static void add_member(const struct reader *r, size_t *room, struct span name, struct span value)
+{
+    struct json_index *index = r->index;
     struct member *m;
 
     if (index->count == *room) {
@@ -142,7 +162,7 @@ static void add_member(struct json_index *index, size_t *room, struct span name,
     }
     m = &index->members[index->count++];
     *m = (struct member){.key_at = index->keys.len, .value = value};
-    json_add_text(&index->keys, name);
+    add_key(r, name, &index->keys);
     m->key_len = index->keys.len - m->key_at;
 }
 
@@ -153,7 +173,7 @@ static int add_members(const struct reader *r)
     size_t room = 0;
 
     while (json_next(&cursor, &name, &value)) {
-        add_member(r->index, &room, name, value);
+        add_member(r, &room, name, value);
         if (r->index->count % MEMBERS_A_CHECK == 0 && check_cancelled(r) == -1)
             return -1;
     }
@@ -169,6 +189,42 @@ static bool is_sorted(struct json_index *index)
     return true;
 }
 
+/* Sets *first and *second to the first two names in the file, in quotes, that stand for key. */
+static void find_names(const struct reader *r, struct span key, struct span *first,
+                       struct span *second)
+{
+    struct json_cursor cursor = json_walk(buf_span(&r->index->text));
+    struct span name, value;
+    struct buf other;
+
+    *first = *second = SPAN("");
+    buf_init(&other, BUF_LIMITED_BY_INPUT);
+    while (second->len == 0 && json_next(&cursor, &name, &value)) {
+        buf_clear(&other);
+        add_key(r, name, &other);
+        if (span_equal(buf_span(&other), key))
+            *(first->len == 0 ? first : second) = name;
+    }
+    buf_deinit(&other);
+}
+
+static int shown(struct span text)
+{
+    return text.len < NAME_BYTES_SHOWN ? (int)text.len : NAME_BYTES_SHOWN;
+}
+
+static int fault_duplicate(const struct reader *r, struct span key)
+{
+    struct span first, second;
+
+    if (r->rules == NULL)
+        return error_set(r->err, ERR_CONFIG, "%s: duplicate key \"%.*s\"", r->path, shown(key),
+                         key.ptr);
+    find_names(r, key, &first, &second);
+    return error_set(r->err, ERR_CONFIG, "%s: duplicate key: %.*s and %.*s are the same key",
+                     r->path, shown(first), first.ptr, shown(second), second.ptr);
+}
+
 static int check_unique(const struct reader *r)
 {
     const struct json_index *index = r->index;
@@ -177,8 +233,7 @@ static int check_unique(const struct reader *r)
         struct span key = json_index_key(index, i);
 
         if (span_equal(key, json_index_key(index, i - 1)))
-            return error_set(r->err, ERR_CONFIG, "%s: duplicate key \"%.*s\"", r->path,
-                             key.len < 200 ? (int)key.len : 200, key.ptr);
+            return fault_duplicate(r, key);
     }
     return 0;
 }
@@ -207,11 +262,11 @@ static void trim(struct buf *b)
     b->cap = b->len;
 }
 
-struct json_index *json_index_read(const char *path, const atomic_bool *is_cancelled,
-                                   struct error *err)
+struct json_index *json_index_read(const char *path, const struct key_rules *rules,
+                                   const atomic_bool *is_cancelled, struct error *err)
 {
     struct json_index *index = xcalloc(1, sizeof(*index));
-    const struct reader r = {index, path, is_cancelled, err};
+    const struct reader r = {index, path, rules, is_cancelled, err};
     int status;
 
     atomic_init(&index->refs, 1);

@@ -1,5 +1,6 @@
 #include "url_attempt.h"
 
+#include "url_hold.h"
 #include "url_outcome.h"
 #include "url_request.h"
 
@@ -276,16 +277,72 @@ static bool has_answer(const struct http_answer *answer)
            answer->outcome == HTTP_ENCODED;
 }
 
+/* Credentials and certificates that were replaced in their files */
+
+/* Returns whether the credentials or certificates may be the cause of a failure. */
+static bool doubts_files(const struct url_attempt *a, const struct http_answer *answer)
+{
+    const struct url_table *t = a->table;
+    const struct tls_config *tls = &t->backends.plan->tls;
+
+    if (answer->outcome == HTTP_FAILED)
+        return (tls->ca_file != NULL || tls->cert_file != NULL) && !answer->is_refused &&
+               !answer->is_local_failure;
+    return answer->outcome == HTTP_ANSWERED && url_status_is_denial(&t->statuses, answer);
+}
+
+/* Sends the request again if there are other credentials than those that it was sent with. */
+static bool send_renewed(struct url_attempt *a)
+{
+    if (a->sites == a->table->backends.sites || !url_route_may_ask(&a->route))
+        return false;
+    a->kind->send(a);
+    return true;
+}
+
+static void on_held(void *arg, const struct http_answer *answer)
+{
+    struct url_attempt *a = arg;
+
+    a->hold = NULL;
+    if (!send_renewed(a))
+        on_outcome(a, answer);
+}
+
+/* Returns whether the end of a call needs no answer now: the request is sent again, or waits until
+ * the files were read again. A write is not sent again. */
+static bool is_held(struct url_attempt *a, const struct http_answer *answer)
+{
+    struct url_renewal *renewal = a->table->renewal;
+
+    if (renewal == NULL || a->was_held || !may_ask_again(a) || !doubts_files(a, answer))
+        return false;
+    if (!a->kind->is_repeatable) {
+        url_renewal_look(renewal);
+        return false;
+    }
+    a->was_held = true;
+    if (!send_renewed(a))
+        a->hold =
+            url_hold_new(renewal, answer, a->table->base.env.loop, a->asked_until_ms, on_held, a);
+    return true;
+}
+
 static void on_end(void *arg, const struct http_answer *answer)
 {
     struct url_attempt *a = arg;
     const bool is_answered = has_answer(answer);
 
     a->call = NULL;
+    url_outcome_ended(&a->route);
+    if (answer->moved_to != NULL)
+        url_outcome_moved(&a->route, answer->moved_to);
     a->may_have_arrived |= answer->may_have_arrived && !is_answered;
     a->http_status = answer->status;
     if (a->kind->call_ended != NULL)
         a->kind->call_ended(a, answer);
+    if (is_held(a, answer))
+        return;
     if (answer->may_have_arrived && !is_answered && !a->kind->is_repeatable) {
         report_no_response(a, answer, no_confirmation);
         url_attempt_fail(a, REPLY_UNCERTAIN, no_confirmation);
@@ -303,31 +360,46 @@ static bool is_wanted(void *arg)
     return url_route_may_ask(&a->route);
 }
 
+/* The sites of a call must stay until its end, which is known when the next call begins. */
+static void take_sites(struct url_attempt *a)
+{
+    struct url_sites *sites = a->table->backends.sites;
+
+    if (a->sites == sites)
+        return;
+    url_sites_unref(&a->sites);
+    a->sites = url_sites_ref(sites);
+}
+
 void url_attempt_send(struct url_attempt *a, struct http_request *request)
 {
     request->deadline_at_ms = a->asked_until_ms;
     request->is_fresh = a->is_retry || a->may_have_arrived || a->route.trial != BREAKER_NO_TRIAL;
+    request->address = url_route_address(&a->route);
     request->is_wanted = is_wanted;
     request->data = a->kind->data;
     request->is_unread = a->kind->is_unread;
     url_outcome_asked(&a->route);
-    a->call = http_start(url_attempt_backend(a)->site, request, on_end, a);
+    take_sites(a);
+    a->call = http_start(a->sites->items[url_backends_index(&a->table->backends, a->route.at)],
+                         request, on_end, a);
 }
 
-static bool is_nowhere(const struct url_attempt *a, const struct table_key *key)
+/* Returns whether the key has no target at the first URL, so that no table has such a key. */
+static bool is_nowhere(struct url_attempt *a)
 {
-    const struct url_table *t = a->table;
     char *target = NULL;
-    bool is_climbing = a->route.at == 0 || url_request_target(t, &t->backends.items[0], key,
-                                                              &target) == URL_TARGET_CLIMBS;
+    const bool is_nowhere =
+        url_attempt_backend(a) == &a->table->backends.items[0] ||
+        a->kind->find_target(a, &a->table->backends.items[0], &target) != URL_TARGET_OK;
 
     free(target);
-    return is_climbing;
+    return is_nowhere;
 }
 
-void url_attempt_skip(struct url_attempt *a, const struct table_key *key)
+void url_attempt_skip(struct url_attempt *a)
 {
-    if (is_nowhere(a, key)) {
+    if (is_nowhere(a)) {
         a->kind->missed(a);
         return;
     }
@@ -348,10 +420,12 @@ void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind
         url_route_init_commit(&a->route, &table->backends);
     else
         url_route_init(&a->route, &table->backends, kind->is_lookup);
+    a->route.is_shared = kind->is_repeatable && table->backends.is_spread;
 }
 
 void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 {
+    a->was_held = false;
     if (a->permit.is_held) /* of the request before */
         url_key_limit_release(&a->table->key_limit, &a->permit);
     url_route_set_key(&a->route, key);
@@ -363,7 +437,11 @@ void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 
 void url_attempt_close(struct url_attempt *a)
 {
+    if (a->call != NULL)
+        url_outcome_ended(&a->route);
     http_cancel(&a->call);
+    url_hold_free(&a->hold);
+    url_sites_unref(&a->sites);
     url_route_close(&a->route);
     url_key_limit_release(&a->table->key_limit, &a->permit);
 }

@@ -1,9 +1,10 @@
 #include "url_backend.h"
 
+#include "table/table_type.h"
+
 #include "podop/clock.h"
 #include "podop/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 int url_backends_check(const char *url, struct error *err)
@@ -16,69 +17,84 @@ int url_backends_check(const char *url, struct error *err)
     return 0;
 }
 
-static struct http_site *site_open(const struct url_access *access,
-                                   const struct table_config *config, const char *base,
-                                   struct http *http, struct error *err)
+static const char *url_of(const struct url_backends *b, const struct table_config *config, size_t i)
 {
-    const struct url_settings *settings = url_settings_of(config);
-    const char **headers = xreallocarray(NULL, settings->headers.count + 4, sizeof(*headers));
-    struct http_site_config wanted = {
-        .base = base,
-        .unix_socket = settings->unix_socket,
-        .headers = headers,
-        .tls = url_access_tls(access),
-        .connect_timeout_ms = settings->connect_timeout_ms,
-        .max_response = settings->max_response,
-    };
-    struct http_site *site;
-    char table[300]; /* a name has at most 255 bytes */
-
-    snprintf(table, sizeof(table), "Podop-Table: %s", config->name);
-    headers[wanted.header_count++] = "Accept: application/json";
-    headers[wanted.header_count++] = "Accept-Encoding: identity";
-    headers[wanted.header_count++] = table;
-    if (access->authorization != NULL)
-        headers[wanted.header_count++] = secret_text(access->authorization);
-    for (size_t i = 0; i < settings->headers.count; i++)
-        headers[wanted.header_count++] = settings->headers.items[i];
-    site = http_site_open(http, &wanted, err);
-    free(headers);
-    return site;
+    if (i == 0)
+        return config->param;
+    return i < b->count ? config->fallbacks.items[i - 1] : url_settings_of(config)->commit_url;
 }
 
-static int backend_open(struct url_backend *backend, const char *url,
-                        const struct url_access *access, const struct table_config *config,
-                        struct http *http, struct error *err)
+static int open_templates(struct url_backends *b, const struct table_config *config,
+                          struct error *err)
 {
-    backend->template = url_template_new(url, err);
-    if (backend->template == NULL)
+    for (size_t i = 0; i < url_backends_count(b); i++) {
+        b->items[i].template = url_template_new(url_of(b, config, i), err);
+        if (b->items[i].template == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+int url_backends_renew(struct url_backends *b, struct url_access *access, struct error *err)
+{
+    const size_t count = url_backends_count(b);
+    const char **bases = xreallocarray(NULL, count, sizeof(*bases));
+    struct url_sites *sites;
+
+    for (size_t i = 0; i < count; i++)
+        bases[i] = url_template_base(b->items[i].template);
+    sites = url_sites_open(b->plan, bases, count, access, b->table->env.http, err);
+    free(bases);
+    if (sites == NULL)
         return -1;
-    backend->site = site_open(access, config, url_template_base(backend->template), http, err);
-    return backend->site == NULL ? -1 : 0;
+    url_sites_unref(&b->sites);
+    b->sites = sites;
+    return 0;
 }
 
-int url_backends_open(struct url_backends *b, struct table *table, const struct url_access *access,
-                      const struct table_config *config, struct http *http, struct error *err)
+static int open_sites(struct url_backends *b, struct error *err)
 {
-    const char *commit_url = url_settings_of(config)->commit_url;
-    const size_t all = 1 + config->fallbacks.count + (commit_url == NULL ? 0 : 1);
+    const struct url_site_plan *plan = b->plan;
+    const struct table_env *env = &b->table->env;
+    const struct url_access_known known = {.http = env->http};
+    struct url_access access;
+    int status = url_access_open(&access, &plan->auth, &plan->tls, &known, err);
+
+    url_access_log_exposed(&access, &plan->auth, &plan->tls, plan->table, env->log);
+    if (status == 0)
+        status = url_backends_renew(b, &access, err);
+    url_access_close(&access);
+    return status;
+}
+
+/* Each URL has one place at first. */
+static struct url_health *health_new(const struct url_backends *b)
+{
+    struct url_health *health = url_health_new(url_backends_commit(b) + 1);
+
+    for (size_t at = b->count; at < url_backends_commit(b); at++)
+        health->of[at].is_gone = true;
+    return health;
+}
+
+int url_backends_open(struct url_backends *b, struct table *table,
+                      const struct table_config *config, struct error *err)
+{
+    const bool has_commit = url_settings_of(config)->commit_url != NULL;
+    const bool is_spread = url_settings_of(config)->balance == BALANCE_SPREAD;
+    const size_t all = 1 + config->fallbacks.count + (has_commit ? 1 : 0);
 
     *b = (struct url_backends){
         .table = table,
         .items = xcalloc(all, sizeof(*b->items)),
         .count = 1 + config->fallbacks.count,
-        .has_commit = commit_url != NULL,
-        .health = url_health_new(all),
+        .has_commit = has_commit,
+        .is_spread = is_spread,
+        .places = is_spread ? HTTP_ADDRESSES_MAX : 1,
+        .plan = url_site_plan_new(config),
     };
-    for (size_t i = 0; i < all; i++) {
-        const char *url = i == 0         ? config->param
-                          : i < b->count ? config->fallbacks.items[i - 1]
-                                         : commit_url;
-
-        if (backend_open(&b->items[i], url, access, config, http, err) == -1)
-            return -1;
-    }
-    return 0;
+    b->health = health_new(b);
+    return open_templates(b, config, err) == -1 ? -1 : open_sites(b, err);
 }
 
 size_t url_backends_count(const struct url_backends *b)
@@ -86,33 +102,36 @@ size_t url_backends_count(const struct url_backends *b)
     return b->count + (b->has_commit ? 1 : 0);
 }
 
-/* Returns whether no URL of the same list serves, so that the pause of this one is short. */
-static bool are_all_suspended(const struct url_backends *b, size_t i)
+/* Returns whether no place of the same list serves, so that the pause of this one is short. */
+static bool are_all_suspended(const struct url_backends *b, size_t at)
 {
-    const size_t begin = i < b->count ? 0 : b->count;
-    const size_t end = i < b->count ? b->count : b->count + 1;
+    const size_t commit = url_backends_commit(b);
+    const size_t end = at < commit ? commit : commit + 1;
 
-    for (size_t at = begin; at < end; at++) {
-        if (!breaker_is_open(&b->health->of[at].breaker))
+    for (size_t i = at < commit ? 0 : commit; i < end; i++) {
+        if (url_state_may_serve(&b->health->of[i]))
             return false;
     }
     return true;
 }
 
-struct url_report url_backends_report(const struct url_backends *b, size_t i)
+struct url_report url_backends_report(const struct url_backends *b, size_t at)
 {
     static const char *const causes[] = {[BREAKER_UNSENT] = "unsent",
                                          [BREAKER_UNANSWERED] = "unanswered",
                                          [BREAKER_ANSWERED] = "answered"};
-    const struct url_state *state = &b->health->of[i];
+    const struct url_state *state = &b->health->of[at];
     const struct breaker *breaker = &state->breaker;
     const bool is_open = breaker_is_open(breaker);
     const uint32_t pause_max_ms =
-        are_all_suspended(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
+        are_all_suspended(b, at) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
     const uint64_t now_ms = clock_now_ms();
 
     return (struct url_report){
-        .base = url_template_base(b->items[i].template),
+        .base = url_template_base(url_backends_at(b, at)->template),
+        .address = state->has_address ? &state->address : NULL,
+        .is_gone = state->is_gone,
+        .under_way = state->under_way,
         .requests = state->requests,
         .failures = state->failures,
         .failures_in_row = state->failures_in_row,
@@ -129,11 +148,11 @@ struct url_report url_backends_report(const struct url_backends *b, size_t i)
 
 void url_backends_close(struct url_backends *b)
 {
-    for (size_t i = 0; i < url_backends_count(b); i++) {
-        http_site_close(&b->items[i].site);
+    url_sites_unref(&b->sites);
+    for (size_t i = 0; i < url_backends_count(b); i++)
         url_template_free(&b->items[i].template);
-    }
     free(b->items);
+    url_site_plan_unref(&b->plan);
     url_health_unref(&b->health);
 }
 

@@ -3,24 +3,25 @@
 #define PODOP_TABLE_URL_URL_BASE_H
 
 #include "table/table_type.h"
-#include "url_access.h"
 #include "url_backend.h"
 #include "url_key_limit.h"
+#include "url_renewal.h"
 #include "url_status.h"
 
 #include "podop/mem.h"
 
-/* What distinguishes one key from another: its URL. */
+/* What distinguishes one key from another: its URL, or the body of its lookup. */
 enum url_identity {
     URL_IDENTITY_PLAIN, /* KEY, or KEY/USER of a private key, distinguishes as well as a URL */
     URL_IDENTITY_FIRST, /* the first URL: the others distinguish the same keys */
     URL_IDENTITY_ALL,   /* all URLs together */
+    URL_IDENTITY_BODY,  /* the body of a lookup: user and key apart */
 };
 
 struct url_table {
     struct table base;
-    struct url_access access; /* borrowed by the sites of backends */
     struct url_backends backends;
+    struct url_renewal *renewal; /* of the sites of backends; NULL: they have no files */
     struct url_statuses statuses;
     struct url_key_limit key_limit; /* of its lookups and writes */
     enum url_identity identity;
@@ -28,6 +29,7 @@ struct url_table {
     char *select; /* NULL: the whole answer is the value */
     char *error;  /* where a body tells of a failure; NULL: nowhere */
     bool keep_slash;
+    bool is_post; /* lookups and iterations are POSTs with the key in the body */
     uint32_t retries;
 };
 

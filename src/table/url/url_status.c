@@ -132,6 +132,11 @@ bool url_status_is_failure(const struct url_statuses *s, const struct http_answe
     return rule == RULE_STRICT || (answer->status >= 500 && !rules[rule].is_miss);
 }
 
+bool url_status_is_denial(const struct url_statuses *s, const struct http_answer *answer)
+{
+    return is_about_credentials(s, answer->status) && !url_status_is_miss(s, answer);
+}
+
 /* The settings miss and temporary are for lookups, except that a 404 that miss lists is one. */
 bool url_status_is_own_404(const struct url_statuses *s, const struct http_answer *answer)
 {

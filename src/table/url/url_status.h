@@ -34,6 +34,9 @@ enum { URL_STATUS_REASON_BYTES = 240 };
 void url_status_print_reason(const struct url_statuses *s, const struct http_answer *answer,
                              const char *begin, char text[URL_STATUS_REASON_BYTES]);
 
+/* Returns whether the status may be about podop's credentials, and is not a miss. */
+bool url_status_is_denial(const struct url_statuses *s, const struct http_answer *answer);
+
 /* Logs a status that the administrator most likely did not want, each at most once a minute: 401,
  * 403 and 407, and for a lookup any miss by a 4XX other than 404 and 410. */
 void url_status_log_odd(struct url_statuses *s, const struct http_answer *answer, bool is_lookup,

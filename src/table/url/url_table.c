@@ -20,8 +20,8 @@ static void url_table_deinit(struct table *table)
 {
     struct url_table *t = url_table_of(table);
 
+    url_renewal_free(&t->renewal);
     url_backends_close(&t->backends);
-    url_access_close(&t->access);
     free(t->select);
     free(t->error);
 }
@@ -52,27 +52,36 @@ static struct url_statuses statuses_of(const struct url_settings *settings)
 static int url_table_init(struct table *table, const struct table_config *config, struct error *err)
 {
     const struct url_settings *settings = url_settings_of(config);
-    const struct table_env *env = &table->env;
     struct url_table *t = url_table_of(table);
 
     t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
     t->error = settings->error == NULL ? NULL : xstrdup(settings->error);
     t->statuses = statuses_of(settings);
     t->keep_slash = settings->encode == ENCODE_PATH;
+    t->is_post = settings->lookup == LOOKUP_POST;
     t->retries = settings->retries;
-    t->key_limit.loop = env->loop;
+    t->key_limit.loop = table->env.loop;
     t->value = settings->value;
-    if (url_access_open(&t->access, config, env->http, env->log, err) == -1 ||
-        url_backends_open(&t->backends, table, &t->access, config, env->http, err) == -1)
+    if (url_backends_open(&t->backends, table, config, err) == -1)
         return -1;
-    secret_free(&t->access.authorization); /* the sites have it */
-    t->identity = url_identity_choose(&t->backends);
+    t->renewal = url_renewal_new(&t->backends);
+    t->identity = url_identity_choose(&t->backends, t->is_post);
     return 0;
 }
 
 static void url_table_take_over(struct table *next, struct table *previous)
 {
     url_backends_take_over(&url_table_of(next)->backends, &url_table_of(previous)->backends);
+}
+
+static void url_table_activate(struct table *table)
+{
+    url_renewal_start(url_table_of(table)->renewal);
+}
+
+static void url_table_retire(struct table *table)
+{
+    url_renewal_stop(url_table_of(table)->renewal);
 }
 
 static void url_table_read_back(struct table *table, struct span value, struct buf *scratch,
@@ -103,10 +112,13 @@ const struct table_ops table_url = {
     .init = url_table_init,
     .deinit = url_table_deinit,
     .take_over = url_table_take_over,
+    .activate = url_table_activate,
+    .retire = url_table_retire,
     .identify = url_identity_fill,
     .is_plain = url_identity_is_plain,
     .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
+    .log_stats = url_explain_log_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
     .change_fault = url_commit_change_fault,

@@ -1,0 +1,136 @@
+#include "key_rules.h"
+
+#include "fold.h"
+#include "idna.h"
+#include "key_rules_private.h"
+#include "mail_address.h"
+
+#include "podop/mem.h"
+
+static bool is_key_alone(const struct key_form_order *order)
+{
+    return order->count == 1 && order->kinds[0] == KEY_FORM_KEY;
+}
+
+struct key_rules *key_rules_new(const struct key_config *config)
+{
+    const struct key_form_order order = key_form_order_of(&config->search);
+    const char *extension = config->extension != NULL ? config->extension : "";
+    struct key_rules *rules;
+
+    if (config->fold == KEY_FOLD_NONE && config->idna == KEY_IDNA_NONE && is_key_alone(&order) &&
+        *extension == '\0')
+        return NULL;
+    rules = xmalloc(sizeof(*rules));
+    *rules = (struct key_rules){
+        .fold = config->fold,
+        .idna = config->idna,
+        .order = order,
+        .propagate = config->propagate,
+        .extension = xstrdup(extension),
+    };
+    return rules;
+}
+
+struct key_rules *key_rules_copy(const struct key_rules *rules)
+{
+    struct key_rules *copy;
+
+    if (rules == NULL)
+        return NULL;
+    copy = xmalloc(sizeof(*copy));
+    *copy = *rules;
+    copy->extension = xstrdup(rules->extension);
+    return copy;
+}
+
+void key_rules_free(struct key_rules **rules)
+{
+    struct key_rules *r = *rules;
+
+    if (r == NULL)
+        return;
+    *rules = NULL;
+    free(r->extension);
+    free(r);
+}
+
+static enum key_fold fold_of(const struct key_rules *rules)
+{
+    return rules == NULL ? KEY_FOLD_NONE : rules->fold;
+}
+
+static enum key_idna idna_of(const struct key_rules *rules)
+{
+    return rules == NULL ? KEY_IDNA_NONE : rules->idna;
+}
+
+bool key_rules_equal(const struct key_rules *a, const struct key_rules *b)
+{
+    return fold_of(a) == fold_of(b) && idna_of(a) == idna_of(b);
+}
+
+bool key_rules_search(const struct key_rules *rules)
+{
+    return rules != NULL && !is_key_alone(&rules->order);
+}
+
+bool key_rules_propagate(const struct key_rules *rules)
+{
+    return rules != NULL && rules->propagate;
+}
+
+const char *key_rules_extension(const struct key_rules *rules)
+{
+    return rules == NULL ? "" : rules->extension;
+}
+
+static void add(struct span text, bool is_folded, struct buf *out)
+{
+    if (is_folded)
+        fold_case(text, out);
+    else
+        buf_add(out, text);
+}
+
+/* Appends domain in the labels of idna, or as it is if it cannot be converted. */
+static void add_labels(struct span domain, enum key_idna idna, struct buf *out)
+{
+    if (idna == KEY_IDNA_NONE ||
+        !idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out))
+        buf_add(out, domain);
+}
+
+/* Folds before it converts, as Postfix folds a domain that somebody typed in U-labels: smtpd asks
+ * for strasse.example when cleanup asks for straße.example, and both must be one key. Folds again,
+ * because A-labels may stand for U-labels that are not folded. */
+static void add_domain(struct span domain, enum key_idna idna, bool is_folded, struct buf *out)
+{
+    struct buf folded, labels;
+
+    buf_init(&folded, BUF_LIMITED_BY_INPUT);
+    buf_init(&labels, BUF_LIMITED_BY_INPUT);
+    add(domain, is_folded, &folded);
+    add_labels(buf_span(&folded), idna, &labels);
+    add(buf_span(&labels), is_folded, out);
+    buf_deinit(&folded);
+    buf_deinit(&labels);
+}
+
+void key_normalise(const struct key_rules *rules, struct span key, struct buf *out)
+{
+    const enum key_fold fold = fold_of(rules);
+    const enum key_idna idna = idna_of(rules);
+    struct mail_address address;
+
+    if (idna == KEY_IDNA_NONE && fold != KEY_FOLD_DOMAIN) { /* the parts do not matter */
+        add(key, fold == KEY_FOLD_ALL, out);
+        return;
+    }
+    address = mail_address_split(key);
+    add(address.local, fold == KEY_FOLD_ALL, out);
+    if (address.has_at)
+        buf_add_char(out, '@');
+    add_domain(address.domain, idna,
+               fold == KEY_FOLD_ALL || (fold == KEY_FOLD_DOMAIN && address.has_at), out);
+}

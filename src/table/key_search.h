@@ -1,0 +1,30 @@
+/* key_search.h - the forms under which one lookup searches for its key, one after the other, and
+ * what becomes of the value that one of them has. Private to src/table. */
+#ifndef PODOP_TABLE_KEY_SEARCH_H
+#define PODOP_TABLE_KEY_SEARCH_H
+
+#include "table_type.h"
+
+struct key_search;
+
+/* Returns a search for key, of which normal is the normal form, or NULL when the rules of table
+ * look up nothing but the key itself. Both are copied. */
+struct key_search *key_search_new(const struct table *table, const struct table_key *key,
+                                  const struct table_key *normal);
+void key_search_free(struct key_search **search); /* *search becomes NULL; a NULL *search is fine */
+
+/* Goes to the next form, which is borrowed until the next call. Returns false after the last. */
+bool key_search_next(struct key_search *search, struct table_key *form);
+uint64_t key_search_deadline_at_ms(const struct key_search *search); /* of all forms together */
+
+/* Puts the extension that was cut off the current form into the addresses of *reply, if the rules
+ * say so and there is one. *reply then points to bytes of search. Returns whether it did that. */
+bool key_search_propagate(struct key_search *search, struct reply *reply);
+
+/* Add notes for a human: which form is looked up now; its result; which form has answered. */
+void key_search_note_form(const struct key_search *search, struct buf *notes);
+void key_search_note_result(const struct reply *reply, struct buf *notes);
+void key_search_note_answer(const struct key_search *search, const struct reply *reply,
+                            bool is_extended, struct buf *notes);
+
+#endif

@@ -1,0 +1,90 @@
+#include "searched_lookup.h"
+
+#include "explain.h"
+#include "known_answer.h"
+
+/* Returns whether a search goes on after reply. A value that Postfix gets as a miss, such as false,
+ * is one here. */
+static bool is_miss(const struct reply *reply)
+{
+    return reply->status == REPLY_MISS ||
+           (reply->status == REPLY_FOUND && reply->map_value.len == 0);
+}
+
+/* Looks up the current form. Returns whether *reply is its answer; otherwise op waits. */
+static bool look_up_form(struct table_op *op, const struct table_key *form, struct reply *reply)
+{
+    struct table *t = op->table;
+    const uint64_t deadline_at_ms = key_search_deadline_at_ms(op->search);
+    const struct change *pending;
+    struct identity id;
+    bool is_known;
+
+    identity_of_normal(&id, t, form);
+    pending = known_pending(t, form, &id);
+    if (op->notes != NULL) {
+        key_search_note_form(op->search, op->notes);
+        explain_known(t, form, &id, pending, op->notes);
+    }
+    is_known = known_settled(t, form, pending, reply) ||
+               (op->notes == NULL && known_cached(t, &id, reply)) ||
+               table_op_ask(op, form, &id, deadline_at_ms, reply);
+    identity_free(&id);
+    return is_known;
+}
+
+/* Looks up the next forms, one after the other, while *reply is a miss. Returns whether *reply is
+ * the answer then; otherwise op waits for a form. */
+static bool search_on(struct table_op *op, struct reply *reply)
+{
+    struct table_key form;
+
+    while (is_miss(reply) && key_search_next(op->search, &form)) {
+        if (!look_up_form(op, &form, reply))
+            return false;
+        key_search_note_result(reply, op->notes);
+    }
+    return true;
+}
+
+/* Takes the answer of a search. *reply may then point to bytes of the search. */
+static bool end_search(struct table_op *op, struct reply *reply)
+{
+    const bool is_extended = key_search_propagate(op->search, reply);
+
+    if (op->notes != NULL)
+        key_search_note_answer(op->search, reply, is_extended, op->notes);
+    return is_extended;
+}
+
+/* Goes on with a search that a form has missed. Returns whether *reply is its answer; otherwise op
+ * waits for another form. The bytes of *reply are in *bytes, since done may use the cache. */
+static bool take_answer(struct table_op *op, struct reply *reply, char **bytes)
+{
+    key_search_note_result(reply, op->notes);
+    if (is_miss(reply)) {
+        if (!search_on(op, reply))
+            return false;
+        *reply = reply_copy(reply, bytes);
+    }
+    end_search(op, reply);
+    return true;
+}
+
+struct table_op *searched_lookup(struct table *t, struct key_search *search, struct buf *notes,
+                                 struct reply *answer)
+{
+    struct table_op *op = table_op_new(t, notes);
+
+    op->search = search;
+    op->take = take_answer;
+    t->memory->counters.lookups++;
+    *answer = (struct reply){.status = REPLY_MISS}; /* unless there is a form */
+    if (!search_on(op, answer))
+        return op;
+    if (end_search(op, answer))
+        *answer = known_answer_keep(t, answer);
+    table_op_count(t, answer);
+    table_op_free(op);
+    return NULL;
+}
