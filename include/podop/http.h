@@ -90,8 +90,8 @@ struct http_answer {
     unsigned status; /* 0: no head of an answer came */
     struct span body;
     const char *reason; /* of HTTP_FAILED and HTTP_ENCODED; without a secret, a path or a query */
-    /* Of a whole head: its Content-Type without parameters, and its Content-Encoding without
-     * "identity". "" for none, or NULL. */
+    /* Of a whole head: its Content-Type, and its Content-Encoding without "identity". Any bytes;
+     * "" for none, or NULL. */
     const char *content_type, *content_encoding;
     bool may_have_arrived; /* without an answer: some of the request was sent */
     bool is_refused;       /* without an answer: the connection was refused, so nothing was sent */

@@ -4,8 +4,9 @@
 
 #include "podop/span.h"
 
-/* Returns whether type, a media type without parameters, is application/json or ends in +json (RFC
- * 6839 section 3.1). The case of letters does not matter. */
+/* Returns whether the value of a Content-Type is application/json or ends in +json (RFC 6839
+ * section 3.1). Parameters and the case of letters do not matter. A list of types,
+ * with commas, is not JSON. */
 bool json_media_type(struct span type);
 
 #endif

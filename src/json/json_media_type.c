@@ -23,7 +23,19 @@ static bool is_name(struct span text)
     return text.len > 0;
 }
 
-bool json_media_type(struct span type)
+/* Returns type without its parameters and the blanks before them. */
+static struct span without_parameters(struct span type)
+{
+    const char *semicolon = type.len == 0 ? NULL : memchr(type.ptr, ';', type.len);
+
+    if (semicolon != NULL)
+        type.len = (size_t)(semicolon - type.ptr);
+    while (type.len > 0 && (type.ptr[type.len - 1] == ' ' || type.ptr[type.len - 1] == '\t'))
+        type.len--;
+    return type;
+}
+
+static bool is_json(struct span type)
 {
     const struct span json = SPAN("application/json"), suffix = SPAN("+json");
     const char *slash = type.len == 0 ? NULL : memchr(type.ptr, '/', type.len);
@@ -36,4 +48,9 @@ bool json_media_type(struct span type)
     main_len = (size_t)(slash - type.ptr);
     return ends_with(type, suffix) && is_name((struct span){type.ptr, main_len}) &&
            is_name(span_skip(type, main_len + 1)) && type.len > main_len + 1 + suffix.len;
+}
+
+bool json_media_type(struct span type)
+{
+    return !span_has_byte(type, ',') && is_json(without_parameters(type));
 }

@@ -120,7 +120,7 @@ class Statuses(ControlCase):
                                 b"Content-Length: 3\r\n\r\n<p>")
         self.http.on("/t/k", http(json.dumps("x")))
         answer = self.explain("page")
-        self.assertEqual((answer["status"], self.notes(answer, "type")), ("temporary", ["text/html"]))
+        self.assertEqual((answer["status"], self.notes(answer, "type")), ("temporary", ["text/html; charset=utf-8"]))
         answer = self.explain("k")
         self.assertEqual((answer["status"], self.notes(answer, "means")), ("found", []))
 

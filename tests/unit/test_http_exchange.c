@@ -289,6 +289,7 @@ static void ask_answer(struct http_fixture *f, struct http_caller *c, const char
 {
     ask_request(f, c, status, framing, bytes,
                 &(struct http_request){.target = "/",
+                                       .is_repeatable = true,
                                        .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
 }
 
@@ -351,6 +352,7 @@ static void test_encoded(void **state)
             f, &c, status, WITH_LENGTH, cases[i].bytes,
             &(struct http_request){.method = cases[i].method,
                                    .target = "/",
+                                   .is_repeatable = cases[i].method == NULL,
                                    .reads_answer = cases[i].reads_answer,
                                    .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
         http_caller_assert_outcome(&c, cases[i].outcome);

@@ -35,7 +35,15 @@ static void test_media_types(void **state)
         {TEXT("text/html/x+json"), false},
         {TEXT("application/x\0+json"), false},
         {TEXT("application/json\0"), false},
-        {TEXT("application/json "), false},
+        {TEXT("application/json "), true},
+        {TEXT("application/json; charset=utf-8"), true},
+        {TEXT("application/json \t;"), true},
+        {TEXT("Application/Problem+JSON;x=\";\""), true},
+        {TEXT(" application/json"), false},
+        {TEXT("application/json;x, text/html"), false},
+        {TEXT("text/html; x=application/json"), false},
+        {TEXT("text/html;application/json"), false},
+        {TEXT(";"), false},
         {TEXT("(too long)"), false},
     };
 

@@ -192,28 +192,37 @@ static void take_connection(struct http1 *p, struct span value)
     }
 }
 
-/* Adds text to a label, which is a list with commas. */
-static void add_label(char label[HTTP1_LABEL_BYTES], struct span text)
+/* Adds an element to a list with commas, of at most room bytes with its NUL. */
+static void add_element(char *list, size_t room, struct span text)
 {
-    const size_t len = strlen(label);
+    const size_t len = strlen(list);
     const size_t comma_len = len == 0 ? 0 : strlen(", ");
 
-    if (len + comma_len + text.len >= HTTP1_LABEL_BYTES) {
-        memcpy(label, HTTP1_LONG_LABEL, sizeof(HTTP1_LONG_LABEL));
+    if (len + comma_len + text.len >= room) {
+        memcpy(list, HTTP1_TOO_LONG, sizeof(HTTP1_TOO_LONG));
         return;
     }
-    memcpy(label + len, ", ", comma_len);
-    memcpy(label + len + comma_len, text.ptr, text.len);
-    label[len + comma_len + text.len] = '\0';
+    memcpy(list + len, ", ", comma_len);
+    memcpy(list + len + comma_len, text.ptr, text.len);
+    list[len + comma_len + text.len] = '\0';
 }
 
+/* Parameters are left out if there is no room for them. Nearly every answer has one Content-Type
+ * that is short. */
 static void take_type(struct http1 *p, struct span value)
 {
-    const char *parameters = memchr(value.ptr, ';', value.len);
+    const char *parameters;
 
-    if (parameters != NULL)
-        value.len = (size_t)(parameters - value.ptr);
-    add_label(p->content_type, trim(value));
+    value = trim(value);
+    if (p->content_type[0] != '\0' || value.len >= sizeof(p->content_type)) {
+        parameters = memchr(value.ptr, ';', value.len);
+        if (parameters != NULL)
+            value.len = (size_t)(parameters - value.ptr);
+        add_element(p->content_type, sizeof(p->content_type), value);
+        return;
+    }
+    memcpy(p->content_type, value.ptr, value.len);
+    p->content_type[value.len] = '\0';
 }
 
 static void take_encoding(struct http1 *p, struct span value)
@@ -222,11 +231,7 @@ static void take_encoding(struct http1 *p, struct span value)
         const struct span coding = next_of(&value);
 
         if (coding.len > 0 && !equals(coding, SPAN("identity")))
-            add_label(p->content_encoding, coding);
-    }
-    for (char *c = p->content_encoding; *c != '\0'; c++) {
-        if (*c < ' ' || *c > '~')
-            *c = '?';
+            add_element(p->content_encoding, sizeof(p->content_encoding), coding);
     }
 }
 

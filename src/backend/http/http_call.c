@@ -318,7 +318,7 @@ static struct span body_of(struct http_call *call, unsigned status, struct span 
 
 static void finish_encoded(struct http_call *call, struct http_answer *answer)
 {
-    char reason[HTTP1_LABEL_BYTES + 80];
+    char reason[HTTP1_ENCODING_BYTES + 80];
 
     snprintf(reason, sizeof(reason), "the answer has Content-Encoding %s, which was not asked for",
              answer->content_encoding);
