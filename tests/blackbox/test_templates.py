@@ -181,6 +181,7 @@ class Headers(Templates):
                 self.check_target(client, "k", "/k", table)
                 request = self.http.requests[0]
                 self.assertEqual(request.header("Accept"), ["application/json"])
+                self.assertEqual(request.header("Accept-Encoding"), ["identity"])
                 self.assertEqual(request.header("Host"), [f"127.0.0.1:{self.http.port}"])
                 self.assertEqual(request.header("Podop-User"), [])
                 self.assertEqual(request.body, b"")
@@ -240,7 +241,7 @@ class Select(Templates):
             "/a/b": "OK value", "/a": 'OK {"b":"value"}', "/list/0": "OK x", "/list/1/y": "OK 1.10",
             "/list/1": 'OK {"y":1.10}',
             "/list/2": "OK z", "/list/2/0": "OK z", "/a~1b": "OK slash", "/m~0n": "OK tilde", "/": "OK empty",
-            "/big": "OK 12345678901234567890123", "/bool": "OK false", "/ ": "OK blank", "/ö": "OK umlaut",
+            "/big": "OK 12345678901234567890123", "/bool": "NOTFOUND ", "/ ": "OK blank", "/ö": "OK umlaut",
             '/e\u0301"': "OK escaped", "/0": "OK zero", "/~01": "OK tilde one",
         })
 
