@@ -3,6 +3,7 @@
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
+#include "podop/endpoint.h"
 #include "podop/error.h"
 #include "podop/log.h"
 #include "podop/settings.h"
@@ -59,6 +60,16 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
                                  struct error *err);
 void http_site_close(struct http_site **site); /* all its calls must have ended */
 
+enum { HTTP_ADDRESSES_MAX = 32 };
+
+/* The addresses of the name of a site's host. */
+struct http_addresses {
+    unsigned generation;         /* changes whenever the addresses may have changed */
+    size_t count;                /* 0: none is known, or the host is not a name */
+    const struct endpoint *list; /* borrowed until the loop runs again */
+};
+struct http_addresses http_site_addresses(const struct http_site *site);
+
 enum http_outcome {
     HTTP_ANSWERED,  /* status is set; body is complete, but only the 200 of a repeatable request has
                        one */
@@ -82,6 +93,10 @@ struct http_answer {
     /* most of its time passed in podop's queue, or no socket could be created: the outcome says
      * nothing about the server */
     bool is_local_failure;
+    bool is_unreachable; /* without an answer: no address of the host could be connected to */
+    /* the address of the host that the request went to, because the wanted one failed or was slow
+     * to connect; NULL: it went to the wanted one */
+    const struct endpoint *moved_to;
     bool was_resent; /* on a new connection, after the server had closed the idle one */
 };
 
@@ -117,6 +132,9 @@ struct http_request {
     /* use a new connection, which says more about the server after a failure than an idle one
      * does. Writes always use a new one */
     bool is_fresh;
+    /* One of the addresses of the host. Idle connections to others are not used, and a new one
+     * tries others only after it. NULL: any. Borrowed until the end of the call. */
+    const struct endpoint *address;
     http_wanted_fn *is_wanted; /* whether to send it after it has waited; NULL: always */
     http_wanted_fn *is_unread; /* whether a blocked stream waits for a client; NULL: never */
     size_t excerpt_max; /* bytes of the body to report for a status other than 200, for people to

@@ -41,7 +41,7 @@ struct table {
     /* Identifies any key, and one that is in its normal form. They differ when there are rules.
      * NULL: keys are plain. */
     identify_fn *identify, *identify_normal;
-    look_up_fn *look_up;     /* does table_lookup(); NULL: keys are plain, and there are no rules */
+    look_up_fn *look_up;     /* does table_lookup() */
     struct key_rules *rules; /* of the setting 'key'; NULL: it changes nothing */
     bool folds_all;          /* the rules fold whole keys */
     bool uses_hash;          /* something finds keys by the hash of their identity */
@@ -92,6 +92,8 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
+    /* Logs the counters that the type has besides those of every table; NULL: it has none. */
+    void (*log_stats)(struct table *table, struct log *log);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);

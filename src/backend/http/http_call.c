@@ -103,6 +103,11 @@ static bool was_queued(const struct http_call *call)
             call->sent_at_ms - call->started_at_ms > now_ms - call->sent_at_ms);
 }
 
+static const struct endpoint *moved_to(const struct http_call *call)
+{
+    return call->exchange.has_moved ? &call->exchange.peer : NULL;
+}
+
 static void on_deadline(void *arg)
 {
     struct http_call *call = arg;
@@ -112,6 +117,7 @@ static void on_deadline(void *arg)
                      .outcome = has_timed_out ? HTTP_TIMED_OUT : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
                      .is_local_failure = was_queued(call),
+                     .moved_to = moved_to(call),
                      .was_resent = call->was_resent,
                  });
 }
@@ -229,7 +235,8 @@ static void on_offer(void *arg)
         return; /* the deadline runs already, or the call is about to end */
     offer(call);
     if (is_too_large(call))
-        finish(call, &(struct http_answer){.outcome = HTTP_TOO_LARGE, .status = 200});
+        finish(call, &(struct http_answer){
+                         .outcome = HTTP_TOO_LARGE, .status = 200, .moved_to = moved_to(call)});
     else if (call->stream != STREAM_BLOCKED)
         http_exchange_go_on(&call->exchange);
 }
@@ -302,6 +309,8 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
                                  .reason = reason,
                                  .may_have_arrived = ex->may_have_arrived,
                                  .is_refused = end == HTTP_END_REFUSED,
+                                 .is_unreachable = ex->is_unreachable,
+                                 .moved_to = moved_to(call),
                                  .was_resent = call->was_resent};
 
     switch (end) {
@@ -331,7 +340,10 @@ static struct http_call *call_new(struct http_site *site, const struct http_requ
     struct http_call *call = xmalloc(sizeof(*call));
 
     *call = (struct http_call){
-        .exchange = {.on_body = on_body, .on_end = on_end, .is_alone = !request->is_repeatable},
+        .exchange = {.on_body = on_body,
+                     .on_end = on_end,
+                     .address = request->address,
+                     .is_alone = !request->is_repeatable},
         .turn = {.events = &turn_events},
         .site = site,
         .started_at_ms = turns_now_ms(site->http->turns),

@@ -87,17 +87,21 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
 
 static bool is_explained(const struct url_fetch *f)
 {
-    return f->base.notes != NULL &&
-           f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.table->backends.count;
+    return f->base.notes != NULL && f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.route.end;
 }
 
 static void explain_request(struct url_fetch *f, const struct http_request *request)
 {
+    const struct endpoint *address = url_route_address(&f->attempt.route);
+    char text[ENDPOINT_TEXT_BYTES];
+
     if (!is_explained(f))
         return;
     f->asked_at_ms = clock_now_ms();
     fetch_format(&f->base, "url", "%s%s",
                  url_template_base(url_attempt_backend(&f->attempt)->template), request->target);
+    if (address != NULL)
+        fetch_format(&f->base, "address", "%s", endpoint_print(address, text));
     if (request->body.len > 0)
         fetch_note_cut(&f->base, "post", request->body, URL_EXPLAIN_BODY_BYTES_MAX);
 }

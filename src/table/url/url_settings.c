@@ -12,6 +12,7 @@
 static const char *const value_forms[] = {"auto", "string", NULL};
 static const char *const lookup_methods[] = {"get", "post", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
+static const char *const url_balances[] = {"first", "spread", NULL};
 static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
 /* Checks of texts: they return NULL, or what is wrong. */
@@ -136,6 +137,8 @@ static const struct setting settings[] = {
      .doc = "time for one connection, with name resolution and TLS"},
     {"retries", SETTING_INTEGER, FIELD(retries), 0, 10, .default_text = "1",
      .doc = "further attempts of a lookup when the connection fails"},
+    {"balance", SETTING_ENUM, FIELD(balance), .names = url_balances, .default_text = "\"first\"",
+     .doc = "first asks the others only after failures, spread shares lookups between all"},
     {"headers", SETTING_STRINGS, FIELD(headers), .check = check_header, .default_note = "none",
      .doc = "\"Name: value\", added to each request"},
     {"auth", SETTING_GROUP, FIELD(auth), .group = &auth_group,

@@ -6,6 +6,7 @@
 
 enum url_lookup_method { LOOKUP_GET, LOOKUP_POST };
 enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
+enum url_balance { BALANCE_FIRST, BALANCE_SPREAD };
 enum value_form { VALUE_AUTO, VALUE_STRING };
 
 enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
@@ -34,6 +35,7 @@ struct url_settings {
     char *select;        /* a JSON pointer; NULL: the whole answer */
     enum url_lookup_method lookup;
     enum url_encode encode;
+    enum url_balance balance;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */
     struct status_set miss, temporary; /* exceptions to the rules of url_status.h */

@@ -115,6 +115,7 @@ const struct table_ops table_url = {
     .is_plain = url_identity_is_plain,
     .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
+    .log_stats = url_explain_log_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
     .change_fault = url_commit_change_fault,
