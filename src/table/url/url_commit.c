@@ -182,7 +182,9 @@ static void send_change(struct url_commit *c, const struct change *change)
 static void send_whole(struct url_commit *c)
 {
     struct url_table *t = c->attempt.table;
-    const struct table_key key = {.user = span_of(c->base.transaction->user)};
+    const struct table_key none = {.key = SPAN("")};
+    const struct table_key of_user = {.user = span_of(c->base.transaction->user),
+                                      .is_private = true};
     struct buf body;
     char *target = NULL;
 
@@ -190,11 +192,11 @@ static void send_whole(struct url_commit *c)
     if (!add_transaction(&body, t->value, c->base.transaction))
         url_attempt_fail(&c->attempt, REPLY_PERMANENT,
                          "a key or user that is not valid UTF-8 cannot be written");
-    else if (url_request_target(t, url_attempt_backend(&c->attempt), &key, &target) !=
+    else if (url_request_path_target(t, url_attempt_backend(&c->attempt), &of_user, &target) !=
              URL_TARGET_OK)
         url_attempt_fail(&c->attempt, REPLY_PERMANENT, "a user that has no valid URL cannot write");
     else
-        send_to(c, "POST", target, buf_span(&body), &key);
+        send_to(c, "POST", target, buf_span(&body), &none);
     buf_deinit(&body);
     free(target);
 }

@@ -29,7 +29,7 @@ static void url_table_deinit(struct table *table)
 static int url_table_check_param(const struct table_config *config, const char *param,
                                  struct error *err)
 {
-    if (url_backends_check(param, err) == -1)
+    if (url_backends_check(param, config->name == NULL ? "" : config->name, err) == -1)
         return -1;
     /* The settings for access concern all URLs together, so they are checked with the first one. */
     return param == config->param ? url_access_check(config, err) : 0;
