@@ -47,6 +47,8 @@ comma@v.example
 command@v.example
 error@v.example
 error+x@v.example
+more@v.example
+More+x@V.example
 astray@v.example
 astray+x@v.example
 left@v.example
@@ -395,4 +397,5 @@ def mails():
 # What a file does and podop cannot do, with the reason. podop.conf(5) has the list, too.
 DIFFERENT = {
     Mail("nickname@local.example"): "a key without a domain is for Postfix's own domains, which podop does not know",
+    Mail("more@catch.example"): "of two maps, Postfix looks for each form in both; podop looks for all in the first",
 }
