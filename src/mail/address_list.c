@@ -236,13 +236,17 @@ void address_list_deinit(struct address_list *list)
 void address_token_add(const struct address_token *token, struct buf *out)
 {
     const struct span text = token->text;
+    bool is_escaped = false;
 
     if (token->type == TOKEN_LITERAL)
         buf_add_char(out, '[');
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '\\' && ++i == text.len)
-            break; /* the text ends with it */
-        buf_add_char(out, is_blank(text.ptr[i]) ? ' ' : text.ptr[i]);
+        if (text.ptr[i] != '\\' || is_escaped) {
+            buf_add_char(out, (char)(is_blank(text.ptr[i]) ? ' ' : text.ptr[i]));
+            is_escaped = false;
+        } else {
+            is_escaped = true;
+        }
     }
     if (token->type == TOKEN_LITERAL)
         buf_add_char(out, ']');
