@@ -1,5 +1,6 @@
 #include "key_rules.h"
 
+#include "ascii.h"
 #include "fold.h"
 #include "idna.h"
 #include "key_rules_private.h"
@@ -93,10 +94,32 @@ static void add(struct span text, bool is_folded, struct buf *out)
         buf_add(out, text);
 }
 
+static bool add_converted(struct span domain, enum key_idna idna, struct buf *out)
+{
+    return idna != KEY_IDNA_NONE &&
+           idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out);
+}
+
+/* Appends a domain that IDNA does not allow as it is. Folded, it may be one that can be converted:
+ * some capitals, such as Georgian ones, are not allowed. */
+static void add_folded(struct span domain, enum key_idna idna, struct buf *out)
+{
+    struct buf folded;
+
+    buf_init(&folded, BUF_LIMITED_BY_INPUT);
+    fold_case(domain, &folded);
+    if (!add_converted(buf_span(&folded), idna, out))
+        buf_add(out, buf_span(&folded));
+    buf_deinit(&folded);
+}
+
 static void add_domain(struct span domain, enum key_idna idna, bool is_folded, struct buf *out)
 {
-    if (idna == KEY_IDNA_NONE ||
-        !idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out))
+    if (add_converted(domain, idna, out))
+        return;
+    if (is_folded && idna != KEY_IDNA_NONE && !ascii_only(domain))
+        add_folded(domain, idna, out);
+    else
         add(domain, is_folded, out);
 }
 
