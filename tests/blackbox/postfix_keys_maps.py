@@ -242,6 +242,7 @@ LOGINS: Values = {
 GENERIC: Values = {
     "boss@v.example": "boss@public.example",
     "@inside.example": "@public.example",
+    "cut@inside.example": "@public.example",
     "robot@inside.example": "noreply+bot@public.example",
     "carol@remote.example": "carol@public.example",
     "carol+keep@remote.example": "kept@public.example",
