@@ -21,12 +21,16 @@ from socketserver import ThreadingTCPServer
 from threading import Lock
 from urllib.parse import unquote, unquote_to_bytes
 
-FIRST_ENTRIES = {
+FIRST_ENTRIES = {  # exact keys in lower case: podop makes them of what Postfix asks for
     "domain/example.com": "example.com",
+    "domain/example.org": "example.org",
+    "domain/xn--bcher-kva.example": "bücher.example",
     "mailbox/alice@example.com": "example.com/alice/",
     "mailbox/bob@example.com": "example.com/bob/",
     "alias/bob@example.com": "bob@example.com",
     "alias/team@example.com": ["alice@example.com", "bob@example.com"],
+    "alias/@example.org": "alice@example.com",
+    "alias/info@xn--bcher-kva.example": "bob@example.com",
     "auth/passdb/alice@example.com": {"password": "{PLAIN}wonderland"},
     "auth/passdb/bob@example.com": {"password": "{PLAIN}secret"},
     "auth/userdb/alice@example.com": {"quota_rule": "*:bytes=2000000000"},

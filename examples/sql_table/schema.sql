@@ -1,4 +1,4 @@
--- The tables of sql_table.py, for SQLite and for PostgreSQL. Names and addresses are in lower case.
+-- The tables of sql_table.py, for SQLite and for PostgreSQL. Names and addresses are in lower case, domains in ASCII.
 
 CREATE TABLE domain (
     name TEXT PRIMARY KEY

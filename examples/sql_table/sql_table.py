@@ -99,34 +99,27 @@ class Domain:
     """Postfix's virtual_mailbox_domains."""
 
     def get(self, key):
-        return next((name for name, in db.rows("SELECT name FROM domain WHERE name = ?", key.lower())), None)
+        return next((name for name, in db.rows("SELECT name FROM domain WHERE name = ?", key)), None)
 
 
 class Mailbox:
     """Postfix's virtual_mailbox_maps."""
 
     def get(self, key):
-        for address, in db.rows("SELECT address FROM mailbox WHERE address = ?", key.lower()):
+        for address, in db.rows("SELECT address FROM mailbox WHERE address = ?", key):
             name, _, domain = address.rpartition("@")
             return f"{domain}/{name}/"
         return None
 
 
 class Alias:
-    """Postfix's virtual_alias_maps. Postfix asks for the whole address only, so the catch-all is looked up here."""
+    """Postfix's virtual_alias_maps. A mailbox is an alias of itself, so that a catch-all does not get its mail."""
 
     def get(self, key):
         with db.transaction():
-            _, at, domain = key.lower().rpartition("@")
-            return self.destinations(key) or (self.destinations(at + domain) if self.is_free(key) else None)
-
-    def destinations(self, address):
-        found = db.rows("SELECT destination FROM alias WHERE address = ? ORDER BY destination", address.lower())
-        return [destination for destination, in found] or None
-
-    def is_free(self, address):
-        """Whether it is an address without a mailbox."""
-        return "@" in address and not db.rows("SELECT 1 FROM mailbox WHERE address = ?", address.lower())
+            found = db.rows("SELECT destination FROM alias WHERE address = ? ORDER BY destination", key)
+            found = found or db.rows("SELECT address FROM mailbox WHERE address = ?", key)
+            return [destination for destination, in found] or None
 
 
 class Auth:
@@ -134,7 +127,7 @@ class Auth:
 
     def get(self, key):
         kind, _, user = key.partition("/")
-        for password, quota in db.rows("SELECT password, quota FROM mailbox WHERE address = ?", user.lower()):
+        for password, quota in db.rows("SELECT password, quota FROM mailbox WHERE address = ?", user):
             if kind == "passdb":
                 return {"password": password}
             if kind == "userdb":

@@ -11,6 +11,6 @@ extern const struct counter_set table_counter_set; /* the counters that all type
 
 /* Appends these counters, and those of the table's type, as an item of a JSON array. */
 void table_add_stats(struct table *table, struct buf *out);
-void table_log_counters(const struct table *table, struct log *log); /* as a line in the log */
+void table_log_counters(struct table *table, struct log *log); /* as lines in the log */
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
+#include "podop/endpoint.h"
 #include "podop/error.h"
 #include "podop/log.h"
 #include "podop/settings.h"
@@ -59,12 +60,23 @@ struct http_site *http_site_open(struct http *http, const struct http_site_confi
                                  struct error *err);
 void http_site_close(struct http_site **site); /* all its calls must have ended */
 
+enum { HTTP_ADDRESSES_MAX = 32 };
+
+/* The addresses of the name of a site's host. */
+struct http_addresses {
+    unsigned generation;         /* changes whenever the addresses may have changed */
+    size_t count;                /* 0: none is known, or the host is not a name */
+    const struct endpoint *list; /* borrowed until the loop runs again */
+};
+struct http_addresses http_site_addresses(const struct http_site *site);
+
 enum http_outcome {
-    HTTP_ANSWERED,   /* status is set; body is complete, but only the 200 of a lookup has one */
-    HTTP_FAILED,     /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
-                        TLS */
-    HTTP_TIMED_OUT,  /* the deadline passed, in the queue or on the wire */
-    HTTP_TOO_LARGE,  /* the body of a 200 is larger than max_response */
+    HTTP_ANSWERED,  /* status is set; body is complete, but only the 200 of a repeatable request has
+                       one */
+    HTTP_FAILED,    /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
+                       TLS */
+    HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
+    HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
     HTTP_QUEUE_FULL, /* max_waiting calls wait already; nothing was sent */
     /* a stream whose reader took nothing for a long time while other calls waited */
     HTTP_UNREAD,
@@ -81,6 +93,10 @@ struct http_answer {
     /* most of its time passed in podop's queue, or no socket could be created: the outcome says
      * nothing about the server */
     bool is_local_failure;
+    bool is_unreachable; /* without an answer: no address of the host could be connected to */
+    /* the address of the host that the request went to, because the wanted one failed or was slow
+     * to connect; NULL: it went to the wanted one */
+    const struct endpoint *moved_to;
     bool was_resent; /* on a new connection, after the server had closed the idle one */
 };
 
@@ -99,12 +115,14 @@ typedef bool http_wanted_fn(void *arg);
 enum { HTTP_EXTRA_HEADERS_MAX = 4 };
 
 struct http_request {
-    /* NULL: a lookup, sent with GET. Any other method is a write, which is sent at most once,
-     * over a connection of its own, because an idle one may fail unnoticed. */
-    const char *method;
+    const char *method; /* NULL: GET */
+    /* The server may receive it more than once: a lookup of whatever method. false: it is a write,
+     * which is sent at most once, over a connection of its own, because an idle one may fail
+     * unnoticed. */
+    bool is_repeatable;
     const char *target;      /* path and query, as they go onto the wire; copied */
     uint64_t deadline_at_ms; /* of service_now_ms() */
-    struct span body;        /* of a write, JSON; copied */
+    struct span body;        /* JSON; copied */
     const char *headers[HTTP_EXTRA_HEADERS_MAX]; /* besides the site's; NULL at the end; copied */
     /* NULL: the whole body comes with done. Otherwise the call is a stream: the deadline is for
      * the first part of the body, max_response limits the bytes that are not used yet instead of
@@ -114,6 +132,9 @@ struct http_request {
     /* use a new connection, which says more about the server after a failure than an idle one
      * does. Writes always use a new one */
     bool is_fresh;
+    /* One of the addresses of the host. Idle connections to others are not used, and a new one
+     * tries others only after it. NULL: any. Borrowed until the end of the call. */
+    const struct endpoint *address;
     http_wanted_fn *is_wanted; /* whether to send it after it has waited; NULL: always */
     http_wanted_fn *is_unread; /* whether a blocked stream waits for a client; NULL: never */
     size_t excerpt_max; /* bytes of the body to report for a status other than 200, for people to

@@ -1,6 +1,5 @@
 #include "key_rules.h"
 
-#include "ascii.h"
 #include "fold.h"
 #include "idna.h"
 #include "key_rules_private.h"
@@ -94,33 +93,31 @@ static void add(struct span text, bool is_folded, struct buf *out)
         buf_add(out, text);
 }
 
-static bool add_converted(struct span domain, enum key_idna idna, struct buf *out)
+/* Appends domain in the labels of idna, or as it is if it cannot be converted. */
+static void add_labels(struct span domain, enum key_idna idna, struct buf *out)
 {
-    return idna != KEY_IDNA_NONE &&
-           idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out);
+    if (!idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out))
+        buf_add(out, domain);
 }
 
-/* Appends a domain that IDNA does not allow as it is. Folded, it may be one that can be converted:
- * some capitals, such as Georgian ones, are not allowed. */
-static void add_folded(struct span domain, enum key_idna idna, struct buf *out)
-{
-    struct buf folded;
-
-    buf_init(&folded, BUF_LIMITED_BY_INPUT);
-    fold_case(domain, &folded);
-    if (!add_converted(buf_span(&folded), idna, out))
-        buf_add(out, buf_span(&folded));
-    buf_deinit(&folded);
-}
-
+/* Folds before it converts, as Postfix folds a domain that somebody typed in U-labels: smtpd asks
+ * for strasse.example when cleanup asks for straße.example, and both must be one key. Folds again,
+ * because A-labels may stand for U-labels that are not folded. */
 static void add_domain(struct span domain, enum key_idna idna, bool is_folded, struct buf *out)
 {
-    if (add_converted(domain, idna, out))
-        return;
-    if (is_folded && idna != KEY_IDNA_NONE && !ascii_only(domain))
-        add_folded(domain, idna, out);
-    else
+    struct buf folded, labels;
+
+    if (idna == KEY_IDNA_NONE) {
         add(domain, is_folded, out);
+        return;
+    }
+    buf_init(&folded, BUF_LIMITED_BY_INPUT);
+    buf_init(&labels, BUF_LIMITED_BY_INPUT);
+    add(domain, is_folded, &folded);
+    add_labels(buf_span(&folded), idna, &labels);
+    add(buf_span(&labels), is_folded, out);
+    buf_deinit(&folded);
+    buf_deinit(&labels);
 }
 
 void key_normalise(const struct key_rules *rules, struct span key, struct buf *out)

@@ -103,6 +103,19 @@ static bool cut_quoted(struct span local, const char *delimiters, struct buf *sc
     return true;
 }
 
+/* Returns the first len bytes of local. They may end with a dot, and need quotes that local did not
+ * need: Postfix looks up "a."@example.org for a.+b@example.org. */
+static struct span quoted_as_needed(struct span local, size_t len, struct buf *scratch)
+{
+    const struct span bare = {local.ptr, len};
+
+    if (local_part_needs_quotes(local) || !local_part_needs_quotes(bare))
+        return bare;
+    buf_clear(scratch);
+    local_part_quote(bare, scratch);
+    return buf_span(scratch);
+}
+
 bool mail_address_cut(struct span local, const char *delimiters, struct buf *scratch,
                       struct span *bare, struct span *extension)
 {
@@ -117,7 +130,7 @@ bool mail_address_cut(struct span local, const char *delimiters, struct buf *scr
     cut = find_extension(local, delimiters);
     if (cut == local.len)
         return false;
-    bare->len = cut;
     *extension = span_skip(local, cut);
+    *bare = quoted_as_needed(local, cut, scratch);
     return true;
 }

@@ -154,7 +154,7 @@ void stats_add(const struct stats_sources *s, struct buf *out)
 void stats_log(const struct stats_sources *s, struct log *log)
 {
     const struct process_snapshot snapshot = snapshot_of(s);
-    const struct table *table;
+    struct table *table;
 
     counter_set_log(&stats_process_set, &snapshot, log);
     for (size_t i = 0; (table = router_table(s->router, i)) != NULL; i++)

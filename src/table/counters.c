@@ -139,9 +139,11 @@ void table_add_stats(struct table *t, struct buf *out)
     buf_add_char(out, '}');
 }
 
-void table_log_counters(const struct table *t, struct log *log)
+void table_log_counters(struct table *t, struct log *log)
 {
     const struct table_snapshot snapshot = snapshot_of(t);
 
     counter_set_log(&table_counter_set, &snapshot, log);
+    if (t->ops->log_stats != NULL)
+        t->ops->log_stats(t, log);
 }

@@ -92,6 +92,8 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
+    /* Logs the counters that the type has besides those of every table; NULL: it has none. */
+    void (*log_stats)(struct table *table, struct log *log);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);

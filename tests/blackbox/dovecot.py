@@ -1,4 +1,4 @@
-"""Private Dovecots for the tests: the installed one, or one of another Debian release in a chroot that is kept.
+"""Private Dovecots for the tests: the installed one, or one of another Debian release in a chroot.
 
 A Dovecot keeps everything in a directory of its own, listens on reserved loopback ports, and ends with its test. Its
 use of podop is configured by examples/dovecot-VERSION, with no change but the paths.
@@ -6,7 +6,6 @@ use of podop is configured by examples/dovecot-VERSION, with no change but the p
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -17,86 +16,27 @@ import tempfile
 import urllib.error
 import urllib.request
 
+import debian
 import harness
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLES = os.path.join(SOURCE, "examples")
-PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 BOB, ALICE = "bob@example.com", "alice@example.com"  # with their passwords secret and wonderland
 
 # --- where a Dovecot comes from ---------------------------------------------------------------------------------------
 
 PACKAGES = ("dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve", "dovecot-managesieved")
 RELEASES = {"2.3": ("bookworm", PACKAGES), "2.4": ("trixie", (*PACKAGES, "dovecot-auth-lua", "lua-socket"))}
-CACHE = os.environ.get("PODOP_TEST_CACHE", "/var/cache/podop-tests")
 
 
 def installed_version():
     """Returns the version of the installed Dovecot, or "" if it lacks something that the tests need."""
     library = "/usr/lib/dovecot"
-    if not shutil.which("dovecot", path=PATH) or not all(
+    if not shutil.which("dovecot", path=debian.PATH) or not all(
             os.path.exists(os.path.join(library, name)) for name in ("imap", "lmtp", "managesieve")):
         return ""
-    return subprocess.run(["dovecot", "--version"], capture_output=True, text=True, env={**os.environ, "PATH": PATH},
-                          timeout=harness.GUARD, check=True).stdout
-
-
-def mirror():
-    """Returns the URL of the Debian mirror that this machine uses; "" if there is none."""
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        with open("/etc/os-release", encoding="utf-8") as file:
-            release = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
-        lines = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)",
-                                "Created-By: Packages"], capture_output=True, text=True, check=True).stdout
-        return next((uri for name, component, uri in map(str.split, lines.splitlines())
-                     if release and (name, component) == (release[1], "main")), "")
-    return ""
-
-
-def private_mounts():
-    """Returns a command prefix that keeps the mounts of a command to itself. In a chroot that is not a mount
-    point, propagation cannot be changed, and only debootstrap's own unmounting removes them."""
-    alone = ["unshare", "--mount"]
-    if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-        return alone
-    return [*alone, "--propagation", "unchanged"]
-
-
-def build_chroot(suite, packages, place):
-    """Installs a Debian release with its Dovecot into a new directory; an AssertionError says why it did not work.
-
-    In a mount namespace of its own, so that no mount can stay behind.
-    """
-    uri = mirror()
-    if not uri:
-        raise AssertionError("apt names no Debian mirror")
-    half = place + ".half"
-    shutil.rmtree(half, ignore_errors=True)
-    print(f"making a Debian {suite} in {place}, once; this takes a minute or two", file=sys.stderr, flush=True)
-    done = subprocess.run([*private_mounts(), "debootstrap", "--variant=minbase",
-                           "--include=" + ",".join(packages), suite, half, uri],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          env={**os.environ, "PATH": PATH, "DEBIAN_FRONTEND": "noninteractive"}, check=False)
-    if done.returncode != 0:
-        shutil.rmtree(half, ignore_errors=True)
-        raise AssertionError(f"debootstrap {suite} failed:\n" + "\n".join(done.stdout.splitlines()[-20:]))
-    shutil.rmtree(os.path.join(half, "var/cache/apt/archives"))
-    os.rename(half, place)
-
-
-def chroot(suite, packages, name=None):
-    """Returns the directory of a Debian release with these packages; it is made once and kept as `name`."""
-    harness.need(shutil.which("debootstrap", path=PATH), f"debootstrap, to get the Dovecot of Debian {suite}")
-    os.makedirs(CACHE, mode=0o755, exist_ok=True)
-    place = os.path.join(CACHE, name or suite)
-    with open(place + ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(place):
-            try:
-                build_chroot(suite, packages, place)
-            except AssertionError as failure:
-                harness.need(False, str(failure))
-    return place
+    return subprocess.run(["dovecot", "--version"], capture_output=True, text=True,
+                          env={**os.environ, "PATH": debian.PATH}, timeout=harness.GUARD, check=True).stdout
 
 
 def root_of(version):
@@ -105,7 +45,7 @@ def root_of(version):
     has_lua = os.path.exists("/usr/lib/dovecot/modules/auth/libauthdb_lua.so")
     if installed_version().startswith(version + ".") and (version == "2.3" or has_lua):
         return ""
-    return chroot(*RELEASES[version])
+    return debian.chroot(*RELEASES[version])
 
 
 # --- a Dovecot --------------------------------------------------------------------------------------------------------
@@ -279,12 +219,12 @@ class Dovecot:
     def doveadm_started(self, *words, config="dovecot.conf"):
         return subprocess.Popen(self.command("doveadm", "-c", f"{self.dir}/{config}", *words), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                                errors="surrogateescape", env={**os.environ, "PATH": PATH})
+                                errors="surrogateescape", env={**os.environ, "PATH": debian.PATH})
 
     def start(self):
         self.process = subprocess.Popen(self.command("dovecot", "-F", "-c", self.dir + "/dovecot.conf"),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                        env={**os.environ, "PATH": PATH}, text=True)
+                                        env={**os.environ, "PATH": debian.PATH}, text=True)
         harness.wait_until(self.has_started_or_ended, "Dovecot listens")
         if self.process.poll() is not None:
             raise AssertionError(f"Dovecot did not start: {self.process.stderr.read()}\n{self.log()}")

@@ -39,6 +39,11 @@ def read(name: str) -> str:
         return file.read()
 
 
+def configuration() -> str:
+    """Returns the podop.conf in the example's README."""
+    return read("README.md").partition("In `podop.conf`:\n")[2].partition("\nand likewise")[0]
+
+
 class Sqlite:
     """The example as it is, but for the path of the database."""
 

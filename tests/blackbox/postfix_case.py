@@ -1,7 +1,6 @@
 """A private Postfix whose maps podop answers, and the base of tests with it."""
 
 import os
-import pwd
 import shutil
 import signal
 import smtplib
@@ -12,7 +11,7 @@ import harness
 from harness import Case
 
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin"
-MAIN_CF = """
+BASE_CF = """
 compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
@@ -25,17 +24,19 @@ maillog_file_prefixes = {dir}
 multi_instance_name = postfix-podop
 syslog_name = postfix
 inet_interfaces = loopback-only
-inet_protocols = ipv4
 myhostname = mx.test.example
 mydomain = test.example
-mynetworks = 127.0.0.9/32
-mydestination =
 alias_maps =
 alias_database =
-local_recipient_maps =
 smtp_dns_support_level = disabled
 smtputf8_enable = yes
 append_dot_mydomain = no
+"""
+MAIN_CF = BASE_CF + """
+inet_protocols = ipv4
+mynetworks = 127.0.0.9/32
+mydestination =
+local_recipient_maps =
 
 podop = socketmap:unix:{socket}:
 virtual_alias_domains =
@@ -68,31 +69,40 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """A private Postfix in a directory of its own; podop's socket answers all of its maps."""
+    """A private Postfix in a directory of its own, whose path is `dir` inside its root and `outside` for the test."""
 
-    def __init__(self, socket):
-        self.dir = tempfile.mkdtemp(prefix="postfix-", dir="/tmp")
+    def __init__(self, socket, root="", main=MAIN_CF, master=MASTER_CF):
+        """Writes the configuration; `socket` is podop's, and `root` the directory that Postfix takes for /."""
+        self.root = root
+        self.outside = tempfile.mkdtemp(prefix="postfix-", dir=root + "/tmp")
+        self.dir = self.outside.removeprefix(root)
         self.port_holder = harness.reserve()
         self.port = harness.number(self.port_holder)
-        os.chmod(self.dir, 0o755)
+        os.chmod(self.outside, 0o755)
         for name in ("etc", "queue", "data", "log"):
             os.mkdir(self.path(name), 0o755)
-        os.chown(self.path("data"), pwd.getpwnam("postfix").pw_uid, -1)
-        self.write("main.cf", MAIN_CF, socket=socket)
-        self.write("master.cf", MASTER_CF, port=self.port)
+        os.chown(self.path("data"), self.user("postfix"), -1)
+        self.write("main.cf", main, socket=socket)
+        self.write("master.cf", master, port=self.port)
+
+    def user(self, name):
+        """Returns the number that a user has inside the root directory."""
+        with open(self.root + "/etc/passwd", encoding="utf-8") as file:
+            return next(int(fields[2]) for fields in (line.split(":") for line in file) if fields[0] == name)
 
     def write(self, name, text, **values):
         with open(self.path("etc/" + name), "w", encoding="ascii") as file:
             file.write(text.format(dir=self.dir, **values))
 
     def path(self, name):
-        return os.path.join(self.dir, name)
+        return os.path.join(self.outside, name)
 
     def run(self, *command, stdin=None):
         """Runs a Postfix command with this configuration."""
-        return subprocess.run([command[0], "-c", self.path("etc"), *command[1:]], input=stdin, encoding="utf-8",
-                              errors="surrogateescape", capture_output=True, timeout=harness.GUARD, check=False,
-                              env={**os.environ, "PATH": PATH})
+        through = ["chroot", self.root] if self.root else []
+        return subprocess.run([*through, command[0], "-c", self.dir + "/etc", *command[1:]], input=stdin,
+                              encoding="utf-8", errors="surrogateescape", capture_output=True,
+                              timeout=harness.GUARD, check=False, env={**os.environ, "PATH": PATH})
 
     def start(self):
         done = self.run("postfix", "start")
@@ -117,7 +127,7 @@ class Postfix:
 
     def remove(self):
         self.port_holder.close()
-        shutil.rmtree(self.dir)
+        shutil.rmtree(self.outside)
 
     def log(self):
         try:

@@ -19,7 +19,8 @@ class Explain(ControlCase):
         self.assertEqual(self.notes(answer, "body"), ['["x","y"]'])
         self.assertEqual(self.notes(answer, "cache"), ["off"])
         self.assertEqual(len(self.notes(answer, "ms")), 1)
-        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " not suspended, failures in a row: 0"])
+        self.assertEqual(self.notes(answer, "backend"),
+                         [f"{self.http.url} not suspended, failures in a row: 0, requests under way: 0"])
         text = self.ctl("explain", "t", "a b").stdout.splitlines()
         self.assertIn("url:      " + self.http.url + "/a%20b", text)
         self.assertEqual(text[-3:], ["answer:   found", "postfix:  x,y", 'dovecot:  ["x","y"]'])
@@ -85,7 +86,8 @@ class Explain(ControlCase):
         for number in range(2):
             postfix.ask("t", f"k{number}")
         answer = self.explain("x")
-        self.assertEqual(self.notes(answer, "backend"), [self.http.url + " not suspended, failures in a row: 2"])
+        self.assertEqual(self.notes(answer, "backend"),
+                         [f"{self.http.url} not suspended, failures in a row: 2, requests under way: 0"])
         self.assertRegex(self.notes(answer, "failure")[0],
                          r"failed \d+ ms ago, 0 in a row count towards suspension: .*status 503$")
         self.http.default = lambda request: (harness.CLOSE,)

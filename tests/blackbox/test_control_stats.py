@@ -115,7 +115,11 @@ class Stats(ControlCase):
         self.assertRegex(podop.wait_log("event=counters table=other"), "lookups=0 ")
         self.assertRegex(podop.wait_log("event=counters table=t"), "level=warning .* lookups=1 found=1 miss=0 ")
         self.assertRegex(podop.wait_log("event=counters uptime_s"), "connections=1 clients=1 requests=0 ")
-        self.assertEqual(len(re.findall("event=counters", podop.stderr)), 3)
+        for table, requests in (("t", 1), ("other", 0)):
+            self.assertRegex(podop.wait_log(f"event=counters table={table} backend="),
+                             f"backend={self.http.url} in_flight=0 requests={requests} failures=0 failures_in_row=0 "
+                             "left_alone=0$")
+        self.assertEqual(len(re.findall("event=counters", podop.stderr)), 5)
 
 
 class Ctl(ControlCase):

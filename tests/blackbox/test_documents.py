@@ -214,6 +214,19 @@ class Guide(Case):
         self.assertLessEqual(dicts | {"auth"}, served)
 
 
+class PostfixPage(Case):
+    """docs/postfix-keys.md: its example is good, and Postfix asks for tables that it serves."""
+
+    PAGE = ("docs", "postfix-keys.md")
+
+    def test_example(self):
+        text = documents.block(*self.PAGE, begin="listen = ")
+        check_configuration(self, text)
+        asked = set(re.findall(r"\$\{podop\}(\w+)", documents.block(*self.PAGE, begin="podop = ")))
+        self.assertTrue(asked)
+        self.assertLessEqual(asked, set(TABLE.findall(text)))
+
+
 class Markdown(Case):
     """README.md and docs."""
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+import debian
 import documents
 import dovecot
 import harness
@@ -27,7 +28,7 @@ def call(*command, fail=True):
     """Runs a command; a failure shows its output."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True,
-                          env={**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD,
+                          env={**os.environ, "PATH": debian.PATH, "LC_ALL": "C"}, timeout=4 * harness.GUARD,
                           check=False)
     if fail and done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout[-4000:]}")
@@ -108,7 +109,7 @@ class MailSystem(harness.Case):
     def setUpClass(cls):
         harness.need(os.environ.get(INSIDE), "root, to start Postfix and Dovecot in a network of their own")
         suite, packages = dovecot.RELEASES[cls.version]
-        cls.original = os.path.join(dovecot.CACHE, suite + "-mail")
+        cls.original = os.path.join(debian.CACHE, suite + "-mail")
         harness.need(os.path.exists(cls.original), f"a Debian {suite} with Postfix and Dovecot")
 
     def setUp(self):
@@ -214,7 +215,7 @@ def enter():
     for version in ("2.3", "2.4"):
         suite, packages = dovecot.RELEASES[version]
         with contextlib.suppress(Exception):
-            dovecot.chroot(suite, (*packages, "postfix"), suite + "-mail")
+            debian.chroot(suite, (*packages, "postfix"), suite + "-mail")
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
         os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,

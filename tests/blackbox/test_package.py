@@ -17,12 +17,12 @@ import subprocess
 import tempfile
 import unittest
 
+import debian
 import documents
-import dovecot
 import harness
 
-SOURCE = dovecot.SOURCE
-ENV = {**os.environ, "PATH": dovecot.PATH, "LC_ALL": "C"}
+SOURCE = documents.SOURCE
+ENV = {**os.environ, "PATH": debian.PATH, "LC_ALL": "C"}
 NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))"
                       r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # podop's user stays after a purge
                       r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
@@ -100,7 +100,7 @@ class Root:
         return call(*self.into(), *command, **options)
 
     def into(self):
-        return [*dovecot.private_mounts(), "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+        return [*debian.private_mounts(), "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
                 self.place]
 
     def path(self, name):
@@ -137,13 +137,13 @@ class Package(Built):
     @classmethod
     def chroot(cls):
         """Returns a fresh Debian with the dependencies of the package, which is made once."""
-        harness.need(shutil.which("debootstrap", path=dovecot.PATH), "debootstrap, for a fresh Debian")
+        harness.need(shutil.which("debootstrap", path=debian.PATH), "debootstrap, for a fresh Debian")
         harness.need(release(), "a Debian")
         depends = call("dpkg-deb", "-f", cls.deb, "Depends").stdout
         packages = sorted({re.split(r"[ (|:]", part.strip())[0] for part in depends.split(",")} | {"systemd", "procps"})
         digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-        os.makedirs(dovecot.CACHE, mode=0o755, exist_ok=True)
-        stem = os.path.join(dovecot.CACHE, release() + "-package")
+        os.makedirs(debian.CACHE, mode=0o755, exist_ok=True)
+        stem = os.path.join(debian.CACHE, release() + "-package")
         place = f"{stem}-{digest}"
         with open(stem + ".lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -151,7 +151,7 @@ class Package(Built):
                 for old in glob.glob(stem + "-*"):
                     shutil.rmtree(old)
                 try:
-                    dovecot.build_chroot(release(), packages, place)
+                    debian.build_chroot(release(), packages, place)
                 except AssertionError as failure:
                     harness.need(False, str(failure))
         return place

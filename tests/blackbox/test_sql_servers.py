@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 
 import dict as dicts
 from typing import Any
@@ -53,7 +54,7 @@ class Transactions(dicts.DictCase):
 class Readme(harness.Case):
     def test_configuration(self):
         """The podop.conf of the README is right, and its tables exist."""
-        text = mail_database.read("README.md").partition("In `podop.conf`:\n")[2].partition("\nand likewise")[0]
+        text = mail_database.configuration()
         done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
         names = re.findall(r'name = "(\w+)"', text)
@@ -66,7 +67,7 @@ class TransactionsInPostgreSQL(Transactions):
 
 
 class PostfixCase(WithPostfix):
-    """A Postfix whose tables are the database."""
+    """A Postfix whose tables are the database, which podop serves as the example's README says."""
 
     database_class = mail_database.Sqlite
     database: Any
@@ -75,19 +76,41 @@ class PostfixCase(WithPostfix):
         super().setUp()
         self.database = self.database_class(self)
         self.database.fill()
-        path = self.database.write(self)
-        self.serve_postfix(*(mail_database.program_table(name, path) for name in ("alias", "domain", "mailbox")))
+        program = f"{sys.executable} {self.database.write(self)}"
+        text = mail_database.configuration()
+        for old, new in (("/usr/bin/python3 /etc/podop/sql_table.py", program), ("/run/podop/podop.sock", self.socket),
+                         ("127.0.0.1:9100", f"127.0.0.1:{self.reserve_port()}"),
+                         ('owner = "mail"', 'owner = "postfix"'), ('user = "podop";', "")):
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        self.podop("-c", self.write("podop.conf", text), "--set", "defaults.timeout=60s")  # ten programs start at once
 
 
 class Postfix(PostfixCase):
-    def test_postmap(self):
-        for table, key, value in (("alias", "team@example.com", TEAM), ("alias", "Team@Example.com", TEAM),
-                                  ("alias", "bob@example.com", None), ("domain", "example.com", "example.com"),
-                                  ("domain", "example.org", None), ("mailbox", BOB, "example.com/bob/"),
-                                  ("mailbox", "nobody@example.com", None), ("mailbox", "", None)):
+    def check(self, *cases):
+        """Checks what postmap gets: each case is a table, a key, and the value or None."""
+        for table, key, value in cases:
             with self.subTest(table=table, key=key):
                 done = self.postfix.run("postmap", "-q", key, f"socketmap:unix:{self.socket}:{table}")
                 self.assertEqual((done.stdout, done.stderr), ("" if value is None else value + "\n", ""))
+
+    def test_postmap(self):
+        self.check(("alias", "team@example.com", TEAM), ("alias", "Team@Example.com", TEAM), ("alias", BOB, BOB),
+                   ("alias", "nobody@example.com", None), ("domain", "example.com", "example.com"),
+                   ("domain", "Example.COM", "example.com"), ("domain", "example.org", None),
+                   ("mailbox", BOB, "example.com/bob/"), ("mailbox", "Bob+x@Example.COM", "example.com/bob/"),
+                   ("mailbox", "nobody@example.com", None), ("mailbox", "", None))
+
+    def test_catch_all(self):
+        """An address with an alias of its own, with a mailbox, or with neither."""
+        self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
+        self.database.execute("INSERT INTO alias VALUES ('@xn--bcher-kva.example', 'bob@example.com')")
+        self.check(("alias", "any@example.com", ALICE), ("alias", "Any+x@Example.Com", ALICE),
+                   ("alias", "@example.com", ALICE), ("alias", "a@b@example.com", ALICE),
+                   ("alias", "team@example.com", TEAM), ("alias", "TEAM+x@example.com", TEAM.replace("@", "+x@")),
+                   ("alias", "BOB@example.com", BOB),
+                   ("alias", "bob+x@example.com", "bob+x@example.com"), ("alias", "any@bücher.example", BOB),
+                   ("alias", "any@example.org", None), ("alias", "example.com", None), ("alias", "any", None))
 
     def test_recipients(self):
         self.addCleanup(self.postfix.stop)

@@ -43,21 +43,21 @@ class Sqlite(WithSqlite):
     def test_postfix(self):
         for table, key, value in (("domain", "example.com", "example.com"), ("domain", "example.org", "miss"),
                                   ("mailbox", "bob@example.com", "example.com/bob/"),
-                                  ("mailbox", "Bob@Example.com", "example.com/bob/"),
                                   ("mailbox", "nobody@example.com", "miss"), ("mailbox", "", "miss"),
                                   ("alias", "team@example.com", ["alice@example.com", "bob@example.com"]),
-                                  ("alias", "bob@example.com", "miss"), ("alias", "' OR 1=1 --%s?", "miss")):
+                                  ("alias", "bob@example.com", ["bob@example.com"]),
+                                  ("alias", "nobody@example.com", "miss"), ("alias", "' OR 1=1 --%s?", "miss")):
             with self.subTest(table=table, key=key):
                 self.assertEqual(self.get(key, table), value)
 
     def test_catch_all(self):
-        """An address of a domain with an alias of its own, with a mailbox, or with neither."""
+        """It is an entry as any other: podop looks for it, after an alias and a mailbox."""
         self.database.execute("INSERT INTO alias VALUES ('@example.com', 'alice@example.com')")
-        for key, value in (("any@example.com", ["alice@example.com"]), ("Any@Example.Com", ["alice@example.com"]),
-                           ("@example.com", ["alice@example.com"]), ("a@b@example.com", ["alice@example.com"]),
+        self.database.execute("INSERT INTO alias VALUES ('alice@example.com', 'bob@example.com')")
+        for key, value in (("@example.com", ["alice@example.com"]), ("any@example.com", "miss"),
                            ("team@example.com", ["alice@example.com", "bob@example.com"]),
-                           ("bob@example.com", "miss"), ("BOB@example.com", "miss"), ("any@example.org", "miss"),
-                           ("example.com", "miss"), ("any", "miss"), ("", "miss")):
+                           ("bob@example.com", ["bob@example.com"]), ("alice@example.com", ["bob@example.com"]),
+                           ("@example.org", "miss"), ("example.com", "miss"), ("any", "miss"), ("", "miss")):
             with self.subTest(key):
                 self.assertEqual(self.get(key, "alias"), value)
 

@@ -124,6 +124,44 @@ class Encoding(Templates):
             with self.subTest(table="component", key=key):
                 self.check_not_asked(client, key, "component")
 
+    def test_dots_that_cannot_climb(self):
+        """Only a path can climb, and only by a segment of nothing but dots."""
+        self.serve(url_table(self.http, "query", "/x?k=§"), url_table(self.http, "joined", "/x-§"),
+                   url_table(self.http, "ended", "/x/§.json"),
+                   url_table(self.http, "component", "/x/§", encode="component"))
+        client = self.client()
+        for table, keys, prefix, keep, end in (
+                ("query", (".", "..", "a/../b", "../", "?/.."), "/x?k=", b"/", ""),
+                ("joined", (".", "..", "../a"), "/x-", b"/", ""),
+                ("ended", (".", "..", "a/.."), "/x/", b"/", ".json"),
+                ("component", ("a/..", "../", "/..", "a/../b", "./a"), "/x/", b"", "")):
+            for key in keys:
+                with self.subTest(table=table, key=key):
+                    self.check_target(client, key, prefix + percent(key, keep) + end, table)
+        for table, key in (("joined", "/.."), ("joined", "a/../b"), ("ended", "../a"), ("component", ".."),
+                           ("component", ".")):
+            with self.subTest(table=table, key=key, climbs=True):
+                self.check_not_asked(client, key, table)
+
+    def test_escaped_dots_of_the_template(self):
+        self.serve(url_table(self.http, "dot", "/x/%2e§"), url_table(self.http, "upper", "/x/§%2E/y"),
+                   url_table(self.http, "slash", "/x%2F§"), url_table(self.http, "query", "/x?%2e/§"))
+        client = self.client()
+        for table, key in (("dot", "."), ("dot", ""), ("upper", "."), ("upper", ""), ("slash", "..")):
+            with self.subTest(table=table, key=key):
+                self.check_not_asked(client, key, table)
+        for table, key, target in (("dot", "..", "/x/%2e.."), ("upper", "a", "/x/a%2E/y"), ("slash", "a", "/x%2Fa"),
+                                   ("query", ".", "/x?%2e/.")):
+            with self.subTest(table=table, key=key):
+                self.check_target(client, key, target, table)
+
+    def test_too_long_for_a_url(self):
+        self.serve(url_table(self.http, template="/§"), listen=[{"socket": self.socket, "max_request": "1M"}])
+        client = self.client()
+        self.check_target(client, "k" * (256 * 1024 - 1), "/" + "k" * (256 * 1024 - 1))
+        self.check_not_asked(client, "k" * (256 * 1024))
+        self.check_not_asked(client, b"\xff" * 100_000)
+
     def test_other_dots_are_plain(self):
         self.serve(url_table(self.http, template="/x/§"))
         client = self.client()

@@ -107,7 +107,9 @@ void http_caller_start_within(struct http_fixture *f, struct http_caller *caller
 {
     http_caller_start_request(
         caller, f->site,
-        &(struct http_request){.target = target, .deadline_at_ms = service_now_ms(f->loop) + ms});
+        &(struct http_request){.is_repeatable = true,
+                               .target = target,
+                               .deadline_at_ms = service_now_ms(f->loop) + ms});
 }
 
 void http_caller_start(struct http_fixture *f, struct http_caller *caller, const char *target)
@@ -171,7 +173,8 @@ void http_caller_assert_ended(struct http_caller *caller, enum http_outcome outc
 
 void http_fixture_ask_at(struct http_fixture *f, struct http_site *site, const char *target)
 {
-    const struct http_request request = {.target = target,
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = target,
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
     struct http_caller caller = {0};
 

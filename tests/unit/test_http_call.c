@@ -20,7 +20,8 @@ static void test_refused(void **state)
     backend_close(&none);
     http_caller_start_request(
         &c, closed,
-        &(struct http_request){.target = "/secret?password=secret",
+        &(struct http_request){.is_repeatable = true,
+                               .target = "/secret?password=secret",
                                .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
     HTTP_WAIT(f, c.answers > 0);
     http_caller_assert_outcome(&c, HTTP_FAILED);
@@ -53,7 +54,8 @@ static void test_deadline_has_passed(void **state)
 {
     struct http_fixture *f = *state;
     struct http_caller c = {0};
-    const struct http_request request = {.target = "/hold", .deadline_at_ms = 0};
+    const struct http_request request = {
+        .is_repeatable = true, .target = "/hold", .deadline_at_ms = 0};
 
     http_caller_start_request(&c, f->site, &request);
     HELD_CLOCK_PASS_UNTIL(f->loop, c.answers > 0);
@@ -192,7 +194,8 @@ static void then_start(struct http_caller *c)
     if (next != NULL)
         http_caller_start_request(
             next, c->site,
-            &(struct http_request){.target = "/next",
+            &(struct http_request){.is_repeatable = true,
+                                   .target = "/next",
                                    .deadline_at_ms = clock_now_ms() + HTTP_LONG_MS});
 }
 

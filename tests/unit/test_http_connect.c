@@ -19,6 +19,7 @@ struct fixture {
     struct ev_loop *loop;
     struct names *names;
     struct http_connect_target target;
+    const struct endpoint *first;
     struct http_connecting *connecting;
     int listener;
     char path[64];
@@ -75,7 +76,7 @@ static int teardown(void **state)
 
 static void start(struct fixture *f, uint32_t timeout_ms)
 {
-    f->connecting = http_connect_start(f->loop, &f->target, timeout_ms, on_result, f);
+    f->connecting = http_connect_start(f->loop, &f->target, f->first, timeout_ms, on_result, f);
     assert_int_equal(f->results, 0); /* not before it returns */
 }
 

@@ -56,7 +56,8 @@ static void test_unwanted_in_the_queue(void **state)
 {
     struct http_fixture *f = *state;
     struct http_caller first = {0}, second = {0};
-    const struct http_request request = {.target = "/unwanted",
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = "/unwanted",
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS,
                                          .is_wanted = is_not_wanted};
 
@@ -121,7 +122,8 @@ static void test_cancel_in_the_queue(void **state)
 static void test_sites_of_one_host_share_its_pool(void **state)
 {
     struct http_fixture *f = *state;
-    const struct http_request request = {.target = "/other",
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = "/other",
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
     struct http_site *same = http_fixture_open_site(f, f->backend.base, NULL);
     struct http_caller first = {0}, second = {0};
@@ -144,7 +146,8 @@ static void test_sites_of_one_host_share_its_pool(void **state)
 static void test_two_hosts_have_two_pools(void **state)
 {
     struct http_fixture *f = *state;
-    const struct http_request request = {.target = "/other",
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = "/other",
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
     struct http_caller first = {0}, second = {0};
     struct backend another;
@@ -165,7 +168,8 @@ static void test_two_hosts_have_two_pools(void **state)
 static void test_other_certificates_have_another_pool(void **state)
 {
     struct http_fixture *f = *state;
-    const struct http_request request = {.target = "/other",
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = "/other",
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
     const struct http_tls others[] = {{.ca = SPAN("a")}, {.cert = SPAN("a"), .key = SPAN("b")}};
 

@@ -56,6 +56,29 @@ static void test_idle_connection_closed_under_a_request(void **state)
     assert_int_equal(f->backend.accepted, 5);
 }
 
+/* A lookup by POST may be sent again, as a GET. */
+static void test_repeatable_post(void **state)
+{
+    struct http_fixture *f = *state;
+
+    for (int i = 0; i < 6; i++) {
+        struct http_caller c = {0};
+
+        http_caller_start_request(
+            &c, f->site,
+            &(struct http_request){.method = "POST",
+                                   .is_repeatable = true,
+                                   .target = i < 3 ? "/x" : "/first-only",
+                                   .body = SPAN("{}"),
+                                   .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
+        HTTP_WAIT(f, c.answers > 0);
+        http_caller_assert_body(&c, i < 3 ? "/x" : "/first-only");
+        if (i == 2)
+            assert_int_equal(f->backend.accepted, 1);
+    }
+    assert_int_equal(f->backend.accepted, 4); /* each of the last three needs a new one */
+}
+
 static void test_idle_connections_are_closed(void **state)
 {
     struct http_fixture *f = *state;
@@ -97,7 +120,8 @@ static void test_idle_connections_and_a_step_of_the_wall_clock(void **state)
 static void test_connections_to_names_do_not_age(void **state)
 {
     struct http_fixture *f = *state;
-    const struct http_request request = {.target = "/named",
+    const struct http_request request = {.is_repeatable = true,
+                                         .target = "/named",
                                          .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
     char base[64];
     struct http_site *named;
@@ -200,7 +224,8 @@ static void test_on_a_new_connection(void **state)
     assert_int_equal(f->backend.accepted, 1);
     http_caller_start_request(
         &c, f->site,
-        &(struct http_request){.target = "/y",
+        &(struct http_request){.is_repeatable = true,
+                               .target = "/y",
                                .is_fresh = true,
                                .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
     HTTP_WAIT(f, c.answers > 0);
@@ -236,6 +261,7 @@ int main(void)
         HTTP_TEST(test_connection_is_used_again),
         HTTP_TEST(test_idle_connection_closed_by_the_server),
         HTTP_TEST(test_idle_connection_closed_under_a_request),
+        HTTP_TEST(test_repeatable_post),
         HTTP_TEST(test_idle_connections_are_closed),
         HTTP_TEST(test_idle_connections_and_a_step_of_the_wall_clock),
         HTTP_TEST(test_connections_to_names_do_not_age),

@@ -8,7 +8,8 @@ static void test_unix_socket(void **state)
     struct http_site *here, *elsewhere;
     struct http_caller c = {0}, d = {0}, other = {0};
     char upper[sizeof(local.path)], expected[200];
-    struct http_request request = {.target = "/x",
+    struct http_request request = {.is_repeatable = true,
+                                   .target = "/x",
                                    .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
 
     backend_open(&local, f->loop, true);

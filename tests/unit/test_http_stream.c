@@ -37,7 +37,8 @@ static void test_stream_of_small_chunks(void **state)
     f->backend.script_count = 1;
     http_caller_start_request(
         &reader.caller, f->site,
-        &(struct http_request){.target = "/list",
+        &(struct http_request){.is_repeatable = true,
+                               .target = "/list",
                                .data = on_part,
                                .patience_ms = HTTP_LONG_MS,
                                .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
@@ -83,7 +84,8 @@ static void test_stream_too_large(void **state)
             f->backend.script_count = 1;
             http_caller_start_request(
                 &c, f->site,
-                &(struct http_request){.target = "/list",
+                &(struct http_request){.is_repeatable = true,
+                                       .target = "/list",
                                        .data = on_part_unused,
                                        .patience_ms = HTTP_LONG_MS,
                                        .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
@@ -103,7 +105,8 @@ static void test_stream_goes_on_unasked(void **state)
 
     http_caller_start_request(
         &reader.caller, f->site,
-        &(struct http_request){.target = "/hold",
+        &(struct http_request){.is_repeatable = true,
+                               .target = "/hold",
                                .data = on_part,
                                .patience_ms = HTTP_LONG_MS,
                                .deadline_at_ms = service_now_ms(f->loop) + 50});

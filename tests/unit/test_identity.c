@@ -97,11 +97,12 @@ static const struct table_key keys[] = {
 static bool targets_of(struct url_template *const templates[], size_t count,
                        const struct table_key *key, bool keep_slash, struct buf *out)
 {
+    const struct url_expansion how = {.keep_slash = keep_slash};
     bool are_good = true;
 
     buf_init(out, SIZE_MAX);
     for (size_t i = 0; i < count; i++) {
-        are_good &= url_template_expand(templates[i], key, keep_slash, out) == URL_TARGET_OK;
+        are_good &= url_template_expand(templates[i], key, &how, out) == URL_TARGET_OK;
         buf_add_char(out, ' ');
     }
     return are_good;
@@ -178,6 +179,18 @@ static void test_identity_of_several_urls(void **state)
     }
 }
 
+static bool has_url(const char *text, const struct table_key *key)
+{
+    struct error err = {0};
+    struct url_template *template = url_template_new(text, &err);
+    struct buf url;
+    const bool has_one = targets_of(&template, 1, key, true, &url);
+
+    url_template_free(&template);
+    buf_deinit(&url);
+    return has_one;
+}
+
 /* A key without a URL is the same as no other key. */
 static void test_identity_without_url(void **state)
 {
@@ -195,6 +208,8 @@ static void test_identity_without_url(void **state)
         for (size_t i = 0; i < ARRAY_LEN(none); i++) {
             struct identity id;
 
+            if (has_url(templates[n], &none[i]))
+                continue;
             identity_of(&id, t, &none[i]);
             for (size_t j = 0; j < ARRAY_LEN(keys); j++) {
                 struct identity other;

@@ -82,6 +82,9 @@ static void test_cut(void **state)
         {TEXT("\"a b+c\""), "+", TEXT("\"a b\""), TEXT("+c")},
         {TEXT("\"a..b+x\""), "+", TEXT("\"a..b\""), TEXT("+x")},
         {TEXT("\"a+b c\""), "+", TEXT("a"), TEXT("+b c")},
+        {TEXT("a.+b"), "+", TEXT("\"a.\""), TEXT("+b")},
+        {TEXT("a.b.+c"), "+", TEXT("\"a.b.\""), TEXT("+c")},
+        {TEXT("a b.+c"), "+", TEXT("a b."), TEXT("+c")}, /* without its quotes */
         {TEXT("\"bob\""), "+", TEXT("\"bob\""), TEXT("")},
         {TEXT("\"+x\""), "+", TEXT("\"+x\""), TEXT("")},
         {TEXT("\"a\\\"b+\\\\c\""), "+", TEXT("\"a\\\"b\""), TEXT("+\\c")},

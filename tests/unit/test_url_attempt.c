@@ -83,20 +83,25 @@ static bool may_wait(struct url_attempt *a)
     return !asker_of(a)->refuses_to_wait;
 }
 
+static enum url_target find_target(struct url_attempt *a, const struct url_backend *backend,
+                                   char **target)
+{
+    return url_request_target(a->table, backend, &CONTAINER_OF(a, struct asker, attempt)->key,
+                              target);
+}
+
 static void send_method(struct url_attempt *a, const char *method)
 {
     struct asker *asker = asker_of(a);
-    struct http_request request = {.method = method};
+    struct http_request request = {.method = method, .is_repeatable = a->kind->is_repeatable};
     char *target;
 
     asker->sends++;
-    switch (url_request_target(a->table, url_attempt_backend(a), &asker->key, &target)) {
-    case URL_TARGET_OK:
+    if (find_target(a, url_attempt_backend(a), &target) == URL_TARGET_OK) {
         request.target = target;
         url_attempt_send(a, &request);
-        break;
-    case URL_TARGET_CLIMBS: url_attempt_skip(a, &asker->key); break;
-    case URL_TARGET_LONG: url_attempt_fail(a, REPLY_PERMANENT, "too long"); break;
+    } else {
+        url_attempt_skip(a);
     }
     free(target);
 }
@@ -118,6 +123,7 @@ static const struct url_attempt_kind lookup = {
     .status_text = "status",
     .too_large = "too large",
     .send = send_lookup,
+    .find_target = find_target,
     .answered = on_answered,
     .missed = on_missed,
     .failed = on_failed,
@@ -392,7 +398,7 @@ static void test_too_long_a_key(void **state)
     memset(key, 'k', URL_TARGET_BYTES_MAX);
     start(&asker, t, &lookup, key);
     finish(c, &asker);
-    assert_int_equal(asker.status, REPLY_PERMANENT);
+    assert_int_equal(asker.ending, MISSED);
     free(key);
     url_case_close(t);
 }

@@ -77,6 +77,29 @@ static void test_keys_with_one_url(void **state)
     url_case_close(t);
 }
 
+/* The body of a POST has user and key apart, whatever the URL is. */
+static void test_keys_in_a_body(void **state)
+{
+    const struct url_settings settings = {.lookup = LOOKUP_POST};
+    static const struct table_key keys[] = {
+        {.key = TEXT("a/u")}, {TEXT("a"), TEXT("u"), true}, {TEXT("a"), TEXT("v"), true},
+        {.key = TEXT("b")},   {TEXT("b"), TEXT(""), true},  {TEXT(""), TEXT("a/u"), true},
+    };
+    struct url_table *t = url_case_open(
+        *state, &settings, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/{user}", "BACKEND/§"});
+
+    assert_int_equal(t->identity, URL_IDENTITY_BODY);
+    assert_false(url_identity_is_plain(&t->base));
+    assert_false(url_identity_invalidates_all(&t->base));
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        for (size_t j = 0; j < ARRAY_LEN(keys); j++) {
+            if (are_equal(t, &keys[i], &keys[j]) != (i == j))
+                fail_msg("keys %zu and %zu", i, j);
+        }
+    }
+    url_case_close(t);
+}
+
 /* A key that has no URL is distinguished by its bytes. */
 static void test_keys_without_a_url(void **state)
 {
@@ -94,6 +117,7 @@ int main(void)
         WITH_CASE(test_choice),
         WITH_CASE(test_keys_with_one_url),
         WITH_CASE(test_keys_without_a_url),
+        WITH_CASE(test_keys_in_a_body),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,8 +106,33 @@ static void test_too_long_a_key(void **state)
     memset(key, 'k', len);
     key[len] = '\0';
     ask(*state, t, key, &asker);
-    assert_int_equal(asker.status, REPLY_PERMANENT);
+    assert_int_equal(asker.status, REPLY_MISS);
     free(key);
+    url_case_close(t);
+}
+
+/* A POST is a lookup in every respect: only the request differs. */
+static void test_post(void **state)
+{
+    struct url_case *c = *state;
+    const struct url_settings config = {.lookup = LOOKUP_POST};
+    struct url_table *t =
+        url_case_open(c, &config, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/text"});
+    struct asker asker;
+
+    ask(c, t, "a\"b", &asker);
+    assert_int_equal(asker.status, REPLY_FOUND);
+    assert_string_equal(asker.value, "a b");
+    assert_true(span_starts_with(buf_span(&c->backend.last), SPAN("POST /text HTTP/1.1\r\n")));
+    url_case_assert_has(&c->backend.last, "\r\nContent-Type: application/json\r\n");
+    url_case_assert_has(&c->backend.last, "\r\n\r\n{\"table\": \"t\", \"key\": \"a\\\"b\"}");
+    ask(c, t, "b", &asker);
+    assert_int_equal(asker.status, REPLY_FOUND);
+    assert_int_equal(c->backend.accepted, 1); /* the connection is used again */
+    assert_int_equal(c->backend.requests, 2);
+    ask(c, t, "\xff", &asker);
+    assert_int_equal(asker.status, REPLY_MISS); /* JSON cannot hold it */
+    assert_int_equal(c->backend.requests, 2);
     url_case_close(t);
 }
 
@@ -165,10 +190,8 @@ static void test_explanations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CASE(test_answers),
-        WITH_CASE(test_too_long_a_key),
-        WITH_CASE(test_cancel),
-        WITH_CASE(test_explanations),
+        WITH_CASE(test_answers), WITH_CASE(test_too_long_a_key), WITH_CASE(test_post),
+        WITH_CASE(test_cancel),  WITH_CASE(test_explanations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,12 @@
 
 enum { KEEP_SLASH = 1, NO_SLASH = 2, EITHER = 3 };
 
+static enum url_target expand(const struct url_template *t, const struct table_key *key,
+                              bool keep_slash, struct buf *out)
+{
+    return url_template_expand(t, key, &(struct url_expansion){.keep_slash = keep_slash}, out);
+}
+
 static void test_url_template_targets(void **state)
 {
     static const struct {
@@ -48,6 +54,25 @@ static void test_url_template_targets(void **state)
         {"http://h/x.{}", "http://h", {.key = TEXT("")}, EITHER, "/x."},
         {"http://h/{}?v=..", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=.."},
         {"http://h/{}?v=/../.", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=/../."},
+        /* dots that cannot climb */
+        {"http://h/x?k={}", "http://h", {.key = TEXT("..")}, EITHER, "/x?k=.."},
+        {"http://h/x?k={}", "http://h", {.key = TEXT("../..")}, KEEP_SLASH, "/x?k=../.."},
+        {"http://h/x?{}/{}", "http://h", {.key = TEXT(".")}, EITHER, "/x?./."},
+        {"http://h/x?a?/%2e{}", "http://h", {.key = TEXT(".")}, EITHER, "/x?a?/%2e."},
+        {"http://h/{}", "http://h", {.key = TEXT("a/../b")}, NO_SLASH, "/a%2F..%2Fb"},
+        {"http://h/{}", "http://h", {.key = TEXT("../")}, NO_SLASH, "/..%2F"},
+        {"http://h/{}", "http://h", {TEXT(".."), TEXT("u"), true}, NO_SLASH, "/..%2Fu"},
+        {"http://h/x-{}", "http://h", {.key = TEXT("..")}, EITHER, "/x-.."},
+        {"http://h/{}.json", "http://h", {.key = TEXT("..")}, EITHER, "/...json"},
+        {"http://h/x-{}", "http://h", {.key = TEXT("../b")}, KEEP_SLASH, "/x-../b"},
+        {"http://h/x{key}{}", "http://h", {.key = TEXT(".")}, EITHER, "/x.."},
+        {"http://h/{}{key}", "http://h", {.key = TEXT("..")}, EITHER, "/...."},
+        {"http://h/%2e{}", "http://h", {.key = TEXT("..")}, EITHER, "/%2e.."},
+        {"http://h/{}", "http://h", {.key = TEXT("%2e.")}, EITHER, "/%252e."},
+        {"http://h/%{}", "http://h", {.key = TEXT("..")}, EITHER, "/%.."},
+        {"http://h/%2{}", "http://h", {.key = TEXT("..")}, EITHER, "/%2.."},
+        {"http://h/{}%", "http://h", {.key = TEXT("..")}, EITHER, "/..%"},
+        {"http://h/{}%2", "http://h", {.key = TEXT(".")}, EITHER, "/.%2"},
         /* priv/KEY by a user */
         {"http://h/{}", "http://h", {TEXT("k"), TEXT("u"), true}, KEEP_SLASH, "/k/u"},
         {"http://h/{}", "http://h", {TEXT("k"), TEXT("u"), true}, NO_SLASH, "/k%2Fu"},
@@ -73,8 +98,9 @@ static void test_url_template_targets(void **state)
                 continue;
             buf_init(&out, 1000);
             buf_add(&out, SPAN("GET ")); /* the target is appended */
-            assert_int_equal(url_template_expand(t, &cases[i].key, slash == KEEP_SLASH, &out),
-                             URL_TARGET_OK);
+            if (expand(t, &cases[i].key, slash == KEEP_SLASH, &out) != URL_TARGET_OK)
+                fail_msg("%s with '%.*s': no target", cases[i].text, (int)cases[i].key.key.len,
+                         cases[i].key.key.ptr);
             assert_string_equal(buf_string(&out) + 4, cases[i].target);
             buf_deinit(&out);
         }
@@ -88,26 +114,44 @@ static void test_url_template_climbs(void **state)
     static const struct {
         const char *text;
         struct table_key key;
+        unsigned slash;
     } cases[] = {
-        {"http://h/a/{}", {.key = TEXT(".")}},
-        {"http://h/a/{}", {.key = TEXT("..")}},
-        {"http://h/a/{}", {.key = TEXT("../b")}},
-        {"http://h/a/{}", {.key = TEXT("b/..")}},
-        {"http://h/a/{}", {.key = TEXT("b/../c")}},
-        {"http://h/a/{}", {.key = TEXT("b/./c")}},
-        {"http://h/a/{}", {.key = TEXT("/..")}},
-        {"http://h/a/{}", {.key = TEXT("../")}},
-        {"http://h/a/{}/x", {.key = TEXT("..")}},
-        {"http://h/{}", {TEXT(".."), TEXT("u"), true}},
-        {"http://h/{}", {TEXT("k"), TEXT(".."), true}},
-        {"http://h/{}", {TEXT("k"), TEXT("u/../v"), true}},
-        {"http://h/{user}/{}", {TEXT("k"), TEXT("."), true}},
-        {"http://h/a/{}{key}", {.key = TEXT(".")}},
-        {"http://h/a/.{}", {.key = TEXT("")}}, /* only with the template's text */
-        {"http://h/a/.{}/b", {.key = TEXT("")}},
-        {"http://h/a/{}./b", {.key = TEXT("")}},
-        {"http://h/a/{}.?q", {.key = TEXT("")}},
-        {"http://h/a/{user}{}", {TEXT("."), TEXT(""), true}},
+        {"http://h/a/{}", {.key = TEXT(".")}, EITHER},
+        {"http://h/a/{}", {.key = TEXT("..")}, EITHER},
+        {"http://h/a/{}", {.key = TEXT("../b")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("b/..")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("b/../c")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("b/./c")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("/..")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("../")}, KEEP_SLASH},
+        {"http://h/a/{}", {.key = TEXT("%/..")}, KEEP_SLASH},
+        {"http://h/a/{}/x", {.key = TEXT("..")}, EITHER},
+        {"http://h/a/{}?x", {.key = TEXT("..")}, EITHER},
+        {"http://h/a/x{}", {.key = TEXT("/..")}, KEEP_SLASH},
+        {"http://h/a/{}x", {.key = TEXT("../")}, KEEP_SLASH},
+        {"http://h/{}", {TEXT(".."), TEXT("u"), true}, KEEP_SLASH},
+        {"http://h/{}", {TEXT("k"), TEXT(".."), true}, KEEP_SLASH},
+        {"http://h/{}", {TEXT("k"), TEXT("u/../v"), true}, KEEP_SLASH},
+        {"http://h/{user}/{}", {TEXT("k"), TEXT("."), true}, EITHER},
+        {"http://h/a/.{}", {.key = TEXT("")}, EITHER}, /* only with the template's text */
+        {"http://h/a/.{}/b", {.key = TEXT("")}, EITHER},
+        {"http://h/a/{}./b", {.key = TEXT("")}, EITHER},
+        {"http://h/a/{}.?q", {.key = TEXT("")}, EITHER},
+        {"http://h/a/.{}", {.key = TEXT(".")}, EITHER},
+        {"http://h/a/{}{key}", {.key = TEXT(".")}, EITHER},
+        {"http://h/a/{user}{}", {TEXT("."), TEXT(""), true}, EITHER},
+        /* escapes of the template are decoded */
+        {"http://h/a/%2e{}", {.key = TEXT(".")}, EITHER},
+        {"http://h/a/%2E{}", {.key = TEXT("")}, EITHER},
+        {"http://h/a/{}%2e/b", {.key = TEXT(".")}, EITHER},
+        {"http://h/a/{}%2E?b", {.key = TEXT("")}, EITHER},
+        {"http://h/a%2f{}", {.key = TEXT("..")}, EITHER},
+        {"http://h/a/{}%2Fb", {.key = TEXT("..")}, EITHER},
+        {"http://h/a/%2{}", {.key = TEXT("e")}, EITHER},
+        {"http://h/a/%{}", {.key = TEXT("2E")}, EITHER},
+        {"http://h/a%2{}", {.key = TEXT("F..")}, EITHER},
+        {"http://h/a/%{}", {.key = TEXT("/..")}, KEEP_SLASH},
+        {"http://h/a/%2{}", {.key = TEXT("/../x")}, KEEP_SLASH},
     };
 
     (void)state;
@@ -121,7 +165,9 @@ static void test_url_template_climbs(void **state)
             struct buf out;
 
             buf_init(&out, 1000);
-            got = url_template_expand(t, &cases[i].key, keep_slash, &out);
+            if ((cases[i].slash & (keep_slash ? KEEP_SLASH : NO_SLASH)) == 0)
+                continue;
+            got = expand(t, &cases[i].key, keep_slash, &out);
             if (got != URL_TARGET_CLIMBS)
                 fail_msg("%s with '%.*s': %s", cases[i].text, (int)cases[i].key.key.len,
                          cases[i].key.key.ptr, buf_string(&out));
@@ -143,7 +189,7 @@ static void test_url_template_long(void **state)
         struct buf out;
 
         buf_init(&out, max);
-        assert_int_equal(url_template_expand(t, &key, true, &out),
+        assert_int_equal(expand(t, &key, true, &out),
                          max < whole ? URL_TARGET_LONG : URL_TARGET_OK);
         buf_deinit(&out);
     }
@@ -255,8 +301,9 @@ static void test_url_template_error_without_secret(void **state)
 /* A template with a dot segment would make every key a miss, so that Postfix would reject mail. */
 static void test_url_template_must_not_climb_by_itself(void **state)
 {
-    static const char *const cases[] = {"http://h/../{}", "http://h/./{}", "http://h/a/../b?q={}",
-                                        "http://h/{}/..", "http://h/.?q={}"};
+    static const char *const cases[] = {
+        "http://h/../{}",  "http://h/./{}",   "http://h/a/../b?q={}", "http://h/{}/..",
+        "http://h/.?q={}", "http://h/%2e/{}", "http://h/.%2E?q={}",   "http://h/a%2f..%2F{}"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -296,19 +343,39 @@ static void test_url_template_doubt(void **state)
     assert_doubt("http://h/{}", NULL);
     assert_doubt("http://h/a?k={key}&u={user}", NULL);
     assert_doubt("http://h/%c2%a7{}%2F", NULL);
-    assert_doubt("http://h/", "no place");
-    assert_doubt("http://h/{user}", "no place");
-    assert_doubt("http://h/%c2%a7", "no place");
     assert_doubt("http://h/%s", "'%s'");
     assert_doubt("http://h/{}?a=%u", "'%u'");
     assert_doubt("http://h/%2g{}", "'%2'");
     assert_doubt("http://h/{}%", "ends with");
 }
 
+static void assert_doubt_of_places(const char *text, const char *of_get, const char *of_post)
+{
+    struct error err = {0};
+
+    assert_int_equal(url_template_doubt_places(text, false, &err), of_get == NULL ? 0 : -1);
+    if (of_get != NULL)
+        assert_non_null(strstr(err.text, of_get));
+    assert_int_equal(url_template_doubt_places(text, true, &err), of_post == NULL ? 0 : -1);
+    if (of_post != NULL)
+        assert_non_null(strstr(err.text, of_post));
+}
+
+static void test_url_template_doubt_of_places(void **state)
+{
+    (void)state;
+    assert_doubt_of_places("http://h/{}", NULL, "has a place for the key");
+    assert_doubt_of_places("http://h/x?k=\xc2\xa7", NULL, "has a place for the key");
+    assert_doubt_of_places("http://h/", "no place", NULL);
+    assert_doubt_of_places("http://h/{user}", "no place", NULL);
+    assert_doubt_of_places("http://h/%c2%a7", "no place", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_url_template_doubt),
+        cmocka_unit_test(test_url_template_doubt_of_places),
         cmocka_unit_test(test_url_template_targets),
         cmocka_unit_test(test_url_template_climbs),
         cmocka_unit_test(test_url_template_long),

@@ -39,7 +39,7 @@ struct http_call {
     struct buf body;    /* what is wanted of the answer's body, and not used yet */
     size_t discarded;   /* bytes of an unwanted body */
     size_t excerpt_max; /* see http_request, as for the members without a comment */
-    bool is_write;
+    bool is_repeatable;
     bool is_fresh;
     bool was_resent;
     http_wanted_fn *is_wanted;
@@ -103,6 +103,11 @@ static bool was_queued(const struct http_call *call)
             call->sent_at_ms - call->started_at_ms > now_ms - call->sent_at_ms);
 }
 
+static const struct endpoint *moved_to(const struct http_call *call)
+{
+    return call->exchange.has_moved ? &call->exchange.peer : NULL;
+}
+
 static void on_deadline(void *arg)
 {
     struct http_call *call = arg;
@@ -112,6 +117,7 @@ static void on_deadline(void *arg)
                      .outcome = has_timed_out ? HTTP_TIMED_OUT : call->unsent,
                      .may_have_arrived = call->exchange.may_have_arrived,
                      .is_local_failure = was_queued(call),
+                     .moved_to = moved_to(call),
                      .was_resent = call->was_resent,
                  });
 }
@@ -229,7 +235,8 @@ static void on_offer(void *arg)
         return; /* the deadline runs already, or the call is about to end */
     offer(call);
     if (is_too_large(call))
-        finish(call, &(struct http_answer){.outcome = HTTP_TOO_LARGE, .status = 200});
+        finish(call, &(struct http_answer){
+                         .outcome = HTTP_TOO_LARGE, .status = 200, .moved_to = moved_to(call)});
     else if (call->stream != STREAM_BLOCKED)
         http_exchange_go_on(&call->exchange);
 }
@@ -255,7 +262,7 @@ static enum http_take take_stream(struct http_call *call, bool is_last)
 
 static bool is_wanted_body(const struct http_call *call, unsigned status)
 {
-    return status == 200 && !call->is_write;
+    return status == 200 && call->is_repeatable;
 }
 
 /* Keeps the beginning of a body for people to read. */
@@ -302,10 +309,12 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
                                  .reason = reason,
                                  .may_have_arrived = ex->may_have_arrived,
                                  .is_refused = end == HTTP_END_REFUSED,
+                                 .is_unreachable = ex->is_unreachable,
+                                 .moved_to = moved_to(call),
                                  .was_resent = call->was_resent};
 
     switch (end) {
-    case HTTP_END_STALE: /* only lookups use idle connections, and they may be repeated */
+    case HTTP_END_STALE: /* only repeatable requests use idle connections */
         call->was_resent = true;
         http_exchange_start(ex, call->site, true);
         return;
@@ -331,13 +340,16 @@ static struct http_call *call_new(struct http_site *site, const struct http_requ
     struct http_call *call = xmalloc(sizeof(*call));
 
     *call = (struct http_call){
-        .exchange = {.on_body = on_body, .on_end = on_end, .is_alone = request->method != NULL},
+        .exchange = {.on_body = on_body,
+                     .on_end = on_end,
+                     .address = request->address,
+                     .is_alone = !request->is_repeatable},
         .turn = {.events = &turn_events},
         .site = site,
         .started_at_ms = turns_now_ms(site->http->turns),
         .excerpt_max =
             request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
-        .is_write = request->method != NULL,
+        .is_repeatable = request->is_repeatable,
         .is_fresh = request->is_fresh,
         .is_wanted = request->is_wanted,
         .unsent = HTTP_TIMED_OUT,

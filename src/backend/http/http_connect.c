@@ -23,6 +23,7 @@ enum {
 struct http_connecting {
     struct ev_loop *loop;
     const struct http_connect_target *target;
+    const struct endpoint *first; /* NULL: the name's order */
     http_connect_fn *done;
     void *arg;
     uint64_t ends_at_ms; /* of service_now_ms() */
@@ -125,6 +126,14 @@ static void succeed(struct http_connecting *k)
 
 /* Steps */
 
+static void add_address(struct http_connecting *k, const struct endpoint *address)
+{
+    struct endpoint at = *address;
+
+    at.port = k->target->address.port;
+    race_add(&k->race, &at);
+}
+
 static void add_addresses(struct http_connecting *k)
 {
     const struct http_connect_target *target = k->target;
@@ -139,11 +148,11 @@ static void add_addresses(struct http_connecting *k)
         race_add(&k->race, &target->address);
         return;
     }
+    if (k->first != NULL && name_addresses_has(name_addresses(target->name), k->first))
+        add_address(k, k->first);
     count = name_addresses_in_order(name_addresses(target->name), clock_now_ms(), list);
-    for (size_t i = 0; i < count; i++) {
-        list[i].port = target->address.port;
-        race_add(&k->race, &list[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        add_address(k, &list[i]);
 }
 
 /* Adds all known addresses to the race, and waits for more while the name is being resolved. */
@@ -224,12 +233,14 @@ static void on_deadline(void *arg)
 
 struct http_connecting *http_connect_start(struct ev_loop *loop,
                                            const struct http_connect_target *target,
-                                           uint32_t timeout_ms, http_connect_fn *done, void *arg)
+                                           const struct endpoint *first, uint32_t timeout_ms,
+                                           http_connect_fn *done, void *arg)
 {
     struct http_connecting *k = xmalloc(sizeof(*k));
 
     k->loop = loop;
     k->target = target;
+    k->first = first;
     k->done = done;
     k->arg = arg;
     k->ends_at_ms = service_now_ms(loop) + timeout_ms;

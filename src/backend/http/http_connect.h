@@ -35,11 +35,13 @@ typedef void http_connect_fn(void *arg, const struct http_connect_result *result
 
 struct http_connecting; /* one connection being made */
 
-/* Begins to connect; target is borrowed until the end. done is called once, from the loop; after
+/* Begins to connect; target and first are borrowed until the end. first is the address of the name
+ * that is tried before others; NULL: none is. done is called once, from the loop; after
  * http_connect_stop() it is not called. */
 struct http_connecting *http_connect_start(struct ev_loop *loop,
                                            const struct http_connect_target *target,
-                                           uint32_t timeout_ms, http_connect_fn *done, void *arg);
+                                           const struct endpoint *first, uint32_t timeout_ms,
+                                           http_connect_fn *done, void *arg);
 void http_connect_stop(struct http_connecting **connecting); /* a NULL *connecting is fine */
 
 #endif

@@ -66,13 +66,13 @@ static void on_connect(void *arg, const struct http_connect_result *result)
 }
 
 void http_connection_start(struct http_connection *c, struct http_site *site,
-                           http_connected_fn *connected)
+                           const struct endpoint *first, http_connected_fn *connected)
 {
     c->state = HTTP_CONNECTION_CONNECTING;
     c->site = site;
     c->connected = connected;
-    c->connecting = http_connect_start(c->http->loop, &c->host->target, site->connect_timeout_ms,
-                                       on_connect, c);
+    c->connecting = http_connect_start(c->http->loop, &c->host->target, first,
+                                       site->connect_timeout_ms, on_connect, c);
 }
 
 void http_connection_watch(struct http_connection *c, int events)

@@ -63,9 +63,10 @@ struct http_connection {
 
 /* Returns a NEW connection. The caller must set the callbacks of io and turn. */
 struct http_connection *http_connection_new(struct http_site *site);
-/* Begins to connect. connected is called once, from the loop; see wire.reason for a failure. */
+/* Begins to connect, to the address first before others unless it is NULL. connected is called
+ * once, from the loop; see wire.reason for a failure. */
 void http_connection_start(struct http_connection *c, struct http_site *site,
-                           http_connected_fn *connected);
+                           const struct endpoint *first, http_connected_fn *connected);
 /* Closes the connection, which must be in no list. */
 void http_connection_free(struct http_connection *c);
 

@@ -367,10 +367,21 @@ static bool begin(struct http_exchange *ex)
     return !ex->is_send_closed || http_connection_is_tls(c);
 }
 
+/* Notes whether any address was reached, and whether it was the wanted one. */
+static void note_peer(struct http_exchange *ex, const struct http_connection *c)
+{
+    ex->is_unreachable = c->state == HTTP_CONNECTION_CONNECTING;
+    ex->has_moved = !ex->is_unreachable && ex->address != NULL &&
+                    !endpoint_is_same_address(ex->address, &c->peer);
+    if (ex->has_moved)
+        ex->peer = c->peer;
+}
+
 static void on_connected(struct http_connection *c, enum http_connect_end how)
 {
     struct http_exchange *ex = c->exchange;
 
+    note_peer(ex, c);
     if (how != HTTP_CONNECTED)
         c->host->give_way.served_beside = 0; /* another server may have taken its place */
     switch (how) {
@@ -391,7 +402,7 @@ static bool start_on_idle(struct http_exchange *ex, struct http_host *host)
 {
     struct http_connection *c;
 
-    while ((c = http_idle_take(host)) != NULL) {
+    while ((c = http_idle_take(host, ex->address)) != NULL) {
         attach(ex, c);
         if (begin(ex))
             return true;
@@ -414,7 +425,7 @@ static void start_on_new(struct http_exchange *ex, struct http_site *site)
     ex->answer.status = 0;
     http_give_way_make_room(site->host, turns_now_ms(site->http->turns));
     http_give_way_begin(c, HTTP_WAIT_CONNECTION);
-    http_connection_start(c, site, on_connected);
+    http_connection_start(c, site, ex->address, on_connected);
 }
 
 void http_exchange_start(struct http_exchange *ex, struct http_site *site, bool is_fresh)

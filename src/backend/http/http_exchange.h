@@ -4,6 +4,7 @@
 #define PODOP_BACKEND_HTTP_HTTP_EXCHANGE_H
 
 #include "podop/buf.h"
+#include "podop/endpoint.h"
 
 #include "http1_parse.h"
 
@@ -53,13 +54,17 @@ typedef enum http_take http_body_fn(struct http_exchange *ex, unsigned status, s
 typedef void http_end_fn(struct http_exchange *ex, enum http_end end, unsigned status,
                          struct span last, const char *reason);
 
-/* The memory belongs to the owner, which sets the first four members and zeroes the others. */
+/* The memory belongs to the owner, which sets the first five members and zeroes the others. */
 struct http_exchange {
-    struct span request; /* borrowed */
-    bool is_alone;       /* on a connection that nothing else uses before or after */
+    struct span request;            /* borrowed */
+    const struct endpoint *address; /* the wanted one; NULL: any. Borrowed */
+    bool is_alone;                  /* on a connection that nothing else uses before or after */
     http_body_fn *on_body;
     http_end_fn *on_end;
     bool may_have_arrived; /* some of the request was given to the kernel, or to TLS */
+    bool is_unreachable;   /* no address could be connected to */
+    bool has_moved;        /* to the address peer, because the wanted one failed or was slow */
+    struct endpoint peer;  /* if has_moved */
     bool is_send_closed;   /* the server takes no more of the request, but may have answered it */
     enum http_exchange_state state;
     struct http_connection *connection; /* NULL: ENDED */

@@ -101,9 +101,22 @@ void http_idle_add(struct http_connection *c)
     http_idle_start_timer(c->http);
 }
 
-struct http_connection *http_idle_take(struct http_host *host)
+static struct http_connection *newest_to(struct http_host *host, const struct endpoint *address)
 {
-    struct http_connection *c = http_idle_newest(host);
+    struct http_connection *newest = NULL;
+
+    LIST_FOR_EACH (at, &host->idle) {
+        struct http_connection *c = CONTAINER_OF(at, struct http_connection, idle);
+
+        if (endpoint_is_same_address(&c->peer, address))
+            newest = c;
+    }
+    return newest;
+}
+
+struct http_connection *http_idle_take(struct http_host *host, const struct endpoint *address)
+{
+    struct http_connection *c = address == NULL ? http_idle_newest(host) : newest_to(host, address);
 
     if (c != NULL)
         leave(c);

@@ -12,8 +12,9 @@ void http_idle_deinit(struct http *http); /* no connection may be idle */
 /* Returns whether the connection, which is in use, may become idle. */
 bool http_idle_may_add(struct http_connection *c);
 void http_idle_add(struct http_connection *c);
-void http_idle_close(struct http_connection *c);                  /* c must be idle */
-struct http_connection *http_idle_take(struct http_host *host);   /* the newest, or NULL */
+void http_idle_close(struct http_connection *c); /* c must be idle */
+/* Takes the newest one, of those to address unless that is NULL. Returns NULL if there is none. */
+struct http_connection *http_idle_take(struct http_host *host, const struct endpoint *address);
 struct http_connection *http_idle_newest(struct http_host *host); /* does not take it */
 
 /* Closes the oldest ones while the host has more connections than its pool allows. One that is

@@ -208,6 +208,18 @@ void http_site_close(struct http_site **psite)
     free(site);
 }
 
+_Static_assert((int)HTTP_ADDRESSES_MAX == (int)NAME_ADDRESSES_MAX, "callers know the maximum");
+
+struct http_addresses http_site_addresses(const struct http_site *site)
+{
+    const struct name *name = site->host->target.name;
+    const struct name_addresses *known = name == NULL ? NULL : name_addresses(name);
+
+    if (known == NULL)
+        return (struct http_addresses){.count = 0};
+    return (struct http_addresses){known->generation, known->count, known->list};
+}
+
 static bool has_part(struct span all, struct span part)
 {
     return part.len == 0 || span_equal(all, part);

@@ -314,6 +314,9 @@ static void on_end(void *arg, const struct http_answer *answer)
     const bool is_answered = answer->outcome == HTTP_ANSWERED;
 
     a->call = NULL;
+    url_outcome_ended(&a->route);
+    if (answer->moved_to != NULL)
+        url_outcome_moved(&a->route, answer->moved_to);
     a->may_have_arrived |= answer->may_have_arrived && !is_answered;
     a->http_status = answer->status;
     if (a->kind->call_ended != NULL)
@@ -352,28 +355,31 @@ void url_attempt_send(struct url_attempt *a, struct http_request *request)
 {
     request->deadline_at_ms = a->asked_until_ms;
     request->is_fresh = a->is_retry || a->may_have_arrived || a->route.trial != BREAKER_NO_TRIAL;
+    request->address = url_route_address(&a->route);
     request->is_wanted = is_wanted;
     request->data = a->kind->data;
     request->is_unread = a->kind->is_unread;
     url_outcome_asked(&a->route);
     take_sites(a);
-    a->call = http_start(a->sites->items[a->route.at], request, on_end, a);
+    a->call = http_start(a->sites->items[url_backends_index(&a->table->backends, a->route.at)],
+                         request, on_end, a);
 }
 
-static bool is_nowhere(const struct url_attempt *a, const struct table_key *key)
+/* Returns whether the key has no target at the first URL, so that no table has such a key. */
+static bool is_nowhere(struct url_attempt *a)
 {
-    const struct url_table *t = a->table;
     char *target = NULL;
-    bool is_climbing = a->route.at == 0 || url_request_target(t, &t->backends.items[0], key,
-                                                              &target) == URL_TARGET_CLIMBS;
+    const bool is_nowhere =
+        url_attempt_backend(a) == &a->table->backends.items[0] ||
+        a->kind->find_target(a, &a->table->backends.items[0], &target) != URL_TARGET_OK;
 
     free(target);
-    return is_climbing;
+    return is_nowhere;
 }
 
-void url_attempt_skip(struct url_attempt *a, const struct table_key *key)
+void url_attempt_skip(struct url_attempt *a)
 {
-    if (is_nowhere(a, key)) {
+    if (is_nowhere(a)) {
         a->kind->missed(a);
         return;
     }
@@ -394,6 +400,7 @@ void url_attempt_init(struct url_attempt *a, const struct url_attempt_kind *kind
         url_route_init_commit(&a->route, &table->backends);
     else
         url_route_init(&a->route, &table->backends, kind->is_lookup);
+    a->route.is_shared = kind->is_repeatable && table->backends.is_spread;
 }
 
 void url_attempt_start(struct url_attempt *a, const struct table_key *key)
@@ -410,6 +417,8 @@ void url_attempt_start(struct url_attempt *a, const struct table_key *key)
 
 void url_attempt_close(struct url_attempt *a)
 {
+    if (a->call != NULL)
+        url_outcome_ended(&a->route);
     http_cancel(&a->call);
     url_hold_free(&a->hold);
     url_sites_unref(&a->sites);

@@ -35,6 +35,9 @@ struct url_attempt_kind {
     /* Builds the request for url_attempt_backend() and ends with one call of url_attempt_send(),
      * url_attempt_skip() or url_attempt_fail(). */
     void (*send)(struct url_attempt *a);
+    /* Finds the target at one of the URLs, as url_request_target() does. NULL for a write. */
+    enum url_target (*find_target)(struct url_attempt *a, const struct url_backend *backend,
+                                   char **target);
     /* A whole answer came. Its status is 200, or any for a request that is not repeatable. The
      * callee reports what the answer says about the URL: url_attempt_success() and so on. */
     void (*answered)(struct url_attempt *a, const struct http_answer *answer);
@@ -94,9 +97,9 @@ static inline const struct url_backend *url_attempt_backend(const struct url_att
 
 /* Sends request to the chosen URL. The deadline, the hooks and is_fresh are filled in here. */
 void url_attempt_send(struct url_attempt *a, struct http_request *request);
-/* Skips the chosen URL, because the key would leave its path. If the key would leave the path of
- * the first URL, too, the attempt ends in missed(); otherwise the next URL is asked. */
-void url_attempt_skip(struct url_attempt *a, const struct table_key *key);
+/* Skips the chosen URL, where the key has no target. If it has none at the first URL, either, the
+ * attempt ends in missed(); otherwise the next URL is asked. */
+void url_attempt_skip(struct url_attempt *a);
 
 /* For kind->answered: what the answer says about the URL. */
 

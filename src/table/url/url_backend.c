@@ -67,10 +67,21 @@ static int open_sites(struct url_backends *b, struct error *err)
     return status;
 }
 
+/* Each URL has one place at first. */
+static struct url_health *health_new(const struct url_backends *b)
+{
+    struct url_health *health = url_health_new(url_backends_commit(b) + 1);
+
+    for (size_t at = b->count; at < url_backends_commit(b); at++)
+        health->of[at].is_gone = true;
+    return health;
+}
+
 int url_backends_open(struct url_backends *b, struct table *table,
                       const struct table_config *config, struct error *err)
 {
     const bool has_commit = url_settings_of(config)->commit_url != NULL;
+    const bool is_spread = url_settings_of(config)->balance == BALANCE_SPREAD;
     const size_t all = 1 + config->fallbacks.count + (has_commit ? 1 : 0);
 
     *b = (struct url_backends){
@@ -78,9 +89,11 @@ int url_backends_open(struct url_backends *b, struct table *table,
         .items = xcalloc(all, sizeof(*b->items)),
         .count = 1 + config->fallbacks.count,
         .has_commit = has_commit,
-        .health = url_health_new(all),
+        .is_spread = is_spread,
+        .places = is_spread ? HTTP_ADDRESSES_MAX : 1,
         .plan = url_site_plan_new(config),
     };
+    b->health = health_new(b);
     return open_templates(b, config, err) == -1 ? -1 : open_sites(b, err);
 }
 
@@ -89,33 +102,36 @@ size_t url_backends_count(const struct url_backends *b)
     return b->count + (b->has_commit ? 1 : 0);
 }
 
-/* Returns whether no URL of the same list serves, so that the pause of this one is short. */
-static bool are_all_suspended(const struct url_backends *b, size_t i)
+/* Returns whether no place of the same list serves, so that the pause of this one is short. */
+static bool are_all_suspended(const struct url_backends *b, size_t at)
 {
-    const size_t begin = i < b->count ? 0 : b->count;
-    const size_t end = i < b->count ? b->count : b->count + 1;
+    const size_t commit = url_backends_commit(b);
+    const size_t end = at < commit ? commit : commit + 1;
 
-    for (size_t at = begin; at < end; at++) {
-        if (!breaker_is_open(&b->health->of[at].breaker))
+    for (size_t i = at < commit ? 0 : commit; i < end; i++) {
+        if (url_state_may_serve(&b->health->of[i]))
             return false;
     }
     return true;
 }
 
-struct url_report url_backends_report(const struct url_backends *b, size_t i)
+struct url_report url_backends_report(const struct url_backends *b, size_t at)
 {
     static const char *const causes[] = {[BREAKER_UNSENT] = "unsent",
                                          [BREAKER_UNANSWERED] = "unanswered",
                                          [BREAKER_ANSWERED] = "answered"};
-    const struct url_state *state = &b->health->of[i];
+    const struct url_state *state = &b->health->of[at];
     const struct breaker *breaker = &state->breaker;
     const bool is_open = breaker_is_open(breaker);
     const uint32_t pause_max_ms =
-        are_all_suspended(b, i) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
+        are_all_suspended(b, at) ? BREAKER_PAUSE_MIN_MS : BREAKER_PAUSE_MAX_MS;
     const uint64_t now_ms = clock_now_ms();
 
     return (struct url_report){
-        .base = url_template_base(b->items[i].template),
+        .base = url_template_base(url_backends_at(b, at)->template),
+        .address = state->has_address ? &state->address : NULL,
+        .is_gone = state->is_gone,
+        .under_way = state->under_way,
         .requests = state->requests,
         .failures = state->failures,
         .failures_in_row = state->failures_in_row,

@@ -12,14 +12,17 @@ struct table;
 
 struct url_backend {
     struct url_template *template;
+    unsigned generation; /* of the addresses that have places */
 };
 
-/* The URLs of param in their order, then commit_url. */
+/* The URLs of param in their order, then commit_url. See url_places.h for their places. */
 struct url_backends {
     struct table *table; /* the table that contains this struct */
     struct url_backend *items;
     size_t count;              /* of the URLs of param */
     bool has_commit;           /* items[count] is commit_url */
+    bool is_spread;            /* lookups are shared between the places */
+    size_t places;             /* of each URL, at most */
     struct url_health *health; /* two tables may share it: url_backends_take_over() */
     struct url_site_plan *plan;
     struct url_sites *sites; /* a reference; in the order of items */
@@ -40,9 +43,31 @@ void url_backends_close(struct url_backends *b);
  * same. previous may still be at work. */
 void url_backends_take_over(struct url_backends *next, const struct url_backends *previous);
 
-/* How one of the URLs has been doing. */
+/* Returns the place of commit_url. */
+static inline size_t url_backends_commit(const struct url_backends *b)
+{
+    return b->count * b->places;
+}
+
+/* Returns the URL of a place, by its index in items. */
+static inline size_t url_backends_index(const struct url_backends *b, size_t at)
+{
+    if (at < b->count)
+        return at;
+    return at == url_backends_commit(b) ? b->count : at % b->count;
+}
+
+static inline const struct url_backend *url_backends_at(const struct url_backends *b, size_t at)
+{
+    return &b->items[url_backends_index(b, at)];
+}
+
+/* How one of the places has been doing. */
 struct url_report {
-    const char *base; /* "http://host:port"; borrowed, as reason */
+    const char *base;               /* "http://host:port"; borrowed, as the other texts */
+    const struct endpoint *address; /* NULL: the place is not an address */
+    bool is_gone;                   /* not a place at the moment; the rest says nothing */
+    uint32_t under_way;
     uint64_t requests;
     uint64_t failures; /* refused, timed out, a bad status or body: after all retries */
     unsigned failures_in_row;
@@ -56,6 +81,6 @@ struct url_report {
     const char *reason;    /* of the last failure */
 };
 size_t url_backends_count(const struct url_backends *b); /* with commit_url */
-struct url_report url_backends_report(const struct url_backends *b, size_t i);
+struct url_report url_backends_report(const struct url_backends *b, size_t at);
 
 #endif

@@ -10,11 +10,12 @@
 
 #include "podop/mem.h"
 
-/* What distinguishes one key from another: its URL. */
+/* What distinguishes one key from another: its URL, or the body of its lookup. */
 enum url_identity {
     URL_IDENTITY_PLAIN, /* KEY, or KEY/USER of a private key, distinguishes as well as a URL */
     URL_IDENTITY_FIRST, /* the first URL: the others distinguish the same keys */
     URL_IDENTITY_ALL,   /* all URLs together */
+    URL_IDENTITY_BODY,  /* the body of a lookup: user and key apart */
 };
 
 struct url_table {
@@ -27,6 +28,7 @@ struct url_table {
     enum value_form value;
     char *select; /* NULL: the whole answer is the value */
     bool keep_slash;
+    bool is_post; /* lookups and iterations are POSTs with the key in the body */
     uint32_t retries;
 };
 

@@ -25,6 +25,8 @@ const char *url_commit_change_fault(struct table *table, const struct change *ch
 {
     const struct url_table *t = url_table_of(table);
 
+    if (t->is_post && !t->backends.has_commit)
+        return "a table with lookup = \"post\" cannot be written to without commit_url";
     for (size_t i = 0; i < t->backends.count; i++) {
         char *target;
         bool is_good =
@@ -177,20 +179,20 @@ static void send_whole(struct url_commit *c)
 {
     struct url_table *t = c->attempt.table;
     const struct table_key key = {.user = span_of(c->base.transaction->user)};
-    struct buf body, target;
+    struct buf body;
+    char *target = NULL;
 
     buf_init(&body, BUF_LIMITED_BY_INPUT);
-    buf_init(&target, URL_TARGET_BYTES_MAX);
     if (!add_transaction(&body, t->value, c->base.transaction))
         url_attempt_fail(&c->attempt, REPLY_PERMANENT,
                          "a key or user that is not valid UTF-8 cannot be written");
-    else if (url_template_expand(url_attempt_backend(&c->attempt)->template, &key, t->keep_slash,
-                                 &target) != URL_TARGET_OK)
+    else if (url_request_target(t, url_attempt_backend(&c->attempt), &key, &target) !=
+             URL_TARGET_OK)
         url_attempt_fail(&c->attempt, REPLY_PERMANENT, "a user that has no valid URL cannot write");
     else
-        send_to(c, "POST", buf_string(&target), buf_span(&body), &key);
+        send_to(c, "POST", target, buf_span(&body), &key);
     buf_deinit(&body);
-    buf_deinit(&target);
+    free(target);
 }
 
 static void send(struct url_attempt *a)

@@ -126,6 +126,30 @@ static void check_commit_url(const struct node *table, const char *url, const ch
     url_template_free(&template);
 }
 
+/* Warns about the places of each URL of param. */
+static void check_places(const struct node *param, bool is_post, const char *where,
+                         struct faults *faults)
+{
+    struct error err = {0};
+
+    for (size_t i = 0; param != NULL && i < param->count; i++) /* only a list has elements */
+        check_places(param->children[i], is_post, where, faults);
+    if (param != NULL && param->kind == NODE_STRING &&
+        url_template_doubt_places(param->text, is_post, &err) == -1)
+        fault_warn(faults, param->origin, "%s: %s", where + 4, err.text);
+}
+
+/* A write_behind of the defaults has no effect in a table that cannot be written to. */
+static void check_post(const struct node *table, const struct table_config *config,
+                       const char *where, struct faults *faults)
+{
+    const struct node *node = node_find(table, "write_behind");
+
+    if (node != NULL && config->write_behind_ms > 0 && url_settings_of(config)->commit_url == NULL)
+        fault_add(faults, node->origin,
+                  "'write_behind'%s needs 'commit_url', because 'lookup' is \"post\"", where);
+}
+
 void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
                      struct faults *faults)
 {
@@ -134,6 +158,9 @@ void url_cross_check(const struct node *table, const struct table_config *config
     check_auth(table, &settings->auth, where, faults);
     check_tls(table, &settings->tls, where, faults);
     check_commit_url(table, settings->commit_url, where, faults);
+    check_places(node_find(table, "param"), settings->lookup == LOOKUP_POST, where, faults);
+    if (settings->lookup == LOOKUP_POST)
+        check_post(table, config, where, faults);
     if (settings->auth.type != AUTH_NONE)
         check_headers(table, &settings->headers, where, faults);
 }

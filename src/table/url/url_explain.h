@@ -15,7 +15,9 @@ void url_explain_backends(const struct fetch *fetch, const struct url_backends *
 void url_explain_answer(const struct fetch *fetch, const struct http_answer *answer,
                         uint64_t asked_at_ms);
 
-/* Adds the URLs to the JSON object of the table's counters. A slot of struct table_ops. */
+/* Add the places of requests to the JSON object of the table's counters, and log them. Slots of
+ * struct table_ops. */
 void url_explain_add_stats(struct table *table, struct buf *out);
+void url_explain_log_stats(struct table *table, struct log *log);
 
 #endif

@@ -10,7 +10,9 @@ struct url_health *url_health_new(size_t count)
         xcalloc(1, sizeof(struct url_health) + count * sizeof(struct url_state));
 
     health->refs = 1;
+    health->used = 1;
     hash_key_init_random(&health->hash_key);
+    health->draw.state = hash_span(&health->hash_key, SPAN("draw"));
     return health;
 }
 

@@ -1,10 +1,13 @@
-/* url_health.h - how each URL of a table has been doing. The counters outlive a reload: two
- * tables share them while requests of the previous table end. */
+/* url_health.h - how each place of a table has been doing; a place is a URL, or one address of a
+ * URL (url_places.h). The counters outlive a reload: two tables share them while requests of the
+ * previous table end. */
 #ifndef PODOP_TABLE_URL_URL_HEALTH_H
 #define PODOP_TABLE_URL_URL_HEALTH_H
 
 #include "backend/breaker.h"
+#include "url_draw.h"
 
+#include "podop/endpoint.h"
 #include "podop/hash.h"
 #include "podop/outage.h"
 
@@ -17,18 +20,30 @@ struct url_state {
     struct breaker breaker;
     struct outage outage;
     uint64_t requests, failures;
-    uint64_t answers; /* whole ones */
+    uint32_t under_way; /* requests */
+    uint64_t answers;   /* whole ones */
     unsigned failures_in_row;
     uint64_t failed_at_ms;     /* the last failure; 0: none so far */
     uint64_t refused_at_ms;    /* the last refused connection; 0: none since the last answer */
     uint64_t refused_since_ms; /* the first refused connection of those in a row */
     char reason[URL_REASON_BYTES];
+    bool is_gone;     /* no URL has this place at the moment */
+    bool has_address; /* requests go to address, and otherwise to any of the URL */
+    struct endpoint address;
 };
 
-/* Reference-counted. The states are in the order of the URLs. */
+/* Returns whether it is a place that is not suspended. */
+static inline bool url_state_may_serve(const struct url_state *state)
+{
+    return !state->is_gone && !breaker_is_open(&state->breaker);
+}
+
+/* Reference-counted. The states are in the order of the places. */
 struct url_health {
     unsigned refs;
     struct hash_key hash_key; /* for the hashes of keys */
+    struct url_draw draw;
+    size_t used; /* no URL has more places than this */
     struct url_state of[];
 };
 

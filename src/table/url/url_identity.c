@@ -5,10 +5,12 @@
 
 #include <stdlib.h>
 
-enum url_identity url_identity_choose(const struct url_backends *b)
+enum url_identity url_identity_choose(const struct url_backends *b, bool is_post)
 {
     const struct url_template *first = b->items[0].template;
 
+    if (is_post)
+        return URL_IDENTITY_BODY;
     for (size_t i = 1; i < b->count; i++) {
         if (!url_template_is_alike(first, b->items[i].template))
             return URL_IDENTITY_ALL;
@@ -55,7 +57,7 @@ bool url_identity_fill(struct table *table, const struct table_key *key, struct 
     struct buf bytes;
 
     buf_init(&bytes, BUF_LIMITED_BY_INPUT);
-    if (!add_targets(t, key, &bytes))
+    if (t->identity == URL_IDENTITY_BODY || !add_targets(t, key, &bytes))
         add_split(key, &bytes);
     identity_take(identity, &bytes);
     return true;

@@ -305,32 +305,32 @@ static bool is_unread(void *arg)
 
 static void send_to(struct url_iteration *it, const char *target)
 {
-    struct buf user;
+    struct url_question question;
     struct http_request request = {
         .target = target,
-        .headers = {url_request_user_header(&it->base.path, &user)},
         .patience_ms = it->base.table->timeout_ms,
     };
 
+    url_question_init(&question, it->attempt.table, &it->base.path, &request);
     url_attempt_send(&it->attempt, &request);
-    buf_deinit(&user);
+    url_question_deinit(&question);
 }
 
-/* The user is in the header and in {user}, but not in the path. */
+static enum url_target find_target(struct url_attempt *a, const struct url_backend *backend,
+                                   char **target)
+{
+    return url_request_path_target(
+        a->table, backend, &CONTAINER_OF(a, struct url_iteration, attempt)->base.path, target);
+}
+
 static void send(struct url_attempt *a)
 {
-    struct url_iteration *it = url_iteration_of(a);
-    struct table_key path = it->base.path;
     char *target;
 
-    path.is_private = false;
-    switch (url_request_target(a->table, url_attempt_backend(a), &path, &target)) {
-    case URL_TARGET_OK: send_to(it, target); break;
-    case URL_TARGET_CLIMBS: url_attempt_skip(a, &path); break;
-    case URL_TARGET_LONG:
-        url_attempt_fail(a, REPLY_PERMANENT, "the path is too long for a URL");
-        break;
-    }
+    if (find_target(a, url_attempt_backend(a), &target) == URL_TARGET_OK)
+        send_to(url_iteration_of(a), target);
+    else
+        url_attempt_skip(a);
     free(target);
 }
 
@@ -339,6 +339,7 @@ static const struct url_attempt_kind iteration_request = {
     .status_text = "the backend answered with status",
     .too_large = "one entry is larger than max_response",
     .send = send,
+    .find_target = find_target,
     .answered = on_answered,
     .missed = on_missed,
     .failed = on_failed,
@@ -356,6 +357,10 @@ static void start(struct url_iteration *it)
     buf_init(&it->rest, BUF_LIMITED_BY_INPUT);
     url_attempt_init(&it->attempt, &iteration_request, t,
                      table_now_ms(&t->base) + t->base.timeout_ms);
+    if (!url_question_can_hold(t, &it->base.path)) {
+        on_missed(&it->attempt);
+        return;
+    }
     url_attempt_start(&it->attempt, &it->base.path);
 }
 

@@ -87,17 +87,23 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
 
 static bool is_explained(const struct url_fetch *f)
 {
-    return f->base.notes != NULL &&
-           f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.table->backends.count;
+    return f->base.notes != NULL && f->requests <= ROUNDS_EXPLAINED_MAX * f->attempt.route.end;
 }
 
-static void explain_request(struct url_fetch *f, const char *target)
+static void explain_request(struct url_fetch *f, const struct http_request *request)
 {
+    const struct endpoint *address = url_route_address(&f->attempt.route);
+    char text[ENDPOINT_TEXT_BYTES];
+
     if (!is_explained(f))
         return;
     f->asked_at_ms = clock_now_ms();
     fetch_format(&f->base, "url", "%s%s",
-                 url_template_base(url_attempt_backend(&f->attempt)->template), target);
+                 url_template_base(url_attempt_backend(&f->attempt)->template), request->target);
+    if (address != NULL)
+        fetch_format(&f->base, "address", "%s", endpoint_print(address, text));
+    if (request->body.len > 0)
+        fetch_note_cut(&f->base, "post", request->body, URL_EXPLAIN_BODY_BYTES_MAX);
 }
 
 static void on_call_ended(struct url_attempt *a, const struct http_answer *answer)
@@ -117,17 +123,24 @@ static void on_queued(struct url_attempt *a)
 
 static void send_to(struct url_fetch *f, const char *target)
 {
-    struct buf user;
+    struct url_question question;
     struct http_request request = {
         .target = target,
-        .headers = {url_request_user_header(&f->base.key, &user)},
         .excerpt_max = f->base.notes == NULL ? 0 : URL_EXPLAIN_BODY_BYTES_MAX,
     };
 
+    url_question_init(&question, f->attempt.table, &f->base.key, &request);
     f->requests++;
-    explain_request(f, target);
+    explain_request(f, &request);
     url_attempt_send(&f->attempt, &request);
-    buf_deinit(&user);
+    url_question_deinit(&question);
+}
+
+static enum url_target find_target(struct url_attempt *a, const struct url_backend *backend,
+                                   char **target)
+{
+    return url_request_target(a->table, backend,
+                              &CONTAINER_OF(a, struct url_fetch, attempt)->base.key, target);
 }
 
 static void send(struct url_attempt *a)
@@ -135,14 +148,15 @@ static void send(struct url_attempt *a)
     struct url_fetch *f = url_fetch_of(a);
     char *target;
 
-    switch (url_request_target(a->table, url_attempt_backend(a), &f->base.key, &target)) {
+    switch (find_target(a, url_attempt_backend(a), &target)) {
     case URL_TARGET_OK: send_to(f, target); break;
     case URL_TARGET_CLIMBS:
         fetch_note(&f->base, "url", SPAN("none: the key would leave the path of the template"));
-        url_attempt_skip(a, &f->base.key);
+        url_attempt_skip(a);
         break;
     case URL_TARGET_LONG:
-        url_attempt_fail(a, REPLY_PERMANENT, "the key is too long for a URL");
+        fetch_note(&f->base, "url", SPAN("none: the key is too long for a URL"));
+        url_attempt_skip(a);
         break;
     }
     free(target);
@@ -161,6 +175,7 @@ static const struct url_attempt_kind lookup_request = {
     .status_text = "the backend answered with status",
     .too_large = "the answer is larger than max_response",
     .send = send,
+    .find_target = find_target,
     .answered = on_answered,
     .missed = on_missed,
     .failed = on_failed,
@@ -174,6 +189,11 @@ void url_lookup_start(struct fetch *fetch)
     struct url_fetch *f = CONTAINER_OF(fetch, struct url_fetch, base);
     struct url_table *t = url_table_of(fetch->table);
 
+    if (!url_question_can_hold(t, &fetch->key)) {
+        fetch_note(fetch, "post", SPAN("none: the key is not UTF-8"));
+        fetch_finish(fetch, &(struct reply){.status = REPLY_MISS});
+        return;
+    }
     url_explain_backends(fetch, &t->backends);
     url_attempt_init(&f->attempt, &lookup_request, t, fetch->deadline_at_ms);
     url_attempt_start(&f->attempt, &fetch->key);

@@ -1,5 +1,6 @@
 #include "url_outcome.h"
 
+#include "url_places.h"
 #include "url_route_private.h"
 
 #include "podop/clock.h"
@@ -9,10 +10,19 @@
 static void log_failure(const struct url_route *route, size_t at, const char *why)
 {
     struct table *t = route->backends->table;
+    char text[URL_PLACE_TEXT_BYTES];
 
     outage_failure(&state_of(route, at)->outage, t->env.log, t->name,
-                   url_template_base(route->backends->items[at].template), span_of(why),
-                   clock_now_ms());
+                   url_places_print(route->backends, at, text), span_of(why), clock_now_ms());
+}
+
+static void log_success(const struct url_route *route)
+{
+    struct table *t = route->backends->table;
+    char text[URL_PLACE_TEXT_BYTES];
+
+    outage_success(&state_of(route, route->at)->outage, t->env.log, t->name,
+                   url_places_print(route->backends, route->at, text), clock_now_ms());
 }
 
 static void note_reason(struct url_state *state, const char *why)
@@ -86,7 +96,6 @@ static void answered(struct url_route *route, bool is_failure)
 void url_outcome_success(struct url_route *route)
 {
     struct url_state *state = state_of(route, route->at);
-    struct table *t = route->backends->table;
 
     answered(route, false);
     url_route_drop_trial(route);
@@ -94,8 +103,7 @@ void url_outcome_success(struct url_route *route)
     if (route->marks != NULL)
         settle(route, true);
     if (outage_is_on(&state->outage))
-        outage_success(&state->outage, t->env.log, t->name,
-                       url_template_base(url_route_backend(route)->template), clock_now_ms());
+        log_success(route);
 }
 
 void url_outcome_asked(struct url_route *route)
@@ -103,7 +111,13 @@ void url_outcome_asked(struct url_route *route)
     struct url_state *state = state_of(route, route->at);
 
     state->requests++;
+    state->under_way++;
     route->answers = state->answers;
+}
+
+void url_outcome_ended(struct url_route *route)
+{
+    state_of(route, route->at)->under_way--;
 }
 
 void url_outcome_failure(struct url_route *route, const char *why)
@@ -170,8 +184,20 @@ static void note_refusal(struct url_state *state, uint32_t timeout_ms)
     state->refused_at_ms = now_ms;
 }
 
-void url_outcome_no_response(struct url_route *route, const struct http_answer *answer,
-                             const char *why)
+/* That the request was answered elsewhere is the evidence that the address is at fault. */
+void url_outcome_moved(struct url_route *route, const struct endpoint *to)
+{
+    note_reason(state_of(route, route->at), "no connection in time, but to another address");
+    count_failure(route, route->at);
+    fail_breaker(route, route->at, BREAKER_UNSENT, route->trial);
+    route->trial = BREAKER_NO_TRIAL;
+    url_route_mark(route, MARK_FAILED | MARK_UNSENT);
+    route->at = url_places_find(route->backends, route->at, to);
+    state_of(route, route->at)->requests++;
+    route->answers = state_of(route, route->at)->answers;
+}
+
+static void no_response(struct url_route *route, const struct http_answer *answer, const char *why)
 {
     struct url_state *state = state_of(route, route->at);
 
@@ -189,10 +215,39 @@ void url_outcome_no_response(struct url_route *route, const struct http_answer *
     }
 }
 
+/* Chooses the next place of the same URL that has not failed in this round. Returns false at the
+ * end. */
+static bool choose_sibling(struct url_route *route)
+{
+    const struct url_backends *b = route->backends;
+
+    if (!b->is_spread || route->at == url_backends_commit(b))
+        return false;
+    for (size_t i = route->at % b->count; i < route->end; i += b->count) {
+        if (mark_of(route, i) != 0 || state_of(route, i)->is_gone)
+            continue;
+        route->at = i;
+        route->answers = state_of(route, i)->answers;
+        return true;
+    }
+    return false;
+}
+
+/* When no address could be connected to, that is an outcome at all of them. */
+void url_outcome_no_response(struct url_route *route, const struct http_answer *answer,
+                             const char *why)
+{
+    no_response(route, answer, why);
+    while (answer->is_unreachable && !answer->is_local_failure && choose_sibling(route))
+        no_response(route, answer, why);
+}
+
 void url_outcome_skip(struct url_route *route)
 {
     url_route_drop_trial(route);
-    url_route_mark(route, MARK_FAILED | MARK_UNSENT);
+    do {
+        url_route_mark(route, MARK_FAILED | MARK_UNSENT);
+    } while (choose_sibling(route));
 }
 
 const char *url_outcome_reason(const struct url_route *route)
@@ -208,8 +263,10 @@ const char *url_outcome_reason(const struct url_route *route)
 
 const char *url_outcome_suspended(const struct url_route *route, char text[URL_SUSPENDED_BYTES])
 {
-    for (size_t i = route->begin; i < route->end; i++)
-        log_failure(route, i, "suspended");
+    for (size_t i = route->begin; i < route->end; i++) {
+        if (!state_of(route, i)->is_gone)
+            log_failure(route, i, "suspended");
+    }
     snprintf(text, URL_SUSPENDED_BYTES, "suspended after failures; the last one: %s",
              url_outcome_reason(route));
     return text;

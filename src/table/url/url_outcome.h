@@ -7,9 +7,14 @@
 
 #include "podop/http.h"
 
-/* Reports that the request is sent to the chosen URL, for the first time or again. One of the
- * functions below must follow, unless the request is cancelled. */
+/* Reports that the request is sent to the chosen URL, for the first time or again. When it has
+ * ended or is cancelled, url_outcome_ended() must follow; and then, unless it is cancelled, one of
+ * the functions below. */
 void url_outcome_asked(struct url_route *route);
+void url_outcome_ended(struct url_route *route);
+/* Reports first that the chosen address failed or was slow to connect, and that the request went to
+ * another one of the same name. That one is chosen from now on. */
+void url_outcome_moved(struct url_route *route, const struct endpoint *to);
 
 void url_outcome_success(struct url_route *route); /* found, or a miss that can be trusted */
 /* Reports a status of failure: another URL may answer well. */

@@ -1,22 +1,36 @@
 #include "url_route_private.h"
 
+#include "url_places.h"
+
 #include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
+
+/* Begins with the places of this moment. */
+static void follow(struct url_route *route)
+{
+    struct url_backends *b = route->backends;
+
+    if (!b->is_spread || route->begin > 0)
+        return;
+    url_places_follow(b);
+    route->at = route->end = url_places_end(b);
+}
 
 void url_route_init(struct url_route *route, struct url_backends *b, bool is_lookup)
 {
     route->backends = b;
     route->at = route->end = b->count;
     route->is_lookup = is_lookup;
+    follow(route);
 }
 
 void url_route_init_commit(struct url_route *route, struct url_backends *b)
 {
     route->backends = b;
-    route->begin = b->count;
-    route->at = route->end = b->count + 1;
+    route->begin = url_backends_commit(b);
+    route->at = route->end = route->begin + 1;
 }
 
 void url_route_set_key(struct url_route *route, const struct table_key *key)
@@ -54,7 +68,7 @@ void url_route_clear_marks(struct url_route *route)
 uint32_t url_route_pause_max_ms(const struct url_route *route)
 {
     for (size_t i = route->begin; i < route->end; i++) {
-        if (!breaker_is_open(&state_of(route, i)->breaker))
+        if (url_state_may_serve(state_of(route, i)))
             return BREAKER_PAUSE_MAX_MS;
     }
     return BREAKER_PAUSE_MIN_MS;
@@ -75,9 +89,9 @@ static bool find_trial(struct url_route *route)
     for (size_t i = route->begin; i < route->end; i++) {
         const bool is_closed = !breaker_is_open(&state_of(route, i)->breaker);
 
-        if (mark_of(route, i) != 0)
+        if (mark_of(route, i) != 0 || state_of(route, i)->is_gone)
             continue;
-        if (is_closed && route->is_lookup)
+        if (is_closed && route->is_lookup && !route->is_shared)
             return false;
         if (!is_closed && take_trial(route, i))
             return true;
@@ -95,11 +109,35 @@ static bool is_known_to_refuse(const struct url_route *route, size_t at)
            clock_now_ms() - refused_at_ms < URL_REFUSED_WAIT_MIN_MS;
 }
 
+static bool is_closed(const struct url_route *route, size_t at)
+{
+    return mark_of(route, at) == 0 && url_state_may_serve(state_of(route, at));
+}
+
+static uint32_t load(const void *arg, size_t at)
+{
+    const struct url_route *route = arg;
+
+    return is_closed(route, at) ? state_of(route, at)->under_way : URL_DRAW_NEVER;
+}
+
+/* Returns one of the URLs that are not suspended and have not failed, or the end. */
+static size_t next_closed(const struct url_route *route)
+{
+    size_t i = route->begin;
+
+    if (route->is_shared)
+        return url_draw_take(&route->backends->health->draw, i, route->end, load, route);
+    while (i < route->end && !is_closed(route, i))
+        i++;
+    return i;
+}
+
 static bool find_closed(struct url_route *route)
 {
-    for (size_t i = route->begin; i < route->end; i++) {
-        if (mark_of(route, i) != 0 || breaker_is_open(&state_of(route, i)->breaker))
-            continue;
+    size_t i;
+
+    while ((i = next_closed(route)) < route->end) {
         route->at = i;
         if (!is_known_to_refuse(route, i))
             return true;
@@ -113,7 +151,7 @@ static bool find_last_resort(struct url_route *route)
     for (size_t i = route->begin; i < route->end; i++) {
         const struct breaker *b = &state_of(route, i)->breaker;
 
-        if (mark_of(route, i) != 0 || !breaker_is_open(b) ||
+        if (mark_of(route, i) != 0 || state_of(route, i)->is_gone || !breaker_is_open(b) ||
             (b->cause != BREAKER_ANSWERED && !route->ignores_suspension))
             continue;
         route->at = i;
@@ -137,11 +175,12 @@ void url_route_drop_trial(struct url_route *route)
     route->trial = BREAKER_NO_TRIAL;
 }
 
-/* Returns whether nothing has failed yet and the first URL may be asked, which is nearly always so.
- */
+/* Returns whether the first URL is asked, because nothing has failed yet. Without balance, that is
+ * nearly always so. */
 static bool is_simple(const struct url_route *route)
 {
-    return route->marks == NULL && !route->has_waited && route->trial == BREAKER_NO_TRIAL &&
+    return !route->backends->is_spread && route->marks == NULL && !route->has_waited &&
+           route->trial == BREAKER_NO_TRIAL &&
            !breaker_is_open(&state_of(route, route->begin)->breaker);
 }
 
@@ -154,8 +193,10 @@ bool url_route_take(struct url_route *route)
     }
     url_route_drop_trial(route);
     route->is_last_resort = false;
-    if (route->begins_round)
+    if (route->begins_round) {
         url_route_clear_marks(route);
+        follow(route);
+    }
     route->begins_round = false;
     if (find(route))
         return true;
@@ -165,13 +206,30 @@ bool url_route_take(struct url_route *route)
 
 const struct url_backend *url_route_backend(const struct url_route *route)
 {
-    return &route->backends->items[route->at];
+    return url_backends_at(route->backends, route->at);
+}
+
+const struct endpoint *url_route_address(const struct url_route *route)
+{
+    const struct url_state *state = state_of(route, route->at);
+
+    return state->has_address ? &state->address : NULL;
 }
 
 bool url_route_may_ask(const struct url_route *route)
 {
     return route->at < route->end && (route->trial != BREAKER_NO_TRIAL || route->is_last_resort ||
-                                      !breaker_is_open(&state_of(route, route->at)->breaker));
+                                      url_state_may_serve(state_of(route, route->at)));
+}
+
+/* Returns whether URL i has a place that may be asked after the chosen one. */
+static bool has_another(const struct url_route *route, size_t i)
+{
+    for (size_t at = route->begin + i; at < route->end; at += route->backends->count) {
+        if (at != route->at && is_closed(route, at))
+            return true;
+    }
+    return false;
 }
 
 uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
@@ -181,9 +239,8 @@ uint64_t url_route_share(const struct url_route *route, uint64_t deadline_at_ms)
 
     if (route->end - route->begin == 1) /* most tables have one URL */
         return deadline_at_ms;
-    for (size_t i = route->begin; i < route->end; i++)
-        sharers += i != route->at && mark_of(route, i) == 0 &&
-                   !breaker_is_open(&state_of(route, i)->breaker);
+    for (size_t i = 0; i < route->backends->count; i++)
+        sharers += has_another(route, i);
     if (sharers == 1)
         return deadline_at_ms;
     now_ms = table_now_ms(route->backends->table);

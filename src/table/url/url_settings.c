@@ -10,7 +10,9 @@
 
 /* In the order of the enums in url_settings.h. */
 static const char *const value_forms[] = {"auto", "string", NULL};
+static const char *const lookup_methods[] = {"get", "post", NULL};
 static const char *const url_encodes[] = {"path", "component", NULL};
+static const char *const url_balances[] = {"first", "spread", NULL};
 static const char *const auth_types[] = {"none", "basic", "bearer", NULL};
 
 /* Checks of texts: they return NULL, or what is wrong. */
@@ -135,6 +137,8 @@ static const struct setting settings[] = {
      .doc = "time for one connection, with name resolution and TLS"},
     {"retries", SETTING_INTEGER, FIELD(retries), 0, 10, .default_text = "1",
      .doc = "further attempts of a lookup when the connection fails"},
+    {"balance", SETTING_ENUM, FIELD(balance), .names = url_balances, .default_text = "\"first\"",
+     .doc = "first asks the others only after failures, spread shares lookups between all"},
     {"headers", SETTING_STRINGS, FIELD(headers), .check = check_header, .default_note = "none",
      .doc = "\"Name: value\", added to each request"},
     {"auth", SETTING_GROUP, FIELD(auth), .group = &auth_group,
@@ -158,6 +162,8 @@ static const struct setting settings[] = {
      .doc = "HTTP statuses that mean that there is no such key"},
     {"temporary", SETTING_STATUSES, FIELD(temporary), .default_note = "none",
      .doc = "HTTP statuses that mean to try again later"},
+    {"lookup", SETTING_ENUM, FIELD(lookup), .names = lookup_methods, .default_text = "\"get\"",
+     .doc = "post sends a lookup as a POST whose body has the key, so that the URL need not"},
     {"encode", SETTING_ENUM, FIELD(encode), .names = url_encodes, .default_text = "\"path\"",
      .doc = "path leaves a slash of the key as it is, component writes it as %2F"},
 };

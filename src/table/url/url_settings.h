@@ -4,7 +4,9 @@
 
 #include "config/config_type.h"
 
+enum url_lookup_method { LOOKUP_GET, LOOKUP_POST };
 enum url_encode { ENCODE_PATH, ENCODE_COMPONENT };
+enum url_balance { BALANCE_FIRST, BALANCE_SPREAD };
 enum value_form { VALUE_AUTO, VALUE_STRING };
 
 enum auth_type { AUTH_NONE, AUTH_BASIC, AUTH_BEARER };
@@ -31,7 +33,9 @@ struct url_settings {
     char *unix_socket;   /* NULL: none */
     size_t max_response; /* bytes of an answer */
     char *select;        /* a JSON pointer; NULL: the whole answer */
+    enum url_lookup_method lookup;
     enum url_encode encode;
+    enum url_balance balance;
     enum value_form value;
     char *commit_url;                  /* NULL: each change is a request of its own */
     struct status_set miss, temporary; /* exceptions to the rules of url_status.h */

@@ -55,13 +55,14 @@ static int url_table_init(struct table *table, const struct table_config *config
     t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
     t->statuses = statuses_of(settings);
     t->keep_slash = settings->encode == ENCODE_PATH;
+    t->is_post = settings->lookup == LOOKUP_POST;
     t->retries = settings->retries;
     t->key_limit.loop = table->env.loop;
     t->value = settings->value;
     if (url_backends_open(&t->backends, table, config, err) == -1)
         return -1;
     t->renewal = url_renewal_new(&t->backends);
-    t->identity = url_identity_choose(&t->backends);
+    t->identity = url_identity_choose(&t->backends, t->is_post);
     return 0;
 }
 
@@ -114,6 +115,7 @@ const struct table_ops table_url = {
     .is_plain = url_identity_is_plain,
     .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
+    .log_stats = url_explain_log_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
     .change_fault = url_commit_change_fault,

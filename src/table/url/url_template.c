@@ -1,5 +1,7 @@
 #include "url_template.h"
 
+#include "url_dots.h"
+
 #include "table/table_type.h"
 
 #include "podop/mem.h"
@@ -141,39 +143,16 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
-/* Returns the number of bytes before end, or all if text does not contain it. */
-static size_t len_before(struct span text, char end)
-{
-    const char *at = text.len == 0 ? NULL : memchr(text.ptr, end, text.len);
-
-    return at == NULL ? text.len : (size_t)(at - text.ptr);
-}
-
-/* Returns whether a segment of a path, which may end at '?', or of a key is "." or "..". */
-static bool has_dot_segment(struct span path, bool ends_at_query)
-{
-    if (ends_at_query)
-        path.len = len_before(path, '?');
-    for (;;) {
-        struct span segment = {path.ptr, len_before(path, '/')};
-
-        if (span_equal(segment, SPAN(".")) || span_equal(segment, SPAN("..")))
-            return true;
-        if (segment.len == path.len)
-            return false;
-        path = span_skip(path, segment.len + 1);
-    }
-}
-
 /* Rejects a template with a dot segment of its own: every key would be a miss. */
 static int check_climb(const struct url_template *t, struct error *err)
 {
     const struct table_key harmless = {.key = SPAN("key"), .user = SPAN("user")};
+    const struct url_expansion how = {.keep_slash = true};
     struct buf ignored;
     enum url_target result;
 
     buf_init(&ignored, BUF_LIMITED_BY_INPUT);
-    result = url_template_expand(t, &harmless, true, &ignored);
+    result = url_template_expand(t, &harmless, &how, &ignored);
     buf_deinit(&ignored);
     return result == URL_TARGET_OK
                ? 0
@@ -238,7 +217,20 @@ int url_template_doubt(const char *text, struct error *err)
             "'%.2s' in the URL is sent as it is: the place for the key is {} or \xc2\xa7", percent);
     if (percent != NULL)
         return error_set(err, ERR_CONFIG, "the URL ends with a '%%', which is sent as it is");
-    if (!has_key_place(span_of(text)))
+    return 0;
+}
+
+int url_template_doubt_places(const char *text, bool is_post, struct error *err)
+{
+    const bool has_key = has_key_place(span_of(text));
+
+    if (find_percent(text) != NULL) /* which url_template_doubt() reports */
+        return 0;
+    if (is_post && has_key)
+        return error_set(err, ERR_CONFIG,
+                         "the URL has a place for the key, which the body has because 'lookup' is "
+                         "\"post\"");
+    if (!is_post && !has_key)
         return error_set(err, ERR_CONFIG,
                          "the URL has no place for the key, {} or \xc2\xa7: it is the same for "
                          "every key");
@@ -294,23 +286,33 @@ static void add_key(struct buf *out, const struct table_key *key, bool with_user
     }
 }
 
-enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
-                                    bool keep_slash, struct buf *out)
+static void fill(const struct url_template *t, enum place place, const struct table_key *key,
+                 const struct url_expansion *how, struct buf *out)
 {
-    size_t begin = out->len;
+    switch (place) {
+    case PLACE_NONE: return;
+    case PLACE_KEY:
+        add_key(out, key, key->is_private && !how->is_path && !t->has_user, how->keep_slash);
+        return;
+    case PLACE_USER: buf_add_percent(out, key->user, how->keep_slash); return;
+    }
+}
 
-    if (has_dot_segment(key->key, false) || (key->is_private && has_dot_segment(key->user, false)))
-        return URL_TARGET_CLIMBS;
+enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
+                                    const struct url_expansion *how, struct buf *out)
+{
+    struct url_dots dots = {0};
+
     for (size_t i = 0; i < t->part_count; i++) {
+        size_t begin;
+
         buf_add(out, t->parts[i].text);
-        if (t->parts[i].place == PLACE_KEY)
-            add_key(out, key, key->is_private && !t->has_user, keep_slash);
-        else if (t->parts[i].place == PLACE_USER)
-            buf_add_percent(out, key->user, keep_slash);
+        url_dots_add_text(&dots, t->parts[i].text);
+        begin = out->len;
+        fill(t, t->parts[i].place, key, how, out);
+        url_dots_add_key(&dots, span_skip(buf_span(out), begin));
     }
     if (out->is_over)
         return URL_TARGET_LONG;
-    if (has_dot_segment(span_skip(buf_span(out), begin), true))
-        return URL_TARGET_CLIMBS;
-    return URL_TARGET_OK;
+    return url_dots_end(&dots) ? URL_TARGET_CLIMBS : URL_TARGET_OK;
 }

@@ -15,10 +15,12 @@ struct url_template;
 struct url_template *url_template_new(const char *text, struct error *err);
 void url_template_free(struct url_template **t); /* *t becomes NULL; a NULL *t is fine */
 
-/* Returns -1 with ERR_CONFIG when the template is allowed but most likely a mistake: it has no
- * place for the key, or a '%' without two hexadecimal digits. Returns 0 also for a text that
- * url_template_new() rejects. */
+/* Returns -1 with ERR_CONFIG when the template is allowed but most likely a mistake: it has a '%'
+ * without two hexadecimal digits. Returns 0 also for a text that url_template_new() rejects. */
 int url_template_doubt(const char *text, struct error *err);
+/* The same for the places of a template that is not doubtful already: a lookup that is a GET needs
+ * one for the key, and one whose body has the key should have none, because URLs are logged. */
+int url_template_doubt_places(const char *text, bool is_post, struct error *err);
 
 /* Returns "http://admin:8080", without a slash at the end. Borrowed. */
 const char *url_template_base(const struct url_template *t);
@@ -28,6 +30,12 @@ bool url_template_is_plain(const struct url_template *t);
 /* Returns whether two keys that have the same URL by a have the same URL by b, and the other way
  * round. Such templates differ only in the text around their places. */
 bool url_template_is_alike(const struct url_template *a, const struct url_template *b);
+
+/* How a key is put into a template. */
+struct url_expansion {
+    bool keep_slash; /* the slashes of keys and users are not encoded */
+    bool is_path;    /* the key is the path of an iteration: its user is not appended to it */
+};
 
 enum url_target {
     URL_TARGET_OK,
@@ -39,6 +47,6 @@ enum url_target {
  * unreserved ones and, with keep_slash, "/". The user of a private key goes to {user} when the
  * template has that place, else after the key and a slash. */
 enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
-                                    bool keep_slash, struct buf *out);
+                                    const struct url_expansion *how, struct buf *out);
 
 #endif
