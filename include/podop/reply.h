@@ -46,6 +46,9 @@ const char *reply_status_name(enum reply_status status);
  * for REPLY_NOT_LOOKED_UP. */
 const char *reply_source_name(enum reply_source source);
 
+/* Returns whether Postfix gets reply as "no such key": a miss, or an empty value. */
+bool reply_is_miss(const struct reply *reply);
+
 size_t reply_bytes(const struct reply *reply); /* number of bytes in its values and reason */
 /* Returns a copy whose bytes are in *bytes, a block for free(). The block that was there before,
  * if any, is freed after the copy is made. */

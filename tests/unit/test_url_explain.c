@@ -110,6 +110,35 @@ static void test_long_body_is_cut(void **state)
     buf_deinit(&notes);
 }
 
+/* A table whose lookups are shared shows the places of its URLs. */
+static void test_address(void **state)
+{
+    const struct url_settings config = {.balance = BALANCE_SPREAD};
+    struct url_table *t = url_case_open(
+        *state, &config, (const char *const[URL_CASE_URLS_MAX]){"http://b.example/§"});
+    struct url_state *place = &t->backends.health->of[1];
+    struct buf out;
+    const struct fetch fetch = {.notes = &out};
+
+    buf_init(&out, NOTES_BYTES_MAX);
+    place->is_gone = false;
+    place->has_address = endpoint_parse("192.0.2.7", &place->address);
+    place->under_way = 3;
+    t->backends.health->used = 2;
+    url_explain_add_stats(&t->base, &out);
+    url_case_assert_has(&out, "[{\"url\":\"http://b.example\",\"requests\":0");
+    url_case_assert_has(&out, "},{\"url\":\"http://b.example\",\"address\":\"192.0.2.7\"");
+    url_case_assert_has(&out, "\"in_flight\":3}]");
+    buf_clear(&out);
+    url_explain_backends(&fetch, &t->backends);
+    url_case_assert_has(&out, "http://b.example not suspended");
+    url_case_assert_has(
+        &out, "b.example at 192.0.2.7 not suspended, failures in a row: 0, requests under way: 3");
+    place->under_way = 0;
+    buf_deinit(&out);
+    url_case_close(t);
+}
+
 static void test_stats(void **state)
 {
     struct url_table *t = open_two(*state);
@@ -140,6 +169,7 @@ int main(void)
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_long_body_is_cut),
         WITH_CASE(test_stats),
+        WITH_CASE(test_address),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
