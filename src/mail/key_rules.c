@@ -111,11 +111,15 @@ static void add_domain(struct span domain, enum key_idna idna, bool is_folded, s
         add(domain, is_folded, out);
         return;
     }
+    if (!is_folded) {
+        add_labels(domain, idna, out);
+        return;
+    }
     buf_init(&folded, BUF_LIMITED_BY_INPUT);
     buf_init(&labels, BUF_LIMITED_BY_INPUT);
-    add(domain, is_folded, &folded);
+    fold_case(domain, &folded);
     add_labels(buf_span(&folded), idna, &labels);
-    add(buf_span(&labels), is_folded, out);
+    fold_case(buf_span(&labels), out);
     buf_deinit(&folded);
     buf_deinit(&labels);
 }
