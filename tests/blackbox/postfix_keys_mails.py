@@ -41,7 +41,6 @@ lines+x@v.example
 chain1@v.example
 Chain1+Folder@v.example
 loop1@v.example
-loop1+x@v.example
 me@v.example
 Me+x@v.example
 mine@v.example
@@ -388,7 +387,6 @@ def mails():
     yield Mail("any+" + "y" * 900 + "@catch.example")
     for sender in SENDERS:
         yield Mail("someone@remote.example", sender)
-        yield Mail("team+x@v.example", sender)
     for name, address in CLIENTS:
         yield Mail("bob@v.example", client=name, address=address)
     for helo in HELOS:
