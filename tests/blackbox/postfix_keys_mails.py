@@ -398,6 +398,6 @@ def mails():
 # What a file does and podop cannot do, with the reason. podop.conf(5) has the list, too.
 DIFFERENT = {
     Mail("nickname@local.example"): "a key without a domain is for Postfix's own domains, which podop does not know",
-    Mail("cut+x@inside.example"): "an address from @public.example loses its extension if the map does not propagate it",
+    Mail("cut+x@inside.example"): "Postfix takes the local part for @public.example from the whole key",
     Mail("more@catch.example"): "of two maps, Postfix looks for each form in both; podop looks for all in the first",
 }
