@@ -30,7 +30,7 @@ enum reply_source {
 struct reply {
     enum reply_status status;
     /* FOUND: the value for a Postfix map, in which the items of a list are joined by ','. An empty
-     * one must be sent to Postfix as a miss. */
+     * one, which may stand for false, must be sent to Postfix as a miss. */
     struct span map_value;
     struct span dict_value; /* FOUND: the value for a Dovecot dict, in which a list is JSON */
     struct span reason;     /* otherwise: the cause, for the client and for logs; never a secret */

@@ -1,6 +1,5 @@
 #include "key_rules.h"
 
-#include "ascii.h"
 #include "fold.h"
 #include "idna.h"
 #include "key_rules_private.h"

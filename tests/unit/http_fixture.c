@@ -83,7 +83,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     if (caller->has_moved)
         caller->moved_to = *answer->moved_to;
     caller->was_resent = answer->was_resent;
-    if (answer->outcome == HTTP_FAILED)
+    if (answer->outcome == HTTP_FAILED || answer->outcome == HTTP_ENCODED)
         snprintf(caller->reason, sizeof(caller->reason), "%s", answer->reason);
     if (caller->then != NULL)
         caller->then(caller);

@@ -41,7 +41,8 @@ static void ask_address(struct http_fixture *f, struct http_site *site, const ch
                         struct http_caller *caller)
 {
     struct endpoint wanted;
-    struct http_request request = {.target = "/x",
+    struct http_request request = {.is_repeatable = true,
+                                   .target = "/x",
                                    .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
 
     *caller = (struct http_caller){0};

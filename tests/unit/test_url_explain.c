@@ -70,6 +70,12 @@ static void test_answers(void **state)
         const char *text;
     } cases[] = {
         {{.outcome = HTTP_ANSWERED, .status = 404}, "\"404\""},
+        {{.outcome = HTTP_ANSWERED, .status = 404}, "[\"means\",\"a miss: "},
+        {{.outcome = HTTP_ANSWERED, .status = 500}, "[\"means\",\"a temporary failure: "},
+        {{.outcome = HTTP_ANSWERED, .status = 404, .content_type = "text/html"},
+         "[\"type\",\"text/html\"]"},
+        {{.outcome = HTTP_ENCODED, .status = 200, .content_encoding = "br"},
+         "[\"status\",\"200\"],[\"encoding\",\"br\"]"},
         {{.outcome = HTTP_FAILED, .reason = "reset"}, "failed: reset"},
         {{.outcome = HTTP_TIMED_OUT}, "timed out"},
         {{.outcome = HTTP_TOO_LARGE}, "larger than max_response"},
@@ -77,15 +83,16 @@ static void test_answers(void **state)
         {{.outcome = HTTP_QUEUE_FULL}, "too many requests wait for a connection"},
         {{.outcome = HTTP_UNWANTED}, "the URL was suspended meanwhile"},
     };
+    const struct url_statuses statuses = {0};
     struct buf notes;
     const struct fetch fetch = {.notes = &notes}, unexplained = {.notes = NULL};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         buf_init(&notes, NOTES_BYTES_MAX);
-        url_explain_answer(&unexplained, &cases[i].answer, clock_now_ms());
+        url_explain_answer(&unexplained, &statuses, &cases[i].answer, clock_now_ms());
         assert_int_equal(notes.len, 0);
-        url_explain_answer(&fetch, &cases[i].answer, clock_now_ms());
+        url_explain_answer(&fetch, &statuses, &cases[i].answer, clock_now_ms());
         url_case_assert_has(&notes, cases[i].text);
         url_case_assert_has(&notes, "[\"ms\",\"");
         url_case_assert_lacks(&notes, "\"body\"");
@@ -98,13 +105,14 @@ static void test_long_body_is_cut(void **state)
     static char bytes[2 * URL_EXPLAIN_BODY_BYTES_MAX];
     const struct http_answer answer = {
         .outcome = HTTP_ANSWERED, .status = 200, .body = {bytes, sizeof(bytes)}};
+    const struct url_statuses statuses = {0};
     struct buf notes;
     const struct fetch fetch = {.notes = &notes};
 
     (void)state;
     memset(bytes, 'x', sizeof(bytes));
     buf_init(&notes, NOTES_BYTES_MAX);
-    url_explain_answer(&fetch, &answer, clock_now_ms());
+    url_explain_answer(&fetch, &statuses, &answer, clock_now_ms());
     url_case_assert_has(&notes, "\"body\"");
     assert_in_range(notes.len, URL_EXPLAIN_BODY_BYTES_MAX, URL_EXPLAIN_BODY_BYTES_MAX + 500);
     buf_deinit(&notes);
