@@ -71,12 +71,14 @@ struct http_addresses {
 struct http_addresses http_site_addresses(const struct http_site *site);
 
 enum http_outcome {
-    HTTP_ANSWERED,  /* status is set; body is complete, but only the 200 of a repeatable request has
-                       one */
-    HTTP_FAILED,    /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
-                       TLS */
-    HTTP_TIMED_OUT, /* the deadline passed, in the queue or on the wire */
-    HTTP_TOO_LARGE, /* the body of a 200 is larger than max_response */
+    /* status is set; body is complete, but only the 200 of a repeatable request has one, and the
+     * 2XX of a write with reads_answer */
+    HTTP_ANSWERED,
+    HTTP_FAILED,     /* no complete answer came: refused, reset, cut off, not HTTP, unknown name,
+                        TLS */
+    HTTP_TIMED_OUT,  /* the deadline passed, in the queue or on the wire */
+    HTTP_TOO_LARGE,  /* a body that is wanted is larger than max_response */
+    HTTP_ENCODED,    /* a body that is wanted has a Content-Encoding; reason says which */
     HTTP_QUEUE_FULL, /* max_waiting calls wait already; nothing was sent */
     /* a stream whose reader took nothing for a long time while other calls waited */
     HTTP_UNREAD,
@@ -87,7 +89,10 @@ struct http_answer {
     enum http_outcome outcome;
     unsigned status; /* 0: no head of an answer came */
     struct span body;
-    const char *reason;    /* of HTTP_FAILED; without a secret, a path or a query */
+    const char *reason; /* of HTTP_FAILED and HTTP_ENCODED; without a secret, a path or a query */
+    /* Of a whole head: its Content-Type, and its Content-Encoding without "identity". Any bytes;
+     * "" for none, or NULL. */
+    const char *content_type, *content_encoding;
     bool may_have_arrived; /* without an answer: some of the request was sent */
     bool is_refused;       /* without an answer: the connection was refused, so nothing was sent */
     /* most of its time passed in podop's queue, or no socket could be created: the outcome says
@@ -139,6 +144,7 @@ struct http_request {
     http_wanted_fn *is_unread; /* whether a blocked stream waits for a client; NULL: never */
     size_t excerpt_max; /* bytes of the body to report for a status other than 200, for people to
                          * read. Not of a stream */
+    bool reads_answer;  /* of a write: the body of a 2XX is wanted */
 };
 
 /* Sends the request now, or when the pool has a place. done is called once, from the loop, not

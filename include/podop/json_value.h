@@ -43,5 +43,8 @@ void json_add_compact(struct buf *out, struct span value);
 /* Reduces *value to the part that the JSON pointer (RFC 6901) refers to. Returns false when there
  * is no such part. */
 bool json_select(struct span *value, struct span pointer);
+/* Takes the first token off a pointer that is not empty, if it leads to the member of an object
+ * with this name, a string with its quotes. Returns false, and changes nothing, if not. */
+bool json_pointer_enters(struct span *pointer, struct span name);
 
 #endif

@@ -83,6 +83,12 @@ static inline struct list_node *list_last(const struct list *list)
     return list_is_empty(list) ? NULL : list->ring.prev;
 }
 
+/* Returns the node before node, which must be in list, or NULL at the beginning. */
+static inline struct list_node *list_previous(const struct list *list, const struct list_node *node)
+{
+    return node->prev == &list->ring ? NULL : node->prev;
+}
+
 /* Returns the node after node, which must be in list, or NULL at the end. */
 static inline struct list_node *list_next(const struct list *list, const struct list_node *node)
 {

@@ -30,7 +30,7 @@ enum reply_source {
 struct reply {
     enum reply_status status;
     /* FOUND: the value for a Postfix map, in which the items of a list are joined by ','. An empty
-     * one must be sent to Postfix as a miss. */
+     * one, which may stand for false, must be sent to Postfix as a miss. */
     struct span map_value;
     struct span dict_value; /* FOUND: the value for a Dovecot dict, in which a list is JSON */
     struct span reason;     /* otherwise: the cause, for the client and for logs; never a secret */
@@ -45,6 +45,9 @@ const char *reply_status_name(enum reply_status status);
 /* Returns "fresh", "stale", "absent", "off", "joined", "held" or "skipped", for logs, or NULL
  * for REPLY_NOT_LOOKED_UP. */
 const char *reply_source_name(enum reply_source source);
+
+/* Returns whether Postfix gets reply as "no such key": a miss, or an empty value. */
+bool reply_is_miss(const struct reply *reply);
 
 size_t reply_bytes(const struct reply *reply); /* number of bytes in its values and reason */
 /* Returns a copy whose bytes are in *bytes, a block for free(). The block that was there before,

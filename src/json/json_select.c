@@ -92,16 +92,41 @@ static bool select_child(struct span *value, struct span token)
     return kind == JSON_ARRAY && parse_index(token, &index) && select_item(value, &cursor, index);
 }
 
+/* Returns the first token of a pointer, which begins with '/', as every token does. */
+static struct span first_token(struct span pointer)
+{
+    struct span token = span_skip(pointer, 1);
+    const char *slash = token.len == 0 ? NULL : memchr(token.ptr, '/', token.len);
+
+    if (slash != NULL)
+        token.len = (size_t)(slash - token.ptr);
+    return token;
+}
+
+bool json_pointer_enters(struct span *pointer, struct span name)
+{
+    const struct span token = first_token(*pointer);
+    struct buf wanted, scratch;
+    bool is_same;
+
+    buf_init(&wanted, token.len);
+    buf_init(&scratch, BUF_LIMITED_BY_INPUT);
+    add_token(&wanted, token);
+    is_same = is_named(name, buf_span(&wanted), &scratch);
+    buf_deinit(&wanted);
+    buf_deinit(&scratch);
+    if (is_same)
+        *pointer = span_skip(*pointer, 1 + token.len);
+    return is_same;
+}
+
 bool json_select(struct span *value, struct span pointer)
 {
     bool is_part = false;
 
     while (pointer.len > 0) {
-        struct span token = span_skip(pointer, 1); /* each begins with '/' */
-        const char *slash = token.len == 0 ? NULL : memchr(token.ptr, '/', token.len);
+        const struct span token = first_token(pointer);
 
-        if (slash != NULL)
-            token.len = (size_t)(slash - token.ptr);
         if (!select_child(value, token))
             return false;
         is_part = true;

@@ -1,16 +1,9 @@
 /* fold.c - the only file that calls libunistring. */
 #include "fold.h"
 
-#include <unicase.h>
+#include "ascii.h"
 
-static bool is_ascii(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
+#include <unicase.h>
 
 static void fold_ascii(struct span text, struct buf *out)
 {
@@ -31,7 +24,7 @@ void fold_case(struct span text, struct buf *out)
     size_t len = 0;
     uint8_t *folded;
 
-    if (is_ascii(text) || !span_is_utf8(text)) {
+    if (ascii_only(text) || !span_is_utf8(text)) {
         fold_ascii(text, out);
         return;
     }

@@ -1,6 +1,8 @@
 /* idna.c - the only file that calls libidn2. */
 #include "idna.h"
 
+#include "ascii.h"
+
 #include "podop/mem.h"
 
 #include <idn2.h>
@@ -13,15 +15,6 @@ enum {
     /* 253 bytes of A-labels are at most 253 characters of four bytes each. */
     TEXT_BYTES_MAX = 4 * IDNA_NAME_BYTES,
 };
-
-static bool is_ascii(struct span text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
 
 static bool is_digit(char c)
 {
@@ -101,7 +94,7 @@ bool idna_of_host(struct span text, char domain[IDNA_NAME_BYTES])
 {
     if (text.len > TEXT_BYTES_MAX)
         return false;
-    return is_ascii(text) ? finish(text, domain) : finish_utf8(text, domain);
+    return ascii_only(text) ? finish(text, domain) : finish_utf8(text, domain);
 }
 
 bool idna_of_key(struct span key, char domain[IDNA_NAME_BYTES])
@@ -163,7 +156,7 @@ bool idna_convert(struct span domain, enum idna_labels labels, struct buf *out)
     size_t dots = domain.len > 0 && domain.ptr[0] == '.';
     size_t before = out->len;
 
-    if (is_ascii(domain) && !has_a_label(domain))
+    if (ascii_only(domain) && !has_a_label(domain))
         return false;
     buf_add(out, (struct span){domain.ptr, dots});
     if (convert(span_skip(domain, dots), labels, out))

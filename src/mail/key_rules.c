@@ -93,27 +93,23 @@ static void add(struct span text, bool is_folded, struct buf *out)
         buf_add(out, text);
 }
 
-/* Appends domain in the labels of idna, or as it is if it cannot be converted. */
-static void add_labels(struct span domain, enum key_idna idna, struct buf *out)
-{
-    if (idna == KEY_IDNA_NONE ||
-        !idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out))
-        buf_add(out, domain);
-}
-
 /* Folds before it converts, as Postfix folds a domain that somebody typed in U-labels: smtpd asks
  * for strasse.example when cleanup asks for straße.example, and both must be one key. Folds again,
  * because A-labels may stand for U-labels that are not folded. */
 static void add_domain(struct span domain, enum key_idna idna, bool is_folded, struct buf *out)
 {
-    struct buf folded, labels;
+    const size_t begin = out->len;
+    struct buf labels;
 
-    buf_init(&folded, BUF_LIMITED_BY_INPUT);
+    add(domain, is_folded, out);
+    if (idna == KEY_IDNA_NONE)
+        return;
     buf_init(&labels, BUF_LIMITED_BY_INPUT);
-    add(domain, is_folded, &folded);
-    add_labels(buf_span(&folded), idna, &labels);
-    add(buf_span(&labels), is_folded, out);
-    buf_deinit(&folded);
+    if (idna_convert(span_skip(buf_span(out), begin),
+                     idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, &labels)) {
+        out->len = begin;
+        add(buf_span(&labels), is_folded, out);
+    }
     buf_deinit(&labels);
 }
 

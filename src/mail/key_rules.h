@@ -25,9 +25,9 @@ const char *key_rules_extension(const struct key_rules *rules); /* "": no delimi
  * converted by IDNA. The normal form of a normal form is itself. What stands after the last '@'
  * is the domain, and so is a key without an '@', except for KEY_FOLD_DOMAIN.
  *
- * With key_idna, a domain that is not ASCII, or that has A-labels, is converted and is in lower
+ * With key_idna, a domain that is not ASCII, or that has A-labels, is converted, and is in lower
  * case, whatever key_fold is. A domain that cannot be converted is folded only. The domain is
- * converted as it was written, not folded before: sharp s is a letter of its own in domains. */
+ * folded before and after it is converted. */
 void key_normalise(const struct key_rules *rules, struct span key, struct buf *out);
 
 #endif

@@ -70,11 +70,17 @@ static bool is_quoted(const struct address_token *token)
            (token->type == TOKEN_ATOM && span_has_byte(token->text, '\\'));
 }
 
-/* Appends the local part with extension at its end. What was quoted stays quoted: outside of quotes
- * a '%' or '!' is an operator. */
+/* Returns whether text has characters that are operators outside of quotes, for Postfix only. */
+static bool has_operators(struct span text)
+{
+    return span_has_byte(text, '%') || span_has_byte(text, '!') || span_has_byte(text, '|');
+}
+
+/* Appends the local part with extension at its end. What was quoted stays quoted, and an extension
+ * does not bring in operators. */
 static void add_local(const struct local_tokens *local, struct span extension, struct buf *out)
 {
-    bool has_quotes = false;
+    bool has_quotes = has_operators(extension);
     struct buf text;
 
     buf_init(&text, BUF_LIMITED_BY_INPUT);

@@ -44,6 +44,7 @@ enum { ENTRIES_PER_STEP = 512 };
 
 struct cache {
     struct cache_limits limits;
+    bool keeps_misses;         /* expired ones */
     struct disposal *disposal; /* NULL: none */
     uint64_t random;           /* state of cache_random() */
     struct lru lru;
@@ -73,6 +74,11 @@ struct cache *cache_new(const struct cache_limits *limits)
     c->random = seed.low;
     cache_reset(c);
     return c;
+}
+
+void cache_keep_misses(struct cache *c)
+{
+    c->keeps_misses = true;
 }
 
 void cache_set_disposal(struct cache *c, struct disposal *disposal)
@@ -278,13 +284,14 @@ static inline void read_entry(const struct entry *e, struct reply *reply)
     }
 }
 
-/* An expired entry that Postfix would get as a miss (map_len is 0) is never STALE: during an
- * outage it would make Postfix reject mail, while a failure only delays mail. */
+/* An expired entry that Postfix would get as a miss (map_len is 0) is not STALE without
+ * keeps_misses: during an outage it would make Postfix reject mail, while a failure only delays
+ * mail. */
 static enum cache_state state_of(const struct cache *c, const struct entry *e, uint64_t now_ms)
 {
     if (now_ms < e->fresh_until_ms)
         return CACHE_FRESH;
-    if (e->map_len == 0 || now_ms - e->fresh_until_ms >= c->limits.stale_ms)
+    if ((e->map_len == 0 && !c->keeps_misses) || now_ms - e->fresh_until_ms >= c->limits.stale_ms)
         return CACHE_ABSENT;
     return CACHE_STALE;
 }

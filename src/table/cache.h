@@ -24,6 +24,8 @@ struct cache *cache_new(const struct cache_limits *limits);
 /* Lets disposal, which is borrowed, free the entries of cache_clear() and cache_free(). NULL:
  * they are freed at once. */
 void cache_set_disposal(struct cache *cache, struct disposal *disposal);
+/* Keeps expired misses like expired values, for searches that go on after a miss. */
+void cache_keep_misses(struct cache *cache);
 void cache_free(struct cache **cache); /* *cache becomes NULL; a NULL *cache is fine */
 
 enum cache_state { CACHE_ABSENT, CACHE_FRESH, CACHE_STALE };
@@ -32,8 +34,8 @@ enum cache_state { CACHE_ABSENT, CACHE_FRESH, CACHE_STALE };
 
 /* Looks key up at now_ms. Unless the state is ABSENT, fills *reply (FOUND or MISS), which is
  * borrowed until the next call on this cache. STALE: expired, to be used only when every backend
- * fails. What Postfix gets as a miss (MISS, or an empty map_value) is never STALE, since Postfix
- * rejects mail for it. */
+ * fails. What Postfix gets as a miss (MISS, or an empty map_value) is STALE after
+ * cache_keep_misses() only. It must not be the answer, since Postfix rejects mail for it. */
 enum cache_state cache_get(struct cache *cache, struct span key, uint64_t hash, uint64_t now_ms,
                            struct reply *reply);
 /* Does the same without changing the cache, and fills *left_ms with the time for which the entry

@@ -128,8 +128,9 @@ bool fetch_has_stale(const struct fetch *fetch)
 }
 
 /* Replaces a failure by a stale answer, which is borrowed from the cache until the next call on
- * it. */
-static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms)
+ * it. Sets *was_miss instead if that is a miss. */
+static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t now_ms,
+                       bool *was_miss)
 {
     const struct in_flight *flight = &fetch->flight;
     struct cache *cache = fetch->table->memory->cache;
@@ -137,6 +138,9 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
 
     if (!is_outage(reply->status) ||
         cache_get(cache, flight->identity, flight->hash, now_ms, &stale) != CACHE_STALE)
+        return false;
+    *was_miss = reply_is_miss(&stale);
+    if (*was_miss)
         return false;
     stale.source = REPLY_STALE;
     stale.http_status = reply->http_status;
@@ -148,7 +152,8 @@ static bool find_stale(const struct fetch *fetch, struct reply *reply, uint64_t 
 /* Puts an answer into the cache, or replaces a failure by a stale answer. Returns true for a
  * stale answer: its bytes are copied to *bytes, since waiters may use the cache while they are
  * called. */
-static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **bytes)
+static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **bytes,
+                        bool *was_miss)
 {
     const struct in_flight *flight = &fetch->flight;
     struct table_memory *memory = fetch->table->memory;
@@ -156,13 +161,13 @@ static bool apply_cache(const struct fetch *fetch, struct reply *reply, char **b
 
     if (memory_is_current(memory, flight))
         cache_put(memory->cache, flight->identity, flight->hash, reply, now_ms);
-    if (!find_stale(fetch, reply, now_ms))
+    if (!find_stale(fetch, reply, now_ms, was_miss))
         return false;
     *reply = reply_copy(reply, bytes);
     return true;
 }
 
-static void answer(struct fetch *fetch, struct reply *reply, bool is_stale)
+static void answer(struct fetch *fetch, struct reply *reply, bool is_stale, bool was_miss)
 {
     struct table_counters *counters = &fetch->table->memory->counters;
     struct list_node *node;
@@ -172,6 +177,7 @@ static void answer(struct fetch *fetch, struct reply *reply, bool is_stale)
         struct fetch_waiter *waiter = CONTAINER_OF(node, struct fetch_waiter, node);
 
         waiter->fetch = NULL;
+        waiter->was_miss = was_miss;
         if (!is_stale)
             reply->source = waiter->source;
         counters->cache_stale += is_stale;
@@ -184,10 +190,12 @@ void fetch_finish(struct fetch *fetch, const struct reply *reply)
     struct table_memory *memory = fetch->table->memory;
     struct reply own = *reply;
     char *stale_bytes = NULL;
-    const bool is_stale = memory->cache != NULL && apply_cache(fetch, &own, &stale_bytes);
+    bool was_miss = false;
+    const bool is_stale =
+        memory->cache != NULL && apply_cache(fetch, &own, &stale_bytes, &was_miss);
 
     memory_remove_flight(memory, &fetch->flight);
-    answer(fetch, &own, is_stale);
+    answer(fetch, &own, is_stale, was_miss);
     free(stale_bytes);
     fetch_free(fetch);
 }

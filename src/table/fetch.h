@@ -41,6 +41,9 @@ struct fetch_waiter {
     struct list_node node;
     struct fetch *fetch;      /* NULL: it has its answer */
     enum reply_source source; /* of the answer, unless that is a stale one */
+    /* Set before answered() is called: the answer is a failure, and the key was a miss before it.
+     * Not an answer itself, because Postfix rejects mail for a miss. */
+    bool was_miss;
     /* Called once with the answer, which is borrowed. */
     void (*answered)(struct fetch_waiter *waiter, const struct reply *reply);
 };

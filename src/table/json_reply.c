@@ -5,8 +5,14 @@
 
 #include "json/json_token.h"
 
-/* Appends the items of an array of scalars, joined by ','. Returns false if one of them is an
- * array or an object. */
+/* Returns whether a scalar is false. No number begins with this letter. */
+static bool is_false(struct span scalar)
+{
+    return *scalar.ptr == 'f';
+}
+
+/* Appends the items of an array of scalars, joined by ','. Leaves null and false out. Returns false
+ * if one of them is an array or an object. */
 static bool join(struct buf *out, struct span array)
 {
     struct json_cursor cursor = json_walk(array);
@@ -18,7 +24,7 @@ static bool join(struct buf *out, struct span array)
 
         if (kind == JSON_ARRAY || kind == JSON_OBJECT)
             return false;
-        if (kind == JSON_NULL)
+        if (kind == JSON_NULL || is_false(item))
             continue;
         if (!is_first)
             buf_add_char(out, ',');
@@ -48,7 +54,10 @@ void json_reply(struct span value, struct buf *scratch, struct reply *reply)
     *reply = (struct reply){.status = REPLY_FOUND};
     switch (json_kind(value)) {
     case JSON_NULL: reply->status = REPLY_MISS; return;
-    case JSON_SCALAR: reply->map_value = reply->dict_value = value; return;
+    case JSON_SCALAR:
+        reply->dict_value = value;
+        reply->map_value = is_false(value) ? SPAN("") : value;
+        return;
     case JSON_STRING:
         json_add_text(scratch, value);
         reply->map_value = reply->dict_value = buf_span(scratch);

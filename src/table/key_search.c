@@ -22,6 +22,8 @@ struct key_search {
     struct buf extension; /* as the client wrote it, since addresses are case sensitive */
     uint64_t deadline_at_ms;
     struct buf value, list; /* with the extension: text, and a JSON array */
+    struct reply failure;   /* that was kept, if it has a block of bytes */
+    char *failure_bytes;
 };
 
 static void keep_extension(struct key_search *s, struct span key)
@@ -67,6 +69,7 @@ void key_search_free(struct key_search **ps)
     buf_deinit(&s->key);
     buf_deinit(&s->value);
     buf_deinit(&s->list);
+    free(s->failure_bytes);
     free(s);
 }
 
@@ -82,6 +85,20 @@ bool key_search_next(struct key_search *s, struct table_key *form)
 uint64_t key_search_deadline_at_ms(const struct key_search *s)
 {
     return s->deadline_at_ms;
+}
+
+void key_search_keep_failure(struct key_search *s, const struct reply *failure)
+{
+    if (s->failure_bytes == NULL)
+        s->failure = reply_copy(failure, &s->failure_bytes);
+}
+
+bool key_search_use_failure(const struct key_search *s, struct reply *reply)
+{
+    if (s->failure_bytes == NULL || !reply_is_miss(reply))
+        return false;
+    *reply = s->failure;
+    return true;
 }
 
 static enum json_kind kind_of(struct span value)
@@ -155,9 +172,10 @@ void key_search_note_form(const struct key_search *s, struct buf *notes)
     notes_add(notes, "form", s->form.key);
 }
 
-void key_search_note_result(const struct reply *reply, struct buf *notes)
+void key_search_note_result(const struct reply *reply, bool was_miss, struct buf *notes)
 {
-    notes_add(notes, "result", span_of(reply_status_name(reply->status)));
+    notes_format(notes, "result", "%s%s", reply_status_name(reply->status),
+                 was_miss ? ", but it was a miss before" : "");
 }
 
 void key_search_note_answer(const struct key_search *s, const struct reply *reply, bool is_extended,

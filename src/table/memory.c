@@ -4,6 +4,8 @@
 
 #include "podop/mem.h"
 
+#include "mail/key_rules.h"
+
 #include <stdlib.h>
 
 enum { FLIGHT_SLOTS = 1024 }; /* each is a chain; at most some thousands of keys are in flight */
@@ -30,6 +32,8 @@ struct table_memory *memory_new(struct table *table, const struct cache_config *
     m->cache = cache_open(config);
     if (m->cache != NULL)
         cache_set_disposal(m->cache, table->env.disposal);
+    if (m->cache != NULL && key_rules_search(table->rules))
+        cache_keep_misses(m->cache);
     if (m->cache != NULL || shares)
         m->flights = xcalloc(FLIGHT_SLOTS, sizeof(struct in_flight *));
     return m;

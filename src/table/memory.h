@@ -52,6 +52,7 @@ struct table_memory {
     struct table_counters counters;
 };
 
+/* The rules of table must be set. */
 struct table_memory *memory_new(struct table *table, const struct cache_config *config,
                                 bool shares);
 /* Adds a reference for table, which takes over from another one after a reload. */

@@ -32,6 +32,12 @@ const char *reply_source_name(enum reply_source source)
     return NULL;
 }
 
+bool reply_is_miss(const struct reply *reply)
+{
+    return reply->status == REPLY_MISS ||
+           (reply->status == REPLY_FOUND && reply->map_value.len == 0);
+}
+
 /* Most often both values are the same bytes, which are copied once. */
 static bool is_one_value(const struct reply *reply)
 {

@@ -3,12 +3,16 @@
 #include "explain.h"
 #include "known_answer.h"
 
-/* Returns whether a search goes on after reply. A value that Postfix gets as a miss, such as false,
- * is one here. */
-static bool is_miss(const struct reply *reply)
+/* Returns whether the search goes on after *reply, the result of the current form. A value that
+ * Postfix gets as a miss, such as false, is one here. So is a failure of a form that was a miss: if
+ * another form is found, its value is right, stale or not. */
+static bool goes_on(struct table_op *op, const struct reply *reply)
 {
-    return reply->status == REPLY_MISS ||
-           (reply->status == REPLY_FOUND && reply->map_value.len == 0);
+    if (reply_is_miss(reply))
+        return true;
+    if (op->waiter.was_miss)
+        key_search_keep_failure(op->search, reply);
+    return op->waiter.was_miss;
 }
 
 /* Looks up the current form. Returns whether *reply is its answer; otherwise op waits. */
@@ -20,6 +24,7 @@ static bool look_up_form(struct table_op *op, const struct table_key *form, stru
     struct identity id;
     bool is_known;
 
+    op->waiter.was_miss = false;
     identity_of_normal(&id, t, form);
     pending = known_pending(t, form, &id);
     if (op->notes != NULL) {
@@ -33,36 +38,38 @@ static bool look_up_form(struct table_op *op, const struct table_key *form, stru
     return is_known;
 }
 
-/* Looks up the next forms, one after the other, while *reply is a miss. Returns whether *reply is
- * the answer then; otherwise op waits for a form. */
+/* Looks up the next forms, one after the other, until one of them answers. Returns whether *reply
+ * is the result of the last one then; otherwise op waits for a form. */
 static bool search_on(struct table_op *op, struct reply *reply)
 {
     struct table_key form;
 
-    while (is_miss(reply) && key_search_next(op->search, &form)) {
+    while (goes_on(op, reply) && key_search_next(op->search, &form)) {
         if (!look_up_form(op, &form, reply))
             return false;
-        key_search_note_result(reply, op->notes);
+        key_search_note_result(reply, op->waiter.was_miss, op->notes);
     }
     return true;
 }
 
-/* Takes the answer of a search. *reply may then point to bytes of the search. */
+/* Turns the result of the last form into the answer. Returns whether *reply points to bytes of the
+ * search then. */
 static bool end_search(struct table_op *op, struct reply *reply)
 {
+    const bool is_failure = key_search_use_failure(op->search, reply);
     const bool is_extended = key_search_propagate(op->search, reply);
 
     if (op->notes != NULL)
         key_search_note_answer(op->search, reply, is_extended, op->notes);
-    return is_extended;
+    return is_failure || is_extended;
 }
 
 /* Goes on with a search that a form has missed. Returns whether *reply is its answer; otherwise op
  * waits for another form. The bytes of *reply are in *bytes, since done may use the cache. */
 static bool take_answer(struct table_op *op, struct reply *reply, char **bytes)
 {
-    key_search_note_result(reply, op->notes);
-    if (is_miss(reply)) {
+    key_search_note_result(reply, op->waiter.was_miss, op->notes);
+    if (goes_on(op, reply)) {
         if (!search_on(op, reply))
             return false;
         *reply = reply_copy(reply, bytes);

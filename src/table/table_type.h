@@ -41,7 +41,7 @@ struct table {
     /* Identifies any key, and one that is in its normal form. They differ when there are rules.
      * NULL: keys are plain. */
     identify_fn *identify, *identify_normal;
-    look_up_fn *look_up;     /* does table_lookup(); NULL: keys are plain, and there are no rules */
+    look_up_fn *look_up;     /* does table_lookup() */
     struct key_rules *rules; /* of the setting 'key'; NULL: it changes nothing */
     bool folds_all;          /* the rules fold whole keys */
     bool uses_hash;          /* something finds keys by the hash of their identity */

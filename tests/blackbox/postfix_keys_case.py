@@ -43,6 +43,7 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = sink/logins
 smtpd_reject_unlisted_sender = yes
+virtual_alias_maps = $first_alias_maps, $second_alias_maps
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
 smtpd_client_restrictions = check_client_access {check_client_access}
 smtpd_helo_restrictions = check_helo_access {check_helo_access}

@@ -31,6 +31,9 @@ elsewhere@v.example
 Elsewhere+X@v.example
 bare@v.example
 bare+x@v.example
+bare+x!y@v.example
+bare+x%y@v.example
+fixed+x!y%z@v.example
 two@v.example
 two+x@v.example
 lines@v.example
@@ -47,6 +50,8 @@ comma@v.example
 command@v.example
 error@v.example
 error+x@v.example
+more@v.example
+More+x@V.example
 astray@v.example
 astray+x@v.example
 left@v.example
@@ -395,4 +400,6 @@ def mails():
 # What a file does and podop cannot do, with the reason. podop.conf(5) has the list, too.
 DIFFERENT = {
     Mail("nickname@local.example"): "a key without a domain is for Postfix's own domains, which podop does not know",
+    Mail("cut+x@inside.example"): "an address from @public.example loses its extension if the map does not propagate it",
+    Mail("more@catch.example"): "of two maps, Postfix looks for each form in both; podop looks for all in the first",
 }

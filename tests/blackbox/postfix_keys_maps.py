@@ -86,6 +86,11 @@ ALIASES: Values = {
     "alias@relay.example": "bob@v.example",
     "alias@remote.example": "bob@v.example",
 }
+MORE_ALIASES: Values = {
+    "team@v.example": "bob@v.example",
+    "more@v.example": "alice@v.example",
+    "more@catch.example": "carol@remote.example",
+}
 MAILBOXES: Values = {
     "alice@v.example": "a/",
     "bob@v.example": "b/",
@@ -237,6 +242,7 @@ LOGINS: Values = {
 GENERIC: Values = {
     "boss@v.example": "boss@public.example",
     "@inside.example": "@public.example",
+    "cut@inside.example": "@public.example",
     "robot@inside.example": "noreply+bot@public.example",
     "carol@remote.example": "carol@public.example",
     "carol+keep@remote.example": "kept@public.example",
@@ -256,7 +262,8 @@ TLS_POLICIES: Values = {
     "[127.0.0.1]:{port}": "may",
 }
 MAPS = {
-    "virtual_alias_maps": Map("alias", ALIASES, ALIAS),
+    "first_alias_maps": Map("alias", ALIASES, ALIAS),
+    "second_alias_maps": Map("more-aliases", MORE_ALIASES, ALIAS),
     "virtual_alias_domains": Map("alias-domain", {"alias.example": "ok", "move.example": "ok"}, NAME),
     "virtual_mailbox_domains": Map("domain", dict.fromkeys(
         ("v.example", "bücher.example", "catch.example", "wild.example", "gone.example", "watched.example",

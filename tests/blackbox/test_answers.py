@@ -27,7 +27,7 @@ class Values(Answers):
             ('"null"', "OK null"),
             ('"NOTFOUND "', "OK NOTFOUND "),
             ("true", "OK true"),
-            ("false", "OK false"),
+            ('"false"', "OK false"),
             (" true\n", "OK true"),
         ]
         self.start()
@@ -49,7 +49,8 @@ class Values(Answers):
             ('["a","b"]', "OK a,b"),
             ('[ "a" , "b" ]', "OK a,b"),
             ('["a@example.com", "b@example.com", "c@example.com"]', "OK a@example.com,b@example.com,c@example.com"),
-            ('[1, 2.50, true, false, "x", 12345678901234567890123]', "OK 1,2.50,true,false,x,12345678901234567890123"),
+            ('[1, 2.50, true, false, "x", 12345678901234567890123]', "OK 1,2.50,true,x,12345678901234567890123"),
+            ('[false, "a", false, null, "false"]', "OK a,false"),
             ('[null,"a"]', "OK a"),
             ('["a",null]', "OK a"),
             ('["a",null,"b"]', "OK a,b"),
@@ -86,7 +87,8 @@ class Values(Answers):
                 self.assertNotIn(b"\0", answer)
 
     def test_nothing_to_say_is_a_miss(self):
-        bodies = ['""', "[]", "null", '[""]', "[null]", "[null,null]", ' "" ', "\n[ ]\n", " null\r\n"]
+        bodies = ['""', "[]", "null", '[""]', "[null]", "[null,null]", ' "" ', "\n[ ]\n", " null\r\n", "false",
+                  " false\n", "[false]", "[ false , null ]"]
         self.start()
         self.ask_all([(http(body), "NOTFOUND ") for body in bodies])
 

@@ -29,7 +29,7 @@ class Cache(Case):
     def test_values(self):
         self.start(ttl="1h")
         for number, (body, expected) in enumerate((('"x"', "OK x"), ("1.10", "OK 1.10"), ('["a","b"]', "OK a,b"),
-                                                   ('{"a": 1}', 'OK {"a":1}'),
+                                                   ('{"a": 1}', 'OK {"a":1}'), ("false", "NOTFOUND "),
                                                    ('"%s"' % ("x" * 99_997), "OK " + "x" * 99_997))):
             with self.subTest(body=body[:40]):
                 self.http.on(f"/k{number}", http(body))

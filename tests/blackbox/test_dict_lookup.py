@@ -213,6 +213,7 @@ class Answers(DictCase):
             ('"null"', "Onull"),
             ("true", "Otrue"),
             ("false", "Ofalse"),
+            ('[false, "a"]', 'O[false,"a"]'),
             ('""', "O"),
             ("[]", "O[]"),
             ('[""]', 'O[""]'),

@@ -56,6 +56,15 @@ class WriteBehind(Write):
                 self.check_payload(client.change(("set", "shared/k", '"n\\u00e9w"')), "O")
                 self.check_payload(client.wait(client.lookup("shared/k")), "On\u00e9w")
 
+    def test_pending_false_is_a_miss_for_postfix(self):
+        self.start(write_behind="1h")
+        postfix = self.client()
+        for value, expected in (("false", "NOTFOUND "), ('[false,"a"]', "OK a"), ("true", "OK true")):
+            with self.subTest(value=value):
+                self.check_payload(self.dovecot.change(("set", "shared/k", value)), "O")
+                self.check_payload(postfix.ask("t", "k"), expected)
+                self.check_payload(self.dovecot.get("shared/k"), "O" + value)
+
     def test_bad_values_are_refused_at_once(self):
         podop = self.start(write_behind="1h")
         self.check_failure(self.dovecot.change(("set", "shared/k", b"\xff")))

@@ -12,7 +12,7 @@ class Lookups(Program):
     def test_values(self):
         self.start("""
 values = {"string": "x", "empty": "", "number": 1.5, "list": ["a", "b"], "null": None, "object": {"a": [1]},
-          "nul": "a\\0b", "unicode": "j\\u00f6rg"}
+          "nul": "a\\0b", "unicode": "j\\u00f6rg", "true": True, "false": False, "falses": ["a", False, None]}
 for request in ask():
     key = request["key"]
     if key in values:
@@ -29,6 +29,7 @@ for request in ask():
         say(request, "miss")
 """)
         expected = {"string": "OK x", "empty": "NOTFOUND ", "number": "OK 1.5", "list": "OK a,b", "null": "NOTFOUND ",
+                    "true": "OK true", "false": "NOTFOUND ", "falses": "OK a",
                     "object": 'OK {"a":[1]}', "nul": "PERM", "unicode": "OK jörg", "other": "NOTFOUND ",
                     "digits": "OK 12345678901234567890123", "temporary": "TEMP table t: because?of temporary",
                     "permanent": "PERM table t: because?of permanent", "no value": "TEMP", "no reason": "TEMP"}

@@ -1,4 +1,4 @@
-"""Credentials whose files are replaced while podop runs (podop-url(7), "Credentials")."""
+"""Credentials whose files are replaced while podop runs (podop-url(7), "WATCHED FILES")."""
 
 import os
 import signal
@@ -252,6 +252,114 @@ class Token(RotationCase):
         for number in range(50):
             self.put("token", f"token{number}\n")
         podop.stop()
+
+
+class Password(RotationCase):
+    def test_replaced(self):
+        backend = self.backend(default=echo)
+        auth = {"type": "basic", "user": "u", "password_file": self.put("password", "one\n")}
+        podop = self.serve(url_table(backend, auth=auth))
+        self.put("password", "two\n")
+        self.renewed(podop)
+        self.client().ask("t", "k")
+        self.assertEqual(backend.requests[0].header("Authorization"), ["Basic dTp0d28="])
+        self.put("password", "\x01\n")
+        self.check_kept(podop, 1, "password_file: .*control byte")
+
+    def test_tables_with_one_file(self):
+        """Each table that uses the file gets the new password; others do not change."""
+        backend = self.backend(default=echo)
+        auth = {"type": "basic", "user": "u", "password_file": self.put("password", "one\n")}
+        podop = self.serve(url_table(backend, auth=auth), url_table(backend, "other", auth=auth),
+                           url_table(backend, "plain"))
+        self.put("password", "two\n")
+        for table in ("t", "other"):
+            podop.wait_lines(1, f"event=credentials_renewed table={table}")
+            self.client().ask(table, "k")
+        self.assertEqual([request.header("Authorization") for request in backend.requests], [["Basic dTp0d28="]] * 2)
+        self.assertEqual(podop.lines("table=plain"), [])
+
+
+class Tls(RotationCase):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority(self.dir)
+
+    def copy(self, source, name):
+        with open(source, encoding="utf-8") as file:
+            return self.put(name, file.read())
+
+    def client_files(self, name):
+        cert, key = self.authority.issue(name)
+        return {"ca_file": self.authority.cert(), "cert_file": self.copy(cert, "c.pem"),
+                "key_file": self.copy(key, "c.key")}
+
+    def peers(self, backend):
+        return {peer["commonName"] for peer in backend.peers.values()}
+
+    def test_client_certificate(self):
+        """A certificate and its key are used when they match, whichever is replaced first."""
+        backend = self.backend(default=echo, tls=self.authority.server(clients=ssl.CERT_REQUIRED))
+        podop = self.serve(url_table(backend, tls=self.client_files("alice")))
+        client = self.client()
+        self.check_payload(client.ask("t", "a"), "OK a")
+        cert, key = self.authority.issue("bob")
+        self.copy(cert, "c.pem")
+        self.check_kept(podop, 1, r"cert_file \S+ and key_file \S+ do not match")
+        self.check_payload(client.ask("t", "b"), "OK b")
+        self.assertEqual(self.peers(backend), {"alice"})
+        self.copy(key, "c.key")
+        self.renewed(podop)
+        self.check_payload(client.ask("t", "c"), "OK c")
+        self.assertEqual(self.peers(backend), {"alice", "bob"})
+        self.put("c.key", "no key at all\n")
+        self.check_kept(podop, 2, "has no private key in PEM")
+        self.check_payload(client.ask("t", "d"), "OK d")
+        self.assertEqual(len(podop.lines("event=credentials_kept")), 2)
+
+    def test_authorities(self):
+        """A lookup after the change does not fail, although the connection with the old authorities does."""
+        other = Authority(self.dir, "other")
+        backend = self.backend(default=echo, tls=other.server("other-server"))
+        self.serve(url_table(backend, tls={"ca_file": self.copy(self.authority.cert(), "ca.pem")}))
+        client = self.client()
+        self.check_reason(client.ask("t", "a"), "TEMP")
+        self.copy(other.cert(), "ca.pem")
+        self.check_payload(client.ask("t", "b"), "OK b")
+
+    def test_connections_stay_when_a_token_changes(self):
+        backend = self.backend(default=echo, tls=self.authority.server())
+        auth = {"type": "bearer", "token_file": self.put("token", "one\n")}
+        podop = self.serve(url_table(backend, auth=auth, tls={"ca_file": self.authority.cert()}))
+        client = self.client()
+        for number in range(1, 4):
+            self.check_payload(client.ask("t", f"a{number}"), f"OK a{number}")
+            self.put("token", f"token{number}\n")
+            self.renewed(podop, number)
+        self.check_payload(client.ask("t", "b"), "OK b")
+        self.assertEqual(backend.connections, 1)
+        self.assertEqual(backend.requests[-1].header("Authorization"), ["Bearer token3"])
+
+
+class Privileges(RotationCase):
+    def test_file_that_only_root_can_read(self):
+        """podop says what to do, and goes on with what it has read as root."""
+        harness.need(os.geteuid() == 0, "root")
+        backend = self.backend(default=echo)
+        os.chmod(self.dir, 0o755)
+        auth = {"type": "bearer", "token_file": self.put("token", "one\n")}
+        other = {"type": "bearer", "token_file": self.write("other", "one\n")}
+        podop = self.serve(url_table(backend, auth=auth), url_table(backend, "other", auth=other), user="nobody",
+                           listen=[{"socket": f"127.0.0.1:{self.reserve_port()}"}])
+        podop.wait_log("event=config_warning")
+        self.write("other", "two\n")
+        podop.wait_log("event=credentials_renewed table=other")  # so podop has looked at both
+        self.assertEqual(podop.lines("event=credentials_kept"), [])
+        self.put("token", "two\n")
+        self.check_kept(podop, 1, "token_file: .*Permission denied; the user that podop runs as must")
+        os.chmod(self.path("token"), 0o644)
+        self.renewed(podop)
+        self.assertEqual(len(podop.lines("event=credentials_kept")), 1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ select, skip."""
 import re
 
 import harness
+from dict import DictCase
 from harness import Case, chunked, http, percent, url_table
 
 
@@ -84,6 +85,94 @@ class Placeholders(Templates):
         self.socket = self.path("s6")
         self.serve(url_table(six))
         self.check_payload(self.client().ask("t", "k"), "OK six")
+
+
+class Parts(Templates, DictCase):
+    """{local}, {extension}, {domain} and {table}: of the key, or of the user of a priv/ key."""
+
+    TEMPLATE = "/{table}/{domain}/{local}?e={extension}"
+
+    def check_dict_target(self, client, key, target, user):
+        self.http.forget()
+        self.check_payload(client.get(key, user=user), "Ofound")
+        self.assertEqual([request.target for request in self.http.requests], [harness.to_bytes(target)])
+
+    def test_of_a_key(self):
+        self.serve(url_table(self.http, template=self.TEMPLATE, key={"extension": "+-"}))
+        client, dovecot = self.client(), self.dict()
+        for key, target in {
+                "bob@d.example": "/t/d.example/bob?e=", "bob+a-b@d.example": "/t/d.example/bob?e=a-b",
+                "bob-a@D.example": "/t/D.example/bob?e=a", "+a@d": "/t/d/%2Ba?e=", "owner-x@d": "/t/d/owner-x?e=",
+                "a@b@d": "/t/d/a%40b?e=", '"a b+c"@d': "/t/d/%22a%20b%22?e=c", '"a@b"@d': "/t/d/%22a%40b%22?e=",
+                "d.example": "/t/d.example/?e=", "@d.example": "/t/d.example/?e=", "bob@": "/t//bob?e=",
+                "": "/t//?e=", "bob@[::1]": "/t/%5B%3A%3A1%5D/bob?e=", "ö+ü@ä": "/t/%C3%A4/%C3%B6?e=%C3%BC"}.items():
+            with self.subTest(key=key):
+                self.check_target(client, key, target)
+                if key:
+                    self.check_dict_target(dovecot, "shared/" + key, target, "alice+x@other.example")
+
+    def test_without_extension(self):
+        self.serve(url_table(self.http, template=self.TEMPLATE))
+        self.check_target(self.client(), "bob+a@d", "/t/d/bob%2Ba?e=")
+
+    def test_of_the_user(self):
+        self.serve(url_table(self.http, template=self.TEMPLATE, key={"extension": "+"}),
+                   url_table(self.http, "appended", "/{domain}/{key}"),
+                   url_table(self.http, "apart", "/{domain}/{user}/{key}"))
+        self.check_dict_target(self.dict(), "priv/k@x", "/t/d.example/alice?e=y", "alice+y@d.example")
+        self.check_dict_target(self.dict(), "priv/k@x", "/t/alice/?e=", "alice")
+        self.check_dict_target(self.dict(name="appended"), "priv/k", "/d/k/alice%40d", "alice@d")
+        self.check_dict_target(self.dict(name="apart"), "priv/k", "/d/alice%40d/k", "alice@d")
+        self.check_dict_target(self.dict(name="appended"), "shared/k@x", "/x/k%40x", "alice@d")
+
+    def test_iteration_and_writes(self):
+        self.http.default = lambda request: http("[]")
+        self.serve(url_table(self.http, template="/{domain}/{local}/{key}"))
+        client = self.dict()
+        self.assertEqual(client.rows("priv/p/", user="alice@d"), [])
+        self.check_payload(client.change(("set", "priv/k", "1"), user="alice@d"), "O")
+        self.check_payload(client.change(("set", "shared/k@x", "1"), user="alice@d"), "O")
+        self.assertEqual([(request.method, request.target) for request in self.http.requests],
+                         [("GET", b"/d/alice/p/"), ("POST", b"/d/alice/k/alice%40d"), ("POST", b"/x/k/k%40x")])
+
+    def test_commit_url(self):
+        """The parts are those of the user of the transaction."""
+        self.serve(url_table(self.http, commit_url=self.http.url + "/{table}/{domain}/{local}/{user}?{key}"))
+        self.check_payload(self.dict().change(("set", "shared/k@x", "1"), user="alice@d"), "O")
+        self.assertEqual([request.target for request in self.http.requests], [b"/t/d/alice/alice%40d?"])
+
+    def test_which_keys_are_the_same(self):
+        """Keys are one if their URLs are: with parts, KEY of USER and KEY/USER differ."""
+        self.serve(url_table(self.http, template="/{domain}/{key}", cache={"ttl": "1h"}),
+                   url_table(self.http, "domains", "/{domain}", cache={"ttl": "1h"}))
+        client = self.dict()
+        self.check_dict_target(client, "priv/a", "/d/a/b/c%40d", "b/c@d")
+        self.check_dict_target(client, "priv/a/b", "/e/a/b/c%40e", "c@e")
+        self.http.forget()
+        self.check_payload(client.get("shared/a/b/c@d"), "Ofound")
+        self.assertEqual(self.http.requests, [])  # the URL is that of the first key
+        postfix = self.client()
+        self.check_target(postfix, "a@d", "/d", "domains")
+        self.http.forget()
+        self.check_payload(postfix.ask("domains", "b@d"), "OK found")
+        self.assertEqual(self.http.requests, [])
+
+    def test_dots(self):
+        self.serve(url_table(self.http, template="/{domain}/x{extension}", key={"extension": "+"}),
+                   url_table(self.http, "query", "/x?{domain}"))
+        client = self.client()
+        for key in ("a@.", "a@..", "..", "."):
+            with self.subTest(key=key):
+                self.check_not_asked(client, key)
+                self.check_target(client, key, "/x?" + key.split("@")[-1], "query")
+        self.check_target(client, "..+..@d", "/d/x..")
+        self.check_config_error({"name": "..", "type": "url", "param": "http://h/{table}/§"}, "path segment")
+
+    def test_not_in_the_host(self):
+        for place in ("local", "extension", "domain", "table", "user"):
+            with self.subTest(place=place):
+                self.check_config_error({"name": "t", "type": "url", "param": f"http://{{{place}}}.example/§"}, "place")
+                self.check_config_error({"name": "t", "type": "url", "param": f"http://h/{{{place}s}}/§"}, "place")
 
 
 class Encoding(Templates):
@@ -181,6 +270,7 @@ class Headers(Templates):
                 self.check_target(client, "k", "/k", table)
                 request = self.http.requests[0]
                 self.assertEqual(request.header("Accept"), ["application/json"])
+                self.assertEqual(request.header("Accept-Encoding"), ["identity"])
                 self.assertEqual(request.header("Host"), [f"127.0.0.1:{self.http.port}"])
                 self.assertEqual(request.header("Podop-User"), [])
                 self.assertEqual(request.body, b"")
@@ -240,7 +330,7 @@ class Select(Templates):
             "/a/b": "OK value", "/a": 'OK {"b":"value"}', "/list/0": "OK x", "/list/1/y": "OK 1.10",
             "/list/1": 'OK {"y":1.10}',
             "/list/2": "OK z", "/list/2/0": "OK z", "/a~1b": "OK slash", "/m~0n": "OK tilde", "/": "OK empty",
-            "/big": "OK 12345678901234567890123", "/bool": "OK false", "/ ": "OK blank", "/ö": "OK umlaut",
+            "/big": "OK 12345678901234567890123", "/bool": "NOTFOUND ", "/ ": "OK blank", "/ö": "OK umlaut",
             '/e\u0301"': "OK escaped", "/0": "OK zero", "/~01": "OK tilde one",
         })
 

@@ -96,7 +96,7 @@ class Server(TlsCase):
         self.check_reason(self.ask(), "TEMP")
         self.assertEqual(backend.requests, [])
 
-    def test_files_are_read_once(self):
+    def test_files_may_be_removed(self):
         """Certificates read at the start stay in use after their files are removed."""
         backend = self.tls_backend(clients=ssl.CERT_REQUIRED)
         tls = self.client_tls("alice")

@@ -61,9 +61,21 @@ class HardlyMeant(WithConfig):
                 self.assertEqual(self.warnings(self.config(table)), [])
 
     def test_no_place_for_the_key(self):
-        for url in ("http://h/", "http://h", "http://h/alias", "http://h/{user}", "http://h/?k=", "https://h/:key"):
+        for url in ("http://h/", "http://h", "http://h/alias", "http://h/{user}", "http://h/?k=", "https://h/:key",
+                    "http://h/{table}"):
             with self.subTest(url):
                 self.check_warning(self.config({"param": url}), "param", "'t'", "no place for the key")
+
+    def test_places_and_other_settings(self):
+        for table, word in (({"param": "http://h/{key}/{extension}"}, "{extension} in the URL is always empty"),
+                            ({"param": "http://h/§", "lookup": "post"}, "has a place for the key"),
+                            ({"param": "http://h/{local}", "lookup": "post"}, "has a place for the key")):
+            with self.subTest(table=table):
+                self.check_warning(self.config(table), "param", "'t'", word)
+        for table in ({"param": "http://h/{key}/{extension}", "key": {"extension": "+"}}, {"param": "http://h/{domain}"},
+                      {"param": "http://h/x", "lookup": "post"}, {"param": "http://h/{domain}", "lookup": "post"}):
+            with self.subTest(table=table):
+                self.assertEqual(self.warnings(self.config(table)), [])
 
     def test_other_places_for_the_key(self):
         for url, word in (("http://h/%s", "'%s'"), ("http://h/?k=%s&u=%d", "'%s'"), ("http://h/%u/§", "'%u'"),

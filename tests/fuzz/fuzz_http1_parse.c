@@ -67,6 +67,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(span_equal(buf_span(&whole.body), buf_span(&cut.body)));
     PROMISE(whole.event != HTTP1_END || http1_keeps_alive(&whole.p) == http1_keeps_alive(&cut.p));
     PROMISE(whole.event != HTTP1_END || !http1_ends_by_close(&whole.p));
+    PROMISE(whole.event == HTTP1_BAD || strcmp(whole.p.content_type, cut.p.content_type) == 0);
+    PROMISE(whole.event == HTTP1_BAD ||
+            strcmp(whole.p.content_encoding, cut.p.content_encoding) == 0);
     PROMISE(whole.body.len <= whole.used);
     buf_deinit(&whole.body);
     buf_deinit(&cut.body);

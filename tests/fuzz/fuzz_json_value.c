@@ -3,7 +3,10 @@
 
 #include "podop/json_value.h"
 
+#include "podop/mem.h"
+
 #include "table/json_reply.h"
+#include "table/url/url_error.h"
 
 static bool is_json(struct span text)
 {
@@ -65,13 +68,35 @@ static void check_reply(struct span text, struct span compact)
     PROMISE(reply.status == (kind == JSON_NULL ? REPLY_MISS : REPLY_FOUND));
     if (kind == JSON_SCALAR || kind == JSON_ARRAY || kind == JSON_OBJECT)
         PROMISE(span_equal(reply.dict_value, compact));
-    if (kind != JSON_ARRAY)
+    if (span_equal(compact, SPAN("false")))
+        PROMISE(reply.map_value.len == 0);
+    else if (kind != JSON_ARRAY)
         PROMISE(span_equal(reply.dict_value, reply.map_value));
     PROMISE(span_is_utf8(reply.map_value) && span_is_utf8(reply.dict_value));
     if (json_reply_plain(text, &plain))
         PROMISE(kind == JSON_STRING && span_equal(plain.map_value, reply.map_value) &&
                 span_equal(plain.dict_value, reply.dict_value));
     buf_deinit(&scratch);
+}
+
+/* A failure is told in the whole text if and only if it is told in the member that the pointer
+ * enters, unless that member is there twice. */
+static void check_error(struct span text, struct span pointer)
+{
+    char *const where = xmemdup0(pointer.ptr, pointer.len);
+    char whole[URL_ERROR_BYTES], part[URL_ERROR_BYTES];
+    struct json_cursor cursor = json_walk(text);
+    const bool has_failed = url_error_find(where, text, whole);
+    struct span name, value;
+    bool is_told = false;
+
+    while (json_kind(text) == JSON_OBJECT && json_next(&cursor, &name, &value)) {
+        if (url_error_is_member(where, name, value, &is_told, part))
+            break;
+    }
+    PROMISE(json_kind(text) != JSON_OBJECT || is_told == has_failed);
+    PROMISE(!is_told || strcmp(whole, part) == 0);
+    free(where);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -99,6 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PROMISE(json_kind(text) == json_kind(buf_span(&compact)));
     check_reply(text, buf_span(&compact));
     walk(buf_span(&compact)); /* which checks the compact form, too */
+    if (pointer.len > 0 && !span_has_byte(pointer, '\0'))
+        check_error(text, pointer);
     part = text;
     if (json_select(&part, pointer)) {
         PROMISE(is_inside(part, text));

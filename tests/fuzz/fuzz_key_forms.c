@@ -62,7 +62,7 @@ static void check_cut(struct span local)
     } else {
         PROMISE(extension.len > 0 && strchr(delimiters, extension.ptr[0]) != NULL && bare.len > 0);
         add_unquoted(local, &whole);
-        if (local_part_is_quoted(local))
+        if (local_part_is_quoted(local) || !local_part_needs_quotes(local))
             add_unquoted(bare, &parts);
         else
             buf_add(&parts, bare);

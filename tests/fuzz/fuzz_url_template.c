@@ -113,7 +113,10 @@ static void check_key(const struct url_template *t, const struct url_template *d
 {
     for (unsigned bits = 0; bits < 4; bits++)
         check_expand(t, decoded, key,
-                     &(struct url_expansion){.keep_slash = bits & 1, .is_path = bits & 2});
+                     &(struct url_expansion){.table = SPAN("table"),
+                                             .delimiters = "+-",
+                                             .keep_slash = bits & 1,
+                                             .is_path = bits & 2});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -107,7 +107,7 @@ static inline void assert_faults(const char *text, struct config_source source,
 
 #define LISTEN "listen = ( { socket = \"/s\"; } );\n"
 #define TABLE(more)                                                                                \
-    "tables = ( { name = \"a\"; type = \"url\"; param = \"http://h/\"; " more " } );\n"
+    "tables = ( { name = \"a\"; type = \"url\"; param = \"http://h/{}\"; " more " } );\n"
 
 static inline int enter_directory(void **state)
 {

@@ -78,8 +78,12 @@ static void on_answer(void *arg, const struct http_answer *answer)
     caller->is_local_failure = answer->is_local_failure;
     caller->may_have_arrived = answer->may_have_arrived;
     caller->is_refused = answer->is_refused;
+    caller->is_unreachable = answer->is_unreachable;
+    caller->has_moved = answer->moved_to != NULL;
+    if (caller->has_moved)
+        caller->moved_to = *answer->moved_to;
     caller->was_resent = answer->was_resent;
-    if (answer->outcome == HTTP_FAILED)
+    if (answer->outcome == HTTP_FAILED || answer->outcome == HTTP_ENCODED)
         snprintf(caller->reason, sizeof(caller->reason), "%s", answer->reason);
     if (caller->then != NULL)
         caller->then(caller);

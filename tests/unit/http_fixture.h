@@ -29,7 +29,9 @@ struct http_caller {
     unsigned answers;
     enum http_outcome outcome;
     unsigned status;
-    bool is_local_failure, may_have_arrived, is_refused, was_resent;
+    bool is_local_failure, may_have_arrived, is_refused, is_unreachable, was_resent;
+    bool has_moved;
+    struct endpoint moved_to; /* if has_moved */
     struct buf body;
     char reason[300];
     void (*then)(struct http_caller *caller); /* called in done(); may be NULL */

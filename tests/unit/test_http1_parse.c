@@ -12,6 +12,7 @@ struct outcome {
     unsigned status;
     bool keeps_alive; /* and no byte came after the answer */
     struct buf body;
+    char type[HTTP1_TYPE_BYTES], encoding[HTTP1_ENCODING_BYTES];
 };
 
 static enum http1_event feed(struct http1 *p, struct buf *in, struct span piece, struct buf *body)
@@ -55,6 +56,8 @@ static struct outcome parse(struct span wire, size_t piece_bytes)
     else
         o.keeps_alive = o.event == HTTP1_END && http1_keeps_alive(&p) && in.len + wire.len == 0;
     o.status = p.status;
+    snprintf(o.type, sizeof(o.type), "%s", p.content_type);
+    snprintf(o.encoding, sizeof(o.encoding), "%s", p.content_encoding);
     if (o.event == HTTP1_BAD)
         assert_true(p.fault[0] != '\0');
     buf_deinit(&in);
@@ -272,6 +275,62 @@ static void test_http1_surplus(void **state)
     }
 }
 
+/* What the head says about the body, for pieces of every size. */
+static void test_http1_content(void **state)
+{
+#define X10 "xxxxxxxxxx"
+#define X120 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+    static const struct {
+        const char *fields, *type, *encoding;
+    } cases[] = {
+        {"", "", ""},
+        {"Content-Type: text/html\r\n", "text/html", ""},
+        {"CONTENT-TYPE:text/html\r\n", "text/html", ""},
+        {"content-type: \t Text/HTML; x=\";\" \t\r\n", "Text/HTML; x=\";\"", ""},
+        {"Content-Type:\r\n", "", ""},
+        {"Content-Type: a/b\r\n ; charset=utf-8\r\n", "a/b", ""},
+        {"Content-Type: a/b;x\r\nContent-Type: c/d;y\r\n", "a/b;x, c/d", ""},
+        {"Content-Type: a/b, c/d\r\n", "a/b, c/d", ""},
+        {"Content-Type: " X120 "1234567\r\n", X120 "1234567", ""},
+        {"Content-Type: " X120 "12345678\r\n", HTTP1_TOO_LONG, ""},
+        {"Content-Type: " X120 "1234567;x\r\n", X120 "1234567", ""},
+        {"Content-Type: a/b;" X120 "12345\r\n", "a/b", ""},
+        {"Content-Type: " X120 "12345\r\nContent-Type: ;x\r\n", X120 "12345, ", ""},
+        {"Content-Type: " X120 "123456\r\nContent-Type: \r\n", HTTP1_TOO_LONG, ""},
+        {"Content_Type: a/b\r\nContent-Typf: a/b\r\nXontent-Type: a/b\r\n", "", ""},
+        {"Content-Encoding: gzip\r\n", "", "gzip"},
+        {"content-ENCODING:GZIP\r\n", "", "GZIP"},
+        {"Content-Encoding: identity\r\n", "", ""},
+        {"Content-Encoding: Identity , ,identity\r\n", "", ""},
+        {"Content-Encoding:\r\n", "", ""},
+        {"Content-Encoding: identity, gzip,, br\r\nContent-Encoding: zstd\r\n", "",
+         "gzip, br, zstd"},
+        {"Content-Encoding: " X10 X10 X10 "1\r\n", "", X10 X10 X10 "1"},
+        {"Content-Encoding: " X10 X10 X10 "12\r\n", "", HTTP1_TOO_LONG},
+        {"Content-Encodings: gzip\r\nContent-Xncoding: gzip\r\nAccept-Encoding: gzip\r\n", "", ""},
+        {"Content-Encoding : gzip\r\n", "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char wire[500];
+
+        snprintf(wire, sizeof(wire),
+                 "HTTP/1.1 103 Hints\r\nContent-Type: x/y\r\nContent-Encoding: br\r\n\r\n" OK_
+                 "%sContent-Length: 0\r\n\r\n",
+                 cases[i].fields);
+        for (size_t bytes = 1; bytes <= strlen(wire); bytes++) {
+            struct outcome o = parse(span_of(wire), bytes);
+
+            AT_CASE("%s in pieces of %zu", cases[i].fields, bytes);
+            assert_int_equal(o.event, HTTP1_END);
+            assert_string_equal(o.type, cases[i].type);
+            assert_string_equal(o.encoding, cases[i].encoding);
+            buf_deinit(&o.body);
+        }
+    }
+}
+
 static void add_many(struct buf *wire, const char *text, size_t bytes)
 {
     while (bytes >= strlen(text)) {
@@ -363,13 +422,10 @@ static void test_http1_controls_anywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_http1_good),
-        cmocka_unit_test(test_http1_cut_off),
-        cmocka_unit_test(test_http1_bad),
-        cmocka_unit_test(test_http1_surplus),
-        cmocka_unit_test(test_http1_limits),
-        cmocka_unit_test(test_http1_bad_at_once),
-        cmocka_unit_test(test_http1_controls_anywhere),
+        cmocka_unit_test(test_http1_good),        cmocka_unit_test(test_http1_cut_off),
+        cmocka_unit_test(test_http1_bad),         cmocka_unit_test(test_http1_surplus),
+        cmocka_unit_test(test_http1_content),     cmocka_unit_test(test_http1_limits),
+        cmocka_unit_test(test_http1_bad_at_once), cmocka_unit_test(test_http1_controls_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,53 @@ static void test_name(void **state)
     close(f->result.fd);
 }
 
+/* Opens a listener at ::1 on the port of the other one. Returns -1 if there is no IPv6. */
+static int listen_at_ipv6(const struct fixture *f)
+{
+    const struct sockaddr_in6 sa = {.sin6_family = AF_INET6,
+                                    .sin6_port = htons(f->target.address.port),
+                                    .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd != -1 && bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, 4) == 0)
+        return fd;
+    if (fd != -1)
+        close(fd);
+    return -1;
+}
+
+/* Without a wish, ::1 comes first. An address that the name does not have is not tried. */
+static void test_first_address(void **state)
+{
+    static const struct {
+        const char *first;
+        bool is_ipv6;
+    } cases[] = {{NULL, true}, {"127.0.0.1", false}, {"::1", true}, {"192.0.2.1", true}};
+    struct fixture *f = *state;
+    const int other = listen_at_ipv6(f);
+
+    if (other == -1)
+        skip();
+    assert_int_equal(listen(f->listener, 4), 0);
+    f->target.name = names_ref(f->names, "a.localhost");
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct endpoint first;
+
+        AT_CASE("%zu", i);
+        f->first = NULL;
+        if (cases[i].first != NULL && endpoint_parse(cases[i].first, &first))
+            f->first = &first;
+        f->results = 0;
+        start(f, TIMEOUT_MS);
+        wait_for_result(f);
+        assert_int_equal(f->result.end, HTTP_CONNECTED);
+        assert_int_equal(f->result.peer.is_ipv6, cases[i].is_ipv6);
+        assert_int_equal(f->result.peer.port, f->target.address.port);
+        close(f->result.fd);
+    }
+    close(other);
+}
+
 static void test_refused(void **state)
 {
     struct fixture *f = *state;
@@ -206,9 +253,10 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CONNECT_TEST(test_address),     CONNECT_TEST(test_name),    CONNECT_TEST(test_refused),
-        CONNECT_TEST(test_unix_socket), CONNECT_TEST(test_timeout), CONNECT_TEST(test_no_socket),
-        CONNECT_TEST(test_stop),
+        CONNECT_TEST(test_address),     CONNECT_TEST(test_name),
+        CONNECT_TEST(test_refused),     CONNECT_TEST(test_first_address),
+        CONNECT_TEST(test_unix_socket), CONNECT_TEST(test_timeout),
+        CONNECT_TEST(test_no_socket),   CONNECT_TEST(test_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

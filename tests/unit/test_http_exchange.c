@@ -267,8 +267,8 @@ static void add_answer(struct buf *wire, const char *status, enum framing framin
         buf_add(wire, SPAN("\r\n0\r\n\r\n"));
 }
 
-static void ask_answer(struct http_fixture *f, struct http_caller *c, const char *status,
-                       enum framing framing, size_t bytes)
+static void ask_request(struct http_fixture *f, struct http_caller *c, const char *status,
+                        enum framing framing, size_t bytes, const struct http_request *request)
 {
     struct backend_script script = {.target = "/", .closes = framing == UNTIL_CLOSE};
     struct buf wire;
@@ -278,10 +278,19 @@ static void ask_answer(struct http_fixture *f, struct http_caller *c, const char
     script.bytes = buf_span(&wire);
     f->backend.script = &script;
     f->backend.script_count = 1;
-    http_caller_start(f, c, "/");
+    http_caller_start_request(c, f->site, request);
     HTTP_WAIT(f, c->answers > 0);
     f->backend.script_count = 0;
     buf_deinit(&wire);
+}
+
+static void ask_answer(struct http_fixture *f, struct http_caller *c, const char *status,
+                       enum framing framing, size_t bytes)
+{
+    ask_request(f, c, status, framing, bytes,
+                &(struct http_request){.target = "/",
+                                       .is_repeatable = true,
+                                       .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
 }
 
 static void test_too_large(void **state)
@@ -306,6 +315,89 @@ static void test_too_large(void **state)
         }
     }
     http_fixture_ask(f, "/x");
+}
+
+/* A body that podop wants must not be encoded. The size of the encoded body does not matter, and
+ * the status of an answer without a body says what it says. */
+static void test_encoded(void **state)
+{
+    struct http_fixture *f = *state;
+    static const struct {
+        const char *method, *status, *encoding;
+        bool reads_answer;
+        size_t bytes;
+        enum http_outcome outcome;
+    } cases[] = {
+        {NULL, "200 OK", "gzip", false, 5, HTTP_ENCODED},
+        {NULL, "200 OK", "gzip, br", false, 0, HTTP_ENCODED},
+        {NULL, "200 OK", "gzip", false, HTTP_RESPONSE_MAX + 1, HTTP_ENCODED},
+        {NULL, "200 OK", "gzip", false, 100000, HTTP_ENCODED},
+        {NULL, "200 OK", "identity", false, 5, HTTP_ANSWERED},
+        {NULL, "404 Not Found", "gzip", false, 5, HTTP_ANSWERED},
+        {"POST", "200 OK", "gzip", false, 5, HTTP_ANSWERED},
+        {"POST", "200 OK", "gzip", true, 5, HTTP_ENCODED},
+        {"POST", "201 Created", "gzip", true, 5, HTTP_ENCODED},
+        {"POST", "404 Not Found", "gzip", true, 5, HTTP_ANSWERED},
+        {"POST", "500 Bad", "gzip", true, 5, HTTP_ANSWERED},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_caller c = {0};
+        char status[100];
+
+        AT_CASE("%s, %s, %zu bytes", cases[i].status, cases[i].encoding, cases[i].bytes);
+        snprintf(status, sizeof(status), "%s\r\nContent-Encoding: %s", cases[i].status,
+                 cases[i].encoding);
+        ask_request(
+            f, &c, status, WITH_LENGTH, cases[i].bytes,
+            &(struct http_request){.method = cases[i].method,
+                                   .target = "/",
+                                   .is_repeatable = cases[i].method == NULL,
+                                   .reads_answer = cases[i].reads_answer,
+                                   .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
+        http_caller_assert_outcome(&c, cases[i].outcome);
+        if (cases[i].outcome == HTTP_ENCODED && strstr(c.reason, cases[i].encoding) == NULL)
+            fail_msg("%s", c.reason);
+        buf_deinit(&c.body);
+    }
+    http_fixture_ask(f, "/x");
+}
+
+/* The body of the answer to a write, if it is wanted. */
+static void test_answers_to_writes(void **state)
+{
+    struct http_fixture *f = *state;
+    static const struct {
+        const char *status;
+        bool reads_answer;
+        size_t bytes, body_bytes;
+        enum http_outcome outcome;
+    } cases[] = {
+        {"200 OK", false, 5, 0, HTTP_ANSWERED},
+        {"200 OK", true, 5, 5, HTTP_ANSWERED},
+        {"201 Created", true, HTTP_RESPONSE_MAX, HTTP_RESPONSE_MAX, HTTP_ANSWERED},
+        {"200 OK", true, HTTP_RESPONSE_MAX + 1, 0, HTTP_TOO_LARGE},
+        {"200 OK", false, HTTP_RESPONSE_MAX + 1, 0, HTTP_ANSWERED},
+        {"404 Not Found", true, 5, 0, HTTP_ANSWERED},
+        {"503 Busy", true, HTTP_RESPONSE_MAX + 1, 0, HTTP_ANSWERED},
+    };
+
+    for (int framing = 0; framing < FRAMINGS; framing++) {
+        for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+            struct http_caller c = {0};
+
+            AT_CASE("framing %d, case %zu", framing, i);
+            ask_request(
+                f, &c, cases[i].status, (enum framing)framing, cases[i].bytes,
+                &(struct http_request){.method = "POST",
+                                       .target = "/",
+                                       .reads_answer = cases[i].reads_answer,
+                                       .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
+            http_caller_assert_outcome(&c, cases[i].outcome);
+            assert_int_equal(c.body.len, cases[i].body_bytes);
+            buf_deinit(&c.body);
+        }
+    }
 }
 
 /* The size of the page that comes with a 404 does not matter. */
@@ -340,6 +432,8 @@ int main(void)
         HTTP_TEST(test_in_pieces),
         HTTP_TEST(test_no_answer),
         HTTP_TEST(test_too_large),
+        HTTP_TEST(test_encoded),
+        HTTP_TEST(test_answers_to_writes),
         HTTP_TEST(test_large_error_pages),
     };
 

@@ -37,6 +37,66 @@ static void test_unix_socket(void **state)
     assert_int_equal(f->backend.requests, 0);
 }
 
+static void ask_address(struct http_fixture *f, struct http_site *site, const char *address,
+                        struct http_caller *caller)
+{
+    struct endpoint wanted;
+    struct http_request request = {.is_repeatable = true,
+                                   .target = "/x",
+                                   .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS};
+
+    *caller = (struct http_caller){0};
+    if (address != NULL)
+        assert_true(endpoint_parse(address, &wanted));
+    request.address = address == NULL ? NULL : &wanted;
+    http_caller_start_request(caller, site, &request);
+    HTTP_WAIT(f, caller->answers > 0);
+}
+
+/* The backend listens at 127.0.0.1 alone. */
+static void test_wanted_address(void **state)
+{
+    static const struct {
+        const char *address;
+        bool is_moved;
+        unsigned connections; /* new ones */
+    } cases[] = {
+        {NULL, false, 1},        {"127.0.0.1", false, 0}, {"::1", true, 1},
+        {"127.0.0.1", false, 0}, {"192.0.2.1", true, 1}, /* it is not an address of the name */
+        {NULL, false, 0},
+    };
+    struct http_fixture *f = *state;
+    struct http_addresses known;
+    struct http_caller caller;
+    struct http_site *site;
+    char base[64];
+
+    snprintf(base, sizeof(base), "http://a.localhost%s", strrchr(f->backend.base, ':'));
+    site = http_fixture_open_site(f, base, NULL);
+    assert_int_equal(http_site_addresses(site).count, 0);    /* not resolved yet */
+    assert_int_equal(http_site_addresses(f->site).count, 0); /* not a name */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const unsigned accepted = f->backend.accepted;
+
+        AT_CASE("%zu", i);
+        ask_address(f, site, cases[i].address, &caller);
+        http_caller_assert_body(&caller, "/x");
+        assert_int_equal(caller.has_moved, cases[i].is_moved);
+        assert_true(!caller.has_moved || caller.moved_to.bytes[0] == 127);
+        assert_int_equal(f->backend.accepted, accepted + cases[i].connections);
+    }
+    known = http_site_addresses(site);
+    assert_int_equal(known.count, 2);
+    assert_int_not_equal(known.generation, 0);
+    backend_close(&f->backend);
+    ask_address(f, site, "127.0.0.1", &caller);
+    http_caller_assert_outcome(&caller, HTTP_FAILED);
+    assert_true(caller.is_unreachable);
+    assert_false(caller.has_moved);
+    http_site_close(&site);
+    backend_open(&f->backend, f->loop, false); /* for the fixture */
+}
+
 static void test_bad_bases(void **state)
 {
     struct http_fixture *f = *state;
@@ -82,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         HTTP_TEST(test_unix_socket),
+        HTTP_TEST(test_wanted_address),
         HTTP_TEST(test_bad_bases),
         HTTP_TEST(test_uses_tls),
     };

@@ -97,7 +97,8 @@ static const struct table_key keys[] = {
 static bool targets_of(struct url_template *const templates[], size_t count,
                        const struct table_key *key, bool keep_slash, struct buf *out)
 {
-    const struct url_expansion how = {.keep_slash = keep_slash};
+    const struct url_expansion how = {
+        .table = SPAN("t"), .delimiters = "", .keep_slash = keep_slash};
     bool are_good = true;
 
     buf_init(out, SIZE_MAX);
@@ -160,6 +161,12 @@ static const char *const templates[] = {
     "http://h/{user}",
     "http://h/fixed",
     "http://h/{key}/{key}",
+    "http://h/{domain}/{key}",
+    "http://h/{domain}/{local}",
+    "http://h/{key}?l={local}&e={extension}",
+    "http://h/{user}/{domain}",
+    "http://h/{table}/{key}",
+    "http://h/{table}/{domain}/{key}",
 };
 
 static void test_identity_is_that_of_the_url(void **state)

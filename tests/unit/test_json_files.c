@@ -86,6 +86,30 @@ static void test_json_files_unchanged_is_shared(void **state)
     json_files_free(&third);
 }
 
+/* Tables share a file if their keys have the same normal form. */
+static void test_json_files_of_one_normal_form_are_shared(void **state)
+{
+    static const struct key_config folded = {.fold = KEY_FOLD_ALL, .propagate = true},
+                                   alike = {.fold = KEY_FOLD_ALL};
+    struct json_files *files = json_files_new(NULL);
+    struct json_index *plain, *first, *second;
+    struct error err = {0};
+
+    (void)state;
+    write_file("{\"K\": 1}");
+    plain = json_files_get(files, path, &no_rules, &err);
+    first = json_files_get(files, path, &folded, &err);
+    second = json_files_get(files, path, &alike, &err);
+    assert_ptr_equal(first, second);
+    assert_ptr_not_equal(first, plain);
+    assert_true(span_equal(json_index_key(plain, 0), SPAN("K")));
+    assert_true(span_equal(json_index_key(first, 0), SPAN("k")));
+    json_index_unref(&plain, NULL);
+    json_index_unref(&first, NULL);
+    json_index_unref(&second, NULL);
+    json_files_free(&files);
+}
+
 static void assert_reread(const char *text)
 {
     struct json_files *first = read_after(NULL), *second;
@@ -210,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_files_unchanged_is_shared),
+        cmocka_unit_test(test_json_files_of_one_normal_form_are_shared),
         cmocka_unit_test(test_json_files_changed_is_read),
         cmocka_unit_test(test_json_files_young_is_read),
         cmocka_unit_test(test_json_files_replaced_is_read),

@@ -3,18 +3,43 @@
 #include "podop/json_index.h"
 
 #include "fake_table.h"
+#include "mail/key_rules.h"
 
 #include <unistd.h>
 
-static struct json_index *read_text(struct span text, struct error *err)
+static struct json_index *read_with(struct span text, const struct key_rules *rules,
+                                    struct error *err)
 {
     struct fake_file file;
     struct json_index *index;
 
     fake_file_open(&file, text);
-    index = json_index_read(file.path, NULL, NULL, err);
+    index = json_index_read(file.path, rules, NULL, err);
     fake_file_close(&file);
     return index;
+}
+
+static struct json_index *read_text(struct span text, struct error *err)
+{
+    return read_with(text, NULL, err);
+}
+
+static void test_json_index_normal_form(void **state)
+{
+    struct key_rules *rules = key_rules_new(&(struct key_config){.fold = KEY_FOLD_ALL});
+    struct error err = {0};
+    struct json_index *index = read_with(SPAN("{\"C\": 1, \"b\\u00c4\": 2}"), rules, &err);
+
+    (void)state;
+    assert_non_null(index);
+    assert_true(span_equal(json_index_key(index, 0), SPAN("b\xc3\xa4")));
+    assert_true(span_equal(json_index_key(index, 1), SPAN("c")));
+    json_index_unref(&index, NULL);
+    index =
+        read_with(SPAN("{\"b\": 1, \"a\": 2, \"B\": 3, \"A\": 4, \"\\u0041\": 5}"), rules, &err);
+    assert_null(index);
+    assert_non_null(strstr(err.text, "duplicate key: \"a\" and \"A\" are the same key"));
+    key_rules_free(&rules);
 }
 
 static void test_json_index_is_sorted(void **state)
@@ -152,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_index_is_sorted),
+        cmocka_unit_test(test_json_index_normal_form),
         cmocka_unit_test(test_json_index_find),
         cmocka_unit_test(test_json_index_many_members),
         cmocka_unit_test(test_json_index_faults),

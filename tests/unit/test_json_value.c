@@ -20,7 +20,16 @@ static const struct {
 } good[] = {
     {TEXT("null"), TEXT("null"), {NULL, 0}, {NULL, 0}},
     {TEXT("true"), TEXT("true"), TEXT("true"), TEXT("true")},
-    {TEXT("false"), TEXT("false"), TEXT("false"), TEXT("false")},
+    {TEXT("false"), TEXT("false"), TEXT(""), TEXT("false")},
+    {TEXT(" false\n"), TEXT("false"), TEXT(""), TEXT("false")},
+    {TEXT("\"false\""), TEXT("\"false\""), TEXT("false"), TEXT("false")},
+    {TEXT("[false]"), TEXT("[false]"), TEXT(""), TEXT("[false]")},
+    {TEXT("[ false , null , false ]"), TEXT("[false,null,false]"), TEXT(""),
+     TEXT("[false,null,false]")},
+    {TEXT("[false,\"a\",false,true,\"false\"]"), TEXT("[false,\"a\",false,true,\"false\"]"),
+     TEXT("a,true,false"), TEXT("[false,\"a\",false,true,\"false\"]")},
+    {TEXT("[[false]]"), TEXT("[[false]]"), TEXT("[[false]]"), TEXT("[[false]]")},
+    {TEXT("{\"a\":false}"), TEXT("{\"a\":false}"), TEXT("{\"a\":false}"), TEXT("{\"a\":false}")},
     {TEXT("0"), TEXT("0"), TEXT("0"), TEXT("0")},
     {TEXT("-0"), TEXT("-0"), TEXT("-0"), TEXT("-0")},
     {TEXT("1.10"), TEXT("1.10"), TEXT("1.10"), TEXT("1.10")},
@@ -526,6 +535,33 @@ static void test_json_plain_every_byte_anywhere(void **state)
     }
 }
 
+static void test_json_pointer_enters(void **state)
+{
+    static const struct {
+        const char *pointer, *name, *rest; /* NULL: it leads elsewhere */
+    } cases[] = {
+        {"/a", "\"a\"", ""},       {"/a/b/c", "\"a\"", "/b/c"},
+        {"/a/", "\"a\"", "/"},     {"/", "\"\"", ""},
+        {"//a", "\"\"", "/a"},     {"/a~1b/c", "\"a/b\"", "/c"},
+        {"/~01", "\"~1\"", ""},    {"/\xc3\xa4", "\"\\u00e4\"", ""},
+        {"/0", "\"0\"", ""},       {"/a", "\"b\"", NULL},
+        {"/a", "\"aa\"", NULL},    {"/aa", "\"a\"", NULL},
+        {"/a/b", "\"a/b\"", NULL}, {"/", "\"a\"", NULL},
+        {"/a", "\"\"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span pointer = span_of(cases[i].pointer);
+        const char *rest = cases[i].rest == NULL ? cases[i].pointer : cases[i].rest;
+
+        AT_CASE("%s, %s", cases[i].pointer, cases[i].name);
+        assert_int_equal(json_pointer_enters(&pointer, span_of(cases[i].name)),
+                         cases[i].rest != NULL);
+        assert_true(span_equal(pointer, span_of(rest)));
+    }
+}
+
 static void test_json_plain(void **state)
 {
     static const struct {
@@ -672,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_json_kinds),
         cmocka_unit_test(test_json_walk),
         cmocka_unit_test(test_json_select),
+        cmocka_unit_test(test_json_pointer_enters),
         cmocka_unit_test(test_json_every_escape),
         cmocka_unit_test(test_json_select_deep),
         cmocka_unit_test(test_json_select_in_a_long_array),

@@ -67,6 +67,12 @@ static void test_normalise(void **state)
          TEXT("Bob@" BUECHER ".example")},
         {KEY_FOLD_DOMAIN, KEY_IDNA_UNICODE, TEXT("Bob@Example.ORG"), TEXT("Bob@example.org")},
         {KEY_FOLD_DOMAIN, KEY_IDNA_UNICODE, TEXT("XN--A.Example"), TEXT("XN--A.Example")},
+        /* A capital that IDNA does not allow. */
+        {KEY_FOLD_NONE, KEY_IDNA_ASCII, TEXT("b@\xe1\x82\xa0.example"),
+         TEXT("b@\xe1\x82\xa0.example")},
+        {KEY_FOLD_ALL, KEY_IDNA_ASCII, TEXT("b@\xe1\x82\xa0.example"), TEXT("b@xn--rkj.example")},
+        {KEY_FOLD_DOMAIN, KEY_IDNA_UNICODE, TEXT("b@\xe1\x82\xa0.example"),
+         TEXT("b@\xe2\xb4\x80.example")},
         {KEY_FOLD_ALL, KEY_IDNA_ASCII, TEXT("<>"), TEXT("<>")},
         {KEY_FOLD_ALL, KEY_IDNA_ASCII, TEXT("\"\""), TEXT("\"\"")},
         {KEY_FOLD_ALL, KEY_IDNA_ASCII, TEXT("*"), TEXT("*")},

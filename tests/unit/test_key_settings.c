@@ -120,8 +120,9 @@ static void test_key_settings_faults(void **state)
         const char *text, *fault;
     } cases[] = {
         {"fold = 1;", "'fold'WHERE expects false, true or \"domain\", got 1"},
-        {"fold = \"domian\";", "'fold'WHERE must be false, true or \"domain\", got \"domian\" (did "
-                               "you mean \"domain\"?)"},
+        {"fold = \"domainn\";",
+         "'fold'WHERE must be false, true or \"domain\", got \"domainn\" (did "
+         "you mean \"domain\"?)"},
         {"idna = true;", "'idna'WHERE expects \"none\", \"ascii\" or \"unicode\", got true"},
         {"extension = \"+@\";",
          "'extension'WHERE must be delimiters such as \"+\", without blanks, "
@@ -152,9 +153,9 @@ static void test_key_settings_unknown_form(void **state)
     struct reported reported;
 
     (void)state;
-    write_text("podop.conf", LISTEN TABLE("key = { search = [ \"key\", \"user@domian\" ]; };"));
+    write_text("podop.conf", LISTEN TABLE("key = { search = [ \"key\", \"user@domainn\" ]; };"));
     assert_null(load(&(struct config_source){.file = "podop.conf"}, &reported));
-    assert_non_null(strstr(reported.text, "got \"user@domian\" (did you mean \"user@domain\"?)"));
+    assert_non_null(strstr(reported.text, "got \"user@domainn\" (did you mean \"user@domain\"?)"));
     assert_non_null(strstr(reported.text, "\"*\", \"virtual\", \"canonical\", \"transport\" or "
                                           "\"access\""));
 }

@@ -52,6 +52,8 @@ static void test_order(void **state)
     assert_int_equal(list_count(&list), 4);
     assert_ptr_equal(list_next(&list, &items[0].node), &items[1].node);
     assert_null(list_next(&list, &items[2].node));
+    assert_ptr_equal(list_previous(&list, &items[1].node), &items[0].node);
+    assert_null(list_previous(&list, &items[0].node));
 }
 
 static void test_remove_each(void **state)

@@ -52,7 +52,6 @@ static void test_overlay_over_file(void **state)
     assert_int_equal(config->table_count, 3);
     assert_string_equal(config->tables[1].origin, "--name b"); /* the whole table is replaced */
     assert_string_equal(config->tables[1].type, "json");
-    assert_null(config->tables[1].settings);
     assert_int_equal(config->tables[1].cache.ttl_ms, 5000);
     assert_string_equal(config->tables[2].name, "n");
     assert_int_equal(config->tables[2].timeout_ms, 3000);

@@ -401,6 +401,55 @@ static void test_search_stale(void **state)
     assert_int_equal(second.source, REPLY_STALE);
 }
 
+/* In an outage, a form that was a miss does not keep a later one from giving its stale value. */
+static void test_search_goes_on_after_what_was_a_miss(void **state)
+{
+    struct caller first = {0}, second = {0}, third = {0};
+
+    (void)state;
+    ask(&first, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &miss);
+    answer_value("bob@v.example", "alice@w.example");
+    wait_until_stale();
+    ask(&second, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &down);
+    answer_form("bob@v.example", &down);
+    assert_found(&second, "alice+x@w.example");
+    assert_int_equal(second.source, REPLY_STALE);
+    ask(&third, fake.table, "bob+y@v.example"); /* may have a value of its own */
+    answer_form("bob+y@v.example", &down);
+    assert_int_equal(third.status, REPLY_TEMPORARY);
+}
+
+static bool fails_at_once(struct span key, struct reply *reply)
+{
+    (void)key;
+    *reply = down;
+    return true;
+}
+
+/* All forms were misses, and are not known to be any more: never a miss. */
+static void test_search_of_what_were_misses_fails(void **state)
+{
+    struct caller first = {0}, second = {0}, third = {0};
+
+    (void)state;
+    ask(&first, fake.table, "bob@v.example");
+    answer_form("bob@v.example", &miss);
+    answer_form("@v.example", &miss);
+    wait_until_stale();
+    ask(&second, fake.table, "bob@v.example");
+    answer_form("bob@v.example", &down);
+    answer_form("@v.example", &miss);
+    assert_int_equal(second.status, REPLY_TEMPORARY);
+    assert_string_equal(second.reason, "down");
+    wait_until_stale();
+    fake.answers_at_once = fails_at_once;
+    ask(&third, fake.table, "bob@v.example");
+    assert_int_equal(third.status, REPLY_TEMPORARY);
+    assert_string_equal(third.reason, "down");
+}
+
 static void test_search_skips_forms(void **state)
 {
     char *patterns[] = {(char[]){"*+*"}};
@@ -507,6 +556,8 @@ int main(void)
         WITH(test_search_forms_are_dropped, setup_search_cached),
         WITH(test_search_ends_in_the_cache, setup_search_cached),
         WITH(test_search_stale, setup_search_stale),
+        WITH(test_search_goes_on_after_what_was_a_miss, setup_search_stale),
+        WITH(test_search_of_what_were_misses_fails, setup_search_stale),
         cmocka_unit_test(test_search_skips_forms),
         WITH(test_search_cancel, setup_search),
         WITH(test_search_goes_on_in_a_retired_table, setup_search_cached),

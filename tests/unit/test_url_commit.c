@@ -6,11 +6,25 @@
 #define STATUS(status) TEXT("HTTP/1.1 " status " X\r\nContent-Length: 0\r\n\r\n")
 
 static const struct backend_script script[] = {
-    {"/201", STATUS("201"), false}, {"/204", TEXT("HTTP/1.1 204 X\r\n\r\n"), false},
-    {"/301", STATUS("301"), false}, {"/403", STATUS("403"), false},
-    {"/404", STATUS("404"), false}, {"/429", STATUS("429"), false},
-    {"/500", STATUS("500"), false}, {"/502", STATUS("502"), false},
-    {"/503", STATUS("503"), false}, {"/504", STATUS("504"), false},
+    {"/201", STATUS("201"), false},
+    {"/204", TEXT("HTTP/1.1 204 X\r\n\r\n"), false},
+    {"/301", STATUS("301"), false},
+    {"/403", STATUS("403"), false},
+    {"/404", STATUS("404"), false},
+    {"/429", STATUS("429"), false},
+    {"/500", STATUS("500"), false},
+    {"/502", STATUS("502"), false},
+    {"/503", STATUS("503"), false},
+    {"/504", STATUS("504"), false},
+    {"/own", TEXT("HTTP/1.1 404 X\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"),
+     false},
+    {"/told", TEXT("HTTP/1.1 200 X\r\nContent-Length: 18\r\n\r\n{\"e\":\"db is down\"}"), false},
+    {"/told201", TEXT("HTTP/1.1 201 X\r\nContent-Length: 18\r\n\r\n{\"e\":\"db is down\"}"), false},
+    {"/told404", TEXT("HTTP/1.1 404 X\r\nContent-Length: 18\r\n\r\n{\"e\":\"db is down\"}"), false},
+    {"/fine", TEXT("HTTP/1.1 200 X\r\nContent-Length: 8\r\n\r\n{\"e\":[]}"), false},
+    {"/text", TEXT("HTTP/1.1 200 X\r\nContent-Length: 2\r\n\r\nok"), false},
+    {"/gzip", TEXT("HTTP/1.1 200 X\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok"),
+     false},
 };
 
 struct writer {
@@ -115,6 +129,68 @@ static void test_statuses(void **state)
     }
 }
 
+static void test_strict_and_error(void **state)
+{
+    enum { SET = 1 << CHANGE_SET, UNSET = 1 << CHANGE_UNSET, INC = 1 << CHANGE_INCREMENT };
+    static const struct {
+        const char *key;
+        unsigned kinds;
+        bool is_whole, is_strict;
+        const char *error;
+        enum reply_status expected;
+        const char *reason; /* a part of it */
+    } cases[] = {
+        {"404", UNSET, false, true, NULL, REPLY_TEMPORARY,
+         "404 without Content-Type, which is not"},
+        {"404", INC, false, true, NULL, REPLY_TEMPORARY, "(strict)"},
+        {"404", INC, true, true, NULL, REPLY_TEMPORARY, "(strict)"},
+        {"404", SET, false, true, NULL, REPLY_TEMPORARY, "(strict)"},
+        {"own", UNSET, false, true, NULL, REPLY_FOUND, ""},
+        {"own", INC, false, true, NULL, REPLY_MISS, ""},
+        {"own", INC, true, true, NULL, REPLY_MISS, ""},
+        {"own", SET, false, true, NULL, REPLY_TEMPORARY, "status 404"},
+        {"201", SET | UNSET | INC, false, true, NULL, REPLY_FOUND, ""},
+        {"503", SET, false, true, NULL, REPLY_UNCERTAIN, "status 503"},
+        {"told", SET | UNSET | INC, false, false, NULL, REPLY_FOUND, ""},
+        {"told", SET | UNSET | INC, false, false, "/e", REPLY_TEMPORARY, "at /e: db is down"},
+        {"told201", SET | UNSET | INC, false, false, "/e", REPLY_TEMPORARY, "at /e: db is down"},
+        {"told", SET | UNSET | INC, true, false, "/e", REPLY_TEMPORARY, "at /e: db is down"},
+        {"told", SET, false, false, "/f", REPLY_FOUND, ""},
+        {"told404", UNSET, false, false, "/e", REPLY_FOUND, ""},
+        {"fine", SET | UNSET | INC, false, true, "/e", REPLY_FOUND, ""},
+        {"text", SET | UNSET | INC, false, true, "/e", REPLY_FOUND, ""},
+        {"204", SET | UNSET | INC, false, true, "/e", REPLY_FOUND, ""},
+        {"gzip", SET, false, true, NULL, REPLY_FOUND, ""},
+        {"gzip", SET | UNSET | INC, false, false, "/e", REPLY_UNCERTAIN, "Content-Encoding gzip"},
+        {"gzip", SET | UNSET | INC, true, false, "/e", REPLY_UNCERTAIN, "Content-Encoding gzip"},
+    };
+    struct url_case *c = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (unsigned kind = CHANGE_SET; kind <= CHANGE_INCREMENT; kind++) {
+            char commit_url[50];
+            const struct url_settings config = {.commit_url = cases[i].is_whole ? commit_url : NULL,
+                                                .error = (char *)(uintptr_t)cases[i].error,
+                                                .strict = cases[i].is_strict};
+            struct url_table *t;
+            struct writer w = {0};
+
+            if ((cases[i].kinds >> kind & 1) == 0)
+                continue;
+            snprintf(commit_url, sizeof(commit_url), "BACKEND/%s", cases[i].key);
+            t = url_case_open(c, &config, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
+            c->backend.requests = 0;
+            add(&w, (enum change_kind)kind, cases[i].is_whole ? "k" : cases[i].key);
+            commit(c, t, &w);
+            if (w.status != cases[i].expected || strstr(w.reason, cases[i].reason) == NULL)
+                fail_msg("case %zu, %s, kind %u: %s: %s", i, cases[i].key, kind,
+                         reply_status_name(w.status), w.reason);
+            assert_int_equal(c->backend.requests, 1);
+            url_case_close(t);
+        }
+    }
+}
+
 /* A miss of an increment is reported at the end, and says nothing about the changes after it. */
 static void test_increment_of_nothing_among_others(void **state)
 {
@@ -193,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_CASE(test_statuses),
+        WITH_CASE(test_strict_and_error),
         WITH_CASE(test_increment_of_nothing_among_others),
         WITH_CASE(test_what_the_backend_may_have_received),
         WITH_CASE(test_keys_that_cannot_be_written),

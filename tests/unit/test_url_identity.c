@@ -27,6 +27,11 @@ static void test_choice(void **state)
         {"BACKEND/{user}/§", NULL, NULL, URL_IDENTITY_FIRST, false},
         {"BACKEND/{user}/§", "BACKEND/b/{user}/§", NULL, URL_IDENTITY_FIRST, false},
         {"BACKEND/{user}/§", NULL, "BACKEND/commit", URL_IDENTITY_FIRST, true},
+        {"BACKEND/{table}/§", NULL, NULL, URL_IDENTITY_PLAIN, false},
+        {"BACKEND/{domain}/§", NULL, NULL, URL_IDENTITY_FIRST, false},
+        {"BACKEND/{domain}/{local}", NULL, "BACKEND/commit", URL_IDENTITY_FIRST, true},
+        {"BACKEND/{domain}/§", "BACKEND/§", NULL, URL_IDENTITY_ALL, true},
+        {"BACKEND/{local}/§", "BACKEND/{domain}/§", NULL, URL_IDENTITY_ALL, true},
         {"BACKEND/§", "BACKEND/{user}/§", NULL, URL_IDENTITY_ALL, true},
         {"BACKEND/§/{user}", "BACKEND/{user}/§", NULL, URL_IDENTITY_ALL, true},
     };

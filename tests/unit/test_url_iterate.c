@@ -17,6 +17,18 @@ static const struct backend_script script[] = {
     {"/a/begun/", ANSWER("200", "9", "[\"x\","), true},
     {"/b/begun/", ANSWER("200", "5", "[\"z\"]"), false},
     {"/a/text/", ANSWER("200", "3", "\"x\""), false},
+    {"/a/page/", TEXT("HTTP/1.1 404 X\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
+     false},
+    {"/b/page/", ANSWER("200", "5", "[\"z\"]"), false},
+    {"/a/own/",
+     TEXT("HTTP/1.1 404 X\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n"), false},
+    {"/a/gzip/",
+     TEXT("HTTP/1.1 200 X\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n[\"z\"]"), false},
+    {"/a/early/", ANSWER("200", "28", "{\"e\":[\"db is down\"],\"x\":\"1\"}"), false},
+    {"/a/late/", ANSWER("200", "28", "{\"x\":\"1\",\"e\":[\"db is down\"]}"), false},
+    {"/a/fine/", ANSWER("200", "22", "{\"x\":\"1\",\"e\":[],\"y\":2}"), false},
+    {"/a/deep/", ANSWER("200", "24", "{\"x\":\"1\",\"e\":{\"f\":true}}"), false},
+    {"/a/names/", ANSWER("200", "9", "[\"e\",\"x\"]"), false},
     {"/a/short/", ANSWER("200", "5", "[\"x\","), false},
 };
 
@@ -104,6 +116,47 @@ static void test_answers(void **state)
     }
 }
 
+static void test_strict_and_error(void **state)
+{
+    static const struct {
+        const char *path, *error;
+        bool is_strict;
+        enum reply_status status;
+        const char *rows, *reason; /* a part of it */
+    } cases[] = {
+        {"page/", NULL, false, REPLY_FOUND, "", ""},
+        {"page/", NULL, true, REPLY_FOUND, "z=;", ""}, /* of the second URL */
+        {"own/", NULL, true, REPLY_FOUND, "", ""},
+        {"null/", NULL, true, REPLY_FOUND, "", ""},
+        {"gzip/", NULL, false, REPLY_TEMPORARY, "", "Content-Encoding gzip, which was not asked"},
+        {"early/", "/e", false, REPLY_TEMPORARY, "", "a failure at /e: db is down"},
+        {"late/", "/e", false, REPLY_TEMPORARY, "x=;", "a failure at /e: db is down"},
+        {"late/", "/e/0", false, REPLY_TEMPORARY, "x=;", "a failure at /e/0: db is down"},
+        {"late/", "/f", false, REPLY_FOUND, "x=;e=;", ""},
+        {"fine/", "/e", false, REPLY_FOUND, "x=;y=;", ""},
+        {"deep/", "/e", false, REPLY_TEMPORARY, "x=;", "a failure at /e"},
+        {"deep/", "/e/f", false, REPLY_TEMPORARY, "x=;", "a failure at /e/f"},
+        {"deep/", "/e/g", false, REPLY_FOUND, "x=;", ""},
+        {"names/", "/e", false, REPLY_FOUND, "e=;x=;", ""},
+        {"names/", "/0", false, REPLY_FOUND, "e=;x=;", ""},
+        {"null/", "/e", false, REPLY_FOUND, "", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct url_settings config = {.error = (char *)(uintptr_t)cases[i].error,
+                                            .strict = cases[i].is_strict};
+        struct url_table *t = url_case_open(*state, &config, two);
+        struct walker w;
+
+        walk(*state, t, cases[i].path, &w);
+        if (w.status != cases[i].status || strcmp(w.rows, cases[i].rows) != 0 ||
+            strstr(w.reason, cases[i].reason) == NULL)
+            fail_msg("%s, case %zu: %s, '%s', '%s'", cases[i].path, i, reply_status_name(w.status),
+                     w.rows, w.reason);
+        url_case_close(t);
+    }
+}
+
 static void test_too_long_a_path(void **state)
 {
     struct url_table *t = url_case_open(*state, &plain, two);
@@ -141,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_CASE(test_answers),
+        WITH_CASE(test_strict_and_error),
         WITH_CASE(test_too_long_a_path),
         WITH_CASE(test_cancel),
     };

@@ -15,6 +15,17 @@ static const struct backend_script script[] = {
     {"/created", TEXT("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"), false},
     {"/none", TEXT("HTTP/1.1 204 No Content\r\n\r\n"), false},
     {"/gone", TEXT("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), false},
+    {"/false", OK("5", "false"), false},
+    {"/page", TEXT("HTTP/1.1 404 X\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
+     false},
+    {"/own", TEXT("HTTP/1.1 404 X\r\nContent-Type: a/b+json; x\r\nContent-Length: 0\r\n\r\n"),
+     false},
+    {"/odd", TEXT("HTTP/1.1 422 X\r\nContent-Length: 0\r\n\r\n"), false},
+    {"/gzip", TEXT("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\"x\""),
+     false},
+    {"/errors", OK("28", "{\"e\":[\"db is down\"],\"v\":\"x\"}"), false},
+    {"/fine", OK("16", "{\"e\":[],\"v\":\"x\"}"), false},
+    {"/b/object", OK("7", "{\"d\":9}"), false},
     {"/bad", TEXT("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"), false},
 };
 
@@ -63,23 +74,52 @@ static void test_answers(void **state)
         enum reply_status status;
         unsigned http_status;
         const char *text; /* the value, or a part of the reason */
+        const char *error;
+        bool is_strict;
     } cases[] = {
-        {"text", NULL, REPLY_FOUND, 200, "a b"},
-        {"null", NULL, REPLY_MISS, 200, ""},
-        {"object", "/a/b", REPLY_FOUND, 200, "7"},
-        {"object", "/d", REPLY_MISS, 200, ""},
-        {"broken", NULL, REPLY_TEMPORARY, 200, "the answer is not JSON"},
-        {"broken", "/a", REPLY_TEMPORARY, 200, "the answer is not JSON"},
-        {"empty", NULL, REPLY_TEMPORARY, 200, "the answer is not JSON"},
-        {"created", NULL, REPLY_TEMPORARY, 201, "status 201"},
-        {"none", NULL, REPLY_MISS, 204, ""},
-        {"gone", NULL, REPLY_MISS, 404, ""},
-        {"bad", NULL, REPLY_TEMPORARY, 503, "status 503"},
-        {"..", NULL, REPLY_MISS, 0, ""},
+        {"false", NULL, REPLY_FOUND, 200, "false", NULL, false},
+        {"gzip", NULL, REPLY_TEMPORARY, 200, "Content-Encoding gzip, which was not asked for", NULL,
+         false},
+        {"page", NULL, REPLY_MISS, 404, "", NULL, false},
+        {"page", NULL, REPLY_TEMPORARY, 404,
+         "404 with Content-Type text/html, which is not the "
+         "service's own \"not found\" (strict)",
+         NULL, true},
+        {"own", NULL, REPLY_MISS, 404, "", NULL, true},
+        {"gone", NULL, REPLY_TEMPORARY, 404, "404 without Content-Type", NULL, true},
+        {"odd", NULL, REPLY_TEMPORARY, 422, "422, which is not", NULL, true},
+        {"none", NULL, REPLY_MISS, 204, "", NULL, true},
+        {"null", NULL, REPLY_MISS, 200, "", NULL, true},
+        {"object", "/a/b", REPLY_FOUND, 200, "7", NULL, true},
+        {"object", "/d", REPLY_TEMPORARY, 200, "nothing where 'select' points", NULL, true},
+        {"errors", "/v", REPLY_TEMPORARY, 200, "a failure at /e: db is down", "/e", false},
+        {"errors", "/v", REPLY_TEMPORARY, 200, "a failure at /e/0: db is down", "/e/0", false},
+        {"errors", "/v", REPLY_FOUND, 200, "x", "/f", false},
+        {"errors", "/f", REPLY_TEMPORARY, 200, "a failure at /e: db is down", "/e", true},
+        {"fine", "/v", REPLY_FOUND, 200, "x", "/e", false},
+        {"text", NULL, REPLY_FOUND, 200, "a b", "/e", false},
+        {"null", NULL, REPLY_MISS, 200, "", "/e", false},
+        {"broken", NULL, REPLY_TEMPORARY, 200, "the answer is not JSON", "/e", false},
+        {"text", NULL, REPLY_FOUND, 200, "a b", NULL, false},
+        {"null", NULL, REPLY_MISS, 200, "", NULL, false},
+        {"object", "/a/b", REPLY_FOUND, 200, "7", NULL, false},
+        {"object", "/d", REPLY_MISS, 200, "", NULL, false},
+        {"broken", NULL, REPLY_TEMPORARY, 200, "the answer is not JSON", NULL, false},
+        {"broken", "/a", REPLY_TEMPORARY, 200, "the answer is not JSON", NULL, false},
+        {"empty", NULL, REPLY_TEMPORARY, 200, "the answer is not JSON", NULL, false},
+        {"created", NULL, REPLY_TEMPORARY, 201, "status 201", NULL, false},
+        {"none", NULL, REPLY_MISS, 204, "", NULL, false},
+        {"gone", NULL, REPLY_MISS, 404, "", NULL, false},
+        {"bad", NULL, REPLY_TEMPORARY, 503, "status 503", NULL, false},
+        {"..", NULL, REPLY_MISS, 0, "", NULL, false},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct url_settings config = {.select = (char *)(uintptr_t)cases[i].select};
+        const struct url_settings config = {
+            .select = (char *)(uintptr_t)cases[i].select,
+            .error = (char *)(uintptr_t)cases[i].error,
+            .strict = cases[i].is_strict,
+        };
         struct url_table *t =
             url_case_open(*state, &config, (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§"});
         const bool is_failure = cases[i].status == REPLY_TEMPORARY;
@@ -92,6 +132,46 @@ static void test_answers(void **state)
         if (is_failure ? strstr(asker.reason, cases[i].text) == NULL
                        : strcmp(asker.value, cases[i].text) != 0)
             fail_msg("%s: '%s' '%s'", cases[i].key, asker.value, asker.reason);
+        url_case_close(t);
+    }
+}
+
+/* Which answers of the first URL make podop ask the second one. */
+static void test_next_url(void **state)
+{
+    static const struct {
+        const char *key, *select, *error;
+        bool is_strict;
+        enum reply_status status;
+        unsigned requests;
+    } cases[] = {
+        {"page", NULL, NULL, true, REPLY_FOUND, 2},
+        {"page", NULL, NULL, false, REPLY_MISS, 1},
+        {"own", NULL, NULL, true, REPLY_MISS, 1},
+        {"object", "/d", NULL, true, REPLY_FOUND, 2},
+        {"object", "/d", NULL, false, REPLY_MISS, 1},
+        {"errors", NULL, "/e", true, REPLY_TEMPORARY, 1}, /* a whole answer is final */
+        {"gzip", NULL, NULL, true, REPLY_TEMPORARY, 1},
+        {"bad", NULL, NULL, false, REPLY_FOUND, 2},
+    };
+    struct url_case *c = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct url_settings config = {
+            .select = (char *)(uintptr_t)cases[i].select,
+            .error = (char *)(uintptr_t)cases[i].error,
+            .strict = cases[i].is_strict,
+        };
+        struct url_table *t;
+        struct asker asker;
+
+        AT_CASE("%s, case %zu", cases[i].key, i);
+        t = url_case_open(c, &config,
+                          (const char *const[URL_CASE_URLS_MAX]){"BACKEND/§", "BACKEND/b/object"});
+        c->backend.requests = 0;
+        ask(c, t, cases[i].key, &asker);
+        assert_int_equal(asker.status, cases[i].status);
+        assert_int_equal(c->backend.requests, cases[i].requests);
         url_case_close(t);
     }
 }
@@ -190,8 +270,8 @@ static void test_explanations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_CASE(test_answers), WITH_CASE(test_too_long_a_key), WITH_CASE(test_post),
-        WITH_CASE(test_cancel),  WITH_CASE(test_explanations),
+        WITH_CASE(test_answers), WITH_CASE(test_next_url), WITH_CASE(test_too_long_a_key),
+        WITH_CASE(test_post),    WITH_CASE(test_cancel),   WITH_CASE(test_explanations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

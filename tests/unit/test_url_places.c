@@ -268,6 +268,14 @@ static void test_trial(void **state)
     assert_int_equal(route.at, 4);
     assert_int_equal(route.trial, BREAKER_TRIAL);
     url_route_close(&route);
+    route = route_of(true); /* one that has failed elsewhere does not try */
+    assert_true(url_route_take(&route));
+    url_outcome_asked(&route);
+    url_outcome_failure(&route, "status 500");
+    state_at(4)->breaker.tried_at_ms = 0;
+    assert_true(url_route_take(&route));
+    assert_int_equal(route.trial, BREAKER_NO_TRIAL);
+    url_route_close(&route);
 }
 
 /* An address that leaves its name is not asked again by a request that has chosen it. */

@@ -9,7 +9,10 @@ enum { KEEP_SLASH = 1, NO_SLASH = 2, EITHER = 3 };
 static enum url_target expand(const struct url_template *t, const struct table_key *key,
                               bool keep_slash, struct buf *out)
 {
-    return url_template_expand(t, key, &(struct url_expansion){.keep_slash = keep_slash}, out);
+    return url_template_expand(
+        t, key,
+        &(struct url_expansion){.table = SPAN("t/x"), .delimiters = "+-", .keep_slash = keep_slash},
+        out);
 }
 
 static void test_url_template_targets(void **state)
@@ -54,6 +57,58 @@ static void test_url_template_targets(void **state)
         {"http://h/x.{}", "http://h", {.key = TEXT("")}, EITHER, "/x."},
         {"http://h/{}?v=..", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=.."},
         {"http://h/{}?v=/../.", "http://h", {.key = TEXT("k")}, EITHER, "/k?v=/../."},
+        /* the parts of a key */
+        {"http://h/{domain}/{local}?e={extension}",
+         "http://h",
+         {.key = TEXT("a+b@d.e")},
+         EITHER,
+         "/d.e/a?e=b"},
+        {"http://h/{local}@{domain}", "http://h", {.key = TEXT("a@b@c")}, EITHER, "/a%40b@c"},
+        {"http://h/{local}:{extension}:{domain}",
+         "http://h",
+         {.key = TEXT("a-b+c@d")},
+         EITHER,
+         "/a:b%2Bc:d"},
+        {"http://h/{local}:{extension}:{domain}",
+         "http://h",
+         {.key = TEXT("owner-list@d")},
+         EITHER,
+         "/owner-list::d"},
+        {"http://h/{local}:{domain}",
+         "http://h",
+         {.key = TEXT("\"a b\"@d")},
+         EITHER,
+         "/%22a%20b%22:d"},
+        {"http://h/{local}:{extension}",
+         "http://h",
+         {.key = TEXT("\"a b+c\"@d")},
+         EITHER,
+         "/%22a%20b%22:c"},
+        {"http://h/{local}:{extension}:{domain}", "http://h", {.key = TEXT("d")}, EITHER, "/::d"},
+        {"http://h/{local}:{extension}:{domain}", "http://h", {.key = TEXT("@d")}, EITHER, "/::d"},
+        {"http://h/{local}:{extension}:{domain}", "http://h", {.key = TEXT("a+@")}, EITHER, "/a::"},
+        {"http://h/{local}:{extension}:{domain}", "http://h", {.key = TEXT("")}, EITHER, "/::"},
+        {"http://h/{domain}", "http://h", {.key = TEXT("a@[::1]")}, EITHER, "/%5B%3A%3A1%5D"},
+        {"http://h/{local}", "http://h", {.key = TEXT("a/b@d")}, KEEP_SLASH, "/a/b"},
+        {"http://h/{local}", "http://h", {.key = TEXT("a/b@d")}, NO_SLASH, "/a%2Fb"},
+        {"http://h/{table}/{}", "http://h", {.key = TEXT("k")}, KEEP_SLASH, "/t/x/k"},
+        {"http://h/{table}/{}", "http://h", {.key = TEXT("k")}, NO_SLASH, "/t%2Fx/k"},
+        /* of a private key, the parts are those of its user */
+        {"http://h/{domain}/{local}/{key}",
+         "http://h",
+         {TEXT("k@x"), TEXT("u+e@d"), true},
+         KEEP_SLASH,
+         "/d/u/k%40x/u%2Be%40d"},
+        {"http://h/{domain}/{local}/{user}/{key}",
+         "http://h",
+         {TEXT("k@x"), TEXT("u+e@d"), true},
+         EITHER,
+         "/d/u/u%2Be%40d/k%40x"},
+        {"http://h/{domain}/{key}",
+         "http://h",
+         {TEXT("k@x"), TEXT("u@d"), false},
+         EITHER,
+         "/x/k%40x"},
         /* dots that cannot climb */
         {"http://h/x?k={}", "http://h", {.key = TEXT("..")}, EITHER, "/x?k=.."},
         {"http://h/x?k={}", "http://h", {.key = TEXT("../..")}, KEEP_SLASH, "/x?k=../.."},
@@ -140,6 +195,10 @@ static void test_url_template_climbs(void **state)
         {"http://h/a/.{}", {.key = TEXT(".")}, EITHER},
         {"http://h/a/{}{key}", {.key = TEXT(".")}, EITHER},
         {"http://h/a/{user}{}", {TEXT("."), TEXT(""), true}, EITHER},
+        {"http://h/{domain}/{local}", {.key = TEXT("..@d")}, EITHER},
+        {"http://h/{domain}/{local}", {.key = TEXT("a@.")}, EITHER},
+        {"http://h/.{extension}", {.key = TEXT("a@d")}, EITHER},
+        {"http://h/{local}{extension}", {.key = TEXT(".+.@d")}, EITHER},
         /* escapes of the template are decoded */
         {"http://h/a/%2e{}", {.key = TEXT(".")}, EITHER},
         {"http://h/a/%2E{}", {.key = TEXT("")}, EITHER},
@@ -228,6 +287,9 @@ static void test_url_template_bad(void **state)
         "http://h#x",
         "http://h/{}#",
         "http://h/{name}",
+        "http://h/{Local}",
+        "http://{domain}/x",
+        "http://{table}.h/{}",
         "http://h/{Key}",
         "http://h/{KEY}",
         "http://h/{ }",
@@ -353,19 +415,27 @@ static void assert_doubt_of_places(const char *text, const char *of_get, const c
 {
     struct error err = {0};
 
-    assert_int_equal(url_template_doubt_places(text, false, &err), of_get == NULL ? 0 : -1);
+    assert_int_equal(url_template_doubt_places(text, false, true, &err), of_get == NULL ? 0 : -1);
     if (of_get != NULL)
         assert_non_null(strstr(err.text, of_get));
-    assert_int_equal(url_template_doubt_places(text, true, &err), of_post == NULL ? 0 : -1);
+    assert_int_equal(url_template_doubt_places(text, true, true, &err), of_post == NULL ? 0 : -1);
     if (of_post != NULL)
         assert_non_null(strstr(err.text, of_post));
 }
 
 static void test_url_template_doubt_of_places(void **state)
 {
+    struct error err = {0};
+
     (void)state;
+    assert_int_equal(url_template_doubt_places("http://h/{}/{extension}", false, false, &err), -1);
+    assert_non_null(strstr(err.text, "always empty"));
     assert_doubt_of_places("http://h/{}", NULL, "has a place for the key");
     assert_doubt_of_places("http://h/x?k=\xc2\xa7", NULL, "has a place for the key");
+    assert_doubt_of_places("http://h/{local}", NULL, "has a place for the key");
+    assert_doubt_of_places("http://h/{domain}", NULL, NULL);
+    assert_doubt_of_places("http://h/{extension}", "no place", NULL);
+    assert_doubt_of_places("http://h/{table}", "no place", NULL);
     assert_doubt_of_places("http://h/", "no place", NULL);
     assert_doubt_of_places("http://h/{user}", "no place", NULL);
     assert_doubt_of_places("http://h/%c2%a7", "no place", NULL);

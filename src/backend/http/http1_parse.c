@@ -9,7 +9,8 @@ static const uint64_t body_bytes_max = INT64_MAX;
 
 void http1_start(struct http1 *p)
 {
-    *p = (struct http1){.state = HTTP1_AT_STATUS_LINE};
+    memset(p, 0, offsetof(struct http1, content_type)); /* HTTP1_AT_STATUS_LINE */
+    p->content_type[0] = p->content_encoding[0] = '\0';
 }
 
 static enum parse bad(struct http1 *p, const char *fault)
@@ -21,6 +22,22 @@ static enum parse bad(struct http1 *p, const char *fault)
 static bool equals(struct span text, struct span lower_case)
 {
     return text.len == lower_case.len && strncasecmp(text.ptr, lower_case.ptr, text.len) == 0;
+}
+
+/* Returns whether eight bytes of a line are those of lower_case, which has letters and dashes only.
+ * A line has no CR, so that only a dash becomes a dash. */
+static inline bool has_word(const char *text, const char *lower_case)
+{
+    return (word_load(text) | WORD_ONES * 0x20) == word_load(lower_case);
+}
+
+/* Does the same as equals() for the name of a field, of 8 to 24 letters and dashes. */
+static inline bool is_named(struct span name, struct span lower_case)
+{
+    return name.len == lower_case.len && has_word(name.ptr, lower_case.ptr) &&
+           has_word(name.ptr + name.len - WORD_BYTES, lower_case.ptr + name.len - WORD_BYTES) &&
+           (name.len <= 2 * WORD_BYTES ||
+            has_word(name.ptr + WORD_BYTES, lower_case.ptr + WORD_BYTES));
 }
 
 static bool is_blank(char c)
@@ -175,10 +192,81 @@ static void take_connection(struct http1 *p, struct span value)
     }
 }
 
+/* Adds an element to a list with commas, of at most room bytes with its NUL. */
+static void add_element(char *list, size_t room, struct span text)
+{
+    const size_t len = strlen(list);
+    const size_t comma_len = len == 0 ? 0 : strlen(", ");
+
+    if (len + comma_len + text.len >= room) {
+        memcpy(list, HTTP1_TOO_LONG, sizeof(HTTP1_TOO_LONG));
+        return;
+    }
+    memcpy(list + len, ", ", comma_len);
+    memcpy(list + len + comma_len, text.ptr, text.len);
+    list[len + comma_len + text.len] = '\0';
+}
+
+/* Parameters are left out if there is no room for them. Nearly every answer has one Content-Type
+ * that is short. */
+static void take_type(struct http1 *p, struct span value)
+{
+    const char *parameters;
+
+    value = trim(value);
+    if (p->content_type[0] != '\0' || value.len >= sizeof(p->content_type)) {
+        parameters = memchr(value.ptr, ';', value.len);
+        if (parameters != NULL)
+            value.len = (size_t)(parameters - value.ptr);
+        add_element(p->content_type, sizeof(p->content_type), value);
+        return;
+    }
+    memcpy(p->content_type, value.ptr, value.len);
+    p->content_type[value.len] = '\0';
+}
+
+static void take_encoding(struct http1 *p, struct span value)
+{
+    while (value.len > 0) {
+        const struct span coding = next_of(&value);
+
+        if (coding.len > 0 && !equals(coding, SPAN("identity")))
+            add_element(p->content_encoding, sizeof(p->content_encoding), coding);
+    }
+}
+
 static bool is_about_framing(struct span name)
 {
     return equals(name, SPAN("content-length")) || equals(name, SPAN("transfer-encoding")) ||
            equals(name, SPAN("connection"));
+}
+
+static enum parse take_known_field(struct http1 *p, struct span name, struct span value)
+{
+    switch (name.len) { /* most fields cost one comparison */
+    case sizeof("Connection") - 1:
+        if (is_named(name, SPAN("connection")))
+            take_connection(p, value);
+        break;
+    case sizeof("Content-Type") - 1:
+        if (is_named(name, SPAN("content-type")))
+            take_type(p, value);
+        break;
+    case sizeof("Content-Length") - 1:
+        if (is_named(name, SPAN("content-length")))
+            return take_length(p, trim(value));
+        break;
+    case sizeof("Content-Encoding") - 1:
+        if (is_named(name, SPAN("content-encoding")))
+            take_encoding(p, value);
+        break;
+    case sizeof("Transfer-Encoding") - 1:
+        if (is_named(name, SPAN("transfer-encoding")))
+            return take_coding(p, trim(value));
+        break;
+    default: break;
+    }
+    return PARSE_DONE;
 }
 
 static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
@@ -198,22 +286,7 @@ static enum parse take_field(struct http1 *p, struct span line, bool is_trailer)
     p->may_fold = true;
     if (is_trailer)
         return PARSE_DONE;
-    switch (name.len) { /* most fields cost one comparison */
-    case sizeof("Content-Length") - 1:
-        if (equals(name, SPAN("content-length")))
-            return take_length(p, trim(span_skip(line, name.len + 1)));
-        break;
-    case sizeof("Transfer-Encoding") - 1:
-        if (equals(name, SPAN("transfer-encoding")))
-            return take_coding(p, trim(span_skip(line, name.len + 1)));
-        break;
-    case sizeof("Connection") - 1:
-        if (equals(name, SPAN("connection")))
-            take_connection(p, span_skip(line, name.len + 1));
-        break;
-    default: break;
-    }
-    return PARSE_DONE;
+    return take_known_field(p, name, span_skip(line, name.len + 1));
 }
 
 /* Decides how the body ends (RFC 9112 section 6.3). */

@@ -12,6 +12,8 @@
 enum {
     HTTP1_HEAD_BYTES_MAX = 128 << 10,  /* of the head, interim heads and trailers together */
     HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of the size and the extensions of a chunk */
+    HTTP1_TYPE_BYTES = 128,            /* of a Content-Type, as the next one with its NUL */
+    HTTP1_ENCODING_BYTES = 32,
 };
 
 enum http1_event {
@@ -43,7 +45,13 @@ struct http1 {
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
     bool may_fold; /* the last field may continue on the next line, because it is ignored */
+    /* What the head says about the body, or "": a list with commas if it says that more than once,
+     * and HTTP1_TOO_LONG if there is no room for it. Not cleaned. */
+    char content_type[HTTP1_TYPE_BYTES];
+    char content_encoding[HTTP1_ENCODING_BYTES]; /* without "identity" */
 };
+
+#define HTTP1_TOO_LONG "(too long)"
 
 void http1_start(struct http1 *p); /* to be called before each answer */
 

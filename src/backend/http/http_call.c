@@ -11,6 +11,7 @@
 #include "podop/deferred.h"
 #include "podop/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -40,6 +41,7 @@ struct http_call {
     size_t discarded;   /* bytes of an unwanted body */
     size_t excerpt_max; /* see http_request, as for the members without a comment */
     bool is_repeatable;
+    bool reads_answer;
     bool is_fresh;
     bool was_resent;
     http_wanted_fn *is_wanted;
@@ -262,13 +264,18 @@ static enum http_take take_stream(struct http_call *call, bool is_last)
 
 static bool is_wanted_body(const struct http_call *call, unsigned status)
 {
-    return status == 200 && call->is_repeatable;
+    return call->is_repeatable ? status == 200 : call->reads_answer && status / 100 == 2;
+}
+
+static bool is_encoded(const struct http_call *call)
+{
+    return call->exchange.answer.content_encoding[0] != '\0';
 }
 
 /* Keeps the beginning of a body for people to read. */
 static void keep_excerpt(struct http_call *call, struct span bytes)
 {
-    const size_t room = call->excerpt_max - call->body.len;
+    const size_t room = is_encoded(call) ? 0 : call->excerpt_max - call->body.len;
 
     buf_add(&call->body, (struct span){bytes.ptr, bytes.len < room ? bytes.len : room});
 }
@@ -278,7 +285,7 @@ static enum http_take on_body(struct http_exchange *ex, unsigned status, struct 
 {
     struct http_call *call = CONTAINER_OF(ex, struct http_call, exchange);
 
-    if (!is_wanted_body(call, status)) {
+    if (!is_wanted_body(call, status) || is_encoded(call)) {
         keep_excerpt(call, bytes);
         call->discarded += bytes.len;
         return call->discarded > DISCARD_BYTES_MAX ? HTTP_TAKE_ENOUGH : HTTP_TAKE_MORE;
@@ -300,6 +307,26 @@ static struct span whole_body(struct http_call *call, struct span last)
     return buf_span(&call->body);
 }
 
+/* Returns the body of a whole answer, or of an unwanted one what was kept of it. */
+static struct span body_of(struct http_call *call, unsigned status, struct span last)
+{
+    if (is_wanted_body(call, status) && !is_encoded(call))
+        return whole_body(call, last);
+    keep_excerpt(call, last);
+    return buf_span(&call->body);
+}
+
+static void finish_encoded(struct http_call *call, struct http_answer *answer)
+{
+    char reason[HTTP1_ENCODING_BYTES + 80];
+
+    snprintf(reason, sizeof(reason), "the answer has Content-Encoding %s, which was not asked for",
+             answer->content_encoding);
+    answer->outcome = HTTP_ENCODED;
+    answer->reason = reason;
+    finish(call, answer);
+}
+
 static void on_end(struct http_exchange *ex, enum http_end end, unsigned status, struct span last,
                    const char *reason)
 {
@@ -307,6 +334,8 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
     struct http_answer answer = {.outcome = HTTP_ANSWERED,
                                  .status = status,
                                  .reason = reason,
+                                 .content_type = ex->answer.content_type,
+                                 .content_encoding = ex->answer.content_encoding,
                                  .may_have_arrived = ex->may_have_arrived,
                                  .is_refused = end == HTTP_END_REFUSED,
                                  .is_unreachable = ex->is_unreachable,
@@ -318,11 +347,7 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
         call->was_resent = true;
         http_exchange_start(ex, call->site, true);
         return;
-    case HTTP_END_WHOLE:
-        if (!is_wanted_body(call, status))
-            keep_excerpt(call, last);
-        answer.body = is_wanted_body(call, status) ? whole_body(call, last) : buf_span(&call->body);
-        break;
+    case HTTP_END_WHOLE: answer.body = body_of(call, status, last); break;
     case HTTP_END_ENOUGH: answer.body = buf_span(&call->body); break;
     case HTTP_END_NO_SOCKET: answer.is_local_failure = true; /* fall through */
     case HTTP_END_REFUSED:
@@ -330,7 +355,10 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
     }
     if (is_too_large(call))
         answer.outcome = HTTP_TOO_LARGE;
-    finish(call, &answer);
+    if (answer.outcome == HTTP_ANSWERED && is_encoded(call) && is_wanted_body(call, status))
+        finish_encoded(call, &answer);
+    else
+        finish(call, &answer);
 }
 
 /* Starting */
@@ -350,6 +378,7 @@ static struct http_call *call_new(struct http_site *site, const struct http_requ
         .excerpt_max =
             request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
         .is_repeatable = request->is_repeatable,
+        .reads_answer = request->reads_answer,
         .is_fresh = request->is_fresh,
         .is_wanted = request->is_wanted,
         .unsent = HTTP_TIMED_OUT,

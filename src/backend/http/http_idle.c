@@ -103,15 +103,14 @@ void http_idle_add(struct http_connection *c)
 
 static struct http_connection *newest_to(struct http_host *host, const struct endpoint *address)
 {
-    struct http_connection *newest = NULL;
-
-    LIST_FOR_EACH (at, &host->idle) {
+    for (struct list_node *at = list_last(&host->idle); at != NULL;
+         at = list_previous(&host->idle, at)) {
         struct http_connection *c = CONTAINER_OF(at, struct http_connection, idle);
 
         if (endpoint_is_same_address(&c->peer, address))
-            newest = c;
+            return c;
     }
-    return newest;
+    return NULL;
 }
 
 struct http_connection *http_idle_take(struct http_host *host, const struct endpoint *address)

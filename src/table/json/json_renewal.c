@@ -95,11 +95,10 @@ static void log_kept(const struct file *file)
  * cannot be read. */
 static void keep(struct file *file)
 {
-    const bool is_known = strcmp(file->known.text, file->failure.text) == 0;
-
+    if (strcmp(file->known.text, file->failure.text) == 0 || (!file->has_read && file->is_denied))
+        return;
     file->known = file->failure;
-    if (!is_known && (file->has_read || !file->is_denied))
-        log_kept(file);
+    log_kept(file);
 }
 
 static void take_found(struct file *file)

@@ -171,10 +171,16 @@ static void report_no_response(struct url_attempt *a, const struct http_answer *
 
 /* The end of a call */
 
-static void fail_after_bad_response(struct url_attempt *a, const char *why)
+void url_attempt_fail_over(struct url_attempt *a, const char *why)
+{
+    url_attempt_failure(a, why);
+    ask_next(a, REPLY_TEMPORARY, why);
+}
+
+void url_attempt_fail_bad(struct url_attempt *a, enum reply_status status, const char *why)
 {
     url_attempt_bad_response(a, why);
-    url_attempt_fail(a, REPLY_TEMPORARY, why);
+    url_attempt_fail(a, status, why);
 }
 
 static void no_response(struct url_attempt *a, const struct http_answer *answer,
@@ -212,17 +218,16 @@ static void on_failed(struct url_attempt *a, const struct http_answer *answer)
     no_response(a, answer, REPLY_TEMPORARY, answer->reason);
 }
 
-static void on_bad_status(struct url_attempt *a, unsigned status)
+static void on_bad_status(struct url_attempt *a, const struct http_answer *answer)
 {
-    char why[80];
+    const struct url_statuses *statuses = &a->table->statuses;
+    char why[URL_STATUS_REASON_BYTES];
 
-    snprintf(why, sizeof(why), "%s %u", a->kind->status_text, status);
-    if (url_status_is_failure(&a->table->statuses, status)) {
-        url_attempt_failure(a, why);
-        ask_next(a, REPLY_TEMPORARY, why);
-    } else {
-        fail_after_bad_response(a, why);
-    }
+    url_status_print_reason(statuses, answer, a->kind->status_text, why);
+    if (url_status_is_failure(statuses, answer))
+        url_attempt_fail_over(a, why);
+    else
+        url_attempt_fail_bad(a, REPLY_TEMPORARY, why);
 }
 
 static void on_status(struct url_attempt *a, const struct http_answer *answer)
@@ -233,13 +238,20 @@ static void on_status(struct url_attempt *a, const struct http_answer *answer)
         a->kind->answered(a, answer);
         return;
     }
-    url_status_log_odd(&t->statuses, answer->status, true, t->base.env.log, t->base.name);
-    if (url_status_is_miss(&t->statuses, answer->status)) {
+    url_status_log_odd(&t->statuses, answer, true, t->base.env.log, t->base.name);
+    if (url_status_is_miss(&t->statuses, answer)) {
         url_attempt_success(a);
         a->kind->missed(a);
     } else {
-        on_bad_status(a, answer->status);
+        on_bad_status(a, answer);
     }
+}
+
+/* Ends after an answer whose body is wanted and cannot be read. It does not say whether a write was
+ * made. */
+static void on_unreadable(struct url_attempt *a, const char *why)
+{
+    url_attempt_fail_bad(a, a->kind->is_repeatable ? REPLY_TEMPORARY : REPLY_UNCERTAIN, why);
 }
 
 static void on_outcome(struct url_attempt *a, const struct http_answer *answer)
@@ -248,13 +260,21 @@ static void on_outcome(struct url_attempt *a, const struct http_answer *answer)
     case HTTP_ANSWERED: on_status(a, answer); return;
     case HTTP_FAILED: on_failed(a, answer); return;
     case HTTP_TIMED_OUT: no_response(a, answer, REPLY_TIMEOUT, timeout_reason(a)); return;
-    case HTTP_TOO_LARGE: fail_after_bad_response(a, a->kind->too_large); return;
+    case HTTP_TOO_LARGE: on_unreadable(a, a->kind->too_large); return;
+    case HTTP_ENCODED: on_unreadable(a, answer->reason); return;
     case HTTP_QUEUE_FULL: no_response(a, answer, REPLY_TEMPORARY, URL_QUEUE_FULL); return;
     case HTTP_UNREAD:
         url_attempt_fail(a, REPLY_TIMEOUT, "the client does not read its rows");
         return;
     case HTTP_UNWANTED: ask_any(a); return;
     }
+}
+
+/* Returns whether a whole answer came, or enough of one. */
+static bool has_answer(const struct http_answer *answer)
+{
+    return answer->outcome == HTTP_ANSWERED || answer->outcome == HTTP_TOO_LARGE ||
+           answer->outcome == HTTP_ENCODED;
 }
 
 /* Credentials and certificates that were replaced in their files */
@@ -268,7 +288,7 @@ static bool doubts_files(const struct url_attempt *a, const struct http_answer *
     if (answer->outcome == HTTP_FAILED)
         return (tls->ca_file != NULL || tls->cert_file != NULL) && !answer->is_refused &&
                !answer->is_local_failure;
-    return answer->outcome == HTTP_ANSWERED && url_status_is_denial(&t->statuses, answer->status);
+    return answer->outcome == HTTP_ANSWERED && url_status_is_denial(&t->statuses, answer);
 }
 
 /* Sends the request again if there are other credentials than those that it was sent with. */
@@ -311,7 +331,7 @@ static bool is_held(struct url_attempt *a, const struct http_answer *answer)
 static void on_end(void *arg, const struct http_answer *answer)
 {
     struct url_attempt *a = arg;
-    const bool is_answered = answer->outcome == HTTP_ANSWERED;
+    const bool is_answered = has_answer(answer);
 
     a->call = NULL;
     url_outcome_ended(&a->route);

@@ -106,6 +106,10 @@ void url_attempt_skip(struct url_attempt *a);
 void url_attempt_success(struct url_attempt *a);
 void url_attempt_failure(struct url_attempt *a, const char *why);
 void url_attempt_bad_response(struct url_attempt *a, const char *why);
+/* Reports a failure of the backend itself, and asks the next URL, or ends in failed(). */
+void url_attempt_fail_over(struct url_attempt *a, const char *why);
+/* Reports an answer that cannot be used, and ends in failed(). */
+void url_attempt_fail_bad(struct url_attempt *a, enum reply_status status, const char *why);
 /* Ends the attempt in failed(). */
 void url_attempt_fail(struct url_attempt *a, enum reply_status status, const char *why);
 /* Counts the failures of other URLs in this round, when the caller fails a stream that has

@@ -7,14 +7,18 @@
 
 #include <stdlib.h>
 
-int url_backends_check(const char *url, struct error *err)
+int url_backends_check(const char *url, const char *table, struct error *err)
 {
     struct url_template *template = url_template_new(url, err);
+    bool climbs;
 
     if (template == NULL)
         return -1;
+    climbs = url_template_climbs(template, span_of(table));
     url_template_free(&template);
-    return 0;
+    return climbs ? error_set(err, ERR_CONFIG,
+                              "with '%s' for {table}, '%s' has a path segment . or ..", table, url)
+                  : 0;
 }
 
 static const char *url_of(const struct url_backends *b, const struct table_config *config, size_t i)

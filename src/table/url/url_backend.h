@@ -28,9 +28,9 @@ struct url_backends {
     struct url_sites *sites; /* a reference; in the order of items */
 };
 
-/* Checks that url, a string of param, is a URL template. Returns 0, or -1 with the reason in err.
- */
-int url_backends_check(const char *url, struct error *err);
+/* Checks that url, a string of param, is a URL template for a table of that name. Returns 0, or -1
+ * with the reason in err. */
+int url_backends_check(const char *url, const char *table, struct error *err);
 /* Reads the files of the credentials. Returns 0, or -1 with the reason in err. b must be closed in
  * both cases. */
 int url_backends_open(struct url_backends *b, struct table *table,

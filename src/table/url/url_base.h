@@ -27,6 +27,7 @@ struct url_table {
     enum url_identity identity;
     enum value_form value;
     char *select; /* NULL: the whole answer is the value */
+    char *error;  /* where a body tells of a failure; NULL: nowhere */
     bool keep_slash;
     bool is_post; /* lookups and iterations are POSTs with the key in the body */
     uint32_t retries;

@@ -1,5 +1,6 @@
 #include "url_commit.h"
 
+#include "url_error.h"
 #include "url_request.h"
 
 #include "podop/json_value.h"
@@ -125,7 +126,10 @@ static void send_to(struct url_commit *c, const char *method, const char *target
     const struct transaction *t = c->base.transaction;
     char expire[64], timestamp[64];
     struct buf user;
-    struct http_request request = {.method = method, .target = target, .body = body};
+    struct http_request request = {.method = method,
+                                   .target = target,
+                                   .body = body,
+                                   .reads_answer = c->attempt.table->error != NULL};
     const char **header = request.headers;
 
     *header = url_request_user_header(key, &user);
@@ -178,7 +182,9 @@ static void send_change(struct url_commit *c, const struct change *change)
 static void send_whole(struct url_commit *c)
 {
     struct url_table *t = c->attempt.table;
-    const struct table_key key = {.user = span_of(c->base.transaction->user)};
+    const struct table_key none = {.key = SPAN("")};
+    const struct table_key of_user = {.user = span_of(c->base.transaction->user),
+                                      .is_private = true};
     struct buf body;
     char *target = NULL;
 
@@ -186,11 +192,11 @@ static void send_whole(struct url_commit *c)
     if (!add_transaction(&body, t->value, c->base.transaction))
         url_attempt_fail(&c->attempt, REPLY_PERMANENT,
                          "a key or user that is not valid UTF-8 cannot be written");
-    else if (url_request_target(t, url_attempt_backend(&c->attempt), &key, &target) !=
+    else if (url_request_path_target(t, url_attempt_backend(&c->attempt), &of_user, &target) !=
              URL_TARGET_OK)
         url_attempt_fail(&c->attempt, REPLY_PERMANENT, "a user that has no valid URL cannot write");
     else
-        send_to(c, "POST", target, buf_span(&body), &key);
+        send_to(c, "POST", target, buf_span(&body), &none);
     buf_deinit(&body);
     free(target);
 }
@@ -272,15 +278,24 @@ static bool is_uncertain(unsigned status)
     return status == 502 || status == 503 || status == 504;
 }
 
+/* Returns whether the body of an answer of success, if it is JSON, tells of a failure. */
+static bool tells_failure(const struct url_table *t, struct span body, char why[URL_ERROR_BYTES])
+{
+    struct error ignored;
+
+    return t->error != NULL && json_check(body, &ignored) == 0 &&
+           url_error_find(t->error, body, why);
+}
+
 /* Reports the status to the route, and returns whether the request has succeeded. */
-static bool report_status(struct url_commit *c, unsigned status, const char *why)
+static bool report_status(struct url_commit *c, const struct http_answer *answer, const char *why)
 {
     struct url_table *t = c->attempt.table;
-    const bool is_success = status >= 200 && status < 300;
+    const bool is_success = answer->status >= 200 && answer->status < 300;
 
-    url_status_log_odd(&t->statuses, status, false, t->base.env.log, t->base.name);
-    c->base.is_refused = url_status_is_miss(&t->statuses, status);
-    if (url_status_is_failure(&t->statuses, status))
+    url_status_log_odd(&t->statuses, answer, false, t->base.env.log, t->base.name);
+    c->base.is_refused = url_status_is_miss(&t->statuses, answer);
+    if (url_status_is_failure(&t->statuses, answer))
         url_attempt_failure(&c->attempt, why);
     else if (is_success || c->base.is_refused)
         url_attempt_success(&c->attempt);
@@ -291,12 +306,17 @@ static bool report_status(struct url_commit *c, unsigned status, const char *why
 
 static void on_answered(struct url_attempt *a, const struct http_answer *answer)
 {
+    const struct url_statuses *statuses = &a->table->statuses;
     struct url_commit *c = url_commit_of(a);
-    char why[80];
+    char why[URL_STATUS_REASON_BYTES], failure[URL_ERROR_BYTES];
 
-    snprintf(why, sizeof(why), "%s %u", a->kind->status_text, answer->status);
+    url_status_print_reason(statuses, answer, a->kind->status_text, why);
     note_sent(c);
-    if (report_status(c, answer->status, why) || (answer->status == 404 && is_done_by_miss(c))) {
+    if (answer->status / 100 == 2 && tells_failure(a->table, answer->body, failure)) {
+        c->base.is_refused = false;
+        url_attempt_fail_bad(a, REPLY_TEMPORARY, failure);
+    } else if (report_status(c, answer, why) ||
+               (url_status_is_own_404(statuses, answer) && is_done_by_miss(c))) {
         c->next += request_changes(c);
         make_next(c);
     } else {

@@ -127,15 +127,16 @@ static void check_commit_url(const struct node *table, const char *url, const ch
 }
 
 /* Warns about the places of each URL of param. */
-static void check_places(const struct node *param, bool is_post, const char *where,
-                         struct faults *faults)
+static void check_places(const struct node *param, const struct table_config *config,
+                         const char *where, struct faults *faults)
 {
+    const bool is_post = url_settings_of(config)->lookup == LOOKUP_POST;
     struct error err = {0};
 
     for (size_t i = 0; param != NULL && i < param->count; i++) /* only a list has elements */
-        check_places(param->children[i], is_post, where, faults);
+        check_places(param->children[i], config, where, faults);
     if (param != NULL && param->kind == NODE_STRING &&
-        url_template_doubt_places(param->text, is_post, &err) == -1)
+        url_template_doubt_places(param->text, is_post, config->key.extension != NULL, &err) == -1)
         fault_warn(faults, param->origin, "%s: %s", where + 4, err.text);
 }
 
@@ -158,7 +159,7 @@ void url_cross_check(const struct node *table, const struct table_config *config
     check_auth(table, &settings->auth, where, faults);
     check_tls(table, &settings->tls, where, faults);
     check_commit_url(table, settings->commit_url, where, faults);
-    check_places(node_find(table, "param"), settings->lookup == LOOKUP_POST, where, faults);
+    check_places(node_find(table, "param"), config, where, faults);
     if (settings->lookup == LOOKUP_POST)
         check_post(table, config, where, faults);
     if (settings->auth.type != AUTH_NONE)

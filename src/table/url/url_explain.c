@@ -54,8 +54,20 @@ void url_explain_backends(const struct fetch *fetch, const struct url_backends *
     }
 }
 
-void url_explain_answer(const struct fetch *fetch, const struct http_answer *answer,
-                        uint64_t asked_at_ms)
+static void explain_status(const struct fetch *fetch, const struct url_statuses *statuses,
+                           const struct http_answer *answer)
+{
+    fetch_format(fetch, "status", "%u", answer->status);
+    if (answer->content_type != NULL && answer->content_type[0] != '\0')
+        fetch_note(fetch, "type", span_of(answer->content_type));
+    if (answer->content_encoding != NULL && answer->content_encoding[0] != '\0')
+        fetch_note(fetch, "encoding", span_of(answer->content_encoding));
+    if (answer->status != 200)
+        fetch_note(fetch, "means", span_of(url_status_meaning(statuses, answer)));
+}
+
+void url_explain_answer(const struct fetch *fetch, const struct url_statuses *statuses,
+                        const struct http_answer *answer, uint64_t asked_at_ms)
 {
     static const char *const failures[] = {
         [HTTP_FAILED] = "failed",
@@ -68,8 +80,8 @@ void url_explain_answer(const struct fetch *fetch, const struct http_answer *ans
 
     if (fetch->notes == NULL)
         return;
-    if (answer->outcome == HTTP_ANSWERED)
-        fetch_format(fetch, "status", "%u", answer->status);
+    if (answer->outcome == HTTP_ANSWERED || answer->outcome == HTTP_ENCODED)
+        explain_status(fetch, statuses, answer);
     else
         fetch_format(fetch, "status", "%s%s%s", failures[answer->outcome],
                      answer->outcome == HTTP_FAILED ? ": " : "",

@@ -10,7 +10,8 @@
 struct ev_loop;
 struct url_hold;
 
-/* The answer is that of url_hold_new(), without its body; borrowed. The hold is gone already. */
+/* The answer is that of url_hold_new(), without its body and what is said of it; borrowed. The hold
+ * is gone already. */
 typedef void url_hold_fn(void *arg, const struct http_answer *answer);
 
 /* over is called once, from the loop, when the files were read, or at until_ms of the service

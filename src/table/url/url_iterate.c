@@ -1,6 +1,7 @@
 #include "url_iterate.h"
 
 #include "table/json_reply.h"
+#include "url_error.h"
 #include "url_request.h"
 
 #include "podop/json_value.h"
@@ -160,11 +161,28 @@ static bool is_wanted(const struct url_iteration *it, struct span name)
     return name.len > 0 && (it->base.options.recurse || !span_has_byte(name, '/'));
 }
 
+/* Returns whether a member is not a row, because the table's pointer to failures leads into it. A
+ * failure there ends the iteration. */
+static bool is_about_failure(struct url_iteration *it, struct span name, struct span value)
+{
+    const char *pointer = it->attempt.table->error;
+    char why[URL_ERROR_BYTES];
+    bool has_failed;
+
+    if (pointer == NULL || !url_error_is_member(pointer, name, value, &has_failed, why))
+        return false;
+    if (has_failed)
+        fail(it, REPLY_TEMPORARY, why);
+    return true;
+}
+
 static void take_item(struct url_iteration *it, struct span name, struct span value)
 {
     struct buf text, scratch;
     struct reply reply;
 
+    if (it->items.is_object && is_about_failure(it, name, value))
+        return;
     buf_init(&text, BUF_LIMITED_BY_INPUT);
     buf_init(&scratch, BUF_LIMITED_BY_INPUT);
     json_add_text(&text, name);

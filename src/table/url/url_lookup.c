@@ -1,6 +1,7 @@
 #include "url_lookup.h"
 
 #include "table/json_reply.h"
+#include "url_error.h"
 #include "url_explain.h"
 #include "url_request.h"
 
@@ -50,25 +51,47 @@ static void succeed(struct url_fetch *f, const struct reply *reply)
 
 /* The value in an answer */
 
-static void answer_any_value(struct url_fetch *f, struct span body)
+static void answer_value(struct url_fetch *f, struct span value)
 {
-    const struct url_table *t = f->attempt.table;
-    struct reply reply = {.status = REPLY_MISS};
-    struct error err = {0};
+    struct reply reply;
     struct buf scratch;
-    char why[sizeof(err.text) + 40];
 
-    if (json_check(body, &err) == -1) {
-        snprintf(why, sizeof(why), "the answer is not JSON: %s", err.text);
-        url_attempt_bad_response(&f->attempt, why);
-        url_attempt_fail(&f->attempt, REPLY_TEMPORARY, why);
-        return;
-    }
     buf_init(&scratch, BUF_LIMITED_BY_INPUT);
-    if (t->select == NULL || json_select(&body, span_of(t->select)))
-        json_reply(body, &scratch, &reply);
+    json_reply(value, &scratch, &reply);
     succeed(f, &reply);
     buf_deinit(&scratch);
+}
+
+/* Answers when the body has no such part as the one that is selected. */
+static void answer_no_part(struct url_fetch *f)
+{
+    if (f->attempt.table->statuses.is_strict) {
+        url_attempt_fail_over(&f->attempt,
+                              "the answer has nothing where 'select' points, which is not a miss "
+                              "(strict)");
+        return;
+    }
+    fetch_note(&f->base, "means", SPAN("a miss: the answer has nothing where 'select' points"));
+    succeed(f, &(struct reply){.status = REPLY_MISS});
+}
+
+static void answer_any(struct url_fetch *f, struct span body)
+{
+    const struct url_table *t = f->attempt.table;
+    struct error err = {0};
+    char not_json[sizeof(err.text) + 40];
+    char failure[URL_ERROR_BYTES];
+
+    if (json_check(body, &err) == -1) {
+        snprintf(not_json, sizeof(not_json), "the answer is not JSON: %s", err.text);
+        url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, not_json);
+    } else if (t->error != NULL && url_error_find(t->error, body, failure)) {
+        url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, failure);
+    } else if (t->select == NULL || json_select(&body, span_of(t->select))) {
+        answer_value(f, body);
+    } else {
+        answer_no_part(f);
+    }
 }
 
 static void on_answered(struct url_attempt *a, const struct http_answer *answer)
@@ -79,7 +102,7 @@ static void on_answered(struct url_attempt *a, const struct http_answer *answer)
     if (a->table->select == NULL && json_reply_plain(answer->body, &reply))
         succeed(f, &reply);
     else
-        answer_any_value(f, answer->body);
+        answer_any(f, answer->body);
 }
 
 /* Returns whether to add notes about this request. URLs that refuse connections are asked in many
@@ -111,7 +134,7 @@ static void on_call_ended(struct url_attempt *a, const struct http_answer *answe
     struct url_fetch *f = url_fetch_of(a);
 
     if (is_explained(f))
-        url_explain_answer(&f->base, answer, f->asked_at_ms);
+        url_explain_answer(&f->base, &a->table->statuses, answer, f->asked_at_ms);
 }
 
 static void on_queued(struct url_attempt *a)

@@ -71,11 +71,10 @@ static void log_kept(const struct url_renewal *r)
  * cannot be read. */
 static void keep(struct url_renewal *r)
 {
-    const bool is_known = strcmp(r->known.text, r->failure.text) == 0;
-
+    if (strcmp(r->known.text, r->failure.text) == 0 || (!r->has_read && r->is_denied))
+        return;
     r->known = r->failure;
-    if (!is_known && (r->has_read || !r->is_denied))
-        log_kept(r);
+    log_kept(r);
 }
 
 static void renew(struct url_renewal *r)

@@ -1,11 +1,18 @@
 #include "url_request.h"
 
+#include "mail/key_rules.h"
+
 #include "podop/json_value.h"
 
 static enum url_target expand(const struct url_table *t, const struct url_backend *backend,
                               const struct table_key *key, bool is_path, char **target)
 {
-    const struct url_expansion how = {.keep_slash = t->keep_slash, .is_path = is_path};
+    const struct url_expansion how = {
+        .table = table_name(&t->base),
+        .delimiters = key_rules_extension(t->base.rules),
+        .keep_slash = t->keep_slash,
+        .is_path = is_path,
+    };
     struct buf text;
     enum url_target result;
 

@@ -109,7 +109,8 @@ static bool is_known_to_refuse(const struct url_route *route, size_t at)
            clock_now_ms() - refused_at_ms < URL_REFUSED_WAIT_MIN_MS;
 }
 
-static bool is_closed(const struct url_route *route, size_t at)
+/* Returns whether the URL is not suspended and has not failed in this round. */
+static bool is_left(const struct url_route *route, size_t at)
 {
     return mark_of(route, at) == 0 && url_state_may_serve(state_of(route, at));
 }
@@ -118,17 +119,17 @@ static uint32_t load(const void *arg, size_t at)
 {
     const struct url_route *route = arg;
 
-    return is_closed(route, at) ? state_of(route, at)->under_way : URL_DRAW_NEVER;
+    return is_left(route, at) ? state_of(route, at)->under_way : URL_DRAW_NEVER;
 }
 
-/* Returns one of the URLs that are not suspended and have not failed, or the end. */
+/* Returns one of the URLs that are left, or the end. */
 static size_t next_closed(const struct url_route *route)
 {
     size_t i = route->begin;
 
     if (route->is_shared)
         return url_draw_take(&route->backends->health->draw, i, route->end, load, route);
-    while (i < route->end && !is_closed(route, i))
+    while (i < route->end && !is_left(route, i))
         i++;
     return i;
 }
@@ -161,9 +162,16 @@ static bool find_last_resort(struct url_route *route)
     return false;
 }
 
+/* Returns whether a trial comes before the URLs that serve. A shared lookup may try any of them, so
+ * one that has failed already leaves that to others. */
+static bool may_try_first(const struct url_route *route)
+{
+    return route->is_lookup && (!route->is_shared || route->marks == NULL);
+}
+
 static bool find(struct url_route *route)
 {
-    if (route->is_lookup)
+    if (may_try_first(route))
         return find_trial(route) || find_closed(route) || find_last_resort(route);
     return find_closed(route) || find_trial(route) || find_last_resort(route);
 }
@@ -226,7 +234,7 @@ bool url_route_may_ask(const struct url_route *route)
 static bool has_another(const struct url_route *route, size_t i)
 {
     for (size_t at = route->begin + i; at < route->end; at += route->backends->count) {
-        if (at != route->at && is_closed(route, at))
+        if (at != route->at && is_left(route, at))
             return true;
     }
     return false;

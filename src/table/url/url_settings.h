@@ -33,6 +33,8 @@ struct url_settings {
     char *unix_socket;   /* NULL: none */
     size_t max_response; /* bytes of an answer */
     char *select;        /* a JSON pointer; NULL: the whole answer */
+    char *error;         /* a JSON pointer to a failure in the answer; NULL: none */
+    bool strict;         /* only the service's own answers are a miss */
     enum url_lookup_method lookup;
     enum url_encode encode;
     enum url_balance balance;

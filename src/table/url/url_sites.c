@@ -82,7 +82,7 @@ static struct http_site *site_open(const struct url_site_plan *plan, const char 
                                    const struct url_access *access, struct http *http,
                                    struct error *err)
 {
-    const char **headers = xreallocarray(NULL, plan->headers.count + 3, sizeof(*headers));
+    const char **headers = xreallocarray(NULL, plan->headers.count + 4, sizeof(*headers));
     struct http_site_config wanted = {
         .base = base,
         .unix_socket = plan->unix_socket,
@@ -96,6 +96,7 @@ static struct http_site *site_open(const struct url_site_plan *plan, const char 
 
     snprintf(table, sizeof(table), "Podop-Table: %s", plan->table);
     headers[wanted.header_count++] = "Accept: application/json";
+    headers[wanted.header_count++] = "Accept-Encoding: identity";
     headers[wanted.header_count++] = table;
     if (access->authorization != NULL)
         headers[wanted.header_count++] = secret_text(access->authorization);

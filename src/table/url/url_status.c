@@ -1,6 +1,41 @@
 #include "url_status.h"
 
 #include "podop/clock.h"
+#include "podop/json_media_type.h"
+
+#include <stdio.h>
+
+/* Why a status is a miss or not. */
+enum rule {
+    RULE_LISTED_MISS,
+    RULE_LISTED_TEMPORARY,
+    RULE_NO_CONTENT,
+    RULE_NOT_FOUND,
+    RULE_KEY,
+    RULE_REQUEST,
+    RULE_CREDENTIALS,
+    RULE_STRICT,
+    RULE_BACKEND,
+    RULE_OTHER,
+};
+
+static const struct {
+    bool is_miss;
+    const char *meaning;
+} rules[] = {
+    [RULE_LISTED_MISS] = {true, "a miss: 'miss' lists this status"},
+    [RULE_LISTED_TEMPORARY] = {false, "a temporary failure: 'temporary' lists this status"},
+    [RULE_NO_CONTENT] = {true, "a miss: 204 means that there is nothing"},
+    [RULE_NOT_FOUND] = {true, "a miss: the backend says that there is no such key"},
+    [RULE_KEY] = {true, "a miss: this 4XX may be about the key"},
+    [RULE_REQUEST] = {false, "a temporary failure: this 4XX is about the request, not the key"},
+    [RULE_CREDENTIALS] = {false, "a temporary failure: it may be about what podop sends to "
+                                 "authenticate itself"},
+    [RULE_STRICT] = {false, "a temporary failure: with 'strict', only 404 and 410 with JSON are a "
+                            "miss"},
+    [RULE_BACKEND] = {false, "a temporary failure: 5XX is a failure of the backend"},
+    [RULE_OTHER] = {false, "a temporary failure: this status is not an answer to a lookup"},
+};
 
 static bool is_denied(unsigned status)
 {
@@ -39,44 +74,116 @@ static bool is_about_credentials(const struct url_statuses *s, unsigned status)
            (status == 400 && s->has_certificate);
 }
 
-/* Every other 4XX is about the key, unless the table's settings say otherwise. In doubt the answer
- * is a temporary failure, which loses no mail. */
-bool url_status_is_miss(const struct url_statuses *s, unsigned status)
+static bool is_not_found(unsigned status)
 {
+    return status == 404 || status == 410;
+}
+
+static bool is_json(const struct http_answer *answer)
+{
+    return answer->content_type != NULL && json_media_type(span_of(answer->content_type));
+}
+
+/* Every 4XX that is not about something else is about the key. A proxy or web server in front of
+ * the service may answer with it as well; but it does not send JSON. */
+static enum rule rule_of_4xx(const struct url_statuses *s, const struct http_answer *answer)
+{
+    const unsigned status = answer->status;
+
+    if (is_about_request(status))
+        return RULE_REQUEST;
+    if (is_about_credentials(s, status))
+        return RULE_CREDENTIALS;
+    if (s->is_strict && !(is_not_found(status) && is_json(answer)))
+        return RULE_STRICT;
+    return is_not_found(status) ? RULE_NOT_FOUND : RULE_KEY;
+}
+
+/* The table's settings take precedence. In doubt the answer is a temporary failure, which loses no
+ * mail. */
+static enum rule rule_of(const struct url_statuses *s, const struct http_answer *answer)
+{
+    const unsigned status = answer->status;
+
     if (status_set_has_code(&s->temporary, status))
-        return false;
+        return RULE_LISTED_TEMPORARY;
     if (status_set_has_code(&s->miss, status))
-        return true;
+        return RULE_LISTED_MISS;
     if (status_set_has_class(&s->temporary, status))
-        return false;
-    return status == 204 || status_set_has_class(&s->miss, status) ||
-           (status >= 400 && status < 500 && !is_about_request(status) &&
-            !is_about_credentials(s, status));
+        return RULE_LISTED_TEMPORARY;
+    if (status_set_has_class(&s->miss, status))
+        return RULE_LISTED_MISS;
+    if (status == 204)
+        return RULE_NO_CONTENT;
+    if (status >= 400 && status < 500)
+        return rule_of_4xx(s, answer);
+    return status >= 500 ? RULE_BACKEND : RULE_OTHER;
 }
 
-bool url_status_is_failure(const struct url_statuses *s, unsigned status)
+bool url_status_is_miss(const struct url_statuses *s, const struct http_answer *answer)
 {
-    return status >= 500 && !url_status_is_miss(s, status);
+    return rules[rule_of(s, answer)].is_miss;
 }
 
-bool url_status_is_denial(const struct url_statuses *s, unsigned status)
+bool url_status_is_failure(const struct url_statuses *s, const struct http_answer *answer)
 {
-    return is_about_credentials(s, status) && !url_status_is_miss(s, status);
+    const enum rule rule = rule_of(s, answer);
+
+    return rule == RULE_STRICT || (answer->status >= 500 && !rules[rule].is_miss);
 }
 
-/* A miss that may be a mistake, such as a wrong host name, or http sent to a TLS port. */
-static bool is_doubtful(const struct url_statuses *s, unsigned status)
+bool url_status_is_denial(const struct url_statuses *s, const struct http_answer *answer)
 {
-    return status >= 400 && status < 500 && status != 404 && status != 410 &&
-           url_status_is_miss(s, status) && !status_set_has_code(&s->miss, status);
+    return is_about_credentials(s, answer->status) && !url_status_is_miss(s, answer);
 }
 
-void url_status_log_odd(struct url_statuses *s, unsigned status, bool is_lookup, struct log *log,
-                        const char *table)
+/* The settings miss and temporary are for lookups, except that a 404 that miss lists is one. */
+bool url_status_is_own_404(const struct url_statuses *s, const struct http_answer *answer)
 {
+    return answer->status == 404 &&
+           (!s->is_strict || is_json(answer) || rule_of(s, answer) == RULE_LISTED_MISS);
+}
+
+const char *url_status_meaning(const struct url_statuses *s, const struct http_answer *answer)
+{
+    return rules[rule_of(s, answer)].meaning;
+}
+
+void url_status_print_reason(const struct url_statuses *s, const struct http_answer *answer,
+                             const char *begin, char text[URL_STATUS_REASON_BYTES])
+{
+    const char *type = answer->content_type == NULL ? "" : answer->content_type;
+
+    if (rule_of(s, answer) != RULE_STRICT)
+        snprintf(text, URL_STATUS_REASON_BYTES, "%s %u", begin, answer->status);
+    else if (is_not_found(answer->status))
+        snprintf(text, URL_STATUS_REASON_BYTES,
+                 "%s %u with%s Content-Type%s%.60s, which is not the service's own \"not found\" "
+                 "(strict)",
+                 begin, answer->status, *type == '\0' ? "out" : "", *type == '\0' ? "" : " ", type);
+    else
+        snprintf(text, URL_STATUS_REASON_BYTES,
+                 "%s %u, which is not the service's own \"not found\" (strict)", begin,
+                 answer->status);
+}
+
+/* Returns whether a miss may be a mistake, such as a wrong host name, or http sent to a TLS port.
+ */
+static bool is_doubtful(const struct url_statuses *s, const struct http_answer *answer)
+{
+    const unsigned status = answer->status;
+
+    return status >= 400 && status < 500 && !is_not_found(status) &&
+           url_status_is_miss(s, answer) && !status_set_has_code(&s->miss, status);
+}
+
+void url_status_log_odd(struct url_statuses *s, const struct http_answer *answer, bool is_lookup,
+                        struct log *log, const char *table)
+{
+    const unsigned status = answer->status;
     const bool is_denial = is_denied(status);
 
-    if (!is_denial && !(is_lookup && is_doubtful(s, status)))
+    if (!is_denial && !(is_lookup && is_doubtful(s, answer)))
         return;
     s->odd_count++;
     if (!rate_limit_allows(&s->odd_log[status % 100], clock_now_ms(), LOG_INTERVAL_MS))

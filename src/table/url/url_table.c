@@ -23,12 +23,13 @@ static void url_table_deinit(struct table *table)
     url_renewal_free(&t->renewal);
     url_backends_close(&t->backends);
     free(t->select);
+    free(t->error);
 }
 
 static int url_table_check_param(const struct table_config *config, const char *param,
                                  struct error *err)
 {
-    if (url_backends_check(param, err) == -1)
+    if (url_backends_check(param, config->name == NULL ? "" : config->name, err) == -1)
         return -1;
     /* The settings for access concern all URLs together, so they are checked with the first one. */
     return param == config->param ? url_access_check(config, err) : 0;
@@ -41,6 +42,7 @@ static struct url_statuses statuses_of(const struct url_settings *settings)
     return (struct url_statuses){
         .miss = settings->miss,
         .temporary = settings->temporary,
+        .is_strict = settings->strict,
         .has_certificate = has_certificate,
         .sends_credentials =
             has_certificate || settings->auth.type != AUTH_NONE || settings->headers.count > 0,
@@ -53,6 +55,7 @@ static int url_table_init(struct table *table, const struct table_config *config
     struct url_table *t = url_table_of(table);
 
     t->select = settings->select == NULL ? NULL : xstrdup(settings->select);
+    t->error = settings->error == NULL ? NULL : xstrdup(settings->error);
     t->statuses = statuses_of(settings);
     t->keep_slash = settings->encode == ENCODE_PATH;
     t->is_post = settings->lookup == LOOKUP_POST;

@@ -1,6 +1,7 @@
 #include "url_template.h"
 
 #include "url_dots.h"
+#include "url_key_parts.h"
 
 #include "table/table_type.h"
 
@@ -9,7 +10,17 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum place { PLACE_NONE, PLACE_KEY, PLACE_USER };
+enum place {
+    PLACE_NONE,
+    PLACE_KEY,
+    PLACE_USER,
+    PLACE_LOCAL,
+    PLACE_EXTENSION,
+    PLACE_DOMAIN,
+    PLACE_TABLE,
+};
+
+enum { IS_PART = 1U << PLACE_LOCAL | 1U << PLACE_EXTENSION | 1U << PLACE_DOMAIN };
 
 /* Literal text, then a place to fill (the last part has none). */
 struct part {
@@ -22,7 +33,7 @@ struct url_template {
     char *target; /* what the parts' texts point into; begins with '/' */
     struct part *parts;
     size_t part_count;
-    bool has_user, has_key;
+    unsigned places; /* bit n: it has place n */
 };
 
 static const struct {
@@ -33,6 +44,10 @@ static const struct {
     {{"{}", 2}, PLACE_KEY},
     {{"{key}", 5}, PLACE_KEY},
     {{"{user}", 6}, PLACE_USER},
+    {{"{local}", 7}, PLACE_LOCAL},
+    {{"{extension}", 11}, PLACE_EXTENSION},
+    {{"{domain}", 8}, PLACE_DOMAIN},
+    {{"{table}", 7}, PLACE_TABLE},
 };
 
 /* Returns the place that text begins with and sets *len to its length. */
@@ -47,15 +62,15 @@ static enum place place_at(struct span text, size_t *len)
     return PLACE_NONE;
 }
 
-static bool has_place(struct span text)
+/* Returns the places of text: bit n, it has place n. */
+static unsigned places_of(struct span text)
 {
+    unsigned places = 0;
     size_t len;
 
-    for (; text.len > 0; text = span_skip(text, 1)) {
-        if (place_at(text, &len) != PLACE_NONE)
-            return true;
-    }
-    return false;
+    for (; text.len > 0; text = span_skip(text, 1))
+        places |= 1U << place_at(text, &len);
+    return places & ~(1U << PLACE_NONE);
 }
 
 /* RFC 3986 section 2: all other bytes of a path or query must be percent-encoded. */
@@ -77,9 +92,9 @@ static int check_base(const char *text, size_t scheme_len, const char *host, siz
     if (!(scheme_len == 4 && strncasecmp(text, "http", 4) == 0) &&
         !(scheme_len == 5 && strncasecmp(text, "https", 5) == 0))
         return error_set(err, ERR_CONFIG, "invalid URL '%s': expected http:// or https://", text);
-    if (has_place(base))
+    if (places_of(base) != 0)
         return error_set(err, ERR_CONFIG,
-                         "the places for key and user must be in the path or query of '%s'", text);
+                         "a place, such as {key}, must be in the path or query of '%s'", text);
     for (size_t i = 0; i < base.len; i++) {
         if (!is_url_byte(base.ptr[i]))
             return error_set(err, ERR_CONFIG, "byte 0x%02x is not allowed in the host of '%s'",
@@ -108,8 +123,7 @@ static void add_part(struct url_template *t, struct span text, enum place place)
 {
     t->parts = xreallocarray(t->parts, t->part_count + 1, sizeof(*t->parts));
     t->parts[t->part_count++] = (struct part){text, place};
-    t->has_user |= place == PLACE_USER;
-    t->has_key |= place == PLACE_KEY;
+    t->places |= 1U << place;
 }
 
 static int parse_target(struct url_template *t, struct error *err)
@@ -129,7 +143,8 @@ static int parse_target(struct url_template *t, struct error *err)
                              t->target);
         } else if (*rest.ptr == '{' || *rest.ptr == '}') {
             return error_set(err, ERR_CONFIG,
-                             "'%s' has an unknown place: expected {}, {key}, \xc2\xa7 or {user}",
+                             "'%s' has an unknown place: expected {}, {key}, \xc2\xa7, {user}, "
+                             "{local}, {extension}, {domain} or {table}",
                              t->target);
         } else if (!is_url_byte(*rest.ptr)) {
             return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' must be percent-encoded",
@@ -143,20 +158,25 @@ static int parse_target(struct url_template *t, struct error *err)
     return 0;
 }
 
-/* Rejects a template with a dot segment of its own: every key would be a miss. */
-static int check_climb(const struct url_template *t, struct error *err)
+bool url_template_climbs(const struct url_template *t, struct span table)
 {
-    const struct table_key harmless = {.key = SPAN("key"), .user = SPAN("user")};
-    const struct url_expansion how = {.keep_slash = true};
+    const struct table_key harmless = {.key = SPAN("key+e@d"), .user = SPAN("user")};
+    const struct url_expansion how = {.table = table, .delimiters = "+", .keep_slash = true};
     struct buf ignored;
     enum url_target result;
 
     buf_init(&ignored, BUF_LIMITED_BY_INPUT);
     result = url_template_expand(t, &harmless, &how, &ignored);
     buf_deinit(&ignored);
-    return result == URL_TARGET_OK
-               ? 0
-               : error_set(err, ERR_CONFIG, "'%s' has a path segment . or ..", t->target);
+    return result != URL_TARGET_OK;
+}
+
+/* Rejects a template with a dot segment of its own: every key would be a miss. */
+static int check_climb(const struct url_template *t, struct error *err)
+{
+    return url_template_climbs(t, SPAN("table"))
+               ? error_set(err, ERR_CONFIG, "'%s' has a path segment . or ..", t->target)
+               : 0;
 }
 
 struct url_template *url_template_new(const char *text, struct error *err)
@@ -179,17 +199,6 @@ struct url_template *url_template_new(const char *text, struct error *err)
 fail:
     url_template_free(&t);
     return NULL;
-}
-
-static bool has_key_place(struct span text)
-{
-    size_t len;
-
-    for (; text.len > 0; text = span_skip(text, 1)) {
-        if (place_at(text, &len) == PLACE_KEY)
-            return true;
-    }
-    return false;
 }
 
 static bool is_hex(char c)
@@ -220,17 +229,21 @@ int url_template_doubt(const char *text, struct error *err)
     return 0;
 }
 
-int url_template_doubt_places(const char *text, bool is_post, struct error *err)
+int url_template_doubt_places(const char *text, bool is_post, bool has_extension, struct error *err)
 {
-    const bool has_key = has_key_place(span_of(text));
+    const unsigned places = places_of(span_of(text));
 
     if (find_percent(text) != NULL) /* which url_template_doubt() reports */
         return 0;
-    if (is_post && has_key)
+    if ((places & 1U << PLACE_EXTENSION) != 0 && !has_extension)
+        return error_set(
+            err, ERR_CONFIG,
+            "{extension} in the URL is always empty, because 'key' has no 'extension'");
+    if (is_post && (places & (1U << PLACE_KEY | 1U << PLACE_LOCAL)) != 0)
         return error_set(err, ERR_CONFIG,
                          "the URL has a place for the key, which the body has because 'lookup' is "
                          "\"post\"");
-    if (!is_post && !has_key)
+    if (!is_post && (places & (1U << PLACE_KEY | 1U << PLACE_LOCAL | 1U << PLACE_DOMAIN)) == 0)
         return error_set(err, ERR_CONFIG,
                          "the URL has no place for the key, {} or \xc2\xa7: it is the same for "
                          "every key");
@@ -257,7 +270,7 @@ const char *url_template_base(const struct url_template *t)
 
 bool url_template_is_plain(const struct url_template *t)
 {
-    return t->has_key && !t->has_user;
+    return (t->places & 1U << PLACE_KEY) != 0 && (t->places & (1U << PLACE_USER | IS_PART)) == 0;
 }
 
 /* The text before the first place and after the last one is the same in all URLs of a template. */
@@ -286,20 +299,31 @@ static void add_key(struct buf *out, const struct table_key *key, bool with_user
     }
 }
 
-static void fill(const struct url_template *t, enum place place, const struct table_key *key,
-                 const struct url_expansion *how, struct buf *out)
+/* What one expansion puts into the places of a template. */
+struct filling {
+    const struct table_key *key;
+    const struct url_expansion *how;
+    struct url_key_parts parts; /* if the template has a place for one */
+    bool appends_user;          /* to the key */
+};
+
+static void fill(const struct filling *f, enum place place, struct buf *out)
 {
+    const bool keep_slash = f->how->keep_slash;
+
     switch (place) {
     case PLACE_NONE: return;
-    case PLACE_KEY:
-        add_key(out, key, key->is_private && !how->is_path && !t->has_user, how->keep_slash);
-        return;
-    case PLACE_USER: buf_add_percent(out, key->user, how->keep_slash); return;
+    case PLACE_KEY: add_key(out, f->key, f->appends_user, keep_slash); return;
+    case PLACE_USER: buf_add_percent(out, f->key->user, keep_slash); return;
+    case PLACE_LOCAL: buf_add_percent(out, f->parts.local, keep_slash); return;
+    case PLACE_EXTENSION: buf_add_percent(out, f->parts.extension, keep_slash); return;
+    case PLACE_DOMAIN: buf_add_percent(out, f->parts.domain, keep_slash); return;
+    case PLACE_TABLE: buf_add_percent(out, f->how->table, keep_slash); return;
     }
 }
 
-enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
-                                    const struct url_expansion *how, struct buf *out)
+/* Returns whether the path of what it has added has no dot segment. */
+static bool add_parts(const struct url_template *t, const struct filling *f, struct buf *out)
 {
     struct url_dots dots = {0};
 
@@ -309,10 +333,29 @@ enum url_target url_template_expand(const struct url_template *t, const struct t
         buf_add(out, t->parts[i].text);
         url_dots_add_text(&dots, t->parts[i].text);
         begin = out->len;
-        fill(t, t->parts[i].place, key, how, out);
+        fill(f, t->parts[i].place, out);
         url_dots_add_key(&dots, span_skip(buf_span(out), begin));
     }
+    return !url_dots_end(&dots);
+}
+
+enum url_target url_template_expand(const struct url_template *t, const struct table_key *key,
+                                    const struct url_expansion *how, struct buf *out)
+{
+    const bool has_parts = (t->places & IS_PART) != 0;
+    struct filling f = {
+        .key = key,
+        .how = how,
+        .appends_user = key->is_private && !how->is_path && (t->places & 1U << PLACE_USER) == 0,
+    };
+    bool is_good;
+
+    if (has_parts)
+        url_key_parts_init(&f.parts, key, how->delimiters);
+    is_good = add_parts(t, &f, out);
+    if (has_parts)
+        url_key_parts_deinit(&f.parts);
     if (out->is_over)
         return URL_TARGET_LONG;
-    return url_dots_end(&dots) ? URL_TARGET_CLIMBS : URL_TARGET_OK;
+    return is_good ? URL_TARGET_OK : URL_TARGET_CLIMBS;
 }

@@ -19,13 +19,19 @@ void url_template_free(struct url_template **t); /* *t becomes NULL; a NULL *t i
  * without two hexadecimal digits. Returns 0 also for a text that url_template_new() rejects. */
 int url_template_doubt(const char *text, struct error *err);
 /* The same for the places of a template that is not doubtful already: a lookup that is a GET needs
- * one for the key, and one whose body has the key should have none, because URLs are logged. */
-int url_template_doubt_places(const char *text, bool is_post, struct error *err);
+ * one for the key, one whose body has the key should have none, because URLs are logged, and
+ * {extension} needs delimiters. */
+int url_template_doubt_places(const char *text, bool is_post, bool has_extension,
+                              struct error *err);
+
+/* Returns whether the path has a segment "." or ".." for every key of a table of that name. */
+bool url_template_climbs(const struct url_template *t, struct span table);
 
 /* Returns "http://admin:8080", without a slash at the end. Borrowed. */
 const char *url_template_base(const struct url_template *t);
 
-/* Returns whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it. */
+/* Returns whether the URL contains KEY, or KEY/USER of a private key, and nothing else of it, not
+ * even a part that the KEY of another name may not have. */
 bool url_template_is_plain(const struct url_template *t);
 /* Returns whether two keys that have the same URL by a have the same URL by b, and the other way
  * round. Such templates differ only in the text around their places. */
@@ -33,8 +39,10 @@ bool url_template_is_alike(const struct url_template *a, const struct url_templa
 
 /* How a key is put into a template. */
 struct url_expansion {
-    bool keep_slash; /* the slashes of keys and users are not encoded */
-    bool is_path;    /* the key is the path of an iteration: its user is not appended to it */
+    struct span table;      /* its name */
+    const char *delimiters; /* of an extension; "": there is none */
+    bool keep_slash;        /* slashes are not encoded */
+    bool is_path; /* the key is the path of an iteration: its user is not appended to it */
 };
 
 enum url_target {
