@@ -37,15 +37,19 @@ def code(cell):
 class Service(WithPostfix):
     """The example service and podop in front of it, as a document configures it."""
 
-    def start(self, text):
-        """Starts both; `text` is podop's configuration, whose socket and ports are replaced by the test's own."""
+    def start_service(self):
+        """Starts the service and returns its address."""
         with open(self.path("requests"), "wb") as log:
             service = subprocess.Popen([sys.executable, os.path.join(SERVICE, "microservice.py"), "--listen", "0"],
                                        stdout=subprocess.PIPE, stderr=log, text=True)
         self.addCleanup(service.stdout.close)
         self.addCleanup(service.wait)
         self.addCleanup(service.terminate)
-        text = text.replace("127.0.0.1:9101", re.search(r"127\.0\.0\.1:\d+", service.stdout.readline())[0])
+        return re.search(r"127\.0\.0\.1:\d+", service.stdout.readline())[0]
+
+    def start(self, text, service=None):
+        """Starts both; `text` is podop's configuration, whose socket and ports are replaced by the test's own."""
+        text = text.replace("127.0.0.1:9101", service or self.start_service())
         text = text.replace("127.0.0.1:9100", f"127.0.0.1:{self.reserve_port()}")
         text = text.replace("/run/podop/podop.sock", self.socket).replace('user = "podop";', "")
         text = text.replace("/etc/podop/local.json", os.path.join(SERVICE, "local.json"))
@@ -88,6 +92,16 @@ class Readme(Service):
                            *re.findall(r"\$ postmap -q (\S+) socketmap:\S+:alias\n +(\S+)", read("README.md"))):
             with self.subTest(key):
                 self.assertEqual(self.postmap("alias", key, self.socket).stdout.strip(), value)
+
+    def test_proxy(self):
+        """A 404 that is not in JSON is a failure."""
+        page = "404 page not found"
+        self.http.default = lambda request: (f"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n"
+                                             f"Content-Length: {len(page)}\r\n\r\n{page}".encode())
+        self.start(documents.block("README.md", begin="listen = "), self.http.url.removeprefix("http://"))
+        done = self.postmap("alias", "team@example.com", self.socket)
+        self.assertEqual(done.stdout, "")
+        self.assertIn("socketmap server temporary error: table alias: ", done.stderr)
 
 
 class Guide(Service):
@@ -161,19 +175,23 @@ class Cost(WithPostfix):
     """docs/postfix-keys.md, "What a mail costs": counted with a Postfix whose processes are freshly started."""
 
     ENTRIES = {"/domain/example.com": '"example.com"', "/mailbox/bob%40example.com": '"bob/"',
+               "/mailbox/bob%40local.example": "true",
                "/alias/team%40example.com": '["bob@example.com", "al@example.com"]',
                "/relay/example.net": "true", "/recipient/bob%40example.net": "true"}
     SEARCH = {"alias": "virtual", "mailbox": ["key", "user@domain"], "relay": "domain", "transport": "transport",
               "recipient": ["key", "user@domain"]}
-    RELAY = {"virtual_mailbox_domains": "", "virtual_mailbox_maps": "", "virtual_alias_maps": "",
+    LOCAL = {"virtual_mailbox_domains": "", "virtual_mailbox_maps": "", "mydestination": "local.example",
+             "local_recipient_maps": "${podop}mailbox", "local_transport": "discard:"}
+    RELAY = {"virtual_alias_maps": "", "mydestination": "", "local_recipient_maps": "",
              "relay_domains": "${podop}relay", "relay_recipient_maps": "${podop}recipient"}
-    MAILS = {  # the row's name, the recipient, main.cf
+    MAILS = {  # the row's name, the recipient, and changes of main.cf, which stay
         "to a mailbox without an alias": ("bob@example.com", {}),
         "to an alias of two mailboxes": ("team@example.com", {}),
         "to an unknown recipient": ("nobody@example.com", {}),
         "to a domain that is not ours": ("bob@elsewhere.example", {}),
+        "to a domain in mydestination": ("bob@local.example", LOCAL),
         "to a relayed recipient": ("bob@example.net", RELAY),
-        "the same with a table of routes": ("bob@example.net", {**RELAY, "transport_maps": "${podop}transport"}),
+        "the same with a table of routes": ("bob@example.net", {"transport_maps": "${podop}transport"}),
     }
     COLUMNS = (("domain", "alias", "mailbox"), ("relay", "recipient", "transport"))
 
@@ -184,7 +202,7 @@ class Cost(WithPostfix):
 
     def start(self, has_search=False, has_cache=False):
         """Starts podop without a memory of what was asked before."""
-        tables = [harness.url_table(self.http, name, f"/{name}/§",
+        tables = [harness.url_table(self.http, name, f"/{name}/§", strict=True,
                                     **({"key": {"fold": True, **({"search": self.SEARCH[name]} if name in self.SEARCH
                                                                  else {})}} if has_search else {}),
                                     **({"cache": {"ttl": "1h", "negative_ttl": "1h"}} if has_cache else {}))
