@@ -68,10 +68,11 @@ bool file_state_take(struct file_state *state, const struct file_identity *found
 
 /* Watches */
 
-static bool has_watch(const int *watches, size_t count, int watch)
+/* Returns whether this scan has the watch. */
+static bool has_watch(const struct file_scan *scan, int watch)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (watches[i] == watch)
+    for (size_t i = scan->before; i < scan->count; i++) {
+        if (scan->watches[i] == watch)
             return true;
     }
     return false;
@@ -79,7 +80,7 @@ static bool has_watch(const int *watches, size_t count, int watch)
 
 static void keep_watch(struct file_scan *scan, int watch)
 {
-    if (has_watch(scan->watches + scan->before, scan->count - scan->before, watch))
+    if (has_watch(scan, watch))
         return;
     if (scan->count == scan->room) {
         scan->room = scan->room == 0 ? 16 : scan->room * 2;
@@ -215,14 +216,14 @@ struct file_identity file_scan_look(struct file_scan *scan, const char *path)
 void file_scan_end(struct file_scan *scan)
 {
     const size_t now = scan->count - scan->before;
-    int *const kept = scan->watches == NULL ? NULL : scan->watches + scan->before;
 
+    if (scan->watches == NULL) /* nothing was ever watched */
+        return;
     for (size_t i = 0; i < scan->before; i++) {
-        if (!has_watch(kept, now, scan->watches[i]))
+        if (!has_watch(scan, scan->watches[i]))
             inotify_rm_watch(scan->fd, scan->watches[i]); /* fails if its directory is gone */
     }
-    if (kept != NULL)
-        memmove(scan->watches, kept, now * sizeof(*kept));
+    memmove(scan->watches, scan->watches + scan->before, now * sizeof(*scan->watches));
     scan->count = now;
 }
 

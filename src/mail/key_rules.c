@@ -93,23 +93,34 @@ static void add(struct span text, bool is_folded, struct buf *out)
         buf_add(out, text);
 }
 
+/* Appends domain in the labels of idna, or as it is if it cannot be converted. */
+static void add_labels(struct span domain, enum key_idna idna, struct buf *out)
+{
+    if (!idna_convert(domain, idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, out))
+        buf_add(out, domain);
+}
+
 /* Folds before it converts, as Postfix folds a domain that somebody typed in U-labels: smtpd asks
  * for strasse.example when cleanup asks for straße.example, and both must be one key. Folds again,
  * because A-labels may stand for U-labels that are not folded. */
 static void add_domain(struct span domain, enum key_idna idna, bool is_folded, struct buf *out)
 {
-    const size_t begin = out->len;
-    struct buf labels;
+    struct buf folded, labels;
 
-    add(domain, is_folded, out);
-    if (idna == KEY_IDNA_NONE)
+    if (idna == KEY_IDNA_NONE) {
+        add(domain, is_folded, out);
         return;
-    buf_init(&labels, BUF_LIMITED_BY_INPUT);
-    if (idna_convert(span_skip(buf_span(out), begin),
-                     idna == KEY_IDNA_ASCII ? IDNA_A_LABELS : IDNA_U_LABELS, &labels)) {
-        out->len = begin;
-        add(buf_span(&labels), is_folded, out);
     }
+    if (!is_folded) {
+        add_labels(domain, idna, out);
+        return;
+    }
+    buf_init(&folded, BUF_LIMITED_BY_INPUT);
+    buf_init(&labels, BUF_LIMITED_BY_INPUT);
+    fold_case(domain, &folded);
+    add_labels(buf_span(&folded), idna, &labels);
+    fold_case(buf_span(&labels), out);
+    buf_deinit(&folded);
     buf_deinit(&labels);
 }
 

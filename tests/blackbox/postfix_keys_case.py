@@ -18,6 +18,7 @@ from postfix_outcomes import outcomes
 RELEASES = {"3.7": "bookworm", "3.10": "trixie"}
 PACKAGES = ("postfix",)
 PLACES = ("mailbox", "local", "relay", "other")  # LMTP sockets of the sink, in the folder "sink" of the queue
+CACHE = {"ttl": "1h", "negative_ttl": "1h"}  # of the url tables
 MAIN_CF = postfix_case.BASE_CF + """
 inet_protocols = all
 myorigin = local.example
@@ -44,6 +45,7 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = sink/logins
 smtpd_reject_unlisted_sender = yes
 virtual_alias_maps = $first_alias_maps, $second_alias_maps
+virtual_alias_recursion_limit = 100
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
 smtpd_client_restrictions = check_client_access {check_client_access}
 smtpd_helo_restrictions = check_helo_access {check_helo_access}
@@ -175,7 +177,7 @@ def tables(kind, case, backend, port):
             path = case.write(f"{table.table}.json", json.dumps(content, ensure_ascii=False))
             yield {"name": name, "type": "json", "param": path, "key": table.key}
         else:
-            yield harness.url_table(backend, name, f"/{table.table}/§", key=table.key)
+            yield harness.url_table(backend, name, f"/{table.table}/§", key=table.key, cache=CACHE)
 
 
 # --- a test with all of them ------------------------------------------------------------------------------------------

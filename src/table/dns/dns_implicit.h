@@ -4,8 +4,8 @@
 #ifndef PODOP_TABLE_DNS_DNS_IMPLICIT_H
 #define PODOP_TABLE_DNS_DNS_IMPLICIT_H
 
-#include "podop/resolver.h"
 #include "mail/idna.h"
+#include "podop/resolver.h"
 
 struct dns_implicit; /* one search under way */
 

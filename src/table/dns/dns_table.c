@@ -3,9 +3,9 @@
 #include "dns_explain.h"
 #include "dns_implicit.h"
 #include "dns_settings.h"
+#include "mail/idna.h"
 #include "table/fetch.h"
 #include "table/identity.h"
-#include "mail/idna.h"
 
 #include "podop/clock.h"
 #include "podop/mem.h"

@@ -217,7 +217,8 @@ void url_lookup_start(struct fetch *fetch)
         fetch_finish(fetch, &(struct reply){.status = REPLY_MISS});
         return;
     }
-    url_explain_backends(fetch, &t->backends);
+    if (fetch->notes != NULL)
+        url_explain_backends(fetch, &t->backends);
     url_attempt_init(&f->attempt, &lookup_request, t, fetch->deadline_at_ms);
     url_attempt_start(&f->attempt, &fetch->key);
 }
