@@ -189,7 +189,8 @@ static void test_a_start_that_fails(void **state)
     assert_null(server_new(loop, &source, count, &faults, &err));
     assert_int_equal(err.kind, ERR_CONFIG);
     assert_true(faults > 0);
-    write_text("podop.conf", "listen = ( { socket = \"/none/such\"; } );\n" TABLE("timeout = 101;"));
+    write_text("podop.conf",
+               "listen = ( { socket = \"/none/such\"; } );\n" TABLE("timeout = 101;"));
     assert_null(server_new(loop, &source, fail_with, NULL, &err));
     assert_int_equal(err.kind, ERR_BIND);
     faults = 0;

@@ -14,7 +14,8 @@ static void assert_warnings(const struct warning_case *cases, size_t count)
         struct config *config;
 
         snprintf(text, sizeof(text),
-                 LISTEN "tables = ( { name = \"a\"; type = \"url\"; param = \"http://h/{}\"; %s } );\n",
+                 LISTEN
+                 "tables = ( { name = \"a\"; type = \"url\"; param = \"http://h/{}\"; %s } );\n",
                  cases[i].text);
         config = load_good(text, file_only);
         if (config->warnings.count != (cases[i].warning == NULL ? 0 : 1))
