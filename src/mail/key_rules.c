@@ -12,6 +12,25 @@ static bool is_key_alone(const struct key_form_order *order)
     return order->count == 1 && order->kinds[0] == KEY_FORM_KEY;
 }
 
+static bool has_kind(const struct key_form_order *order, enum key_form_kind kind)
+{
+    for (size_t i = 0; i < order->count; i++) {
+        if (order->kinds[i] == kind)
+            return true;
+    }
+    return false;
+}
+
+static enum bare_keys bare_keys_of(const struct key_form_order *order)
+{
+    if (!has_kind(order, KEY_FORM_USER) && !has_kind(order, KEY_FORM_USER_EXT))
+        return BARE_KEYS_DOMAINS;
+    return has_kind(order, KEY_FORM_DOMAIN) || has_kind(order, KEY_FORM_DOT_PARENTS) ||
+                   has_kind(order, KEY_FORM_PARENTS)
+               ? BARE_KEYS_MIXED
+               : BARE_KEYS_USERS;
+}
+
 struct key_rules *key_rules_new(const struct key_config *config)
 {
     const struct key_form_order order = key_form_order_of(&config->search);
@@ -23,6 +42,7 @@ struct key_rules *key_rules_new(const struct key_config *config)
         return NULL;
     rules = xmalloc(sizeof(*rules));
     *rules = (struct key_rules){
+        .bare_keys = bare_keys_of(&order),
         .fold = config->fold,
         .idna = config->idna,
         .order = order,
@@ -67,7 +87,9 @@ static enum key_idna idna_of(const struct key_rules *rules)
 
 bool key_rules_equal(const struct key_rules *a, const struct key_rules *b)
 {
-    return fold_of(a) == fold_of(b) && idna_of(a) == idna_of(b);
+    if (fold_of(a) != fold_of(b) || idna_of(a) != idna_of(b))
+        return false;
+    return idna_of(a) == KEY_IDNA_NONE || a->bare_keys == b->bare_keys;
 }
 
 bool key_rules_search(const struct key_rules *rules)
@@ -124,7 +146,15 @@ static void add_domain(struct span domain, enum key_idna idna, bool is_folded, s
     buf_deinit(&labels);
 }
 
-void key_normalise(const struct key_rules *rules, struct span key, struct buf *out)
+/* Returns whether key, which has no '@', is a domain. A domain of a single label is rare in a table
+ * that has users without a domain. */
+static bool is_domain(const struct key_rules *rules, struct span key)
+{
+    return rules->bare_keys == BARE_KEYS_DOMAINS ||
+           (rules->bare_keys == BARE_KEYS_MIXED && span_has_byte(key, '.'));
+}
+
+static void normalise(const struct key_rules *rules, struct span key, bool is_user, struct buf *out)
 {
     const enum key_fold fold = fold_of(rules);
     const enum key_idna idna = idna_of(rules);
@@ -135,9 +165,23 @@ void key_normalise(const struct key_rules *rules, struct span key, struct buf *o
         return;
     }
     address = mail_address_split(key);
+    if (!address.has_at && (is_user || !is_domain(rules, key))) {
+        add(key, fold == KEY_FOLD_ALL, out);
+        return;
+    }
     add(address.local, fold == KEY_FOLD_ALL, out);
     if (address.has_at)
         buf_add_char(out, '@');
     add_domain(address.domain, idna,
                fold == KEY_FOLD_ALL || (fold == KEY_FOLD_DOMAIN && address.has_at), out);
+}
+
+void key_normalise(const struct key_rules *rules, struct span key, struct buf *out)
+{
+    normalise(rules, key, false, out);
+}
+
+void key_normalise_user(const struct key_rules *rules, struct span user, struct buf *out)
+{
+    normalise(rules, user, true, out);
 }

@@ -23,11 +23,15 @@ const char *key_rules_extension(const struct key_rules *rules); /* "": no delimi
 
 /* Appends the normal form of key, which is at most three times as long as a key that is not
  * converted by IDNA. The normal form of a normal form is itself. What stands after the last '@'
- * is the domain, and so is a key without an '@', except for KEY_FOLD_DOMAIN.
+ * is the domain. So is a key without an '@', except for KEY_FOLD_DOMAIN, and except in a table
+ * whose search has forms that are a local part alone: a key is one too there, unless it has a dot
+ * and the search has forms that are a domain.
  *
  * With key_idna, a domain that is not ASCII, or that has A-labels, is converted, and is in lower
  * case, whatever key_fold is. A domain that cannot be converted is folded only. The domain is
  * folded before and after it is converted. */
 void key_normalise(const struct key_rules *rules, struct span key, struct buf *out);
+/* Does the same for a user: without an '@' it is a local part. */
+void key_normalise_user(const struct key_rules *rules, struct span user, struct buf *out);
 
 #endif

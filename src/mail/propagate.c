@@ -131,7 +131,7 @@ static void add_list(const struct address_list *list, struct span value, struct 
 {
     struct place place = {value.ptr, NULL};
 
-    for (size_t i = 0; i < list->address_count; i++) {
+    for (size_t i = 0; i < list->address_count && !out->is_over; i++) {
         const struct address_range *address = &list->addresses[i];
         const struct address_token *end = list->tokens + address->end;
 

@@ -9,7 +9,7 @@
  * "Name <a@b>"; quoted local parts; comments), with extension, which has no quotes, at the end of
  * the local part of each address. The result is what Postfix makes of a table that it searches
  * itself, with propagate_unmatched_extensions: a value that begins with '@' stays as it is, and so
- * does "<>". */
+ * does "<>". An out with a maximum may not have room: is_over is set then. */
 void propagate_extension(struct span value, struct span extension, struct buf *out);
 
 #endif

@@ -13,7 +13,13 @@
 
 #include <stdlib.h>
 
+/* How much longer than the value its addresses may become: a short extension of a long list is
+ * fine, a long one of each of its addresses is not. */
+enum { GROWTH_BYTES_MAX = 1024 * 1024 };
+enum { JSON_BYTES_A_BYTE = 6 }; /* \u001f, the longest escape */
+
 struct key_search {
+    const struct table *table;
     const struct key_rules *rules; /* the table's */
     struct buf key;
     struct key_forms forms;
@@ -22,8 +28,10 @@ struct key_search {
     struct buf extension; /* as the client wrote it, since addresses are case sensitive */
     uint64_t deadline_at_ms;
     struct buf value, list; /* with the extension: text, and a JSON array */
-    struct reply failure;   /* that was kept, if it has a block of bytes */
-    char *failure_bytes;
+    struct reply kept;      /* if it has a block of bytes */
+    struct key_form kept_form;
+    char *kept_bytes;
+    char reason[TABLE_REASON_BYTES];
 };
 
 static void keep_extension(struct key_search *s, struct span key)
@@ -46,6 +54,7 @@ struct key_search *key_search_new(const struct table *t, const struct table_key 
     if (!table_keys_search(t, key))
         return NULL;
     s = xcalloc(1, sizeof(*s));
+    s->table = t;
     s->rules = t->rules;
     keep_extension(s, key->key);
     buf_init(&s->key, BUF_LIMITED_BY_INPUT);
@@ -69,7 +78,7 @@ void key_search_free(struct key_search **ps)
     buf_deinit(&s->key);
     buf_deinit(&s->value);
     buf_deinit(&s->list);
-    free(s->failure_bytes);
+    free(s->kept_bytes);
     free(s);
 }
 
@@ -87,17 +96,22 @@ uint64_t key_search_deadline_at_ms(const struct key_search *s)
     return s->deadline_at_ms;
 }
 
-void key_search_keep_failure(struct key_search *s, const struct reply *failure)
+void key_search_keep(struct key_search *s, const struct reply *reply)
 {
-    if (s->failure_bytes == NULL)
-        s->failure = reply_copy(failure, &s->failure_bytes);
+    const bool is_better = reply->status != REPLY_FOUND && s->kept.status == REPLY_FOUND;
+
+    if (s->kept_bytes != NULL && !is_better)
+        return;
+    s->kept = reply_copy(reply, &s->kept_bytes);
+    s->kept_form = s->form;
 }
 
-bool key_search_use_failure(const struct key_search *s, struct reply *reply)
+bool key_search_use_kept(struct key_search *s, struct reply *reply)
 {
-    if (s->failure_bytes == NULL || !reply_is_miss(reply))
+    if (s->kept_bytes == NULL || !reply_is_miss(reply))
         return false;
-    *reply = s->failure;
+    *reply = s->kept;
+    s->form = s->kept_form;
     return true;
 }
 
@@ -106,6 +120,11 @@ static enum json_kind kind_of(struct span value)
     struct error ignored;
 
     return json_check(value, &ignored) == 0 ? json_kind(value) : JSON_STRING;
+}
+
+static size_t longest(struct span value)
+{
+    return value.len + GROWTH_BYTES_MAX;
 }
 
 static void extend_item(const struct key_search *s, struct span item, struct buf *out)
@@ -117,10 +136,11 @@ static void extend_item(const struct key_search *s, struct span item, struct buf
         return;
     }
     buf_init(&text, BUF_LIMITED_BY_INPUT);
-    buf_init(&extended, BUF_LIMITED_BY_INPUT);
+    buf_init(&extended, longest(item));
     json_add_text(&text, item);
     propagate_extension(buf_span(&text), buf_span(&s->extension), &extended);
     json_add_bytes(out, buf_span(&extended));
+    out->is_over = out->is_over || extended.is_over;
     buf_deinit(&text);
     buf_deinit(&extended);
 }
@@ -130,8 +150,9 @@ static void extend_list(struct key_search *s, struct span list)
     struct json_cursor cursor = json_walk(list);
     struct span name, item;
 
+    s->list.max = JSON_BYTES_A_BYTE * longest(list);
     buf_add_char(&s->list, '[');
-    while (json_next(&cursor, &name, &item)) {
+    while (!s->list.is_over && json_next(&cursor, &name, &item)) {
         json_add_comma(&s->list);
         extend_item(s, item, &s->list);
     }
@@ -152,6 +173,16 @@ static bool may_be_addresses(const struct reply *reply)
     return is_one_value(reply) ? kind != JSON_OBJECT && kind != JSON_ARRAY : kind == JSON_ARRAY;
 }
 
+static void refuse(struct key_search *s, struct reply *reply)
+{
+    *reply = (struct reply){
+        .status = REPLY_PERMANENT,
+        .source = reply->source,
+        .http_status = reply->http_status,
+        .reason = table_reason(s->table, s->reason, "the value with the extension is too long"),
+    };
+}
+
 bool key_search_propagate(struct key_search *s, struct reply *reply)
 {
     const bool is_one = is_one_value(reply);
@@ -159,9 +190,14 @@ bool key_search_propagate(struct key_search *s, struct reply *reply)
     if (reply->status != REPLY_FOUND || !key_rules_propagate(s->rules) ||
         s->form.extension.len == 0 || reply->map_value.len == 0 || !may_be_addresses(reply))
         return false;
+    s->value.max = longest(reply->map_value);
     propagate_extension(reply->map_value, buf_span(&s->extension), &s->value);
     if (!is_one)
         extend_list(s, reply->dict_value);
+    if (s->value.is_over || s->list.is_over) {
+        refuse(s, reply);
+        return true;
+    }
     reply->map_value = buf_span(&s->value);
     reply->dict_value = is_one ? reply->map_value : buf_span(&s->list);
     return true;

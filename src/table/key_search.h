@@ -17,15 +17,17 @@ void key_search_free(struct key_search **search); /* *search becomes NULL; a NUL
 bool key_search_next(struct key_search *search, struct table_key *form);
 uint64_t key_search_deadline_at_ms(const struct key_search *search); /* of all forms together */
 
-/* Keeps a copy of the first failure after which the search goes on. */
-void key_search_keep_failure(struct key_search *search, const struct reply *failure);
-/* Makes the failure that was kept the answer of a search that found nothing, because the form that
- * failed may have a value by now. Returns whether it did that; *reply then points to bytes of
- * search. */
-bool key_search_use_failure(const struct key_search *search, struct reply *reply);
+/* Keeps a copy of a reply after which the search goes on: of the first failure, or else of the
+ * first value that Postfix gets as a miss. */
+void key_search_keep(struct key_search *search, const struct reply *reply);
+/* Makes the reply that was kept the answer of a search that found nothing: the form that failed may
+ * have a value by now, and Dovecot gets the value that is a miss for Postfix. Returns whether it
+ * did that; *reply then points to bytes of search. */
+bool key_search_use_kept(struct key_search *search, struct reply *reply);
 
 /* Puts the extension that was cut off the current form into the addresses of *reply, if the rules
- * say so and there is one. *reply then points to bytes of search. Returns whether it did that. */
+ * say so and there is one; *reply becomes a failure if it would be too long. *reply then points to
+ * bytes of search. Returns whether it did that. */
 bool key_search_propagate(struct key_search *search, struct reply *reply);
 
 /* Add notes for a human: which form is looked up now; its result; which form has answered. */

@@ -144,6 +144,17 @@ void memory_invalidate(struct table_memory *m, const struct table_key *key)
     identity_free(&id);
 }
 
+void memory_invalidate_form(struct table_memory *m, const struct table_key *form)
+{
+    struct identity id;
+
+    if (m->flights == NULL)
+        return;
+    identity_of_normal(&id, m->table, form);
+    invalidate_identity(m, &id);
+    identity_free(&id);
+}
+
 void memory_invalidate_all(struct table_memory *m)
 {
     m->generation++;

@@ -78,6 +78,8 @@ bool memory_is_current(const struct table_memory *memory, const struct in_flight
 
 /* Drops key, or all keys, from the cache, and marks those in flight as outdated. */
 void memory_invalidate(struct table_memory *memory, const struct table_key *key);
+/* Does the same for a form of a key, which is used as it is: a lookup asked for it. */
+void memory_invalidate_form(struct table_memory *memory, const struct table_key *form);
 void memory_invalidate_all(struct table_memory *memory);
 /* Invalidates the keys of the first changes of transaction, in all memories of the table's name. */
 void memory_invalidate_changes(struct table *table, const struct transaction *transaction,

@@ -263,6 +263,13 @@ void pending_begin(struct pending_writes *q, struct pending_write *w)
     w->waiting = NULL;
 }
 
+void pending_normalise(struct pending_writes *q, struct pending_write *w, const struct table *table)
+{
+    q->bytes -= cost(w, w->writing);
+    transaction_normalise(w->writing, table);
+    q->bytes += cost(w, w->writing);
+}
+
 void pending_end(struct pending_writes *q, struct pending_write *w)
 {
     drop_value(q, w, &w->writing);

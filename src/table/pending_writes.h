@@ -77,6 +77,9 @@ struct pending_write *pending_first(const struct pending_writes *q);
 void pending_move(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms);
 /* Takes the waiting value to be written: it is under way now. */
 void pending_begin(struct pending_writes *q, struct pending_write *w);
+/* Gives the value that is under way the normal form that its key and user have in table. */
+void pending_normalise(struct pending_writes *q, struct pending_write *w,
+                       const struct table *table);
 /* Drops the value that was under way: it is written, or given up. */
 void pending_end(struct pending_writes *q, struct pending_write *w);
 /* Lets the value that was under way wait again, unless a newer one waits. The value that waits

@@ -8,11 +8,12 @@
  * another form is found, its value is right, stale or not. */
 static bool goes_on(struct table_op *op, const struct reply *reply)
 {
-    if (reply_is_miss(reply))
+    if (reply->status == REPLY_MISS)
         return true;
-    if (op->waiter.was_miss)
-        key_search_keep_failure(op->search, reply);
-    return op->waiter.was_miss;
+    if (!op->waiter.was_miss && !reply_is_miss(reply))
+        return false;
+    key_search_keep(op->search, reply);
+    return true;
 }
 
 /* Looks up the current form. Returns whether *reply is its answer; otherwise op waits. */
@@ -56,12 +57,12 @@ static bool search_on(struct table_op *op, struct reply *reply)
  * search then. */
 static bool end_search(struct table_op *op, struct reply *reply)
 {
-    const bool is_failure = key_search_use_failure(op->search, reply);
+    const bool is_kept = key_search_use_kept(op->search, reply);
     const bool is_extended = key_search_propagate(op->search, reply);
 
     if (op->notes != NULL)
         key_search_note_answer(op->search, reply, is_extended, op->notes);
-    return is_failure || is_extended;
+    return is_kept || is_extended;
 }
 
 /* Goes on with a search that a form has missed. Returns whether *reply is its answer; otherwise op

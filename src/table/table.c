@@ -151,7 +151,7 @@ static void drop_forms(struct table *table, const struct table_key *key)
     struct table_key form;
 
     while (search != NULL && key_search_next(search, &form))
-        memory_invalidate(table->memory, &form);
+        memory_invalidate_form(table->memory, &form);
     key_search_free(&search);
 }
 

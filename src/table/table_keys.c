@@ -1,5 +1,6 @@
 #include "table_keys.h"
 
+#include "mail/fold.h"
 #include "mail/key_rules.h"
 
 /* The key part of a private key is the name of a setting, such as "sieve/active". It is not an
@@ -8,13 +9,15 @@ static void normalise(const struct table *t, const struct table_key *key, struct
 {
     size_t key_len;
 
-    if (!key->is_private || t->folds_all)
+    if (!key->is_private)
         key_normalise(t->rules, key->key, &n->bytes);
+    else if (t->folds_all)
+        fold_case(key->key, &n->bytes);
     else
         buf_add(&n->bytes, key->key);
     key_len = n->bytes.len;
     if (key->user.len > 0)
-        key_normalise(t->rules, key->user, &n->bytes);
+        key_normalise_user(t->rules, key->user, &n->bytes);
     n->key.key = (struct span){n->bytes.ptr, key_len};
     n->key.user = span_skip(buf_span(&n->bytes), key_len);
 }

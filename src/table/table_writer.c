@@ -173,7 +173,7 @@ static void write_now(struct table_writes *w, struct pending_write *p)
     pending_begin(&w->queue, p);
     w->under_way++;
     w->attempts++;
-    transaction_normalise(p->writing, w->table); /* it was taken for a table from before a reload */
+    pending_normalise(&w->queue, p, w->table); /* it was taken for a table from before a reload */
     p->commit = commit_through(w->table, p->writing, w->owner->is_stopping, on_written, p);
 }
 

@@ -168,7 +168,7 @@ static char *normal_user(const struct table *t, const char *user)
 
     buf_init(&bytes, BUF_LIMITED_BY_INPUT);
     if (user[0] != '\0')
-        key_normalise(t->rules, span_of(user), &bytes);
+        key_normalise_user(t->rules, span_of(user), &bytes);
     normal = xmemdup0(bytes.ptr, bytes.len);
     buf_deinit(&bytes);
     return normal;

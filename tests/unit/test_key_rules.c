@@ -1,6 +1,10 @@
 #include "unit.h"
 
+#include "podop/mem.h"
+
 #include "mail/key_rules.h"
+
+#include <stdlib.h>
 
 #define BUECHER                                                                                    \
     "b\xc3\xbc"                                                                                    \
@@ -102,6 +106,46 @@ static void test_normalise(void **state)
     }
 }
 
+/* What a key without an '@' is, depends on the forms that a search has. */
+static void test_normalise_without_at(void **state)
+{
+    static const struct {
+        const char *search[2];
+        struct span key, normal, user;
+    } cases[] = {
+        {{"key", "domain"}, TEXT(BUECHER), TEXT("xn--bcher-kva"), TEXT(BUECHER)},
+        {{"key", "user@"}, TEXT(BUECHER), TEXT("xn--bcher-kva"), TEXT(BUECHER)},
+        {{"key", "user"}, TEXT(BUECHER), TEXT(BUECHER), TEXT(BUECHER)},
+        {{"key", "user+ext"}, TEXT(BUECHER ".x"), TEXT(BUECHER ".x"), TEXT(BUECHER ".x")},
+        {{"key", "user"}, TEXT("@" BUECHER), TEXT("@xn--bcher-kva"), TEXT("@xn--bcher-kva")},
+        {{"user", "domain"}, TEXT(BUECHER_CAPITAL), TEXT(BUECHER), TEXT(BUECHER)},
+        {{"user", "parents"}, TEXT(BUECHER ".x"), TEXT("xn--bcher-kva.x"), TEXT(BUECHER ".x")},
+        {{"user", "access"}, TEXT(BUECHER), TEXT(BUECHER), TEXT(BUECHER)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *search[] = {xstrdup(cases[i].search[0]), xstrdup(cases[i].search[1])};
+        const struct key_config config = {
+            .fold = KEY_FOLD_ALL, .idna = KEY_IDNA_ASCII, .search = {search, 2}};
+        struct key_rules *rules = key_rules_new(&config);
+        struct buf key, user;
+
+        AT_CASE("%zu", i);
+        buf_init(&key, BUF_LIMITED_BY_INPUT);
+        buf_init(&user, BUF_LIMITED_BY_INPUT);
+        key_normalise(rules, cases[i].key, &key);
+        key_normalise_user(rules, cases[i].key, &user);
+        assert_true(span_equal(buf_span(&key), cases[i].normal));
+        assert_true(span_equal(buf_span(&user), cases[i].user));
+        buf_deinit(&key);
+        buf_deinit(&user);
+        key_rules_free(&rules);
+        free(search[0]);
+        free(search[1]);
+    }
+}
+
 static void test_rules_that_change_nothing(void **state)
 {
     char key[] = "key", virtual[] = "virtual", none[] = "", plus[] = "+";
@@ -163,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_normalise),
+        cmocka_unit_test(test_normalise_without_at),
         cmocka_unit_test(test_rules_that_change_nothing),
         cmocka_unit_test(test_equal),
     };

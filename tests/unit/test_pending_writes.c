@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include "mail/key_rules.h"
 #include "table/identity.h"
 #include "table/pending_writes.h"
 
@@ -345,6 +346,26 @@ static void test_pending_many_keys(void **state)
     }
 }
 
+/* The user becomes longer: the sum of the bytes must end at 0 and not below. */
+static void test_pending_normalise(void **state)
+{
+    struct key_config config = {.fold = KEY_FOLD_ALL};
+    struct key_rules *rules = key_rules_new(&config);
+    const struct table table = {.rules = rules};
+    struct transaction *t = transaction_new(SPAN("\xc4\xb0@Example.ORG"));
+    struct pending_write *w = find_or_add(SPAN("key"));
+
+    (void)state;
+    transaction_add(t, &(struct change){.key = {.key = SPAN("Key")}, .value = SPAN("v")});
+    pending_put(&q, w, t, 0, 0);
+    pending_begin(&q, w);
+    pending_normalise(&q, w, &table);
+    assert_string_equal(w->writing->user, "i\xcc\x87@example.org");
+    finish(w);
+    assert_int_equal(q.bytes, 0);
+    key_rules_free(&rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +379,7 @@ int main(void)
         WITH_QUEUE(test_pending_queue_during_write),
         WITH_QUEUE(test_pending_rename),
         WITH_QUEUE(test_pending_many_keys),
+        WITH_QUEUE(test_pending_normalise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

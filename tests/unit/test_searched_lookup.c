@@ -163,6 +163,47 @@ static void test_search_goes_on_after_a_value_that_is_a_miss(void **state)
     assert_string_equal(second.map, "");
 }
 
+/* Dovecot gets the first value, although the forms after it are misses. */
+static void test_search_keeps_a_value_that_is_a_miss(void **state)
+{
+    const struct reply no = {.status = REPLY_FOUND, .dict_value = TEXT("false")};
+    const struct reply zero = {.status = REPLY_FOUND, .dict_value = TEXT("0")};
+    struct caller c = {0}, failed = {0};
+
+    (void)state;
+    ask(&c, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &no);
+    answer_form("bob@v.example", &zero);
+    answer_form("@v.example", &miss);
+    assert_int_equal(c.status, REPLY_FOUND);
+    assert_string_equal(c.dict, "false");
+    assert_string_equal(c.map, "");
+    ask(&failed, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &no);
+    answer_form("bob@v.example", &down);
+    assert_int_equal(failed.status, REPLY_TEMPORARY);
+}
+
+/* 60,000 addresses times 60,000 bytes would be 3.6 GB. */
+static void test_search_refuses_a_value_that_grows_too_long(void **state)
+{
+    enum { ADDRESSES = 60000, EXTENSION_BYTES = 60000 };
+    static char value[2 * ADDRESSES + 1], key[EXTENSION_BYTES + 20];
+    struct caller c = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ADDRESSES; i++)
+        memcpy(value + 2 * i, "a,", 3);
+    memcpy(key, "bob+", 4);
+    memset(key + 4, 'x', EXTENSION_BYTES);
+    memcpy(key + 4 + EXTENSION_BYTES, "@v.example", 11);
+    ask(&c, fake.table, key);
+    answer_form(key, &miss);
+    answer_value("bob@v.example", value);
+    assert_int_equal(c.status, REPLY_PERMANENT);
+    assert_non_null(strstr(c.reason, "too long"));
+}
+
 static void test_search_of_a_key_without_forms(void **state)
 {
     struct table_config config = searching(2);
@@ -544,6 +585,8 @@ int main(void)
         WITH(test_search_of_all_misses_is_a_miss, setup_search),
         WITH(test_search_ends_with_a_failure, setup_search),
         WITH(test_search_goes_on_after_a_value_that_is_a_miss, setup_search),
+        WITH(test_search_keeps_a_value_that_is_a_miss, setup_search),
+        WITH(test_search_refuses_a_value_that_grows_too_long, setup_search),
         cmocka_unit_test(test_search_of_a_key_without_forms),
         WITH(test_search_is_not_for_private_keys, setup_search),
         WITH(test_search_known_at_once, setup_search),

@@ -94,6 +94,10 @@ static void test_keys_normal_form(void **state)
          {.key = TEXT("b\xc3\xbc"), .user = TEXT("bob@b\xc3\xbc.de"), .is_private = true},
          "b\xc3\xbc",
          "bob@xn--b-eha.de"},
+        {{.fold = KEY_FOLD_ALL, .idna = KEY_IDNA_ASCII},
+         {.key = TEXT("B\xc3\xbc"), .user = TEXT("B\xc3\xbc"), .is_private = true},
+         "b\xc3\xbc",
+         "b\xc3\xbc"},
     };
 
     (void)state;

@@ -271,7 +271,7 @@ struct json_index *json_index_read(const char *path, const struct key_rules *rul
 
     atomic_init(&index->refs, 1);
     buf_init(&index->text, FILE_BYTES_MAX);
-    buf_init(&index->keys, FILE_BYTES_MAX);
+    buf_init(&index->keys, BUF_LIMITED_BY_INPUT); /* folding makes some keys longer */
     status = read_file(&r);
     if (status == 0) {
         trim(&index->text);
