@@ -2,6 +2,7 @@
 
 import re
 import signal
+import time
 
 import harness
 import nameserver
@@ -37,6 +38,14 @@ class Shares(DictCase):
             self.check_payload(client.ask("t", f"k{key}"), f"OK k{key}")
         return self.counts()
 
+    def check_trials(self, client, number):
+        """Makes lookups while server `number` ends its connections: it is suspended, except for trials. A second has
+        at most two, each sent twice. Returns how many requests each backend got."""
+        started_at = time.monotonic()
+        counts = self.ask_all(client)
+        self.assertLessEqual(counts[number], 4 * FAILURES + 4 * (time.monotonic() - started_at + 1))
+        return counts
+
     def check_equal_shares(self, client):
         for count in self.ask_all(client):
             self.assertGreaterEqual(count, FEWEST)
@@ -61,28 +70,34 @@ class Urls(Shares):
         self.assertEqual(self.ask_all(self.start(balance="first"), 20), [20, 0, 0])
 
     def test_busy_one_gets_fewer(self):
-        """The first has many lookups under way, so any other that is drawn with it gets the next."""
-        client = self.start()
-        gate = self.backends[0].gate()
-        self.backends[0].default = lambda request: (gate, echo(request))
-        waiting = []
-        while len(self.backends[0].requests) < 5:
-            waiting.append(self.client())
-            waiting[-1].request("t", f"w{len(waiting)}")
-            harness.wait_until(lambda: sum(len(backend.requests) for backend in self.backends) >= len(waiting),
-                               "it is asked")
+        """The first has lookups under way, and the others have none, so any other that is drawn with it is chosen."""
+        client = self.start(timeout="1h")
+        gates = [backend.gate() for backend in self.backends]
+        for backend, gate in zip(self.backends, gates):
+            backend.default = lambda request, gate=gate: (gate, echo(request))
+        waiting = {f"w{number}": self.client() for number in range(15)}
+        for key, one in waiting.items():
+            one.request("t", key)
+        harness.wait_until(lambda: sum(len(backend.requests) for backend in self.backends) == len(waiting), "all wait")
+        asked = [[request.target.decode().strip("/") for request in backend.requests] for backend in self.backends]
+        self.assertGreater(len(asked[0]), 0)
+        self.release(gates[1:], waiting, asked[1] + asked[2])
         counts = self.ask_all(client, 100)
         self.assertEqual((counts[0], sum(counts)), (0, 100))
-        gate.set()
-        for number, one in enumerate(waiting, 1):
-            self.check_payload(one.read(), f"OK w{number}")
+        self.release(gates[:1], waiting, asked[0])
+
+    def release(self, gates, waiting, keys):
+        """Lets backends answer the lookups of these keys, and reads the answers."""
+        for gate in gates:
+            gate.set()
+        for key in keys:
+            self.check_payload(waiting[key].read(), f"OK {key}")
 
     def test_dead_one_costs_nothing_and_recovers(self):
         client = self.start()
         dead = self.backends[1]
         dead.default = lambda request: (CLOSE,)
-        counts = self.ask_all(client)
-        self.assertLessEqual(counts[1], 2 * (FAILURES + 30), "it is suspended, except for trials and retries")
+        counts = self.check_trials(client, 1)
         self.assertGreaterEqual(min(counts[0], counts[2]), FEWEST)
         dead.default = echo
         harness.wait_until(lambda: self.ask_all(client, 10)[1] > 1, "it gets its share again")
@@ -186,29 +201,28 @@ class Addresses(Shares, NamesCase):
         client = self.start()
         self.ask_first(client)
         self.backends[2].default = lambda request: (CLOSE,)
-        counts = self.ask_all(client)
+        counts = self.check_trials(client, 2)
         self.assertGreaterEqual(min(counts[:2]), FEWEST)
-        self.assertLessEqual(counts[2], FEWEST)
 
     def test_one_that_hangs_costs_nothing(self):
-        client = self.start(table={"timeout": "800ms", "retries": 0})
+        client = self.start(table={"timeout": "3s", "retries": 0})
         self.ask_first(client)
         self.backends[2].default = lambda request: (self.backends[2].gate(),)
         counts = self.ask_all(client, 60)
-        self.assertEqual(sum(counts[:2]), 60)
+        self.assertGreaterEqual(sum(counts[:2]), 60)
 
     def test_all_refuse(self):
         """Then the table fails, and each address is tried again."""
         client = self.start(table={"timeout": "200ms"})
-        self.ask_first(client)
+        harness.wait_until(lambda: client.ask("t", "k") == b"OK k", "the name is resolved")
         for backend in self.backends:
             backend.stop()
         for number in range(2 * FAILURES):
             self.check_reason(client.ask("t", f"k{number}"), "TEMP")
         self.assertIn(b"suspended", client.ask("t", "k"))
         self.backends = [self.backend(host=address, port=self.port, default=echo) for address in THREE]
-        harness.wait_until(lambda: client.ask("t", "k") == b"OK k", "one serves again")
-        harness.wait_until(lambda: min(self.ask_all(client, 30)) > 1, "all serve again")
+        harness.wait_until(lambda: client.ask("t", "k") == b"OK k" and all(b.requests for b in self.backends),
+                           "all serve again")
 
     def test_writes_go_to_one(self):
         self.start()

@@ -217,7 +217,7 @@ class Token(RotationCase):
         """A request that waits for its answer gets it, although its site was replaced."""
         backend = self.backend(default=echo)
         gate = backend.gate()
-        backend.on("/slow", (lambda: gate.wait(harness.GUARD) and None, http('"late"')))
+        backend.on("/slow", (gate, http('"late"')))
         podop = self.serve_token(backend)
         slow = self.client()
         slow.request("t", "slow")

@@ -72,8 +72,9 @@ class HardlyMeant(WithConfig):
                             ({"param": "http://h/{local}", "lookup": "post"}, "has a place for the key")):
             with self.subTest(table=table):
                 self.check_warning(self.config(table), "param", "'t'", word)
-        for table in ({"param": "http://h/{key}/{extension}", "key": {"extension": "+"}}, {"param": "http://h/{domain}"},
-                      {"param": "http://h/x", "lookup": "post"}, {"param": "http://h/{domain}", "lookup": "post"}):
+        for table in ({"param": "http://h/{key}/{extension}", "key": {"extension": "+"}},
+                      {"param": "http://h/{domain}"}, {"param": "http://h/x", "lookup": "post"},
+                      {"param": "http://h/{domain}", "lookup": "post"}):
             with self.subTest(table=table):
                 self.assertEqual(self.warnings(self.config(table)), [])
 

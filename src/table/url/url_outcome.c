@@ -184,8 +184,8 @@ static void note_refusal(struct url_state *state, uint32_t timeout_ms)
     state->refused_at_ms = now_ms;
 }
 
-/* That the request was answered elsewhere is the evidence that the address is at fault. A place that
- * was added after the route had begun is not one of its places. */
+/* That the request was answered elsewhere is the evidence that the address is at fault. A place
+ * that was added after the route had begun is not one of its places. */
 void url_outcome_moved(struct url_route *route, const struct endpoint *to)
 {
     note_reason(state_of(route, route->at), "no connection in time, but to another address");
