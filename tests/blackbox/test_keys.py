@@ -315,6 +315,9 @@ class Shown(Keys):
             "alice+X@w.example\n", "form: bob+x@v.example: miss\nform: bob@v.example: found\nextended: +X\n"))
         self.assertEqual(self.get("x@x", status=MISS)[1], "form: x@x: miss\nform: @x: miss\n")
         self.assertEqual(self.get("-", status=USAGE)[0], "")
+        long_key = "x" * 5000 + "@v.example"
+        self.assertEqual(self.get(long_key, status=MISS)[1],
+                         f"form: {long_key[:300]}... (5010 bytes): miss\nform: @v.example: miss\n")
         self.server.stop()
         self.run_table({"fold": False})
         self.assertEqual(self.get("Bob@v.example", status=MISS), ("", "form: Bob@v.example: miss\n"))
