@@ -256,11 +256,25 @@ static void on_scanned(struct worker_job *job)
     call_owners(watch);
 }
 
+/* Without inotify, the files are only looked at, and each scan tries again. */
+static void begin_watching(struct file_watch *watch)
+{
+    watch->scan.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch->scan.fd == -1) {
+        log_failure(watch, errno);
+        return;
+    }
+    ev_io_init(&watch->hint, on_hint, watch->scan.fd, EV_READ);
+    watch->hint.data = watch;
+}
+
 static void start_scan(struct file_watch *watch)
 {
     const size_t room = list_count(&watch->paths);
     struct scan_job *s = xcalloc(1, sizeof(*s) + room * sizeof(s->items[0]));
 
+    if (watch->scan.fd == -1 && !list_is_empty(&watch->owners))
+        begin_watching(watch);
     s->job = (struct worker_job){.run = run_scan, .done = on_scanned};
     s->watch = watch;
     s->scan = &watch->scan;
@@ -288,26 +302,12 @@ static void on_next(struct ev_loop *loop, ev_timer *w, int revents)
 
 /* Owners */
 
-/* Without inotify, the files are only looked at. */
-static void begin_watching(struct file_watch *watch)
-{
-    watch->scan.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (watch->scan.fd == -1) {
-        log_failure(watch, errno);
-        return;
-    }
-    ev_io_init(&watch->hint, on_hint, watch->scan.fd, EV_READ);
-    watch->hint.data = watch;
-}
-
 struct watched_files *file_watch_add(struct file_watch *watch, const char *const *paths,
                                      size_t count, file_watch_fn *changed, void *arg)
 {
     struct watched_files *files =
         xcalloc(1, sizeof(*files) + count * sizeof(struct watched_path *));
 
-    if (watch->scan.fd == -1)
-        begin_watching(watch);
     files->watch = watch;
     files->changed = changed;
     files->arg = arg;

@@ -3,6 +3,8 @@
 #include "podop/mem.h"
 #include "podop/suggestion.h"
 
+#include "mail/key_form_kind.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
@@ -172,7 +174,7 @@ static const struct setting key_settings[] = {
     {"idna", SETTING_ENUM, FIELD(key_config, idna), .names = key_idnas, .default_text = "\"none\"",
      .doc = "how domains in keys are written: as they are, as A-labels or as U-labels"},
     {"search", SETTING_STRINGS, FIELD(key_config, search), .names = key_searches,
-     .may_be_one = true, .default_note = "the key alone",
+     .may_be_one = true, .preset = key_form_preset, .default_note = "the key alone",
      .doc = "forms of the key, looked up in this order until one is found"},
     {"extension", SETTING_STRING, FIELD(key_config, extension), .check = check_delimiters,
      .default_note = "none", .may_be_empty = true,

@@ -42,7 +42,7 @@ struct setting {
     enum setting_kind kind;
     bool is_mandatory; /* of a listener or a table; not looked at within a GROUP */
     bool may_be_empty;
-    bool may_be_one;     /* STRINGS: one string does not need to be in a list */
+    bool may_be_one;     /* STRINGS: one string does not need to be in a list; see also preset */
     bool is_delicate;    /* a wrong value may be a secret, so no message shows it */
     bool is_own;         /* each table needs its own value, so it cannot be in defaults */
     bool is_for_writes;  /* only in tables of a type that takes writes */
@@ -53,6 +53,9 @@ struct setting {
      * stays zero, and default_note explains that in words. */
     const char *default_text, *default_note;
     const char *const *names; /* ENUM, or the only texts of STRING or STRINGS; NULL at the end */
+    /* STRINGS with may_be_one: returns the strings that one string stands for, with NULL at the
+     * end, or NULL for the string itself. */
+    const char *const *(*preset)(const char *text);
     size_t others; /* STRING: offset of a struct string_list for the rest of a list; 0: none */
     enum path_need need; /* STRING: how podop uses the file of this path */
     /* DURATION: a longer one without a unit gives a warning, because it may be in milliseconds; 0:

@@ -77,24 +77,38 @@ static int store_string_list(const struct setting *setting, const struct node *v
     return result;
 }
 
+/* Stores one string, which may stand for several. */
+static int store_one(const struct setting *setting, const struct node *value,
+                     struct string_list *to, const char *where, struct faults *faults)
+{
+    const char *const *preset;
+
+    if (check_text(setting, value, where, faults) == -1)
+        return -1;
+    string_list_clear(to);
+    preset = setting->preset == NULL ? NULL : setting->preset(value->text);
+    if (preset == NULL)
+        string_list_add(to, value->text);
+    for (; preset != NULL && *preset != NULL; preset++)
+        string_list_add(to, *preset);
+    return 0;
+}
+
 static int store_strings(const struct setting *setting, const struct node *value,
                          struct string_list *to, const char *where, struct faults *faults)
 {
-    const bool is_one = setting->may_be_one && value->text != NULL;
-    const size_t count = is_one ? 1 : value->count;
     struct string_list list = {0};
     int result = 0;
 
-    if (!is_one && value->kind != NODE_ARRAY && value->kind != NODE_LIST)
+    if (setting->may_be_one && value->text != NULL)
+        return store_one(setting, value, to, where, faults);
+    if (value->kind != NODE_ARRAY && value->kind != NODE_LIST)
         return schema_fault_verdict(setting, value, where, faults, VALUE_WRONG_KIND);
-    list.items = xcalloc(count, sizeof(list.items[0]));
-    for (; list.count < count; list.count++) {
-        const struct node *item = is_one ? value : value->children[list.count];
-
-        if (check_text(setting, item, where, faults) == -1)
+    for (size_t i = 0; i < value->count; i++) {
+        if (check_text(setting, value->children[i], where, faults) == -1)
             result = -1;
         else
-            list.items[list.count] = xstrdup(item->text);
+            string_list_add(&list, value->children[i]->text);
     }
     if (result == -1) {
         string_list_clear(&list);

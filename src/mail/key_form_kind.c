@@ -20,17 +20,23 @@ static const char *const names[KEY_FORM_KINDS] = {
  * as hash:, for an address or domain that is not local. */
 static const struct {
     const char *name;
-    struct key_form_order order;
+    const char *forms[8];
 } presets[] = {
-    {"virtual", {{KEY_FORM_KEY, KEY_FORM_USER_DOMAIN, KEY_FORM_AT_DOMAIN}, 3}},
-    {"canonical", {{KEY_FORM_KEY, KEY_FORM_USER_DOMAIN, KEY_FORM_AT_DOMAIN}, 3}},
-    {"transport", {{KEY_FORM_KEY, KEY_FORM_USER_DOMAIN, KEY_FORM_DOMAIN, KEY_FORM_DOT_PARENTS}, 4}},
-    {"access",
-     {{KEY_FORM_KEY, KEY_FORM_USER_DOMAIN, KEY_FORM_DOMAIN, KEY_FORM_PARENTS, KEY_FORM_USER_EXT_AT,
-       KEY_FORM_USER_AT},
-      6}},
-    {"domain", {{KEY_FORM_DOMAIN, KEY_FORM_PARENTS}, 2}},
+    {"virtual", {"key", "user@domain", "@domain"}},
+    {"canonical", {"key", "user@domain", "@domain"}},
+    {"transport", {"key", "user@domain", "domain", ".domain"}},
+    {"access", {"key", "user@domain", "domain", "parents", "user+ext@", "user@"}},
+    {"domain", {"domain", "parents"}},
 };
+
+const char *const *key_form_preset(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(presets); i++) {
+        if (strcmp(presets[i].name, name) == 0)
+            return presets[i].forms;
+    }
+    return NULL;
+}
 
 static void add_kind(struct key_form_order *order, enum key_form_kind kind)
 {
@@ -52,24 +58,18 @@ static bool add_form(struct key_form_order *order, const char *name)
     return false;
 }
 
-static bool add_preset(struct key_form_order *order, const char *name)
+static void add_preset(struct key_form_order *order, const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(presets); i++) {
-        if (strcmp(presets[i].name, name) == 0) {
-            for (size_t k = 0; k < presets[i].order.count; k++)
-                add_kind(order, presets[i].order.kinds[k]);
-            return true;
-        }
-    }
-    return false;
+    const char *const *forms = key_form_preset(name);
+
+    for (; forms != NULL && *forms != NULL; forms++)
+        add_form(order, *forms);
 }
 
 struct key_form_order key_form_order_of(const struct string_list *search)
 {
     struct key_form_order order = {.count = 0};
 
-    if (search->count == 1 && add_preset(&order, search->items[0]))
-        return order;
     for (size_t i = 0; i < search->count; i++) {
         if (!add_form(&order, search->items[i]))
             add_preset(&order, search->items[i]);
@@ -83,5 +83,5 @@ bool key_form_is_known(const char *name)
 {
     struct key_form_order order = {.count = 0};
 
-    return add_form(&order, name) || add_preset(&order, name);
+    return add_form(&order, name) || key_form_preset(name) != NULL;
 }

@@ -26,8 +26,12 @@ struct key_form_order {
 };
 
 /* Returns the forms that search names; an empty list is the key alone. "domain" is the name of a
- * form and of a preset: it is the preset if it is the only name. */
+ * form and of a preset: here it is the form. */
 struct key_form_order key_form_order_of(const struct string_list *search);
+
+/* Returns the names of the forms that a preset stands for, with NULL at the end, or NULL if there
+ * is no such preset. */
+const char *const *key_form_preset(const char *name);
 
 /* Returns whether name is the name of a form or of a preset. */
 bool key_form_is_known(const char *name);

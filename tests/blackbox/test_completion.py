@@ -42,10 +42,10 @@ class Completion(harness.Case):
 
     def test_options(self):
         """bash offers the options of --help, and no option after one that takes an argument."""
-        for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["explain"])):
+        for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["get"])):
             told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
             self.assertTrue(told)
-            others = self.offers(program, "explain" if command == ["iterate"] else "iterate", "-")
+            others = self.offers(program, "get" if command == ["iterate"] else "iterate", "-")
             offered = self.offers(program, *command, "-") | (others if command else set())
             self.assertEqual(offered, {name for _, name, _ in told})
             for short, name, argument in told:
@@ -60,7 +60,7 @@ class Completion(harness.Case):
             with self.subTest(before=before):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
-        for command, option in (("get", "--recurse"), ("get", "--control"), ("stats", "--socket"), ("flush", "--as")):
+        for command, option in (("get", "--recurse"), ("iterate", "--control"), ("stats", "--socket"), ("flush", "--as")):
             with self.subTest(command=command, option=option):
                 self.assertNotIn(option, self.offers("podopctl", command, "--"))
 

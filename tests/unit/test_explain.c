@@ -33,6 +33,7 @@ static int setup(void **state)
 
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
+    service_clock_hold(loop);
     fake_table_open(&fake, "t", &config, loop);
     buf_init(&notes, 2000);
     return 0;
@@ -43,6 +44,7 @@ static int teardown(void **state)
     (void)state;
     fake_table_close(&fake);
     buf_deinit(&notes);
+    service_clock_release(loop);
     ev_loop_destroy(loop);
     return 0;
 }

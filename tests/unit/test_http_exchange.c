@@ -338,6 +338,8 @@ static void test_encoded(void **state)
         {"POST", "200 OK", "gzip", true, 5, HTTP_ENCODED},
         {"POST", "201 Created", "gzip", true, 5, HTTP_ENCODED},
         {"POST", "404 Not Found", "gzip", true, 5, HTTP_ANSWERED},
+        {"POST", "201 Created", "gzip", true, 0, HTTP_ANSWERED},
+        {"POST", "204 No Content", "gzip", true, 0, HTTP_ANSWERED},
         {"POST", "500 Bad", "gzip", true, 5, HTTP_ANSWERED},
     };
 

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "fake_table.h"
+#include "table/json/json_settings.h"
 #include "url_case.h"
 
 #define WITH_BACKEND(test) cmocka_unit_test_setup_teardown(test, setup, url_case_teardown)
@@ -63,11 +64,14 @@ static struct table *open_url(void)
 
 static struct table *open_json(const char *content)
 {
+    const struct json_settings settings = {.watch = false};
+    struct table_config config = plain;
     struct fake_file file;
     struct table *t;
 
+    config.settings = (void *)(uintptr_t)&settings;
     fake_file_open(&file, span_of(content));
-    t = open_table(&plain, "json", file.path);
+    t = open_table(&config, "json", file.path);
     fake_file_close(&file);
     return t;
 }

@@ -39,7 +39,7 @@ static void test_order(void **state)
          {KEY_FORM_KEY, KEY_FORM_USER_DOMAIN, KEY_FORM_AT_DOMAIN, KEY_FORM_ANY},
          4},
         {{"@domain", "virtual"}, {KEY_FORM_AT_DOMAIN, KEY_FORM_KEY, KEY_FORM_USER_DOMAIN}, 3},
-        {{"domain"}, {KEY_FORM_DOMAIN, KEY_FORM_PARENTS}, 2},
+        {{"domain"}, {KEY_FORM_DOMAIN}, 1},
         {{"domain", "domain"}, {KEY_FORM_DOMAIN}, 1},
         {{"key", "domain"}, {KEY_FORM_KEY, KEY_FORM_DOMAIN}, 2},
         {{"transport", "*"},
@@ -70,11 +70,24 @@ static void test_order(void **state)
     }
 }
 
+static void test_presets(void **state)
+{
+    const char *const *forms = key_form_preset("domain");
+
+    (void)state;
+    assert_string_equal(forms[0], "domain");
+    assert_string_equal(forms[1], "parents");
+    assert_null(forms[2]);
+    assert_null(key_form_preset("key"));
+    assert_null(key_form_preset(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_presets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,17 @@
 
 #include "mail/key_forms.h"
 
+/* Replaces the name of a preset by the names of its forms, as the setting does. */
+static void add_preset(const char *name, char **items, size_t *count)
+{
+    const char *const *forms = key_form_preset(name);
+
+    for (size_t i = 0; forms != NULL && forms[i] != NULL; i++) {
+        items[i] = (char *)(uintptr_t)forms[i];
+        *count = i + 1;
+    }
+}
+
 static struct key_rules *rules_new(const char *search, const char *extension)
 {
     char *items[16], *copy = xstrdup(search), *delimiters = xstrdup(extension), *save = NULL;
@@ -10,6 +21,7 @@ static struct key_rules *rules_new(const char *search, const char *extension)
 
     for (char *name = strtok_r(copy, " ", &save); name != NULL; name = strtok_r(NULL, " ", &save))
         items[config.search.count++] = name;
+    add_preset(search, items, &config.search.count);
     rules = key_rules_new(&config);
     free(copy);
     free(delimiters);

@@ -50,7 +50,7 @@ static void test_key_settings_values(void **state)
         {"key = { fold = true; idna = \"ascii\"; search = \"virtual\"; };",
          KEY_FOLD_ALL,
          KEY_IDNA_ASCII,
-         {"virtual"},
+         {"key", "user@domain", "@domain"},
          NULL,
          false},
         {"key = { fold = \"domain\"; idna = \"unicode\"; search = ( \"key\", \"*\" ); };",
@@ -62,9 +62,27 @@ static void test_key_settings_values(void **state)
         {"key = { fold = \"true\"; search = \"virtual\"; extension = \"+-\"; propagate = true; };",
          KEY_FOLD_ALL,
          KEY_IDNA_NONE,
-         {"virtual"},
+         {"key", "user@domain", "@domain"},
          "+-",
          true},
+        {"key = { search = \"domain\"; };",
+         KEY_FOLD_NONE,
+         KEY_IDNA_NONE,
+         {"domain", "parents"},
+         NULL,
+         false},
+        {"key = { search = [ \"domain\" ]; };",
+         KEY_FOLD_NONE,
+         KEY_IDNA_NONE,
+         {"domain"},
+         NULL,
+         false},
+        {"key = { search = \"@domain\"; };",
+         KEY_FOLD_NONE,
+         KEY_IDNA_NONE,
+         {"@domain"},
+         NULL,
+         false},
     };
 
     (void)state;
@@ -108,7 +126,7 @@ static void test_key_settings_are_inherited(void **state)
     assert_int_equal(a->search.count, 0);
     assert_string_equal(a->extension, "+");
     assert_int_equal(b->fold, KEY_FOLD_DOMAIN);
-    assert_int_equal(b->search.count, 1);
+    assert_int_equal(b->search.count, 3); /* the forms of "virtual" */
     assert_null(b->extension);
     assert_false(table_config_equal(&config->tables[0], &config->tables[1]));
     config_unref(&config);

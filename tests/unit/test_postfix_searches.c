@@ -183,6 +183,17 @@ static const char *search_of(const struct step *step, const struct lookup *l)
     return NULL;
 }
 
+/* Replaces the name of a preset by the names of its forms, as the setting does. */
+static void add_preset(const char *name, char **items, size_t *count)
+{
+    const char *const *forms = key_form_preset(name);
+
+    for (size_t i = 0; forms != NULL && forms[i] != NULL; i++) {
+        items[i] = (char *)(uintptr_t)forms[i];
+        *count = i + 1;
+    }
+}
+
 static struct key_rules *rules_new(const char *search)
 {
     char *items[8], *copy = xstrdup(search), *save = NULL;
@@ -192,6 +203,7 @@ static struct key_rules *rules_new(const char *search)
 
     for (char *name = strtok_r(copy, " ", &save); name != NULL; name = strtok_r(NULL, " ", &save))
         items[config.search.count++] = name;
+    add_preset(search, items, &config.search.count);
     rules = key_rules_new(&config);
     free(copy);
     return rules;

@@ -189,12 +189,12 @@ static void test_a_start_that_fails(void **state)
     assert_null(server_new(loop, &source, count, &faults, &err));
     assert_int_equal(err.kind, ERR_CONFIG);
     assert_true(faults > 0);
-    write_text("podop.conf", "listen = ( { socket = \"/none/such\"; } );\n" TABLE(""));
+    write_text("podop.conf", "listen = ( { socket = \"/none/such\"; } );\n" TABLE("timeout = 101;"));
     assert_null(server_new(loop, &source, fail_with, NULL, &err));
     assert_int_equal(err.kind, ERR_BIND);
     faults = 0;
     assert_int_equal(server_check(loop, &source, fail_with, count, &faults, &err), 0);
-    assert_int_equal(faults, 1); /* a warning: the URL has no place for the key */
+    assert_int_equal(faults, 1); /* a warning: the timeout is longer than any client waits */
     ev_loop_destroy(loop);
 }
 

@@ -3,6 +3,7 @@
 
 #include "table/url/url_outcome.h"
 #include "table/url/url_places.h"
+#include "table/url/url_route_private.h"
 
 #include "podop/clock.h"
 
@@ -342,6 +343,27 @@ static void test_moved(void **state)
     assert_false(breaker_is_open(&state_at(2)->breaker));
 }
 
+/* Another request added a place meanwhile. The failures of this one stay with its own places. */
+static void test_moved_to_a_later_place(void **state)
+{
+    const struct endpoint to = address_of('b');
+    struct url_route route;
+
+    (void)state;
+    set_name(0, "a");
+    route = route_of(false);
+    assert_true(url_route_take(&route));
+    url_outcome_asked(&route);
+    set_name(0, "ab");
+    url_places_follow(&table->backends);
+    url_outcome_ended(&route);
+    url_outcome_moved(&route, &to);
+    assert_in_range(route.at, route.begin, route.end - 1);
+    url_outcome_failure(&route, "500");
+    assert_int_equal(mark_of(&route, 0), MARK_FAILED | MARK_STATUS);
+    url_route_close(&route);
+}
+
 /* When no address could be connected to, the next URL is asked, and each address has failed. */
 static void test_unreachable(void **state)
 {
@@ -404,6 +426,7 @@ int main(void)
         WITH_CASE(test_gone_after_the_choice),
         WITH_CASE(test_shares_of_the_time),
         WITH_CASE(test_moved),
+        WITH_CASE(test_moved_to_a_later_place),
         WITH_CASE(test_unreachable),
         WITH_CASE(test_skip),
     };

@@ -316,6 +316,13 @@ static struct span body_of(struct http_call *call, unsigned status, struct span 
     return buf_span(&call->body);
 }
 
+/* Returns whether the body is wanted and encoded. The answer to a write may have none. */
+static bool is_unreadable(const struct http_call *call, unsigned status, struct span last)
+{
+    return is_wanted_body(call, status) && is_encoded(call) &&
+           (call->is_repeatable || call->discarded + last.len > 0);
+}
+
 static void finish_encoded(struct http_call *call, struct http_answer *answer)
 {
     char reason[HTTP1_ENCODING_BYTES + 80];
@@ -355,7 +362,7 @@ static void on_end(struct http_exchange *ex, enum http_end end, unsigned status,
     }
     if (is_too_large(call))
         answer.outcome = HTTP_TOO_LARGE;
-    if (answer.outcome == HTTP_ANSWERED && is_encoded(call) && is_wanted_body(call, status))
+    if (answer.outcome == HTTP_ANSWERED && is_unreadable(call, status, last))
         finish_encoded(call, &answer);
     else
         finish(call, &answer);

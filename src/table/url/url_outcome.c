@@ -184,7 +184,8 @@ static void note_refusal(struct url_state *state, uint32_t timeout_ms)
     state->refused_at_ms = now_ms;
 }
 
-/* That the request was answered elsewhere is the evidence that the address is at fault. */
+/* That the request was answered elsewhere is the evidence that the address is at fault. A place that
+ * was added after the route had begun is not one of its places. */
 void url_outcome_moved(struct url_route *route, const struct endpoint *to)
 {
     note_reason(state_of(route, route->at), "no connection in time, but to another address");
@@ -192,7 +193,7 @@ void url_outcome_moved(struct url_route *route, const struct endpoint *to)
     fail_breaker(route, route->at, BREAKER_UNSENT, route->trial);
     route->trial = BREAKER_NO_TRIAL;
     url_route_mark(route, MARK_FAILED | MARK_UNSENT);
-    route->at = url_places_find(route->backends, route->at, to);
+    route->at = url_places_find(route->backends, route->at, route->end, to);
     state_of(route, route->at)->requests++;
     route->answers = state_of(route, route->at)->answers;
 }

@@ -108,9 +108,10 @@ size_t url_places_end(const struct url_backends *b)
     return b->count * b->health->used;
 }
 
-size_t url_places_find(const struct url_backends *b, size_t at, const struct endpoint *address)
+size_t url_places_find(const struct url_backends *b, size_t at, size_t end,
+                       const struct endpoint *address)
 {
-    for (size_t i = at % b->count; i < url_places_end(b); i += b->count) {
+    for (size_t i = at % b->count; i < end; i += b->count) {
         if (!b->health->of[i].is_gone && is_of(&b->health->of[i], address))
             return i;
     }

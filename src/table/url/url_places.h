@@ -16,8 +16,9 @@
 void url_places_follow(struct url_backends *b);
 /* Returns the end of the places that a lookup may use. */
 size_t url_places_end(const struct url_backends *b);
-/* Returns another place of the same URL with that address, or at if there is none. */
-size_t url_places_find(const struct url_backends *b, size_t at, const struct endpoint *address);
+/* Returns another place before end of the same URL with that address, or at if there is none. */
+size_t url_places_find(const struct url_backends *b, size_t at, size_t end,
+                       const struct endpoint *address);
 
 /* Returns the name of a place for people: "http://host:port", or "http://host:port at 192.0.2.1".
  * It is in text, or borrowed. */
