@@ -161,6 +161,10 @@ static const char *check_delimiters(const char *text)
 {
     if (setting_has_control(text) || strpbrk(text, "@\" ") != NULL)
         return "must be delimiters such as \"+\", without blanks, quotes and '@'";
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text >= 0x80) /* a byte of it could be part of another letter */
+            return "must be delimiters in ASCII";
+    }
     return NULL;
 }
 

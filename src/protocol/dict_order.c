@@ -128,6 +128,8 @@ static bool may_conflict(struct dict_request *r, const struct dict_request *comm
 {
     const struct transaction *changes = commit->changes;
 
+    if (r->is_exact)
+        return may_touch_key(r, changes);
     switch (r->kind) {
     case DICT_KIND_LOOKUP: return may_touch_key(r, changes);
     case DICT_KIND_ITERATE: return transaction_touches_below(changes, commit->table, &r->key);

@@ -16,6 +16,7 @@
 /* How much longer than the value its addresses may become: a short extension of a long list is
  * fine, a long one of each of its addresses is not. */
 enum { GROWTH_BYTES_MAX = 1024 * 1024 };
+enum { NOTE_BYTES_MAX = 300 };  /* of a form, for a human */
 enum { JSON_BYTES_A_BYTE = 6 }; /* \u001f, the longest escape */
 
 struct key_search {
@@ -205,7 +206,7 @@ bool key_search_propagate(struct key_search *s, struct reply *reply)
 
 void key_search_note_form(const struct key_search *s, struct buf *notes)
 {
-    notes_add(notes, "form", s->form.key);
+    notes_add_cut(notes, "form", s->form.key, NOTE_BYTES_MAX);
 }
 
 void key_search_note_result(const struct reply *reply, bool was_miss, struct buf *notes)
@@ -221,7 +222,7 @@ void key_search_note_answer(const struct key_search *s, const struct reply *repl
         notes_add(notes, "form", SPAN("none: the key gives no form of 'search'"));
     if (reply->status != REPLY_FOUND)
         return;
-    notes_add(notes, "found", s->form.key);
+    notes_add_cut(notes, "found", s->form.key, NOTE_BYTES_MAX);
     if (is_extended)
-        notes_add(notes, "extended", buf_span(&s->extension));
+        notes_add_cut(notes, "extended", buf_span(&s->extension), NOTE_BYTES_MAX);
 }

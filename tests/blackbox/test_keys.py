@@ -5,6 +5,7 @@ import urllib.parse
 
 import harness
 from control_case import FAILED, FOUND, MISS, USAGE, ControlCase
+from dict import EXACT
 from harness import http, url_table
 from nameserver import FakeServer, mx
 from program_case import PREAMBLE, Program
@@ -239,10 +240,27 @@ class NormalForm(Keys):
         with client.packet():
             write = client.write(("set", "shared/Bob@V.Example", "alice@w.example"))
             lookup = client.lookup("shared/bob+x@v.example")
+            exact = client.iterate("shared/bob+x@v.example", EXACT)
         self.http.wait_requests(1)
         gate.set()
         client.wait(write)
         self.check_payload(client.wait(lookup), "Oalice+x@w.example")
+        client.wait(exact)
+        self.assertEqual(exact.rows, [(b"shared/bob+x@v.example", b"alice+x@w.example")])
+        self.assertEqual(self.http.requests[0].method, "POST")
+
+    def test_local_parts_are_not_domains(self):
+        """With 'idna', a key without '@' of a table with local parts, and a user without a domain."""
+        key = {"fold": True, "idna": "ascii", "search": ["key", "user"], "extension": "+"}
+        path = self.write("t.json", json.dumps({"Müller": "mail", "quota/müller": "1"}))
+        self.server = self.start(url_table(self.http, key=key, cache={"ttl": "1h"}),
+                                 {"name": "j", "type": "json", "param": path, "key": key})
+        postfix = self.client()
+        for table, answer in (("j", "OK mail"), ("t", "NOTFOUND ")):
+            self.check_payload(postfix.ask(table, "Müller+x@bücher.example"), answer)
+        self.check_payload(self.dict().change(("set", "shared/Müller", "mail")), "O")
+        self.check_payload(postfix.ask("t", "müller@bücher.example"), "OK mail")
+        self.check_payload(self.dict(user="Müller", name="j").get("priv/quota"), "O1")
 
     def test_iterations(self):
         self.keep(**{"book/": ["Entry"], "book/Entry": "x"})
@@ -297,6 +315,9 @@ class Shown(Keys):
             "alice+X@w.example\n", "form: bob+x@v.example: miss\nform: bob@v.example: found\nextended: +X\n"))
         self.assertEqual(self.get("x@x", status=MISS)[1], "form: x@x: miss\nform: @x: miss\n")
         self.assertEqual(self.get("-", status=USAGE)[0], "")
+        long_key = "x" * 5000 + "@v.example"
+        self.assertEqual(self.get(long_key, status=MISS)[1],
+                         f"form: {long_key[:300]}... (5010 bytes): miss\nform: @v.example: miss\n")
         self.server.stop()
         self.run_table({"fold": False})
         self.assertEqual(self.get("Bob@v.example", status=MISS), ("", "form: Bob@v.example: miss\n"))

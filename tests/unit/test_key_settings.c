@@ -145,6 +145,8 @@ static void test_key_settings_faults(void **state)
         {"extension = \"+@\";",
          "'extension'WHERE must be delimiters such as \"+\", without blanks, "
          "quotes and '@', got \"+@\""},
+        {"extension = \"\xc3\xbc\";",
+         "'extension'WHERE must be delimiters in ASCII, got \"\xc3\xbc\""},
         {"search = 5;",
          "'search'WHERE expects a string or a list of strings such as [ \"a\", \"b\" ], got 5"},
         {"propagate = \"yes\";", "'propagate'WHERE expects true or false, got \"yes\""},
