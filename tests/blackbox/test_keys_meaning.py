@@ -3,11 +3,14 @@
 Each case is asked for in both protocols, and both must lead to the same requests.
 """
 
+import time
+
 import harness
-from harness import to_bytes
-from keys_case import Keys
+from harness import http, to_bytes
+from keys_case import Keys, target
 
 FORMS = ["key", "user@domain", "user+ext", "user", "@domain", "domain", ".domain", "parents", "user+ext@", "user@", "*"]
+VIRTUAL = {"fold": True, "search": "virtual", "extension": "+", "propagate": True}
 
 
 class Meaning(Keys):
@@ -115,8 +118,7 @@ class Forms(Meaning):
 
     def test_each_form_is_cached_and_written_by_itself(self):
         self.keep(**{"b@d.ex": "a@w.ex", "@d.ex": "catch@w.ex"})
-        self.run_table({"fold": True, "search": "virtual", "extension": "+", "propagate": True},
-                       cache={"ttl": "1h", "negative_ttl": "1h"})
+        self.run_table(VIRTUAL, cache={"ttl": "1h", "negative_ttl": "1h"})
         self.check("B+1@d.ex", "OK a+1@w.ex", "b+1@d.ex", "b@d.ex")
         self.check("b+2@D.ex", "OK a+2@w.ex", "b+2@d.ex")
         self.check("B@d.ex", "OK a@w.ex")
@@ -182,6 +184,65 @@ class NormalForms(Meaning):
         self.server.stop()
         self.check_normal({"fold": True, "idna": "unicode"}, (
             ("A@xn--fa-hia.ex", "a@fass.ex"), ("A@XN--ZRICH-KVA.EX", "a@zürich.ex")))
+
+
+class Failures(Meaning):
+    """A form that fails is never taken for one that does not exist."""
+
+    FORMS = ("b+x@d", "b@d", "@d")
+    KINDS = (
+        ("status", http(status=500)),
+        ("no JSON", http("<html>")),
+        ("empty", http("")),
+        ("redirect", http(status=302)),
+        ("encoded", http('"x"', 200, "Content-Encoding: br")),
+        ("told", http('{"fault": "no database"}')),
+        ("page", b"HTTP/1.1 404 X\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"),
+        ("cut short", (http('"x"', length=9), harness.CLOSE)),
+    )
+
+    def test_each_kind_at_each_form(self):
+        self.keep(**{"@d": "catch@w"})
+        self.run_table(VIRTUAL, retries=0, strict=True, error="/fault")
+        client = self.dict()
+        for number, form in enumerate(self.FORMS):
+            for kind, answer in self.KINDS:
+                with self.subTest(form=form, kind=kind):
+                    self.break_form(form, answer)
+                    self.check("b+x@d", "TEMP", *self.FORMS[:number + 1])
+                    self.check_failure(client.get("shared/b+x@d"))
+                    self.http.forget()
+                    self.check("b@e", "NOTFOUND ", "b@e", "@e")  # so the URL is never suspended
+
+    def break_form(self, form, answer):
+        """Makes the backend give this answer to one key."""
+        broken = target(form).encode()
+        self.http.default = lambda request: answer if request.target == broken else self.store(request)
+
+    def check_outage(self, values, key, answer, *forms, **settings):
+        """Checks the answer to a key that was asked for when the backend still worked."""
+        self.http.default = self.store
+        self.store.values.clear()
+        self.keep(**values)
+        self.run_table(VIRTUAL, retries=0, cache={"ttl": "1ms", "negative_ttl": "1ms", "stale": "1h"}, **settings)
+        self.postfix.ask("t", key)
+        self.http.forget()
+        self.http.default = lambda request: http(status=503)
+        time.sleep(0.02)  # all entries have expired then
+        self.check(key, answer, *forms)
+        self.server.stop()
+
+    def test_misses_of_before_an_outage(self):
+        for name, values, answer, forms, settings in (
+                ("all misses", {}, "TEMP", self.FORMS, {}),
+                ("last form", {"@d": "z@w"}, "OK z@w", self.FORMS, {}),
+                ("middle form", {"b@d": "m@w", "@d": "z@w"}, "OK m+X@w", self.FORMS[:2], {}),
+                ("false in the middle", {"b@d": False, "@d": "z@w"}, "OK z@w", self.FORMS, {}),
+                ("false at the end", {"@d": False}, "TEMP", self.FORMS, {}),
+                ("skipped at the end", {"@d": "z@w"}, "TEMP", self.FORMS[:2], {"skip": ["@*"]}),
+                ("skipped at the beginning", {"@d": "z@w"}, "OK z@w", self.FORMS[2:], {"skip": ["b*"]})):
+            with self.subTest(name):
+                self.check_outage(values, "B+X@D", answer, *forms, **settings)
 
 
 class Propagated(Meaning):
