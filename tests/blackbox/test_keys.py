@@ -1,47 +1,16 @@
 """The setting 'key': keys in their normal form, and lookups that try several forms of a key."""
 
 import json
-import urllib.parse
 
 import harness
 from control_case import FAILED, FOUND, MISS, USAGE, ControlCase
 from dict import EXACT
 from harness import http, url_table
+from keys_case import Keys, target
 from nameserver import FakeServer, mx
 from program_case import PREAMBLE, Program
-from store import Store
 
 VIRTUAL = {"fold": True, "search": "virtual", "extension": "+", "propagate": True}
-
-
-def target(key):
-    return "/" + urllib.parse.quote(key, safe="/")
-
-
-class Keys(ControlCase):
-    """A url table whose backend keeps values by key."""
-
-    def setUp(self):
-        super().setUp()
-        self.store = Store()
-        self.http.default = self.store
-
-    def keep(self, **values):
-        self.store.values.update((target(key).encode(), json.dumps(value).encode()) for key, value in values.items())
-
-    def run_table(self, key, **settings):
-        self.server = self.start(url_table(self.http, key=key, **settings))
-        self.postfix = self.client()
-
-    def asked(self):
-        """Returns the keys that the backend was asked for since the last call."""
-        keys = [urllib.parse.unquote(request.target.decode())[1:] for request in list(self.http.requests)]
-        self.http.forget()
-        return keys
-
-    def check(self, key, answer, *asked):
-        self.check_answer(self.postfix.ask("t", key), answer)
-        self.assertEqual(self.asked(), list(asked))
 
 
 class Search(Keys):
