@@ -60,7 +60,7 @@ class Completion(harness.Case):
             with self.subTest(before=before):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
-        for command, option in (("get", "--recurse"), ("iterate", "--control"), ("stats", "--socket"), ("flush", "--as")):
+        for command, option in (("get", "--recurse"), ("set", "--control"), ("stats", "--socket"), ("flush", "--as")):
             with self.subTest(command=command, option=option):
                 self.assertNotIn(option, self.offers("podopctl", command, "--"))
 
