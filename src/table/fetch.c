@@ -46,12 +46,11 @@ struct fetch *fetch_new(struct table *t, const struct table_key *key, const stru
 
     memset(memory, 0, bytes);
     memory += bytes;
-    *fetch = (struct fetch){
-        .table = table_ref(t),
-        .flight = {.identity = append(&memory, id->bytes), .hash = id->hash},
-        .deadline_at_ms = deadline_at_ms,
-        .notes = notes,
-    };
+    fetch->table = table_ref(t);
+    fetch->flight.identity = append(&memory, id->bytes);
+    fetch->flight.hash = id->hash;
+    fetch->deadline_at_ms = deadline_at_ms;
+    fetch->notes = notes;
     list_init(&fetch->waiters);
     fetch->key = copy_key(key, id, fetch->flight.identity, memory);
     memory_add_flight(t->memory, &fetch->flight);

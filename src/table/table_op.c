@@ -9,27 +9,42 @@
 
 void table_op_free(struct table_op *op)
 {
-    key_search_free(&op->search);
+    if (op->search != NULL) /* saves the call in the usual case */
+        key_search_free(&op->search);
     table_unref(&op->table);
     free(op);
+}
+
+/* Gives the caller its one answer. */
+static void finish(struct table_op *op, const struct reply *reply)
+{
+    table_op_count(op->table, reply);
+    op->done(op->arg, reply);
+    table_op_free(op);
+}
+
+/* Finishes with what op makes of an answer, unless it waits for another one. */
+static void take(struct table_op *op, const struct reply *reply)
+{
+    struct reply own = *reply;
+    char *bytes = NULL;
+
+    if (!op->take(op, &own, &bytes))
+        return;
+    finish(op, &own);
+    free(bytes);
 }
 
 static void on_answered(struct fetch_waiter *waiter, const struct reply *reply)
 {
     struct table_op *op = CONTAINER_OF(waiter, struct table_op, waiter);
-    struct reply own = *reply;
-    char *bytes = NULL;
 
-    if (op->answer != NULL) {
+    if (op->answer != NULL)
         *op->answer = known_answer_keep(op->table, reply);
-        return;
-    }
-    if (op->take != NULL && !op->take(op, &own, &bytes))
-        return;
-    table_op_count(op->table, &own);
-    op->done(op->arg, &own);
-    free(bytes);
-    table_op_free(op);
+    else if (op->take != NULL)
+        take(op, reply);
+    else
+        finish(op, reply);
 }
 
 struct table_op *table_op_new(struct table *table, struct buf *notes)

@@ -27,6 +27,8 @@ HIT_PAIRS = 3
 # The cores of podop, the memory server or wrk; of nginx; of the load generator.
 LAYOUTS = {"two": (0, 1, 1), "one": (0, 0, 0), "apart": (0, 1, 0)}
 IDLE_CLIENTS = 2000
+NGINX_MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules")
+ECHO_MODULE = "ngx_http_echo_module.so"
 PODOP_CONF = """
 log = {{ level = "{level}"; }};
 pool = {{ max_connections = {pool}; idle_timeout = {idle}; }};
@@ -69,6 +71,15 @@ def reserve_port():
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.bind(("127.0.0.1", 0))
     return holder
+
+
+def find_nginx_modules():
+    """Returns the directory of nginx's modules; fails if it does not have the echo module."""
+    found = [directory for directory in NGINX_MODULES if os.path.exists(f"{directory}/{ECHO_MODULE}")]
+    if not found:
+        fail(f"nginx's {ECHO_MODULE} is neither in {' nor in '.join(NGINX_MODULES)}: install nginx and its echo "
+             "module (Debian: nginx-light, libnginx-mod-http-echo)")
+    return found[0]
 
 
 def schedstat_us(pid):
@@ -135,9 +146,7 @@ class Bench:
     def start_nginx(self):
         conf = self.directory / "nginx.conf"
         text = (HERE / "nginx.conf.in").read_text()
-        modules = next(path for path in ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules")
-                       if os.path.exists(path))
-        for place, value in ("MODULES", modules), ("PORT", self.port), ("DIR", self.directory):
+        for place, value in ("MODULES", find_nginx_modules()), ("PORT", self.port), ("DIR", self.directory):
             text = text.replace(f"@{place}@", str(value))
         conf.write_text(text)
         self.start("nginx", ["nginx", "-e", "stderr", "-p", f"{self.directory}/", "-c", conf],

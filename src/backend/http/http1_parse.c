@@ -45,10 +45,10 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct span trim(struct span text)
+static inline struct span trim(struct span text)
 {
-    while (text.len > 0 && is_blank(text.ptr[0]))
-        text = span_skip(text, 1);
+    for (; text.len > 0 && is_blank(text.ptr[0]); text.len--)
+        text.ptr++;
     while (text.len > 0 && is_blank(text.ptr[text.len - 1]))
         text.len--;
     return text;
@@ -70,9 +70,10 @@ static bool is_surely_fine(struct span line)
 }
 
 /* Takes the line at the front of in, without its end. A line of a head may end in a line feed alone
- * (RFC 9112 section 2.2). *bytes becomes its length with the end, which is at most max. */
-static enum parse take_line(struct http1 *p, struct span in, size_t max, struct span *line,
-                            size_t *bytes)
+ * (RFC 9112 section 2.2). *bytes becomes its length with the end, which is at most max. Inlined
+ * twice, because a call would cost each line of an answer 20 instructions. */
+static inline __attribute__((always_inline)) enum parse
+take_line(struct http1 *p, struct span in, size_t max, struct span *line, size_t *bytes)
 {
     const char *feed =
         p->scanned < in.len ? memchr(in.ptr + p->scanned, '\n', in.len - p->scanned) : NULL;

@@ -29,15 +29,11 @@ enum {
 enum stream_state { STREAM_NOT_BEGUN, STREAM_READING, STREAM_BLOCKED };
 
 struct http_call {
-    struct http_exchange exchange;
     struct http_turn turn;
     struct http_site *site;
     http_done_fn *done;
     void *arg;
     uint64_t started_at_ms, sent_at_ms;
-    struct deadline deadline;
-    struct buf request; /* may contain secrets */
-    struct buf body;    /* what is wanted of the answer's body, and not used yet */
     size_t discarded;   /* bytes of an unwanted body */
     size_t excerpt_max; /* see http_request, as for the members without a comment */
     bool is_repeatable;
@@ -51,6 +47,12 @@ struct http_call {
     enum stream_state stream;
     uint32_t patience_ms;
     http_wanted_fn *is_unread;
+    struct http_exchange exchange;
+    /* Members from exchange.peer on are not zeroed, but initialised before they are used. */
+    struct deadline deadline;
+    struct buf request; /* may contain secrets */
+    struct buf body;    /* what is wanted of the answer's body, and not used yet */
+    /* Of a stream: */
     struct deferred offer;   /* to data, after http_go_on() */
     struct deadline blocked; /* until the stream may have to give up its place */
 };
@@ -374,22 +376,21 @@ static struct http_call *call_new(struct http_site *site, const struct http_requ
 {
     struct http_call *call = xmalloc(sizeof(*call));
 
-    *call = (struct http_call){
-        .exchange = {.on_body = on_body,
-                     .on_end = on_end,
-                     .address = request->address,
-                     .is_alone = !request->is_repeatable},
-        .turn = {.events = &turn_events},
-        .site = site,
-        .started_at_ms = turns_now_ms(site->http->turns),
-        .excerpt_max =
-            request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response,
-        .is_repeatable = request->is_repeatable,
-        .reads_answer = request->reads_answer,
-        .is_fresh = request->is_fresh,
-        .is_wanted = request->is_wanted,
-        .unsent = HTTP_TIMED_OUT,
-    };
+    memset(call, 0, offsetof(struct http_call, exchange.peer));
+    call->exchange.on_body = on_body;
+    call->exchange.on_end = on_end;
+    call->exchange.address = request->address;
+    call->exchange.is_alone = !request->is_repeatable;
+    call->turn.events = &turn_events;
+    call->site = site;
+    call->started_at_ms = turns_now_ms(site->http->turns);
+    call->excerpt_max =
+        request->excerpt_max < site->max_response ? request->excerpt_max : site->max_response;
+    call->is_repeatable = request->is_repeatable;
+    call->reads_answer = request->reads_answer;
+    call->is_fresh = request->is_fresh;
+    call->is_wanted = request->is_wanted;
+    call->unsent = HTTP_TIMED_OUT;
     buf_init(&call->body, site->max_response);
     http_request_print(&call->request, buf_span(&site->head), request);
     call->exchange.request = buf_span(&call->request);

@@ -422,7 +422,7 @@ static void start_on_new(struct http_exchange *ex, struct http_site *site)
     c->io.data = c->turn.data = c;
     attach(ex, c);
     ex->state = HTTP_EXCHANGE_CONNECTING;
-    ex->answer.status = 0;
+    http1_start(&ex->answer);
     http_give_way_make_room(site->host, turns_now_ms(site->http->turns));
     http_give_way_begin(c, HTTP_WAIT_CONNECTION);
     http_connection_start(c, site, ex->address, on_connected);

@@ -54,7 +54,8 @@ typedef enum http_take http_body_fn(struct http_exchange *ex, unsigned status, s
 typedef void http_end_fn(struct http_exchange *ex, enum http_end end, unsigned status,
                          struct span last, const char *reason);
 
-/* The memory belongs to the owner, which sets the first five members and zeroes the others. */
+/* The memory belongs to the owner, which sets the first five members and zeroes the others up to
+ * peer. */
 struct http_exchange {
     struct span request;            /* borrowed */
     const struct endpoint *address; /* the wanted one; NULL: any. Borrowed */
@@ -64,13 +65,14 @@ struct http_exchange {
     bool may_have_arrived; /* some of the request was given to the kernel, or to TLS */
     bool is_unreachable;   /* no address could be connected to */
     bool has_moved;        /* to the address peer, because the wanted one failed or was slow */
-    struct endpoint peer;  /* if has_moved */
     bool is_send_closed;   /* the server takes no more of the request, but may have answered it */
     enum http_exchange_state state;
     struct http_connection *connection; /* NULL: ENDED */
     size_t sent;                        /* of the request */
-    struct http1 answer;
-    struct buf in; /* a part of the answer that is not a whole line yet */
+    struct buf in;                      /* a part of the answer that is not a whole line yet */
+    /* Large, so they are not zeroed: */
+    struct endpoint peer; /* if has_moved */
+    struct http1 answer;  /* valid from the start of the exchange on */
 };
 
 /* Sends the request on an idle connection or on a new one; with is_fresh always on a new one.

@@ -133,15 +133,19 @@ struct url_sites *url_sites_ref(struct url_sites *sites)
     return sites;
 }
 
+static void sites_free(struct url_sites *sites)
+{
+    for (size_t i = 0; i < sites->count; i++)
+        http_site_close(&sites->items[i]);
+    url_access_close(&sites->access);
+    free(sites);
+}
+
 void url_sites_unref(struct url_sites **psites)
 {
     struct url_sites *sites = *psites;
 
     *psites = NULL;
-    if (sites == NULL || --sites->refs > 0)
-        return;
-    for (size_t i = 0; i < sites->count; i++)
-        http_site_close(&sites->items[i]);
-    url_access_close(&sites->access);
-    free(sites);
+    if (sites != NULL && --sites->refs == 0)
+        sites_free(sites);
 }

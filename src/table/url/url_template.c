@@ -33,7 +33,8 @@ struct url_template {
     char *target; /* what the parts' texts point into; begins with '/' */
     struct part *parts;
     size_t part_count;
-    unsigned places; /* bit n: it has place n */
+    struct url_dots begin; /* after the text of the first part, which every target begins with */
+    unsigned places;       /* bit n: it has place n */
 };
 
 static const struct {
@@ -155,6 +156,7 @@ static int parse_target(struct url_template *t, struct error *err)
         rest = span_skip(rest, len);
     }
     add_part(t, text, PLACE_NONE);
+    url_dots_add_text(&t->begin, t->parts[0].text);
     return 0;
 }
 
@@ -325,15 +327,19 @@ static void fill(const struct filling *f, enum place place, struct buf *out)
 /* Returns whether the path of what it has added has no dot segment. */
 static bool add_parts(const struct url_template *t, const struct filling *f, struct buf *out)
 {
-    struct url_dots dots = {0};
+    struct url_dots dots = t->begin;
 
     for (size_t i = 0; i < t->part_count; i++) {
+        const struct part *part = &t->parts[i];
         size_t begin;
 
-        buf_add(out, t->parts[i].text);
-        url_dots_add_text(&dots, t->parts[i].text);
+        buf_add(out, part->text);
+        if (i > 0)
+            url_dots_add_text(&dots, part->text);
+        if (part->place == PLACE_NONE) /* the last part */
+            break;
         begin = out->len;
-        fill(f, t->parts[i].place, out);
+        fill(f, part->place, out);
         url_dots_add_key(&dots, span_skip(buf_span(out), begin));
     }
     return !url_dots_end(&dots);
