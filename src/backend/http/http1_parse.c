@@ -36,7 +36,7 @@ static inline bool is_named(struct span name, struct span lower_case)
 {
     return name.len == lower_case.len && has_word(name.ptr, lower_case.ptr) &&
            has_word(name.ptr + name.len - WORD_BYTES, lower_case.ptr + name.len - WORD_BYTES) &&
-           (name.len <= 2 * WORD_BYTES ||
+           (name.len <= (size_t)2 * WORD_BYTES ||
             has_word(name.ptr + WORD_BYTES, lower_case.ptr + WORD_BYTES));
 }
 
