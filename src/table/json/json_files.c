@@ -27,7 +27,7 @@ struct json_files *json_files_new(struct disposal *disposal)
     struct json_files *files = xcalloc(1, sizeof(*files));
 
     files->disposal = disposal;
-    files->lock = xmalloc(sizeof(*files->lock));
+    files->lock = xmalloc(sizeof(pthread_mutex_t));
     pthread_mutex_init(files->lock, NULL);
     atomic_init(&files->is_cancelled, false);
     return files;
