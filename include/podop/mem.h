@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 void *xmalloc(size_t bytes);
-void *xcalloc(size_t count, size_t bytes); /* zeroed */
+void *xmalloc_aligned(size_t alignment, size_t bytes); /* a power of two, at least a pointer */
+void *xcalloc(size_t count, size_t bytes);             /* zeroed */
 void *xrealloc(void *ptr, size_t bytes);
 void *xreallocarray(void *ptr, size_t count, size_t bytes);
 char *xstrdup(const char *text);

@@ -21,6 +21,13 @@ void *xmalloc(size_t bytes)
     return must(malloc(bytes == 0 ? 1 : bytes));
 }
 
+void *xmalloc_aligned(size_t alignment, size_t bytes)
+{
+    void *ptr;
+
+    return must(posix_memalign(&ptr, alignment, bytes) == 0 ? ptr : NULL);
+}
+
 void *xcalloc(size_t count, size_t bytes)
 {
     return must(calloc(count == 0 ? 1 : count, bytes == 0 ? 1 : bytes));

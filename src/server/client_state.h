@@ -13,6 +13,7 @@
 
 enum {
     SCRATCH_BYTES = 16 * 1024, /* of one read */
+    SCRATCH_ALIGNMENT = 64,    /* a cache line: the search for a line end costs the least */
     SPARE_OUTS_MAX = 128,      /* seldom do more clients have unwritten answers at a time */
 };
 

@@ -27,7 +27,7 @@ void clients_init(struct clients *clients, struct ev_loop *loop, struct log *log
         .loop = loop,
         .log = log,
         .find_protocol = protocol_find,
-        .scratch = xmalloc(SCRATCH_BYTES),
+        .scratch = xmalloc_aligned(SCRATCH_ALIGNMENT, SCRATCH_BYTES),
     };
     list_init(&clients->all);
     client_turns_init(&clients->turns, loop, serve_woken, clients);
