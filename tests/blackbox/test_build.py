@@ -233,7 +233,8 @@ class Musl(Build):
 
     FLAGS = ("-std=c11", "-D_GNU_SOURCE", '-DPODOP_VERSION="0"', '-DPODOP_DEFAULT_CONFIG="/etc/podop.conf"', "-Werror",
              "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
-    HEADERS = ("ev.h", "libconfig.h", "ares*.h", "idn2.h", "curl", "json-c", "openssl", "linux", "asm", "asm-generic")
+    HEADERS = ("ev.h", "libconfig.h", "ares*.h", "idn2.h", "unicase.h", "uninorm.h", "unitypes.h", "unistring",
+               "curl", "json-c", "openssl", "linux", "asm", "asm-generic")
 
     def setUp(self):
         super().setUp()
