@@ -102,7 +102,7 @@ static inline bool client_is_read(const struct client *c)
 /* Counts the memory that podop uses for the client now. */
 static inline void client_count_memory(struct client *c)
 {
-    size_t bytes = c->in.len + c->out.len;
+    size_t bytes = c->in.len + (c->out.len > 0 ? c->out.cap : 0);
 
     if (c->session != NULL && c->protocol->buffered_bytes != NULL)
         bytes += c->protocol->buffered_bytes(c->session);
