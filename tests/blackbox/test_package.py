@@ -132,6 +132,11 @@ def programs():
     return names
 
 
+def commands(*path):
+    """Returns the commands of a document that build packages."""
+    return set(re.findall(r"(?m)^dpkg-buildpackage .*-b$", "".join(text for _, text in documents.fenced(*path))))
+
+
 def need_build():
     harness.need(os.geteuid() == 0 and shutil.which("dpkg-buildpackage"), "root, on a Debian with dpkg-dev")
     harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
@@ -140,7 +145,7 @@ def need_build():
 
 @functools.cache
 def build():
-    """Builds the packages by README's command, with the unit tests, and returns the folder of the source."""
+    """Builds the packages by the documents' command, with the unit tests, and returns the folder of the source."""
     need_build()
     names = programs()
     assert "cmake" in names and "valgrind" not in names
@@ -148,8 +153,7 @@ def build():
     with open(os.path.join(top(), "names"), "w", encoding="utf-8") as file:
         file.write("\n".join(sorted(names)) + "\n")
     call("chown", "-R", f"{NOBODY}:{NOBODY}", os.path.join(top(), "one"))
-    command = next(line for _, text in documents.fenced("README.md") for line in text.splitlines()
-                   if line.startswith("dpkg-buildpackage"))
+    command, = commands("docs", "releasing.md") | commands("README.md")
     done = call("unshare", "--mount", "--net", "sh", "-c", ONLY, top(), f"cd {place}\n{command}\n",
                 env={"DEB_BUILD_OPTIONS": f"terse parallel={os.cpu_count()}"})
     assert re.search(r"100% tests passed, 0 tests failed out of [1-9]\d\d", done.stdout), done.stdout[-4000:]
@@ -405,7 +409,7 @@ class Package(unittest.TestCase):
 
 
 class Unit(unittest.TestCase):
-    """The package's unit, and the configuration of the administrator's guide under it, as systemd would start it."""
+    """The package's unit, and README's configuration under it, as systemd would start it."""
 
     root: Root
 
@@ -414,17 +418,16 @@ class Unit(unittest.TestCase):
         cls.root = Root()
         cls.addClassCleanup(cls.root.close)
         cls.root.install_podop()
-        cls.root.call("useradd", "--system", "postfix")
+        for user in ("postfix", "vmail"):
+            cls.root.call("useradd", "--system", user)
 
     def setUp(self):
         with open(self.root.path("/usr/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
-        text = documents.block(*documents.GUIDE, begin="user = ")
-        holder = harness.reserve()
-        self.addCleanup(holder.close)
-        port = harness.number(holder)
-        self.write("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
-        self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
+        text = documents.block("README.md", begin="listen = ")
+        self.group = re.search(r'group = "(\w+)"', text)[1]
+        local, = re.findall(r"(?ms)^  \{ name = \"local\";.*?\}; \}$", source("etc", "podop.conf"))
+        self.write("/etc/podop.conf", re.sub(r"\n\);\n$", ",\n" + local + "\n);\n", text))
 
     def write(self, name, text):
         with open(self.root.path(name), "w", encoding="utf-8") as file:
@@ -453,7 +456,7 @@ class Unit(unittest.TestCase):
         done = self.root.call("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get",
                               "local", "postmaster@example.com", fail=False)
         self.assertEqual(done.returncode, status, done.stdout)
-        self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
+        self.assertIn("root@localhost" if status == 0 else "Permission denied", done.stdout)
 
     def test_units(self):
         """systemd-analyze has no complaint, and rates what the service may do."""
@@ -464,12 +467,12 @@ class Unit(unittest.TestCase):
         self.assertIsNotNone(rating, done.stdout)
         self.assertLessEqual(float(rating[1]), 1.5)
 
-    def test_guide_configuration(self):
+    def test_readme_configuration(self):
         """It has no warning, podop starts with it, also after a crash, and a reload applies another group."""
         self.assertEqual(self.root.output("podop", "-t"), "configuration OK\n")
         podop = self.start()
         self.assertEqual(set(podop.status_field("CapEff")), {"0000000000000000"})
-        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 0), ("podop", "podop", 0),
+        for user, group, status in (("postfix", "postfix", 0), ("games", self.group, 0), ("podop", "podop", 0),
                                     ("games", "games", 75), ("games", "podop", 75)):
             with self.subTest(user=user, group=group, status=status):
                 self.check_access(user, group, status)
@@ -480,10 +483,10 @@ class Unit(unittest.TestCase):
         self.check_access("postfix", "postfix", 0)
 
         with open(self.root.path("/etc/podop.conf"), encoding="utf-8") as file:
-            self.write("/etc/podop.conf", file.read().replace('group = "mail"', 'group = "games"'))
+            self.write("/etc/podop.conf", file.read().replace(f'"{self.group}"', '"games"'))
         podop.signal(signal.SIGHUP)
         podop.wait_log("event=reload ")
-        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 75), ("daemon", "games", 0)):
+        for user, group, status in (("postfix", "postfix", 0), ("games", self.group, 75), ("daemon", "games", 0)):
             with self.subTest(user=user, group=group, status=status):
                 self.check_access(user, group, status)
 
