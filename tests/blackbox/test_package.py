@@ -354,7 +354,8 @@ class Package(unittest.TestCase):
         self.assertEqual(self.root.output("getent", "passwd", "podop").split(":")[5:],
                          ["/nonexistent", "/usr/sbin/nologin\n"])
         conffiles = self.root.output("dpkg-query", "-W", "-f", "${Conffiles}", "podop")
-        self.assertLessEqual({"/etc/podop.conf", "/etc/podop/local.json"}, set(conffiles.split()))
+        self.assertLessEqual({"/etc/podop.conf", "/etc/podop/local.json", "/etc/apparmor.d/usr.sbin.podop"},
+                             set(conffiles.split()))
 
     def test_life_of_the_package(self):
         """It is installed, run, edited, installed again, removed and purged."""
