@@ -109,8 +109,7 @@ class MailSystem(harness.Case):
     def setUpClass(cls):
         harness.need(os.environ.get(INSIDE), "root, to start Postfix and Dovecot in a network of their own")
         suite, packages = dovecot.RELEASES[cls.version]
-        cls.original = os.path.join(debian.CACHE, suite + "-mail")
-        harness.need(os.path.exists(cls.original), f"a Debian {suite} with Postfix and Dovecot")
+        cls.original = debian.chroot(suite, (*packages, "postfix"), suite + "-mail")
 
     def setUp(self):
         super().setUp()
