@@ -261,7 +261,7 @@ class Dicts(Reload):
 
 
 class Load(Reload):
-    RELOADS = 200
+    RELOADS = 60
     CLIENTS = 8
 
     def test_reloads_under_load(self):
