@@ -185,8 +185,7 @@ class Readme(Case):
     def test_tables_that_are_asked_are_served(self):
         served = set(TABLE.findall(self.block("listen = ")))
         asked = set(re.findall(r"socketmap:unix:[\w/.]+:(\w+)", self.block("virtual_alias_maps = ")))
-        asked |= set(re.findall(r"proxy:/[\w/.]+:(\w+)", self.block("mail_attribute_dict = ")))
-        asked |= set(re.findall(r"\bname = (\w+)", self.block("mail_attribute {")))
+        asked |= set(re.findall(r"proxy:/[\w/.]+:(\w+)`", read("README.md")))
         self.assertEqual(asked, served)
 
 
