@@ -95,13 +95,13 @@ class Root:
             return file.read()
         return ""
 
-    def install(self, variable, name, *options):
+    def install(self, variable, name, *options, before=""):
         """Installs a program of this build, with options; it uses the libraries of this system."""
         path = harness.binary(variable)
         lines = call("ldd", path)
         loader = re.search(r"(?m)^\s*(/\S*ld-\S+|/\S*/ld\.so\S*)", lines)[1]
         folders = sorted({os.path.dirname(found) for found in re.findall(r"=> (/\S+)", lines)})
-        self.put(name, f"#!/bin/sh\nexec /host{os.path.realpath(loader)} --library-path "
+        self.put(name, f"#!/bin/sh\nexec {before} /host{os.path.realpath(loader)} --library-path "
                        + ":".join("/host" + folder for folder in folders) + f' /host{path} {" ".join(options)} "$@"\n', 0o755)
 
 
@@ -109,6 +109,7 @@ class MailSystem(harness.Case):
     """The mail system of one Debian release."""
 
     release: str
+    before = ""  # a command that starts podop
 
     @classmethod
     def setUpClass(cls):
@@ -121,7 +122,7 @@ class MailSystem(harness.Case):
         self.addCleanup(self.root.remove)
         self.addCleanup(self.root.run, PLACE + "/services", "stop", fail=False)
         self.root.put("/etc/apt/sources.list", "")  # all packages are there, and no network
-        self.root.install("PODOP", "/usr/sbin/podop", "-c", "/etc/podop.conf")  # this build may be for another prefix
+        self.root.install("PODOP", "/usr/sbin/podop", "-c", "/etc/podop.conf", before=self.before)
         self.root.install("PODOPCTL", "/usr/bin/podopctl")
         for source, name in (("etc/podop.conf", "/etc/podop.conf"), ("etc/podop/local.json", "/etc/podop/local.json"),
                              ("examples/dovecot-2.4/podop.lua", "/usr/share/podop/podop.lua")):
@@ -198,6 +199,8 @@ class Bookworm(MailSystem):
 
 class Trixie(MailSystem):
     release = "trixie"
+    # as the unit of systemd does: podop is its own user from the start, and grants access to its socket by an ACL
+    before = "setpriv --reuid podop --regid podop --clear-groups"
 
     def test_mail_system(self):
         self.check_both_ways(self.run_script, self.follow_page)
