@@ -1,6 +1,5 @@
 """The documents say what podop does: manual pages, etc/podop.conf.example, README.md, docs."""
 
-import json
 import os
 import re
 import shutil

@@ -101,8 +101,9 @@ class Root:
         lines = call("ldd", path)
         loader = re.search(r"(?m)^\s*(/\S*ld-\S+|/\S*/ld\.so\S*)", lines)[1]
         folders = sorted({os.path.dirname(found) for found in re.findall(r"=> (/\S+)", lines)})
-        self.put(name, f"#!/bin/sh\nexec {before} /host{os.path.realpath(loader)} --library-path "
-                       + ":".join("/host" + folder for folder in folders) + f' /host{path} {" ".join(options)} "$@"\n', 0o755)
+        command = f"{before} /host{os.path.realpath(loader)} --library-path " \
+                  + ":".join("/host" + folder for folder in folders) + f" /host{path} {' '.join(options)}"
+        self.put(name, f'#!/bin/sh\nexec {command} "$@"\n', 0o755)
 
 
 class MailSystem(harness.Case):
