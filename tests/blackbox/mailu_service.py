@@ -74,8 +74,8 @@ def target_of(relay: str) -> str:
 
 
 def signature(text: str) -> str:
-    """Returns what an SRS address is signed with: case matters in it, and in the local part."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()[:4]
+    """Returns what an SRS address is signed with; case does not matter, neither in it nor in the text."""
+    return base64.b64encode(hashlib.sha256(text.lower().encode()).digest()).decode()[:4]
 
 
 class Mailu:
@@ -163,11 +163,11 @@ class Mailu:
         return target_of(relay)
 
     def recipient_map(self, key: str) -> str:
-        local, at, domain = key.rpartition("@")
+        local, at, _ = key.rpartition("@")
         if not at:
             raise Refusal(500)
-        srs = re.fullmatch(r"SRS0=(.{4})=TT=([^=]+)=(.+)", local)
-        if not srs or domain != DOMAIN or srs[1] != signature(f"{srs[3]}@{srs[2]}"):
+        srs = re.fullmatch(r"SRS0=(.{4})=TT=([^=]+)=(.+)", local, re.IGNORECASE)
+        if not srs or srs[1].lower() != signature(f"{srs[3]}@{srs[2]}").lower():
             raise Refusal(404)
         return f"{srs[3]}@{srs[2]}"
 
