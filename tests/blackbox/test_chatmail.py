@@ -5,12 +5,15 @@ import os
 import re
 import sys
 
+import documents
 import dovecot
 import harness
 from dict import DictCase
+from harness import Case
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLE = os.path.join(SOURCE, "examples", "chatmail")
+PAGE = ("docs", "chatmail.md")
 STAND_IN = os.path.join(SOURCE, "tests", "blackbox", "chatmail")
 PYTHON = "/usr/local/lib/chatmaild/venv/bin/python3"
 SOCKETS = {"auth": "/run/doveauth/doveauth.socket", "metadata": "/run/chatmail-metadata/metadata.socket",
@@ -37,6 +40,35 @@ def escaped(text):
 def passdb(password, user):
     """Returns the key of a login."""
     return f'shared/passdb/{escaped(password)}"{escaped(user)}'
+
+
+class Page(Case):
+    """The page names what there is."""
+
+    def test_files(self):
+        named = re.findall(r"\b((?:examples|python)/[\w./-]+\.\w+)", documents.block(*PAGE, begin="install -d"))
+        self.assertEqual({name.partition("/")[2] for name in named},
+                         {*(f"chatmail/{name}" for name in os.listdir(EXAMPLE)), "podop_table.py"})
+        for name in named:
+            with self.subTest(name):
+                self.assertTrue(os.path.exists(os.path.join(SOURCE, name)))
+
+    def test_sockets(self):
+        """The configuration and the unit have the sockets, the tables and the directories of the page."""
+        with open(os.path.join(SOURCE, *PAGE), encoding="utf-8") as file:
+            text = file.read()
+        directories = re.search("(?m)^RuntimeDirectory=(.*)$", read("podop-chatmail.service"))[1].split()
+        self.assertEqual([f"/run/{name}" for name in directories], [*map(os.path.dirname, SOCKETS.values())])
+        for name, path in SOCKETS.items():
+            with self.subTest(name):
+                self.assertRegex(text, rf"(?m)^\| \S+ \| `{path}` \| `{name}` \|")
+                self.assertRegex(read("podop.conf"), rf'socket = "{path}";[^}}]*\btables = \[ "{name}" \]')
+
+    def test_http_service(self):
+        table = documents.block(*PAGE, begin='{ name = "auth"')
+        path = self.write("podop.conf", f'listen = ({{ socket = "{self.socket}"; }});\ntables = ({table});\n')
+        done = harness.run("PODOP", "-t", "-c", path)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class WithChatmail(DictCase):
@@ -96,13 +128,13 @@ class Proxies(WithChatmail):
                 self.check_dict(auth.get(f"shared/userdb/{user}"), "N")
                 self.check_dict(auth.get(passdb(SHORT, user)), "N")
                 fields = self.found(auth.get(passdb(password, user)))
-                self.assertEqual({"addr": user, "home": os.path.join(self.folder, user)}.items() - fields.items(), set())
+                self.assertEqual((fields["addr"], fields["home"]), (user, os.path.join(self.folder, user)))
                 self.assertEqual(self.found(auth.get(passdb(password, user))), fields)
                 self.assertEqual(self.found(auth.get(passdb("another password", user))), fields)
                 self.assertEqual(self.found(auth.get("shared/userdb/" + user)), fields)
                 self.server.wait_log(f"(?i)program_says .*created .*{user}")
-        rows = auth.rows("shared/userdb/")
-        self.assertEqual(rows, [(f"shared/userdb/user{n:05}@chat.example".encode(), b"") for n in range(len(PASSWORDS))])
+        rows = [(f"shared/userdb/user{number:05}@chat.example".encode(), b"") for number in range(len(PASSWORDS))]
+        self.assertEqual(auth.rows("shared/userdb/"), rows)
         self.assertNotIn("slash", self.server.stderr)  # no password is logged
 
     def test_no_account(self):

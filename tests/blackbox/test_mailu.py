@@ -246,6 +246,16 @@ class Settings(WithMailu):
         self.check_answer(self.client().ask("alias", "nobody@example.com"), "TEMP", "alias")
         self.check_answer(self.client().ask("domain", "example.com"), "OK example.com")
 
+    def test_option_of_the_guide(self):
+        """The administrator's guide has one option that makes statuses mean what they did to the Python podop."""
+        words = shlex.split(documents.block(*documents.GUIDE, begin="podop --set"))[1:]
+        template = self.admin.url + "/internal/postfix/transport/{}"
+        self.podop("--socket", self.socket, "--name", "transport", "--type", "url", "--param", template, *words)
+        for key, answer in (("relay.example", ANSWERS["transport"]["relay.example"]), ("relaybad.example", "TEMP"),
+                            ("elsewhere.example", "NOTFOUND "), ("a_b.example", "TEMP")):
+            with self.subTest(key):
+                self.check_answer(self.client().ask("transport", key), answer, "transport")
+
     def test_outage_and_recovery(self):
         self.serve_short("--set", "defaults.timeout=200ms")
         client = self.client()
