@@ -213,6 +213,11 @@ class Lookups(WithMailu):
             self.check_answer(client.ask("senderrate", "bob@example.com"), answer)
             self.assertEqual(self.mailu.hits["bob@example.com"], number)
         self.assertEqual(self.admin.count(POSTFIX + "sender/rate/bob%40example.com"), 8)
+        self.admin.drop()
+        target = POSTFIX + "sender/rate/alice%40example.com"
+        self.admin.on(target, harness.CLOSE)  # which may have counted it before
+        self.check_answer(client.ask("senderrate", "alice@example.com"), "TEMP", "senderrate")
+        self.assertEqual(self.admin.count(target), 1)
 
     def test_restart_of_the_admin(self):
         """A lookup that comes while the admin refuses connections waits for it."""
