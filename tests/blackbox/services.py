@@ -1,13 +1,15 @@
 """The services of docs/backends.md, each behind the server lines that the page has for it.
 
-The code of a service and its command are taken from the page, so the page is what is tested. Only the port is
-changed, and the module `store`, which the page leaves to its reader, is one of a test: it answers a lookup of KEY with
+The code of a service is in examples/services, and its command is taken from the page, so both are what is tested. Only
+the port is changed, and the module `store`, which the page leaves to its reader, is one of a test: it answers a lookup of KEY with
 "got KEY", knows no key that begins with "no such", fails for one that begins with "broken", and appends a line to a
 log for each write.
 """
 
+import atexit
 import contextlib
 import dataclasses
+import functools
 import glob
 import importlib.util
 import os
@@ -15,13 +17,25 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 
+import documents
 from basics import wait_until
 from daemon import clean_environment, has_ended
-from documents import SOURCE
 from socketmap import refuses
 
-PAGE = os.path.join(SOURCE, "docs", "backends.md")
+
+def children(pid: int) -> set[str]:
+    """Returns the processes that a process has started and that still run."""
+    found: set[str] = set()
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+            found |= set(file.read().split())
+    return found
+
+
+PAGE = os.path.join(documents.SOURCE, "docs", "backends.md")
+EXAMPLES = os.path.join(documents.SOURCE, "examples", "services")
 PORT = "8080"  # in the page
 PATH = "/usr/bin:/usr/sbin:" + os.environ.get("PATH", os.defpath)  # of the Python that runs this, too
 ALL = os.environ.get("PODOP_TEST_BACKENDS") == "all"
@@ -139,6 +153,8 @@ function increment(string $key, int $number): bool
 }
 """,
     "store.rb": """
+File.write(File.join(__dir__, 'starts'), '.', mode: 'a')
+
 module Store
   def self.note(*words)
     File.open(File.join(__dir__, 'log'), 'a') { |file| file.write(words.join(' ') + "\\n") }
@@ -163,15 +179,10 @@ end
 }
 
 
-def section(heading: str) -> str:
-    """Returns the text of the page from a heading of the third level to the next heading."""
-    with open(PAGE, encoding="utf-8") as file:
-        return re.split(r"(?m)^##+ ", file.read().partition(f"\n### {heading}\n")[2])[0]
-
-
-def code(heading: str, language: str) -> list[str]:
-    """Returns the fenced blocks of a language in a section."""
-    return re.findall(rf"(?ms)^```{language}\n(.*?)^```$", section(heading))
+def fenced(language: str) -> str:
+    """Returns the only fenced block of a language in the page."""
+    text, = (text for name, text in documents.fenced("docs", "backends.md") if name == language)
+    return text
 
 
 def table(first: str) -> dict[str, dict[str, str]]:
@@ -184,16 +195,24 @@ def table(first: str) -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
+@functools.cache
+def go_cache() -> str:
+    """Returns a directory for what Go compiles, of this process."""
+    cache = tempfile.mkdtemp(prefix="podop-go-", dir="/tmp")
+    atexit.register(shutil.rmtree, cache)
+    return cache
+
+
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """A service behind one server."""
 
     name: str  # as in the tables of the page
-    heading: str  # the section that has the service
-    file: str  # where the service is written to
-    command: str  # how its line begins, in any section
+    file: str  # in examples/services
+    command: str  # how its line in the page begins
     needs: tuple[str, ...]  # programs, and modules of Python
     keep_alive: tuple[str, ...] = ()  # options that shorten the time a connection is kept to a second
+    keeps: bool = False  # whether it keeps connections, for a time that can be shortened
     reload: int = 0  # the signal after which new code is served without a gap; 0: there is none
     always: bool = False  # every scripts/test has it
 
@@ -204,26 +223,28 @@ class Kind:
 
 
 KINDS = (
-    Kind("Flask on gunicorn", "Flask", "service.py", "gunicorn --bind 127.0.0.1:8080 --workers", ("gunicorn", "flask"),
+    Kind("Flask on gunicorn", "flask_service.py", "gunicorn --bind 127.0.0.1:8080 --workers 4", ("gunicorn", "flask"),
          reload=signal.SIGHUP, always=True),
-    Kind("Flask on gunicorn with threads", "Flask", "service.py", "gunicorn --bind 127.0.0.1:8080 --threads",
-         ("gunicorn", "flask"), ("--keep-alive", "1"), signal.SIGHUP, always=True),
-    Kind("Flask on waitress", "Flask", "service.py", "waitress-serve", ("flask", "waitress", "waitress-serve"),
-         ("--channel-timeout=1", "--cleanup-interval=1")),
-    Kind("Flask on uwsgi", "Flask", "service.py", "uwsgi", ("flask", "uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so"),
+    Kind("Flask on gunicorn with threads", "flask_service.py", "gunicorn --bind 127.0.0.1:8080 --threads",
+         ("gunicorn", "flask"), ("--keep-alive", "1"), True, signal.SIGHUP, always=True),
+    Kind("Flask on waitress", "flask_service.py", "waitress-serve", ("flask", "waitress", "waitress-serve"),
+         ("--channel-timeout=1", "--cleanup-interval=1"), True),
+    Kind("Flask on uwsgi", "flask_service.py", "uwsgi", ("flask", "uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so"),
          reload=signal.SIGHUP),
-    Kind("Django on gunicorn", "Django", "service.py", "gunicorn --bind 127.0.0.1:8080 --workers",
+    Kind("Django on gunicorn", "django_service.py", "gunicorn --bind 127.0.0.1:8080 --workers 2",
          ("gunicorn", "django"), reload=signal.SIGHUP),
-    Kind("FastAPI on uvicorn", "FastAPI", "service.py", "uvicorn", ("uvicorn", "fastapi"),
-         ("--timeout-keep-alive", "1"), always=True),
-    Kind("FastAPI on hypercorn", "FastAPI", "service.py", "hypercorn", ("hypercorn", "fastapi"), ("--keep-alive", "1")),
-    Kind("aiohttp", "aiohttp", "service.py", "python3 service.py", ("aiohttp",)),
-    Kind("Express", "Express", "service.js", "node", ("node", "/usr/share/nodejs/express"), always=True),
-    Kind("Go", "Go", "service.go", "go build", ("go",)),
-    Kind("php -S", "PHP", "service.php", "php -S", ("php",), always=True),
-    Kind("PHP-FPM behind nginx", "PHP", "service.php", "nginx", ("nginx", "/usr/sbin/php-fpm*"), always=True),
-    Kind("Sinatra on Puma", "Ruby", "service.rb", "puma", ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"),
+    Kind("FastAPI on uvicorn", "fastapi_service.py", "uvicorn", ("uvicorn", "fastapi"),
+         ("--timeout-keep-alive", "1"), True, always=True),
+    Kind("FastAPI on hypercorn", "fastapi_service.py", "hypercorn", ("hypercorn", "fastapi")),
+    Kind("aiohttp", "aiohttp_service.py", "python3 aiohttp", ("aiohttp",)),
+    Kind("Express", "express_service.js", "node", ("node", "/usr/share/nodejs/express"), keeps=True,
+         always=True),
+    Kind("Go", "service.go", "go build", ("go",)),
+    Kind("php -S", "service.php", "php -S", ("php",), always=True),
+    Kind("PHP-FPM behind nginx", "service.php", "nginx", ("nginx", "/usr/sbin/php-fpm*"), keeps=True,
          reload=signal.SIGUSR2, always=True),
+    Kind("Sinatra on Puma", "sinatra_service.rb", "puma", ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"),
+         keeps=True, reload=signal.SIGUSR2, always=True),
 )
 
 NODE_SHORT = """const http = require("http");
@@ -245,14 +266,12 @@ class Service:
         os.mkdir(folder)
         for name, text in STORES.items():
             self.write(name, text)
-        language = {"py": "python", "js": "js", "go": "go", "php": "php", "rb": "ruby"}[kind.file.rpartition(".")[2]]
-        blocks = code(kind.heading, language)
-        self.write(kind.file, self.own(blocks[0]))
-        if kind.file.endswith(".rb"):
-            self.write("config.ru", blocks[1])
-            if short:
-                os.mkdir(self.path("config"))
-                self.write("config/puma.rb", "persistent_timeout 1\n")
+        for name in (kind.file, *["config.ru"] * kind.file.endswith(".rb")):
+            with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
+                self.write(name, self.own(file.read()))
+        if kind.file.endswith(".rb") and short:
+            os.mkdir(self.path("config"))
+            self.write("config/puma.rb", "persistent_timeout 1\n")
         if short and kind.file.endswith(".js"):
             self.write("short.js", NODE_SHORT)
             self.environment["NODE_OPTIONS"] = "--require ./short.js"
@@ -273,28 +292,27 @@ class Service:
 
     def line(self) -> list[str]:
         """Returns the command of the page, and builds what has to be built."""
-        with open(PAGE, encoding="utf-8") as file:
-            lines = [line for block in re.findall(r"(?ms)^```sh\n(.*?)^```$", file.read())
-                     for line in block.splitlines() if line.startswith(self.kind.command)]
+        lines = [line for line in fenced("sh").splitlines() if line.startswith(self.kind.command)]
         assert len(lines) == 1, f"the page has {len(lines)} lines that begin with {self.kind.command!r}"
         build, _, start = self.own(lines[0]).rpartition(" && ")
         if build:
             environment = {**self.environment, "GOFLAGS": "-mod=mod", "GO111MODULE": "off", "GOPROXY": "off",
-                           "GOCACHE": self.path("cache"), "CGO_ENABLED": "0"}
+                           "GOCACHE": go_cache(), "CGO_ENABLED": "0"}
             subprocess.run(build.split(), cwd=self.folder, env=environment, check=True)
-        return start.split() + list(self.kind.keep_alive if self.short else ())
+        program, *arguments = start.split()
+        return [program, *(self.kind.keep_alive if self.short else ()), *arguments]
 
     def behind_nginx(self) -> list[list[str]]:
         """Writes the configurations of php-fpm and nginx, and returns their commands."""
         root = os.geteuid() == 0
-        location = self.own(code("PHP", "nginx")[0]).replace("/run/php/php-fpm.sock", self.path("fpm"))
+        location = self.own(fenced("nginx")).replace("/run/php/php-fpm.sock", self.path("fpm"))
         places = "".join(f"{name}_temp_path {self.path(name)};\n"
                          for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         shutil.copy("/etc/nginx/fastcgi_params", self.folder)
         self.write("nginx.conf", f"daemon off;\npid {self.path('nginx.pid')};\n{'user root;' * root}\n"
                    f"events {{}}\nhttp {{\naccess_log off;\n{places}{'keepalive_timeout 1s;' * self.short}\n"
                    f"server {{\nlisten 127.0.0.1:{self.port};\n{location}}}\n}}\n")
-        self.write("fpm.conf", f"[global]\nerror_log = /dev/stderr\n[www]\nlisten = {self.path('fpm')}\n"
+        self.write("fpm.conf", f"{fenced('ini')}error_log = /dev/stderr\n[www]\nlisten = {self.path('fpm')}\n"
                    f"{'user = root' * root}\npm = static\npm.max_children = 4\n")
         fpm = max(glob.glob("/usr/sbin/php-fpm*"))
         return [[fpm, "--nodaemonize", *["--allow-to-run-as-root"] * root, "--fpm-config", self.path("fpm.conf")],
@@ -331,6 +349,22 @@ class Service:
         """Sends a signal to every process of the service: each command leads a process group of its own."""
         for process in self.processes:
             os.killpg(process.pid, number)
+
+    def reload(self) -> None:
+        """Reloads the service gracefully, and waits until all that served before has ended."""
+        before = [(process, children(process.pid), self.starts()) for process in self.processes]
+        self.processes[0].send_signal(self.kind.reload)
+        if len(self.processes) > 1:
+            self.processes[1].send_signal(signal.SIGHUP)  # nginx
+        for process, old, starts in before:
+            wait_until(lambda process=process, old=old, starts=starts: not old & children(process.pid)
+                       if old else self.starts() > starts, f"{self.kind.name} is reloaded")
+
+    def starts(self) -> int:
+        """Returns how often the code of the store was loaded; only Ruby's says so."""
+        with contextlib.suppress(FileNotFoundError), open(self.path("starts"), encoding="utf-8") as file:
+            return len(file.read())
+        return 0
 
     def end(self) -> None:
         """Ends the server as an administrator would, and waits for it."""
