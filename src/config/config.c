@@ -70,40 +70,53 @@ static void list_add_once(struct string_list *list, const char *text)
     string_list_add(list, text);
 }
 
+/* Returns " OTHER_ORIGIN ('LINE')" for the other line of a fault. The caller frees it. */
+static char *other_line(const struct source *source, const struct syntax_fault *found)
+{
+    char shown[EXCERPT_BYTES_MAX] = "", *origin, *text = NULL;
+
+    if (found->other_line == 0)
+        return xstrdup("");
+    if (found->other_line != found->line)
+        excerpt_line(buf_span(&source->text), found->other_line, NULL, shown, sizeof(shown));
+    origin = source_origin(source, found->other_line);
+    if (asprintf(&text, " %s%s%s%s", origin, shown[0] == '\0' ? "" : " ('", shown,
+                 shown[0] == '\0' ? "" : "')") == -1)
+        abort();
+    free(origin);
+    return text;
+}
+
 /* Reports what libconfig said, the likely cause, and the lines in question. */
 static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
                          struct faults *faults)
 {
     const struct span text = buf_span(&source->text);
-    char line[EXCERPT_BYTES_MAX], other[EXCERPT_BYTES_MAX] = "";
+    char line[EXCERPT_BYTES_MAX], *origin, *other;
     struct syntax_fault found;
     const bool is_found = syntax_find(text, error_line, &found);
-    const bool has_other = is_found && found.other_line > 0;
-    char *origin = source_origin(source, is_found ? found.line : error_line);
-    char *other_origin = has_other ? source_origin(source, found.other_line) : xstrdup("");
 
-    excerpt_line(text, is_found ? found.line : error_line, line, sizeof(line));
-    if (has_other && found.other_line != found.line)
-        excerpt_line(text, found.other_line, other, sizeof(other));
-    if (is_found && found.is_duplicate)
-        fault_add(faults, origin, "duplicate setting name '%s': it is set in %s already",
-                  found.hint, other_origin);
+    origin = source_origin(source, is_found ? found.line : error_line);
+    other = other_line(source, &found);
+    excerpt_line(text, is_found ? found.line : error_line, found.at, line, sizeof(line));
+    if (found.is_duplicate)
+        fault_add(faults, origin, "duplicate setting name '%s': it is set in%s already", found.hint,
+                  other);
     else
-        fault_add(faults, origin, "%s%s%s%s%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint,
-                  has_other ? " " : "", other_origin, other[0] == '\0' ? "" : " ('", other,
-                  other[0] == '\0' ? "" : "')", line[0] == '\0' ? "" : ": '", line,
-                  line[0] == '\0' ? "" : "'");
-    free(other_origin);
+        fault_add(faults, origin, "%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint, other,
+                  line[0] == '\0' ? "" : ": '", line, line[0] == '\0' ? "" : "'");
+    free(other);
     free(origin);
 }
 
-/* Returns whether a string is at a place where strings are not allowed. libconfig 1.5 leaks such a
- * string, so it must not parse the text. */
+/* Returns whether a string is where libconfig's parser does not expect one, or has no end.
+ * libconfig 1.5 leaks such a string, so it must not parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;
 
-    return syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.is_string;
+    return (syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.must_not_parse) ||
+           source->has_open_string;
 }
 
 struct joined {

@@ -22,6 +22,7 @@ struct source {
     unsigned line;   /* of the end of the text, from 1 */
     struct source_segment *segments;
     size_t segment_count;
+    bool has_open_string; /* the last string has no closing quote */
 };
 
 /* Reads file. Returns 0, or -1 with the fault reported; source_deinit() must follow in both cases.
