@@ -109,13 +109,14 @@ static void fault_syntax(const struct source *source, const char *said, unsigned
     free(origin);
 }
 
-/* Returns whether a string is where libconfig's parser does not expect one, or has no end.
- * libconfig 1.5 leaks such a string, so it must not parse the text. */
+/* Returns whether a string is where libconfig's parser does not expect one. libconfig 1.5 leaks
+ * such a string, so it must not parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;
 
-    return (syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.must_not_parse) ||
+    return (syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) &&
+            found.must_not_parse) ||
            source->has_open_string;
 }
 
@@ -134,15 +135,27 @@ static void warn_joined(void *arg, unsigned line)
     free(origin);
 }
 
-static int parse_file(config_t *parsed, struct source *source, struct faults *faults)
+/* Returns what libconfig said, or what that means. */
+static const char *meaning_of(const char *said)
 {
-    if (has_stray_string(source))
+    return strstr(said, "mismatched element type") != NULL
+               ? "values of several types are in a list ( ... ), not in an array [ ... ]"
+               : said;
+}
+
+static int parse_file(config_t *parsed, const char *file, struct source *source,
+                      struct faults *faults)
+{
+    if (source_read_file(source, file, faults) == -1) {
+        if (source->has_open_string)
+            fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
+    } else if (has_stray_string(source))
         fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
     else if (config_read_string(parsed, buf_string(&source->text)) == CONFIG_TRUE)
         return 0;
     else
-        fault_syntax(source, config_error_text(parsed), (unsigned)config_error_line(parsed),
-                     faults);
+        fault_syntax(source, meaning_of(config_error_text(parsed)),
+                     (unsigned)config_error_line(parsed), faults);
     return -1;
 }
 
@@ -155,7 +168,7 @@ static struct node *read_file(const char *file, struct string_list *files, struc
     config_t parsed;
 
     config_init(&parsed);
-    if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
+    if (parse_file(&parsed, file, &source, faults) == 0)
         root = convert(config_root_setting(&parsed), NULL, &place);
     if (root != NULL)
         syntax_find_joined(buf_span(&source.text), warn_joined, &(struct joined){&source, faults});

@@ -70,18 +70,20 @@ static void mark(struct source *source, const char *file, unsigned file_line)
         (struct source_segment){xstrdup(file), source->line, file_line};
 }
 
-/* Copies a string. One without an end is the rest of the text, and is explained later. */
-static void copy_string(struct scan *scan)
+/* Copies a string. One without an end ends the whole text, and is explained later. */
+static int copy_string(struct scan *scan)
 {
     size_t end = scan->at + 1;
 
     while (end < scan->in.len && scan->in.ptr[end] != '"')
         end += scan->in.ptr[end] == '\\' ? 2 : 1;
-    if (end >= scan->in.len) {
-        scan->source->has_open_string = true;
-        end = scan->in.len - 1;
+    if (end < scan->in.len) {
+        copy(scan, end + 1 - scan->at);
+        return 0;
     }
-    copy(scan, end + 1 - scan->at);
+    copy(scan, scan->in.len - scan->at);
+    scan->source->has_open_string = true;
+    return -1;
 }
 
 static void copy_line_comment(struct scan *scan)
@@ -209,8 +211,8 @@ static int include_file(struct scan *scan, const char *file)
     if (!is_being_read(scan, file) && scan->depth > 0)
         return add_file(scan->source, file, scan, scan->faults);
     if (scan->depth == 0)
-        snprintf(message, sizeof(message), "@include: more than %d levels of files that include files",
-                 DEPTH_MAX);
+        snprintf(message, sizeof(message),
+                 "@include: more than %d levels of files that include files", DEPTH_MAX);
     else
         snprintf(message, sizeof(message), "@include: '%s' would include itself", file);
     return scan_fault(scan, scan->line, message);
@@ -247,7 +249,7 @@ static int scan_all(struct scan *scan)
         if (quote > 0)
             result = include(scan, quote);
         else if (c == '"')
-            copy_string(scan);
+            result = copy_string(scan);
         else if (c == '#' || next_is(scan, "//"))
             copy_line_comment(scan);
         else if (next_is(scan, "/*"))
@@ -302,7 +304,9 @@ static int read_bytes(const char *file, struct buf *bytes)
 
 static const char *reason(int code)
 {
-    return code == ESPIPE ? "it is a pipe" : strerror(code);
+    return code == ESPIPE  ? "it is a pipe"
+           : code == EFBIG ? "it is larger than 16M"
+                           : strerror(code);
 }
 
 static unsigned line_at(struct span text, size_t at)

@@ -20,8 +20,8 @@ static struct syntax_level *top(const struct syntax_parser *p)
 static void open_level(struct syntax_parser *p, char bracket)
 {
     p->levels = xreallocarray(p->levels, p->depth + 1, sizeof(p->levels[0]));
-    p->levels[p->depth++] = (struct syntax_level){
-        .bracket = bracket, .line = p->now.line, .at = p->now.text.ptr};
+    p->levels[p->depth++] =
+        (struct syntax_level){.bracket = bracket, .line = p->now.line, .at = p->now.text.ptr};
     p->wanted = bracket == '(' || bracket == '[' ? WANT_VALUE : WANT_NAME;
     p->may_end = p->has_comma = false;
 }
@@ -162,12 +162,15 @@ static bool take_token(struct syntax_parser *p)
     return false; /* GCOVR_EXCL_LINE: the switch has every value */
 }
 
-/* Remembers the last string. After a missing quote, the inside and the outside of all strings are
- * swapped, so of several strings in a row, the first that lacks its quote counts. */
-static void remember_string(struct syntax_parser *p)
+/* Remembers the first string that is directly before a letter or the like. After a missing quote,
+ * the inside and the outside of all strings are swapped, so it is missing in that string. */
+static void remember_suspect(struct syntax_parser *p)
 {
-    if (p->now.kind == TOKEN_STRING && !(goes_on_as_string(p) && syntax_lacks_quote(&p->string)))
-        p->string = p->now;
+    const struct span rest = p->lexer.rest;
+
+    if (p->suspect.kind == TOKEN_END && p->now.kind == TOKEN_STRING && rest.len > 0 &&
+        (rest.ptr[0] == '\0' || strchr(" \t\r\n\f\v;,)]}#", rest.ptr[0]) == NULL))
+        p->suspect = p->now;
 }
 
 /* Parses the text. Returns whether there is a fault, with p->now where it was seen. */
@@ -179,11 +182,10 @@ static bool parse(struct syntax_parser *p)
     while (!is_found && !is_end) {
         p->now = token_next(&p->lexer);
         is_end = p->now.kind == TOKEN_END && p->depth == 1 && p->wanted == WANT_NAME;
-        is_found =
-            !is_end && (p->now.is_open ? syntax_explain_open_string(p) : take_token(p));
+        is_found = !is_end && (p->now.is_open ? syntax_explain_open_string(p) : take_token(p));
         if (is_found)
             break;
-        remember_string(p);
+        remember_suspect(p);
         p->before = p->now;
     }
     while (p->depth > 0)

@@ -99,53 +99,44 @@ static bool is_other_quote(const struct token *token)
     return false;
 }
 
-bool syntax_lacks_quote(const struct token *string)
+/* Returns whether the last of the characters of now is directly before a quote. */
+static bool is_before_quote(const struct syntax_parser *p)
 {
-    return string->kind == TOKEN_STRING &&
-           (string->last_line > string->line ||
-            memmem(string->text.ptr, string->text.len, "; ", 2) != NULL);
-}
-
-/* Returns whether now stands directly at the quote of a string, as in alias" and "a"b. */
-static bool touches_quote(const struct syntax_parser *p)
-{
-    const struct token *now = &p->now, *before = &p->before;
-    const bool is_mark = now->kind == TOKEN_MARK || now->kind == TOKEN_END;
     const struct span rest = p->lexer.rest;
 
-    if (now->kind == TOKEN_STRING)
-        return before->kind != TOKEN_END && before->kind != TOKEN_MARK &&
-               before->kind != TOKEN_STRING &&
-               before->text.ptr + before->text.len == now->text.ptr;
-    return !is_mark &&
-           ((before->kind == TOKEN_STRING &&
-             before->text.ptr + before->text.len == now->text.ptr) ||
-            (rest.len > 0 && rest.ptr[0] == '"' && now->kind != TOKEN_STRANGE));
+    return (p->now.kind == TOKEN_NAME || p->now.kind == TOKEN_WORD ||
+            p->now.kind == TOKEN_NUMBER) &&
+           rest.len > 0 && rest.ptr[0] == '"';
 }
 
 static bool fault_quotes(struct syntax_parser *p)
 {
-    const struct token *now = &p->now;
+    const struct token *now = &p->now, *suspect = &p->suspect;
 
-    if (is_other_quote(now))
-        return fault(p, start_of(now), 0, "write \", not %.*s, around a string",
-                     shown_len(now), now->text.ptr);
-    if (p->string.line < p->string.last_line && p->string.last_line + 1 >= now->line)
-        return fault(p, start_of(&p->string), p->string.last_line,
+    if (suspect->kind == TOKEN_STRING && suspect->last_line > suspect->line)
+        return fault(p, start_of(suspect), suspect->last_line,
                      "a quote (\") is missing: the string that begins here goes on to");
-    if (syntax_lacks_quote(&p->string) && p->string.line == now->line)
-        return fault(p, start_of(&p->string), 0, "a quote (\") is missing in this line");
-    if (touches_quote(p))
-        return fault(p, start_of(now), 0, "a quote (\") is missing, or one too many, in this line");
+    if (suspect->kind == TOKEN_STRING)
+        return fault(p, start_of(suspect), 0,
+                     "a quote (\") is missing, or one too many, in this line");
+    if (is_other_quote(now))
+        return fault(p, start_of(now), 0, "write \", not %.*s, around a string", shown_len(now),
+                     now->text.ptr);
+    if (is_before_quote(p))
+        return fault(p, start_of(now), 0, "a quote (\") is missing before '%.*s'", shown_len(now),
+                     now->text.ptr);
     return false;
 }
 
 bool syntax_explain_open_string(struct syntax_parser *p)
 {
-    if (p->wanted == WANT_VALUE || (p->before.kind == TOKEN_STRING && !fault_quotes(p)))
+    if (p->suspect.kind == TOKEN_STRING)
+        return fault_quotes(p);
+    if (p->wanted == WANT_VALUE)
         return fault(p, start_of(&p->now), 0,
                      "the string that begins here has no closing quote (\")");
-    return p->fault->line > 0 || syntax_explain(p);
+    return fault(p, start_of(&p->now), 0,
+                 "this quote (\") is one too many, or one is missing before it");
 }
 
 /* Characters --------------------------------------------------------------------------------- */
@@ -231,6 +222,8 @@ static bool fault_unopened(struct syntax_parser *p)
     if (closes_outer(p, now->text.ptr[0]) &&
         (name->line != now->line || level->line == now->line || token_is(&p->before, ';')))
         return false;
+    if (token_is(&p->before, ')') || token_is(&p->before, ']'))
+        return false;
     return fault(p, start_of(name), name->line == now->line ? 0 : now->line,
                  "a '%c' is missing after '%.*s =', for the '%c'%s", opening(now->text.ptr[0]),
                  shown_len(name), name->text.ptr, now->text.ptr[0],
@@ -254,8 +247,8 @@ static bool fault_closing(struct syntax_parser *p)
                      "a '%c' is missing before the next '%c', for the '%c' of",
                      syntax_closing(level->bracket), now->text.ptr[0], level->bracket);
     return fault(p, start_of(now), level->line,
-                 "this '%c' is one too many, or a '%c' is meant, for the '%c' of",
-                 now->text.ptr[0], syntax_closing(level->bracket), level->bracket);
+                 "this '%c' is one too many, or a '%c' is meant, for the '%c' of", now->text.ptr[0],
+                 syntax_closing(level->bracket), level->bracket);
 }
 
 /* Looks for a group that begins where a setting of another group should. */
@@ -268,12 +261,13 @@ static bool fault_opening(struct syntax_parser *p)
     if (level->bracket == '{' && around != NULL && syntax_is_list(around) &&
         !token_is(&p->before, '{'))
         return fault(p, end_before(p), level->line,
-                     "a '}' is missing before the next '%c', for the '{' of",
-                     p->now.text.ptr[0]);
+                     "a '}' is missing before the next '%c', for the '{' of", p->now.text.ptr[0]);
     if (level->bracket == '{')
-        return fault(p, (struct place){level->line, level->at}, p->now.line,
-                     "a list of groups is written ( { ... }, { ... } ), so a '(' is missing before "
-                     "the group in");
+        return fault(p, (struct place){level->line, level->at},
+                     p->now.line == level->line ? 0 : p->now.line,
+                     "a '{' after a '{': one is too many, or a list of groups, "
+                     "( { ... }, { ... } ), is meant%s",
+                     p->now.line == level->line ? "" : ", because of");
     if (p->before.kind == TOKEN_END)
         return fault(p, start_of(&p->now), 0,
                      "the file begins with a setting, NAME = VALUE;, not with '%c'",
@@ -302,8 +296,7 @@ static bool is_setting_next(const struct syntax_parser *p)
     struct token next = token_next(&ahead);
     const bool is_url = next.kind == TOKEN_MARK && next.text.ptr[1] == '/'; /* http://... */
 
-    return p->now.kind == TOKEN_NAME &&
-           (token_is(&next, '=') || (token_is(&next, ':') && !is_url));
+    return p->now.kind == TOKEN_NAME && (token_is(&next, '=') || (token_is(&next, ':') && !is_url));
 }
 
 static bool fault_value_of(struct syntax_parser *p, const struct token *name)
@@ -359,7 +352,8 @@ static bool explain_name(struct syntax_parser *p)
     if (is_bare)
         return fault_value_of(p, &p->name);
     if (now->kind == TOKEN_STRING && token_is(&p->before, ','))
-        return fault(p, start_of(now), 0, "several strings are written as a list, [ \"a\", \"b\" ]");
+        return fault(p, start_of(now), 0,
+                     "several values are written as a list, [ \"a\", \"b\" ] or ( 404, \"5xx\" )");
     if (now->kind == TOKEN_STRING)
         return fault(p, start_of(now), 0, "expected the name of a setting, without quotes");
     if (token_is(now, '['))
@@ -395,13 +389,13 @@ static bool explain_equals(struct syntax_parser *p)
 /* Explains what stands in the place of the value of a setting. */
 static bool explain_value_of_setting(struct syntax_parser *p)
 {
-    static const char *const switches[] = {"yes", "no", "on", "off", "Yes", "No",
-                                           "On",  "Off", "YES", "NO", "ON", "OFF", NULL};
+    static const char *const switches[] = {"yes", "no",  "on", "off", "Yes", "No", "On",
+                                           "Off", "YES", "NO", "ON",  "OFF", NULL};
     static const char *const nothings[] = {"null", "none", "nil", "None", "NULL", NULL};
     const struct token *now = &p->now, *name = &p->name;
     const int len = shown_len(name);
 
-    if (is_setting_next(p) && now->line == name->line)
+    if (is_setting_next(p) && now->line == name->line && !is_before_quote(p))
         return fault(p, end_before(p), 0, "a '{' is missing after '%.*s ='", len, name->text.ptr);
     if (token_is(now, '=') || token_is(now, ':') ||
         (now->kind == TOKEN_STRANGE && now->text.ptr[0] == '>'))
@@ -412,8 +406,9 @@ static bool explain_value_of_setting(struct syntax_parser *p)
     if (now->kind == TOKEN_MARK && fault_unopened(p))
         return true;
     if (now->kind == TOKEN_MARK || now->kind == TOKEN_END)
-        return fault(p, end_before(p), 0, "a value is missing after '%.*s ='", len,
-                     name->text.ptr);
+        return fault(p, end_before(p), 0, "a value is missing after '%.*s ='", len, name->text.ptr);
+    if (is_before_quote(p))
+        return fault_value_of(p, name);
     if (is_name(now, switches))
         return fault(p, start_of(now), 0,
                      "the value of '%.*s' must be true or false, or a string in quotes, \"...\"",
@@ -431,7 +426,7 @@ static bool explain_value(struct syntax_parser *p)
     const struct token *now = &p->now;
     const struct syntax_level *level = top(p);
 
-    if (!syntax_is_list(level) && !is_other_quote(now)) /* rather than a quote elsewhere */
+    if (!syntax_is_list(level) && !is_other_quote(now) && p->suspect.kind == TOKEN_END)
         return fault_character(p) || explain_value_of_setting(p);
     if (fault_anywhere(p))
         return true;
@@ -471,7 +466,10 @@ static bool fault_semicolon(struct syntax_parser *p)
                          ? "the ';' is one too many in the list of"
                          : "write ',', not ';', between the elements of the list of");
     return fault(p, gap_before(p), top(p)->line,
-                 "a '%c' is missing before the ';', for the '%c' of", syntax_closing(bracket),
+                 "a '%c' is missing before the ';'%s, for the '%c' of", syntax_closing(bracket),
+                 token_is(&p->before, '}') && (next.kind == TOKEN_NAME || token_is(&next, '}'))
+                     ? ", or a '}' is one too many"
+                     : "",
                  bracket);
 }
 
@@ -503,8 +501,8 @@ static bool explain_separator(struct syntax_parser *p)
     if (token_is(now, ';'))
         return fault_semicolon(p);
     if (p->before.last_line < now->line)
-        return fault(p, end_before(p), now->line, "a comma is missing after %s, before the next element in",
-                     element_before(p));
+        return fault(p, end_before(p), now->line,
+                     "a comma is missing after %s, before the next element in", element_before(p));
     return fault(p, end_before(p), 0, "a comma is missing after %s, before '%.*s'",
                  element_before(p), shown_len(now), now->text.ptr);
 }

@@ -27,7 +27,7 @@ struct syntax_parser {
     size_t depth;
     enum syntax_wanted wanted;
     struct token now, before; /* before has kind END at the beginning */
-    struct token string;      /* the last string before now, or the first of them that has no end */
+    struct token suspect;     /* the first string after which no string can end, or kind END */
     struct token name;        /* of the setting whose value follows or came last */
     struct token bare_name;   /* of the setting before it, if only its value without quotes, on the
                                  same line, is between the names; else kind END */
@@ -47,12 +47,8 @@ static inline char syntax_closing(char bracket)
     return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
 }
 
-/* Returns whether the closing quote of string is probably missing, because string extends over
- * several lines or settings. */
-bool syntax_lacks_quote(const struct token *string);
-
 /* Each of the following explains why p->now must not be where it is, and returns true. */
-bool syntax_explain(struct syntax_parser *p);           /* by what was wanted */
+bool syntax_explain(struct syntax_parser *p);             /* by what was wanted */
 bool syntax_explain_open_string(struct syntax_parser *p); /* p->now has no closing quote */
 
 #endif
