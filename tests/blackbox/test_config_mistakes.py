@@ -68,7 +68,7 @@ class Typing(Checked):
 
     def test_commas(self):
         for text, line in (('a = (\n  { b = 1; }\n  { b = 2; } );', 2), ('a = (\n  { b = 1; } # x\n\n\n  , 5 6 );', 5),
-                           ('a = [ "x",\n 5\n 6 ];', 2)):
+                           ('a = ( "x",\n 5\n 6 );', 2)):
             with self.subTest(text):
                 self.check(text, line, "a comma is missing after")
         self.check('a = ( 1,\n2;\n3 );', 2, "write ',', not ';'")
