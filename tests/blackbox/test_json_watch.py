@@ -62,7 +62,7 @@ class Watch(DictCase):
         podop = self.start({"k": "1"})
         client = self.client()
         for number, (content, reason) in enumerate([
-                ('{"k": "2",\n  oh}', "line 2, column 3"), ("[]", "not a JSON object"), ("", "line 1, column 1"),
+                ('{"k": "2",\n  oh}', "line 2, column 3"), ("[]", "not a JSON object"), ("", "the text is empty"),
                 ('{"a": 1, "a": 2}', 'duplicate key')], 1):
             with self.subTest(content=content):
                 self.put(content)

@@ -252,7 +252,7 @@ class Reload(LoopCase):
         self.write("j.json", '{"k": "new"}')
         podop.signal(signal.SIGHUP)
         line = podop.wait_log("event=reload_failed ")
-        self.assertIn("large.json: not a JSON value at line 3, column 9", line)
+        self.assertIn("large.json: invalid word (JSON has true, false and null) at line 3, column 9", line)
         self.check_which("old")
         self.check_payload(self.client().ask("j", "k"), "OK v")
 
