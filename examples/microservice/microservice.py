@@ -31,12 +31,15 @@ FIRST_ENTRIES = {  # exact keys in lower case: podop makes them of what Postfix 
     "alias/team@example.com": ["alice@example.com", "bob@example.com"],
     "alias/@example.org": "alice@example.com",
     "alias/info@xn--bcher-kva.example": "bob@example.com",
+    "login/alice@example.com": "alice@example.com",
+    "login/bob@example.com": "bob@example.com",
+    "login/team@example.com": ["alice@example.com", "bob@example.com"],
     "auth/passdb/alice@example.com": {"password": "{PLAIN}wonderland"},
     "auth/passdb/bob@example.com": {"password": "{PLAIN}secret"},
-    "auth/userdb/alice@example.com": {"quota_rule": "*:bytes=2000000000"},
-    "auth/userdb/bob@example.com": {"quota_rule": "*:bytes=1000000000"},
+    "auth/userdb/alice@example.com": {"quota_rule": "*:bytes=2048000000", "quota_storage_size": "2048000000"},
+    "auth/userdb/bob@example.com": {"quota_rule": "*:bytes=1024000000", "quota_storage_size": "1024000000"},
     "sieve/sieve/name/first": "nothing",
-    "sieve/sieve/data/nothing": "# nothing is done before a user's own script",
+    "sieve/sieve/data/nothing": "# nothing is done before a user's own script\n",
 }
 FOR_ALL = "sieve/"  # below it, a user without an entry gets the entry that all users share
 

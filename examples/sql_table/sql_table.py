@@ -190,7 +190,7 @@ class Entries:
 class Sieve(Entries):
     """Scripts: the user's own, or that of all users, or one without effect, without which Dovecot 2.4 defers mail."""
 
-    NOTHING = {"sieve/name/first": "nothing", "sieve/data/nothing": "# nothing is done before a user's own script"}
+    NOTHING = {"sieve/name/first": "nothing", "sieve/data/nothing": "# nothing is done before a user's own script\n"}
 
     def get(self, key, user=None):
         for owner in (user, None):

@@ -7,8 +7,8 @@ All of it is in CACHE and may be removed at any time that no test runs:
     apt-SUITE             the package files and package lists of that release
     *.lock                locked while a directory is made, and shared while it is used
 
-A chroot is shared by all that use it: a test writes below its /tmp, in a directory of its own, and changes nothing else.
-For more, a test takes a Copy.
+A chroot is shared by all that use it: a test writes below its /tmp, in a directory of its own, and changes nothing
+else. For more, a test takes a Copy.
 """
 
 import contextlib
@@ -25,7 +25,6 @@ import tempfile
 import time
 import unittest
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import harness
 
@@ -36,6 +35,7 @@ SUITES = ("bookworm", "trixie")
 ONLY_INSTALLED = "PODOP_TEST_ONLY_INSTALLED"  # a variable: no peer is taken from another release
 MADE_LIKE_THIS = "1"  # part of each hash: another number makes every chroot anew
 UNUSED = 86400  # seconds after which a chroot is removed when one of its name with other packages is made
+ALONE = ["unshare", "--mount"]
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 
 # Written into each minimal Debian: no daemon is started, and a package is installed without waiting for the disk.
@@ -68,7 +68,7 @@ def listed_mirror(uri: str) -> str:
 
 
 def mirror() -> str:
-    """Returns the URL of the Debian mirror that apt uses here, whatever the format of its sources; else Debian's own."""
+    """Returns the URL of the Debian mirror that apt uses here, in whatever format its sources are; else Debian's."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         form = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
         done = subprocess.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"],
@@ -76,7 +76,8 @@ def mirror() -> str:
         for line in done.stdout.splitlines():
             origin, name, release, component, uri = line.split("|", 4)
             # The origin and the codename are known once the package lists have been downloaded.
-            if component == "main" and origin in ("Debian", "") and codename() in (name, release) and codename():
+            is_debian = component == "main" and origin in ("Debian", "")
+            if is_debian and codename() and codename() in (name, release):
                 return listed_mirror(uri) or DEFAULT_MIRROR
     return DEFAULT_MIRROR
 
@@ -97,10 +98,9 @@ def environment() -> dict[str, str]:
 def private_mounts() -> list[str]:
     """Returns a command prefix that keeps the mounts of a command to itself. In a chroot that is not a mount
     point, propagation cannot be changed; what mounts something there has to unmount it."""
-    alone = ["unshare", "--mount"]
-    if subprocess.run([*alone, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
-        return alone
-    return [*alone, "--propagation", "unchanged"]
+    if subprocess.run([*ALONE, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        return ALONE
+    return [*ALONE, "--propagation", "unchanged"]
 
 
 # --- commands inside --------------------------------------------------------------------------------------------------
@@ -108,20 +108,18 @@ def private_mounts() -> list[str]:
 
 def inside(place: str, *command: str, mounts: Iterable[tuple[str, str]] = ()) -> list[str]:
     """Returns the command that runs a command in the root directory `place`, with /proc, /sys, /dev and further mounts:
-    pairs of a path out here and one in there. They are gone when it ends, and when the shell around it is killed."""
-    script = ['mount -t proc proc "$0/proc"', 'mount --rbind /sys "$0/sys"', 'mount --rbind /dev "$0/dev"']
-    undo = ['umount -l "$0/proc" "$0/sys" "$0/dev"']
+    pairs of a path out here and one in there. The root is a mount point, so that mount namespaces work in there. All of
+    that is gone when the command ends."""
+    script = ['mount --bind "$0" "$0"', 'mount -t proc proc "$0/proc"', 'mount --rbind /sys "$0/sys"',
+              'mount --rbind /dev "$0/dev"']
     arguments: list[str] = []
     for outside, there in mounts:
         arguments += [outside, there]
         script.append('mount --rbind "$1" "$0$2"; shift 2')
-        undo.insert(0, f'umount -l "$0{there}"')
-    body = "set -e\n" + "\n".join(script) + "\n"
-    if private_mounts() == ["unshare", "--mount"]:
-        body += 'exec chroot "$0" "$@"'
-    else:
-        body += 'status=0\nchroot "$0" "$@" || status=$?\n' + "\n".join(undo) + "\nexit $status"
-    return [*private_mounts(), "sh", "-c", body, place, *arguments, *command]
+    enter = 'exec chroot "$0" "$@"'
+    if private_mounts() != ALONE:
+        enter = 'status=0; chroot "$0" "$@" || status=$?; umount -l "$0"; exit $status'
+    return [*private_mounts(), "sh", "-c", "\n".join(["set -e", *script, enter]), place, *arguments, *command]
 
 
 def checked(command: Sequence[str], what: str) -> str:
@@ -215,7 +213,8 @@ def install(suite: str, root: str, packages: Iterable[str], *options: str) -> No
     shutil.copyfile("/etc/resolv.conf", os.path.join(root, "etc/resolv.conf"))
     with apt_caches(suite) as mounts:
         def apt(*command: str) -> None:
-            checked(inside(root, "apt-get", "-q", "-y", *command, mounts=mounts), f"in Debian {suite}, apt-get {command[0]}")
+            checked(inside(root, "apt-get", "-q", "-y", *command, mounts=mounts),
+                    f"in Debian {suite}, apt-get {command[0]}")
 
         command = ("install", "--no-install-recommends", *options, *packages)
         try:
@@ -236,7 +235,7 @@ def build_chroot(suite: str, packages: Sequence[str], place: str) -> None:
             bootstrap(suite, half)
         else:
             original = chroot(suite)
-            print(f"making a Debian {suite} in {place}, once; this takes a minute or two", file=sys.stderr, flush=True)
+            print(f"installing packages in {place}, once; this takes a minute or two", file=sys.stderr, flush=True)
             checked(["cp", "-a", "--reflink=auto", original, half], f"cannot copy {original}")
             install(suite, half, packages)
     except BaseException:
@@ -317,13 +316,15 @@ class Copy:
         """Returns the command that runs a command in there."""
         return inside(self.place, *command, mounts=mounts)
 
-    def run(self, *command: str, apt: bool = False, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, apt: bool = False, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a command in there; with `apt` it finds the cache of package files, which it then has for itself."""
         with contextlib.ExitStack() as stack:
             mounts = stack.enter_context(apt_caches(self.suite)) if apt else []
-            return subprocess.run(self.inside(*command, mounts=mounts),
-                                  **{"stdin": subprocess.DEVNULL, "capture_output": True, "text": True,
-                                     "env": environment(), "check": True, **options})
+            done = subprocess.run(self.inside(*command, mounts=mounts), stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, env=environment(), check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
 
 
 def codename_of(place: str) -> str:

@@ -204,7 +204,7 @@ class Dovecot:
             for setting in ("proxy:", "socket_path = "):
                 text = text.replace(setting + "/run/podop/podop.sock", setting + self.dict_socket)
             self.write(name, text.replace("/run/podop/podop.sock", self.dir + "/podop.sock")
-                       .replace("/etc/dovecot/", self.dir + "/"))
+                       .replace("/etc/dovecot/", self.dir + "/").replace("/usr/share/podop/", self.dir + "/"))
 
     def command(self, *words):
         """Returns a command line that runs in Dovecot's root directory."""

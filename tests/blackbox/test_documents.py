@@ -1,6 +1,5 @@
 """The documents say what podop does: manual pages, etc/podop.conf.example, README.md, docs."""
 
-import json
 import os
 import re
 import shutil
@@ -185,33 +184,27 @@ class Readme(Case):
     def test_tables_that_are_asked_are_served(self):
         served = set(TABLE.findall(self.block("listen = ")))
         asked = set(re.findall(r"socketmap:unix:[\w/.]+:(\w+)", self.block("virtual_alias_maps = ")))
-        asked |= set(re.findall(r"proxy:/[\w/.]+:(\w+)", self.block("mail_attribute_dict = ")))
-        asked |= set(re.findall(r"\bname = (\w+)", self.block("mail_attribute {")))
+        asked |= set(re.findall(r"proxy:/[\w/.]+:(\w+)`", read("README.md")))
         self.assertEqual(asked, served)
 
 
-class Guide(Case):
-    """docs/admin-guide.md: what is to be pasted stands in fenced blocks, and works."""
+class MailSystem(Case):
+    """examples/mail-system: its podop.conf is good, and serves what Postfix and Dovecot ask for."""
 
-    def block(self, begin):
-        """The fenced block that begins like this."""
-        return documents.block(*documents.GUIDE, begin=begin)
+    FOLDER = ("examples", "mail-system")
 
     def test_configuration(self):
-        local = self.block("{\n")
-        self.assertIsInstance(json.loads(local), dict)
-        path = self.write("local.json", local)
-        check_configuration(self, self.block("user = ").replace("/etc/podop/local.json", path))
+        check_configuration(self, read(*self.FOLDER, "podop.conf"))
 
     def test_tables_that_are_asked_are_served(self):
-        served = set(TABLE.findall(self.block("user = ")))
-        asked = set(re.findall(r"\$\{podop\}(\w+)", self.block("podop = ")))
-        self.assertTrue(asked)
-        over_tcp = re.search(r"9100.*tables = \[(.*?)\]", self.block("user = "))[1]
-        self.assertLessEqual(asked, set(re.findall(r"\w+", over_tcp)) & served)
-        dicts = set(re.findall(r"proxy:[\w/.]+:(\w+)", read("examples", "dovecot-2.3", "90-podop.conf")))
-        self.assertTrue(dicts)
-        self.assertLessEqual(dicts | {"auth"}, served)
+        served = set(TABLE.findall(read(*self.FOLDER, "podop.conf")))
+        asked = set(re.findall(r"(?m)^\w+ = \$\{podop\}(\w+)", read(*self.FOLDER, "main.cf")))
+        asked |= set(re.findall(r"\$\{podop\}(\w+)", documents.block(*documents.GUIDE, begin="podop = ")))
+        for folder, pattern in (("dovecot-2.3", r"proxy:[\w/.]+:(\w+)"), ("dovecot-2.4", r"\n    name = (\w+)")):
+            dicts = set(re.findall(pattern, read("examples", folder, "90-podop.conf")))
+            self.assertTrue(dicts)
+            asked |= dicts
+        self.assertEqual(asked | {"auth"}, served)
 
 
 class PostfixPage(Case):
@@ -236,7 +229,7 @@ class Markdown(Case):
         for variable in ("PODOP", "PODOPCTL"):
             known |= set(re.findall(r"--[a-z]+", harness.run(variable, "--help").stdout))
         # of cmake, useradd, systemd, scripts/chaos
-        others = {"--preset", "--build", "--install", "--system", "--now", "--create", "--seconds"}
+        others = {"--preset", "--build", "--target", "--install", "--system", "--now", "--create", "--seconds"}
         for path in ("README.md", os.path.join(*documents.GUIDE)):
             with self.subTest(path):
                 self.assertLessEqual(set(re.findall(r"(?<![\w-])--[a-z]+", read(path))), known | others)

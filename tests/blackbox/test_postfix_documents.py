@@ -52,7 +52,7 @@ class Service(WithPostfix):
         text = text.replace("127.0.0.1:9101", service or self.start_service())
         text = text.replace("127.0.0.1:9100", f"127.0.0.1:{self.reserve_port()}")
         text = text.replace("/run/podop/podop.sock", self.socket).replace('user = "podop";', "")
-        text = text.replace("/etc/podop/local.json", os.path.join(SERVICE, "local.json"))
+        text = text.replace("/run/podop/control.sock", self.path("control")).replace('group = "vmail";', "")
         return self.podop("-c", self.write("podop.conf", text), "--socket", self.path("s2"), verbose=("-vv",))
 
     def postmap(self, table, key, socket):
@@ -104,12 +104,12 @@ class Readme(Service):
         self.assertIn("socketmap server temporary error: table alias: ", done.stderr)
 
 
-class Guide(Service):
-    """The configuration of docs/admin-guide.md, from SMTP to the recipients of a mail."""
+class MailSystem(Service):
+    """The configuration of docs/mail-system.md, from SMTP to the recipients of a mail."""
 
     def setUp(self):
         super().setUp()
-        self.start(documents.block(*documents.GUIDE, begin="user = "))
+        self.start(read("examples", "mail-system", "podop.conf"))
         self.addCleanup(self.postfix.stop)
         self.postfix.start()
 

@@ -80,7 +80,7 @@ class PostfixCase(WithPostfix):
         text = mail_database.configuration()
         for old, new in (("/usr/bin/python3 /etc/podop/sql_table.py", program), ("/run/podop/podop.sock", self.socket),
                          ("127.0.0.1:9100", f"127.0.0.1:{self.reserve_port()}"),
-                         ('owner = "mail"', 'owner = "postfix"'), ('user = "podop";', "")):
+                         ('group = "vmail"', 'owner = "postfix"'), ('user = "podop";', "")):
             self.assertIn(old, text)
             text = text.replace(old, new)
         self.podop("-c", self.write("podop.conf", text), "--set", "defaults.timeout=60s")  # ten programs start at once
