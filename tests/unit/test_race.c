@@ -64,9 +64,12 @@ static int listen_at(unsigned host, bool is_silent, struct endpoint *at)
     const int fd = bind_at(host, at);
 
     assert_int_equal(listen(fd, 16), 0);
-    if (is_silent)
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
-                         0);
+    if (is_silent &&
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == -1) {
+        assert_int_equal(errno, EPERM); /* some kernels let only root do that */
+        close(fd);
+        skip();
+    }
     return fd;
 }
 
