@@ -5,6 +5,7 @@
 
 #include "podop/mem.h"
 #include "podop/socket_address.h"
+#include "podop/suggestion.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@ static const struct command commands[] = {
     {"stats", "", 0, 0, "ctj", command_stats},
 };
 
+#define COMMAND_NAMES "get, set, unset, inc, iterate, explain, flush, reload, stats"
+
 static const struct command *find_command(const char *name)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
@@ -32,6 +35,30 @@ static const struct command *find_command(const char *name)
             return &commands[i];
     }
     return NULL;
+}
+
+/* Says what an unknown command probably means. */
+static void fault_unknown(const struct options *o, struct error *err)
+{
+    const char *word = o->args[0];
+    struct suggestion suggestion = {.word = word};
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        suggestion_offer(&suggestion, commands[i].name);
+    if (strcmp(word, "help") == 0 || strcmp(word, "version") == 0)
+        error_set(err, ERR_USAGE, "unknown command '%s' (did you mean --%s?)", word, word);
+    else if (strcmp(word, "lookup") == 0 || strcmp(word, "query") == 0)
+        error_set(err, ERR_USAGE, "unknown command '%s' (did you mean 'get'?)", word);
+    else if (suggestion.best != NULL)
+        error_set(err, ERR_USAGE, "unknown command '%.200s' (did you mean '%s'?)", word,
+                  suggestion.best);
+    else if (o->count > 1 && find_command(o->args[1]) != NULL)
+        error_set(err, ERR_USAGE,
+                  "unknown command '%.200s': the command comes first, as in "
+                  "podopctl %s %.200s",
+                  word, o->args[1], word);
+    else
+        error_set(err, ERR_USAGE, "unknown command '%.200s'; commands are: " COMMAND_NAMES, word);
 }
 
 /* Checks the command line against the command, before anything is sent. */
@@ -60,11 +87,10 @@ static enum exit_status run(const struct options *o)
     struct error err = {0};
 
     if (o->count == 0)
-        return output_usage(
-            "missing command: one of get, set, unset, inc, iterate, explain, flush, reload, stats");
+        return output_usage("no command given; commands are: " COMMAND_NAMES);
     command = find_command(o->args[0]);
     if (command == NULL) {
-        error_set(&err, ERR_USAGE, "unknown command '%s'", o->args[0]);
+        fault_unknown(o, &err);
         return output_usage(err.text);
     }
     if (check(command, o, &err) == -1)

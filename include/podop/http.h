@@ -93,6 +93,7 @@ struct http_answer {
     /* Of a whole head: its Content-Type, and its Content-Encoding without "identity". Any bytes;
      * "" for none, or NULL. */
     const char *content_type, *content_encoding;
+    const char *location;  /* of a whole head, which may be cut; any bytes; NULL: none */
     bool may_have_arrived; /* without an answer: some of the request was sent */
     bool is_refused;       /* without an answer: the connection was refused, so nothing was sent */
     /* most of its time passed in podop's queue, or no socket could be created: the outcome says

@@ -212,7 +212,10 @@ struct config *config_build(const struct node *root, const struct config_types *
     schema_set_defaults(&schema_root, config);
     walk_group(&schema_root, root, config, "", faults);
     build_control(root, &config->control);
-    check_section(root, "listen", "no sockets to listen on", faults);
+    check_section(
+        root, "listen",
+        "no sockets to listen on: add listen = ( { socket = \"/run/podop/podop.sock\"; } );",
+        faults);
     config->listen_count = section_count(root, "listen");
     config->listen = xcalloc(config->listen_count, sizeof(config->listen[0]));
     for (size_t i = 0; i < config->listen_count; i++) {
@@ -224,7 +227,10 @@ struct config *config_build(const struct node *root, const struct config_types *
     }
     check_socket_doubles(config, faults);
     check_defaults(types, defaults, faults);
-    check_section(root, "tables", "no tables", faults);
+    check_section(root, "tables",
+                  "no tables: add tables = ( { name = \"alias\"; type = \"url\"; "
+                  "param = \"http://127.0.0.1:8080/alias/{}\"; } );",
+                  faults);
     config->table_count = section_count(root, "tables");
     config->tables = xcalloc(config->table_count, sizeof(config->tables[0]));
     for (size_t i = 0; i < config->table_count; i++)

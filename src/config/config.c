@@ -70,40 +70,54 @@ static void list_add_once(struct string_list *list, const char *text)
     string_list_add(list, text);
 }
 
+/* Returns " OTHER_ORIGIN ('LINE')" for the other line of a fault. The caller frees it. */
+static char *other_line(const struct source *source, const struct syntax_fault *found)
+{
+    char shown[EXCERPT_BYTES_MAX] = "", *origin, *text = NULL;
+
+    if (found->other_line == 0)
+        return xstrdup("");
+    if (found->other_line != found->line)
+        excerpt_line(buf_span(&source->text), found->other_line, NULL, shown, sizeof(shown));
+    origin = source_origin(source, found->other_line);
+    if (asprintf(&text, " %s%s%s%s", origin, shown[0] == '\0' ? "" : " ('", shown,
+                 shown[0] == '\0' ? "" : "')") == -1)
+        abort();
+    free(origin);
+    return text;
+}
+
 /* Reports what libconfig said, the likely cause, and the lines in question. */
 static void fault_syntax(const struct source *source, const char *said, unsigned error_line,
                          struct faults *faults)
 {
     const struct span text = buf_span(&source->text);
-    char line[EXCERPT_BYTES_MAX], other[EXCERPT_BYTES_MAX] = "";
+    char line[EXCERPT_BYTES_MAX], *origin, *other;
     struct syntax_fault found;
     const bool is_found = syntax_find(text, error_line, &found);
-    const bool has_other = is_found && found.other_line > 0;
-    char *origin = source_origin(source, is_found ? found.line : error_line);
-    char *other_origin = has_other ? source_origin(source, found.other_line) : xstrdup("");
 
-    excerpt_line(text, is_found ? found.line : error_line, line, sizeof(line));
-    if (has_other && found.other_line != found.line)
-        excerpt_line(text, found.other_line, other, sizeof(other));
-    if (is_found && found.is_duplicate)
-        fault_add(faults, origin, "duplicate setting name '%s': it is set in %s already",
-                  found.hint, other_origin);
+    origin = source_origin(source, is_found ? found.line : error_line);
+    other = other_line(source, &found);
+    excerpt_line(text, is_found ? found.line : error_line, found.at, line, sizeof(line));
+    if (found.is_duplicate)
+        fault_add(faults, origin, "duplicate setting name '%s': it is set in%s already", found.hint,
+                  other);
     else
-        fault_add(faults, origin, "%s%s%s%s%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint,
-                  has_other ? " " : "", other_origin, other[0] == '\0' ? "" : " ('", other,
-                  other[0] == '\0' ? "" : "')", line[0] == '\0' ? "" : ": '", line,
-                  line[0] == '\0' ? "" : "'");
-    free(other_origin);
+        fault_add(faults, origin, "%s%s%s%s%s%s%s", said, is_found ? ": " : "", found.hint, other,
+                  line[0] == '\0' ? "" : ": '", line, line[0] == '\0' ? "" : "'");
+    free(other);
     free(origin);
 }
 
-/* Returns whether a string is at a place where strings are not allowed. libconfig 1.5 leaks such a
- * string, so it must not parse the text. */
+/* Returns whether a string is where libconfig's parser does not expect one. libconfig 1.5 leaks
+ * such a string, so it must not parse the text. */
 static bool has_stray_string(const struct source *source)
 {
     struct syntax_fault found;
 
-    return syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) && found.is_string;
+    return (syntax_find(buf_span(&source->text), SYNTAX_ANY_LINE, &found) &&
+            found.must_not_parse) ||
+           source->has_open_string;
 }
 
 struct joined {
@@ -121,15 +135,27 @@ static void warn_joined(void *arg, unsigned line)
     free(origin);
 }
 
-static int parse_file(config_t *parsed, struct source *source, struct faults *faults)
+/* Returns what libconfig said, or what that means. */
+static const char *meaning_of(const char *said)
 {
-    if (has_stray_string(source))
+    return strstr(said, "mismatched element type") != NULL
+               ? "values of several types are in a list ( ... ), not in an array [ ... ]"
+               : said;
+}
+
+static int parse_file(config_t *parsed, const char *file, struct source *source,
+                      struct faults *faults)
+{
+    if (source_read_file(source, file, faults) == -1) {
+        if (source->has_open_string)
+            fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
+    } else if (has_stray_string(source))
         fault_syntax(source, "syntax error", SYNTAX_ANY_LINE, faults);
     else if (config_read_string(parsed, buf_string(&source->text)) == CONFIG_TRUE)
         return 0;
     else
-        fault_syntax(source, config_error_text(parsed), (unsigned)config_error_line(parsed),
-                     faults);
+        fault_syntax(source, meaning_of(config_error_text(parsed)),
+                     (unsigned)config_error_line(parsed), faults);
     return -1;
 }
 
@@ -142,7 +168,7 @@ static struct node *read_file(const char *file, struct string_list *files, struc
     config_t parsed;
 
     config_init(&parsed);
-    if (source_read_file(&source, file, faults) == 0 && parse_file(&parsed, &source, faults) == 0)
+    if (parse_file(&parsed, file, &source, faults) == 0)
         root = convert(config_root_setting(&parsed), NULL, &place);
     if (root != NULL)
         syntax_find_joined(buf_span(&source.text), warn_joined, &(struct joined){&source, faults});

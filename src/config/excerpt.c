@@ -39,10 +39,25 @@ static bool may_hold_secret(struct span line)
     return false;
 }
 
-void excerpt_line(struct span text, unsigned line, char *out, size_t size)
+/* Returns how many bytes at the beginning of a long line are left out, so that at is shown. */
+static size_t skipped(struct span line, const char *at)
 {
-    struct span found = line_of(text, line);
-    struct span valid;
+    size_t position = at == NULL || at < line.ptr ? 0 : (size_t)(at - line.ptr), skip;
+
+    if (line.len <= EXCERPT_BYTES_MAX || position < EXCERPT_BYTES_MAX * 2 / 3)
+        return 0;
+    skip = position - EXCERPT_BYTES_MAX / 2;
+    if (skip > line.len - EXCERPT_BYTES_MAX)
+        skip = line.len - EXCERPT_BYTES_MAX;
+    while (skip > 0 && ((unsigned char)line.ptr[skip] & 0xc0) == 0x80) /* within a character */
+        skip--;
+    return skip;
+}
+
+void excerpt_line(struct span text, unsigned line, const char *at, char *out, size_t size)
+{
+    struct span found = line_of(text, line), valid;
+    size_t skip;
 
     while (found.len > 0 && strchr(" \t\r", found.ptr[0]) != NULL)
         found = span_skip(found, 1);
@@ -51,10 +66,13 @@ void excerpt_line(struct span text, unsigned line, char *out, size_t size)
     out[0] = '\0';
     if (found.len == 0 || may_hold_secret(found))
         return;
+    skip = skipped(found, at);
+    found = span_skip(found, skip);
     valid = found;
     if (valid.len > EXCERPT_BYTES_MAX)
         valid.len = EXCERPT_BYTES_MAX;
     if (valid.len < found.len)
         valid.len = span_utf8_prefix(valid);
-    snprintf(out, size, "%.*s%s", (int)valid.len, valid.ptr, valid.len < found.len ? "..." : "");
+    snprintf(out, size, "%s%.*s%s", skip > 0 ? "..." : "", (int)valid.len, valid.ptr,
+             valid.len < found.len ? "..." : "");
 }

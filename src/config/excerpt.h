@@ -5,8 +5,9 @@
 
 #include "podop/span.h"
 
-/* Writes a line of the text, counted from 1, without the blanks around it, and shortened when it is
- * long. Writes nothing when the line may hold a secret. */
-void excerpt_line(struct span text, unsigned line, char *out, size_t size);
+/* Writes a line of the text, counted from 1, without the blanks around it. Of a long line, writes
+ * the part around at, or the beginning if at is NULL. Writes nothing when the line may hold a
+ * secret. */
+void excerpt_line(struct span text, unsigned line, const char *at, char *out, size_t size);
 
 #endif

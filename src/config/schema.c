@@ -1,7 +1,6 @@
 #include "schema.h"
 
 #include "podop/mem.h"
-#include "podop/suggestion.h"
 
 #include "mail/key_form_kind.h"
 
@@ -256,34 +255,4 @@ const struct setting *schema_find(const struct setting_group *group, const char 
             return &group->settings[i];
     }
     return NULL;
-}
-
-/* Returns the setting of the group that is itself a group with the setting name, or NULL. */
-static const struct setting *find_holder(const struct setting_group *group, const char *name)
-{
-    for (size_t i = 0; i < group->count; i++) {
-        const struct setting *s = &group->settings[i];
-
-        if (s->kind == SETTING_GROUP && schema_find(s->group, name) != NULL)
-            return s;
-    }
-    return NULL;
-}
-
-void schema_hint(const struct setting_group *const groups[], size_t count, const char *name,
-                 char *out, size_t size)
-{
-    struct suggestion suggestion = {.word = name};
-    const struct setting *holder = NULL;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < count && holder == NULL; i++) {
-        holder = find_holder(groups[i], name);
-        for (size_t j = 0; j < groups[i]->count; j++)
-            suggestion_offer(&suggestion, groups[i]->settings[j].name);
-    }
-    if (holder != NULL)
-        snprintf(out, size, " (it belongs in '%s')", holder->name);
-    else if (suggestion.best != NULL)
-        snprintf(out, size, " (did you mean '%s'?)", suggestion.best);
 }

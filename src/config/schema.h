@@ -95,10 +95,6 @@ const char *setting_kind_name(enum setting_kind kind); /* "duration" */
 
 /* Returns the setting of that name, or NULL. */
 const struct setting *schema_find(const struct setting_group *group, const char *name);
-/* Writes " (did you mean 'NAME'?)" for a name that none of the groups knows, " (it belongs in
- * 'GROUP')" when a group in one of them knows it, or nothing. */
-void schema_hint(const struct setting_group *const groups[], size_t count, const char *name,
-                 char *out, size_t size);
 
 /* The functions below work on the struct that group describes. */
 

@@ -34,8 +34,10 @@ static void format_kind(const struct setting *setting, char *out, size_t size)
         return;
     case SETTING_BOOL: snprintf(out, size, "true or false"); return;
     case SETTING_INTEGER: snprintf(out, size, "a whole number"); return;
-    case SETTING_DURATION: snprintf(out, size, "a duration such as \"30s\""); return;
-    case SETTING_SIZE: snprintf(out, size, "a size such as \"64K\""); return;
+    case SETTING_DURATION:
+        snprintf(out, size, "a duration such as \"30s\" (units: ms, s, m, h, d)");
+        return;
+    case SETTING_SIZE: snprintf(out, size, "a size such as \"64K\" (units: K, M, G)"); return;
     case SETTING_PERMISSIONS: snprintf(out, size, "octal permissions such as \"0660\""); return;
     case SETTING_ENUM: format_names(setting->names, out, size); return;
     case SETTING_STRINGS:

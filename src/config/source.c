@@ -1,5 +1,6 @@
 #include "source.h"
 
+#include "podop/encoding.h"
 #include "podop/mem.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@ enum {
     TEXT_BYTES_MAX = 16 * 1024 * 1024, /* all files together */
     READ_BYTES = 64 * 1024,
     DEPTH_MAX = 10, /* of files that include files, as in libconfig */
+    INCLUDE_MESSAGE_BYTES_MAX = 600,
 };
 
 /* A file that is being copied into the text. */
@@ -25,10 +27,10 @@ struct scan {
     size_t at;
     unsigned line;  /* the line of at, from 1 */
     unsigned depth; /* levels of includes that are still allowed; 0: @include is a fault */
-    unsigned long_string_line; /* of the first string of several lines; 0: none so far */
+    const struct scan *includer; /* NULL: the first file */
 };
 
-static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
+static int add_file(struct source *source, const char *file, const struct scan *includer,
                     struct faults *faults);
 
 static int scan_fault(const struct scan *scan, unsigned line, const char *message)
@@ -68,29 +70,20 @@ static void mark(struct source *source, const char *file, unsigned file_line)
         (struct source_segment){xstrdup(file), source->line, file_line};
 }
 
-/* Reports a string without an end. After a missing quote, the inside and the outside of all strings
- * are swapped, so the quote is missing in the first string that extends over several lines. */
-static int fault_string(const struct scan *scan, unsigned line)
-{
-    if (scan->long_string_line == 0)
-        return scan_fault(scan, line, "the string that begins here has no end");
-    return scan_fault(scan, scan->long_string_line,
-                      "a quote is missing: the string that begins here goes on over several lines");
-}
-
+/* Copies a string. One without an end ends the whole text, and is explained later. */
 static int copy_string(struct scan *scan)
 {
-    unsigned line = scan->line;
     size_t end = scan->at + 1;
 
     while (end < scan->in.len && scan->in.ptr[end] != '"')
         end += scan->in.ptr[end] == '\\' ? 2 : 1;
-    if (end >= scan->in.len)
-        return fault_string(scan, line);
-    copy(scan, end + 1 - scan->at);
-    if (scan->line > line && scan->long_string_line == 0)
-        scan->long_string_line = line;
-    return 0;
+    if (end < scan->in.len) {
+        copy(scan, end + 1 - scan->at);
+        return 0;
+    }
+    copy(scan, scan->in.len - scan->at);
+    scan->source->has_open_string = true;
+    return -1;
 }
 
 static void copy_line_comment(struct scan *scan)
@@ -202,23 +195,41 @@ static char *include_path(const struct scan *scan, size_t from, size_t to)
     return copied;
 }
 
+static bool is_being_read(const struct scan *scan, const char *file)
+{
+    for (; scan != NULL; scan = scan->includer) {
+        if (strcmp(scan->file, file) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int include_file(struct scan *scan, const char *file)
+{
+    char message[INCLUDE_MESSAGE_BYTES_MAX];
+
+    if (!is_being_read(scan, file) && scan->depth > 0)
+        return add_file(scan->source, file, scan, scan->faults);
+    if (scan->depth == 0)
+        snprintf(message, sizeof(message),
+                 "@include: more than %d levels of files that include files", DEPTH_MAX);
+    else
+        snprintf(message, sizeof(message), "@include: '%s' would include itself", file);
+    return scan_fault(scan, scan->line, message);
+}
+
 static int include(struct scan *scan, size_t quote)
 {
     size_t end = quote + 1;
-    char *path, *includer = NULL;
+    char *path;
     int result;
 
     while (end < scan->in.len && scan->in.ptr[end] != '"' && scan->in.ptr[end] != '\n')
         end += scan->in.ptr[end] == '\\' ? 2 : 1;
     if (end >= scan->in.len || scan->in.ptr[end] != '"')
         return scan_fault(scan, scan->line, "@include: the name has no closing quote");
-    if (scan->depth == 0)
-        return scan_fault(scan, scan->line, "@include: too many files that include each other");
     path = include_path(scan, quote + 1, end);
-    if (asprintf(&includer, "%s:%u", scan->file, scan->line) == -1)
-        abort();
-    result = add_file(scan->source, path, includer, scan->depth - 1, scan->faults);
-    free(includer);
+    result = include_file(scan, path);
     free(path);
     scan->at = end + 1;
     buf_add_char(&scan->source->text, '\n');
@@ -237,8 +248,6 @@ static int scan_all(struct scan *scan)
 
         if (quote > 0)
             result = include(scan, quote);
-        else if (c == '\0')
-            result = scan_fault(scan, scan->line, "a NUL byte");
         else if (c == '"')
             result = copy_string(scan);
         else if (c == '#' || next_is(scan, "//"))
@@ -295,10 +304,55 @@ static int read_bytes(const char *file, struct buf *bytes)
 
 static const char *reason(int code)
 {
-    return code == ESPIPE ? "it is a pipe" : strerror(code);
+    return code == ESPIPE  ? "it is a pipe"
+           : code == EFBIG ? "it is larger than 16M"
+                           : strerror(code);
 }
 
-static int add_file(struct source *source, const char *file, const char *includer, unsigned depth,
+static unsigned line_at(struct span text, size_t at)
+{
+    unsigned line = 1;
+
+    for (size_t i = 0; i < at; i++)
+        line += text.ptr[i] == '\n';
+    return line;
+}
+
+/* Reports a file that is not a text in ASCII or in something like it, such as UTF-8 or Latin-1. */
+static int check_encoding(const struct scan *scan)
+{
+    const struct span in = scan->in;
+    const char *nul = in.len == 0 ? NULL : memchr(in.ptr, '\0', in.len);
+    const char *encoding = encoding_foreign(in);
+    char message[INCLUDE_MESSAGE_BYTES_MAX];
+
+    if (encoding != NULL) {
+        snprintf(message, sizeof(message), "the file is in %s: save it as UTF-8", encoding);
+        return scan_fault(scan, 1, message);
+    }
+    if (nul != NULL)
+        return scan_fault(scan, line_at(in, (size_t)(nul - in.ptr)),
+                          "a NUL byte: this is not a text file, or it is damaged");
+    if (span_has_byte(in, '\r') && !span_has_byte(in, '\n'))
+        return scan_fault(scan, 1, "the lines end with CR only: save the file with LF or CRLF");
+    return 0;
+}
+
+static void fault_unread(const char *file, const struct scan *includer, const char *why,
+                         struct faults *faults)
+{
+    char message[INCLUDE_MESSAGE_BYTES_MAX];
+
+    if (includer == NULL) {
+        fault_add(faults, file, "cannot read the configuration: %s", why);
+        return;
+    }
+    snprintf(message, sizeof(message), "cannot include '%s': %s", file, why);
+    scan_fault(includer, includer->line, message);
+}
+
+/* Adds a file. includer is NULL for the first one. */
+static int add_file(struct source *source, const char *file, const struct scan *includer,
                     struct faults *faults)
 {
     struct buf bytes;
@@ -306,15 +360,19 @@ static int add_file(struct source *source, const char *file, const char *include
 
     buf_init(&bytes, TEXT_BYTES_MAX + 2 * READ_BYTES);
     code = read_bytes(file, &bytes);
-    if (code != 0 && includer == NULL) {
-        fault_add(faults, file, "%s", reason(code));
-    } else if (code != 0) {
-        fault_add(faults, includer, "cannot include '%s': %s", file, reason(code));
+    if (code != 0) {
+        fault_unread(file, includer, reason(code), faults);
     } else {
-        struct scan scan = {source, faults, file, buf_span(&bytes), 0, 1, depth, 0};
+        struct scan scan = {.source = source,
+                            .faults = faults,
+                            .file = file,
+                            .in = encoding_skip_mark(buf_span(&bytes)),
+                            .line = 1,
+                            .depth = includer == NULL ? DEPTH_MAX : includer->depth - 1,
+                            .includer = includer};
 
         mark(source, file, 1);
-        result = scan_all(&scan);
+        result = check_encoding(&scan) == 0 ? scan_all(&scan) : -1;
     }
     buf_deinit(&bytes);
     return result;
@@ -329,13 +387,13 @@ static void source_init(struct source *source)
 int source_read_file(struct source *source, const char *file, struct faults *faults)
 {
     source_init(source);
-    return add_file(source, file, NULL, DEPTH_MAX, faults);
+    return add_file(source, file, NULL, faults);
 }
 
 int source_read_text(struct source *source, const char *text, const char *name,
                      struct faults *faults)
 {
-    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0, 0};
+    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0, NULL};
 
     source_init(source);
     mark(source, name, 1);

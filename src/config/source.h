@@ -22,10 +22,12 @@ struct source {
     unsigned line;   /* of the end of the text, from 1 */
     struct source_segment *segments;
     size_t segment_count;
+    bool has_open_string; /* the text ends with a string without its closing quote */
 };
 
-/* Reads file. Returns 0, or -1 with the fault reported; source_deinit() must follow in both cases.
- * A relative name in an "@include" is relative to the directory of the including file. */
+/* Reads file. Returns 0, or -1 with the fault reported or with has_open_string; source_deinit()
+ * must follow in both cases. A relative name in an "@include" is relative to the directory of the
+ * including file. */
 int source_read_file(struct source *source, const char *file, struct faults *faults);
 /* The same for a text that is not from a file. In it, @include is a fault. */
 int source_read_text(struct source *source, const char *text, const char *name,

@@ -57,13 +57,14 @@ static size_t gap_len(struct span text)
     return span_starts_with(text, SPAN("/*")) ? block_comment_len(text) : 0;
 }
 
+/* Returns the length of the string at the front; 0: it has no end. */
 static size_t string_len(struct span text)
 {
     size_t end = 1;
 
     while (end < text.len && text.ptr[end] != '"')
         end += text.ptr[end] == '\\' ? 2 : 1;
-    return end < text.len ? end + 1 : text.len;
+    return end < text.len ? end + 1 : 0;
 }
 
 /* Returns whether word is a name: it begins with a letter or an asterisk, and has neither a dot nor
@@ -114,6 +115,15 @@ static struct token make(struct lexer *lexer, enum token_kind kind, size_t len)
     return token;
 }
 
+static struct token make_string(struct lexer *lexer)
+{
+    const size_t len = string_len(lexer->rest);
+    struct token token = make(lexer, TOKEN_STRING, len == 0 ? lexer->rest.len : len);
+
+    token.is_open = len == 0;
+    return token;
+}
+
 struct token token_next(struct lexer *lexer)
 {
     size_t len = gap_len(lexer->rest);
@@ -125,7 +135,7 @@ struct token token_next(struct lexer *lexer)
     if (rest.len == 0)
         return make(lexer, TOKEN_END, 0);
     if (rest.ptr[0] == '"')
-        return make(lexer, TOKEN_STRING, string_len(rest));
+        return make_string(lexer);
     len = word_len(rest);
     if (len > 0)
         return make(lexer, kind_of_word((struct span){rest.ptr, len}), len);

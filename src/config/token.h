@@ -19,6 +19,7 @@ struct token {
     enum token_kind kind;
     struct span text;
     unsigned line, last_line; /* where it begins and where it ends, from 1 */
+    bool is_open;             /* a string without its closing quote */
 };
 
 struct lexer {

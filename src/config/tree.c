@@ -103,16 +103,19 @@ void node_describe(const struct node *node, char *out, size_t size)
 
 static void add_printable(struct buf *out, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
+    for (struct span rest = span_of(text); rest.len > 0;) {
+        const unsigned char byte = (unsigned char)rest.ptr[0];
+        size_t len = span_utf8_char(rest);
         char code[8];
 
-        if (byte >= ' ' && byte != 0x7f) {
-            buf_add_char(out, *text);
+        if (len > 0 && byte >= ' ' && byte != 0x7f) {
+            buf_add(out, (struct span){rest.ptr, len});
         } else {
             snprintf(code, sizeof(code), "\\x%02x", byte);
             buf_add(out, span_of(code));
+            len = 1;
         }
+        rest = span_skip(rest, len);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "walk.h"
 
+#include "hints.h"
 #include "warnings.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ void fault_unknown(const struct setting_group *const groups[], size_t count,
 {
     char hint[HINT_BYTES_MAX];
 
-    schema_hint(groups, count, member->name, hint, sizeof(hint));
+    hint_write(groups, count, member->name, hint, sizeof(hint));
     fault_add(faults, member->origin, "unknown setting '%s'%s%s", member->name, where, hint);
 }
 

@@ -108,6 +108,7 @@ void warn_beyond(const struct node *root, const struct config_types *types,
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
         warn_owner(listen->children[i], checks, faults);
     warn_owner(node_find(root, "control"), checks, faults);
+    warn_sockets(root, faults);
     warn_params(root, types, faults);
 }
 

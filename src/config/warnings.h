@@ -20,4 +20,7 @@ void paths_collect(struct config *config, const struct config_types *types,
 void paths_add_files(struct config *config, const struct string_list *files);
 void paths_free(struct config *config);
 
+/* Warns about sockets that other hosts reach, and tables that no socket serves. */
+void warn_sockets(const struct node *root, struct faults *faults);
+
 #endif

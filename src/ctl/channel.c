@@ -1,5 +1,7 @@
 #include "channel.h"
 
+#include "unreachable.h"
+
 #include "podop/clock.h"
 #include "podop/socket_address.h"
 
@@ -32,7 +34,8 @@ static int connect_one(const struct socket_address *at, uint32_t timeout_ms)
     return -1;
 }
 
-int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, struct error *err)
+int channel_open(struct channel *c, const char *where, const char *setting, uint32_t timeout_ms,
+                 struct error *err)
 {
     struct socket_address at[ADDRESSES_MAX];
     int count = socket_address_resolve(where, at, ADDRESSES_MAX, err);
@@ -43,7 +46,7 @@ int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, stru
     for (int i = 0; i < count && c->fd == -1; i++)
         c->fd = connect_one(&at[i], timeout_ms);
     if (count != -1 && c->fd == -1)
-        error_errno(err, "cannot connect to podop on %s", where);
+        unreachable(err, where, setting, errno);
     return c->fd == -1 ? -1 : 0;
 }
 

@@ -18,8 +18,10 @@ struct channel {
     bool has_ended;          /* podop has closed the connection */
 };
 
-/* Resolves where and connects, with timeout_ms for each address. Returns 0, or -1. */
-int channel_open(struct channel *c, const char *where, uint32_t timeout_ms, struct error *err);
+/* Resolves where and connects, with timeout_ms for each address. setting is the one of podop.conf
+ * that makes the socket, "listen" or "control", for a message. Returns 0, or -1. */
+int channel_open(struct channel *c, const char *where, const char *setting, uint32_t timeout_ms,
+                 struct error *err);
 void channel_close(struct channel *c);
 
 /* Waits until bytes were sent or received, or the descriptor other is readable (-1: none). While

@@ -50,7 +50,7 @@ int control_ask(const struct options *o, const char *command, const char *table,
     int status;
 
     buf_init(answer, CHANNEL_REPLY_BYTES_MAX);
-    status = channel_open(&channel, o->control, o->timeout_ms, err);
+    status = channel_open(&channel, o->control, "control", o->timeout_ms, err);
     if (status == 0)
         add_request(&channel.out, o, command, table, key);
     while (status == 0 && (channel.in.len == 0 || channel.in.ptr[channel.in.len - 1] != '\n'))

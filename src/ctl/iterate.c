@@ -64,7 +64,8 @@ enum exit_status command_iterate(const struct options *o)
     };
 
     buf_init(&w.scratch, CHANNEL_REPLY_BYTES_MAX);
-    if (channel_open(&w.channel, o->where, o->timeout_ms, &err) == -1 || run(&w, &err) == -1)
+    if (channel_open(&w.channel, o->where, "listen", o->timeout_ms, &err) == -1 ||
+        run(&w, &err) == -1)
         w.output.status = exit_worse(w.output.status, output_fault(&err, EXIT_FAILED));
     channel_close(&w.channel);
     buf_deinit(&w.scratch);

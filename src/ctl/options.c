@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "podop/mem.h"
+#include "podop/suggestion.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -118,6 +119,18 @@ static void note_given(struct options *o, int letter)
         o->given[len] = (char)letter; /* there are fewer letters than OPTIONS_GIVEN_MAX */
 }
 
+static int fault_unknown(const char *word, struct error *err)
+{
+    struct suggestion suggestion = {.word = word + 2};
+
+    for (const struct option *option = longs; option->name != NULL; option++)
+        suggestion_offer(&suggestion, option->name);
+    return error_set(err, ERR_USAGE, "unknown option '%s'%s%s%s", word,
+                     suggestion.best == NULL ? "" : " (did you mean '--",
+                     suggestion.best == NULL ? "" : suggestion.best,
+                     suggestion.best == NULL ? "" : "'?)");
+}
+
 /* With musl, optind is one too large if the argument of a short option is missing. */
 static int fault_of_option(int why, char **argv, struct error *err)
 {
@@ -126,7 +139,7 @@ static int fault_of_option(int why, char **argv, struct error *err)
     if (why == ':')
         return error_set(err, ERR_USAGE, "'%s' needs an argument", word);
     if (strncmp(word, "--", 2) == 0)
-        return error_set(err, ERR_USAGE, "unknown option '%s'", word);
+        return fault_unknown(word, err);
     return error_set(err, ERR_USAGE, "unknown option '-%c'", optopt);
 }
 

@@ -182,7 +182,7 @@ enum exit_status pipeline_run(const struct options *options, struct query *query
         buf_init(&a.window[i].key, KEY_BYTES_MAX);
         buf_init(&a.window[i].text, CHANNEL_REPLY_BYTES_MAX);
     }
-    if (channel_open(&a.channel, options->where, options->timeout_ms, &err) == -1) {
+    if (channel_open(&a.channel, options->where, "listen", options->timeout_ms, &err) == -1) {
         status = output_fault(&err, EXIT_FAILED);
     } else {
         if (a.protocol->hello != NULL)

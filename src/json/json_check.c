@@ -6,7 +6,13 @@
 
 #include "json_token.h"
 
+#include "podop/encoding.h"
+
+#include <stdio.h>
+
 enum { DEPTH_MAX = 64 }; /* the bits of struct place */
+
+static const char UNEXPECTED_CHARACTER[] = "unexpected character";
 
 /* Returns whether s is a number (RFC 8259 section 6). */
 static bool is_number(struct span s)
@@ -68,6 +74,13 @@ static const char *escape_fault(struct span s, size_t *len)
     return NULL;
 }
 
+static const char *control_fault(char c)
+{
+    return c == '\n' || c == '\r' ? "a line break in a string (is its closing quote missing?)"
+           : c == '\t'            ? "a tab in a string (write \\t)"
+                                  : "a control byte in a string (write \\u00 and two digits)";
+}
+
 /* Returns what is wrong inside of a string, or NULL. Sets *at to the position of the fault. */
 static const char *string_fault(struct span s, size_t *at)
 {
@@ -76,25 +89,27 @@ static const char *string_fault(struct span s, size_t *at)
     for (size_t i = 1; i + 1 < s.len; i += len) {
         const char *what = NULL;
 
-        *at = i;
         len = 1;
         if ((unsigned char)s.ptr[i] < 0x20)
-            what = "a control byte in a string";
+            what = control_fault(s.ptr[i]);
         else if (s.ptr[i] == '\\') /* another byte follows, or the string had no end */
             what = escape_fault((struct span){s.ptr + i, s.len - 1 - i}, &len);
-        if (what != NULL)
+        if (what != NULL) {
+            *at = i;
             return what;
+        }
     }
     return NULL;
 }
 
+/* Sets a fault at a position of the text. Columns are characters, not bytes. */
 static int fault(struct error *err, struct span text, size_t at, const char *what)
 {
     size_t line = 1;
     size_t column = 1;
 
     for (size_t i = 0; i < at && i < text.len; i++) {
-        column++;
+        column += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
         if (text.ptr[i] == '\n') {
             line++;
             column = 1;
@@ -122,10 +137,43 @@ static bool is_in_object(const struct place *p)
     return p->depth > 0 && (p->objects >> (p->depth - 1) & 1) != 0;
 }
 
+static const char *unexpected_value(const struct place *p)
+{
+    if (p->want == WANT_COLON)
+        return "unexpected value (is a colon missing before it?)";
+    if (p->want == WANT_COMMA && p->depth == 0)
+        return "unexpected text after the end of the value";
+    if (p->want == WANT_COMMA)
+        return "unexpected value (is a comma missing before it?)";
+    return "expected the name of a member, a string in double quotes";
+}
+
+static const char *unexpected_end(const struct place *p)
+{
+    return p->depth == 0     ? "unexpected end of the text"
+           : is_in_object(p) ? "unexpected end of the text (is a '}' missing?)"
+                             : "unexpected end of the text (is a ']' missing?)";
+}
+
+static const char *unexpected_bracket(const struct place *p, bool is_object)
+{
+    if (p->depth == 0)
+        return is_object ? "unexpected '}', which closes nothing"
+                         : "unexpected ']', which closes nothing";
+    if (is_in_object(p) != is_object)
+        return is_object ? "unexpected '}' (expected ']')" : "unexpected ']' (expected '}')";
+    if (p->want == WANT_COLON)
+        return "unexpected '}' (expected a colon and a value)";
+    if (p->want == WANT_VALUE && is_object)
+        return "unexpected '}' (expected a value)";
+    return is_object ? "unexpected '}' (is the comma before it one too many?)"
+                     : "unexpected ']' (is the comma before it one too many?)";
+}
+
 static const char *open_bracket(struct place *p, bool is_object)
 {
     if (p->want != WANT_VALUE && p->want != WANT_VALUE_OR_END)
-        return "unexpected value";
+        return unexpected_value(p);
     if (p->depth == DEPTH_MAX)
         return "nested too deeply";
     p->objects = (p->objects & ~(UINT64_C(1) << p->depth)) | (uint64_t)is_object << p->depth;
@@ -138,7 +186,7 @@ static const char *close_bracket(struct place *p, bool is_object)
 {
     if (p->depth == 0 || is_in_object(p) != is_object ||
         (p->want != WANT_COMMA && p->want != WANT_VALUE_OR_END && p->want != WANT_NAME_OR_END))
-        return "closing bracket without its opening one";
+        return unexpected_bracket(p, is_object);
     p->depth--;
     p->want = WANT_COMMA;
     return NULL;
@@ -148,10 +196,8 @@ static const char *take_scalar(struct place *p, bool is_string)
 {
     bool is_name = p->want == WANT_NAME || p->want == WANT_NAME_OR_END;
 
-    if (is_name && !is_string)
-        return "a name that is not a string";
-    if (!is_name && p->want != WANT_VALUE && p->want != WANT_VALUE_OR_END)
-        return "unexpected value";
+    if (is_name ? !is_string : p->want != WANT_VALUE && p->want != WANT_VALUE_OR_END)
+        return unexpected_value(p);
     p->want = is_name ? WANT_COLON : WANT_COMMA;
     return NULL;
 }
@@ -166,16 +212,48 @@ static const char *take_token(struct place *p, char first)
     case ']': return close_bracket(p, false);
     case ':':
         if (p->want != WANT_COLON)
-            return "unexpected colon";
+            return "unexpected ':'";
         p->want = WANT_VALUE;
         return NULL;
     case ',':
         if (p->want != WANT_COMMA || p->depth == 0)
-            return "unexpected comma";
+            return "unexpected ','";
         p->want = is_in_object(p) ? WANT_NAME : WANT_VALUE;
         return NULL;
     default: return take_scalar(p, first == '"');
     }
+}
+
+/* Returns why a word is not a value. Messages are logged, so that they have none of its text. */
+static const char *word_fault(struct span word)
+{
+    static const struct {
+        const char *begin, *fault;
+    } faults[] = {
+        {"//", "JSON has no comments"},
+        {"/*", "JSON has no comments"},
+        {"#", "JSON has no comments"},
+        {"'", "unexpected ' (strings are in double quotes)"},
+        {"\xe2\x80", "unexpected quotation mark (strings are in \"plain double quotes\")"},
+        {"True", "unexpected 'True' (JSON has true)"},
+        {"False", "unexpected 'False' (JSON has false)"},
+        {"None", "unexpected 'None' (JSON has null)"},
+        {"NaN", "unexpected 'NaN' (JSON has numbers and null only)"},
+        {"tr", "invalid word (JSON has true, false and null)"},
+        {"fal", "invalid word (JSON has true, false and null)"},
+        {"nul", "invalid word (JSON has true, false and null)"},
+        {"<", "unexpected character '<' (is it HTML or XML?)"},
+        {"=", "unexpected character '=' (expected ':')"},
+        {";", "unexpected character ';' (expected ',')"},
+    };
+
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        if (span_starts_with(word, span_of(faults[i].begin)))
+            return faults[i].fault;
+    }
+    return json_is_digit(*word.ptr) || *word.ptr == '-' || *word.ptr == '+' || *word.ptr == '.'
+               ? "invalid number"
+               : UNEXPECTED_CHARACTER;
 }
 
 /* Returns the length of the token that rest begins with. For an invalid token, returns 0 with the
@@ -190,9 +268,20 @@ static size_t token_len(struct span rest, const char **what, size_t *inside)
             len == 0 ? "unterminated string" : string_fault((struct span){rest.ptr, len}, inside);
     } else if (json_class(*rest.ptr) != JSON_PUNCTUATION) {
         len = json_word_len(rest);
-        *what = is_word((struct span){rest.ptr, len}) ? NULL : "not a JSON value";
+        *what =
+            is_word((struct span){rest.ptr, len}) ? NULL : word_fault((struct span){rest.ptr, len});
     }
     return *what == NULL ? len : 0;
+}
+
+static int fault_character(struct error *err, struct span text, size_t at, bool is_name)
+{
+    const size_t len = span_utf8_char(span_skip(text, at));
+    char what[80];
+
+    snprintf(what, sizeof(what), "unexpected character '%.*s'%s", (int)len, text.ptr + at,
+             is_name ? " (the name of a member is in double quotes)" : "");
+    return fault(err, text, at, what);
 }
 
 static int check_tokens(struct span text, struct error *err)
@@ -209,19 +298,43 @@ static int check_tokens(struct span text, struct error *err)
         if (what == NULL)
             what = take_token(&place, *rest.ptr);
         if (what != NULL)
-            return fault(err, text, at + inside, what);
+            return what == UNEXPECTED_CHARACTER
+                       ? fault_character(err, text, at,
+                                         place.want == WANT_NAME || place.want == WANT_NAME_OR_END)
+                       : fault(err, text, at + inside, what);
         rest = json_skip_space(span_skip(rest, len));
     }
     if (place.depth > 0 || place.want != WANT_COMMA)
-        return fault(err, text, text.len, "unexpected end of the text");
+        return fault(err, text, text.len, unexpected_end(&place));
     return 0;
+}
+
+static int fault_byte(struct error *err, struct span text, size_t at)
+{
+    char what[80];
+
+    snprintf(what, sizeof(what), "byte 0x%02x is not UTF-8 (is the text in Latin-1?)",
+             (unsigned char)text.ptr[at]);
+    return fault(err, text, at, what);
+}
+
+static int check_text(struct span text, struct error *err)
+{
+    if (json_skip_space(text).len == 0)
+        return error_set(err, ERR_INPUT, "the text is empty");
+    if (span_utf8_prefix(text) < text.len)
+        return fault_byte(err, text, span_utf8_prefix(text));
+    return check_tokens(text, err);
 }
 
 int json_check(struct span text, struct error *err)
 {
-    if (json_skip_space(text).len == 0)
-        return fault(err, text, 0, "the text is empty, not JSON");
-    if (span_utf8_prefix(text) < text.len)
-        return fault(err, text, span_utf8_prefix(text), "invalid UTF-8");
-    return check_tokens(text, err);
+    const char *encoding;
+
+    if (check_text(text, err) == 0)
+        return 0;
+    encoding = encoding_foreign(text);
+    if (encoding != NULL)
+        error_set(err, ERR_INPUT, "the text is in %s, not in UTF-8", encoding);
+    return -1;
 }

@@ -81,6 +81,19 @@ static enum parse step(struct json_items *items, char c, struct error *err)
     return bad(err, "text after the end");
 }
 
+/* Skips a byte order mark before the array or object. */
+static enum parse skip_mark(struct span rest, size_t *used)
+{
+    const struct span mark = SPAN("\xef\xbb\xbf");
+
+    if (rest.len < mark.len && span_starts_with(mark, rest))
+        return PARSE_MORE;
+    if (!span_starts_with(rest, mark))
+        return PARSE_BAD;
+    *used += mark.len;
+    return PARSE_DONE;
+}
+
 enum parse json_items_next(struct json_items *items, struct span in, struct span *name,
                            struct span *value, size_t *used, struct error *err)
 {
@@ -101,6 +114,14 @@ enum parse json_items_next(struct json_items *items, struct span in, struct span
             if (parsed == PARSE_DONE)
                 items->phase = JSON_ITEMS_COMMA;
             return parsed;
+        }
+        if (items->phase == JSON_ITEMS_START && *rest.ptr == '\xef') {
+            const enum parse skipped = skip_mark(rest, used);
+
+            if (skipped == PARSE_MORE)
+                return PARSE_MORE;
+            if (skipped == PARSE_DONE)
+                continue;
         }
         if (step(items, *rest.ptr, err) == PARSE_BAD)
             return PARSE_BAD;

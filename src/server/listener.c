@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "bind_fault.h"
 #include "privileges.h"
 #include "same_text.h"
 #include "socket_acl.h"
@@ -21,15 +22,6 @@ enum {
 };
 
 static const double PAUSE_SECONDS = 0.1; /* until the next attempt to accept */
-
-static int bind_errno(struct error *err, const char *what, const struct socket_address *at)
-{
-    bool is_absent = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT;
-
-    error_errno(err, "%s %s", what, at->text);
-    err->kind = is_absent ? ERR_NO_ADDRESS : ERR_BIND;
-    return -1;
-}
 
 static bool has_file(const struct listener *l)
 {

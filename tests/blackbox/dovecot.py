@@ -45,7 +45,7 @@ def root_of(version):
     has_lua = os.path.exists("/usr/lib/dovecot/modules/auth/libauthdb_lua.so")
     if installed_version().startswith(version + ".") and (version == "2.3" or has_lua):
         return ""
-    return debian.chroot(*RELEASES[version])
+    return debian.with_peers(RELEASES[version][0])
 
 
 # --- a Dovecot --------------------------------------------------------------------------------------------------------

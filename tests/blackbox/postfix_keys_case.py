@@ -16,7 +16,6 @@ from postfix_keys_maps import MAPS
 from postfix_outcomes import outcomes
 
 RELEASES = {"3.7": "bookworm", "3.10": "trixie"}
-PACKAGES = ("postfix",)
 PLACES = ("mailbox", "local", "relay", "other")  # LMTP sockets of the sink, in the folder "sink" of the queue
 CACHE = {"ttl": "1h", "negative_ttl": "1h"}  # of the url tables
 MAIN_CF = postfix_case.BASE_CF + """
@@ -188,8 +187,7 @@ def root_of(version):
     harness.need(os.geteuid() == 0, "root, to run Postfix")
     if installed_version().startswith(version + "."):
         return ""
-    suite = RELEASES[version]
-    return debian.chroot(suite, PACKAGES, suite + "-postfix")
+    return debian.with_peers(RELEASES[version])
 
 
 def installed_version():

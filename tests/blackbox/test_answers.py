@@ -277,7 +277,8 @@ class Rubbish(Answers):
         deaf = self.enterContext(harness.refusing_port())
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"),
                            url_table(self.http, name="slow", template="/§?token=s3cret", timeout="100ms"),
-                           {"name": "deaf", "type": "url", "param": f"http://127.0.0.1:{deaf}/§?token=s3cret"})
+                           {"name": "deaf", "type": "url", "param": f"http://127.0.0.1:{deaf}/§?token=s3cret",
+                            "timeout": "1s"})
         client = self.client()
         for key, answer in (("status", http(b"", 503)), ("text", http("s3cret")),
                             ("cut", (http("x", length=9), CLOSE))):

@@ -106,16 +106,17 @@ class Transport(Answers):
 
     def test_connection_refused_or_name_unknown(self):
         deaf = self.enterContext(harness.refusing_port())
-        self.serve({"name": "refused", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"},
-                   {"name": "socket", "type": "url", "param": "http://localhost/§", "unix_socket": self.path("none")},
-                   {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§"})
+        self.serve({"name": "refused", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "timeout": "1s"},
+                   {"name": "socket", "type": "url", "param": "http://localhost/§", "unix_socket": self.path("none"),
+                    "timeout": "1s"},
+                   {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§", "timeout": "1s"})
         client = self.client()
         for table in ("refused", "socket", "unknown"):
             with self.subTest(table):
                 self.check_reason(client.ask(table, "k"), "TEMP", table)
 
     def test_tls_to_a_plain_server_fails(self):
-        self.serve({"name": "t", "type": "url", "param": f"https://127.0.0.1:{self.http.port}/§", "timeout": "15s"})
+        self.serve({"name": "t", "type": "url", "param": f"https://127.0.0.1:{self.http.port}/§", "timeout": "1s"})
         self.http.default = lambda request: http('"x"')
         answer = self.client().ask("t", "k")
         self.assertIn(answer.split(b" ")[0], (b"TEMP", b"TIMEOUT"))
@@ -182,7 +183,7 @@ class Times(Answers):
     def test_backend_comes_up_later(self):
         """podop starts while its backend is down, and needs no help once it is up."""
         port = self.reserve_port()
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§"})
+        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{port}/§", "timeout": "2s"})
         client = self.client()
         self.check_reason(client.ask("t", "k"), "TEMP")
         self.backend(port=port).on("/k", http('"x"'))

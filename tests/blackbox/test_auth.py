@@ -249,7 +249,8 @@ class Leaks(AuthCase):
         with harness.refusing_port() as deaf:
             tables = [url_table(backend, "t", auth=self.bearer(), **options),
                       url_table(backend, "b", auth=self.basic(), **options),
-                      {"name": "gone", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "auth": self.basic()}]
+                      {"name": "gone", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "auth": self.basic(),
+                       "timeout": "1s"}]
             podop = self.serve(*tables, args=("-vv",), log={"format": log_format})
             answers = self.provoke(backend)
             checked = harness.run("PODOP", "-t", "-vv", "-c", self.path("podop.conf"))

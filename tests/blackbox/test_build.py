@@ -1,4 +1,4 @@
-"""The build of podop: with another C library, on another processor, in another folder, with few tools."""
+"""The build of podop: with another C library, on another processor, in another folder."""
 
 import contextlib
 import glob
@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import unittest
 
-import documents
 import harness
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -124,90 +123,6 @@ class Flags(Build):
              PATH=self.path("bin"))
         done = call("cmake", "--build", self.path("build"), "--target", "podop", PATH=self.path("bin"))
         self.assertNotIn("warning:", done.stdout)
-
-
-class Recipe(Build):
-    """README's commands for a package work where only a minimal Debian and the named packages are installed."""
-
-    # Mounts folders with only these programs over /usr/bin and /usr/sbin, for this process alone.
-    ONLY = """
-set -e
-for folder in bin sbin; do
-    mkdir "$0/$folder"
-    while read -r name; do
-        if [ -L "/usr/$folder/$name" ]; then
-            cp -P "/usr/$folder/$name" "$0/$folder"
-        elif [ -f "/usr/$folder/$name" ]; then
-            : >"$0/$folder/$name"
-            mount --bind "/usr/$folder/$name" "$0/$folder/$name"
-        fi
-    done <"$0/names"
-done
-mount --rbind "$0/sbin" /usr/sbin
-mount --rbind "$0/bin" /usr/bin
-exec sh -exc "$1"
-"""
-
-    def setUp(self):
-        super().setUp()
-        harness.need(os.geteuid() == 0 and shutil.which("dpkg-query"), "root, on a Debian")
-        harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
-        harness.need(call("unshare", "--mount", "true", fail=False).returncode == 0, "private mounts")
-
-    def installed(self):
-        """Returns, for each installed package, the alternatives it depends on, and which packages provide a name."""
-        form = "${db:Status-Status}\t${Package}\t${Essential}\t${Priority}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
-        depends, provides, base = {}, {}, {"apt"}
-        for line in call("dpkg-query", "-W", "-f", form).stdout.splitlines():
-            status, name, essential, priority, needs, offers = line.split("\t")
-            if status != "installed":
-                continue
-            depends[name] = [[word.strip().split(" ")[0].split(":")[0] for word in group.split("|")]
-                             for group in needs.split(",") if group.strip()]
-            for word in offers.split(","):
-                provides.setdefault(word.strip().split(" ")[0], name)
-            if essential == "yes" or priority == "required":
-                base.add(name)
-        return depends, provides, base
-
-    def names(self, packages):
-        """Returns the programs of these packages, of all that they depend on, and of a minimal Debian."""
-        depends, provides, base = self.installed()
-        missing = [name for name in packages if name not in depends]
-        harness.need(not missing, " ".join(missing))
-        todo, found = [*base, *packages], set()
-        while todo:
-            name = todo.pop()
-            if name in found or name not in depends:
-                continue
-            found.add(name)
-            for group in depends[name]:
-                todo += [name for name in (word if word in depends
-                                           else provides.get(word) for word in group) if name][:1]
-        files = {path for path in call("dpkg-query", "-L", *sorted(found)).stdout.splitlines()}
-        names = {os.path.basename(path) for path in files if re.fullmatch(r"(/usr)?/s?bin/[^/]+", path)}
-        for name in os.listdir("/usr/bin"):  # of update-alternatives
-            path = os.path.join("/usr/bin", name)
-            if os.path.islink(path) and os.readlink(path).startswith("/etc/alternatives/") and \
-                    os.path.basename(os.path.realpath(path)) in names:
-                names.add(name)
-        return names
-
-    def test_package(self):
-        build = documents.block("README.md", begin="apt install gcc")
-        install = re.match(r"apt install ((?:.*\\\n)*.*)\n", build)
-        packages = install[1].replace("\\\n", " ").split()
-        names = self.names(packages)
-        self.assertIn("cmake", names)
-        self.assertNotIn("valgrind", names)
-        with open(self.path("names"), "w", encoding="utf-8") as file:
-            file.write("\n".join(sorted(names)) + "\n")
-        shutil.copytree(SOURCE, self.path("source"), ignore=shutil.ignore_patterns("build", ".git"))
-        package = documents.block("README.md", begin="(cd build/release").splitlines()[0]
-        script = f"cd {self.path('source')}\n{build[install.end():]}{package}\n"
-        done = call("unshare", "--mount", "sh", "-c", self.ONLY, self.dir, script, PATH="/usr/sbin:/usr/bin:/sbin:/bin")
-        self.assertTrue(glob.glob(self.path("source", "build", "release", "podop_*.deb")), done.stdout[-2000:])
-        self.assertNotRegex(done.stdout, r"(?i)\bwarning\b[^.]")
 
 
 class Reproducible(Build):

@@ -100,7 +100,8 @@ class Cache(Case):
                 harness.wait_until(asked_again, "the entry expires")
 
     def test_hits_need_no_backend(self):
-        self.start(ttl="1h")
+        self.serve(url_table(self.http, cache={"ttl": "1h"}, timeout="2s"))
+        self.postfix = self.client()
         self.check_payload(self.postfix.ask("t", "k"), "OK k")
         self.http.stop()
         self.check_payload(self.postfix.ask("t", "k"), "OK k")

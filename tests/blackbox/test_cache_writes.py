@@ -169,7 +169,7 @@ class WhatWasMade(CacheWrites):
 
     def test_outage(self):
         """A write that was never sent removes no stale value, also while the URL is suspended."""
-        self.start(cache={"ttl": "1ms", "stale": "1h"}, timeout="5s")
+        self.start(cache={"ttl": "1ms", "stale": "1h"}, timeout="1s")
         self.remember("k")
         self.http.stop()
         for _ in range(8):

@@ -78,7 +78,7 @@ class Answers(Iterate):
 
     def test_refused(self):
         deaf = self.enterContext(harness.refusing_port())
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
+        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "timeout": "1s"})
         for version in VERSIONS:
             with self.subTest(version=version):
                 client = self.dict(version)

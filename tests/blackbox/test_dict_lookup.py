@@ -297,7 +297,7 @@ class Answers(DictCase):
 
     def test_connection_refused(self):
         deaf = self.enterContext(harness.refusing_port())
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"})
+        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "timeout": "1s"})
         for version in VERSIONS:
             with self.subTest(version=version):
                 self.check_failure(self.dict(version).get("shared/k"))

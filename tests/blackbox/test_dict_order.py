@@ -202,7 +202,7 @@ class Many(DictCase):
         value = "x" * 90_000
         backend = self.backend(default=lambda request: (
             http('"%s"' % value) if request.target.startswith(b"/big") else echo(request)))
-        podop = self.serve(url_table(backend), env=harness.small_quarantine())
+        podop = self.serve(url_table(backend, timeout="1h"), env=harness.small_quarantine())
         for version in ((2, 0), (4, 0)):
             with self.subTest(version=version):
                 lazy, busy = self.dict(version), self.dict(version)

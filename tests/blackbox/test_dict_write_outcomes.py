@@ -69,8 +69,8 @@ class Outcomes(Write):
 
     def test_refused(self):
         deaf = self.enterContext(harness.refusing_port())
-        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§"},
-                   {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§"})
+        self.serve({"name": "t", "type": "url", "param": f"http://127.0.0.1:{deaf}/§", "timeout": "1s"},
+                   {"name": "unknown", "type": "url", "param": f"http://{'x' * 64}.invalid/§", "timeout": "1s"})
         for table in ("t", "unknown"):
             client = self.dict(name=table)
             for change in (("set", "shared/k", "1"), ("unset", "shared/k"), ("increment", "shared/k", 1)):

@@ -316,7 +316,7 @@ class OtherTypes(ControlCase):
         table = {"name": "t", "type": "json", "param": path, "key": {"fold": True}}
         done = harness.run("PODOP", "-t", "-c", self.configure(table))
         self.assertEqual(done.returncode, 78)
-        self.assertIn('duplicate key: "Bob@x" and "BOB@x" are the same key', done.stderr)
+        self.assertIn('duplicate key: "Bob@x" of line 1 and "BOB@x" are the same key', done.stderr)
 
     def test_dns(self):
         server = FakeServer(self, lambda question: question.answer(mx(question.name, 10, "mx1.mail.example"))

@@ -71,7 +71,7 @@ class OneClient(Case):
         value = "x" * 90_000
         backend = self.backend(default=lambda request: (
             http('"%s"' % value) if request.target.startswith(b"/big") else echo(request)))
-        podop = self.serve(url_table(backend), env=small_quarantine())
+        podop = self.serve(url_table(backend, timeout="1h"), env=small_quarantine())
         lazy, busy = self.client(), self.client()
         rss = podop.rss_kb()
         lazy.send(b"".join(netstring(f"t big{number}") for number in range(1_000)))

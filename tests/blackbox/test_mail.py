@@ -115,7 +115,7 @@ class MailSystem(harness.Case):
     @classmethod
     def setUpClass(cls):
         harness.need(os.environ.get(INSIDE), "root, to start Postfix and Dovecot in a network of their own")
-        harness.need(os.path.exists(original(cls.release)), f"a Debian {cls.release} with Postfix and Dovecot")
+        original(cls.release)
 
     def setUp(self):
         super().setUp()
@@ -216,15 +216,15 @@ class Page(harness.Case):
 
 
 def original(release):
-    """Returns the directory of a Debian release with the packages of the page."""
-    return os.path.join(debian.CACHE, release + "-mail-system")
+    """Returns the directory of a Debian release with the packages of the page; it is made once, with a network."""
+    return debian.chroot(release, packages(), release + "-mail-system")
 
 
 def enter():
     """Executes this program in a network of its own, after the Debian releases were downloaded."""
     for release in RELEASES:
         with contextlib.suppress(Exception):
-            debian.chroot(release, packages(), os.path.basename(original(release)))
+            original(release)
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
         os.execvp("unshare", [*isolated(), "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable,

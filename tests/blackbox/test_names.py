@@ -144,7 +144,7 @@ class Reached(NamesCase):
                       {"name": "unknown", "type": "url", "param": "http://unknown.test/§"}]
             self.write("hosts", "127.0.0.1 both.test\n::1 both.test\n")
             self.write("resolv.conf", "nameserver 127.0.0.78\n")
-            client = self.start(*tables)
+            client = self.start(*({**table, "timeout": "1s"} for table in tables))
             reasons = {"closed": f"connect to 127.0.0.1:{port}: Connection refused",
                        "closed6": f"connect to \\[::1\\]:{port}: Connection refused",
                        "secure": f"connect to 127.0.0.1:{port}: Connection refused",

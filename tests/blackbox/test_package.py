@@ -1,19 +1,18 @@
-"""The Debian package that cpack makes, in a fresh Debian; and what "cmake --install" does to a configuration.
+"""The Debian packages that debian/ makes, in a fresh Debian; and "cmake --install" with its uninstall.
 
-The package is built for the Debian that the tests run on, and installed into another root of the same release. That
-root is kept, under the names of what the package depends on.
+They are built twice for the Debian that the tests run on, as different as two builders are, and installed into copies
+of a root of the same release.
 """
 
-import contextlib
-import fcntl
+import functools
 import glob
-import hashlib
 import os
 import re
 import shutil
 import signal
 import stat
 import subprocess
+import tarfile
 import tempfile
 import unittest
 
@@ -22,10 +21,34 @@ import documents
 import harness
 
 SOURCE = documents.SOURCE
-ENV = {**os.environ, "PATH": debian.PATH, "LC_ALL": "C"}
-NOT_OURS = re.compile(r"^/(proc|tmp|var/(cache|log|lib/(dpkg|systemd))"
+ENV = {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+NAMES = ["podop", "podop-dbgsym", "podop-doc", "python3-podop-table"]
+NOBODY = 65534
+NOT_OURS = re.compile(r"^/(proc|sys|dev|tmp|var/(cache|log|lib/(dpkg|systemd))"
                       r"|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"  # podop's user stays after a purge
                       r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
+LINK = re.compile(r"\[[^]]+\]\(([^)#:]+)[^)]*\)")
+
+# A build of a package: as nobody, without a network, and with only these programs in /usr/bin and /usr/sbin.
+ONLY = """
+set -e
+ip link set lo up
+for folder in bin sbin; do
+    mkdir "$0/$folder"
+    while read -r name; do
+        if [ -L "/usr/$folder/$name" ]; then
+            cp -P "/usr/$folder/$name" "$0/$folder"
+        elif [ -f "/usr/$folder/$name" ]; then
+            : >"$0/$folder/$name"
+            mount --bind "/usr/$folder/$name" "$0/$folder/$name"
+        fi
+    done <"$0/names"
+done
+mount --rbind "$0/sbin" /usr/sbin
+mount --rbind "$0/bin" /usr/bin
+umask 077
+exec setpriv --reuid nobody --regid nogroup --clear-groups sh -exc "$1"
+"""
 
 
 def call(*command, fail=True, **options):
@@ -37,42 +60,204 @@ def call(*command, fail=True, **options):
     return done
 
 
-def release():
-    """Returns the code name of this Debian, or ""."""
-    with contextlib.suppress(OSError):
-        with open("/etc/os-release", encoding="utf-8") as file:
-            found = re.search(r"(?m)^VERSION_CODENAME=(\w+)", file.read())
-            return found[1] if found else ""
-    return ""
+def source(*path):
+    with open(os.path.join(SOURCE, *path), encoding="utf-8") as file:
+        return file.read()
 
 
-class Built(unittest.TestCase):
-    """A release build for /usr, and its package."""
-
-    top: str
-    build: str
-    deb: str
-    original: str
-
-    @classmethod
-    def setUpClass(cls):
-        for program in ("cmake", "ninja"):
-            harness.need(shutil.which(program), program)
-        cls.top = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
-        cls.addClassCleanup(shutil.rmtree, cls.top)
-        os.chmod(cls.top, 0o755)
-        cls.build = os.path.join(cls.top, "build")
-        call("cmake", "-S", SOURCE, "-B", cls.build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo",
-             "-DPODOP_HARDEN=ON", "-DBUILD_TESTING=OFF", "-DCMAKE_INSTALL_PREFIX=/usr")
-        call("cmake", "--build", cls.build)
+def groups(text):
+    """Returns each dependency of a field as its alternatives, without versions and architectures."""
+    return [[re.split(r"[ (:]", word.strip())[0] for word in group.split("|")]
+            for group in re.sub(r"\s+", " ", text).split(",") if group.strip()]
 
 
-class Install(Built):
+# --- builds -----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def top():
+    """Returns the directory of this test."""
+    place = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
+    unittest.addModuleCleanup(shutil.rmtree, place)
+    os.chmod(place, 0o755)
+    return place
+
+
+def copy_source(*names):
+    """Returns a copy of the source in this folder below top()."""
+    place = os.path.join(top(), *names)
+    shutil.copytree(SOURCE, place, ignore=shutil.ignore_patterns("build", ".git", "__pycache__", ".*_cache"))
+    return place
+
+
+def build_depends():
+    """Returns the packages of Build-Depends, and what dpkg-buildpackage takes for granted."""
+    field = re.search(r"(?ms)^Build-Depends:(.*?)^\S", source("debian", "control") + "\n")[1]
+    return [["build-essential"], *groups(field)]
+
+
+def programs():
+    """Returns the programs of a minimal Debian with Build-Depends installed."""
+    form = "${db:Status-Status}\t${Package}\t${Essential}\t${Priority}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+    depends, provides, todo = {}, {}, []
+    for line in call("dpkg-query", "-W", "-f", form).stdout.splitlines():
+        status, name, essential, priority, needs, offers = line.split("\t")
+        if status == "installed":
+            depends[name] = groups(needs)
+            for (word, *_) in groups(offers):
+                provides.setdefault(word, name)
+            if essential == "yes" or priority == "required":
+                todo.append(name)
+
+    def first(group):
+        return next((name if name in depends else provides[name]
+                     for name in group if name in depends or name in provides), "")
+
+    missing = [group[0] for group in build_depends() if not first(group)]
+    harness.need(not missing, " ".join(missing))
+    todo += map(first, build_depends())
+    found = set()
+    while todo:
+        name = todo.pop()
+        if name and name not in found:
+            found.add(name)
+            todo += map(first, depends[name])
+    files = call("dpkg-query", "-L", *sorted(found)).stdout.splitlines()
+    names = {os.path.basename(path) for path in files if re.fullmatch(r"(/usr)?/s?bin/[^/]+", path)}
+    for name in os.listdir("/usr/bin"):  # of update-alternatives
+        path = os.path.join("/usr/bin", name)
+        if os.path.islink(path) and os.readlink(path).startswith("/etc/alternatives/") and \
+                os.path.basename(os.path.realpath(path)) in names:
+            names.add(name)
+    return names
+
+
+def commands(*path):
+    """Returns the commands of a document that build packages."""
+    return set(re.findall(r"(?m)^dpkg-buildpackage .*-b$", "".join(text for _, text in documents.fenced(*path))))
+
+
+def need_build():
+    harness.need(os.geteuid() == 0 and shutil.which("dpkg-buildpackage"), "root, on a Debian with dpkg-dev")
+    harness.need(os.path.islink("/bin"), "a Debian whose /bin is /usr/bin")
+    harness.need(call("unshare", "--mount", "--net", "true", fail=False).returncode == 0, "private mounts")
+
+
+@functools.cache
+def build():
+    """Builds the packages by the documents' command, with the unit tests, and returns the folder of the source."""
+    need_build()
+    names = programs()
+    assert "cmake" in names and "valgrind" not in names
+    place = copy_source("one", "podop")
+    with open(os.path.join(top(), "names"), "w", encoding="utf-8") as file:
+        file.write("\n".join(sorted(names)) + "\n")
+    call("chown", "-R", f"{NOBODY}:{NOBODY}", os.path.join(top(), "one"))
+    command, = commands("docs", "releasing.md") | commands("README.md")
+    done = call("unshare", "--mount", "--net", "sh", "-c", ONLY, top(), f"cd {place}\n{command}\n",
+                env={"DEB_BUILD_OPTIONS": f"terse parallel={os.cpu_count()}"})
+    assert re.search(r"100% tests passed, 0 tests failed out of [1-9]\d\d", done.stdout), done.stdout[-4000:]
+    assert "warning: " not in done.stdout.partition("dh_auto_install")[0], done.stdout[-4000:]
+    return place
+
+
+@functools.cache
+def build_again():
+    """Builds the source package and the others in another folder, as another user, at another time, in another
+    language, without the tests; and returns the folder of the source."""
+    need_build()
+    version = re.match(r"podop \((.*)-", source("debian", "changelog"))[1]
+    place = copy_source("two", "a_longer_name", f"podop-{version}")
+    for folder, _, files in os.walk(place):
+        for name in files:
+            os.utime(os.path.join(folder, name), (10 ** 9, 10 ** 9))
+    with tarfile.open(os.path.join(os.path.dirname(place), f"podop_{version}.orig.tar.gz"), "w:gz") as archive:
+        archive.add(place, os.path.basename(place))
+    call("dpkg-buildpackage", "-us", "-uc", cwd=place,
+         env={"DEB_BUILD_OPTIONS": f"nocheck terse parallel={os.cpu_count()}", "LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"})
+    return place
+
+
+def built(place, kind="deb"):
+    """Returns each file that a build has made: the name of the package, and the path."""
+    return {os.path.basename(path).partition("_")[0]: path
+            for path in glob.glob(os.path.join(os.path.dirname(place), "*." + kind))}
+
+
+class Build(unittest.TestCase):
+    def test_packages(self):
+        self.assertEqual(sorted(built(build())), NAMES)
+
+    def test_source_package(self):
+        self.assertEqual(list(built(build_again(), "dsc")), ["podop"])
+
+    def test_reproducible(self):
+        """Whoever builds them, the packages are the same byte by byte."""
+        one, other = built(build()), built(build_again())
+        self.assertEqual(sorted(one), sorted(other))
+        for name in one:
+            with self.subTest(name), open(one[name], "rb") as file, open(other[name], "rb") as again:
+                self.assertTrue(file.read() == again.read(), f"{one[name]} and {other[name]} differ")
+
+    def test_lintian(self):
+        harness.need(shutil.which("lintian"), "lintian")
+        changes, = built(build_again(), "changes").values()
+        done = call("lintian", "--allow-root", "--fail-on", "error,warning", changes)
+        self.assertNotRegex(done.stdout, r"(?m)^[EW]: ")
+
+    def test_documents(self):
+        """The links of the installed documents lead to what is installed, and none speaks of what is not."""
+        place = os.path.join(top(), "documents")
+        for name in ("podop", "podop-doc"):
+            call("dpkg-deb", "--extract", built(build())[name], place)
+        links = 0
+        for path in glob.glob(place + "/usr/share/doc/podop/**/*.md", recursive=True):
+            with self.subTest(path), open(path, encoding="utf-8") as file:
+                text = file.read()
+                found = LINK.findall(text)
+                links += len(found)
+                self.assertEqual([link for link in found
+                                  if not os.path.exists(os.path.join(os.path.dirname(path), link))], [])
+                self.assertEqual([line for line in text.splitlines()
+                                  if re.search(r"scripts/start|build/release", line) and "source" not in line], [])
+        self.assertGreater(links, 10)
+        for name in ("docs/admin-guide.md", "docs/postfix-keys.md", "examples/microservice/microservice.py",
+                     "python/README.md", "podop.conf.example", "README.Debian", "changelog.gz"):
+            with self.subTest(name):
+                self.assertTrue(os.path.isfile(os.path.join(place, "usr/share/doc/podop", name)))
+        self.assertFalse(os.path.exists(os.path.join(place, "usr/share/doc/podop/docs/style.md")))
+        self.assertTrue(os.path.isfile(os.path.join(place, "usr/share/podop/podop.lua")))
+
+
+class Home(unittest.TestCase):
+    def test_one_place(self):
+        """The commands of docs/releasing.md replace every placeholder of the project's address."""
+        place = tempfile.mkdtemp(prefix="podop-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, place)
+        shutil.copytree(os.path.join(SOURCE, "debian"), os.path.join(place, "debian"))
+        call("sh", "-ec", documents.block("docs", "releasing.md", begin="home="), cwd=place)
+        left = call("grep", "-r", "invalid", place, fail=False)
+        self.assertEqual(left.stdout, "")
+        with open(os.path.join(place, "debian", "control"), encoding="utf-8") as file:
+            control = file.read()
+        self.assertIn("Homepage: https://git.example.org/mail/podop\n", control)
+        self.assertIn("Maintainer: Jane Doe <jane@example.org>\n", control)
+        self.assertIn("Jane Doe <jane@example.org>", call("dpkg-parsechangelog", "-S", "Maintainer", cwd=place).stdout)
+
+
+class Install(unittest.TestCase):
+    def setUp(self):
+        self.build = os.path.join(build(), "build", "debian")
+        self.root = tempfile.mkdtemp(prefix="root-", dir=top())
+
     def install(self):
         call("cmake", "--install", self.build, env={"DESTDIR": self.root})
 
+    def files(self):
+        return sorted(os.path.join(folder, name)[len(self.root):]
+                      for folder, _, files in os.walk(self.root) for name in files)
+
     def test_edited_configuration_stays(self):
-        self.root = os.path.join(self.top, "root")
         conf, local = self.root + "/etc/podop.conf", self.root + "/etc/podop/local.json"
         self.install()
         for path in (conf, local, self.root + "/usr/sbin/podop"):
@@ -88,26 +273,46 @@ class Install(Built):
         self.assertFalse(os.path.exists(local), "what was removed comes back")
         self.assertTrue(os.path.exists(self.root + "/usr/sbin/podop"))
 
+    def test_uninstall(self):
+        """It removes what was installed, and neither the configuration nor what others have put beside it."""
+        self.install()
+        self.assertGreater(len(self.files()), 20)
+        other = self.root + "/usr/share/doc/podop/examples/mine"
+        with open(other, "w", encoding="utf-8"):
+            pass
+        call("cmake", "--build", self.build, "--target", "uninstall", env={"DESTDIR": self.root})
+        self.assertEqual(self.files(), ["/etc/podop.conf", "/etc/podop/local.json", other[len(self.root):]])
+        self.assertFalse(os.path.exists(self.root + "/usr/share/podop"))
+        self.assertTrue(os.path.exists(self.root + "/usr/share/man/man8"))
 
-class Root:
-    """A Debian in a directory, for one test."""
 
-    def __init__(self, place):
-        self.place = place
+# --- in a fresh Debian ------------------------------------------------------------------------------------------------
 
-    def run(self, *command, **options):
-        """Runs a command in it, with /proc."""
-        return call(*self.into(), *command, **options)
 
-    def into(self):
-        return [*debian.private_mounts(), "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
-                self.place]
+class Root(debian.Copy):
+    """A Debian in a directory, with the packages in /debs."""
 
-    def path(self, name):
-        return self.place + name
+    def __init__(self):
+        paths = built(build())
+        depends = [group[0] for name in NAMES
+                   for group in groups(call("dpkg-deb", "-f", paths[name], "Depends").stdout) if group[0] not in NAMES]
+        packages = sorted({*depends, "systemd", "procps", "python3"})
+        super().__init__(debian.chroot(debian.codename(), packages, debian.codename() + "-package"))
+        os.mkdir(self.path("/debs"))
+        for name, path in paths.items():
+            shutil.copy(path, self.path(f"/debs/{name}.deb"))
+
+    def call(self, *command, **options):
+        return call(*self.inside(*command), **options)
+
+    def output(self, *command):
+        return self.call(*command).stdout
+
+    def install_podop(self):
+        self.call("dpkg", "-i", "/debs/podop.deb")
 
     def files(self):
-        """Returns every path in it that a package could leave, with a hash of the content."""
+        """Returns every path in it that a package could leave, with its owner, permissions and size."""
         found = {}
         for folder, folders, files in os.walk(self.place):
             for name in folders + files:
@@ -119,142 +324,111 @@ class Root:
         return found
 
 
-class Package(Built):
-    @classmethod
-    def setUpClass(cls):
-        harness.need(os.geteuid() == 0, "root, to install a package into a root directory")
-        for program in ("cpack", "dpkg-deb", "dpkg-shlibdeps"):
-            harness.need(shutil.which(program), program)
-        super().setUpClass()
-        mask = os.umask(0o077)  # the package does not depend on it
-        try:
-            call("cpack", cwd=cls.build)
-        finally:
-            os.umask(mask)
-        cls.deb, = glob.glob(os.path.join(cls.build, "*.deb"))
-        cls.original = cls.chroot()
+class Package(unittest.TestCase):
+    def setUp(self):
+        self.root = Root()
+        self.addCleanup(self.root.close)
 
-    @classmethod
-    def chroot(cls):
-        """Returns a fresh Debian with the dependencies of the package, which is made once."""
-        harness.need(shutil.which("debootstrap", path=debian.PATH), "debootstrap, for a fresh Debian")
-        harness.need(release(), "a Debian")
-        depends = call("dpkg-deb", "-f", cls.deb, "Depends").stdout
-        packages = sorted({re.split(r"[ (|:]", part.strip())[0] for part in depends.split(",")} | {"systemd", "procps"})
-        digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-        os.makedirs(debian.CACHE, mode=0o755, exist_ok=True)
-        stem = os.path.join(debian.CACHE, release() + "-package")
-        place = f"{stem}-{digest}"
-        with open(stem + ".lock", "w", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.exists(place):
-                for old in glob.glob(stem + "-*"):
-                    shutil.rmtree(old)
-                try:
-                    debian.build_chroot(release(), packages, place)
-                except AssertionError as failure:
-                    harness.need(False, str(failure))
-        return place
-
-    def fresh(self):
-        """Returns a copy of that Debian for one test."""
-        place = tempfile.mkdtemp(prefix="root-", dir=self.top)
-        self.addCleanup(shutil.rmtree, place)
-        call("cp", "-a", "--reflink=auto", self.original + "/.", place)
-        shutil.copy(self.deb, place + "/podop.deb")
-        return Root(place)
-
-    def check_runs(self, root):
+    def check_runs(self):
         """Checks that podop runs there with its installed configuration, as its own user."""
-        podop = Inside(root)
+        podop = Inside(self.root)
         self.addCleanup(podop.stop)
         podop.wait_ready()
-        done = root.run("podopctl", "get", "local", "postmaster@example.com")
-        self.assertEqual(done.stdout, "root@localhost\n")
-        uid = root.run("id", "-u", "podop").stdout.strip()
-        self.assertEqual(set(podop.status_field("Uid")), {uid})
+        self.assertEqual(self.root.output("podopctl", "get", "local", "postmaster@example.com"), "root@localhost\n")
+        self.assertEqual(set(podop.status_field("Uid")), {self.root.output("id", "-u", "podop").strip()})
         podop.stop()
-        self.assertFalse(os.path.exists(root.path("/run/podop/podop.sock")))
+        self.assertFalse(os.path.exists(self.root.path("/run/podop/podop.sock")))
 
-    def test_lintian(self):
-        harness.need(shutil.which("lintian"), "lintian")
-        done = call("lintian", "--fail-on", "error,warning", self.deb)
-        self.assertNotRegex(done.stdout, r"(?m)^[EW]: ")
+    def check_installed(self):
+        units = self.root.path("/usr/lib/systemd/system")  # /lib is a link to /usr/lib
+        for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
+                     "/usr/share/man/man7/podop-url.7.gz", "/usr/share/doc/podop/copyright",
+                     "/usr/share/doc/podop/changelog.Debian.gz", "/usr/lib/sysusers.d/podop.conf",
+                     "/usr/lib/tmpfiles.d/podop.conf"):
+            with self.subTest(path=path):
+                self.assertTrue(os.path.isfile(self.root.path(path)), path)
+        for unit in ("podop.service", "podop.socket"):
+            with self.subTest(unit):
+                self.assertTrue(os.path.isfile(os.path.join(units, unit)), unit)
+        self.assertEqual(self.root.output("stat", "-c", "%U:%G %a", "/run/podop"), "podop:podop 755\n")
+        self.assertEqual(self.root.output("getent", "passwd", "podop").split(":")[5:],
+                         ["/nonexistent", "/usr/sbin/nologin\n"])
+        conffiles = self.root.output("dpkg-query", "-W", "-f", "${Conffiles}", "podop")
+        self.assertLessEqual({"/etc/podop.conf", "/etc/podop/local.json", "/etc/apparmor.d/usr.sbin.podop"},
+                             set(conffiles.split()))
 
     def test_life_of_the_package(self):
         """It is installed, run, edited, installed again, removed and purged."""
-        root = self.fresh()
+        root = self.root
         before = root.files()
-        root.run("dpkg", "-i", "/podop.deb")
-        for path in ("/etc/podop.conf", "/usr/sbin/podop", "/usr/bin/podopctl", "/usr/share/man/man8/podop.8.gz",
-                     "/usr/share/man/man7/podop-url.7.gz", "/usr/share/doc/podop/docs/admin-guide.md",
-                     "/usr/share/doc/podop/docs/postfix-keys.md",
-                     "/usr/share/doc/podop/copyright", "/usr/share/doc/podop/changelog.Debian.gz",
-                     "/usr/lib/sysusers.d/podop.conf", "/usr/lib/tmpfiles.d/podop.conf",
-                     "/lib/systemd/system/podop.service", "/lib/systemd/system/podop.socket"):
-            with self.subTest(path=path):
-                self.assertTrue(os.path.isfile(root.path(path)), path)
-        self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
-        self.assertEqual(root.run("getent", "passwd", "podop").stdout.split(":")[5:],
-                         ["/nonexistent", "/usr/sbin/nologin\n"])
+        root.install_podop()
+        self.check_installed()
         wanted = root.path("/etc/systemd/system/multi-user.target.wants/podop.service")
         self.assertTrue(os.path.islink(wanted))
         self.assertFalse(os.path.lexists(root.path("/etc/systemd/system/sockets.target.wants/podop.socket")))
-        self.check_runs(root)
+        self.check_runs()
 
         with open(root.path("/etc/podop.conf"), "a", encoding="utf-8") as file:
             file.write("# edited\n")
-        root.run("systemctl", "disable", "podop.service")
-        root.run("dpkg", "-i", "/podop.deb")
+        root.call("systemctl", "disable", "podop.service")
+        root.install_podop()
         with open(root.path("/etc/podop.conf"), encoding="utf-8") as file:
             self.assertTrue(file.read().endswith("# edited\n"))
         self.assertFalse(os.path.lexists(wanted), "it is enabled again")
 
-        root.run("dpkg", "--remove", "podop")
+        root.call("dpkg", "--remove", "podop")
         self.assertTrue(os.path.exists(root.path("/etc/podop.conf")))
-        root.run("dpkg", "--purge", "podop")
+        self.assertFalse(os.path.exists(root.path("/usr/sbin/podop")))
+        root.call("dpkg", "--purge", "podop")
         after = root.files()
         self.assertEqual(sorted(path for path in after if path not in before), [])
         self.assertEqual(sorted(path for path in before if path not in after), [])
 
     def test_without_systemd(self):
-        """Without systemd, the user and the directory are created all the same."""
-        root = self.fresh()
-        root.run("dpkg", "--purge", "--force-depends", "systemd")
-        root.run("sh", "-c", "! command -v systemd-sysusers")
-        root.run("dpkg", "-i", "/podop.deb")
-        self.assertEqual(root.run("stat", "-c", "%U:%G %a", "/run/podop").stdout, "podop:podop 755\n")
-        self.check_runs(root)
-        root.run("dpkg", "--purge", "podop")
+        """Without systemd, its small programs create the user and the directory."""
+        root = self.root
+        root.install("systemd-standalone-sysusers", "systemd-standalone-tmpfiles")
+        root.call("sh", "-c", "! command -v systemctl")
+        root.install_podop()
+        self.assertEqual(root.output("stat", "-c", "%U:%G %a", "/run/podop"), "podop:podop 755\n")
+        self.check_runs()
+        root.call("dpkg", "--purge", "podop")
         self.assertFalse(os.path.exists(root.path("/run/podop")))
 
-    def test_units(self):
-        """systemd-analyze has no complaint, and rates what the service may do."""
-        root = self.fresh()
-        root.run("dpkg", "-i", "/podop.deb")
-        done = root.run("systemd-analyze", "verify", "--man=no", "podop.service", "podop.socket")
-        self.assertEqual([line for line in done.stdout.splitlines() if "podop" in line], [], done.stdout)
-        done = root.run("systemd-analyze", "security", "--offline=yes", "--threshold=15", "podop.service")
-        rating = re.search(r"exposure level for podop\.service: (\d+\.\d+)", done.stdout)
-        self.assertIsNotNone(rating, done.stdout)
-        self.assertLessEqual(float(rating[1]), 1.5)
+    def test_python_module(self):
+        """Python finds podop_table, and podop's own tests of the installed packages pass."""
+        root = self.root
+        root.install_podop()
+        root.call("dpkg", "-i", "/debs/python3-podop-table.deb")
+        found = root.output("python3", "-c", "import podop_table; print(podop_table.__file__)")
+        self.assertEqual(found, "/usr/lib/python3/dist-packages/podop_table.py\n")
+        shutil.copy(os.path.join(SOURCE, "debian", "tests", "smoke"), root.path("/smoke"))
+        done = root.call("sh", "-c", "mkdir /scratch && AUTOPKGTEST_TMP=/scratch /smoke")
+        self.assertIn("program key: value\n", done.stdout)
+        root.call("dpkg", "--purge", "python3-podop-table")
+        self.assertFalse(os.path.exists(root.path("/usr/lib/python3/dist-packages/podop_table.py")))
 
 
-class Unit(Package):
-    """The configuration of the administrator's guide under the package's unit, as systemd would start it."""
+class Unit(unittest.TestCase):
+    """The package's unit, and README's configuration under it, as systemd would start it."""
+
+    root: Root
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = Root()
+        cls.addClassCleanup(cls.root.close)
+        cls.root.install_podop()
+        for user in ("postfix", "vmail"):
+            cls.root.call("useradd", "--system", user)
 
     def setUp(self):
-        self.root = self.fresh()
-        self.root.run("dpkg", "-i", "/podop.deb")
-        self.root.run("useradd", "--system", "postfix")
-        with open(self.root.path("/lib/systemd/system/podop.service"), encoding="utf-8") as file:
+        with open(self.root.path("/usr/lib/systemd/system/podop.service"), encoding="utf-8") as file:
             self.unit = re.findall(r"(?m)^(\w+)=(.*)$", file.read())
-        text = documents.block(*documents.GUIDE, begin="user = ")
-        holder = harness.reserve()
-        self.addCleanup(holder.close)
-        port = harness.number(holder)
-        self.write("/etc/podop/local.json", documents.block(*documents.GUIDE, begin="{\n"))
-        self.write("/etc/podop.conf", text.replace("127.0.0.1:9100", f"127.0.0.1:{port}"))
+        text = documents.block("README.md", begin="listen = ")
+        self.group = re.search(r'group = "(\w+)"', text)[1]
+        local, = re.findall(r"(?ms)^  \{ name = \"local\";.*?\}; \}$", source("etc", "podop.conf"))
+        self.write("/etc/podop.conf", re.sub(r"\n\);\n$", ",\n" + local + "\n);\n", text))
 
     def write(self, name, text):
         with open(self.root.path(name), "w", encoding="utf-8") as file:
@@ -269,8 +443,8 @@ class Unit(Package):
         caps = {name: ",".join(["-all", *("+" + cap.lower().removeprefix("cap_") for cap in self.setting(name))])
                 for name in ("CapabilityBoundingSet", "AmbientCapabilities")}
         return Inside(self.root, "setpriv", "--no-new-privs", "--reuid", *self.setting("User"), "--regid",
-                       *self.setting("Group"), "--init-groups", "--inh-caps", caps["AmbientCapabilities"],
-                       "--ambient-caps", caps["AmbientCapabilities"], "--bounding-set", caps["CapabilityBoundingSet"])
+                      *self.setting("Group"), "--init-groups", "--inh-caps", caps["AmbientCapabilities"],
+                      "--ambient-caps", caps["AmbientCapabilities"], "--bounding-set", caps["CapabilityBoundingSet"])
 
     def start(self):
         podop = self.begin()
@@ -280,18 +454,26 @@ class Unit(Package):
 
     def check_access(self, user, group, status):
         """Checks podopctl's exit status as this user and group: 0 with an answer, 75 if it may not connect."""
-        done = self.root.run("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get", "local",
-                             "postmaster@example.com", fail=False)
+        done = self.root.call("setpriv", "--reuid", user, "--regid", group, "--clear-groups", "podopctl", "get",
+                              "local", "postmaster@example.com", fail=False)
         self.assertEqual(done.returncode, status, done.stdout)
-        self.assertIn("bob@example.com" if status == 0 else "Permission denied", done.stdout)
+        self.assertIn("root@localhost" if status == 0 else "Permission denied", done.stdout)
 
-    def test_guide_configuration(self):
+    def test_units(self):
+        """systemd-analyze has no complaint, and rates what the service may do."""
+        done = self.root.call("systemd-analyze", "verify", "--man=no", "podop.service", "podop.socket")
+        self.assertEqual([line for line in done.stdout.splitlines() if "podop" in line], [], done.stdout)
+        done = self.root.call("systemd-analyze", "security", "--offline=yes", "--threshold=15", "podop.service")
+        rating = re.search(r"exposure level for podop\.service: (\d+\.\d+)", done.stdout)
+        self.assertIsNotNone(rating, done.stdout)
+        self.assertLessEqual(float(rating[1]), 1.5)
+
+    def test_readme_configuration(self):
         """It has no warning, podop starts with it, also after a crash, and a reload applies another group."""
-        done = self.root.run("podop", "-t")
-        self.assertEqual(done.stdout, "configuration OK\n")
+        self.assertEqual(self.root.output("podop", "-t"), "configuration OK\n")
         podop = self.start()
         self.assertEqual(set(podop.status_field("CapEff")), {"0000000000000000"})
-        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 0), ("podop", "podop", 0),
+        for user, group, status in (("postfix", "postfix", 0), ("games", self.group, 0), ("podop", "podop", 0),
                                     ("games", "games", 75), ("games", "podop", 75)):
             with self.subTest(user=user, group=group, status=status):
                 self.check_access(user, group, status)
@@ -302,10 +484,10 @@ class Unit(Package):
         self.check_access("postfix", "postfix", 0)
 
         with open(self.root.path("/etc/podop.conf"), encoding="utf-8") as file:
-            self.write("/etc/podop.conf", file.read().replace('group = "mail"', 'group = "games"'))
+            self.write("/etc/podop.conf", file.read().replace(f'"{self.group}"', '"games"'))
         podop.signal(signal.SIGHUP)
         podop.wait_log("event=reload ")
-        for user, group, status in (("postfix", "postfix", 0), ("games", "mail", 75), ("daemon", "games", 0)):
+        for user, group, status in (("postfix", "postfix", 0), ("games", self.group, 75), ("daemon", "games", 0)):
             with self.subTest(user=user, group=group, status=status):
                 self.check_access(user, group, status)
 
@@ -332,7 +514,7 @@ class Unit(Package):
         """Returns the system calls that a word in a filter stands for."""
         if not word.startswith("@"):
             return {word}
-        lines = self.root.run("systemd-analyze", "syscall-filter", word).stdout.splitlines()
+        lines = self.root.output("systemd-analyze", "syscall-filter", word).splitlines()
         words = [line.strip() for line in lines[1:] if line.strip() and not line.strip().startswith("#")]
         return set().union(*map(self.calls, words))
 
@@ -341,7 +523,7 @@ class Inside(harness.Podop):
     """The podop of a package, in a root directory."""
 
     def __init__(self, root, *through):
-        super().__init__("-v", through=[*root.into(), *through], program="/usr/sbin/podop")
+        super().__init__("-v", through=root.inside(*through), program="/usr/sbin/podop")
 
 
 if __name__ == "__main__":

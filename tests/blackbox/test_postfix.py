@@ -71,7 +71,7 @@ class Postmap(WithPostfix):
         for number, (answer, _, _) in enumerate(cases):
             self.http.on(f"/k{number}", answer)
         keys = [f"k{number}" for number in range(len(cases))]
-        with ThreadPoolExecutor(8) as pool:  # as postmap waits a second before it fails
+        with ThreadPoolExecutor(16) as pool:  # as postmap waits a second before it fails
             outcomes = list(pool.map(lambda key: self.postmap("alias", key), keys))
         for (answer, value, warning), outcome in zip(cases, outcomes):
             with self.subTest(answer=harness.shown(answer) if isinstance(answer, bytes) else answer):
@@ -139,8 +139,8 @@ class Smtpd(WithPostfix):
         backend.on("/alias/team%40example.com", http('["bob@example.com", "al@example.com"]'))
 
     def start_podop(self):
-        return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§") for name in ("alias", "domain",
-                                                                                          "mailbox")))
+        return self.serve_postfix(*(url_table(self.http, name, f"/{name}/§", timeout="2s")  # of an outage, too
+                                    for name in ("alias", "domain", "mailbox")))
 
     def test_recipients(self):
         session = self.session()

@@ -207,7 +207,7 @@ class Dicts(Reload):
 
     def test_pending_writes_outlive_an_outage(self):
         """A pending write that fails at the reload stays pending if its table has not changed."""
-        podop = self.start(url_table(self.http, write_behind="1h"))
+        podop = self.start(url_table(self.http, write_behind="2s"))
         self.http.default = lambda request: http(status=503)
         client = self.dict()
         self.assertEqual(client.change(("set", "shared/k", "v")), b"O")
@@ -215,7 +215,7 @@ class Dicts(Reload):
         self.http.wait_requests(1)
         self.assertEqual(client.get("shared/k"), b"Ov")
         self.http.default = lambda request: http(status=204)
-        while len(self.http.requests) < 2:  # podop may not have read yet that the first has failed
+        while len(self.http.requests) < 2:  # the pause after a failure is as long as the delay
             self.reload(podop)
             self.assertFalse(podop.lines("write_lost"))
         self.assertEqual({(request.method, request.body) for request in self.http.requests}, {("POST", b'"v"')})
@@ -261,7 +261,7 @@ class Dicts(Reload):
 
 
 class Load(Reload):
-    RELOADS = 200
+    RELOADS = 60
     CLIENTS = 8
 
     def test_reloads_under_load(self):

@@ -55,8 +55,8 @@ class Server(TlsCase):
         self.assertEqual(dovecot.rows("shared/p/"), [])
         self.assertEqual([request.target for request in backend.requests], [b"/commit", b"/p/"])
 
-    def check_refused(self, backend, reason, tls):
-        podop = self.serve(url_table(backend, tls=tls) if tls else url_table(backend))
+    def check_refused(self, backend, reason, tls, **settings):
+        podop = self.serve(url_table(backend, tls=tls, **settings) if tls else url_table(backend, **settings))
         answer = self.ask()
         self.check_reason(answer, "TEMP")
         self.assertRegex(answer, reason)
@@ -86,7 +86,7 @@ class Server(TlsCase):
     def test_no_tls_there(self):
         backend = self.backend(default=echo)
         backend.url = backend.url.replace("http:", "https:")
-        self.check_refused(backend, rb"SSL|timed out", {"ca_file": self.authority.cert()})
+        self.check_refused(backend, rb"SSL|timed out", {"ca_file": self.authority.cert()}, connect_timeout="500ms")
 
     def test_environment_changes_nothing(self):
         """OpenSSL and curl would take authorities from the environment."""

@@ -64,12 +64,12 @@ class HardlyMeant(WithConfig):
         for url in ("http://h/", "http://h", "http://h/alias", "http://h/{user}", "http://h/?k=", "https://h/:key",
                     "http://h/{table}"):
             with self.subTest(url):
-                self.check_warning(self.config({"param": url}), "param", "'t'", "no place for the key")
+                self.check_warning(self.config({"param": url}), "param", "'t'", "no placeholder for the key")
 
     def test_places_and_other_settings(self):
         for table, word in (({"param": "http://h/{key}/{extension}"}, "{extension} in the URL is always empty"),
-                            ({"param": "http://h/§", "lookup": "post"}, "has a place for the key"),
-                            ({"param": "http://h/{local}", "lookup": "post"}, "has a place for the key")):
+                            ({"param": "http://h/§", "lookup": "post"}, "has a placeholder for the key"),
+                            ({"param": "http://h/{local}", "lookup": "post"}, "has a placeholder for the key")):
             with self.subTest(table=table):
                 self.check_warning(self.config(table), "param", "'t'", word)
         for table in ({"param": "http://h/{key}/{extension}", "key": {"extension": "+"}},
@@ -142,7 +142,7 @@ class HardlyMeant(WithConfig):
         self.config({"param": backend.url + "/"})
         podop.signal(signal.SIGHUP)
         podop.wait_log("event=reload ")
-        self.assertRegex(podop.wait_log("event=config_warning"), "no place for the key")
+        self.assertRegex(podop.wait_log("event=config_warning"), "no placeholder for the key")
         self.assertEqual(podop.stderr.count("config_warning"), 1)
 
 

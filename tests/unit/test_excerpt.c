@@ -35,7 +35,7 @@ static void test_excerpt_line(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        excerpt_line(span_of(cases[i].text), cases[i].line, out, sizeof(out));
+        excerpt_line(span_of(cases[i].text), cases[i].line, NULL, out, sizeof(out));
         if (strcmp(out, cases[i].excerpt) != 0)
             fail_msg("case %zu: '%s' is not '%s'", i, out, cases[i].excerpt);
     }

@@ -38,7 +38,8 @@ static void test_json_index_normal_form(void **state)
     index =
         read_with(SPAN("{\"b\": 1, \"a\": 2, \"B\": 3, \"A\": 4, \"\\u0041\": 5}"), rules, &err);
     assert_null(index);
-    assert_non_null(strstr(err.text, "duplicate key: \"a\" and \"A\" are the same key"));
+    assert_non_null(
+        strstr(err.text, ":1: duplicate key: \"a\" of line 1 and \"A\" are the same key"));
     key_rules_free(&rules);
 }
 
@@ -119,7 +120,10 @@ static void test_json_index_faults(void **state)
         {TEXT(""), "the text is empty"},
         {TEXT("[]"), "not a JSON object"},
         {TEXT("{"), "unexpected end"},
-        {TEXT("{\"a\": 1, \"a\": 2}"), "duplicate key \"a\""},
+        {TEXT("{\"a\": 1, \"a\": 2}"), ":1: duplicate key \"a\", which is in line 1 already"},
+        {TEXT("{\n\"a\": 1,\n \"b\": 1,\n\n\"\\u0061\": 2}"),
+         ":5: duplicate key \"a\", which is in line 2 already"},
+        {TEXT("a@b c@d\n"), "not a JSON object, { \"KEY\": \"VALUE\" }: unexpected character 'a'"},
     };
 
     (void)state;

@@ -307,26 +307,67 @@ static void test_json_depth(void **state)
     assert_false(is_json((struct span){text, sizeof(text)}));
 }
 
-static void test_json_faults_have_a_place(void **state)
+/* The place is the beginning of the token, and a column is a character. */
+static void test_json_faults(void **state)
 {
     static const struct {
         struct span text;
-        const char *place;
+        const char *fault;
     } cases[] = {
-        {TEXT(""), "line 1, column 1"},
-        {TEXT("nope"), "line 1, column 1"},
-        {TEXT("{\n  \"a\": nope\n}"), "line 2, column 8"},
-        {TEXT("{\n  \"a\": \"x\ny\"\n}"), "line 2, column 10"},
-        {TEXT("[1,\n\"\\ud800\"]"), "line 2, column 2"},
-        {TEXT("[1,\n\"abc"), "line 2, column 1"}, /* the beginning of the string without an end */
-        {TEXT("[1,\n2,]"), "line 2, column 3"},
-        {TEXT("[1,\n 2 3]"), "line 2, column 4"},
-        {TEXT("{\"a\":1\n,\"b\"\n 2}"), "line 3, column 2"},
-        {TEXT("[1,\n2"), "line 2, column 2"}, /* the position of the missing token */
-        {TEXT("{\"a\":1"), "line 1, column 7"},
-        {TEXT("{\"a\":\n"), "line 2, column 1"},
-        {TEXT("[\n\"\xff\"]"), "line 2, column 2"},
-        {TEXT("1\n2"), "line 2, column 1"},
+        {TEXT(""), "the text is empty"},
+        {TEXT(" \n"), "the text is empty"},
+        {TEXT("hello"), "unexpected character 'h' at line 1, column 1"},
+        {TEXT("\xc3\xa4"), "unexpected character '\xc3\xa4' at line 1, column 1"},
+        {TEXT("{\n  \"a\": nul\n}"),
+         "invalid word (JSON has true, false and null) at line 2, column 8"},
+        {TEXT("{\"a\":True}"), "unexpected 'True' (JSON has true) at line 1, column 6"},
+        {TEXT("{\"a\":None}"), "unexpected 'None' (JSON has null) at line 1, column 6"},
+        {TEXT("[NaN]"), "unexpected 'NaN' (JSON has numbers and null only) at line 1, column 2"},
+        {TEXT("[01]"), "invalid number at line 1, column 2"},
+        {TEXT("[.5]"), "invalid number at line 1, column 2"},
+        {TEXT("{'a':1}"), "unexpected ' (strings are in double quotes) at line 1, column 2"},
+        {TEXT("{\xe2\x80\x9c"), "unexpected quotation mark"},
+        {TEXT("{a:1}"), "unexpected character 'a' (the name of a member is in double quotes) at "
+                        "line 1, column 2"},
+        {TEXT("{1:1}"), "expected the name of a member, a string in double quotes at line 1, "
+                        "column 2"},
+        {TEXT("{} // x"), "JSON has no comments at line 1, column 4"},
+        {TEXT("# x\n{}"), "JSON has no comments at line 1, column 1"},
+        {TEXT("<html>"), "unexpected character '<' (is it HTML or XML?) at line 1, column 1"},
+        {TEXT("{\"a\"=1}"), "unexpected character '=' (expected ':') at line 1, column 5"},
+        {TEXT("{\n  \"a\": \"x\ny\"\n}"),
+         "a line break in a string (is its closing quote missing?) at line 2, column 10"},
+        {TEXT("[\"\t\"]"), "a tab in a string (write \\t) at line 1, column 3"},
+        {TEXT("[\"\1\"]"), "a control byte in a string"},
+        {TEXT("[1,\n\"\\ud800\"]"), "a lone surrogate at line 2, column 2"},
+        {TEXT("[\"\xc3\xa4\xe2\x82\xac\\x\"]"), "invalid escape sequence at line 1, column 5"},
+        {TEXT("[1,\n\"abc"), "unterminated string at line 2, column 1"},
+        {TEXT("[1,\n2,]"), "unexpected ']' (is the comma before it one too many?) at line 2, "
+                           "column 3"},
+        {TEXT("{\"a\":1,}"), "unexpected '}' (is the comma before it one too many?)"},
+        {TEXT("[1}"), "unexpected '}' (expected ']') at line 1, column 3"},
+        {TEXT("{\"a\":1]"), "unexpected ']' (expected '}') at line 1, column 7"},
+        {TEXT("{\"a\"}"), "unexpected '}' (expected a colon and a value) at line 1, column 5"},
+        {TEXT("{\"a\":}"), "unexpected '}' (expected a value) at line 1, column 6"},
+        {TEXT("[]]"), "unexpected ']', which closes nothing at line 1, column 3"},
+        {TEXT("[,]"), "unexpected ',' at line 1, column 2"},
+        {TEXT("[:]"), "unexpected ':' at line 1, column 2"},
+        {TEXT("[1,\n 2 \"abc\"]"),
+         "unexpected value (is a comma missing before it?) at line 2, column 4"},
+        {TEXT("{\"a\":\"x\"\n\"bcd\":1}"),
+         "unexpected value (is a comma missing before it?) at line 2, column 1"},
+        {TEXT("[1 {}]"), "unexpected value (is a comma missing before it?) at line 1, column 4"},
+        {TEXT("{\"a\":1\n,\"b\"\n 2}"),
+         "unexpected value (is a colon missing before it?) at line 3, column 2"},
+        {TEXT("[1,\n2"), "unexpected end of the text (is a ']' missing?) at line 2, column 2"},
+        {TEXT("{\"a\":\n"), "unexpected end of the text (is a '}' missing?) at line 2, column 1"},
+        {TEXT("[\n\"\xff\"]"), "byte 0xff is not UTF-8 (is the text in Latin-1?) at line 2, "
+                               "column 2"},
+        {TEXT("1\n2"), "unexpected text after the end of the value at line 2, column 1"},
+        {TEXT("\xff\xfe{\0}\0"), "the text is in UTF-16, not in UTF-8"},
+        {TEXT("{\0}\0"), "the text is in UTF-16, not in UTF-8"},
+        {TEXT("\0{\0}"), "the text is in UTF-16, not in UTF-8"},
+        {TEXT("{\0\0\0}\0\0\0"), "the text is in UTF-32, not in UTF-8"},
     };
 
     (void)state;
@@ -334,8 +375,8 @@ static void test_json_faults_have_a_place(void **state)
         struct error err = {0};
 
         assert_int_equal(json_check(cases[i].text, &err), -1);
-        if (strstr(err.text, cases[i].place) == NULL)
-            fail_msg("%zu: '%s' without '%s'", i, err.text, cases[i].place);
+        if (strstr(err.text, cases[i].fault) == NULL)
+            fail_msg("%zu: '%s' without '%s'", i, err.text, cases[i].fault);
     }
 }
 
@@ -704,7 +745,7 @@ int main(void)
         cmocka_unit_test(test_json_cut_anywhere),
         cmocka_unit_test(test_json_bad),
         cmocka_unit_test(test_json_depth),
-        cmocka_unit_test(test_json_faults_have_a_place),
+        cmocka_unit_test(test_json_faults),
         cmocka_unit_test(test_json_kinds),
         cmocka_unit_test(test_json_walk),
         cmocka_unit_test(test_json_select),

@@ -2,7 +2,10 @@
 #include "config_case.h"
 
 #define SETS(array) .sets = (array), .set_count = ARRAY_LEN(array)
-#define SET(path, value) {{(path), sizeof(path) - 1}, (value)}
+#define SET(path, value)                                                                           \
+    {                                                                                              \
+        {(path), sizeof(path) - 1}, (value)                                                        \
+    }
 
 /* A command line of the Python podop, without a file. */
 static void test_overlay_alone(void **state)
@@ -156,11 +159,11 @@ static void test_overlay_set_faults(void **state)
         {SET("tabels.a.timeout", "5"), "--set tabels.a.timeout=5: unknown setting 'tabels' (did "
                                        "you mean 'tables'?)\n"},
         {SET("tables.a.timeout", "5x"),
-         "--set tables.a.timeout=5x: 'timeout' in table 'a' expects a duration such as \"30s\", "
-         "got \"5x\"\n"},
-        {SET("tables.a.timeout", ""),
-         "--set tables.a.timeout=: 'timeout' in table 'a' expects a duration such as \"30s\", got "
-         "\"\"\n"},
+         "--set tables.a.timeout=5x: 'timeout' in table 'a' expects a duration such as \"30s\" "
+         "(units: ms, s, m, h, d), got \"5x\"\n"},
+        {SET("tables.a.timeout", ""), "--set tables.a.timeout=: 'timeout' in table 'a' expects a "
+                                      "duration such as \"30s\" (units: ms, s, m, h, d), got "
+                                      "\"\"\n"},
         {SET("tables.a.retries", "11"),
          "--set tables.a.retries=11: 'retries' in table 'a' must be from 0 to 10, got 11\n"},
         {SET("tables.alia.timeout", "5"), "--set tables.alia.timeout=5: no table 'alia'\n"},
@@ -196,7 +199,8 @@ static void test_overlay_set_faults(void **state)
          "\"debug\", got \"a\\x0ab\"\n"},
         {SET("shutdown_timeout", "1; user = \"x\""), /* one value, not the way to more settings */
          "--set shutdown_timeout=1; user = \"x\": 'shutdown_timeout' expects a duration such as "
-         "\"30s\", got \"1; user = \"x\"\"\n"},
+         "\"30s\" (units: ms, s, m, h, d), got \"1; user = "
+         "\"x\"\"\n"},
         {SET("user", "\n@include \"/etc/passwd\""), NULL},
     };
 

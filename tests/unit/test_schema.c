@@ -2,6 +2,8 @@
 
 #include "config/config_type.h"
 #include "podop/suggestion.h"
+
+#include "config/hints.h"
 #include "podop/table.h"
 #include "table/program/program_settings.h"
 #include "table/url/url_settings.h"
@@ -29,10 +31,22 @@ struct value {
     long long integer;
     double real;
 };
-#define STRING(s) {NODE_STRING, (s), 0, 0.0}
-#define INTEGER(n) {NODE_INTEGER, NULL, (n), 0.0}
-#define FLOAT(f) {NODE_FLOAT, NULL, 0, (f)}
-#define KIND(k) {(k), NULL, 0, 0.0}
+#define STRING(s)                                                                                  \
+    {                                                                                              \
+        NODE_STRING, (s), 0, 0.0                                                                   \
+    }
+#define INTEGER(n)                                                                                 \
+    {                                                                                              \
+        NODE_INTEGER, NULL, (n), 0.0                                                               \
+    }
+#define FLOAT(f)                                                                                   \
+    {                                                                                              \
+        NODE_FLOAT, NULL, 0, (f)                                                                   \
+    }
+#define KIND(k)                                                                                    \
+    {                                                                                              \
+        (k), NULL, 0, 0.0                                                                          \
+    }
 
 static struct node *node_of(const struct value *value)
 {
@@ -380,7 +394,7 @@ static void test_schema_messages(void **state)
         {&url_settings, "retries", INTEGER(-1), "must be from 0 to 10, got -1"},
         {&url_settings, "retries", {NODE_BOOL, NULL, 1, 0.0}, "expects a whole number, got true"},
         {&schema_table, "timeout", KIND(NODE_LIST),
-         "expects a duration such as \"30s\", got a list"},
+         "expects a duration such as \"30s\" (units: ms, s, m, h, d), got a list"},
         {&url_settings, "select", STRING(""), NULL},
         {&url_settings, "select", STRING("/a~0b/~1/0"), NULL},
         {&url_settings, "select", STRING("a"), "must be empty or begin with '/', got \"a\""},
@@ -555,6 +569,22 @@ static void test_schema_hints(void **state)
         {&schema_root, "LISTEN", " (did you mean 'listen'?)"},
         {&schema_root, "level", " (it belongs in 'log')"},
         {&schema_root, "frobnicate", ""},
+        {&schema_root, "max-clients", " (did you mean 'max_clients' in a group of 'listen'?)"},
+        {&schema_root, "max_clients", " (it belongs in a group of 'listen')"},
+        {&schema_root, "ttl", " (it belongs in a group of 'tables')"},
+        {&schema_root, "param", " (it belongs in a group of 'tables')"},
+        {&schema_root, "sockets", " (did you mean 'listen'?)"},
+        {&schema_listen, "listen", " (it belongs outside of all brackets)"},
+        {&schema_listen, "level", " (it belongs in 'log')"},
+        {&schema_listen, "chmod", " (did you mean 'permissions'?)"},
+        {&schema_table, "socket", " (it belongs in a group of 'listen')"},
+        {&schema_table, "tll", " (did you mean 'tls', or 'ttl' in 'cache'?)"},
+        {&schema_table, "negativ_ttl", " (did you mean 'negative_ttl' in 'cache'?)"},
+        {&schema_table, "retry", " (did you mean 'retries'?)"},
+        {&schema_table, "URL", " (the URL is the value of 'param')"},
+        {&schema_table, "Token",
+         " (write the token into a file, and the path of the file as "
+         "'token_file' in 'auth')"},
         {&schema_table, "token_file", " (it belongs in 'auth')"},
         {&schema_table, "ca_file", " (it belongs in 'tls')"},
         {&schema_root, "x", ""},
@@ -570,8 +600,8 @@ static void test_schema_hints(void **state)
 
         const struct setting_group *groups[] = {cases[i].group, &url_settings};
 
-        schema_hint(groups, cases[i].group == &schema_table ? 2 : 1, cases[i].word, hint,
-                    sizeof(hint));
+        hint_write(groups, cases[i].group == &schema_table ? 2 : 1, cases[i].word, hint,
+                   sizeof(hint));
         assert_string_equal(hint, cases[i].hint);
     }
 }

@@ -430,9 +430,9 @@ static void test_url_template_doubt_of_places(void **state)
     (void)state;
     assert_int_equal(url_template_doubt_places("http://h/{}/{extension}", false, false, &err), -1);
     assert_non_null(strstr(err.text, "always empty"));
-    assert_doubt_of_places("http://h/{}", NULL, "has a place for the key");
-    assert_doubt_of_places("http://h/x?k=\xc2\xa7", NULL, "has a place for the key");
-    assert_doubt_of_places("http://h/{local}", NULL, "has a place for the key");
+    assert_doubt_of_places("http://h/{}", NULL, "has a placeholder for the key");
+    assert_doubt_of_places("http://h/x?k=\xc2\xa7", NULL, "has a placeholder for the key");
+    assert_doubt_of_places("http://h/{local}", NULL, "has a placeholder for the key");
     assert_doubt_of_places("http://h/{domain}", NULL, NULL);
     assert_doubt_of_places("http://h/{extension}", "no place", NULL);
     assert_doubt_of_places("http://h/{table}", "no place", NULL);

@@ -236,6 +236,16 @@ static void take_encoding(struct http1 *p, struct span value)
     }
 }
 
+static void take_location(struct http1 *p, struct span value)
+{
+    value = trim(value);
+    if (value.len >= sizeof(p->location))
+        value.len = sizeof(p->location) - 1;
+    memcpy(p->location, value.ptr, value.len);
+    p->location[value.len] = '\0';
+    p->has_location = true;
+}
+
 static bool is_about_framing(struct span name)
 {
     return equals(name, SPAN("content-length")) || equals(name, SPAN("transfer-encoding")) ||
@@ -245,6 +255,10 @@ static bool is_about_framing(struct span name)
 static enum parse take_known_field(struct http1 *p, struct span name, struct span value)
 {
     switch (name.len) { /* most fields cost one comparison */
+    case sizeof("Location") - 1:
+        if (is_named(name, SPAN("location")))
+            take_location(p, value);
+        break;
     case sizeof("Connection") - 1:
         if (is_named(name, SPAN("connection")))
             take_connection(p, value);

@@ -14,6 +14,7 @@ enum {
     HTTP1_CHUNK_LINE_BYTES_MAX = 4096, /* of the size and the extensions of a chunk */
     HTTP1_TYPE_BYTES = 128,            /* of a Content-Type, as the next one with its NUL */
     HTTP1_ENCODING_BYTES = 32,
+    HTTP1_LOCATION_BYTES = 256,
 };
 
 enum http1_event {
@@ -44,11 +45,13 @@ struct http1 {
     size_t scanned;    /* bytes at the front that contain no line feed */
     uint64_t length;
     bool has_length, is_chunked, is_1_0, says_close, says_keep_alive;
+    bool has_location;
     bool may_fold; /* the last field may continue on the next line, because it is ignored */
     /* What the head says about the body, or "": a list with commas if it says that more than once,
      * and HTTP1_TOO_LONG if there is no room for it. Not cleaned. */
     char content_type[HTTP1_TYPE_BYTES];
     char content_encoding[HTTP1_ENCODING_BYTES]; /* without "identity" */
+    char location[HTTP1_LOCATION_BYTES];         /* if has_location; a longer one is cut */
 };
 
 #define HTTP1_TOO_LONG "(too long)"

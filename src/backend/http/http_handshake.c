@@ -31,6 +31,8 @@ static void on_end(CURL *easy, CURLcode code)
     if (fd == CURL_SOCKET_BAD && h->reason[0] == '\0')
         snprintf(h->reason, CURL_ERROR_SIZE, "%s",
                  code == CURLE_OK ? "the connection is lost" : curl_easy_strerror(code));
+    if (fd == CURL_SOCKET_BAD)
+        http_tls_add_hint(h->reason);
     h->done(h, fd == CURL_SOCKET_BAD ? -1 : fd);
 }
 

@@ -10,6 +10,9 @@
  * bytes of tls. */
 CURLcode http_tls_set(CURL *easy, const struct http_tls *tls);
 
+/* Appends to the reason of a failure what to do about it, once, if that is known. */
+void http_tls_add_hint(char reason[CURL_ERROR_SIZE]);
+
 /* Returns whether the server has ended the connection with close_notify, so that it was not cut on
  * the way. To be called after the end has been read. Returns false with TLS libraries other than
  * OpenSSL. */

@@ -1,5 +1,7 @@
 #include "http_wire.h"
 
+#include "http_tls.h"
+
 #include "podop/socket_io.h"
 
 #include <errno.h>
@@ -47,6 +49,7 @@ static enum http_wire_result tls_result(struct http_wire *wire, CURLcode code, s
         return n > 0 ? HTTP_WIRE_MOVED : HTTP_WIRE_CLOSED;
     if (wire->reason[0] == '\0')
         snprintf(wire->reason, sizeof(wire->reason), "%s", curl_easy_strerror(code));
+    http_tls_add_hint(wire->reason);
     return failed(error);
 }
 

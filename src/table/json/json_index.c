@@ -1,6 +1,7 @@
 #include "podop/json_index.h"
 
 #include "podop/buf.h"
+#include "podop/encoding.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
@@ -110,7 +111,8 @@ static int read_file(const struct reader *r)
     int status;
 
     if (fd == -1)
-        return error_errno(r->err, "%s", r->path);
+        return error_errno(r->err, "%s%s", r->path,
+                           r->path[0] == '/' ? "" : " (a path without '/' at its beginning)");
     status = read_open(r, fd);
     close(fd);
     return status;
@@ -213,16 +215,31 @@ static int shown(struct span text)
     return text.len < NAME_BYTES_SHOWN ? (int)text.len : NAME_BYTES_SHOWN;
 }
 
+/* Returns the line of a name in the file. */
+static size_t line_of(const struct reader *r, struct span name)
+{
+    size_t line = 1;
+
+    for (const char *at = r->index->text.ptr; at < name.ptr; at++)
+        line += *at == '\n';
+    return line;
+}
+
 static int fault_duplicate(const struct reader *r, struct span key)
 {
     struct span first, second;
+    size_t line, other;
 
-    if (r->rules == NULL)
-        return error_set(r->err, ERR_CONFIG, "%s: duplicate key \"%.*s\"", r->path, shown(key),
-                         key.ptr);
     find_names(r, key, &first, &second);
-    return error_set(r->err, ERR_CONFIG, "%s: duplicate key: %.*s and %.*s are the same key",
-                     r->path, shown(first), first.ptr, shown(second), second.ptr);
+    line = line_of(r, second);
+    other = line_of(r, first);
+    if (r->rules == NULL)
+        return error_set(r->err, ERR_CONFIG,
+                         "%s:%zu: duplicate key \"%.*s\", which is in line %zu already", r->path,
+                         line, shown(key), key.ptr, other);
+    return error_set(r->err, ERR_CONFIG,
+                     "%s:%zu: duplicate key: %.*s of line %zu and %.*s are the same key", r->path,
+                     line, shown(first), first.ptr, other, shown(second), second.ptr);
 }
 
 static int check_unique(const struct reader *r)
@@ -238,14 +255,42 @@ static int check_unique(const struct reader *r)
     return 0;
 }
 
+/* Removes the byte order mark that some editors write. */
+static void skip_mark(struct buf *text)
+{
+    const size_t len = encoding_skip_mark(buf_span(text)).len;
+
+    if (len == text->len)
+        return;
+    memmove(text->ptr, text->ptr + text->len - len, len);
+    text->len = len;
+}
+
+/* Completes the fault of a text that is not JSON. Says what is expected if it has no beginning. */
+static int fault_text(const struct reader *r)
+{
+    const struct span text = buf_span(&r->index->text);
+    size_t i = 0;
+
+    while (i < text.len && strchr(" \t\r\n", text.ptr[i]) != NULL && text.ptr[i] != '\0')
+        i++;
+    if (i < text.len && text.ptr[i] == '{')
+        return error_prefix(r->err, "%s", r->path);
+    error_prefix(r->err, "%s: not a JSON object, { \"KEY\": \"VALUE\" }", r->path);
+    return -1;
+}
+
 static int parse(const struct reader *r)
 {
     struct json_index *index = r->index;
 
+    skip_mark(&index->text);
     if (json_check(buf_span(&index->text), r->err) == -1)
-        return error_prefix(r->err, "%s", r->path);
+        return fault_text(r);
     if (json_kind(buf_span(&index->text)) != JSON_OBJECT)
-        return error_set(r->err, ERR_CONFIG, "%s: not a JSON object at line 1, column 1", r->path);
+        return error_set(r->err, ERR_CONFIG,
+                         "%s: not a JSON object, { \"KEY\": \"VALUE\" }, but another value",
+                         r->path);
     if (add_members(r) == -1)
         return -1;
     if (!is_sorted(index))

@@ -3,6 +3,7 @@
 #include "url_error.h"
 #include "url_request.h"
 
+#include "podop/encoding.h"
 #include "podop/json_value.h"
 
 #include <inttypes.h>
@@ -283,6 +284,7 @@ static bool tells_failure(const struct url_table *t, struct span body, char why[
 {
     struct error ignored;
 
+    body = encoding_skip_mark(body);
     return t->error != NULL && json_check(body, &ignored) == 0 &&
            url_error_find(t->error, body, why);
 }

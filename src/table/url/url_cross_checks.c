@@ -151,6 +151,31 @@ static void check_post(const struct node *table, const struct table_config *conf
                   "'write_behind'%s needs 'commit_url', because 'lookup' is \"post\"", where);
 }
 
+static bool is_loopback(struct span host)
+{
+    return span_equal(host, SPAN("localhost")) || span_starts_with(host, SPAN("127.")) ||
+           span_starts_with(host, SPAN("[::1]"));
+}
+
+/* Warns about a URL to another host that takes the secret over a connection without TLS. */
+static void check_unencrypted(const struct node *param, const char *where, struct faults *faults)
+{
+    const char *url = param == NULL || param->kind != NODE_STRING ? "" : param->text;
+    struct span host;
+
+    for (size_t i = 0; param != NULL && i < param->count; i++) /* only a list has elements */
+        check_unencrypted(param->children[i], where, faults);
+    if (strncasecmp(url, "http://", 7) != 0)
+        return;
+    host = (struct span){url + 7, strcspn(url + 7, "/?#")};
+    if (host.len > 0 && host.ptr[0] != '[') /* an IPv6 address is compared with its port */
+        host.len = strcspn(host.ptr, ":/?#");
+    if (!is_loopback(host))
+        fault_warn(faults, param->origin,
+                   "%s: the secret of 'auth' is sent to '%.*s' without encryption: use https",
+                   where + 4, (int)host.len, host.ptr);
+}
+
 void url_cross_check(const struct node *table, const struct table_config *config, const char *where,
                      struct faults *faults)
 {
@@ -164,6 +189,8 @@ void url_cross_check(const struct node *table, const struct table_config *config
         check_post(table, config, where, faults);
     if (settings->auth.type != AUTH_NONE)
         check_headers(table, &settings->headers, where, faults);
+    if (settings->auth.type != AUTH_NONE && settings->unix_socket == NULL)
+        check_unencrypted(node_find(table, "param"), where, faults);
 }
 
 void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,

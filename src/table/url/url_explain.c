@@ -62,6 +62,8 @@ static void explain_status(const struct fetch *fetch, const struct url_statuses 
         fetch_note(fetch, "type", span_of(answer->content_type));
     if (answer->content_encoding != NULL && answer->content_encoding[0] != '\0')
         fetch_note(fetch, "encoding", span_of(answer->content_encoding));
+    if (answer->location != NULL)
+        fetch_note(fetch, "location", span_of(answer->location));
     if (answer->status != 200)
         fetch_note(fetch, "means", span_of(url_status_meaning(statuses, answer)));
 }

@@ -52,7 +52,7 @@ struct url_hold *url_hold_new(struct url_renewal *renewal, const struct http_ans
     hold->answer = *answer;
     hold->answer.body = SPAN("");
     hold->answer.moved_to = NULL; /* its call has ended */
-    hold->answer.content_type = hold->answer.content_encoding = NULL;
+    hold->answer.content_type = hold->answer.content_encoding = hold->answer.location = NULL;
     snprintf(hold->reason, sizeof(hold->reason), "%s",
              answer->reason == NULL ? "" : answer->reason);
     hold->answer.reason = hold->reason;

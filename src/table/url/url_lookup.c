@@ -6,6 +6,7 @@
 #include "url_request.h"
 
 #include "podop/clock.h"
+#include "podop/encoding.h"
 #include "podop/json_value.h"
 
 #include <stdio.h>
@@ -75,16 +76,30 @@ static void answer_no_part(struct url_fetch *f)
     succeed(f, &(struct reply){.status = REPLY_MISS});
 }
 
+static void answer_any(struct url_fetch *f, struct span body);
+
+/* Answers when the body is not JSON, or is JSON after a byte order mark. */
+static void answer_not_json(struct url_fetch *f, struct span body, const struct error *why)
+{
+    const struct span rest = encoding_skip_mark(body);
+    char not_json[sizeof(why->text) + 40];
+
+    if (rest.len < body.len) {
+        answer_any(f, rest);
+        return;
+    }
+    snprintf(not_json, sizeof(not_json), "the answer is not JSON: %s", why->text);
+    url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, not_json);
+}
+
 static void answer_any(struct url_fetch *f, struct span body)
 {
     const struct url_table *t = f->attempt.table;
     struct error err = {0};
-    char not_json[sizeof(err.text) + 40];
     char failure[URL_ERROR_BYTES];
 
     if (json_check(body, &err) == -1) {
-        snprintf(not_json, sizeof(not_json), "the answer is not JSON: %s", err.text);
-        url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, not_json);
+        answer_not_json(f, body, &err);
     } else if (t->error != NULL && url_error_find(t->error, body, failure)) {
         url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, failure);
     } else if (t->select == NULL || json_select(&body, span_of(t->select))) {

@@ -149,12 +149,36 @@ const char *url_status_meaning(const struct url_statuses *s, const struct http_a
     return rules[rule_of(s, answer)].meaning;
 }
 
+enum { TARGET_BYTES_MAX = 100 };
+
+static bool is_redirect(unsigned status)
+{
+    return status >= 300 && status < 400 && status != 304;
+}
+
+/* Prints the scheme and host of a redirect's target: its path may have the key. */
+static void print_redirect(const struct http_answer *answer, const char *begin,
+                           char text[URL_STATUS_REASON_BYTES])
+{
+    const char *to = answer->location;
+    const char *host = to == NULL ? NULL : strstr(to, "://");
+    size_t len = host == NULL ? 0 : (size_t)(host - to) + 3 + strcspn(host + 3, "/?#");
+
+    if (len > TARGET_BYTES_MAX || (len > 0 && memchr(to, '@', len) != NULL))
+        len = 0; /* a password is not shown */
+    snprintf(text, URL_STATUS_REASON_BYTES, "%s %u: redirects are not followed%s%.*s%s", begin,
+             answer->status, len > 0 ? " (to " : "", (int)len, len > 0 ? to : "",
+             len > 0 ? ")" : "");
+}
+
 void url_status_print_reason(const struct url_statuses *s, const struct http_answer *answer,
                              const char *begin, char text[URL_STATUS_REASON_BYTES])
 {
     const char *type = answer->content_type == NULL ? "" : answer->content_type;
 
-    if (rule_of(s, answer) != RULE_STRICT)
+    if (is_redirect(answer->status))
+        print_redirect(answer, begin, text);
+    else if (rule_of(s, answer) != RULE_STRICT)
         snprintf(text, URL_STATUS_REASON_BYTES, "%s %u", begin, answer->status);
     else if (is_not_found(answer->status))
         snprintf(text, URL_STATUS_REASON_BYTES,

@@ -143,13 +143,18 @@ static int parse_target(struct url_template *t, struct error *err)
             return error_set(err, ERR_CONFIG, "'%s' has a fragment (#), which is never sent",
                              t->target);
         } else if (*rest.ptr == '{' || *rest.ptr == '}') {
-            return error_set(err, ERR_CONFIG,
-                             "'%s' has an unknown place: expected {}, {key}, \xc2\xa7, {user}, "
-                             "{local}, {extension}, {domain} or {table}",
-                             t->target);
+            return error_set(
+                err, ERR_CONFIG,
+                "'%s' has an unknown placeholder: expected {}, {key}, \xc2\xa7, {user}, "
+                "{local}, {extension}, {domain} or {table}",
+                t->target);
         } else if (!is_url_byte(*rest.ptr)) {
-            return error_set(err, ERR_CONFIG, "byte 0x%02x in '%s' must be percent-encoded",
-                             (unsigned char)*rest.ptr, t->target);
+            return error_set(
+                err, ERR_CONFIG, "byte 0x%02x in '%s' must be percent-encoded, %%%02X%s",
+                (unsigned char)*rest.ptr, t->target, (unsigned char)*rest.ptr,
+                (unsigned char)*rest.ptr < 0x80
+                    ? ""
+                    : " (if it is meant as \xc2\xa7, write {} or save the file as UTF-8)");
         } else {
             text.len++;
         }
@@ -225,7 +230,8 @@ int url_template_doubt(const char *text, struct error *err)
     if (percent != NULL && percent[1] != '\0')
         return error_set(
             err, ERR_CONFIG,
-            "'%.2s' in the URL is sent as it is: the place for the key is {} or \xc2\xa7", percent);
+            "'%.2s' in the URL is sent as it is: the placeholder for the key is {} or \xc2\xa7",
+            percent);
     if (percent != NULL)
         return error_set(err, ERR_CONFIG, "the URL ends with a '%%', which is sent as it is");
     return 0;
@@ -242,13 +248,15 @@ int url_template_doubt_places(const char *text, bool is_post, bool has_extension
             err, ERR_CONFIG,
             "{extension} in the URL is always empty, because 'key' has no 'extension'");
     if (is_post && (places & (1U << PLACE_KEY | 1U << PLACE_LOCAL)) != 0)
-        return error_set(err, ERR_CONFIG,
-                         "the URL has a place for the key, which the body has because 'lookup' is "
-                         "\"post\"");
+        return error_set(
+            err, ERR_CONFIG,
+            "the URL has a placeholder for the key, which the body has because 'lookup' is "
+            "\"post\"");
     if (!is_post && (places & (1U << PLACE_KEY | 1U << PLACE_LOCAL | 1U << PLACE_DOMAIN)) == 0)
-        return error_set(err, ERR_CONFIG,
-                         "the URL has no place for the key, {} or \xc2\xa7: it is the same for "
-                         "every key");
+        return error_set(
+            err, ERR_CONFIG,
+            "the URL has no placeholder for the key, {} or \xc2\xa7: it is the same for "
+            "every key");
     return 0;
 }
 

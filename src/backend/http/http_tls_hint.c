@@ -1,0 +1,52 @@
+/* http_tls_hint.c - what to do about the failures of TLS, which libcurl and its TLS library
+ * describe in words of their own. */
+#include "http_tls.h"
+
+#include "podop/mem.h"
+
+#include <curl/curl.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *hint_for(const char *reason)
+{
+    static const struct {
+        const char *part, *hint;
+    } hints[] = {
+        {"certificate required",
+         "the server asks for a client certificate: set cert_file and key_file in 'tls'"},
+        {"alert bad certificate",
+         "the server refuses the client certificate of 'tls', or asks for one"},
+        {"alert unknown ca", "the server does not know the authority of the client certificate"},
+        {"wrong version number", "the server does not speak TLS on this port: is http:// meant?"},
+        {"packet length too long", "the server does not speak TLS on this port: is http:// meant?"},
+        {"unable to get local issuer",
+         "an unknown authority: set ca_file in 'tls' to its certificate"},
+        {"self-signed certificate",
+         "an unknown authority: set ca_file in 'tls' to its certificate"},
+        {"self signed certificate",
+         "an unknown authority: set ca_file in 'tls' to its certificate"},
+        {"unable to get issuer", "an unknown authority: set ca_file in 'tls' to its certificate"},
+        {"unable to verify the first", "the server does not send its intermediate certificates"},
+        {"has expired", "renew the server's certificate, or set the clock of this host"},
+        {"not yet valid", "set the clock of this host, or renew the server's certificate"},
+        {"subject name", "the certificate is for another name than the host of the URL"},
+        {"certificate revoked", "renew the server's certificate"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(hints); i++) {
+        if (strstr(reason, hints[i].part) != NULL)
+            return hints[i].hint;
+    }
+    return NULL;
+}
+
+void http_tls_add_hint(char reason[CURL_ERROR_SIZE])
+{
+    const char *hint = hint_for(reason);
+    const size_t len = strlen(reason);
+
+    if (hint != NULL && strstr(reason, hint) == NULL)
+        snprintf(reason + len, CURL_ERROR_SIZE - len, " (%s)", hint);
+}
