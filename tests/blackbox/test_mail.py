@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import unittest
 
 import debian
 import documents
@@ -223,7 +224,7 @@ def original(release):
 def enter():
     """Executes this program in a network of its own, after the Debian releases were downloaded."""
     for release in RELEASES:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(unittest.SkipTest, AssertionError):  # setUpClass tells of it
             original(release)
     if subprocess.run([*isolated(), "ip", "link", "set", "lo", "up"], check=False).returncode == 0:
         os.environ[INSIDE] = "1"
