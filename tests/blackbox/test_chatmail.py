@@ -74,17 +74,13 @@ class Page(Case):
 class WithChatmail(DictCase):
     """podop with the configuration of the example, but for its paths; what there is of mail is in a directory."""
 
-    uid = "mail"
-
-    def setUp(self):
-        super().setUp()
-        self.folder = self.path("mailboxes")
+    def serve_chatmail(self, folder, homes, *more):
+        """Starts podop with sockets and users in a folder; `homes` is the directory of users as Dovecot sees it."""
+        self.folder = os.path.join(folder, "mailboxes")
         os.mkdir(self.folder)
-        self.config = self.write("chatmail.ini", json.dumps({"mail_domain": "chat.example", "uid": self.uid,
-                                                             "folder": self.folder}))
-
-    def serve_chatmail(self, folder, *more):
-        """Starts podop with its sockets in a folder."""
+        os.chmod(self.folder, 0o777)
+        values = {"mail_domain": "chat.example", "uid": "mail", "folder": self.folder, "homes": homes}
+        self.config = self.write("chatmail.ini", json.dumps(values))
         text = read("podop.conf")
         path = ":".join((STAND_IN, os.path.join(SOURCE, "python")))
         for old, new in {PYTHON: f"/usr/bin/env PYTHONPATH={path} {sys.executable}",
@@ -100,7 +96,7 @@ class Proxies(WithChatmail):
 
     def setUp(self):
         super().setUp()
-        self.server = self.serve_chatmail(self.dir)
+        self.server = self.serve_chatmail(self.dir, "/home")
 
     def client(self, table, user=""):
         return self.dict((3, 2), self.path(table), name=table, user=user)
@@ -128,7 +124,7 @@ class Proxies(WithChatmail):
                 self.check_dict(auth.get(f"shared/userdb/{user}"), "N")
                 self.check_dict(auth.get(passdb(SHORT, user)), "N")
                 fields = self.found(auth.get(passdb(password, user)))
-                self.assertEqual((fields["addr"], fields["home"]), (user, os.path.join(self.folder, user)))
+                self.assertEqual((fields["addr"], fields["home"]), (user, "/home/" + user))
                 self.assertEqual(self.found(auth.get(passdb(password, user))), fields)
                 self.assertEqual(self.found(auth.get(passdb("another password", user))), fields)
                 self.assertEqual(self.found(auth.get("shared/userdb/" + user)), fields)
@@ -245,14 +241,8 @@ class Dovecot(WithChatmail):
         super().setUp()
         self.dovecot = ChatmailDovecot("2.3", dovecot.root_of("2.3"))
         self.addCleanup(self.dovecot.stop)
-        self.folder = self.dovecot.path("mailboxes")
-        os.mkdir(self.folder)
-        os.chmod(self.folder, 0o777)
-        inside = self.dovecot.dir + "/mailboxes"
-        self.assertEqual(inside, self.folder, "Dovecot has another root directory")
-        self.write("chatmail.ini", json.dumps({"mail_domain": "chat.example", "uid": "mail", "folder": inside}))
-        self.serve_chatmail(self.dovecot.dir, *(word for number in range(3) for word in
-                                                ("--set", f"listen.[{number}].permissions=0666")))
+        self.serve_chatmail(self.dovecot.outside, self.dovecot.dir + "/mailboxes", *(
+            word for number in range(3) for word in ("--set", f"listen.[{number}].permissions=0666")))
         self.dovecot.start()
 
     def login(self, user, password):

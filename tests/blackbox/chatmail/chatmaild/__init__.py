@@ -5,12 +5,12 @@ import pathlib
 
 
 class Config:
-    """The configuration, a file in JSON here: mail_domain, uid, and the directory in which everything is."""
+    """The configuration, a file in JSON here: mail_domain, uid, and the directory of users, also as Dovecot sees it."""
 
     def __init__(self, path: str) -> None:
         values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
         self.domain, self.uid = values["mail_domain"], values["uid"]
-        self.folder = pathlib.Path(values["folder"])
+        self.folder, self.homes = pathlib.Path(values["folder"]), values["homes"]
 
     def home(self, user: str) -> pathlib.Path:
         """Returns the directory of a user; an address that is not one is an error."""

@@ -50,8 +50,9 @@ class AuthDictProxy(DictProxy):
             home.mkdir()
             (home / "password").write_text(hashed(password[0]), encoding="ascii")
             print(f"created {user}", file=sys.stderr)
-        return "O" + json.dumps({"addr": user, "home": str(home), "uid": self.config.uid, "gid": self.config.uid,
-                                 "password": (home / "password").read_text(encoding="ascii")}) + "\n"
+        fields = {"addr": user, "home": f"{self.config.homes}/{user}", "uid": self.config.uid, "gid": self.config.uid,
+                  "password": (home / "password").read_text(encoding="ascii")}
+        return "O" + json.dumps(fields) + "\n"
 
     @staticmethod
     def may_create(user: str, password: str) -> bool:
