@@ -98,7 +98,7 @@ class Stage:
 
     def shell(self, command: str) -> None:
         """Runs a command of the stage, as root, in its working directory."""
-        passed = {name: value for name, value in os.environ.items() if name in ("http_proxy", "https_proxy", "no_proxy")}
+        passed = {name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ}
         environment = [f"{name}={value}" for name, value in {"PATH": PATH, **passed, **self.environment}.items()]
         self.run(RESOLVER + 'shift; exec chroot "$0/root" env -i "$@"', *environment,
                  "sh", "-c", 'cd "$0" && exec sh -c "$1"', self.folder, command)

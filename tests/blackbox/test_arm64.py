@@ -61,7 +61,7 @@ class Arm64(unittest.TestCase):
         self.addCleanup(client.close)
         for table, key, answer in (("local", "a", b"OK 1"), ("local", "b", b"NOTFOUND "), ("url", "k", b"OK k")):
             with self.subTest(table=table, key=key):
-                self.assertEqual(client.ask(f"{table} {key}"), answer)
+                self.assertEqual(client.ask(table, key), answer)
 
 
 if __name__ == "__main__":

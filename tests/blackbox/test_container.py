@@ -157,7 +157,8 @@ class Document(harness.Case):
     PAGE = ("docs", "container.md")
 
     def test_configuration(self):
-        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", documents.block(*self.PAGE, begin="listen = ")))
+        text = documents.block(*self.PAGE, begin="listen = ")
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
         self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
 
     def test_health_check(self):
