@@ -98,7 +98,8 @@ class Stage:
 
     def shell(self, command: str) -> None:
         """Runs a command of the stage, as root, in its working directory."""
-        environment = [f"{name}={value}" for name, value in {"PATH": PATH, **self.environment}.items()]
+        passed = {name: os.environ[name] for name in ("http_proxy", "https_proxy", "no_proxy") if name in os.environ}
+        environment = [f"{name}={value}" for name, value in {"PATH": PATH, **passed, **self.environment}.items()]
         self.run(RESOLVER + 'shift; exec chroot "$0/root" env -i "$@"', *environment,
                  "sh", "-c", 'cd "$0" && exec sh -c "$1"', self.folder, command)
 
@@ -113,8 +114,10 @@ class Stage:
 class Builder:
     """Builds the stages of a Containerfile in a new directory `top`."""
 
-    def __init__(self, path: str, top: str, arguments: Mapping[str, str]) -> None:
-        self.context = os.path.dirname(path)
+    def __init__(self, path: str, context: str, top: str, arguments: Mapping[str, str]) -> None:
+        self.name = os.path.basename(path).partition(".")[0].lower()  # of its layers that are kept
+        self.context = context
+        self.ignored = ignored(context)
         self.top = top
         self.arguments = dict(arguments)
         self.stages: list[Stage] = []
@@ -160,7 +163,7 @@ class Builder:
 
     def kept(self, stage: Stage, suite: str, steps: Sequence[str]) -> Stage:
         """Returns the stage with these steps done, which is done once."""
-        stem = f"{suite}-container-{len(self.stages)}-"
+        stem = f"{suite}-{self.name}-{len(self.stages)}-"
         digest = hashlib.sha256("\n".join([str(os.stat(stage.layers[0]).st_ino), *steps]).encode()).hexdigest()[:8]
         place = os.path.join(debian.CACHE, stem + digest)
         with open(os.path.join(debian.CACHE, stem + "lock"), "w", encoding="ascii") as lock:
@@ -200,7 +203,7 @@ class Builder:
             names = set(os.listdir(source))
         else:
             source = os.path.normpath(os.path.join(self.context, found[2]))
-            names = set(os.listdir(source)) - ignored(self.context)
+            names = set(os.listdir(source)) - self.ignored
         # What is in the context belongs to root, as an engine has it.
         self.stage.run('to=$0/root$2; from=$3; shift 3; mkdir -p "$to"; cd "$from"; '
                        'tar -c --owner=0 --group=0 -- "$@" | tar -x -C "$to" --keep-directory-symlink',

@@ -41,7 +41,8 @@ class Profile(Case):
         text = harness.conf_file(
             listen=[{"socket": self.path("run/podop.sock"), "owner": "nobody", "group": "nogroup"}],
             control={"socket": self.path("run/control.sock")},
-            tables=[{**url_table(backend, "url"), **url, "auth": {"type": "bearer", "token_file": token},
+            tables=[url_table(backend, "url") | url | {
+                     "auth": {"type": "bearer", "token_file": token},
                      "tls": {"ca_file": authority.cert(), "cert_file": cert, "key_file": key}},
                     url_table(backend, "system", tls={}) | url,
                     {"name": "unix", "type": "url", "param": "http://x/{}", "unix_socket": self.path("run/backend.sock")},
@@ -115,7 +116,7 @@ class Profile(Case):
                                        f"  {harness.binary('PODOP')} mr,").replace("peer=podop", f"peer={name}")
         profile = self.write("profile", text)
         subprocess.run(["apparmor_parser", "--replace", "--skip-cache", profile], check=True)
-        self.addCleanup(subprocess.run, ["apparmor_parser", "--remove", profile], check=True)
+        self.addCleanup(lambda: subprocess.run(["apparmor_parser", "--remove", profile], check=True))
         self.live("aa-exec", "-p", name, "--")
 
 

@@ -1,6 +1,7 @@
 """The image of the Containerfile, made without a container engine: its steps, its process 1, its health check."""
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -37,7 +38,7 @@ class Image(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.top)
         os.chmod(cls.top, 0o755)
         path = os.path.join(documents.SOURCE, "Containerfile")
-        cls.stage = containerfile.Builder(path, cls.top, QUICK).build()
+        cls.stage = containerfile.Builder(path, documents.SOURCE, cls.top, QUICK).build()
 
     def directory(self, **files):
         """Returns a new directory with these files, whose names have "_" in place of "."."""
@@ -148,6 +149,32 @@ class Image(unittest.TestCase):
             with self.subTest(name=name):
                 found = container.exec("sh", "-c", 'command -v "$0"', name).returncode == 0
                 self.assertEqual(found, name == "apt-get")  # of the base, in which what is searched for is found
+
+
+class Document(harness.Case):
+    """docs/container.md."""
+
+    PAGE = ("docs", "container.md")
+
+    def test_configuration(self):
+        text = documents.block(*self.PAGE, begin="listen = ")
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
+        self.assertEqual((done.returncode, done.stdout), (0, "configuration OK\n"), done.stderr)
+
+    def test_health_check(self):
+        """Kubernetes ignores that of the image, and gets the same."""
+        with open(os.path.join(documents.SOURCE, "Containerfile"), encoding="utf-8") as file:
+            steps = dict(containerfile.instructions(file.read()))
+        check = containerfile.words(steps["HEALTHCHECK"].partition("CMD ")[2])
+        probe = re.search(r"command: \[(.*?)\]", documents.block(*self.PAGE, begin="      containers:"))
+        self.assertEqual([word.strip('" ') for word in probe[1].split(",")], check)
+
+    def test_user(self):
+        """The page names the user of the image, and where its files are."""
+        with open(os.path.join(documents.SOURCE, "Containerfile"), encoding="utf-8") as file:
+            user = dict(containerfile.instructions(file.read()))["USER"]
+        text = "\n".join(text for _, text in documents.fenced(*self.PAGE))
+        self.assertEqual(re.findall(r"(?m)^USER (.*)$", text)[-1], user)
 
 
 if __name__ == "__main__":
