@@ -110,7 +110,8 @@ KINDS = (
     Kind("PHP-FPM behind nginx", "service.php", "nginx", ("nginx", "/usr/sbin/php-fpm*"), keeps=True,
          reload=signal.SIGUSR2, always=True),
     Kind("Sinatra on Puma", "sinatra_service.rb", "puma",
-         ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"), keeps=True, reload=signal.SIGUSR2, always=True),
+         ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"), keeps=True,
+         reload=signal.SIGUSR2, always=True),
 )
 
 NODE_SHORT = """const http = require("http");
