@@ -1,9 +1,12 @@
 """The services of docs/backends.md, each behind the server lines that the page has for it.
 
 The code of a service is in examples/services, and its command is taken from the page, so both are what is tested. Only
-the port is changed, and the module `store`, which the page leaves to its reader, is one of a test: it answers a lookup of KEY with
-"got KEY", knows no key that begins with "no such", fails for one that begins with "broken", and appends a line to a
-log for each write.
+the port is changed, and the module `store`, which the page leaves to its reader, is one of those in stores: it answers
+a lookup of KEY with "got KEY", knows no key that begins with "no such", fails for one that begins with "broken", and
+appends a line to a log for each write.
+
+Some servers are in every run of scripts/test. The others are tested where they are installed; with
+PODOP_TEST_BACKENDS=all, they must be.
 """
 
 import atexit
@@ -22,7 +25,15 @@ import tempfile
 import documents
 from basics import wait_until
 from daemon import clean_environment, has_ended
-from socketmap import refuses
+from socketmap import Address, refuses
+
+
+PAGE = os.path.join(documents.SOURCE, "docs", "backends.md")
+STORES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stores")
+EXAMPLES = os.path.join(documents.SOURCE, "examples", "services")
+PORT = "8080"  # in the page
+PATH = "/usr/bin:/usr/sbin:" + os.environ.get("PATH", os.defpath)  # of the Python that runs this, too
+ALL = os.environ.get("PODOP_TEST_BACKENDS") == "all"
 
 
 def children(pid: int) -> set[str]:
@@ -32,151 +43,6 @@ def children(pid: int) -> set[str]:
         with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
             found |= set(file.read().split())
     return found
-
-
-PAGE = os.path.join(documents.SOURCE, "docs", "backends.md")
-EXAMPLES = os.path.join(documents.SOURCE, "examples", "services")
-PORT = "8080"  # in the page
-PATH = "/usr/bin:/usr/sbin:" + os.environ.get("PATH", os.defpath)  # of the Python that runs this, too
-ALL = os.environ.get("PODOP_TEST_BACKENDS") == "all"
-
-STORES = {
-    "store.py": """
-import os
-
-def _log(*words):
-    with open(os.path.join(os.path.dirname(__file__), "log"), "a") as file:
-        file.write(" ".join(map(str, words)) + "\\n")
-
-def get(key):
-    if key.startswith("broken"):
-        raise ValueError(key)
-    return None if key.startswith("no such") else "got " + key
-
-def set(key, value):
-    _log("set", key, value)
-
-def unset(key):
-    _log("unset", key)
-
-def increment(key, number):
-    if not key.startswith("no such"):
-        _log("increment", key, number)
-        return True
-    return False
-""",
-    "store.js": """
-const fs = require("fs");
-const log = (...words) => fs.appendFileSync(__dirname + "/log", words.join(" ") + "\\n");
-
-exports.get = (key) => {
-  if (key.startsWith("broken")) throw new Error(key);
-  return key.startsWith("no such") ? null : "got " + key;
-};
-exports.set = (key, value) => log("set", key, value);
-exports.unset = (key) => log("unset", key);
-exports.increment = (key, number) => {
-  if (key.startsWith("no such")) return false;
-  log("increment", key, number);
-  return true;
-};
-""",
-    "store.go": """
-package main
-
-import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-)
-
-func note(words ...any) error {
-	file, err := os.OpenFile("log", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err == nil {
-		defer file.Close()
-		_, err = file.WriteString(fmt.Sprintln(words...))
-	}
-	return err
-}
-
-func get(key string) (any, error) {
-	if strings.HasPrefix(key, "broken") {
-		return nil, errors.New(key)
-	}
-	if strings.HasPrefix(key, "no such") {
-		return nil, nil
-	}
-	return "got " + key, nil
-}
-
-func set(key string, value any) error { return note("set", key, value) }
-
-func unset(key string) error { return note("unset", key) }
-
-func increment(key string, number int64) (bool, error) {
-	if strings.HasPrefix(key, "no such") {
-		return false, nil
-	}
-	return true, note("increment", key, number)
-}
-""",
-    "store.php": """<?php
-function note(...$words): void
-{
-    file_put_contents(__DIR__ . '/log', implode(' ', $words) . "\\n", FILE_APPEND);
-}
-
-function get(string $key): ?string
-{
-    if (str_starts_with($key, 'broken'))
-        throw new Exception($key);
-    return str_starts_with($key, 'no such') ? null : "got $key";
-}
-
-function set(string $key, mixed $value): void
-{
-    note('set', $key, $value);
-}
-
-function unset_key(string $key): void
-{
-    note('unset', $key);
-}
-
-function increment(string $key, int $number): bool
-{
-    if (str_starts_with($key, 'no such'))
-        return false;
-    note('increment', $key, $number);
-    return true;
-}
-""",
-    "store.rb": """
-File.write(File.join(__dir__, 'starts'), '.', mode: 'a')
-
-module Store
-  def self.note(*words)
-    File.open(File.join(__dir__, 'log'), 'a') { |file| file.write(words.join(' ') + "\\n") }
-  end
-
-  def self.get(key)
-    raise key if key.start_with?('broken')
-    key.start_with?('no such') ? nil : "got #{key}"
-  end
-
-  def self.set(key, value) = note('set', key, value)
-
-  def self.unset(key) = note('unset', key)
-
-  def self.increment(key, number)
-    return false if key.start_with?('no such')
-    note('increment', key, number)
-    true
-  end
-end
-""",
-}
 
 
 def fenced(language: str) -> str:
@@ -229,8 +95,8 @@ KINDS = (
          ("gunicorn", "flask"), ("--keep-alive", "1"), True, signal.SIGHUP, always=True),
     Kind("Flask on waitress", "flask_service.py", "waitress-serve", ("flask", "waitress", "waitress-serve"),
          ("--channel-timeout=1", "--cleanup-interval=1"), True),
-    Kind("Flask on uwsgi", "flask_service.py", "uwsgi", ("flask", "uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so"),
-         reload=signal.SIGHUP),
+    Kind("Flask on uwsgi", "flask_service.py", "uwsgi",
+         ("flask", "uwsgi", "/usr/lib/uwsgi/plugins/python3_plugin.so"), reload=signal.SIGHUP),
     Kind("Django on gunicorn", "django_service.py", "gunicorn --bind 127.0.0.1:8080 --workers 2",
          ("gunicorn", "django"), reload=signal.SIGHUP),
     Kind("FastAPI on uvicorn", "fastapi_service.py", "uvicorn", ("uvicorn", "fastapi"),
@@ -243,8 +109,9 @@ KINDS = (
     Kind("php -S", "service.php", "php -S", ("php",), always=True),
     Kind("PHP-FPM behind nginx", "service.php", "nginx", ("nginx", "/usr/sbin/php-fpm*"), keeps=True,
          reload=signal.SIGUSR2, always=True),
-    Kind("Sinatra on Puma", "sinatra_service.rb", "puma", ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"),
-         keeps=True, reload=signal.SIGUSR2, always=True),
+    Kind("Sinatra on Puma", "sinatra_service.rb", "puma",
+         ("puma", "/usr/share/rubygems-integration/all/gems/sinatra-*"), keeps=True,
+         reload=signal.SIGUSR2, always=True),
 )
 
 NODE_SHORT = """const http = require("http");
@@ -263,9 +130,7 @@ class Service:
         self.url = f"http://127.0.0.1:{port}/data"
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = clean_environment({"PATH": PATH, "NODE_PATH": "/usr/share/nodejs", "PYTHONPATH": "."})
-        os.mkdir(folder)
-        for name, text in STORES.items():
-            self.write(name, text)
+        shutil.copytree(STORES, folder)
         for name in (kind.file, *["config.ru"] * kind.file.endswith(".rb")):
             with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
                 self.write(name, self.own(file.read()))
@@ -319,20 +184,27 @@ class Service:
                 ["nginx", "-e", "stderr", "-c", self.path("nginx.conf")]]
 
     def start(self) -> None:
-        """Starts the server."""
+        """Starts the server; php-fpm takes connections before nginx is started."""
+        self.processes = []
         with open(self.path("stderr"), "ab") as log:
-            self.processes = [subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True,
-                                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-                              for command in self.commands]
+            for command in self.commands:
+                if self.processes:
+                    self.wait_connects(self.path("fpm"))
+                self.processes.append(subprocess.Popen(
+                    command, cwd=self.folder, env=self.environment, start_new_session=True,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+
+    def wait_connects(self, address: Address) -> None:
+        """Waits until the server takes connections at an address."""
+        def connects() -> bool:
+            if any(process.poll() is not None for process in self.processes):
+                raise AssertionError(f"{self.kind.name} ended:\n{self.log()}")
+            return not refuses(address)
+        wait_until(connects, f"{self.kind.name} takes connections")
 
     def wait_ready(self) -> None:
         """Waits until the server takes connections."""
-        def ready() -> bool:
-            if any(process.poll() is not None for process in self.processes):
-                raise AssertionError(f"{self.kind.name} ended:\n{self.log()}")
-            behind = self.path("fpm")
-            return not refuses(("127.0.0.1", self.port)) and (len(self.processes) == 1 or not refuses(behind))
-        wait_until(ready, f"{self.kind.name} takes connections")
+        self.wait_connects(("127.0.0.1", self.port))
 
     def log(self) -> str:
         """Returns what the server has written."""
@@ -368,9 +240,8 @@ class Service:
 
     def end(self) -> None:
         """Ends the server as an administrator would, and waits for it."""
-        for process in self.processes:
+        for process in reversed(self.processes):
             process.terminate()
-        for process in self.processes:
             process.wait()
 
     def stop(self) -> None:

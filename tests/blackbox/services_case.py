@@ -42,4 +42,3 @@ def connections(port: int) -> list[int]:
             if row[1] == end and row[3] == "01":
                 unread.append(int(row[4].partition(":")[2], 16))
     return unread
-

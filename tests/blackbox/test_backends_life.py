@@ -13,7 +13,7 @@ from harness import wait_until
 from services_case import RealServers, connections
 
 
-PAUSE = 0.003  # between two requests of a client, so that all services get their share of the processor
+PAUSE = 0.02  # between two requests of a client, so that all services get their share of the processor
 
 
 class Idle(RealServers):
