@@ -45,7 +45,7 @@ class Transactions(Write):
                 self.check_payload(client.get("priv/m"), "O7")
 
     def test_first_failure_ends_it(self):
-        self.start(timeout="300ms")
+        self.start(timeout="2s")
         for answer, expected in ((http(b"", 500), "F"), (http(b"", 404), "F"), (http(b"", 403), "F"), ((CLOSE,), "W"),
                                  ((self.http.gate(),), "W")):
             with self.subTest(answer=answer, expected=expected):

@@ -189,7 +189,7 @@ class Requests(Write):
         self.check_payload(client.get("shared/k"), "Ox")
 
     def test_many_changes(self):
-        self.start()
+        self.start(timeout="1h")
         changes = [("set", f"shared/k{number}", str(number)) for number in range(200)]
         self.check_payload(self.dovecot.change(*changes), "O")
         self.assertEqual(self.writes(), [("POST", f"/k{number}", b"%d" % number) for number in range(200)])

@@ -80,7 +80,7 @@ time.sleep(1000)
                 self.server.stop()
 
     def test_bad_bytes(self):
-        self.check_failure(self.bad('os.write(1, b"\\xff\\n")'), "invalid UTF-8")
+        self.check_failure(self.bad('os.write(1, b"\\xff\\n")'), "byte 0xff is not UTF-8")
 
     def test_long_line(self):
         self.check_failure(self.bad('say(request, value="x" * 2000)'), "a line of more than 1000 bytes",
