@@ -5,6 +5,7 @@ import fcntl
 import io
 import os
 import re
+import shutil
 import unittest
 from unittest import mock
 
@@ -52,7 +53,7 @@ class Chroots(harness.Case):
             patch = mock.patch.object(debian, name, value)
             patch.start()
             self.addCleanup(patch.stop)
-        for owner, name, value in ((debian.os, "geteuid", lambda: 0), (debian.shutil, "which", lambda *_, **__: "/x")):
+        for owner, name, value in ((os, "geteuid", lambda: 0), (shutil, "which", lambda *_, **__: "/x")):
             patch = mock.patch.object(owner, name, value)
             patch.start()
             self.addCleanup(patch.stop)
