@@ -257,6 +257,8 @@ def chroot(suite: str, packages: Sequence[str] = (), name: str = "") -> str:
     place = os.path.join(CACHE, f"{stem}-{digest}")
     os.makedirs(CACHE, mode=0o755, exist_ok=True)
     while place not in held or not os.path.exists(place):
+        if place in held:  # it was removed by hand
+            os.close(held.pop(place))
         lock = open_lock(place + ".lock", fcntl.LOCK_EX)
         if not os.path.exists(place):
             try:
