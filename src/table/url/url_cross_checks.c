@@ -151,14 +151,16 @@ static void check_post(const struct node *table, const struct table_config *conf
                   "'write_behind'%s needs 'commit_url', because 'lookup' is \"post\"", where);
 }
 
+enum { CLIENT_WAITS_MS = 100 * 1000 }; /* a longer time has a warning of its own */
+
 /* Warns about a connect_timeout of the table that timeout ends first. */
 static void check_timeouts(const struct node *table, const struct table_config *config,
                            const char *where, struct faults *faults)
 {
     const struct node *node = node_find(table, "connect_timeout");
+    const uint32_t connect_ms = url_settings_of(config)->connect_timeout_ms;
 
-    if (node != NULL && config->timeout_ms > 0 &&
-        url_settings_of(config)->connect_timeout_ms > config->timeout_ms)
+    if (node != NULL && connect_ms > config->timeout_ms && connect_ms <= CLIENT_WAITS_MS)
         fault_warn(faults, node->origin,
                    "'connect_timeout'%s is longer than 'timeout', which ends the lookup before",
                    where);
