@@ -82,7 +82,7 @@ class Server(TlsCase):
                            {"ca_file": self.authority.cert()})
 
     def test_expired(self):
-        self.check_refused(self.tls_backend(has_expired=True), rb"certificate has expired \(renew the server's certificate, ",
+        self.check_refused(self.tls_backend(has_expired=True), rb"has expired \(renew the server's certificate, ",
                            {"ca_file": self.authority.cert()})
 
     def test_no_tls_there(self):
