@@ -85,7 +85,7 @@ static void test_hints(void **state)
 {
     static const struct {
         const char *reason, *hint;
-    } cases[] = {
+    } failures[] = {
         {"SSL certificate problem: unable to get local issuer certificate", "set ca_file"},
         {"SSL certificate problem: self-signed certificate", "set ca_file"},
         {"SSL certificate problem: certificate has expired", "renew the server's certificate"},
@@ -100,16 +100,16 @@ static void test_hints(void **state)
     char reason[CURL_ERROR_SIZE], once[CURL_ERROR_SIZE];
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        snprintf(reason, sizeof(reason), "%s", cases[i].reason);
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        snprintf(reason, sizeof(reason), "%s", failures[i].reason);
         http_tls_add_hint(reason);
         snprintf(once, sizeof(once), "%s", reason);
         http_tls_add_hint(reason);
         assert_string_equal(reason, once);
-        assert_int_equal(strncmp(reason, cases[i].reason, strlen(cases[i].reason)), 0);
-        if (cases[i].hint == NULL)
-            assert_string_equal(reason, cases[i].reason);
-        else if (strstr(reason, cases[i].hint) == NULL)
+        assert_int_equal(strncmp(reason, failures[i].reason, strlen(failures[i].reason)), 0);
+        if (failures[i].hint == NULL)
+            assert_string_equal(reason, failures[i].reason);
+        else if (strstr(reason, failures[i].hint) == NULL)
             fail_msg("%s", reason);
     }
     memset(reason, 'x', sizeof(reason));
