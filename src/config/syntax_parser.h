@@ -3,7 +3,7 @@
 #ifndef PODOP_CONFIG_SYNTAX_PARSER_H
 #define PODOP_CONFIG_SYNTAX_PARSER_H
 
-#include "syntax.h"
+#include "syntax_fault.h"
 #include "token.h"
 
 #include <stddef.h>
@@ -33,7 +33,7 @@ struct syntax_parser {
                                  same line, is between the names; else kind END */
     bool may_end;             /* WANT_NAME: a ';' or ',' may come before it */
     bool has_comma;           /* WANT_VALUE: an element has to follow */
-    syntax_joined_fn *joined; /* may be NULL */
+    void (*joined)(void *arg, unsigned line); /* may be NULL */
     void *joined_arg;
 };
 

@@ -17,18 +17,9 @@ struct column {
     size_t width; /* 0: the width of the title */
 };
 
-#define TEXT(title, pointer)                                                                       \
-    {                                                                                              \
-        title, pointer, true, NAME_WIDTH                                                           \
-    }
-#define NUMBER(title, pointer)                                                                     \
-    {                                                                                              \
-        title, pointer, false, 0                                                                   \
-    }
-#define COLUMNS_END                                                                                \
-    {                                                                                              \
-        NULL, NULL, false, 0                                                                       \
-    }
+#define TEXT(title, pointer) {title, pointer, true, NAME_WIDTH}
+#define NUMBER(title, pointer) {title, pointer, false, 0}
+#define COLUMNS_END {NULL, NULL, false, 0}
 
 static const struct column process_lines[] = {
     NUMBER("version", "/version"),

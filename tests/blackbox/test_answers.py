@@ -145,6 +145,9 @@ class Statuses(Answers):
         self.ask_all([(http(b"", code, f"Location: {self.http.url}/elsewhere"), "TEMP")
                       for code in (301, 302, 303, 307, 308)])
         self.assertEqual(self.http.count("/elsewhere"), 0)
+        self.http.on("/k", http(b"", 302, f"Location: {self.http.url}/elsewhere?k"))
+        told = self.client().ask("t", "k").decode()
+        self.assertIn(f"answered with status 302: redirects are not followed (to {self.http.url})", told)
 
     def test_doubtful_misses_and_denials_are_warned_of(self):
         podop = self.serve(url_table(self.http))
@@ -184,10 +187,16 @@ class Rubbish(Answers):
             "[1,]", "[,1]", "[1 2]", "[1", "[", "]", "[1}", '{"a":1,}', '{"a"}', '{"a":}', '{"a" 1}', '{"a":1', "{a:1}",
             "{'a':1}", "{1:2}", '// c\n"x"', '/* c */ "x"', '"x" // c', '# c\n"x"', '[1, /* c */ 2]',
             '"a\nb"', '"a\tb"', '"a\rb"', '"a\0b"', '"a\x1fb"', r'"\x41"', r'"\a"', r'"\'"', r'"\u12"', r'"\u12G4"',
-            r'"\U00000041"', '"\\', '"\\"', '\ufeff"x"', "\ufeff", "<html></html>", "<?xml?>",
+            r'"\U00000041"', '"\\', '"\\"', '"x"\ufeff', "\ufeff", '\ufeff\ufeff"x"x', "<html></html>", "<?xml?>",
         ]
         self.start()
         self.ask_all([(http(body), "TEMP") for body in bodies])
+
+    def test_byte_order_mark(self):
+        """RFC 8259 section 8.1 lets a parser ignore it."""
+        self.start()
+        self.ask_all([(http('\ufeff"x"'), "OK x"), (http('\ufeff ["x", 1]'), "OK x,1"),
+                      (http("\ufeffnull"), "NOTFOUND ")])
 
     def test_invalid_utf8(self):
         strings = [b"\xff", b"a\x80b", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80",

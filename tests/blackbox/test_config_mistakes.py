@@ -123,7 +123,7 @@ class Files(Checked):
         path = self.write("podop.conf", ("\ufeff" + example().replace("\n", "\r\n")).encode())
         done = harness.run("PODOP", "-t", "-c", path)
         self.assertNotIn("syntax error", done.stderr)
-        self.check(("\ufeff" + "a = 1;\nb = x;\n").replace("\n", "\r\n").encode(), 2, "'b' must be in quotes", "'b = x;'")
+        self.check("\ufeffa = 1;\r\nb = x;\r\n".encode(), 2, "'b' must be in quotes", "'b = x;'")
 
     def test_includes(self):
         path = self.path("podop.conf")

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import threading
 
 import harness
@@ -93,6 +94,18 @@ class AgainstPodop(Get):
                 self.assertRegex(done.stderr, r"\S")
         self.assertEqual(self.http.requests, [])
 
+    def test_what_was_meant(self):
+        for args, words in (([], "no command given; commands are: get, set, .*, stats"),
+                            (["gett", "t", "k"], r"'gett' \(did you mean 'get'\?\)"),
+                            (["status"], r"did you mean 'stats'\?"), (["lookup", "t", "k"], r"did you mean 'get'\?"),
+                            (["help"], r"did you mean --help\?"), (["frobnicate"], "commands are: get, "),
+                            (["alias", "get", "k"], "the command comes first, as in podopctl get alias"),
+                            (["get", "t", "k", "--sokcet", "/x"], r"did you mean '--socket'\?")):
+            with self.subTest(args=args):
+                done = harness.run("PODOPCTL", *args)
+                self.assertEqual(done.returncode, USAGE)
+                self.assertRegex(done.stderr, words)
+
     def test_help_and_version(self):
         for args, word in ((["--help"], "get"), (["-h"], "get"), (["--version"], "podop"), (["-V"], "podop")):
             with self.subTest(args=args):
@@ -135,6 +148,31 @@ class WithoutPodop(Get):
             for address in (self.path("none"), f"127.0.0.1:{deaf}"):
                 with self.subTest(address=address):
                     self.assertIn(address, self.check_get("t", "k", status=FAILED, address=address).stderr)
+
+    def test_why_there_is_no_connection(self):
+        for args, words in ((["stats", "--control", self.path("none")], "'control' in podop.conf .* --control"),
+                            (["get", "t", "k", "--socket", self.path("none")], "'listen' in podop.conf .* --socket"),
+                            (["get", "t", "k", "--socket", self.write("file", "")], "is not a socket")):
+            with self.subTest(args=args):
+                done = harness.run("PODOPCTL", *args)
+                self.assertEqual(done.returncode, FAILED)
+                self.assertRegex(done.stderr, words)
+        with harness.refusing_port() as deaf:
+            done = harness.run("PODOPCTL", "get", "t", "k", "--socket", f"127.0.0.1:{deaf}")
+            self.assertIn("Connection refused (nothing listens there: is podop running?)", done.stderr)
+
+    def test_permissions_of_the_socket(self):
+        harness.need(os.geteuid() == 0, "root, to become another user")
+        os.chmod(self.dir, 0o755)
+        listener = harness.listen(self.socket)
+        self.addCleanup(listener.close)
+        os.chmod(self.socket, 0o600)
+        done = subprocess.run(["setpriv", "--reuid", "nobody", "--clear-groups", harness.binary("PODOPCTL"), "get", "t",
+                               "k", "--socket", self.socket], capture_output=True, text=True, timeout=harness.GUARD,
+                              env=harness.clean_environment(), check=False)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertIn("Permission denied (the socket is for user root and group root, with mode 0600", done.stderr)
+        self.assertIn("in 'listen' of podop.conf", done.stderr)
 
     def test_default_address(self):
         default = "/run/podop/podop.sock"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 
 import harness
@@ -67,6 +68,20 @@ class TwoPodops(DictCase):
         self.assertIn("another process answers on " + self.path("first"), done.stderr)
         self.assertFalse(os.path.exists(self.path("other")))
         self.check_serves("first")
+
+    def test_why_a_socket_cannot_be_opened(self):
+        missing = self.path("no/such")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            for address, reason in ((missing + "/s", f"(the directory {missing} does not exist)"),
+                                    (f"127.0.0.1:{port}", "(another process listens there, perhaps another podop: "),
+                                    ("192.0.2.1:9100", "(this host does not have the address)")):
+                with self.subTest(address=address):
+                    text = conf_file(listen=[{"socket": address}], tables=[url_table(self.http)])
+                    done = harness.run("PODOP", "-c", self.write("second.conf", text))
+                    self.assertEqual(done.returncode, 71, done.stderr)
+                    self.assertIn(f"cannot bind {address}: ", done.stderr)
+                    self.assertIn(reason, done.stderr)
 
     def test_reload_of_one(self):
         """The other does not reload, and its clients do not notice."""

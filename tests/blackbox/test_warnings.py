@@ -99,6 +99,41 @@ class HardlyMeant(WithConfig):
         self.assertEqual(where, path + ":4")
         self.assertIn("comma", text)
 
+    def test_secrets_without_tls(self):
+        auth = {"type": "bearer", "token_file": self.write("token", "x\n")}
+        os.chmod(self.path("token"), 0o600)
+        for url in ("http://mail.example/{}", "http://192.0.2.1:80/{}", "HTTP://[2001:db8::1]/{}"):
+            with self.subTest(url):
+                self.check_warning(self.config({"param": url, "auth": auth}), "param", "without encryption", "https")
+        for table in ({"param": "http://localhost:1/{}"}, {"param": "http://127.0.0.2/{}"},
+                      {"param": "http://[::1]:1/{}"}, {"param": "https://mail.example/{}"},
+                      {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
+            with self.subTest(table=table):
+                self.assertEqual(self.warnings(self.config({**table, "auth": auth})), [])
+
+    def test_sockets_that_other_hosts_reach(self):
+        for socket in ("0.0.0.0:9100", "inet:192.0.2.1:9100", "[::]:9100", "[2001:db8::1]:9100"):
+            with self.subTest(socket):
+                self.check_warning(self.config(listener={"socket": socket}), "socket", socket, "other hosts")
+        for socket in ("127.0.0.1:9100", "inet:127.1.2.3:9100", "[::1]:9100", "localhost:9100"):
+            with self.subTest(socket):
+                self.assertEqual(self.warnings(self.config(listener={"socket": socket})), [])
+
+    def test_tables_that_no_socket_serves(self):
+        path = self.write("podop.conf", f"""
+            listen = ( {{ socket = "{self.socket}"; tables = [ "a" ]; }},
+              {{ socket = "{self.path('b')}"; tables = [ "b" ]; }} );
+            tables = ( {{ name = "a"; type = "url"; param = "http://h/{{}}"; }},
+              {{ name = "b"; type = "url"; param = "http://h/{{}}"; }},
+              {{ name = "c"; type = "url"; param = "http://h/{{}}"; }} );
+        """)
+        (where, text), = self.warnings(path)
+        self.assertEqual(where, path + ":6")
+        self.assertIn("table 'c' is not in the 'tables' of any socket", text)
+
+    def test_timeouts_that_cannot_be_met(self):
+        self.check_warning(self.config({"connect_timeout": "9s", "timeout": "5s"}), "connect_timeout", "'timeout'")
+
     def test_other_types_have_no_url(self):
         self.assertEqual(self.warnings(self.config({"type": "json", "param": self.write("%s.json", "{}")})), [])
 

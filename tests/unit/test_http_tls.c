@@ -80,9 +80,49 @@ static void test_end_without_a_connection(void **state)
     curl_global_cleanup();
 }
 
+/* What to do is appended once, and never more than there is room for. */
+static void test_hints(void **state)
+{
+    static const struct {
+        const char *reason, *hint;
+    } failures[] = {
+        {"SSL certificate problem: unable to get local issuer certificate", "set ca_file"},
+        {"SSL certificate problem: self-signed certificate", "set ca_file"},
+        {"SSL certificate problem: certificate has expired", "renew the server's certificate"},
+        {"SSL certificate problem: certificate is not yet valid", "set the clock"},
+        {"SSL: no alternative certificate subject name matches target host name 'h'",
+         "for another name"},
+        {"error:0A00010B:SSL routines::wrong version number", "is http:// meant?"},
+        {"error:0A00045C:SSL routines::tlsv13 alert certificate required", "set cert_file"},
+        {"Connection reset by peer", NULL},
+        {"", NULL},
+    };
+    char reason[CURL_ERROR_SIZE], once[CURL_ERROR_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        snprintf(reason, sizeof(reason), "%s", failures[i].reason);
+        http_tls_add_hint(reason);
+        snprintf(once, sizeof(once), "%s", reason);
+        http_tls_add_hint(reason);
+        assert_string_equal(reason, once);
+        assert_int_equal(strncmp(reason, failures[i].reason, strlen(failures[i].reason)), 0);
+        if (failures[i].hint == NULL)
+            assert_string_equal(reason, failures[i].reason);
+        else if (strstr(reason, failures[i].hint) == NULL)
+            fail_msg("%s", reason);
+    }
+    memset(reason, 'x', sizeof(reason));
+    memcpy(reason, "has expired", strlen("has expired"));
+    reason[sizeof(reason) - 1] = '\0';
+    http_tls_add_hint(reason);
+    assert_int_equal(strlen(reason), sizeof(reason) - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hints),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_end_without_a_connection),
     };

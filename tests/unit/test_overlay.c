@@ -2,10 +2,7 @@
 #include "config_case.h"
 
 #define SETS(array) .sets = (array), .set_count = ARRAY_LEN(array)
-#define SET(path, value)                                                                           \
-    {                                                                                              \
-        {(path), sizeof(path) - 1}, (value)                                                        \
-    }
+#define SET(path, value) {{(path), sizeof(path) - 1}, (value)}
 
 /* A command line of the Python podop, without a file. */
 static void test_overlay_alone(void **state)

@@ -31,22 +31,10 @@ struct value {
     long long integer;
     double real;
 };
-#define STRING(s)                                                                                  \
-    {                                                                                              \
-        NODE_STRING, (s), 0, 0.0                                                                   \
-    }
-#define INTEGER(n)                                                                                 \
-    {                                                                                              \
-        NODE_INTEGER, NULL, (n), 0.0                                                               \
-    }
-#define FLOAT(f)                                                                                   \
-    {                                                                                              \
-        NODE_FLOAT, NULL, 0, (f)                                                                   \
-    }
-#define KIND(k)                                                                                    \
-    {                                                                                              \
-        (k), NULL, 0, 0.0                                                                          \
-    }
+#define STRING(s) {NODE_STRING, (s), 0, 0.0}
+#define INTEGER(n) {NODE_INTEGER, NULL, (n), 0.0}
+#define FLOAT(f) {NODE_FLOAT, NULL, 0, (f)}
+#define KIND(k) {(k), NULL, 0, 0.0}
 
 static struct node *node_of(const struct value *value)
 {

@@ -209,7 +209,9 @@ static void test_words(void **state)
          "status 422, which is not the service's own \"not found\" (strict)"},
         {true, false, 429, "", "a temporary failure: this 4XX is about the request", "status 429"},
         {true, false, 500, "", "a temporary failure: 5XX", "status 500"},
-        {true, false, 301, "", "a temporary failure: this status", "status 301"},
+        {true, false, 301, "", "a temporary failure: this status",
+         "status 301: redirects are not followed"},
+        {false, false, 304, "", "a temporary failure: this status", "status 304"},
         {false, false, 451, "", "a miss: 'miss' lists this status", "status 451"},
         {true, false, 418, "", "a temporary failure: 'temporary' lists this", "status 418"},
     };
@@ -228,6 +230,34 @@ static void test_words(void **state)
             fail_msg("%zu: %s", i, reason);
         if (strstr(url_status_meaning(&s, &answer), cases[i].meaning) == NULL)
             fail_msg("%zu: %s", i, url_status_meaning(&s, &answer));
+    }
+}
+
+/* The path of a target may have the key, and its user a password. */
+static void test_targets_of_redirects(void **state)
+{
+    static const struct {
+        const char *location, *reason;
+    } cases[] = {
+        {NULL, "status 302: redirects are not followed"},
+        {"", "status 302: redirects are not followed"},
+        {"/login?next=key", "status 302: redirects are not followed"},
+        {"https://h.example/key", "status 302: redirects are not followed (to https://h.example)"},
+        {"https://h.example:8443?key",
+         "status 302: redirects are not followed (to https://h.example:8443)"},
+        {"https://u:secret@h.example/", "status 302: redirects are not followed"},
+        {"/x?u=http://h/", "status 302: redirects are not followed"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct url_statuses s = {0};
+        struct http_answer answer = of(302, "");
+        char reason[URL_STATUS_REASON_BYTES];
+
+        answer.location = cases[i].location;
+        url_status_print_reason(&s, &answer, "status", reason);
+        assert_string_equal(reason, cases[i].reason);
     }
 }
 
@@ -291,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_strict_and_settings),
         cmocka_unit_test(test_404_to_a_write),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_targets_of_redirects),
         cmocka_unit_test(test_which_statuses_are_logged),
         cmocka_unit_test(test_log_is_limited_by_status),
     };

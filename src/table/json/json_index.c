@@ -111,8 +111,9 @@ static int read_file(const struct reader *r)
     int status;
 
     if (fd == -1)
-        return error_errno(r->err, "%s%s", r->path,
-                           r->path[0] == '/' ? "" : " (a path without '/' at its beginning)");
+        return error_errno(
+            r->err, "%s%s", r->path,
+            r->path[0] == '/' ? "" : " (relative to the directory in which podop was started)");
     status = read_open(r, fd);
     close(fd);
     return status;

@@ -151,6 +151,21 @@ static void check_post(const struct node *table, const struct table_config *conf
                   "'write_behind'%s needs 'commit_url', because 'lookup' is \"post\"", where);
 }
 
+enum { CLIENT_WAITS_MS = 100 * 1000 }; /* a longer time has a warning of its own */
+
+/* Warns about a connect_timeout of the table that timeout ends first. */
+static void check_timeouts(const struct node *table, const struct table_config *config,
+                           const char *where, struct faults *faults)
+{
+    const struct node *node = node_find(table, "connect_timeout");
+    const uint32_t connect_ms = url_settings_of(config)->connect_timeout_ms;
+
+    if (node != NULL && connect_ms > config->timeout_ms && connect_ms <= CLIENT_WAITS_MS)
+        fault_warn(faults, node->origin,
+                   "'connect_timeout'%s is longer than 'timeout', which ends the lookup before",
+                   where);
+}
+
 static bool is_loopback(struct span host)
 {
     return span_equal(host, SPAN("localhost")) || span_starts_with(host, SPAN("127.")) ||
@@ -185,6 +200,7 @@ void url_cross_check(const struct node *table, const struct table_config *config
     check_tls(table, &settings->tls, where, faults);
     check_commit_url(table, settings->commit_url, where, faults);
     check_places(node_find(table, "param"), config, where, faults);
+    check_timeouts(table, config, where, faults);
     if (settings->lookup == LOOKUP_POST)
         check_post(table, config, where, faults);
     if (settings->auth.type != AUTH_NONE)

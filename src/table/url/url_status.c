@@ -164,7 +164,8 @@ static void print_redirect(const struct http_answer *answer, const char *begin,
     const char *host = to == NULL ? NULL : strstr(to, "://");
     size_t len = host == NULL ? 0 : (size_t)(host - to) + 3 + strcspn(host + 3, "/?#");
 
-    if (len > TARGET_BYTES_MAX || (len > 0 && memchr(to, '@', len) != NULL))
+    if (len > TARGET_BYTES_MAX || (len > 0 && strcspn(to, "/?#") != (size_t)(host - to) + 1) ||
+        (len > 0 && memchr(to, '@', len) != NULL))
         len = 0; /* a password is not shown */
     snprintf(text, URL_STATUS_REASON_BYTES, "%s %u: redirects are not followed%s%.*s%s", begin,
              answer->status, len > 0 ? " (to " : "", (int)len, len > 0 ? to : "",
