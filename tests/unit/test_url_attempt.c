@@ -192,7 +192,7 @@ static void test_how_a_lookup_ends(void **state)
         {"good", ANSWERED, 0, "", 1, 0},
         {"gone", MISSED, 0, "", 1, 0},
         {"bad", ANSWERED, 0, "", 1, 1}, /* by the second URL */
-        {"odd", FAILED, REPLY_TEMPORARY, "status 301", 1, 0},
+        {"odd", FAILED, REPLY_TEMPORARY, "status 301: redirects are not followed", 1, 0},
         {"large", FAILED, REPLY_TEMPORARY, "too large", 1, 0},
         {"..", MISSED, 0, "", 0, 0},
     };
