@@ -175,14 +175,17 @@ static bool is_loopback(struct span host)
 /* Warns about a URL to another host that takes the secret over a connection without TLS. */
 static void check_unencrypted(const struct node *param, const char *where, struct faults *faults)
 {
-    const char *url = param == NULL || param->kind != NODE_STRING ? "" : param->text;
+    static const char scheme[] = "http://";
+    const size_t scheme_len = sizeof(scheme) - 1;
     struct span host;
 
     for (size_t i = 0; param != NULL && i < param->count; i++) /* only a list has elements */
         check_unencrypted(param->children[i], where, faults);
-    if (strncasecmp(url, "http://", 7) != 0)
+    if (param == NULL || param->kind != NODE_STRING ||
+        strncasecmp(param->text, scheme, scheme_len) != 0)
         return;
-    host = (struct span){url + 7, strcspn(url + 7, "/?#")};
+    host.ptr = param->text + scheme_len;
+    host.len = strcspn(host.ptr, "/?#");
     if (host.len > 0 && host.ptr[0] != '[') /* an IPv6 address is compared with its port */
         host.len = strcspn(host.ptr, ":/?#");
     if (!is_loopback(host))
