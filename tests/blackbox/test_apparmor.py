@@ -41,9 +41,8 @@ class Profile(Case):
         text = harness.conf_file(
             listen=[{"socket": self.path("run/podop.sock"), "owner": "nobody", "group": "nogroup"}],
             control={"socket": self.path("run/control.sock")},
-            tables=[url_table(backend, "url") | url | {
-                     "auth": {"type": "bearer", "token_file": token},
-                     "tls": {"ca_file": authority.cert(), "cert_file": cert, "key_file": key}},
+            tables=[url_table(backend, "url", auth={"type": "bearer", "token_file": token},
+                              tls={"ca_file": authority.cert(), "cert_file": cert, "key_file": key}) | url,
                     url_table(backend, "system", tls={}) | url,
                     {"name": "unix", "type": "url", "param": "http://x/{}",
                      "unix_socket": self.path("run/backend.sock")},

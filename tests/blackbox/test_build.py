@@ -3,7 +3,6 @@
 import contextlib
 import glob
 import os
-import re
 import shutil
 import subprocess
 import tempfile

@@ -97,8 +97,8 @@ class Typing(Checked):
         included = self.write("included.conf", "\n\ngroup = \"x\";\n")
         self.check(f'user = "a";\ngroup = "b";\n@include "{included}"\nuser = "c";\n'.replace("@", "#"), 4,
                    "duplicate setting name 'user'", f"{self.path('podop.conf')}:1 ('user = \"a\";')")
-        done = self.write("podop.conf", f'user = "a";\ngroup = "b";\n@include "{included}"\n')
-        done = harness.run("PODOP", "-t", "-c", done)
+        path = self.write("podop.conf", f'user = "a";\ngroup = "b";\n@include "{included}"\n')
+        done = harness.run("PODOP", "-t", "-c", path)
         self.assertIn(f"{included}:3: duplicate setting name 'group': it is set in {self.path('podop.conf')}:2",
                       done.stderr)
 

@@ -43,7 +43,8 @@ class Type(Case):
         """What podop says of its settings is what it says of those of other types."""
         for settings, fault in (
                 (self.table(delya="1s"), "unknown setting 'delya' in table 't' (did you mean 'delay'?)"),
-                (self.table(delay=[]), "'delay' in table 't' expects a duration such as \"30s\" (units: ms, s, m, h, d), got an array"),
+                (self.table(delay=[]),
+                 "'delay' in table 't' expects a duration such as \"30s\" (units: ms, s, m, h, d), got an array"),
                 (self.table(retries=1), "'retries' in table 't' is for type \"url\" only, and this is \"suffix\""),
                 (self.table(type="json", delay=1),
                  "'delay' in table 't' is for type \"suffix\" only, and this is \"json\""),
