@@ -1,6 +1,7 @@
 """The base of tests of the setting 'key': a url table whose backend notes the keys that it is asked for."""
 
 import json
+import time
 import urllib.parse
 
 from control_case import ControlCase
@@ -32,6 +33,11 @@ class Keys(ControlCase):
         keys = [urllib.parse.unquote(request.target.decode())[1:] for request in list(self.http.requests)]
         self.http.forget()
         return keys
+
+    @staticmethod
+    def let_expire():
+        """Waits until entries of a cache with a ttl of 1 ms have certainly expired; a longer wait changes nothing."""
+        time.sleep(0.02)
 
     def check(self, key, answer, *asked):
         self.check_answer(self.postfix.ask("t", key), answer)
