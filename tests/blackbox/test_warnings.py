@@ -133,6 +133,7 @@ class HardlyMeant(WithConfig):
         (where, text), = self.warnings(path)
         self.assertEqual(where, path + ":6")
         self.assertIn("table 'c' is not in the 'tables' of any socket", text)
+        self.assertEqual(self.warnings(self.config(listener={"socket": self.socket, "tables": []})), [])
 
     def test_timeouts_that_cannot_be_met(self):
         self.check_warning(self.config({"connect_timeout": "9s", "timeout": "5s"}), "connect_timeout", "'timeout'")

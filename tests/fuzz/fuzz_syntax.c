@@ -1,4 +1,5 @@
-/* A configuration. What libconfig accepts has no fault, and a fault is in a line of the text. */
+/* A configuration. A fault is in a line of the text, and what libconfig accepts has none, except
+ * that 4a = 5 is a number and a name for libconfig, and a word here. */
 #include "fuzz.h"
 
 #include "config/excerpt.h"
@@ -61,7 +62,7 @@ static void check(struct span text, const char *string)
         return;
     config_init(&parsed);
     if (config_read_string(&parsed, string) == CONFIG_TRUE)
-        PROMISE(!find(text, SYNTAX_ANY_LINE, &fault));
+        PROMISE(!is_found || strstr(fault.hint, "in quotes") != NULL);
     else
         find(text, (unsigned)config_error_line(&parsed), &fault);
     config_destroy(&parsed);
