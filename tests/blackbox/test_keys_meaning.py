@@ -3,7 +3,6 @@
 Each case is asked for in both protocols, and both must lead to the same requests.
 """
 
-
 import harness
 from harness import http, to_bytes
 from keys_case import Keys, target
@@ -227,7 +226,7 @@ class Failures(Meaning):
         self.postfix.ask("t", key)
         self.http.forget()
         self.http.default = lambda request: http(status=503)
-        self.let_expire()
+        self.expire()
         self.check(key, answer, *forms)
         self.server.stop()
 
