@@ -29,10 +29,12 @@ NOT_OURS = re.compile(r"^/(proc|sys|dev|tmp|var/(cache|log|lib/(dpkg|systemd))"
                       r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
 LINK = re.compile(r"\[[^]]+\]\(([^)#:]+)[^)]*\)")
 
-# A build of a package: as nobody, without a network, and with only these programs in /usr/bin and /usr/sbin.
+# A build of a package: as nobody, without a network, with only these programs in /usr/bin and /usr/sbin, and without the
+# system's certificate authorities.
 ONLY = """
 set -e
 ip link set lo up
+mount -t tmpfs none /etc/ssl
 for folder in bin sbin; do
     mkdir "$0/$folder"
     while read -r name; do
