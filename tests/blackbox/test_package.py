@@ -29,8 +29,8 @@ NOT_OURS = re.compile(r"^/(proc|sys|dev|tmp|var/(cache|log|lib/(dpkg|systemd))"
                       r"|etc/\.pwd\.lock$|etc/ld\.so\.cache$)")
 LINK = re.compile(r"\[[^]]+\]\(([^)#:]+)[^)]*\)")
 
-# A build of a package: as nobody, without a network, with only these programs in /usr/bin and /usr/sbin, and without the
-# system's certificate authorities.
+# A build of a package: as nobody, without a network, with only these programs in /usr/bin and /usr/sbin, and without
+# the certificate authorities of the system.
 ONLY = """
 set -e
 ip link set lo up
@@ -178,7 +178,8 @@ def build():
     done = call("unshare", "--mount", "--net", "sh", "-c", ONLY, top(), f"cd {place}\n{command}\n",
                 env={"DEB_BUILD_OPTIONS": f"terse parallel={os.cpu_count()}"})
     assert re.search(r"100% tests passed, 0 tests failed out of [1-9]\d\d", done.stdout), done.stdout[-4000:]
-    assert "warning: " not in done.stdout.partition("dh_auto_install")[0], done.stdout[-4000:]
+    warnings = re.findall(r"(?m)^.*warning: .*$", done.stdout.partition("dh_auto_install")[0])
+    assert not warnings, "\n".join(warnings)
     return place
 
 
