@@ -124,13 +124,11 @@ void fake_name_server_open_at(struct fake_name_server *s, struct ev_loop *loop, 
 
 void fake_name_server_open(struct fake_name_server *s, struct ev_loop *loop)
 {
-    const int bytes = 1024 * 1024; /* no packet is lost */
     struct sockaddr_in at = {.sin_family = AF_INET};
     socklen_t len = sizeof(at);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
     assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
     fake_name_server_open_at(s, loop, fd);

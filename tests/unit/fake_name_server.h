@@ -25,7 +25,8 @@ struct fake_query {
     socklen_t peer_len;
 };
 
-/* Answers with the records of a name. A name without records does not exist. */
+/* Answers with the records of a name. A name without records does not exist. Its socket has room
+ * for about a hundred queries: a test that starts more runs the loop in between. */
 struct fake_name_server {
     struct ev_loop *loop;
     int fd;

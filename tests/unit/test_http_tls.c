@@ -2,22 +2,11 @@
 #include "unit.h"
 
 #include "backend/http/http_tls.h"
+#include "certificate.h"
 
 #include "podop/error.h"
 
-/* Made for this test alone: a certificate for the name podop-test, its key, and another key. */
-#define CERTIFICATE                                                                                \
-    "-----BEGIN CERTIFICATE-----\n"                                                                \
-    "MIIBgTCCASegAwIBAgIURq79Bb1Lm8STi8097njX7NLeinkwCgYIKoZIzj0EAwIw\n"                           \
-    "FTETMBEGA1UEAwwKcG9kb3AtdGVzdDAgFw0yNjExMjkwMjA5MDBaGA8yMTI2MTEw\n"                           \
-    "NTAyMDkwMFowFTETMBEGA1UEAwwKcG9kb3AtdGVzdDBZMBMGByqGSM49AgEGCCqG\n"                           \
-    "SM49AwEHA0IABC0+oiJpIE+2UcWQqdOL7yVAp8UjYXgeADIrOPpNrpS4d6LZOXth\n"                           \
-    "KdBN3dD4X7IB5tmykHp636iszo5roGuM2yajUzBRMB0GA1UdDgQWBBR5QrLkeeNk\n"                           \
-    "DYEtF2z0Ag+6glRfbzAfBgNVHSMEGDAWgBR5QrLkeeNkDYEtF2z0Ag+6glRfbzAP\n"                           \
-    "BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQD/Q6Hv/1hkyr+pG3cY\n"                           \
-    "Ixn05OpkZkS4/MA/JTNrJf5zNQIgVvUyOrPkW72yWRrMJt2bxbHSyfbpaPw8etgh\n"                           \
-    "bgwXb0E=\n"                                                                                   \
-    "-----END CERTIFICATE-----\n"
+/* Made for this test alone: the key of the certificate, and another key. */
 #define KEY                                                                                        \
     "-----BEGIN PRIVATE KEY-----\n"                                                                \
     "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZKVxlDH9YiTEw6NY\n"                           \
@@ -93,6 +82,10 @@ static void test_hints(void **state)
          "to its certificate, or"},
         {"SSL certificate problem: unable to get local issuer certificate",
          "intermediate certificates)"},
+        {"error setting certificate file: /etc/ssl/certs/ca-certificates.crt",
+         "install ca-certificates"},
+        {"error adding trust anchors from file: /etc/ssl/certs/ca-certificates.crt",
+         "install ca-certificates"},
         {"SSL certificate problem: certificate has expired", "renew the server's certificate"},
         {"SSL certificate problem: certificate is not yet valid", "set the clock"},
         {"SSL: no alternative certificate subject name matches target host name 'h'",

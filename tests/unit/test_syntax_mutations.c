@@ -6,9 +6,12 @@
 
 #include "podop/buf.h"
 
+#include <libconfig.h>
+
 #define MARKS ",=;(){}[]\""
 
 enum { TEXT_BYTES_MAX = 32 * 1024, TOKENS_MAX = 2000, EXAMPLES = 3 };
+enum { TAKES_TWO_COMMAS = LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR >= 7 };
 
 /* A configuration, and its tokens. */
 struct example {
@@ -203,8 +206,8 @@ static void test_missing(void **state)
     }
 }
 
-/* A character twice. After "((", the line in which the list ends is as good as the line in which it
- * begins, and the message has both. */
+/* A character twice, which libconfig 1.7 takes for commas between groups. After "((", the line in
+ * which the list ends is as good as the line in which it begins, and the message has both. */
 static void test_doubled(void **state)
 {
     static struct example examples[EXAMPLES];
@@ -215,7 +218,8 @@ static void test_doubled(void **state)
         const char twice[] = {*mark, *mark, '\0'};
         const struct survey survey = survey_all(examples, *mark, twice);
 
-        assert_int_equal(survey.valid + survey.near + survey.far + survey.unnamed, 0);
+        assert_int_equal(survey.valid > 0, *mark == ',' && TAKES_TWO_COMMAS);
+        assert_int_equal(survey.near + survey.far + survey.unnamed, 0);
         assert_true(survey.other == 0 || *mark == '(');
         assert_true(survey.exact > 0);
     }
