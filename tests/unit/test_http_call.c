@@ -26,7 +26,7 @@ static void test_refused(void **state)
     HTTP_WAIT(f, c.answers > 0);
     http_caller_assert_outcome(&c, HTTP_FAILED);
     assert_true(c.is_refused);
-    snprintf(expected, sizeof(expected), "connect to %s: Connection refused",
+    snprintf(expected, sizeof(expected), "connect to %.60s: Connection refused",
              none.base + strlen("http://"));
     assert_string_equal(c.reason, expected);
     assert_null(strstr(c.reason, "secret"));
