@@ -67,7 +67,7 @@ def listed_mirror(uri: str) -> str:
 
 
 def mirror() -> str:
-    """Returns the URL of the Debian mirror that apt uses here, in whatever format its sources are; "" if it names none."""
+    """Returns the URL of the Debian mirror that apt uses here, whatever the format of its sources; "" without one."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         form = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
         done = subprocess.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"],
