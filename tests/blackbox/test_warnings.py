@@ -108,9 +108,9 @@ class HardlyMeant(WithConfig):
                 self.check_warning(self.config({"param": url, "auth": auth}), "param", "without encryption", "https")
         commit = {"param": "https://mail.example/{}", "commit_url": "http://mail.example/"}
         self.check_warning(self.config({**commit, "auth": auth}), "commit_url", "without encryption", "https")
-        for table in ({"param": "http://localhost:1/{}"}, {"param": "http://LOCALHOST/{}"}, {"param": "http://127.0.0.2/{}"},
-                      {"param": "http://[::1]:1/{}"}, {"param": "https://mail.example/{}"},
-                      {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
+        for table in ({"param": "http://localhost:1/{}"}, {"param": "http://LOCALHOST/{}"},
+                      {"param": "http://127.0.0.2/{}"}, {"param": "http://[::1]:1/{}"},
+                      {"param": "https://mail.example/{}"}, {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
             with self.subTest(table=table):
                 self.assertEqual(self.warnings(self.config({**table, "auth": auth})), [])
 
