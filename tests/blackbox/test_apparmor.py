@@ -105,6 +105,19 @@ class Profile(Case):
             with self.subTest(path=path, modes=modes):
                 self.assertEqual(profile.missing(path, modes), modes)
 
+    def test_documented(self):
+        """Each file and socket that podop's own configurations and the test of its package name is allowed."""
+        profile = apparmor.Profile(PROFILE)
+        for name in ("etc/podop.conf", "etc/podop.conf.example", "README.md", "examples/mail-system/podop.conf",
+                     "docs/admin-guide.md", "debian/tests/smoke"):
+            with open(os.path.join(documents.SOURCE, name), encoding="utf-8") as file:
+                paths = re.findall(r"""["=](/(?:etc/podop|run|usr|srv|var|home)/[^"\s]*)""", file.read())
+            self.assertTrue(paths, name)
+            for path in paths:
+                modes = "rw" if path.startswith("/run/") else "r"
+                with self.subTest(file=name, path=path):
+                    self.assertEqual(profile.missing(path, modes), "")
+
     def test_in_the_kernel(self):
         """podop lives under the profile, where the kernel has AppArmor."""
         if not apparmor.is_enabled():
