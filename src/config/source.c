@@ -86,15 +86,23 @@ static int copy_string(struct scan *scan)
     return -1;
 }
 
-/* With lines that end with CR only, the first comment would be all the rest of the file. */
+/* Returns whether a comment that is all the rest of the file is so only because the lines of the
+ * file end with CR. */
+static bool is_of_cr_lines(const struct scan *scan, struct span comment)
+{
+    if (comment.len > 0 && comment.ptr[comment.len - 1] == '\r')
+        comment.len--;
+    return span_has_byte(comment, '\r') && !span_has_byte(scan->in, '\n');
+}
+
 static int copy_line_comment(struct scan *scan)
 {
+    const struct span rest = span_skip(scan->in, scan->at);
     size_t n = 0;
 
-    while (scan->at + n < scan->in.len && scan->in.ptr[scan->at + n] != '\n')
+    while (n < rest.len && rest.ptr[n] != '\n')
         n++;
-    if (!span_has_byte(scan->in, '\n') &&
-        span_has_byte((struct span){scan->in.ptr + scan->at, n}, '\r'))
+    if (n == rest.len && is_of_cr_lines(scan, rest))
         return scan_fault(scan, 1, "the lines end with CR only: save the file with LF or CRLF");
     copy(scan, n);
     return 0;

@@ -123,8 +123,10 @@ class Files(Checked):
         path = self.write("podop.conf", ("\ufeff" + example().replace("\n", "\r\n")).encode())
         done = harness.run("PODOP", "-t", "-c", path)
         self.assertNotIn("syntax error", done.stderr)
-        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", "user = 'a';\rgroup = 5;\r".replace("'", '"')))
-        self.assertIn("'group' expects", done.stderr)
+        for text in ('user = "a";\rgroup = 5;\r', 'user = "a";\rgroup = 5; # x\r'):
+            with self.subTest(text):
+                done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
+                self.assertIn("'group' expects", done.stderr)
         self.check("\ufeffa = 1;\r\nb = x;\r\n".encode(), 2, "'b' must be in quotes", "'b = x;'")
 
     def test_includes(self):
