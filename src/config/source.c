@@ -28,6 +28,7 @@ struct scan {
     unsigned line;  /* the line of at, from 1 */
     unsigned depth; /* levels of includes that are still allowed; 0: @include is a fault */
     const struct scan *includer; /* NULL: the first file */
+    bool ends_with_comment;      /* whose line has no end */
 };
 
 static int add_file(struct source *source, const char *file, const struct scan *includer,
@@ -61,6 +62,12 @@ static void copy(struct scan *scan, size_t n)
     scan->at += n;
 }
 
+static void end_line(struct source *source)
+{
+    buf_add_char(&source->text, '\n');
+    source->line++;
+}
+
 /* Records that the text from here on comes from file. */
 static void mark(struct source *source, const char *file, unsigned file_line)
 {
@@ -86,16 +93,25 @@ static int copy_string(struct scan *scan)
     return -1;
 }
 
-/* With lines that end with CR only, the first comment would be all the rest of the file. */
+/* Returns whether a comment that is all the rest of the file is so only because the lines of the
+ * file end with CR. */
+static bool is_of_cr_lines(const struct scan *scan, struct span comment)
+{
+    if (comment.len > 0 && comment.ptr[comment.len - 1] == '\r')
+        comment.len--;
+    return span_has_byte(comment, '\r') && !span_has_byte(scan->in, '\n');
+}
+
 static int copy_line_comment(struct scan *scan)
 {
+    const struct span rest = span_skip(scan->in, scan->at);
     size_t n = 0;
 
-    while (scan->at + n < scan->in.len && scan->in.ptr[scan->at + n] != '\n')
+    while (n < rest.len && rest.ptr[n] != '\n')
         n++;
-    if (!span_has_byte(scan->in, '\n') &&
-        span_has_byte((struct span){scan->in.ptr + scan->at, n}, '\r'))
+    if (n == rest.len && is_of_cr_lines(scan, rest))
         return scan_fault(scan, 1, "the lines end with CR only: save the file with LF or CRLF");
+    scan->ends_with_comment = n == rest.len;
     copy(scan, n);
     return 0;
 }
@@ -237,8 +253,7 @@ static int include(struct scan *scan, size_t quote)
     result = include_file(scan, path);
     free(path);
     scan->at = end + 1;
-    buf_add_char(&scan->source->text, '\n');
-    scan->source->line++;
+    end_line(scan->source);
     mark(scan->source, scan->file, scan->line);
     return result;
 }
@@ -376,6 +391,8 @@ static int add_file(struct source *source, const char *file, const struct scan *
 
         mark(source, file, 1);
         result = check_encoding(&scan) == 0 ? scan_all(&scan) : -1;
+        if (scan.ends_with_comment) /* libconfig wants an end of the line */
+            end_line(source);
     }
     buf_deinit(&bytes);
     return result;
@@ -396,7 +413,7 @@ int source_read_file(struct source *source, const char *file, struct faults *fau
 int source_read_text(struct source *source, const char *text, const char *name,
                      struct faults *faults)
 {
-    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0, NULL};
+    struct scan scan = {source, faults, name, span_of(text), 0, 1, 0, NULL, false};
 
     source_init(source);
     mark(source, name, 1);

@@ -4,7 +4,7 @@
  * libconfig's own @include is not used: version 1.5 looks for relative names in the working
  * directory only, and ends the process when an included name is a directory (a fatal error of
  * flex). libconfig also keeps only the low 32 bits of a larger integer without an L, so this module
- * appends the L. */
+ * appends the L; and refuses a comment without an end of its line, which is added. */
 #ifndef PODOP_CONFIG_SOURCE_H
 #define PODOP_CONFIG_SOURCE_H
 

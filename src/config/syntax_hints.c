@@ -216,7 +216,9 @@ static bool closes_outer(const struct syntax_parser *p, char bracket)
 
 static char opening(char bracket)
 {
-    return bracket == ')' ? '(' : bracket == ']' ? '[' : '{';
+    if (bracket == ')')
+        return '(';
+    return (bracket == ']') ? '[' : '{';
 }
 
 /* Looks for a ')' or ']' after a value, as in: miss = 404 ); */

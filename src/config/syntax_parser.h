@@ -45,7 +45,9 @@ static inline bool syntax_is_list(const struct syntax_level *level)
 
 static inline char syntax_closing(char bracket)
 {
-    return bracket == '(' ? ')' : bracket == '[' ? ']' : '}';
+    if (bracket == '(')
+        return ')';
+    return (bracket == '[') ? ']' : '}';
 }
 
 /* Each of the following explains why p->now must not be where it is, and returns true. */

@@ -101,7 +101,7 @@ static bool is_suffix(struct span text)
 static bool is_number(struct span word)
 {
     static const char decimals[] = "0123456789";
-    const char base = word.len > 2 && word.ptr[0] == '0' ? (char)(word.ptr[1] | 0x20) : '\0';
+    const int base = word.len > 2 && word.ptr[0] == '0' ? word.ptr[1] | 0x20 : 0;
     const char *digits = base == 'x'   ? "0123456789abcdefABCDEF"
                          : base == 'o' ? "01234567"
                          : base == 'b' ? "01"

@@ -123,8 +123,12 @@ class Files(Checked):
         path = self.write("podop.conf", ("\ufeff" + example().replace("\n", "\r\n")).encode())
         done = harness.run("PODOP", "-t", "-c", path)
         self.assertNotIn("syntax error", done.stderr)
-        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", "user = 'a';\rgroup = 5;\r".replace("'", '"')))
-        self.assertIn("'group' expects", done.stderr)
+        included = self.write("included.conf", "# x\nuser = 'a'; // y".replace("'", '"'))
+        for text in ('user = "a";\rgroup = 5;\r', 'user = "a";\rgroup = 5; # x\r', "group = 5; // x", "group = 5;\n#",
+                     f'@include "{included}"\ngroup = 5;\n# x'):
+            with self.subTest(text):
+                done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", text))
+                self.assertRegex(done.stderr, r"podop\.conf:[12]: 'group' expects")
         self.check("\ufeffa = 1;\r\nb = x;\r\n".encode(), 2, "'b' must be in quotes", "'b = x;'")
 
     def test_includes(self):

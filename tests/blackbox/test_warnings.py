@@ -110,7 +110,8 @@ class HardlyMeant(WithConfig):
         self.check_warning(self.config({**commit, "auth": auth}), "commit_url", "without encryption", "https")
         for table in ({"param": "http://localhost:1/{}"}, {"param": "http://LOCALHOST/{}"},
                       {"param": "http://127.0.0.2/{}"}, {"param": "http://[::1]:1/{}"},
-                      {"param": "https://mail.example/{}"}, {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
+                      {"param": "https://mail.example/{}"},
+                      {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
             with self.subTest(table=table):
                 self.assertEqual(self.warnings(self.config({**table, "auth": auth})), [])
 

@@ -219,10 +219,11 @@ static int shown(struct span text)
 /* Returns the line of a name in the file. */
 static size_t line_of(const struct reader *r, struct span name)
 {
+    const struct span text = buf_span(&r->index->text);
     size_t line = 1;
 
-    for (const char *at = r->index->text.ptr; at < name.ptr; at++)
-        line += *at == '\n';
+    for (size_t i = 0; i < text.len && text.ptr + i < name.ptr; i++)
+        line += text.ptr[i] == '\n';
     return line;
 }
 
@@ -259,12 +260,7 @@ static int check_unique(const struct reader *r)
 /* Removes the byte order mark that some editors write. */
 static void skip_mark(struct buf *text)
 {
-    const size_t len = encoding_skip_mark(buf_span(text)).len;
-
-    if (len == text->len)
-        return;
-    memmove(text->ptr, text->ptr + text->len - len, len);
-    text->len = len;
+    buf_drop(text, text->len - encoding_skip_mark(buf_span(text)).len);
 }
 
 /* Completes the fault of a text that is not JSON. Says what is expected if it has no beginning. */
