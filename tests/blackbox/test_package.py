@@ -519,6 +519,15 @@ class Unit(unittest.TestCase):
             with self.subTest(user=user, group=group, status=status):
                 self.check_access(user, group, status)
 
+    def test_reload_checks(self):
+        """After the signal, the unit's reload fails if the configuration has a fault, for the user podop."""
+        check = [value for key, value in self.unit if key == "ExecReload"][-1].split()
+        through = ("setpriv", "--reuid", "podop", "--regid", "podop", "--clear-groups", *check)
+        self.assertEqual(self.root.call(*through).returncode, 0)
+        self.write("/etc/podop.conf", "tables = nonsense;\n")
+        done = self.root.call(*through, fail=False)
+        self.assertEqual(done.returncode, 78, done.stdout)
+
     def test_second_podop(self):
         """A podop that finds the socket in use leaves it alone."""
         self.start()

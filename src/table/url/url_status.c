@@ -190,10 +190,16 @@ void url_status_print_reason(const struct url_statuses *s, const struct http_ans
                              const char *begin, char text[URL_STATUS_REASON_BYTES])
 {
     const char *type = answer->content_type == NULL ? "" : answer->content_type;
+    const enum rule rule = rule_of(s, answer);
 
     if (is_redirect(answer->status))
         print_redirect(answer, begin, text);
-    else if (rule_of(s, answer) != RULE_STRICT)
+    else if ((rule == RULE_STRICT || rule == RULE_CREDENTIALS) && is_denied(answer->status))
+        snprintf(text, URL_STATUS_REASON_BYTES, "%s %u: access is denied (%s)", begin,
+                 answer->status,
+                 s->sends_credentials ? "does the table send the right secret?"
+                                      : "'auth' of the table sends a password or token");
+    else if (rule != RULE_STRICT)
         snprintf(text, URL_STATUS_REASON_BYTES, "%s %u", begin, answer->status);
     else if (is_not_found(answer->status))
         snprintf(text, URL_STATUS_REASON_BYTES,
