@@ -8,7 +8,8 @@
 #include "podop/span.h"
 
 enum json_items_phase {
-    JSON_ITEMS_START,
+    JSON_ITEMS_START, /* a byte order mark may come */
+    JSON_ITEMS_OPEN,  /* after a byte order mark */
     JSON_ITEMS_FIRST, /* after the opening bracket */
     JSON_ITEMS_ITEM,  /* after a comma */
     JSON_ITEMS_COMMA, /* after an item */

@@ -39,6 +39,18 @@ static bool may_hold_secret(struct span line)
     return false;
 }
 
+bool excerpt_may_hold_secret(struct span text, const char *at)
+{
+    const char *begin = at, *end = text.ptr + text.len;
+
+    while (begin > text.ptr && begin[-1] != '\n')
+        begin--;
+    end = at == end ? NULL : memchr(at, '\n', (size_t)(end - at));
+    if (end == NULL)
+        end = text.ptr + text.len;
+    return may_hold_secret((struct span){begin, (size_t)(end - begin)});
+}
+
 /* Returns how many bytes at the beginning of a long line are left out, so that at is shown. */
 static size_t skipped(struct span line, const char *at)
 {

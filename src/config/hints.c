@@ -15,7 +15,7 @@ static const char *advice_for(const char *name)
 {
     static const struct {
         const char *name, *advice;
-    } advices[] = {
+    } known_words[] = {
         {"token",
          "write the token into a file, and the path of the file as 'token_file' in 'auth'"},
         {"password",
@@ -70,9 +70,9 @@ static const char *advice_for(const char *name)
         {"include", "write @include \"FILE\" at the beginning of a line"},
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(advices); i++) {
-        if (strcasecmp(advices[i].name, name) == 0)
-            return advices[i].advice;
+    for (size_t i = 0; i < ARRAY_LEN(known_words); i++) {
+        if (strcasecmp(known_words[i].name, name) == 0)
+            return known_words[i].advice;
     }
     return NULL;
 }

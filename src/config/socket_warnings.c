@@ -14,13 +14,14 @@ static bool is_named(const struct node *names, const char *table)
     return false;
 }
 
-/* Returns whether some socket serves the table. A socket without 'tables' serves all. */
+/* Returns whether some socket serves the table. A socket without 'tables', or with an empty list,
+ * serves all. */
 static bool is_served(const struct node *listen, const char *table)
 {
     for (size_t i = 0; i < listen->count; i++) {
         const struct node *names = node_find(listen->children[i], "tables");
 
-        if (names == NULL || is_named(names, table))
+        if (names == NULL || names->count == 0 || is_named(names, table))
             return true;
     }
     return false;

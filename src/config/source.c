@@ -86,13 +86,18 @@ static int copy_string(struct scan *scan)
     return -1;
 }
 
-static void copy_line_comment(struct scan *scan)
+/* With lines that end with CR only, the first comment would be all the rest of the file. */
+static int copy_line_comment(struct scan *scan)
 {
     size_t n = 0;
 
     while (scan->at + n < scan->in.len && scan->in.ptr[scan->at + n] != '\n')
         n++;
+    if (!span_has_byte(scan->in, '\n') &&
+        span_has_byte((struct span){scan->in.ptr + scan->at, n}, '\r'))
+        return scan_fault(scan, 1, "the lines end with CR only: save the file with LF or CRLF");
     copy(scan, n);
+    return 0;
 }
 
 static int copy_block_comment(struct scan *scan)
@@ -251,7 +256,7 @@ static int scan_all(struct scan *scan)
         else if (c == '"')
             result = copy_string(scan);
         else if (c == '#' || next_is(scan, "//"))
-            copy_line_comment(scan);
+            result = copy_line_comment(scan);
         else if (next_is(scan, "/*"))
             result = copy_block_comment(scan);
         else if (is_word_char(c))
@@ -333,8 +338,6 @@ static int check_encoding(const struct scan *scan)
     if (nul != NULL)
         return scan_fault(scan, line_at(in, (size_t)(nul - in.ptr)),
                           "a NUL byte: this is not a text file, or it is damaged");
-    if (span_has_byte(in, '\r') && !span_has_byte(in, '\n'))
-        return scan_fault(scan, 1, "the lines end with CR only: save the file with LF or CRLF");
     return 0;
 }
 

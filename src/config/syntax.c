@@ -196,7 +196,8 @@ static bool parse(struct syntax_parser *p)
 
 bool syntax_find(struct span text, unsigned error_line, struct syntax_fault *fault)
 {
-    struct syntax_parser p = {.lexer = {text, 1}, .error_line = error_line, .fault = fault};
+    struct syntax_parser p = {
+        .text = text, .lexer = {text, 1}, .error_line = error_line, .fault = fault};
 
     *fault = (struct syntax_fault){0};
     if (!parse(&p) || p.now.line > error_line)
@@ -210,7 +211,8 @@ bool syntax_find(struct span text, unsigned error_line, struct syntax_fault *fau
 void syntax_find_joined(struct span text, syntax_joined_fn *joined, void *arg)
 {
     struct syntax_fault ignored = {0};
-    struct syntax_parser p = {.lexer = {text, 1}, .error_line = SYNTAX_ANY_LINE, .fault = &ignored};
+    struct syntax_parser p = {
+        .text = text, .lexer = {text, 1}, .error_line = SYNTAX_ANY_LINE, .fault = &ignored};
 
     p.joined = joined;
     p.joined_arg = arg;

@@ -1,4 +1,5 @@
 /* syntax_hints.c - the likely causes of a syntax error: what is missing or too much, and where. */
+#include "excerpt.h"
 #include "syntax_parser.h"
 
 #include "podop/mem.h"
@@ -61,6 +62,14 @@ static int shown_len(const struct token *token)
     return token->text.len > NAME_BYTES_SHOWN ? NAME_BYTES_SHOWN : (int)token->text.len;
 }
 
+/* Returns what to show of a token that is not a name: it may be a part of a secret. */
+static struct span shown_part(const struct syntax_parser *p, const struct token *token)
+{
+    if (excerpt_may_hold_secret(p->text, token->text.ptr))
+        return SPAN("...");
+    return (struct span){token->text.ptr, (size_t)shown_len(token)};
+}
+
 static bool is_name(const struct token *token, const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -112,6 +121,7 @@ static bool is_before_quote(const struct syntax_parser *p)
 static bool fault_quotes(struct syntax_parser *p)
 {
     const struct token *now = &p->now, *suspect = &p->suspect;
+    const struct span shown = shown_part(p, now);
 
     if (suspect->kind == TOKEN_STRING && suspect->last_line > suspect->line)
         return fault(p, start_of(suspect), suspect->last_line,
@@ -123,8 +133,8 @@ static bool fault_quotes(struct syntax_parser *p)
         return fault(p, start_of(now), 0, "write \", not %.*s, around a string", shown_len(now),
                      now->text.ptr);
     if (is_before_quote(p))
-        return fault(p, start_of(now), 0, "a quote (\") is missing before '%.*s'", shown_len(now),
-                     now->text.ptr);
+        return fault(p, start_of(now), 0, "a quote (\") is missing before '%.*s'", (int)shown.len,
+                     shown.ptr);
     return false;
 }
 
@@ -294,7 +304,7 @@ static bool is_setting_next(const struct syntax_parser *p)
 {
     struct lexer ahead = p->lexer;
     struct token next = token_next(&ahead);
-    const bool is_url = next.kind == TOKEN_MARK && next.text.ptr[1] == '/'; /* http://... */
+    const bool is_url = span_starts_with(ahead.rest, SPAN("//")); /* http://... */
 
     return p->now.kind == TOKEN_NAME && (token_is(&next, '=') || (token_is(&next, ':') && !is_url));
 }
@@ -487,6 +497,7 @@ static bool explain_separator(struct syntax_parser *p)
     const struct token *now = &p->now;
     const struct syntax_level *level = top(p);
     const char closing = syntax_closing(level->bracket);
+    const struct span shown = shown_part(p, now);
 
     if (fault_anywhere(p) || fault_closing(p))
         return true;
@@ -504,7 +515,7 @@ static bool explain_separator(struct syntax_parser *p)
         return fault(p, end_before(p), now->line,
                      "a comma is missing after %s, before the next element in", element_before(p));
     return fault(p, end_before(p), 0, "a comma is missing after %s, before '%.*s'",
-                 element_before(p), shown_len(now), now->text.ptr);
+                 element_before(p), (int)shown.len, shown.ptr);
 }
 
 bool syntax_explain(struct syntax_parser *p)

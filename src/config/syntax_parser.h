@@ -20,6 +20,7 @@ struct syntax_level {
 };
 
 struct syntax_parser {
+    struct span text;
     struct lexer lexer;
     unsigned error_line;
     struct syntax_fault *fault;

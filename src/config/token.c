@@ -75,21 +75,53 @@ static bool is_name(struct span word)
            !span_has_byte(word, '+');
 }
 
-/* Returns whether word looks like a number: exact enough to distinguish 5, -1.5e3 and 0xffL from
- * 5s.
- */
+/* Returns how many digits of the base are at the front of text. */
+static size_t digits_len(struct span text, const char *digits)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.ptr[len] != '\0' && strchr(digits, text.ptr[len]) != NULL)
+        len++;
+    return len;
+}
+
+/* Returns text without one of the bytes at its front, if there is one. */
+static struct span skip_one_of(struct span text, const char *bytes)
+{
+    return span_skip(text, text.len > 0 && strchr(bytes, text.ptr[0]) != NULL ? 1 : 0);
+}
+
+static bool is_suffix(struct span text)
+{
+    return text.len == 0 || span_equal(text, SPAN("L")) || span_equal(text, SPAN("LL"));
+}
+
+/* Returns whether word is a number for any version of libconfig, such as 5, -1.5e3 or 0xffL, and
+ * not 5s or 127.0.0.1. */
 static bool is_number(struct span word)
 {
-    bool is_hex = word.len > 2 && word.ptr[0] == '0' && (word.ptr[1] | 0x20) == 'x';
-    size_t digits = 0;
+    static const char decimals[] = "0123456789";
+    const char base = word.len > 2 && word.ptr[0] == '0' ? (char)(word.ptr[1] | 0x20) : '\0';
+    const char *digits = base == 'x'   ? "0123456789abcdefABCDEF"
+                         : base == 'o' ? "01234567"
+                         : base == 'b' ? "01"
+                                       : decimals;
+    struct span rest = digits == decimals ? skip_one_of(word, "+-") : span_skip(word, 2);
+    const size_t whole = digits_len(rest, digits);
 
-    for (size_t i = is_hex ? 2 : 0; i < word.len; i++) {
-        if (strchr(is_hex ? "abcdefABCDEFL" : "eE.+-L", word.ptr[i]) == NULL &&
-            !is_digit(word.ptr[i]))
-            return false;
-        digits += is_digit(word.ptr[i]);
-    }
-    return is_hex || (digits > 0 && !is_letter(word.ptr[0]));
+    rest = span_skip(rest, whole);
+    if (whole > 0 && is_suffix(rest))
+        return true;
+    if (digits != decimals || (whole == 0 && !span_starts_with(rest, SPAN("."))))
+        return false;
+    rest = skip_one_of(rest, ".");
+    rest = span_skip(rest, digits_len(rest, decimals));
+    if (rest.len == 0)
+        return true;
+    if ((rest.ptr[0] | 0x20) != 'e')
+        return false;
+    rest = skip_one_of(span_skip(rest, 1), "+-");
+    return rest.len > 0 && digits_len(rest, decimals) == rest.len;
 }
 
 static size_t word_len(struct span text)

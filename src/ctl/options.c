@@ -119,16 +119,23 @@ static void note_given(struct options *o, int letter)
         o->given[len] = (char)letter; /* there are fewer letters than OPTIONS_GIVEN_MAX */
 }
 
+/* Says which option an unknown one, or one with '=' and an argument, probably means. */
 static int fault_unknown(const char *word, struct error *err)
 {
-    struct suggestion suggestion = {.word = word + 2};
+    char *name = xmemdup0(word, strcspn(word, "="));
+    struct suggestion suggestion = {.word = name + 2};
 
     for (const struct option *option = longs; option->name != NULL; option++)
         suggestion_offer(&suggestion, option->name);
-    return error_set(err, ERR_USAGE, "unknown option '%s'%s%s%s", word,
-                     suggestion.best == NULL ? "" : " (did you mean '--",
-                     suggestion.best == NULL ? "" : suggestion.best,
-                     suggestion.best == NULL ? "" : "'?)");
+    if (suggestion.best != NULL && strcmp(suggestion.best, name + 2) == 0)
+        error_set(err, ERR_USAGE, "'%s' takes no argument", name);
+    else
+        error_set(err, ERR_USAGE, "unknown option '%s'%s%s%s", name,
+                  suggestion.best == NULL ? "" : " (did you mean '--",
+                  suggestion.best == NULL ? "" : suggestion.best,
+                  suggestion.best == NULL ? "" : "'?)");
+    free(name);
+    return -1;
 }
 
 /* With musl, optind is one too large if the argument of a short option is missing. */

@@ -224,6 +224,13 @@ static const char *take_token(struct place *p, char first)
     }
 }
 
+/* Returns whether word begins with one of the quotation marks U+2018 to U+201F. */
+static bool is_typographic_quote(struct span word)
+{
+    return span_starts_with(word, SPAN("\xe2\x80")) && word.len > 2 &&
+           (unsigned char)word.ptr[2] >= 0x98 && (unsigned char)word.ptr[2] <= 0x9f;
+}
+
 /* Returns why a word is not a value. Messages are logged, so that they have none of its text. */
 static const char *word_fault(struct span word)
 {
@@ -234,7 +241,6 @@ static const char *word_fault(struct span word)
         {"/*", "JSON has no comments"},
         {"#", "JSON has no comments"},
         {"'", "unexpected ' (strings are in double quotes)"},
-        {"\xe2\x80", "unexpected quotation mark (strings are in \"plain double quotes\")"},
         {"True", "unexpected 'True' (JSON has true)"},
         {"False", "unexpected 'False' (JSON has false)"},
         {"None", "unexpected 'None' (JSON has null)"},
@@ -251,6 +257,8 @@ static const char *word_fault(struct span word)
         if (span_starts_with(word, span_of(faults[i].begin)))
             return faults[i].fault;
     }
+    if (is_typographic_quote(word))
+        return "unexpected quotation mark (strings are in \"plain double quotes\")";
     return json_is_digit(*word.ptr) || *word.ptr == '-' || *word.ptr == '+' || *word.ptr == '.'
                ? "invalid number"
                : UNEXPECTED_CHARACTER;

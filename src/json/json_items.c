@@ -64,6 +64,7 @@ static enum parse step(struct json_items *items, char c, struct error *err)
 
     switch (items->phase) {
     case JSON_ITEMS_START:
+    case JSON_ITEMS_OPEN:
         if (c != '[' && c != '{')
             return bad(err, "expected an array of names or an object");
         items->is_object = c == '{';
@@ -81,16 +82,15 @@ static enum parse step(struct json_items *items, char c, struct error *err)
     return bad(err, "text after the end");
 }
 
-/* Skips a byte order mark before the array or object. */
-static enum parse skip_mark(struct span rest, size_t *used)
+/* Takes a byte order mark, which only the beginning of the text may have. */
+static enum parse take_mark(struct json_items *items, struct span in, size_t *used)
 {
     const struct span mark = SPAN("\xef\xbb\xbf");
 
-    if (rest.len < mark.len && span_starts_with(mark, rest))
+    if (in.len < mark.len && span_starts_with(mark, in))
         return PARSE_MORE;
-    if (!span_starts_with(rest, mark))
-        return PARSE_BAD;
-    *used += mark.len;
+    items->phase = JSON_ITEMS_OPEN;
+    *used = span_starts_with(in, mark) ? mark.len : 0;
     return PARSE_DONE;
 }
 
@@ -98,6 +98,8 @@ enum parse json_items_next(struct json_items *items, struct span in, struct span
                            struct span *value, size_t *used, struct error *err)
 {
     *used = 0;
+    if (items->phase == JSON_ITEMS_START && take_mark(items, in, used) == PARSE_MORE)
+        return PARSE_MORE;
     for (;;) {
         char closing = items->is_object ? '}' : ']';
         struct span rest = span_skip(in, *used);
@@ -114,14 +116,6 @@ enum parse json_items_next(struct json_items *items, struct span in, struct span
             if (parsed == PARSE_DONE)
                 items->phase = JSON_ITEMS_COMMA;
             return parsed;
-        }
-        if (items->phase == JSON_ITEMS_START && *rest.ptr == '\xef') {
-            const enum parse skipped = skip_mark(rest, used);
-
-            if (skipped == PARSE_MORE)
-                return PARSE_MORE;
-            if (skipped == PARSE_DONE)
-                continue;
         }
         if (step(items, *rest.ptr, err) == PARSE_BAD)
             return PARSE_BAD;

@@ -49,6 +49,11 @@ static int check_path_free(const struct socket_address *at, struct error *err)
     status = connect(fd, &at->u.sa, at->len);
     if (status == -1 && (errno == ECONNREFUSED || errno == ENOENT))
         status = 0;
+    else if (status == -1 && errno == EACCES)
+        status = error_set(err, ERR_BIND,
+                           "%s belongs to user %u, and podop may not find out whether a process "
+                           "answers on it: remove it if none does",
+                           at->text, (unsigned)info.st_uid);
     else if (status == -1 && errno != EAGAIN) /* EAGAIN: a process listens, with a full backlog */
         status = bind_errno(err, "cannot find out whether a process answers on", at);
     else

@@ -20,7 +20,7 @@ import debian
 import harness
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # of every image of Debian
-IMAGES = {"docker.io/library/debian:trixie-slim": "trixie"}
+IMAGES = {"debian:trixie-slim": "trixie"}
 
 # Mounts an overlay of $1 and $0/upper at $0/root, and what an engine mounts in every container.
 MOUNTS = """

@@ -36,7 +36,6 @@ ONLY_INSTALLED = "PODOP_TEST_ONLY_INSTALLED"  # a variable: no peer is taken fro
 MADE_LIKE_THIS = "1"  # part of each hash: another number makes every chroot anew
 UNUSED = 86400  # seconds after which a chroot is removed when one of its name with other packages is made
 ALONE = ["unshare", "--mount"]
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 
 # Written into each minimal Debian: no daemon is started, and a package is installed without waiting for the disk.
 ADDED = {
@@ -68,7 +67,7 @@ def listed_mirror(uri: str) -> str:
 
 
 def mirror() -> str:
-    """Returns the URL of the Debian mirror that apt uses here, in whatever format its sources are; else Debian's."""
+    """Returns the URL of the Debian mirror that apt uses here, whatever the format of its sources; "" without one."""
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
         form = "$(ORIGIN)|$(CODENAME)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
         done = subprocess.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"],
@@ -78,8 +77,8 @@ def mirror() -> str:
             # The origin and the codename are known once the package lists have been downloaded.
             is_debian = component == "main" and origin in ("Debian", "")
             if is_debian and codename() and codename() in (name, release):
-                return listed_mirror(uri) or DEFAULT_MIRROR
-    return DEFAULT_MIRROR
+                return listed_mirror(uri)
+    return ""
 
 
 @functools.cache
@@ -198,7 +197,7 @@ def bootstrap(suite: str, half: str) -> None:
     """Makes a minimal Debian."""
     with apt_caches(suite) as ((archives, _), _):
         checked([*private_mounts(), "debootstrap", "--variant=minbase", "--cache-dir=" + archives, suite, half,
-                 mirror()], f"debootstrap {suite} failed")
+                 *filter(None, [mirror()])], f"debootstrap {suite} failed")
     for folder in ("var/cache/apt/archives", "var/lib/apt/lists"):
         shutil.rmtree(os.path.join(half, folder))
         os.mkdir(os.path.join(half, folder))

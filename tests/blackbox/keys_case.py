@@ -1,8 +1,10 @@
 """The base of tests of the setting 'key': a url table whose backend notes the keys that it is asked for."""
 
 import json
+import time
 import urllib.parse
 
+import harness
 from control_case import ControlCase
 from harness import url_table
 from store import Store
@@ -32,6 +34,11 @@ class Keys(ControlCase):
         keys = [urllib.parse.unquote(request.target.decode())[1:] for request in list(self.http.requests)]
         self.http.forget()
         return keys
+
+    def expire(self):
+        """Waits until entries with a ttl of 1 ms have expired."""
+        due = time.monotonic() + 0.005
+        harness.wait_until(lambda: time.monotonic() > due, "all entries have expired")
 
     def check(self, key, answer, *asked):
         self.check_answer(self.postfix.ask("t", key), answer)

@@ -187,7 +187,8 @@ class Rubbish(Answers):
             "[1,]", "[,1]", "[1 2]", "[1", "[", "]", "[1}", '{"a":1,}', '{"a"}', '{"a":}', '{"a" 1}', '{"a":1', "{a:1}",
             "{'a':1}", "{1:2}", '// c\n"x"', '/* c */ "x"', '"x" // c', '# c\n"x"', '[1, /* c */ 2]',
             '"a\nb"', '"a\tb"', '"a\rb"', '"a\0b"', '"a\x1fb"', r'"\x41"', r'"\a"', r'"\'"', r'"\u12"', r'"\u12G4"',
-            r'"\U00000041"', '"\\', '"\\"', '"x"\ufeff', "\ufeff", '\ufeff\ufeff"x"x', "<html></html>", "<?xml?>",
+            r'"\U00000041"', '"\\', '"\\"', '"x"\ufeff', "\ufeff", '\ufeff\ufeff"x"', ' \ufeff"x"',
+            "<html></html>", "<?xml?>",
         ]
         self.start()
         self.ask_all([(http(body), "TEMP") for body in bodies])
@@ -196,7 +197,7 @@ class Rubbish(Answers):
         """RFC 8259 section 8.1 lets a parser ignore it."""
         self.start()
         self.ask_all([(http('\ufeff"x"'), "OK x"), (http('\ufeff ["x", 1]'), "OK x,1"),
-                      (http("\ufeffnull"), "NOTFOUND ")])
+                      (http("\ufeffnull"), "NOTFOUND "), (http("\ufeff" * 40000), "TEMP")])
 
     def test_invalid_utf8(self):
         strings = [b"\xff", b"a\x80b", b"\xc3", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80",

@@ -123,6 +123,8 @@ class Files(Checked):
         path = self.write("podop.conf", ("\ufeff" + example().replace("\n", "\r\n")).encode())
         done = harness.run("PODOP", "-t", "-c", path)
         self.assertNotIn("syntax error", done.stderr)
+        done = harness.run("PODOP", "-t", "-c", self.write("podop.conf", "user = 'a';\rgroup = 5;\r".replace("'", '"')))
+        self.assertIn("'group' expects", done.stderr)
         self.check("\ufeffa = 1;\r\nb = x;\r\n".encode(), 2, "'b' must be in quotes", "'b = x;'")
 
     def test_includes(self):

@@ -34,14 +34,14 @@ class Mirror(harness.Case):
                   "Else|trixie|trixie|main|http://e.example/", "Debian|trixie|trixie|contrib|http://c.example/",
                   "Debian|trixie|trixie|main|http://m.example/"],
                  "http://m.example/"),
-                (["Debian|bookworm|bookworm|main|http://m.example/debian/"], debian.DEFAULT_MIRROR),
+                (["Debian|bookworm|bookworm|main|http://m.example/debian/"], ""),
                 ([f"Debian|trixie|trixie|main|mirror+file:{listed}/"], "http://a.example/debian/"),
-                ([], debian.DEFAULT_MIRROR)):
+                ([], "")):
             with self.subTest(lines=lines):
                 self.assertEqual(self.mirror(*lines), expected)
 
     def test_not_debian(self):
-        self.assertEqual(self.mirror("||x|main|http://m.example/", release=""), debian.DEFAULT_MIRROR)
+        self.assertEqual(self.mirror("||x|main|http://m.example/", release=""), "")
 
 
 class Chroots(harness.Case):

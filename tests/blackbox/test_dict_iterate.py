@@ -49,7 +49,7 @@ class Answers(Iterate):
     def test_nothing_there(self):
         self.start()
         for answer in (http(status=404), http(status=410), http(status=204), http("null"), http("[]"), http("{}"),
-                       http(" [ ] ")):
+                       http(" [ ] "), http("\ufeff[]"), http("\ufeffnull")):
             self.http.on("/p/", answer)
             for version in VERSIONS:
                 for flags in (0, RECURSE, NO_VALUES):

@@ -51,8 +51,8 @@ class Type(Case):
                 (self.table(write_behind=1), "'write_behind' in table 't' is for type \"url\" or \"program\" only, "
                                              "and this is \"suffix\""),
                 (self.table(param="x" * 101), "table 't': the suffix has more than 100 bytes"),
-                (self.table(type="sufix"), "'type' in table 't' must be \"url\", \"json\", \"dns\", \"program\" or "
-                                           "\"suffix\", got \"sufix\" (did you mean \"suffix\"?)"),
+                (self.table(type="suffx"), "'type' in table 't' must be \"url\", \"json\", \"dns\", \"program\" or "
+                                           "\"suffix\", got \"suffx\" (did you mean \"suffix\"?)"),
         ):
             with self.subTest(fault=fault):
                 path = self.write("podop.conf", harness.conf_file(listen=[{"socket": self.socket}], tables=[settings]))

@@ -105,6 +105,7 @@ class Search(Keys):
                        cache={"ttl": "1ms", "stale": "1h"}, retries=0)
         self.check("bob+x@v.example", "OK alice+x@w.example", "bob@v.example")
         self.http.on(target("bob@v.example"), http(status=503))
+        self.expire()
         self.check("bob+y@v.example", "OK alice+y@w.example", "bob@v.example")
 
     def test_stale_after_forms_that_were_misses(self):
@@ -113,6 +114,7 @@ class Search(Keys):
         self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
         self.check("bob@x.example", "NOTFOUND ", "bob@x.example", "@x.example")
         self.http.default = lambda request: http(status=503)
+        self.expire()
         self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
         self.check("bob@x.example", "TEMP", "bob@x.example", "@x.example")
         self.check("new@v.example", "TEMP", "new@v.example")

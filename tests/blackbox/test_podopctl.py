@@ -100,7 +100,9 @@ class AgainstPodop(Get):
                             (["status"], r"did you mean 'stats'\?"), (["lookup", "t", "k"], r"did you mean 'get'\?"),
                             (["help"], r"did you mean --help\?"), (["frobnicate"], "commands are: get, "),
                             (["alias", "get", "k"], "the command comes first, as in podopctl get alias"),
-                            (["get", "t", "k", "--sokcet", "/x"], r"did you mean '--socket'\?")):
+                            (["get", "t", "k", "--sokcet", "/x"], r"did you mean '--socket'\?"),
+                            (["get", "t", "k", "--timout=5"], r"unknown option '--timout' \(did you mean '--timeout'"),
+                            (["get", "t", "k", "--json=5"], "'--json' takes no argument")):
             with self.subTest(args=args):
                 done = harness.run("PODOPCTL", *args)
                 self.assertEqual(done.returncode, USAGE)

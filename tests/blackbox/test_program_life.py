@@ -199,8 +199,10 @@ for request in ask():
     def test_bad_reload_starts_nothing(self):
         self.start(ECHO)
         pids = self.pids(1)
+        # Enough tables for several turns of the loop, in which podop opens them.
+        others = [{"name": f"t{n}", "type": "dns", "param": "mx.example.org"} for n in range(1000)]
         text = harness.conf_file(listen=[{"socket": self.socket}], tables=[
-            self.table(ECHO), {"name": "u", "type": "program", "param": "/nowhere/to/be/found"}])
+            self.table(ECHO), *others, {"name": "u", "type": "program", "param": "/nowhere/to/be/found"}])
         self.write("podop.conf", text)
         self.server.signal(signal.SIGHUP)
         self.server.wait_log("event=reload_failed .*No such file")

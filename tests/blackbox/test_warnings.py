@@ -102,12 +102,15 @@ class HardlyMeant(WithConfig):
     def test_secrets_without_tls(self):
         auth = {"type": "bearer", "token_file": self.write("token", "x\n")}
         os.chmod(self.path("token"), 0o600)
-        for url in ("http://mail.example/{}", "http://192.0.2.1:80/{}", "HTTP://[2001:db8::1]/{}"):
+        for url in ("http://mail.example/{}", "http://192.0.2.1:80/{}", "HTTP://[2001:db8::1]/{}",
+                    "http://127.mail.example/{}"):
             with self.subTest(url):
                 self.check_warning(self.config({"param": url, "auth": auth}), "param", "without encryption", "https")
-        for table in ({"param": "http://localhost:1/{}"}, {"param": "http://127.0.0.2/{}"},
-                      {"param": "http://[::1]:1/{}"}, {"param": "https://mail.example/{}"},
-                      {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
+        commit = {"param": "https://mail.example/{}", "commit_url": "http://mail.example/"}
+        self.check_warning(self.config({**commit, "auth": auth}), "commit_url", "without encryption", "https")
+        for table in ({"param": "http://localhost:1/{}"}, {"param": "http://LOCALHOST/{}"},
+                      {"param": "http://127.0.0.2/{}"}, {"param": "http://[::1]:1/{}"},
+                      {"param": "https://mail.example/{}"}, {"param": "http://mail.example/{}", "unix_socket": "/run/x"}):
             with self.subTest(table=table):
                 self.assertEqual(self.warnings(self.config({**table, "auth": auth})), [])
 
@@ -130,6 +133,7 @@ class HardlyMeant(WithConfig):
         (where, text), = self.warnings(path)
         self.assertEqual(where, path + ":6")
         self.assertIn("table 'c' is not in the 'tables' of any socket", text)
+        self.assertEqual(self.warnings(self.config(listener={"socket": self.socket, "tables": []})), [])
 
     def test_timeouts_that_cannot_be_met(self):
         self.check_warning(self.config({"connect_timeout": "9s", "timeout": "5s"}), "connect_timeout", "'timeout'")

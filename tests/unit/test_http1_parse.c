@@ -419,6 +419,58 @@ static void test_http1_controls_anywhere(void **state)
     }
 }
 
+/* The last Location of the final answer, of which a long one is cut. */
+static void test_http1_location(void **state)
+{
+    static const struct {
+        const char *head, *location; /* NULL: none */
+    } cases[] = {
+        {OK_ "Location: https://h/\r\n", "https://h/"},
+        {OK_ "LOCATION:\t/x y \r\n", "/x y"},
+        {OK_ "Location:\r\n", ""},
+        {OK_ "Location: /a\r\nLocation: /b\r\n", "/b"},
+        {OK_ "Location: /a\r\n b\r\n", "/a"},
+        {OK_ "Location: " X120 X120 "123456789012345\r\n", X120 X120 "123456789012345"},
+        {OK_ "Location: " X120 X120 "1234567890123456\r\n", X120 X120 "123456789012345"},
+        {OK_ "Locations: /\r\nXocation: /\r\nLocatioX: /\r\n", NULL},
+        {OK_, NULL},
+        {"HTTP/1.1 103 Early\r\nLocation: /early\r\n\r\n" OK_, NULL},
+    };
+    struct http1 p;
+
+    (void)state;
+    memset(&p, 0xff, sizeof(p));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf in, body;
+
+        buf_init(&in, SIZE_MAX);
+        buf_init(&body, SIZE_MAX);
+        http1_start(&p);
+        assert_int_equal(feed(&p, &in, span_of(cases[i].head), &body), HTTP1_MORE);
+        assert_int_equal(feed(&p, &in, SPAN("Content-Length: 0\r\n\r\n"), &body), HTTP1_END);
+        assert_int_equal(p.has_location, cases[i].location != NULL);
+        if (p.has_location)
+            assert_string_equal(p.location, cases[i].location);
+        buf_deinit(&in);
+        buf_deinit(&body);
+    }
+}
+
+static void test_http1_of_a_server_of_tls(void **state)
+{
+    struct buf in, body;
+    struct http1 p;
+
+    (void)state;
+    buf_init(&in, SIZE_MAX);
+    buf_init(&body, SIZE_MAX);
+    http1_start(&p);
+    assert_int_equal(feed(&p, &in, SPAN("\x15\x03\x01\0\x02\x02\x46"), &body), HTTP1_BAD);
+    assert_string_equal(p.fault, "the server speaks TLS on this port: is https:// meant?");
+    buf_deinit(&in);
+    buf_deinit(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_http1_bad),         cmocka_unit_test(test_http1_surplus),
         cmocka_unit_test(test_http1_content),     cmocka_unit_test(test_http1_limits),
         cmocka_unit_test(test_http1_bad_at_once), cmocka_unit_test(test_http1_controls_anywhere),
+        cmocka_unit_test(test_http1_location),    cmocka_unit_test(test_http1_of_a_server_of_tls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,8 @@ static void test_json_faults(void **state)
         {TEXT("[.5]"), "invalid number at line 1, column 2"},
         {TEXT("{'a':1}"), "unexpected ' (strings are in double quotes) at line 1, column 2"},
         {TEXT("{\xe2\x80\x9c"), "unexpected quotation mark"},
+        {TEXT("{\xe2\x80\x98"), "unexpected quotation mark"},
+        {TEXT("{\xe2\x80\x93"), "unexpected character '\xe2\x80\x93' (the name of a member"},
         {TEXT("{a:1}"), "unexpected character 'a' (the name of a member is in double quotes) at "
                         "line 1, column 2"},
         {TEXT("{1:1}"), "expected the name of a member, a string in double quotes at line 1, "

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 enum { CLIENTS_MAX = 8 };
 
@@ -183,6 +184,29 @@ static void test_a_socket_that_does_not_answer_is_replaced(void **state)
     close_listener(&listener);
 }
 
+/* As systemd leaves one. Without root, podop can neither ask it nor take it over. */
+static void test_a_socket_of_another_user_is_not_replaced(void **state)
+{
+    const struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "s"};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), status;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    close(fd);
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod("s", 0600), 0);
+    assert_int_equal(chmod(".", 0777), 0);
+    assert_int_equal(seteuid(65534), 0);
+    status = open_at(&listener, NULL, &err);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(status, -1);
+    assert_int_equal(err.kind, ERR_BIND);
+    assert_non_null(strstr(err.text, "/s belongs to user 0, and podop may not find out"));
+    assert_int_equal(files(), 1);
+}
+
 /* As at a reload that changes permissions. The old one must not remove the new one's file. */
 static void test_an_own_socket_is_replaced(void **state)
 {
@@ -269,6 +293,7 @@ int main(void)
         LISTENER(test_other_files_are_not_replaced),
         LISTENER(test_a_socket_that_answers_is_not_replaced),
         LISTENER(test_a_socket_that_does_not_answer_is_replaced),
+        LISTENER(test_a_socket_of_another_user_is_not_replaced),
         LISTENER(test_an_own_socket_is_replaced),
         LISTENER(test_a_file_of_another_process_stays),
         LISTENER(test_fits),

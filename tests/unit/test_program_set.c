@@ -92,6 +92,7 @@ static struct table *open_script(const char *script, uint32_t processes)
     t = table_open(&config, &env, &err);
     if (t == NULL)
         fail_msg("%s", err.text);
+    table_activate(t);
     return t;
 }
 

@@ -445,7 +445,7 @@ static void test_resolver_scope(void **state)
 {
     char text[64];
     struct wait w = {0};
-    unsigned port;
+    unsigned port = 0;
 
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 static void test_address_good(void **state)
 {
@@ -203,6 +204,8 @@ static void test_address_names(void **state)
     int count;
 
     (void)state;
+    if (access("/etc/hosts", R_OK) == -1) /* a new root directory, in which packages are built */
+        skip();
     count =
         socket_address_resolve("localhost:9100", at, 8, &err); /* from /etc/hosts, without DNS */
     assert_in_range(count, 1, 8);

@@ -53,6 +53,8 @@ static void test_syntax_quotes(void **state)
                                    "quotes, \"...\": 'param = http://h/{};'\n"},
         {"socket = /s;\n", "podop.conf:1: syntax error: the value of 'socket' must be in quotes, "
                            "\"...\": 'socket = /s;'\n"},
+        {"socket = 127.0.0.1;\n", "podop.conf:1: syntax error: the value of 'socket' must be in "
+                                  "quotes, \"...\": 'socket = 127.0.0.1;'\n"},
         {"timeout = 5s;\n", "podop.conf:1: syntax error: the value of 'timeout' must be in quotes, "
                             "\"...\": 'timeout = 5s;'\n"},
         {"tables = [ alias ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
@@ -145,6 +147,8 @@ static void test_syntax_secrets_are_not_shown(void **state)
         "password = s3cret;\n",
         "param = \"http://joe:s3cret@h/\" 5;\n",
         "headers = [ \"X-Key: s3cret ];\nb = \"c\";\n",
+        "headers = [ \"X-Key: \" s3cret\" ];\n",
+        "headers = [ \"X-Key: 1\" s3cret ];\n",
     };
     struct reported reported;
 

@@ -247,6 +247,11 @@ static void test_targets_of_redirects(void **state)
          "status 302: redirects are not followed (to https://h.example:8443)"},
         {"https://u:secret@h.example/", "status 302: redirects are not followed"},
         {"/x?u=http://h/", "status 302: redirects are not followed"},
+        {"https://h.example\\key", "status 302: redirects are not followed"},
+        {"https://h.example key", "status 302: redirects are not followed"},
+        {"https://h\x1b[31m.example/", "status 302: redirects are not followed"},
+        {"https://[2001:db8::1]?key",
+         "status 302: redirects are not followed (to https://[2001:db8::1])"},
     };
 
     (void)state;

@@ -100,24 +100,31 @@ static bool may_be_http(struct span in)
     return in.len >= start.len ? span_starts_with(in, start) : span_starts_with(start, in);
 }
 
+/* Refuses an answer that begins with in. An alert of TLS begins with 21, 3. */
+static enum parse bad_start(struct http1 *p, struct span in)
+{
+    return bad(p, span_starts_with(in, SPAN("\x15\x03"))
+                      ? "the server speaks TLS on this port: is https:// meant?"
+                      : "the answer is not HTTP/1.1");
+}
+
 static enum parse take_status_line(struct http1 *p, struct span line)
 {
-    static const char not_http[] = "the answer is not HTTP/1.1";
     const char *c = line.ptr;
     unsigned status = 0;
 
     if (line.len < 12 || !may_be_http(line) || (c[7] != '0' && c[7] != '1') || c[8] != ' ')
-        return bad(p, not_http);
+        return bad_start(p, line);
     for (size_t i = 9; i < 12; i++) {
         /* a byte below '0' becomes a large number */
         unsigned digit = (unsigned)(unsigned char)c[i] - '0';
 
         if (digit > 9)
-            return bad(p, not_http);
+            return bad_start(p, line);
         status = status * 10 + digit;
     }
     if ((line.len > 12 && c[12] != ' ') || status < 100)
-        return bad(p, not_http);
+        return bad_start(p, line);
     p->status = status;
     if (status == 101)
         return bad(p, "the server switched to another protocol");
@@ -364,7 +371,7 @@ static enum parse take_head_line(struct http1 *p, struct span in, size_t *bytes)
     enum parse got = take_line(p, in, HTTP1_HEAD_BYTES_MAX - p->head_bytes, &line, bytes);
 
     if (p->state == HTTP1_AT_STATUS_LINE && got == PARSE_MORE && !may_be_http(in))
-        return bad(p, "the answer is not HTTP/1.1");
+        return bad_start(p, in);
     if (got != PARSE_DONE)
         return got;
     p->head_bytes += *bytes;

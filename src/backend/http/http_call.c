@@ -325,15 +325,16 @@ static bool is_unreadable(const struct http_call *call, unsigned status, struct 
            (call->is_repeatable || call->discarded + last.len > 0);
 }
 
-static void finish_encoded(struct http_call *call, struct http_answer *answer)
+static void finish_encoded(struct http_call *call, const struct http_answer *encoded)
 {
     char reason[HTTP1_ENCODING_BYTES + 80];
+    struct http_answer answer = *encoded;
 
     snprintf(reason, sizeof(reason), "the answer has Content-Encoding %s, which was not asked for",
-             answer->content_encoding);
-    answer->outcome = HTTP_ENCODED;
-    answer->reason = reason;
-    finish(call, answer);
+             answer.content_encoding);
+    answer.outcome = HTTP_ENCODED;
+    answer.reason = reason;
+    finish(call, &answer);
 }
 
 static void on_end(struct http_exchange *ex, enum http_end end, unsigned status, struct span last,

@@ -11,6 +11,9 @@
 
 static const char *hint_for(const char *reason)
 {
+    static const char unknown[] =
+        "an unknown authority: set ca_file in 'tls' to its certificate, or let the server send its "
+        "intermediate certificates";
     static const struct {
         const char *part, *hint;
     } hints[] = {
@@ -18,25 +21,32 @@ static const char *hint_for(const char *reason)
          "the server asks for a client certificate: set cert_file and key_file in 'tls'"},
         {"alert bad certificate",
          "the server refuses the client certificate of 'tls', or asks for one"},
+        {"alert certificate unknown", "the server refuses the client certificate of 'tls'"},
+        {"alert certificate expired", "renew the client certificate of 'tls'"},
+        {"alert certificate revoked", "renew the client certificate of 'tls'"},
         {"alert unknown ca", "the server does not know the authority of the client certificate"},
+        {"alert handshake failure", "the server may ask for a client certificate, cert_file and "
+                                    "key_file in 'tls', or for an older TLS"},
         {"wrong version number", "the server does not speak TLS on this port: is http:// meant?"},
         {"packet length too long", "the server does not speak TLS on this port: is http:// meant?"},
-        {"unable to get local issuer",
-         "an unknown authority: set ca_file in 'tls' to its certificate"},
-        {"self-signed certificate",
-         "an unknown authority: set ca_file in 'tls' to its certificate"},
-        {"self signed certificate",
-         "an unknown authority: set ca_file in 'tls' to its certificate"},
-        {"unable to get issuer", "an unknown authority: set ca_file in 'tls' to its certificate"},
+        {"SSL_ERROR_SYSCALL in connection", "the server ended the connection: does it speak TLS?"},
+        {"alert protocol version", "the server needs TLS 1.2 or newer"},
+        {"unsupported protocol", "the server needs TLS 1.2 or newer"},
+        {"legacy sigalg disallowed", "the server needs TLS 1.2 or newer"},
+        {"unable to get local issuer", unknown},
+        {"unable to get issuer", unknown},
+        {"unable to verify the first", unknown},
+        {"self-signed certificate in certificate chain", unknown},
+        {"self signed certificate in certificate chain", unknown},
+        {"self-signed certificate", "set ca_file in 'tls' to this certificate"},
+        {"self signed certificate", "set ca_file in 'tls' to this certificate"},
         {"error setting certificate",
          "no authorities are known: install ca-certificates, or set ca_file in 'tls'"},
         {"error adding trust anchors",
          "no authorities are known: install ca-certificates, or set ca_file in 'tls'"},
-        {"unable to verify the first", "the server does not send its intermediate certificates"},
         {"has expired", "renew the server's certificate, or set the clock of this host"},
         {"not yet valid", "set the clock of this host, or renew the server's certificate"},
         {"subject name", "the certificate is for another name than the host of the URL"},
-        {"certificate revoked", "renew the server's certificate"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(hints); i++) {

@@ -433,8 +433,12 @@ struct program_set *program_set_new(struct table *table, const struct program_se
     for (size_t i = 0; i < s->count; i++)
         process_init(&s->processes[i], s, &wanted);
     deferred_init(&s->starting, s->env.loop, 0, start_processes, s);
-    deferred_start(&s->starting);
     return s;
+}
+
+void program_set_start(struct program_set *s)
+{
+    deferred_start(&s->starting);
 }
 
 void program_set_free(struct program_set **ps)

@@ -11,10 +11,11 @@
 
 struct program_set;
 
-/* Returns a new set. Its processes are started as soon as the loop runs. table is borrowed;
- * words and path are taken. */
+/* Returns a new set without processes. table is borrowed; words and path are taken. */
 struct program_set *program_set_new(struct table *table, const struct program_settings *settings,
                                     struct shell_words *words, char *path);
+/* Starts the processes as soon as the loop runs. */
+void program_set_start(struct program_set *set);
 void program_set_free(struct program_set **set); /* *set becomes NULL; NULL is fine */
 
 /* Returns a hash of key, never 0. */

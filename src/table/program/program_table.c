@@ -120,6 +120,12 @@ static void program_table_deinit(struct table *table)
     program_set_free(&program_table_of(table)->set);
 }
 
+/* A configuration that is refused starts no program, though its tables were opened. */
+static void program_table_activate(struct table *table)
+{
+    program_set_start(program_set_of(table));
+}
+
 /* The program is given key and user apart, so "a/b" of no user and "a" of user "b" are two keys. */
 static bool program_table_identify(struct table *table, const struct table_key *key,
                                    struct identity *identity)
@@ -148,6 +154,7 @@ const struct table_ops table_program = {
     .fetch_bytes = sizeof(struct program_fetch),
     .init = program_table_init,
     .deinit = program_table_deinit,
+    .activate = program_table_activate,
     .descriptors = program_table_descriptors,
     .identify = program_table_identify,
     .add_stats = program_table_add_stats,

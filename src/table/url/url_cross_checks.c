@@ -168,7 +168,8 @@ static void check_timeouts(const struct node *table, const struct table_config *
 
 static bool is_loopback(struct span host)
 {
-    return span_equal(host, SPAN("localhost")) || span_starts_with(host, SPAN("127.")) ||
+    return (host.len == 9 && strncasecmp(host.ptr, "localhost", 9) == 0) ||
+           (span_starts_with(host, SPAN("127.")) && strspn(host.ptr, "0123456789.") >= host.len) ||
            span_starts_with(host, SPAN("[::1]"));
 }
 
@@ -208,8 +209,10 @@ void url_cross_check(const struct node *table, const struct table_config *config
         check_post(table, config, where, faults);
     if (settings->auth.type != AUTH_NONE)
         check_headers(table, &settings->headers, where, faults);
-    if (settings->auth.type != AUTH_NONE && settings->unix_socket == NULL)
+    if (settings->auth.type != AUTH_NONE && settings->unix_socket == NULL) {
         check_unencrypted(node_find(table, "param"), where, faults);
+        check_unencrypted(node_find(table, "commit_url"), where, faults);
+    }
 }
 
 void url_cross_check_defaults(const struct node *defaults, const struct table_config *config,

@@ -4,6 +4,7 @@
 #include "url_error.h"
 #include "url_request.h"
 
+#include "podop/encoding.h"
 #include "podop/json_value.h"
 #include "podop/lookup.h"
 
@@ -235,6 +236,7 @@ static bool is_null(struct span body)
 {
     struct error ignored;
 
+    body = encoding_skip_mark(body);
     return json_check(body, &ignored) == 0 && json_kind(body) == JSON_NULL;
 }
 
@@ -242,6 +244,7 @@ static bool may_be_null(struct span bytes)
 {
     size_t i = 0;
 
+    bytes = encoding_skip_mark(bytes);
     while (i < bytes.len && strchr(" \t\r\n", bytes.ptr[i]) != NULL && bytes.ptr[i] != '\0')
         i++;
     return i == bytes.len || bytes.ptr[i] == 'n';

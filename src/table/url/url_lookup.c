@@ -76,30 +76,29 @@ static void answer_no_part(struct url_fetch *f)
     succeed(f, &(struct reply){.status = REPLY_MISS});
 }
 
-static void answer_any(struct url_fetch *f, struct span body);
-
-/* Answers when the body is not JSON, or is JSON after a byte order mark. */
-static void answer_not_json(struct url_fetch *f, struct span body, const struct error *why)
+/* Returns whether the body is JSON, or is JSON after a byte order mark, which is then removed. */
+static bool is_json(struct span *body, struct error *err)
 {
-    const struct span rest = encoding_skip_mark(body);
-    char not_json[sizeof(why->text) + 40];
+    const struct span rest = encoding_skip_mark(*body);
 
-    if (rest.len < body.len) {
-        answer_any(f, rest);
-        return;
-    }
-    snprintf(not_json, sizeof(not_json), "the answer is not JSON: %s", why->text);
-    url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, not_json);
+    if (json_check(*body, err) == 0)
+        return true;
+    if (rest.len == body->len || json_check(rest, err) == -1)
+        return false;
+    *body = rest;
+    return true;
 }
 
 static void answer_any(struct url_fetch *f, struct span body)
 {
     const struct url_table *t = f->attempt.table;
     struct error err = {0};
+    char not_json[sizeof(err.text) + 40];
     char failure[URL_ERROR_BYTES];
 
-    if (json_check(body, &err) == -1) {
-        answer_not_json(f, body, &err);
+    if (!is_json(&body, &err)) {
+        snprintf(not_json, sizeof(not_json), "the answer is not JSON: %s", err.text);
+        url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, not_json);
     } else if (t->error != NULL && url_error_find(t->error, body, failure)) {
         url_attempt_fail_bad(&f->attempt, REPLY_TEMPORARY, failure);
     } else if (t->select == NULL || json_select(&body, span_of(t->select))) {

@@ -156,17 +156,31 @@ static bool is_redirect(unsigned status)
     return status >= 300 && status < 400 && status != 304;
 }
 
+/* Returns the length of the scheme and host that a target begins with; 0: they are not shown,
+ * because there are none, or characters that do not belong there: a part of the path or a password
+ * could be among them. */
+static size_t origin_len(const char *to)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const size_t scheme = strspn(to, letters);
+    size_t len = scheme;
+
+    if (scheme == 0 || strncmp(to + scheme, "://", 3) != 0)
+        return 0;
+    for (len += 3; to[len] != '\0' && strchr("/?#", to[len]) == NULL; len++) {
+        if (strchr(letters, to[len]) == NULL && strchr("0123456789.-_:[]", to[len]) == NULL)
+            return 0;
+    }
+    return len > TARGET_BYTES_MAX ? 0 : len;
+}
+
 /* Prints the scheme and host of a redirect's target: its path may have the key. */
 static void print_redirect(const struct http_answer *answer, const char *begin,
                            char text[URL_STATUS_REASON_BYTES])
 {
     const char *to = answer->location;
-    const char *host = to == NULL ? NULL : strstr(to, "://");
-    size_t len = host == NULL ? 0 : (size_t)(host - to) + 3 + strcspn(host + 3, "/?#");
+    const size_t len = to == NULL ? 0 : origin_len(to);
 
-    if (len > TARGET_BYTES_MAX || (len > 0 && strcspn(to, "/?#") != (size_t)(host - to) + 1) ||
-        (len > 0 && memchr(to, '@', len) != NULL))
-        len = 0; /* a password is not shown */
     snprintf(text, URL_STATUS_REASON_BYTES, "%s %u: redirects are not followed%s%.*s%s", begin,
              answer->status, len > 0 ? " (to " : "", (int)len, len > 0 ? to : "",
              len > 0 ? ")" : "");
