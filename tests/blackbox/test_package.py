@@ -104,10 +104,18 @@ def top():
     return place
 
 
+@functools.cache
+def snapshot():
+    """Returns a copy of the source, so that both builds have the same one, whoever edits it meanwhile."""
+    place = os.path.join(top(), "source")
+    shutil.copytree(SOURCE, place, ignore=shutil.ignore_patterns("build", ".git", "__pycache__", ".*_cache"))
+    return place
+
+
 def copy_source(*names):
     """Returns a copy of the source in this folder below top()."""
     place = os.path.join(top(), *names)
-    shutil.copytree(SOURCE, place, ignore=shutil.ignore_patterns("build", ".git", "__pycache__", ".*_cache"))
+    shutil.copytree(snapshot(), place)
     return place
 
 
