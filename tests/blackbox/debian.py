@@ -244,6 +244,18 @@ def build_chroot(suite: str, packages: Sequence[str], place: str) -> None:
     told(place, began)
 
 
+def make_once(suite: str, packages: Sequence[str], place: str) -> None:
+    """Makes a chroot, or waits until another process has made it."""
+    lock = open_lock(place + ".lock", fcntl.LOCK_EX)
+    try:
+        if not os.path.exists(place):
+            build_chroot(suite, packages, place)
+    except AssertionError as failure:
+        harness.need(False, str(failure))
+    finally:
+        os.close(lock)
+
+
 def chroot(suite: str, packages: Sequence[str] = (), name: str = "") -> str:
     """Returns the directory of a Debian release with these packages, or of a minimal one.
 
@@ -258,15 +270,12 @@ def chroot(suite: str, packages: Sequence[str] = (), name: str = "") -> str:
     while place not in held or not os.path.exists(place):
         if place in held:  # it was removed by hand
             os.close(held.pop(place))
-        lock = open_lock(place + ".lock", fcntl.LOCK_EX)
+        lock = open_lock(place + ".lock", fcntl.LOCK_SH)
         if not os.path.exists(place):
-            try:
-                build_chroot(suite, packages, place)
-            except AssertionError as failure:
-                os.close(lock)
-                harness.need(False, str(failure))
+            os.close(lock)
+            make_once(suite, packages, place)
             remove_unused(stem, place)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+            continue
         os.set_inheritable(lock, True)  # a test that executes itself anew goes on using it
         os.utime(lock)
         held[place] = lock

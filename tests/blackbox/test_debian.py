@@ -107,6 +107,20 @@ class Chroots(harness.Case):
         self.let_go()
         os.close(debian.open_lock(place + ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB))
 
+    def test_used_by_two(self):
+        """By another process, or by a test that has executed itself anew: neither waits for the other."""
+        place = debian.chroot("trixie", ["a"])
+        first = debian.held.pop(place)
+        self.addCleanup(os.close, first)
+
+        def refuse_to_wait(number, how):
+            flock(number, how | fcntl.LOCK_NB)
+
+        flock = fcntl.flock
+        with mock.patch.object(fcntl, "flock", refuse_to_wait):
+            self.assertEqual(debian.chroot("trixie", ["a"]), place)
+        self.assertEqual(len(self.built), 1)
+
     def test_removed_by_hand(self):
         place = debian.chroot("trixie", ["a"])
         os.rmdir(place)
