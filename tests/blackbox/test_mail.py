@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -181,6 +182,16 @@ class MailSystem(harness.Case):
         self.assertEqual(self.root.run("podopctl", "iterate", "alias", "").count("example.com"), 0)
         self.assertIn("*", self.root.run("doveconf", "-h", "listen"))
 
+    def check_stop(self):
+        """podop writes what is pending before its service stops; then another service on the port is refused."""
+        self.root.run("podopctl", "set", "quota", "quota/end", "1", "--user", "carol@example.net")
+        self.root.run(PLACE + "/services", "stop")
+        self.assertIn("/quota/quota/end", self.root.log("podop-example"))
+        self.assertNotIn("write_lost", self.root.log("podop"))
+        with socket.create_server(("127.0.0.1", 9101)):
+            with self.assertRaisesRegex(AssertionError, "something else answers on 127.0.0.1:9101"):
+                self.root.run(PLACE + "/services", "start", "podop-example")
+
     def check_both_ways(self, first, second):
         try:
             first()
@@ -188,6 +199,7 @@ class MailSystem(harness.Case):
             second()
             self.check_logs()
             self.check_own_users()
+            self.check_stop()
         except AssertionError as failure:
             raise AssertionError(f"{failure}\n{self.logs()}") from None
 
