@@ -98,7 +98,7 @@ class Proxies(WithChatmail):
         super().setUp()
         self.server = self.serve_chatmail(self.dir, "/home")
 
-    def client(self, table, user=""):
+    def proxy(self, table, user=""):
         return self.dict((3, 2), self.path(table), name=table, user=user)
 
     def found(self, answer):
@@ -117,7 +117,7 @@ class Proxies(WithChatmail):
 
     def test_passwords(self):
         """A login with any password makes the account; any further one gets the same hash, whatever its password."""
-        auth = self.client("auth")
+        auth = self.proxy("auth")
         for number, password in enumerate(PASSWORDS):
             user = f"user{number:05}@chat.example"
             with self.subTest(password):
@@ -134,7 +134,7 @@ class Proxies(WithChatmail):
         self.assertNotIn("slash", self.server.stderr)  # no password is logged
 
     def test_no_account(self):
-        auth = self.client("auth")
+        auth = self.proxy("auth")
         for user in ("elsewhere@example.com", "UPPERCASE@chat.example", "short@chat.example", "wi th/sl@chat.example"):
             with self.subTest(user):
                 self.assertIn(auth.get(passdb("a good password", user))[:1], (b"N", b"F"))
@@ -143,16 +143,16 @@ class Proxies(WithChatmail):
 
     def test_exceptions(self):
         """An exception is a failure with its reason, and the connection stays."""
-        auth = self.client("auth")
+        auth = self.proxy("auth")
         self.assertRegex(auth.get("shared/passdb/ends in a backslash\\"), b"^F.*IndexError: ")
         self.assertRegex(auth.get(passdb("a good password", "a/b@chat.example")), b"^F.*ValueError: invalid address")
         self.check_dict(auth.get("shared/userdb/nobody@chat.example"), "N")
-        self.assertRegex(self.client("lastlogin").change(("set", "shared/else/x", "1")), b"^[FO]")
+        self.assertRegex(self.proxy("lastlogin").change(("set", "shared/else/x", "1")), b"^[FO]")
 
     def test_metadata(self):
         user = "somebody1@chat.example"
-        self.found(self.client("auth").get(passdb("a good password", user)))
-        meta = self.client("metadata", user)
+        self.found(self.proxy("auth").get(passdb("a good password", user)))
+        meta = self.proxy("metadata", user)
         self.check_dict(meta.get("priv/guid/devicetoken"), "O")
         for token in ("token-1", "token/2", "fcm:a:b"):
             self.check_dict(meta.change(("set", "priv/guid/devicetoken", token)), "O")
@@ -177,8 +177,8 @@ class Proxies(WithChatmail):
 
     def test_last_login(self):
         user = "somebody1@chat.example"
-        self.found(self.client("auth").get(passdb("a good password", user)))
-        client = self.client("lastlogin")
+        self.found(self.proxy("auth").get(passdb("a good password", user)))
+        client = self.proxy("lastlogin")
         self.check_dict(client.get(f"shared/last-login/{user}"), "N")
         for time in ("1700000000", "1700000001"):
             self.check_dict(client.change(("set", f"shared/last-login/{user}", time)), "O")
@@ -189,7 +189,7 @@ class Proxies(WithChatmail):
 
     def test_program_dies(self):
         """podop starts it again, and Dovecot's connection stays."""
-        auth = self.client("auth")
+        auth = self.proxy("auth")
         self.check_dict(auth.get("shared/userdb/nobody@chat.example"), "N")
         pid = int(re.search(r"table=auth pid=(\d+)", self.server.wait_log("program_started table=auth"))[1])
         os.kill(pid, 9)

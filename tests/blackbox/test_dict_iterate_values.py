@@ -141,7 +141,7 @@ class Large(Iterate):
 
     GROWTH = 20 * 1024  # kB
 
-    def start(self):
+    def start_large(self):
         podop = self.serve(url_table(self.http, max_response="64M", timeout="1h"), env=harness.small_quarantine())
         self.dovecot = self.dict()
         return podop
@@ -170,7 +170,7 @@ class Large(Iterate):
         self.assertEqual(total, count)
 
     def check_growth(self, body_of, flags):
-        podop = self.start()
+        podop = self.start_large()
         growth = {}
         for count in (1_000, 10_000, 100_000):
             self.http.on("/u/", http(body_of(self.users(count))))
@@ -186,7 +186,7 @@ class Large(Iterate):
         self.check_growth(lambda users: json.dumps({user: "x" for user in users}), 0)
 
     def test_values_of_ten_thousand(self):
-        podop = self.start()
+        podop = self.start_large()
         self.http.default = echo
         self.http.on("/u/", http(json.dumps(self.users(10_000))))
         growth = self.peak(podop, lambda: self.read_all(10_000, 0))
@@ -195,7 +195,7 @@ class Large(Iterate):
 
     def test_slow_reader(self):
         """Rows are not kept in podop's memory for a slow reader, and other clients are served meanwhile."""
-        podop = self.start()
+        podop = self.start_large()
         for version in ((2, 0), (4, 0)):
             with self.subTest(version=version):
                 self.dovecot = self.dict(version)
@@ -218,7 +218,7 @@ class Large(Iterate):
 
     def test_reader_that_stops(self):
         """No values are fetched for rows that the client does not read."""
-        podop = self.start()
+        podop = self.start_large()
         value = "x" * 10_000
         self.http.default = lambda request: http('"%s"' % value)
         self.http.on("/u/", http(json.dumps(self.users(5_000))))
@@ -250,7 +250,7 @@ class Large(Iterate):
                 self.assertEqual(len(request.rows), 20_000)
 
     def test_many_rows_at_once_for_many_clients(self):
-        self.start()
+        self.start_large()
         self.http.on("/u/", http(json.dumps(self.users(2_000))))
         clients = [self.dict(VERSIONS[number % len(VERSIONS)]) for number in range(40)]
         requests = [client.iterate("shared/u/", NO_VALUES) for client in clients]

@@ -264,7 +264,7 @@ class Transactions(Write):
 class CommitUrl(Write):
     """A whole transaction as one POST, with the keys of single requests."""
 
-    def start(self, **settings):
+    def start_commit(self, **settings):
         self.serve(url_table(self.http, commit_url=self.http.url + "/commit", **settings))
         self.http.on("/commit", http(status=204))
         self.dovecot = self.dict()
@@ -278,7 +278,7 @@ class CommitUrl(Write):
         return json.loads(body)
 
     def test_form(self):
-        self.start()
+        self.start_commit()
         for version in VERSIONS:
             with self.subTest(version=version):
                 sent = self.ops(("set", "priv/a/b", "text"), ("unset", "shared/c"), ("increment", "priv/d", -5),
@@ -290,12 +290,12 @@ class CommitUrl(Write):
                                  ["a/b/bob@example.com", "c", "d/bob@example.com", "e", "f"])
 
     def test_value_string(self):
-        self.start(value="string")
+        self.start_commit(value="string")
         sent = self.ops(("set", "shared/a", "42"), ("set", "shared/b", 'x"\r\n\t\x01é'))
         self.assertEqual([op["value"] for op in sent["ops"]], ["42", 'x"\r\n\t\x01é'])
 
     def test_json_goes_out_as_it_came(self):
-        self.start()
+        self.start_commit()
         self.http.forget()
         self.check_payload(self.dovecot.change(("set", "shared/a", "12345678901234567890123"),
                                                ("set", "shared/b", "1.10")), "O")
@@ -303,7 +303,7 @@ class CommitUrl(Write):
         self.assertRegex(self.http.requests[0].body, rb"\b1\.10\b")
 
     def test_outcomes(self):
-        self.start(timeout="300ms", retries=3)
+        self.start_commit(timeout="300ms", retries=3)
         for answer, expected in ((http(b"", 200), "O"), (http(b"", 204), "O"), (http(b"", 404), "F"),
                                  (http(b"", 409), "F"), (http(b"", 500), "F"),
                                  ((CLOSE,), "W"), ((RESET,), "W"), ((self.http.gate(),), "W")):
@@ -312,7 +312,7 @@ class CommitUrl(Write):
                 self.ops(("set", "shared/a", "1"), ("set", "shared/b", "2"), expected=expected)
 
     def test_headers(self):
-        self.start()
+        self.start_commit()
         number = self.dovecot.begin(expire=60)
         self.dovecot.send(b"T%d\t1700000000\t123456789\n" % number)
         self.dovecot.set(number, "priv/k", "1")
@@ -323,7 +323,7 @@ class CommitUrl(Write):
         self.assertEqual(request.header("Podop-Table"), ["t"])
 
     def test_refused_values(self):
-        self.start()
+        self.start_commit()
         for value in (b"a\0b", b"\xff"):
             with self.subTest(value=value):
                 self.check_failure(self.dovecot.change(("set", "shared/a", "1"), ("set", "shared/k", value)))
@@ -332,7 +332,7 @@ class CommitUrl(Write):
         self.assertEqual(self.http.requests, [])
 
     def test_lookup_after_it(self):
-        self.start(cache={"ttl": "1h"})
+        self.start_commit(cache={"ttl": "1h"})
         gate = self.http.gate()
         self.http.on("/k", http('"old"'), http('"new"'))
         self.http.on("/commit", (gate, http(status=204)))
@@ -348,7 +348,7 @@ class CommitUrl(Write):
         self.check_payload(self.dovecot.wait(lookup), "Onew")
 
     def test_rollback(self):
-        self.start()
+        self.start_commit()
         number = self.dovecot.begin()
         self.dovecot.set(number, "shared/k", "1")
         self.dovecot.rollback(number)

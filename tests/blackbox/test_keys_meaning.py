@@ -270,15 +270,15 @@ class Propagated(Meaning):
         self.run_table({"search": ["user@domain", "user", "user@", "@domain", "key"], "extension": "+",
                         "propagate": True})
 
-    def ask(self, key):
+    def ask_postfix(self, key):
         return self.postfix.ask("t", key)
 
     def test_values(self):
         for number, (value, expected) in enumerate(self.VALUES):
             with self.subTest(value=value):
                 self.keep(**{f"k{number}@d": value})
-                self.check_payload(self.ask(f"k{number}+X@d"), "OK " + expected)
-                self.check_payload(self.ask(f"k{number}@d"), "OK " + expected.replace("+X", ""))
+                self.check_payload(self.ask_postfix(f"k{number}+X@d"), "OK " + expected)
+                self.check_payload(self.ask_postfix(f"k{number}@d"), "OK " + expected.replace("+X", ""))
 
     def test_same_for_dovecot(self):
         self.keep(**{"a@d": "al@w, bo@w", "b@d": ["al@w", "bo"], "c@d": {"x": "al@w"}})
@@ -291,14 +291,14 @@ class Propagated(Meaning):
         self.keep(**{"u": "al@w", "v@": "al@w", "@c": "al@w", "w+X@d": "al@w"})
         for key, expected in (("u+X@d", "al+X@w"), ("v+X@d", "al+X@w"), ("y+X@c", "al@w"), ("w+X@d", "al@w")):
             with self.subTest(key=key):
-                self.check_payload(self.ask(key), "OK " + expected)
+                self.check_payload(self.ask_postfix(key), "OK " + expected)
 
     def test_extensions_that_need_quotes(self):
         self.keep(**{"a@d": "al@w"})
         for key, expected in (("a+@d", "al+@w"), ("a+b+c@d", "al+b+c@w"), ('"a+b c"@d', '"al+b c"@w'),
                               ('"a+b@c"@d', '"al+b@c"@w'), ("a+b,c@d", '"al+b,c"@w'), ("a+ö@d", "al+ö@w")):
             with self.subTest(key=key):
-                self.check_payload(self.ask(key), "OK " + expected)
+                self.check_payload(self.ask_postfix(key), "OK " + expected)
 
 
 if __name__ == "__main__":
