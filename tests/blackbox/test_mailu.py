@@ -253,7 +253,8 @@ class Settings(WithMailu):
 
     def test_option_of_the_guide(self):
         """The administrator's guide has one option that makes statuses mean what they did to the Python podop."""
-        words = shlex.split(documents.block(*documents.GUIDE, begin="podop --set"))[1:]
+        words = shlex.split(documents.block(*documents.GUIDE, begin="podop --socket /tmp/podop.socket --name alias"))
+        words = words[words.index("--set"):]
         template = self.admin.url + "/internal/postfix/transport/{}"
         self.podop("--socket", self.socket, "--name", "transport", "--type", "url", "--param", template, *words)
         for key, answer in (("relay.example", ANSWERS["transport"]["relay.example"]), ("relaybad.example", "TEMP"),
