@@ -154,8 +154,10 @@ class Podop:
 
     def unix_sockets(self) -> int:
         """Returns the number of open unix sockets: listeners and clients, but no TCP connections to backends."""
-        with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
-            inodes = {line.split()[6] for line in table}
+        inodes = set()
+        for _ in range(4):  # a reader of the table misses some while other processes open and close sockets
+            with open("/proc/net/unix", encoding="utf-8", errors="replace") as table:
+                inodes |= {line.split()[6] for line in table}
         links = []
         for name in os.listdir(f"/proc/{self.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):
