@@ -18,37 +18,30 @@ static const char *path_of(const char *where)
     return where[0] == '/' ? where : NULL;
 }
 
-static void print_user(uid_t uid, char out[NAME_BYTES_MAX])
+/* Prints the name of a user or group, or its number if name is NULL. */
+static void print_account(const char *name, unsigned long number, char out[NAME_BYTES_MAX])
 {
-    const struct passwd *entry = getpwuid(uid);
-
-    if (entry != NULL)
-        snprintf(out, NAME_BYTES_MAX, "%s", entry->pw_name);
+    if (name != NULL)
+        snprintf(out, NAME_BYTES_MAX, "%s", name);
     else
-        snprintf(out, NAME_BYTES_MAX, "%lu", (unsigned long)uid);
-}
-
-static void print_group(gid_t gid, char out[NAME_BYTES_MAX])
-{
-    const struct group *entry = getgrgid(gid);
-
-    if (entry != NULL)
-        snprintf(out, NAME_BYTES_MAX, "%s", entry->gr_name);
-    else
-        snprintf(out, NAME_BYTES_MAX, "%lu", (unsigned long)gid);
+        snprintf(out, NAME_BYTES_MAX, "%lu", number);
 }
 
 static void hint_denied(const char *path, const char *setting, char out[HINT_BYTES_MAX])
 {
     char user[NAME_BYTES_MAX], group[NAME_BYTES_MAX];
+    const struct passwd *owner;
+    const struct group *owning;
     struct stat info;
 
     if (stat(path, &info) == -1) {
         snprintf(out, HINT_BYTES_MAX, " (you may not enter a directory of this path)");
         return;
     }
-    print_user(info.st_uid, user);
-    print_group(info.st_gid, group);
+    owner = getpwuid(info.st_uid);
+    owning = getgrgid(info.st_gid);
+    print_account(owner == NULL ? NULL : owner->pw_name, info.st_uid, user);
+    print_account(owning == NULL ? NULL : owning->gr_name, info.st_gid, group);
     snprintf(out, HINT_BYTES_MAX,
              " (the socket is for user %s and group %s, with mode %04o: become one of them, or set "
              "owner, group and permissions in '%s' of podop.conf)",

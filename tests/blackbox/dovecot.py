@@ -274,6 +274,18 @@ def is_log(pid):
     return True
 
 
+class WithDicts(Dovecot):
+    """A Dovecot 2.3 whose dicts and auth dict are configured by these texts, with {dir} for its directory."""
+
+    def __init__(self, root, conf, auth):
+        self.files = {"90-podop.conf": conf, "auth.conf": auth}
+        super().__init__("2.3", root)
+
+    def copy_example(self):
+        for name, text in self.files.items():
+            self.write(name, text.format(dir=self.dir))
+
+
 # --- clients ----------------------------------------------------------------------------------------------------------
 
 

@@ -226,20 +226,12 @@ user_key = userdb/%Eu
 """
 
 
-class ChatmailDovecot(dovecot.Dovecot):
-    """A Dovecot with chatmail's dicts."""
-
-    def copy_example(self):
-        self.write("90-podop.conf", DOVECOT_CONF.format(dir=self.dir))
-        self.write("auth.conf", AUTH_CONF.format(dir=self.dir))
-
-
 class Dovecot(WithChatmail):
     """A real Dovecot 2.3 with chatmail's dicts."""
 
     def setUp(self):
         super().setUp()
-        self.dovecot = ChatmailDovecot("2.3", dovecot.root_of("2.3"))
+        self.dovecot = dovecot.WithDicts(dovecot.root_of("2.3"), DOVECOT_CONF, AUTH_CONF)
         self.addCleanup(self.dovecot.stop)
         self.serve_chatmail(self.dovecot.outside, self.dovecot.dir + "/mailboxes", *(
             word for number in range(3) for word in ("--set", f"listen.[{number}].permissions=0666")))

@@ -517,20 +517,12 @@ user_key = userdb/%u
 """
 
 
-class MailuDovecot(dovecot.Dovecot):
-    """A Dovecot with Mailu's dicts."""
-
-    def copy_example(self):
-        self.write("90-podop.conf", DOVECOT_CONF.format(dir=self.dir))
-        self.write("auth.conf", AUTH_CONF.format(dir=self.dir))
-
-
 class Dovecot(WithMailu):
     """A real Dovecot 2.3 with Mailu's dicts, and podop as the page starts it."""
 
     def setUp(self):
         super().setUp()
-        self.dovecot = MailuDovecot("2.3", dovecot.root_of("2.3"))
+        self.dovecot = dovecot.WithDicts(dovecot.root_of("2.3"), DOVECOT_CONF, AUTH_CONF)
         self.addCleanup(self.dovecot.stop)
         self.socket = self.dovecot.socket
         self.serve_page("dovecot", "--set", "listen.[0].permissions=0666")
