@@ -77,7 +77,8 @@ class Account:
         wrong = []
         for (table, key), values in self.ledger.last.items():
             path, user = key.split("\t")
-            row = db.execute("SELECT value FROM entry WHERE user = ? AND path = ?", [user, f"{table}/{path}"]).fetchone()
+            row = db.execute("SELECT value FROM entry WHERE user = ? AND path = ?",
+                             [user, f"{table}/{path}"]).fetchone()
             if row is None or row[0] not in values:
                 wrong.append(f"{table} {key!r} is {row}, not {values}")
         self._wrong("last values lost", wrong)

@@ -6,9 +6,9 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
-
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 from control import ask
 from mail import Podop
@@ -37,8 +37,8 @@ class Faults(threading.Thread):
             ("podop: reload of a faulty file", self.reload_faulty), ("a worker of gunicorn hangs", self.hang)]
         for server in self.web.servers:
             found += [(f"{server.name}: reload", server.reload),
-                      (f"{server.name}: stop and start", lambda server=server: self.restart(server, signal.SIGTERM)),
-                      (f"{server.name}: kill and start", lambda server=server: self.restart(server, signal.SIGKILL))]
+                      (f"{server.name}: stop and start", partial(self.restart, server, signal.SIGTERM)),
+                      (f"{server.name}: kill and start", partial(self.restart, server, signal.SIGKILL))]
         if time.monotonic() < self.restarts_until:
             found += 2 * [("podop: stop and start", self.restart_podop)]
         return found

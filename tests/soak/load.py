@@ -2,7 +2,6 @@
 
 import queue
 import random
-import re
 import smtplib
 import threading
 import time

@@ -1,5 +1,5 @@
-"""The mail system of the run: a Postfix and a Dovecot of the black-box tests, and podop between them and the web servers
-with the tables of examples/mail-system."""
+"""The mail system of the run: a Postfix and a Dovecot of the black-box tests, and podop between them and the web
+servers with the tables of examples/mail-system."""
 
 import contextlib
 import os

@@ -151,15 +151,15 @@ def main() -> int:
     except unittest.SkipTest as missing:
         print(f"skipped: {missing} is missing")
         return SKIP
-    sys.stdout.reconfigure(line_buffering=True)
-    print(f"{options.minutes:g} minutes, {options.mails:g} mails a second, seed {options.seed}")
+    print(f"{options.minutes:g} minutes, {options.mails:g} mails a second, seed {options.seed}", flush=True)
     with contextlib.ExitStack() as stack:
         run = Run(options, stack)
         run.start()
         run.last()
         run.finish()
         run.account.check(run.podop)
-        return report(run.ledger, run.watch, run.faults, run.podop)
+        status = report(run.ledger, run.watch, run.faults, run.podop)
+    return status  # after everything has ended, and podop's and Dovecot's ends were checked
 
 
 if __name__ == "__main__":

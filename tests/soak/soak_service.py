@@ -61,12 +61,13 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 def answer(method: str, path: str, user: str, body: str) -> tuple[int, str]:
     """Does what a request wants."""
     db = connection()
+    operation = OPERATIONS[method]
     if method == "GET":
-        return microservice.lookup(db, user, path)
+        return operation(db, user, path)
     with transaction(db):
-        status, text = OPERATIONS[method](db, user, path, body)
+        result = operation(db, user, path, body)
         db.execute("INSERT INTO made VALUES (?, ?, ?)", [user, path, body])
-        return status, text
+        return result
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

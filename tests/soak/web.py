@@ -84,7 +84,7 @@ class Server:
 
 
 class Web:
-    """All servers, with one database. `proxied` and `direct` are the URLs of the service behind nginx and without it."""
+    """All servers, with one database. `proxied` and `direct` are the URLs of the service with and without nginx."""
 
     def __init__(self, folder: str, database: str) -> None:
         self.folder = folder
