@@ -25,6 +25,7 @@ class Client(threading.Thread):
         self.ledger, self.rate = ledger, rate
         self.random = random.Random(name)
         self.ends = threading.Event()
+        self.is_broken_off = False  # the run has failed, so nothing has to be finished
 
     def run(self) -> None:
         """Acts at its rate, and catches up after something slow, though not without limit."""
@@ -80,7 +81,7 @@ class Sender(Client):
     def finish(self) -> None:
         """Sends all that was refused, until it is taken."""
         end = time.monotonic() + 2 * harness.GUARD
-        while not self.later.empty() and time.monotonic() < end:
+        while not self.later.empty() and time.monotonic() < end and not self.is_broken_off:
             self._send_again()
             time.sleep(PAUSE_S)
         if not self.later.empty():
@@ -109,7 +110,7 @@ class Sender(Client):
                 self.ledger.accept(message_id, members, is_sure=True)
                 return
             self._refused(address, *refusals[0])
-            self.session.rset()
+            self._hang_up()  # an smtpd that could not look the domain up never asks again
         except (OSError, smtplib.SMTPException) as failure:
             self._hang_up()
             self.ledger.count(f"SMTP {type(failure).__name__}")

@@ -33,6 +33,7 @@ smtpd_recipient_restrictions = reject_unlisted_recipient
 smtpd_error_sleep_time = 0
 smtpd_soft_error_limit = 1000000
 smtpd_hard_error_limit = 1000000
+max_use = 10
 queue_run_delay = 5s
 minimal_backoff_time = 5s
 maximal_backoff_time = 10s

@@ -10,12 +10,21 @@ GROWTH_SHARE, GROWTH_KIB = 0.05, 1024  # from the second third of its time to th
 GROWTH_DESCRIPTORS = 8
 
 
-def show_minutes(watch: Watch, faults: Faults) -> None:
-    """Prints a line for each minute."""
-    print("\nminute  mails  lookups  faults  rss KiB  descriptors  podop")
-    for minute, first, last in watch.minutes():
-        print(f"{minute:6} {last.mails - first.mails:6} {last.lookups - first.lookups:8} {faults.minutes[minute]:7} "
-              f"{last.rss_kib:8} {last.descriptors:12} {last.start:6}")
+class Minutes:
+    """The table of the minutes, which is printed while they pass."""
+
+    def __init__(self, watch: Watch, faults: Faults) -> None:
+        self.watch, self.faults = watch, faults
+        self.shown = 0
+        print("minute  mails  lookups  faults  rss KiB  descriptors  podop", flush=True)
+
+    def show(self, is_end: bool = False) -> None:
+        """Prints the minutes that are over; at the end, also the last one."""
+        rows = self.watch.minutes()
+        for minute, before, last in rows[self.shown:len(rows) if is_end else -1]:
+            print(f"{minute:6} {last.mails - before.mails:6} {last.lookups - before.lookups:8} "
+                  f"{self.faults.minutes[minute]:7} {last.rss_kib:8} {last.descriptors:12} {last.start:6}", flush=True)
+            self.shown += 1
 
 
 def judge_growth(watch: Watch, ledger: Ledger) -> None:
@@ -35,8 +44,7 @@ def judge_growth(watch: Watch, ledger: Ledger) -> None:
 
 
 def report(ledger: Ledger, watch: Watch, faults: Faults, podop: Podop) -> int:
-    """Prints all of it. Returns the exit status."""
-    show_minutes(watch, faults)
+    """Prints all but the minutes. Returns the exit status."""
     judge_growth(watch, ledger)
     print("\nlookups: " + ", ".join(f"{table} {number}" for table, number in sorted(watch.lookups.items())))
     print("faults: " + ", ".join(f"{name} {number}" for name, number in sorted(faults.counts.items())))

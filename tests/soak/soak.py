@@ -24,7 +24,7 @@ import soak_service  # noqa: E402
 from account import Account  # noqa: E402
 from faults import Faults  # noqa: E402
 from ledger import Ledger  # noqa: E402
-from report import report  # noqa: E402
+from report import Minutes, report  # noqa: E402
 from threads import thread_errors  # noqa: E402
 from watch import Watch  # noqa: E402
 from web import Web  # noqa: E402
@@ -74,6 +74,8 @@ class Run:
         self.faults = Faults(self.web, self.podop, options.fault_every,
                              time.monotonic() + RESTARTS_SHARE * 60 * options.minutes, options.seed)
         self.clients = self._clients()
+        self.minutes = Minutes(self.watch, self.faults)
+        stack.callback(self.break_off)
 
     def _clients(self) -> list[load.Client]:
         port, imap = self.system.postfix.port, self.system.dovecot.imap_port
@@ -102,6 +104,18 @@ class Run:
         while time.monotonic() < end and self.faults.failure is None:
             time.sleep(0.2)
             thread_errors.check()
+            self.minutes.show()
+
+    def break_off(self) -> None:
+        """Ends what still runs after a failure, before the servers are stopped."""
+        self.watch.ends.set()
+        self.faults.ends.set()
+        for client in self.clients:
+            client.is_broken_off = True
+            client.ends.set()
+        for thread in (self.watch, self.faults, *self.clients):
+            if thread.is_alive():
+                thread.join(harness.GUARD)
 
     def finish(self) -> None:
         """Ends faults and load, lets all mails arrive, and stops podop, which writes what is pending."""
@@ -119,6 +133,7 @@ class Run:
         self.watch.ends.set()
         self.watch.join()
         self.watch.look()
+        self.minutes.show(is_end=True)
         self.podop.stop()
 
     def _settle(self) -> None:

@@ -60,11 +60,11 @@ class Watch(threading.Thread):
                                    self.ledger.counts["mails"], sum(self.lookups.values())))
 
     def minutes(self) -> list[tuple[int, Sample, Sample]]:
-        """Returns the first and the last sample of each minute, with its number."""
-        found: dict[int, list[Sample]] = collections.defaultdict(list)
-        for sample in self.samples:
-            found[int(sample.second / 60)].append(sample)
-        return [(minute, rows[0], rows[-1]) for minute, rows in sorted(found.items())]
+        """Returns each minute with the last sample before it and the last one in it."""
+        last: dict[int, Sample] = {int(sample.second / 60): sample for sample in self.samples}
+        numbers = sorted(last)
+        before = [Sample(0.0, 0, 0, 0, 0, 0), *(last[number] for number in numbers)]
+        return [(number, earlier, last[number]) for number, earlier in zip(numbers, before)]
 
     def thirds(self) -> list[tuple[float, int]]:
         """Returns the mean of the memory in KiB and the median of the descriptors in each third of the last podop's
