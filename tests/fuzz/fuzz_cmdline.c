@@ -1,9 +1,11 @@
-/* A command line, one word a line. A file that it names is not read; there is one of the fuzzer, so
- * that the paths of --set lead somewhere. A --set that is given twice is the same as one. */
+/* A command line of podop and of podopctl, one word a line. A file that it names is not read; there
+ * is one of the fuzzer, so that the paths of --set lead somewhere. A --set that is given twice is
+ * the same as one. */
 #include "fuzz.h"
 
 #include "checked_config.h"
 
+#include "ctl/options.h"
 #include "podop/cmdline.h"
 #include "podop/mem.h"
 
@@ -58,16 +60,33 @@ static void load_twice(const struct config_source *source)
     config_unref(&twice);
 }
 
+static void parse_for_podopctl(int count, char **words)
+{
+    struct options options;
+    struct error err = {0};
+
+    if (options_parse(&options, count, words, &err) == -1) {
+        PROMISE(err.kind == ERR_USAGE && err.text[0] != '\0');
+        return;
+    }
+    PROMISE(options.action != OPTIONS_RUN || options.count < (size_t)count);
+    for (size_t i = 0; i < options.count; i++)
+        PROMISE(options.args[i] != NULL);
+    PROMISE(memchr(options.given, '\0', sizeof(options.given)) != NULL);
+    options_deinit(&options);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *file;
     char *words[WORDS_MAX + 1], *text = xmemdup0(data, size);
+    const int count = split(text, words);
     struct cmdline cmdline;
     struct error err = {0};
 
     if (file == NULL)
         file = checked_config_write("podop.conf", span_of(file_text));
-    if (cmdline_parse(&cmdline, split(text, words), words, file, &err) == 0) {
+    if (cmdline_parse(&cmdline, count, words, file, &err) == 0) {
         if (cmdline.source.file != NULL)
             cmdline.source.file = file;
         if (cmdline.action == CMDLINE_RUN || cmdline.action == CMDLINE_CHECK)
@@ -76,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         PROMISE(err.kind == ERR_USAGE && err.text[0] != '\0');
     }
+    parse_for_podopctl(count, words);
     free(text);
     return 0;
 }
