@@ -14,6 +14,7 @@ enum { FILES_MAX = 3, NAME_BYTES = 64 };
 
 static char folder[] = "/tmp/podop-fuzz-XXXXXX";
 static char files[FILES_MAX][NAME_BYTES]; /* their paths; empty: none */
+static unsigned long lines[FILES_MAX];    /* of each file, the empty one at its end included */
 
 static void remove_all(void)
 {
@@ -22,8 +23,8 @@ static void remove_all(void)
     rmdir(folder);
 }
 
-/* Returns the path of a file, which is a new one if there is none with that name. */
-static const char *path_of(const char *name)
+/* Returns the number of a file, which is a new one if there is none with that name. */
+static size_t number_of(const char *name)
 {
     char path[NAME_BYTES];
     size_t i = 0;
@@ -38,15 +39,25 @@ static const char *path_of(const char *name)
         PROMISE(i < FILES_MAX);
     }
     snprintf(files[i], sizeof(files[i]), "%s", path);
-    return files[i];
+    return i;
+}
+
+static unsigned long count_lines(struct span text)
+{
+    unsigned long count = 1;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += text.ptr[i] == '\n';
+    return count;
 }
 
 const char *checked_config_write(const char *name, struct span text)
 {
-    const char *path = path_of(name);
-    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const size_t number = number_of(name);
+    const int fd = open(files[number], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     PROMISE(fd != -1);
+    lines[number] = count_lines(text);
     while (text.len > 0) {
         const ssize_t n = write(fd, text.ptr, text.len);
 
@@ -54,7 +65,22 @@ const char *checked_config_write(const char *name, struct span text)
         text = span_skip(text, (size_t)n);
     }
     close(fd);
-    return path;
+    return files[number];
+}
+
+/* Checks that the line of an origin in one of the files exists. */
+static void check_origin(const char *text)
+{
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        const size_t len = strlen(files[i]);
+        char *end;
+
+        if (len == 0 || strncmp(text, files[i], len) != 0 || text[len] != ':' ||
+            text[len + 1] == ' ')
+            continue;
+        PROMISE(strtoul(text + len + 1, &end, 10) - 1 < lines[i]);
+        PROMISE(end[0] == ':' && end[1] == ' ');
+    }
 }
 
 /* Checks that a text is one line, and begins with an origin. */
@@ -65,6 +91,7 @@ static void check_line(const char *text)
     for (const char *at = text; *at != '\0'; at++)
         PROMISE((unsigned char)*at >= ' ' && *at != 0x7f);
     PROMISE(colon != NULL && colon > text && colon[2] != '\0');
+    check_origin(text);
 }
 
 static void on_fault(void *arg, const char *text)
