@@ -103,7 +103,7 @@ class Patience(Unread):
         podop = self.serve_big("700ms", timeout="1h")
         client = self.ask_much()
         wait_until(lambda: client.has_news(), "the first bytes")
-        podop.signal(signal.SIGSTOP)
+        podop.freeze()
         time.sleep(1.5)  # the pause itself
         podop.signal(signal.SIGCONT)
         self.read_all(client, [f"big{number}" for number in range(4)], self.size)
