@@ -20,14 +20,15 @@ from backend import CLOSE, RESET, Answer, Backend, Request, chunked, echo, http,
 from basics import GUARD, binary, need, percent, shown, to_bytes, wait_until
 from daemon import (Podop, check_sanitizers, clean_environment, has_ended, limit_descriptors, run,
                     small_quarantine)
+from held_clock import HeldClock
 from ports import bind_udp_and_tcp, full_port, number, refusing_port, reserve
 from settings import conf, conf_file
 from socketmap import Address, Connection, Socketmap, connect, listen, netstring, refuses
 from threads import thread_errors
 
 __all__ = [
-    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "Podop", "Request",
-    "Socketmap", "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf",
+    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "HeldClock", "Podop",
+    "Request", "Socketmap", "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf",
     "conf_file", "connect", "echo", "full_port", "has_ended", "http", "limit_descriptors", "listen", "main", "need",
     "netstring", "number", "percent", "refuses", "refusing_port", "reserve", "run", "shown", "small_quarantine",
     "to_bytes", "url_table", "wait_until",
@@ -78,6 +79,11 @@ class Case(unittest.TestCase):
         """Starts podop with these tables, listening on self.socket unless told otherwise."""
         text = conf_file(listen=listen or [{"socket": self.socket}], tables=list(tables), **settings)
         return self.podop("-c", self.write("podop.conf", text), *args, env=env)
+
+    def hold_clock(self) -> HeldClock:
+        """Returns a clock that stands still, for the next podop that is started with its `env`."""
+        self._clocks = getattr(self, "_clocks", 0) + 1
+        return HeldClock(self.path(f"clock{self._clocks}"))
 
     def client(self, address: Address | None = None) -> Socketmap:
         """Connects a socketmap client."""
