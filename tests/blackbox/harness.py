@@ -16,7 +16,7 @@ import unittest
 from collections.abc import Mapping
 from typing import Any
 
-from backend import CLOSE, RESET, Answer, Backend, Request, chunked, echo, http, url_table
+from backend import CLOSE, RESET, Answer, Backend, Request, Step, chunked, echo, http, url_table
 from basics import GUARD, binary, need, percent, shown, to_bytes, wait_until
 from daemon import (Podop, check_sanitizers, clean_environment, has_ended, limit_descriptors, run,
                     small_quarantine)
@@ -37,6 +37,8 @@ __all__ = [
 
 class Case(unittest.TestCase):
     """A test with a private directory; whatever it starts is stopped and checked at its end."""
+
+    clock: HeldClock | None = None
 
     def setUp(self) -> None:
         self.addCleanup(thread_errors.check)  # the first to be added is the last to run
@@ -68,8 +70,10 @@ class Case(unittest.TestCase):
 
     def podop(self, *args: str, verbose: tuple[str, ...] = ("-v",), env: Mapping[str, str] | None = None) -> Podop:
         """Starts podop with these arguments; waits until it is ready, if it logs that."""
-        podop = Podop(*args, *verbose, env=env)
+        podop = Podop(*args, *verbose, env=self.clock.environment(env) if self.clock else env)
         self.addCleanup(podop.stop)
+        if self.clock:
+            self.addCleanup(self.clock.release)
         if verbose:
             podop.wait_ready()
         return podop
@@ -80,10 +84,15 @@ class Case(unittest.TestCase):
         text = conf_file(listen=listen or [{"socket": self.socket}], tables=list(tables), **settings)
         return self.podop("-c", self.write("podop.conf", text), *args, env=env)
 
-    def hold_clock(self) -> HeldClock:
-        """Returns a clock that stands still, for the next podop that is started with its `env`."""
-        self._clocks = getattr(self, "_clocks", 0) + 1
-        return HeldClock(self.path(f"clock{self._clocks}"))
+    def hold_clock(self) -> None:
+        """Gives the podop that is started next a clock that stands still (held_clock.py), self.clock."""
+        self.clock = HeldClock(tempfile.mkstemp(dir=self.dir, prefix="clock")[1])
+
+    def hang(self, backend: Backend, seconds: float) -> tuple[Step, ...]:
+        """Returns an answer that never comes. When a backend is asked for it, so much time passes for podop."""
+        assert self.clock is not None
+        clock = self.clock
+        return lambda: clock.grant(seconds), backend.gate()
 
     def client(self, address: Address | None = None) -> Socketmap:
         """Connects a socketmap client."""

@@ -6,28 +6,42 @@ With this clock only the one that hangs meets it, and nothing is waited for.
 
 import mmap
 import os
+import threading
+from collections.abc import Mapping
 
-from basics import wait_until
+from basics import binary, wait_until
 
-DAY_MS = 86_400_000
+DAY_S = 86_400
 
 
 class HeldClock:
-    """The clock of one podop, to be started with `env`."""
+    """The clock of one podop."""
 
     def __init__(self, path: str) -> None:
         with open(path, "w+b") as file:
             file.write(bytes(16))
             file.flush()
             self._granted_passed = memoryview(mmap.mmap(file.fileno(), 16)).cast("q")  # milliseconds
-        options = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
-        self.env = {"LD_PRELOAD": os.environ["HOLD_CLOCK"], "HELD_CLOCK_FILE": path, "ASAN_OPTIONS": options}
+        self._path = path
+        self._lock = threading.Lock()
+
+    def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        """Returns what podop needs in its environment to have this clock, and more."""
+        env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""), **(more or {})}
+        options = ":".join(filter(None, (env["ASAN_OPTIONS"], "verify_asan_link_order=0")))
+        return {**env, "LD_PRELOAD": binary("HOLD_CLOCK"), "HELD_CLOCK_FILE": self._path, "ASAN_OPTIONS": options}
+
+    def grant(self, seconds: float) -> None:
+        """Lets so much time pass for podop as soon as it has nothing to do."""
+        with self._lock:
+            self._granted_passed[0] += round(seconds * 1000)
 
     def advance(self, seconds: float) -> None:
         """Lets so much time pass for podop, and waits until it has: podop has nothing else to do by then."""
-        self._granted_passed[0] += round(seconds * 1000)
-        wait_until(lambda: self._granted_passed[0] == self._granted_passed[1], "time passes for podop")
+        self.grant(seconds)
+        granted = self._granted_passed[0]
+        wait_until(lambda: self._granted_passed[1] >= granted, "time passes for podop")
 
     def release(self) -> None:
         """Lets time pass whenever podop waits, so that it can end."""
-        self._granted_passed[0] += DAY_MS
+        self.grant(DAY_S)

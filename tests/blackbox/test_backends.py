@@ -9,6 +9,7 @@ import unittest
 import documents
 import harness
 import services
+import services_case
 from daemon import Podop
 from dict import DictCase
 from settings import conf_file

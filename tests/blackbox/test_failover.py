@@ -23,9 +23,8 @@ class Case(DictCase):
 
     def start(self, *backends, **settings):
         """Starts podop, for which time passes only when the test says so."""
-        self.clock = self.hold_clock()
-        podop = self.serve(tables(*(backends or (self.first, self.second)), **settings), env=self.clock.env)
-        self.addCleanup(self.clock.release)
+        self.hold_clock()
+        podop = self.serve(tables(*(backends or (self.first, self.second)), **settings))
         self.postfix = self.client()
         return podop
 
@@ -368,7 +367,6 @@ class Suspended(Case):
         again = self.backend(port=port, default=echo)
         self.ask_until("k", b"OK k")
         self.assertEqual(again.count("/k"), 1)
-
 
         def is_told():
             self.clock.advance(0.1)
