@@ -203,8 +203,8 @@ bool syntax_find(struct span text, unsigned error_line, struct syntax_fault *fau
     if (!parse(&p) || p.now.line > error_line)
         *fault = (struct syntax_fault){0};
     else
-        fault->must_not_parse =
-            p.now.kind == TOKEN_STRING || token_next(&p.lexer).kind == TOKEN_STRING;
+        fault->must_not_parse = p.now.kind == TOKEN_STRING || p.now.kind == TOKEN_WORD ||
+                                token_next(&p.lexer).kind == TOKEN_STRING;
     return fault->line > 0;
 }
 

@@ -12,7 +12,9 @@ struct syntax_fault {
     const char *at;                   /* the place in that line */
     char hint[SYNTAX_HINT_BYTES_MAX]; /* "a comma is missing after '}', before the element in" */
     unsigned other_line;              /* a line to append to the hint; 0: none */
-    bool must_not_parse; /* there is a string where libconfig's parser does not expect one */
+    /* libconfig's parser may meet a string where it does not expect one: there is one, or a word
+     * such as 4a, which is a number and a name for libconfig, so that it goes on after the fault */
+    bool must_not_parse;
     bool is_duplicate; /* a name is set for the second time, and for the first time in other_line */
 };
 

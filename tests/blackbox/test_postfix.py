@@ -167,6 +167,15 @@ class Smtpd(WithPostfix):
         self.check_recipient(self.session(), "bob@example.com", 250)
         self.check_recipient(self.session(), "nobody@example.com", 550)
 
+    def test_a_domain_that_could_not_be_looked_up_is_not_asked_for_again(self):
+        """What docs/postfix-keys.md says of a recipient whose class smtpd could not learn."""
+        session = self.session()
+        self.http.on("/domain/example.com", http(status=503))
+        self.check_recipient(session, "bob@example.com", 451, "4.3.0")
+        self.script(self.http)
+        self.check_recipient(session, "al@example.com", 250)
+        self.check_recipient(session, "bob@example.com", 451, "4.3.0")
+
     def test_podop_restarts_within_a_session(self):
         session = self.session()
         self.check_recipient(session, "bob@example.com", 250)

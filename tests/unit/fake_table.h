@@ -10,7 +10,7 @@
 #include "table/fetch.h"
 #include "table/iterate.h"
 
-enum { FAKE_FETCHES_MAX = 256, FAKE_COMMITS_MAX = 32 };
+enum { FAKE_FETCHES_MAX = 256, FAKE_COMMITS_MAX = 256 };
 
 struct fake_table {
     struct table_ops ops;

@@ -87,6 +87,16 @@ static void test_resolv_conf_is_bounded(void **state)
     buf_deinit(&text);
 }
 
+static void test_resolv_conf_with_nul(void **state)
+{
+    struct resolv_conf conf;
+
+    (void)state;
+    resolv_conf_parse(SPAN("search \0a.example b\0.example c.example\n"), "", &conf);
+    assert_int_equal(conf.search_count, 1);
+    assert_string_equal(conf.search[0], "c.example");
+}
+
 static void test_candidates(void **state)
 {
     static const struct {
@@ -231,9 +241,13 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resolv_conf), cmocka_unit_test(test_resolv_conf_is_bounded),
-        cmocka_unit_test(test_candidates),  cmocka_unit_test(test_candidate_that_is_too_long),
-        cmocka_unit_test(test_hosts),       cmocka_unit_test(test_hosts_are_bounded),
+        cmocka_unit_test(test_resolv_conf),
+        cmocka_unit_test(test_resolv_conf_is_bounded),
+        cmocka_unit_test(test_resolv_conf_with_nul),
+        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_candidate_that_is_too_long),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_hosts_are_bounded),
         cmocka_unit_test(test_files),
     };
 

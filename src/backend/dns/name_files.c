@@ -65,7 +65,8 @@ static void add_search(struct resolv_conf *to, struct span domain)
 {
     while (domain.len > 0 && domain.ptr[domain.len - 1] == '.')
         domain.len--;
-    if (domain.len == 0 || domain.len >= DNS_NAME_BYTES || to->search_count == SEARCH_DOMAINS_MAX)
+    if (domain.len == 0 || domain.len >= DNS_NAME_BYTES || span_has_byte(domain, '\0') ||
+        to->search_count == SEARCH_DOMAINS_MAX)
         return;
     memcpy(to->search[to->search_count], domain.ptr, domain.len);
     to->search[to->search_count++][domain.len] = '\0';
