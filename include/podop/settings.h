@@ -3,6 +3,7 @@
 #ifndef PODOP_SETTINGS_H
 #define PODOP_SETTINGS_H
 
+#include "podop/allow.h"
 #include "podop/error.h"
 #include "podop/log.h"
 #include "podop/span.h"
@@ -24,6 +25,8 @@ struct listen_config {
     enum listen_mode mode;
     unsigned permissions;      /* of a unix socket, e.g. 0660 */
     char *owner, *group;       /* names or numbers; NULL: not changed */
+    struct string_list allow;  /* users, groups and networks, as written */
+    struct allow_list allowed; /* what they mean */
     struct string_list tables; /* only these are served here; empty: all */
     uint32_t max_clients;
     uint32_t request_timeout_ms;

@@ -57,6 +57,10 @@ static void test_syntax_quotes(void **state)
                                   "quotes, \"...\": 'socket = 127.0.0.1;'\n"},
         {"timeout = 5s;\n", "podop.conf:1: syntax error: the value of 'timeout' must be in quotes, "
                             "\"...\": 'timeout = 5s;'\n"},
+        {"allow = [ group:mail ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
+                                      "\"...\": 'allow = [ group:mail ];'\n"},
+        {"allow = group:mail;\n", "podop.conf:1: syntax error: the value of 'allow' must be in "
+                                  "quotes, \"...\": 'allow = group:mail;'\n"},
         {"tables = [ alias ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
                                   "\"...\": 'tables = [ alias ];'\n"},
         {"socket = \xe2\x80\x9c/s\xe2\x80\x9d;\n",
