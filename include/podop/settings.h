@@ -109,6 +109,7 @@ struct config_path {
 struct config {
     unsigned refs;
     char *user, *group; /* NULL: privileges are kept */
+    bool sandbox;       /* after its start, podop gives up what it does not need */
     enum log_level log_level;
     enum log_format log_format;
     enum log_target log_target;

@@ -219,6 +219,8 @@ static const struct setting root_settings[] = {
      .doc = "user that podop changes to after it has opened its sockets"},
     {"group", SETTING_STRING, FIELD(config, group), .default_note = "the user's own group",
      .doc = "group that podop changes to"},
+    {"sandbox", SETTING_BOOL, FIELD(config, sandbox), .default_text = "true",
+     .doc = "whether podop gives up, after its start, what it does not need of the system"},
     {"log", SETTING_GROUP, .group = &schema_log, .doc = "level, format and target of the log"},
     {"shutdown_timeout", SETTING_DURATION, FIELD(config, shutdown_timeout_ms), 0, HOUR,
      .doubted_s = 999, .default_text = "\"10s\"",

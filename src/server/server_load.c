@@ -70,7 +70,6 @@ static struct server *server_alloc(struct ev_loop *loop, const struct config_sou
     slices_init(&s->disposing, loop, dispose_some, &s->disposal);
     disposal_init(&s->disposal, start_disposing, s);
     log_init(&s->log);
-    log_start_writer(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
     s->stats.started_at_ms = clock_now_ms();
     s->listeners = (struct listeners){
