@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -210,6 +211,18 @@ class Musl(Build):
                     answers = [call(program, *case.split(), fail=False, **posix) for program in (musl, other)]
                     self.assertEqual(*((done.returncode, done.stdout) for done in answers))
                     self.assertIn(answers[0].returncode, (0, 64))
+
+
+class Sandbox(Build):
+    def test_release(self):
+        """A release forbids what AddressSanitizer needs in other builds. Without libseccomp, the rest holds."""
+        for option in ("ON", "OFF"):
+            with self.subTest(PODOP_SECCOMP=option):
+                call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DPODOP_SECCOMP=" + option)
+                call("cmake", "--build", self.path("build"), "--target", "podop", "podopctl")
+                done = call(sys.executable, os.path.join(SOURCE, "tests", "blackbox", "test_sandbox.py"),
+                            PODOP=self.path("build", "podop"), PODOPCTL=self.path("build", "podopctl"))
+                self.assertEqual("libseccomp, and a kernel" in done.stdout, option == "OFF", done.stdout)
 
 
 if __name__ == "__main__":
