@@ -1,12 +1,13 @@
 """The door to the helpers of the black-box tests, and the test case that every test is derived from.
 
 The helpers live by topic: basics.py, ports.py, settings.py, daemon.py (podop as a process), backend.py (a scriptable
-HTTP server), socketmap.py (a raw client) and threads.py. Tests take them from here.
+HTTP server), socketmap.py (a raw client), held_clock.py and threads.py. Tests take them from here.
 
 A test waits for a log line, a request or an answer, never for a clock: GUARD only ends a test that hangs. The
-environment names the binaries: PODOP and PODOPCTL.
+environment names the binaries: PODOP, PODOPCTL, and HOLD_CLOCK for a clock that stands still.
 """
 
+import faulthandler
 import os
 import re
 import shutil
@@ -33,6 +34,9 @@ __all__ = [
     "netstring", "number", "percent", "refuses", "refusing_port", "reserve", "run", "shown", "small_quarantine",
     "to_bytes", "url_table", "wait_until",
 ]
+
+
+HANGS = 590  # seconds after which it is printed where every thread is: ctest ends most tests after 600
 
 
 class Case(unittest.TestCase):
@@ -125,6 +129,7 @@ class Case(unittest.TestCase):
 
 def main() -> None:
     """Runs the tests of a file; the status is 77 if all were skipped."""
+    faulthandler.dump_traceback_later(HANGS, repeat=True)
     result = unittest.main(exit=False, verbosity=2).result
     thread_errors.check()  # what a class or module started ends after the last test
     if not result.wasSuccessful():
