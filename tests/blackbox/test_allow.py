@@ -211,7 +211,6 @@ class Activated(Manager):
                 pass
         self.assertIn("peer=127.0.0.1 ", podop.wait_log("event=client_not_allowed .*::"))
 
-
     def test_warning(self):
         """Only at its start does podop know the addresses of these sockets."""
         local = self.keep(socket.create_server(("127.0.0.1", 0)))
