@@ -147,6 +147,7 @@ static int serve(struct ev_loop *loop, const struct config_source *source)
     if (server == NULL) {
         return fail(&err);
     }
+    server_enter_sandbox(server);
     run(loop, server, &mask);
     server_free(&server);
     return 0;

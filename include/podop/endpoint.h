@@ -28,6 +28,10 @@ bool endpoint_parse_address(struct span text, struct endpoint *endpoint);
 /* Compares address and scope, but not the ports. */
 bool endpoint_is_same_address(const struct endpoint *a, const struct endpoint *b);
 
+/* Turns an IPv4-mapped address of IPv6, "::ffff:192.0.2.1", into that of IPv4. Leaves any other as
+ * it is. */
+void endpoint_unmap(struct endpoint *endpoint);
+
 /* Returns the number of the scope's interface, or 0 without a scope or such an interface. */
 uint32_t endpoint_scope_id(const struct endpoint *endpoint);
 

@@ -3,6 +3,7 @@
 #ifndef PODOP_SETTINGS_H
 #define PODOP_SETTINGS_H
 
+#include "podop/allow.h"
 #include "podop/error.h"
 #include "podop/log.h"
 #include "podop/span.h"
@@ -24,6 +25,8 @@ struct listen_config {
     enum listen_mode mode;
     unsigned permissions;      /* of a unix socket, e.g. 0660 */
     char *owner, *group;       /* names or numbers; NULL: not changed */
+    struct string_list allow;  /* users, groups and networks, as written */
+    struct allow_list allowed; /* what they mean */
     struct string_list tables; /* only these are served here; empty: all */
     uint32_t max_clients;
     uint32_t request_timeout_ms;
@@ -106,6 +109,7 @@ struct config_path {
 struct config {
     unsigned refs;
     char *user, *group; /* NULL: privileges are kept */
+    bool sandbox;       /* after its start, podop gives up what it does not need */
     enum log_level log_level;
     enum log_format log_format;
     enum log_target log_target;

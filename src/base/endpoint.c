@@ -89,6 +89,18 @@ bool endpoint_is_same_address(const struct endpoint *a, const struct endpoint *b
            strcmp(a->scope, b->scope) == 0;
 }
 
+void endpoint_unmap(struct endpoint *e)
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
+
+    if (!e->is_ipv6 || memcmp(e->bytes, mapped, sizeof(mapped)) != 0)
+        return;
+    memmove(e->bytes, e->bytes + sizeof(mapped), 4);
+    memset(e->bytes + 4, 0, sizeof(mapped));
+    e->is_ipv6 = false;
+    e->scope[0] = '\0';
+}
+
 uint32_t endpoint_scope_id(const struct endpoint *e)
 {
     const unsigned index = e->scope[0] == '\0' ? 0 : if_nametoindex(e->scope);

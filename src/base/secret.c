@@ -1,5 +1,6 @@
 #include "podop/secret.h"
 
+#include "podop/file_fault.h"
 #include "podop/mem.h"
 
 #include <errno.h>
@@ -124,7 +125,7 @@ static struct secret *read_front(const char *path, size_t max, struct error *err
     struct secret *s;
 
     if (fd == -1) {
-        error_errno(err, "%s", path);
+        file_fault(err, path);
         return NULL;
     }
     s = secret_new(max);

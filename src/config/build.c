@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include "build_allow.h"
 #include "build_table.h"
 #include "podop/mem.h"
 #include "podop/suggestion.h"
@@ -42,7 +43,8 @@ static void check_handed_over(const struct node *node, const char *where, struct
     }
 }
 
-static void build_control(const struct node *root, struct listen_config *control)
+static void build_control(const struct node *root, struct listen_config *control,
+                          struct faults *faults)
 {
     const struct node *group = node_find(root, "control");
 
@@ -50,6 +52,7 @@ static void build_control(const struct node *root, struct listen_config *control
     control->mode = MODE_CONTROL;
     control->max_clients = CONTROL_CLIENTS_MAX;
     control->request_timeout_ms = CONTROL_REQUEST_TIMEOUT_MS;
+    build_allow(group, " in 'control'", control, faults);
 }
 
 static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
@@ -67,6 +70,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     walk_group(&schema_listen, node, listener, where, faults);
     walk_mandatory(&schema_listen, node, NULL, where, faults);
     check_handed_over(node, where, faults);
+    build_allow(node, where, listener, faults);
 }
 
 /* Reports a section that is missing, empty or not a list. */
@@ -211,7 +215,7 @@ struct config *config_build(const struct node *root, const struct config_types *
     config->refs = 1;
     schema_set_defaults(&schema_root, config);
     walk_group(&schema_root, root, config, "", faults);
-    build_control(root, &config->control);
+    build_control(root, &config->control, faults);
     check_section(
         root, "listen",
         "no sockets to listen on: add listen = ( { socket = \"/run/podop/podop.sock\"; } );",

@@ -13,6 +13,7 @@ struct config_type {
     const struct setting_group *settings; /* its fields */
     bool may_be_list;                     /* param may be a list of strings */
     bool can_write;                       /* tables of this type take writes */
+    bool runs_programs;                   /* tables of this type start processes */
     /* Checks param, or one text of its list. Returns 0, or -1 with the reason in err, which is
      * reported with the line of that text. In config, a setting with a fault has its default, and a
      * mandatory one that is missing is NULL or 0. */

@@ -97,6 +97,9 @@ static const struct setting listen_settings[] = {
     {"group", SETTING_STRING, FIELD(listen_config, group),
      .default_note = "the group of the user who started podop",
      .doc = "group of a unix socket, as a name or a number"},
+    {"allow", SETTING_STRINGS, FIELD(listen_config, allow), .may_be_one = true,
+     .default_note = "every client",
+     .doc = "the clients that may connect: users and groups to a unix socket, networks to TCP"},
     {"tables", SETTING_STRINGS, FIELD(listen_config, tables), .default_note = "all tables",
      .doc = "the tables that are served on this socket"},
     {"max_clients", SETTING_INTEGER, FIELD(listen_config, max_clients), 1, 1000000,
@@ -129,6 +132,8 @@ static const struct setting control_settings[] = {
     {"group", SETTING_STRING, FIELD(listen_config, group),
      .default_note = "the group of the user who started podop",
      .doc = "group of the socket, as a name or a number"},
+    {"allow", SETTING_STRINGS, FIELD(listen_config, allow), .may_be_one = true,
+     .default_note = "every client", .doc = "the users and groups that may connect"},
 };
 static const struct setting_group schema_control = {.name = "control",
                                                     SETTINGS_OF(control_settings)};
@@ -214,6 +219,8 @@ static const struct setting root_settings[] = {
      .doc = "user that podop changes to after it has opened its sockets"},
     {"group", SETTING_STRING, FIELD(config, group), .default_note = "the user's own group",
      .doc = "group that podop changes to"},
+    {"sandbox", SETTING_BOOL, FIELD(config, sandbox), .default_text = "true",
+     .doc = "whether podop gives up, after its start, what it does not need of the system"},
     {"log", SETTING_GROUP, .group = &schema_log, .doc = "level, format and target of the log"},
     {"shutdown_timeout", SETTING_DURATION, FIELD(config, shutdown_timeout_ms), 0, HOUR,
      .doubted_s = 999, .default_text = "\"10s\"",

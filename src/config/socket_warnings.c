@@ -45,11 +45,13 @@ static void warn_exposed(const struct node *listener, struct faults *faults)
 {
     const struct node *socket = node_find(listener, "socket");
 
-    if (socket != NULL && socket->kind == NODE_STRING && is_exposed(socket->text))
-        fault_warn(faults, socket->origin,
-                   "socket '%s' accepts other hosts, and any client may look up and write: let a "
-                   "firewall protect it, or use 127.0.0.1 or a unix socket",
-                   socket->text);
+    if (node_find(listener, "allow") == NULL && socket != NULL && socket->kind == NODE_STRING &&
+        is_exposed(socket->text))
+        fault_warn(
+            faults, socket->origin,
+            "socket '%s' accepts other hosts, and any client may look up and write: name its "
+            "clients with 'allow', or use 127.0.0.1 or a unix socket",
+            socket->text);
 }
 
 void warn_sockets(const struct node *root, struct faults *faults)

@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include "podop/encoding.h"
+#include "podop/file_fault.h"
 #include "podop/mem.h"
 
 #include <errno.h>
@@ -356,16 +357,17 @@ static int check_encoding(const struct scan *scan)
     return 0;
 }
 
-static void fault_unread(const char *file, const struct scan *includer, const char *why,
+static void fault_unread(const char *file, const struct scan *includer, int code,
                          struct faults *faults)
 {
+    const char *denial = file_denial(code, file, R_OK);
     char message[INCLUDE_MESSAGE_BYTES_MAX];
 
     if (includer == NULL) {
-        fault_add(faults, file, "cannot read the configuration: %s", why);
+        fault_add(faults, file, "cannot read the configuration: %s%s", reason(code), denial);
         return;
     }
-    snprintf(message, sizeof(message), "cannot include '%s': %s", file, why);
+    snprintf(message, sizeof(message), "cannot include '%s': %s%s", file, reason(code), denial);
     scan_fault(includer, includer->line, message);
 }
 
@@ -379,7 +381,7 @@ static int add_file(struct source *source, const char *file, const struct scan *
     buf_init(&bytes, TEXT_BYTES_MAX + 2 * READ_BYTES);
     code = read_bytes(file, &bytes);
     if (code != 0) {
-        fault_unread(file, includer, reason(code), faults);
+        fault_unread(file, includer, code, faults);
     } else {
         struct scan scan = {.source = source,
                             .faults = faults,

@@ -4,6 +4,7 @@
 
 #include "podop/mem.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -306,9 +307,12 @@ static bool is_setting_next(const struct syntax_parser *p)
 {
     struct lexer ahead = p->lexer;
     struct token next = token_next(&ahead);
-    const bool is_url = span_starts_with(ahead.rest, SPAN("//")); /* http://... */
+    /* http://... or group:mail */
+    const bool is_text = span_starts_with(ahead.rest, SPAN("//")) ||
+                         (ahead.rest.len > 0 && isalpha((unsigned char)*ahead.rest.ptr));
 
-    return p->now.kind == TOKEN_NAME && (token_is(&next, '=') || (token_is(&next, ':') && !is_url));
+    return p->now.kind == TOKEN_NAME &&
+           (token_is(&next, '=') || (token_is(&next, ':') && !is_text));
 }
 
 static bool fault_value_of(struct syntax_parser *p, const struct token *name)

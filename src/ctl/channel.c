@@ -130,9 +130,11 @@ int channel_wait(struct channel *c, bool is_answer_due, int other, bool *is_othe
 
     *is_other_ready = false;
     if (c->has_ended)
-        return error_set(err, ERR_INPUT,
-                         "podop on %s closed the connection without an answer; its log may say why",
-                         c->where);
+        return error_set(
+            err, ERR_INPUT,
+            "podop on %s closed the connection without an answer; its log may say why, such "
+            "as client_not_allowed",
+            c->where);
     if (c->is_send_closed)
         buf_clear(&c->out);
     if (c->out.len > 0)

@@ -1,5 +1,6 @@
 #include "bind_fault.h"
 
+#include "podop/file_fault.h"
 #include "podop/mem.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ static void hint_path(const char *path, int code, char out[HINT_BYTES_MAX])
         snprintf(out, HINT_BYTES_MAX, " (the directory %.200s does not exist)", directory);
     else if (code == ENOTDIR)
         snprintf(out, HINT_BYTES_MAX, " (%.200s is not a directory)", directory);
+    else if (code == EACCES && access(directory, W_OK | X_OK) == 0)
+        snprintf(out, HINT_BYTES_MAX, "%s", file_denial(code, directory, W_OK | X_OK));
     else if (code == EACCES || code == EPERM || code == EROFS)
         snprintf(out, HINT_BYTES_MAX, " (user %u cannot make files in %.200s)", (unsigned)geteuid(),
                  directory);

@@ -1,10 +1,10 @@
 #include "listener.h"
 
 #include "bind_fault.h"
-#include "privileges.h"
 #include "same_text.h"
 #include "socket_acl.h"
 
+#include "podop/account.h"
 #include "podop/clock.h"
 #include "podop/mem.h"
 
@@ -68,9 +68,9 @@ static int set_owner(const char *path, const struct socket_address *at,
     uid_t uid = (uid_t)-1;
     gid_t gid = (gid_t)-1, ignored;
 
-    if (config->owner != NULL && privileges_find_user(config->owner, &uid, &ignored, err) == -1)
+    if (config->owner != NULL && account_find_user(config->owner, &uid, &ignored, err) == -1)
         return error_prefix(err, "owner of %s", at->text);
-    if (config->group != NULL && privileges_find_group(config->group, &gid, err) == -1)
+    if (config->group != NULL && account_find_group(config->group, &gid, err) == -1)
         return error_prefix(err, "group of %s", at->text);
     /* lchown(), because another user of the directory may have put a symbolic link there. */
     if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)

@@ -2,6 +2,7 @@
 #ifndef PODOP_SERVER_LISTENER_H
 #define PODOP_SERVER_LISTENER_H
 
+#include "admission.h"
 #include "listener_service.h"
 
 #include "podop/rate_limit.h"
@@ -34,6 +35,7 @@ struct listener {
     ev_timer pause;                 /* runs while no descriptors are free */
     struct rate_limit pause_limit;  /* of the event accept_paused */
     struct rate_limit unread_limit; /* of the event client_not_reading */
+    struct admission admission;     /* who was refused */
     uint64_t not_reading;           /* clients that were disconnected because they did not read */
     uint32_t clients;               /* connected now */
     int fd_max;                     /* clients get descriptors below this */

@@ -1,52 +1,10 @@
 #include "privileges.h"
 
-#include <errno.h>
+#include "podop/account.h"
+
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-/* Returns the number, or -1 when text is not a user or group number. */
-static long number_of(const char *text)
-{
-    char *end;
-    long n;
-
-    if (text[0] < '0' || text[0] > '9')
-        return -1;
-    errno = 0;
-    n = strtol(text, &end, 10);
-    return errno != 0 || *end != '\0' || n >= UINT_MAX ? -1 : n;
-}
-
-int privileges_find_user(const char *text, uid_t *uid, gid_t *gid, struct error *err)
-{
-    long number = number_of(text);
-    const struct passwd *entry = number == -1 ? getpwnam(text) : getpwuid((uid_t)number);
-
-    if (entry != NULL) {
-        *uid = entry->pw_uid;
-        *gid = entry->pw_gid;
-        return 0;
-    }
-    if (number == -1)
-        return error_set(err, ERR_CONFIG, "there is no user '%s'", text);
-    *uid = (uid_t)number; /* a number needs no name */
-    *gid = (gid_t)number;
-    return 0;
-}
-
-int privileges_find_group(const char *text, gid_t *gid, struct error *err)
-{
-    long number = number_of(text);
-    const struct group *entry = number == -1 ? getgrnam(text) : NULL;
-
-    if (number == -1 && entry == NULL)
-        return error_set(err, ERR_CONFIG, "there is no group '%s'", text);
-    *gid = entry != NULL ? entry->gr_gid : (gid_t)number;
-    return 0;
-}
 
 static int bind_errno(struct error *err, const char *what, const char *who)
 {
@@ -59,8 +17,8 @@ static int set_groups(const char *user, gid_t gid, struct error *err)
 {
     const char *name = user;
 
-    if (user != NULL && number_of(user) != -1) {
-        const struct passwd *entry = getpwuid((uid_t)number_of(user));
+    if (user != NULL && account_number(user) != -1) {
+        const struct passwd *entry = getpwuid((uid_t)account_number(user));
 
         name = entry == NULL ? NULL : entry->pw_name;
     }
@@ -76,9 +34,9 @@ int privileges_drop(const char *user, const char *group, struct error *err)
 
     if (user == NULL && group == NULL)
         return 0;
-    if (user != NULL && privileges_find_user(user, &uid, &gid, err) == -1)
+    if (user != NULL && account_find_user(user, &uid, &gid, err) == -1)
         return -1;
-    if (group != NULL && privileges_find_group(group, &gid, err) == -1)
+    if (group != NULL && account_find_group(group, &gid, err) == -1)
         return -1;
     if (geteuid() != 0 && uid == geteuid() && gid == getegid())
         return 0;

@@ -48,8 +48,14 @@ void server_free(struct server **server)
     server_unload(server);
 }
 
+void server_enter_sandbox(struct server *s)
+{
+    sandbox_enter(&s->sandbox, s->config, &s->log);
+}
+
 void server_run(struct server *s)
 {
+    log_start_writer(&s->log);
     server_accept(s);
     for (const struct listener *l = s->listeners.first; l != NULL; l = l->next)
         log_info(&s->log, "listening", LOG_STR("socket", l->address.text));

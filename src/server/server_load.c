@@ -1,7 +1,6 @@
 #include "server_load.h"
 
-#include "privileges.h"
-
+#include "podop/account.h"
 #include "podop/clock.h"
 #include "podop/mem.h"
 
@@ -17,14 +16,14 @@ static int check_user(const char *name, struct error *err)
     uid_t uid;
     gid_t gid;
 
-    return privileges_find_user(name, &uid, &gid, err);
+    return account_find_user(name, &uid, &gid, err);
 }
 
 static int check_group(const char *name, struct error *err)
 {
     gid_t gid;
 
-    return privileges_find_group(name, &gid, err);
+    return account_find_group(name, &gid, err);
 }
 
 static const struct config_checks checks = {
@@ -71,7 +70,6 @@ static struct server *server_alloc(struct ev_loop *loop, const struct config_sou
     slices_init(&s->disposing, loop, dispose_some, &s->disposal);
     disposal_init(&s->disposal, start_disposing, s);
     log_init(&s->log);
-    log_start_writer(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
     s->stats.started_at_ms = clock_now_ms();
     s->listeners = (struct listeners){

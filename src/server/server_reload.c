@@ -15,13 +15,14 @@ static struct reload_env begin(void *arg)
         .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
 }
 
-/* Checks that user and group stay the same, because podop is not root any more. */
+/* Checks that user and group stay the same, because podop is not root any more, and that the
+ * sandbox allows what the next configuration needs. */
 static int check(void *arg, const struct config *next, struct error *err)
 {
     const struct server *s = arg;
 
     if (is_same_text(s->config->user, next->user) && is_same_text(s->config->group, next->group))
-        return 0;
+        return sandbox_check(&s->sandbox, s->config, next, err);
     return error_set(err, ERR_CONFIG,
                      "%s: 'user' and 'group' cannot change at a reload: restart podop",
                      s->source.file == NULL ? "command line" : s->source.file);

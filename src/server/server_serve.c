@@ -1,10 +1,12 @@
 #include "server_serve.h"
 
+#include "exposure.h"
 #include "warnings.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the event loop and name resolution */
 
@@ -12,7 +14,14 @@ static void on_accept(void *arg, struct listener *listener, int fd)
 {
     struct server *s = arg;
 
-    clients_add(&s->clients, listener, fd);
+    if (admission_check(&listener->admission, listener->service->base.listen, fd,
+                        listener->address.text, &s->log)) {
+        clients_add(&s->clients, listener, fd);
+        return;
+    }
+    s->stats.refused++;
+    close(fd);
+    listener_client_gone(listener);
 }
 
 /* Returns how many descriptors to reserve for tables: twice their number, because a reload opens
@@ -68,4 +77,5 @@ static void log_warning_text(void *arg, const char *text)
 void server_log_warnings(struct server *s)
 {
     warnings_report(s->config, log_warning_text, s);
+    exposure_report(&s->listeners, log_warning_text, s);
 }

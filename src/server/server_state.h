@@ -7,6 +7,7 @@
 #include "listeners.h"
 #include "notify.h"
 #include "reloads.h"
+#include "sandbox.h"
 #include "slices.h"
 #include "stats.h"
 
@@ -42,6 +43,7 @@ struct server {
     struct notify notify;
     struct admin admin; /* for the control socket */
     struct stats stats;
+    struct sandbox sandbox;
     struct deadline stop_deadline;
     bool is_stopping;
 };

@@ -13,7 +13,7 @@
 struct process_snapshot {
     struct span version;
     uint64_t pid, uptime_s, rss_bytes;
-    uint64_t connections, clients, requests;
+    uint64_t connections, refused, clients, requests;
     uint64_t pool_in_flight, pool_waiting;
     uint64_t reloads, reloads_failed, reloaded_at;
     bool last_reload_failed;
@@ -37,6 +37,8 @@ static const struct counter process_counters[] = {
     {COUNTER_GAUGE, NULL, "rss_bytes", "rss_bytes", "resident memory in bytes", PROCESS(rss_bytes)},
     {COUNTER_TOTAL, NULL, "connections", "connections", "connections accepted",
      PROCESS(connections)},
+    {COUNTER_TOTAL, NULL, "refused", "refused", "connections refused by the setting 'allow'",
+     PROCESS(refused)},
     {COUNTER_GAUGE, NULL, "clients", "clients", "clients connected", PROCESS(clients)},
     {COUNTER_GAUGE, NULL, "requests", "requests", "requests under way", PROCESS(requests)},
     {COUNTER_GAUGE, NULL, NULL, "pool_in_flight", "requests under way to all backends",
@@ -103,6 +105,7 @@ static struct process_snapshot snapshot_of(const struct stats_sources *s)
         .uptime_s = (clock_now_ms() - s->own->started_at_ms) / 1000,
         .rss_bytes = resident_bytes(),
         .connections = s->clients->connections,
+        .refused = s->own->refused,
         .clients = counts.clients,
         .requests = counts.requests,
         .reloads = s->own->reloads,

@@ -17,6 +17,7 @@ struct stats {
     uint64_t reloads, reloads_failed;
     time_t reloaded_at; /* of the last reload; 0: none */
     bool has_failed;    /* the last reload */
+    uint64_t refused;   /* connections of clients that 'allow' does not name */
 };
 
 /* The parts of the server that have counters. Borrowed for the call. */

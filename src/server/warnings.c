@@ -3,6 +3,8 @@
 #include "access.h"
 #include "privileges.h"
 
+#include "podop/account.h"
+
 #include <unistd.h>
 
 /* Returns whether podop runs as the configured user, or as any user but root without one. */
@@ -14,7 +16,7 @@ static bool is_configured_user(const struct config *config)
 
     return geteuid() != 0 &&
            (config->user == NULL ||
-            (privileges_find_user(config->user, &uid, &gid, &unknown) == 0 && uid == geteuid()));
+            (account_find_user(config->user, &uid, &gid, &unknown) == 0 && uid == geteuid()));
 }
 
 void warnings_report(const struct config *config, config_report_fn *warn, void *arg)

@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -195,8 +196,9 @@ class Backend:
         for sock in [self._listener, *sockets]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        deadline = time.monotonic() + GUARD  # of all together: there may be hundreds
         for thread in self._threads:
-            thread.join(GUARD)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._listener.close()
         if any(thread.is_alive() for thread in self._threads):
             raise AssertionError("a thread of the backend did not end")

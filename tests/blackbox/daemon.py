@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterable, Mapping
 
-from basics import GUARD, binary
+from basics import GUARD, binary, wait_until
 
 SANITIZER = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer")
 
@@ -53,6 +53,16 @@ def has_ended(pid: int | str) -> bool:
             return file.read().rsplit(")", 1)[1].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def is_frozen(pid: int | str) -> bool:
+    """Returns True if no thread of a process runs until SIGCONT, or if the process has ended."""
+    states = set()
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii", errors="replace") as file:
+                states.add(file.read().rsplit(")", 1)[1].split()[0])
+    return states <= {"T", "Z", "X"}
 
 
 class Podop:
@@ -123,6 +133,12 @@ class Podop:
     def signal(self, number: int) -> None:
         """Sends a signal."""
         self.process.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stops podop until SIGCONT. After SIGSTOP alone, a thread may still run for as long as another waits for a
+        processor, and a SIGCONT that comes too soon revokes the stop."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: is_frozen(self.pid), "podop is stopped")
 
     def wait(self) -> int:
         """Waits for podop's end, after a signal or by itself, and returns the exit status."""

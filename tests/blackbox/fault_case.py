@@ -4,7 +4,7 @@ import itertools
 import threading
 
 from dict import DictCase
-from harness import echo
+from harness import echo, wait_until
 
 POISON = "poison"
 FAILURES = 5  # in a row, until a URL is suspended
@@ -32,9 +32,19 @@ class Case(DictCase):
 
     def start(self, *backends, pool=None, **settings):
         self.socket = self.path(f"s{next(self.numbers)}")
+        self.hold_clock()  # or a busy machine makes good keys as slow as bad ones
         podop = self.serve(self.table(*backends, **settings), **({"pool": pool} if pool else {}))
         self.postfix = self.client()
         return podop
+
+    def pass_time_for(self, client):
+        """Lets time pass until a client has an answer."""
+        wait_until(lambda: client.has_news() or self.clock.advance(0.05), "an answer")
+
+    def check_timeout(self, client):
+        """Lets the lookup of a client time out."""
+        self.pass_time_for(client)
+        self.check_reason(client.read(), "TIMEOUT")
 
     def check_good_keys(self, number=20):
         for count in range(number):

@@ -1,12 +1,13 @@
 """The door to the helpers of the black-box tests, and the test case that every test is derived from.
 
 The helpers live by topic: basics.py, ports.py, settings.py, daemon.py (podop as a process), backend.py (a scriptable
-HTTP server), socketmap.py (a raw client) and threads.py. Tests take them from here.
+HTTP server), socketmap.py (a raw client), held_clock.py and threads.py. Tests take them from here.
 
 A test waits for a log line, a request or an answer, never for a clock: GUARD only ends a test that hangs. The
-environment names the binaries: PODOP and PODOPCTL.
+environment names the binaries: PODOP, PODOPCTL, and HOLD_CLOCK for a clock that stands still.
 """
 
+import faulthandler
 import os
 import re
 import shutil
@@ -16,26 +17,32 @@ import unittest
 from collections.abc import Mapping
 from typing import Any
 
-from backend import CLOSE, RESET, Answer, Backend, Request, chunked, echo, http, url_table
+from backend import CLOSE, RESET, Answer, Backend, Request, Step, chunked, echo, http, url_table
 from basics import GUARD, binary, need, percent, shown, to_bytes, wait_until
 from daemon import (Podop, check_sanitizers, clean_environment, has_ended, limit_descriptors, run,
                     small_quarantine)
+from held_clock import HeldClock
 from ports import bind_udp_and_tcp, full_port, number, refusing_port, reserve
 from settings import conf, conf_file
 from socketmap import Address, Connection, Socketmap, connect, listen, netstring, refuses
 from threads import thread_errors
 
 __all__ = [
-    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "Podop", "Request",
-    "Socketmap", "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf",
+    "CLOSE", "GUARD", "RESET", "Address", "Answer", "Backend", "Case", "Connection", "HeldClock", "Podop",
+    "Request", "Socketmap", "bind_udp_and_tcp", "binary", "check_sanitizers", "chunked", "clean_environment", "conf",
     "conf_file", "connect", "echo", "full_port", "has_ended", "http", "limit_descriptors", "listen", "main", "need",
     "netstring", "number", "percent", "refuses", "refusing_port", "reserve", "run", "shown", "small_quarantine",
     "to_bytes", "url_table", "wait_until",
 ]
 
 
+HANGS = 590  # seconds after which it is printed where every thread is: ctest ends most tests after 600
+
+
 class Case(unittest.TestCase):
     """A test with a private directory; whatever it starts is stopped and checked at its end."""
+
+    clock: HeldClock | None = None
 
     def setUp(self) -> None:
         self.addCleanup(thread_errors.check)  # the first to be added is the last to run
@@ -67,8 +74,10 @@ class Case(unittest.TestCase):
 
     def podop(self, *args: str, verbose: tuple[str, ...] = ("-v",), env: Mapping[str, str] | None = None) -> Podop:
         """Starts podop with these arguments; waits until it is ready, if it logs that."""
-        podop = Podop(*args, *verbose, env=env)
+        podop = Podop(*args, *verbose, env=self.clock.environment(env) if self.clock else env)
         self.addCleanup(podop.stop)
+        if self.clock:
+            self.addCleanup(self.clock.release)
         if verbose:
             podop.wait_ready()
         return podop
@@ -78,6 +87,16 @@ class Case(unittest.TestCase):
         """Starts podop with these tables, listening on self.socket unless told otherwise."""
         text = conf_file(listen=listen or [{"socket": self.socket}], tables=list(tables), **settings)
         return self.podop("-c", self.write("podop.conf", text), *args, env=env)
+
+    def hold_clock(self) -> None:
+        """Gives the podop that is started next a clock that stands still (held_clock.py), self.clock."""
+        self.clock = HeldClock(tempfile.mkstemp(dir=self.dir, prefix="clock")[1])
+
+    def hang(self, backend: Backend, seconds: float) -> tuple[Step, ...]:
+        """Returns an answer that never comes. When a backend is asked for it, so much time passes for podop."""
+        assert self.clock is not None
+        clock = self.clock
+        return lambda: clock.grant(seconds), backend.gate()
 
     def client(self, address: Address | None = None) -> Socketmap:
         """Connects a socketmap client."""
@@ -110,6 +129,7 @@ class Case(unittest.TestCase):
 
 def main() -> None:
     """Runs the tests of a file; the status is 77 if all were skipped."""
+    faulthandler.dump_traceback_later(HANGS, repeat=True)
     result = unittest.main(exit=False, verbosity=2).result
     thread_errors.check()  # what a class or module started ends after the last test
     if not result.wasSuccessful():

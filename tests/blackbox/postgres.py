@@ -64,7 +64,7 @@ class Postgres:
     @property
     def address(self) -> str:
         """The connection string for a client."""
-        return f"host={self.dir} user=postgres dbname=postgres connect_timeout=3"
+        return f"host={self.dir} user=postgres dbname=postgres connect_timeout=60"
 
     def start(self) -> None:
         """Starts the server and waits until it takes connections."""

@@ -24,7 +24,7 @@ import tempfile
 
 import documents
 from basics import wait_until
-from daemon import clean_environment, has_ended
+from daemon import clean_environment, has_ended, is_frozen
 from socketmap import Address, refuses
 
 
@@ -42,6 +42,16 @@ def children(pid: int) -> set[str]:
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
             found |= set(file.read().split())
+    return found
+
+
+def members(group: int) -> list[int]:
+    """Returns the processes of a process group."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(int(name)) == group:
+                found.append(int(name))
     return found
 
 
@@ -221,6 +231,13 @@ class Service:
         """Sends a signal to every process of the service: each command leads a process group of its own."""
         for process in self.processes:
             os.killpg(process.pid, number)
+
+    def freeze(self) -> None:
+        """Stops every process of the service until SIGCONT, and waits until none runs: before its first thread has
+        been stopped, the others still serve, and on a busy machine that takes a while."""
+        self.signal_all(signal.SIGSTOP)
+        for process in self.processes:
+            wait_until(lambda group=process.pid: all(map(is_frozen, members(group))), f"{self.kind.name} is stopped")
 
     def reload(self) -> None:
         """Reloads the service gracefully, and waits until all that served before has ended."""

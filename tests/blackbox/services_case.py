@@ -7,6 +7,8 @@ import services
 from daemon import Podop
 from dict import DictCase
 
+TIMEOUT = "60s"  # a server takes connections before it has read its program, and a busy machine is not what is tested
+
 
 class RealServers(DictCase):
     """Starts the services; a test asks them through podop."""
@@ -29,7 +31,7 @@ class RealServers(DictCase):
     def start_podop(self, running: list[services.Service], **settings: Any) -> Podop:
         """Starts podop with a table for each service, named after it."""
         return self.serve(*[{"name": service.slug, "type": "url", "param": service.url + "?key={}", "strict": True,
-                             "timeout": "60s"}  # a busy machine is not what is tested
+                             "timeout": TIMEOUT}
                             for service in running], **settings)
 
 

@@ -126,6 +126,7 @@ class Times(Answers):
     """Backends that are late."""
 
     def test_late_answer_is_a_timeout(self):
+        self.hold_clock()
         self.start(timeout="200ms")
         late = {
             "nothing": (),
@@ -137,15 +138,16 @@ class Times(Answers):
         for number, (name, steps) in enumerate(late.items()):
             with self.subTest(name):
                 self.keep_trust()
-                self.http.on(f"/k{number}", (*steps, self.http.gate()))
+                self.http.on(f"/k{number}", (*steps, *self.hang(self.http, 0.2)))
                 self.check_reason(self.postfix.ask("t", f"k{number}"), "TIMEOUT")
         self.http.on("/ok", http('"x"'))
         self.check_payload(self.postfix.ask("t", "ok"), "OK x")
 
     def test_late_answer_is_never_mixed_up(self):
+        self.hold_clock()
         self.start(timeout="200ms")
-        gate = self.http.gate()
-        self.http.on("/late", (gate, http('"late"')))
+        *hang, gate = self.hang(self.http, 0.2)
+        self.http.on("/late", (*hang, gate, http('"late"')))
         self.http.on("/next", http('"next"'))
         self.check_reason(self.postfix.ask("t", "late"), "TIMEOUT")
         gate.set()
@@ -153,12 +155,14 @@ class Times(Answers):
             self.check_payload(self.postfix.ask("t", "next"), "OK next")
 
     def test_timeout_covers_retries(self):
+        self.hold_clock()
         self.start(timeout="200ms", retries=3)
-        self.http.on("/k", (CLOSE,), (self.http.gate(),))
+        self.http.on("/k", (CLOSE,), self.hang(self.http, 0.2))
         self.check_reason(self.postfix.ask("t", "k"), "TIMEOUT")
         self.assertEqual(self.http.count("/k"), 2)
 
     def test_timeout_covers_the_queue(self):
+        self.hold_clock()
         self.serve(url_table(self.http, name="first", timeout="1h"), url_table(self.http, timeout="200ms"),
                    pool={"max_connections": 1})
         first, second = self.client(), self.client()
@@ -167,7 +171,9 @@ class Times(Answers):
         self.http.on("/second", http('"second"'))
         first.request("first", "first")
         self.http.wait_target("/first")
-        self.check_reason(second.ask("t", "second"), "TIMEOUT")
+        second.request("t", "second")
+        self.clock.advance(0.2)
+        self.check_reason(second.read(), "TIMEOUT")
         gate.set()
         self.check_payload(first.read(), "OK first")
         self.check_payload(second.ask("t", "second"), "OK second")

@@ -9,6 +9,7 @@ import unittest
 import documents
 import harness
 import services
+import services_case
 from daemon import Podop
 from dict import DictCase
 from settings import conf_file
@@ -44,7 +45,8 @@ def setUpModule() -> None:
         service.wait_ready()
         urls = {form: service.url + rest for form, rest in FORMS.items()}
         urls["wrong"] = service.url.replace("/data", "/wrong") + "?key={}"
-        tables += [{"name": f"{service.slug}-{form}", "type": "url", "param": url, "strict": True}
+        tables += [{"name": f"{service.slug}-{form}", "type": "url", "param": url, "strict": True,
+                    "timeout": services_case.TIMEOUT}
                    for form, url in urls.items()]
         tables.append({**tables[-3], "name": f"{service.slug}-hasty", "timeout": "3s"})
     place["socket"] = os.path.join(place["dir"], "s")
@@ -126,7 +128,8 @@ class Keys(Real):
                     key = b"x" * (size - 100)
                     self.check_payload(self.ask(service, form, key), b"OK got " + key)
                 if failure:
-                    self.check_failure_by(service, "hasty", b"x" * (size + size // 10), failure)
+                    form = "hasty" if "no answer" in failure else "path"
+                    self.check_failure_by(service, form, b"x" * (size + size // 10), failure)
 
 
 class Answers(Real):

@@ -85,11 +85,11 @@ class Idle(RealServers):
         for service in self.services:
             self.send(service)
             self.read(service)
-            service.signal_all(signal.SIGSTOP)
+            service.freeze()
             self.send(service)
         for service in self.services:
-            wait_until(lambda port=service.port: all(connections(port)),
-                       f"each connection of {service.kind.name} has a request")
+            wait_until(lambda port=service.port: sum(map(bool, connections(port))) == self.CLIENTS,
+                       f"{service.kind.name} has all requests")
         for service in self.services:
             due = self.asked[service] + min(ends[service], 3) + 0.5
             wait_until(lambda at=due: time.monotonic() > at, "the server would have closed its connections")

@@ -195,6 +195,7 @@ class Addresses(Shares, NamesCase):
         self.ask_first(client)
         counts = self.ask_all(client)
         self.assertGreaterEqual(min(counts[1:]), FEWEST)
+        self.daemon.stop()
         self.assertEqual(self.count_log("backend_failed"), 1)
 
     def test_one_that_resets_costs_nothing(self):

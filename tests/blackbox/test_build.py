@@ -5,6 +5,7 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -148,7 +149,7 @@ class Musl(Build):
     FLAGS = ("-std=c11", "-D_GNU_SOURCE", '-DPODOP_VERSION="0"', '-DPODOP_DEFAULT_CONFIG="/etc/podop.conf"', "-Werror",
              "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
     HEADERS = ("ev.h", "libconfig.h", "ares*.h", "idn2.h", "unicase.h", "uninorm.h", "unitypes.h", "unistring",
-               "curl", "json-c", "openssl", "linux", "asm", "asm-generic")
+               "curl", "json-c", "openssl", "seccomp*.h", "linux", "asm", "asm-generic")
 
     def setUp(self):
         super().setUp()
@@ -176,10 +177,11 @@ class Musl(Build):
         self.assertTrue(sources)
         folders = sorted({os.path.dirname(source) for source in sources})
         include = [f"-I{folder}" for folder in [os.path.join(SOURCE, "include"), *folders]]
+        optional = ["-DPODOP_WITH_SECCOMP"] if os.path.exists(self.path("include", "seccomp.h")) else []
         failures = []
         for source in sources:
-            done = call("musl-gcc", "-fsyntax-only", *self.FLAGS, *include, "-isystem", self.path("include"), source,
-                        fail=False)
+            done = call("musl-gcc", "-fsyntax-only", *self.FLAGS, *optional, *include, "-isystem", self.path("include"),
+                        source, fail=False)
             failures += [done.stdout] if done.returncode != 0 else []
         self.assertEqual(failures, [])
 
@@ -210,6 +212,18 @@ class Musl(Build):
                     answers = [call(program, *case.split(), fail=False, **posix) for program in (musl, other)]
                     self.assertEqual(*((done.returncode, done.stdout) for done in answers))
                     self.assertIn(answers[0].returncode, (0, 64))
+
+
+class Sandbox(Build):
+    def test_release(self):
+        """A release forbids what AddressSanitizer needs in other builds. Without libseccomp, the rest holds."""
+        for option in ("ON", "OFF"):
+            with self.subTest(PODOP_SECCOMP=option):
+                call("cmake", "-S", SOURCE, "-B", self.path("build"), *RELEASE, "-DPODOP_SECCOMP=" + option)
+                call("cmake", "--build", self.path("build"), "--target", "podop", "podopctl")
+                done = call(sys.executable, os.path.join(SOURCE, "tests", "blackbox", "test_sandbox.py"),
+                            PODOP=self.path("build", "podop"), PODOPCTL=self.path("build", "podopctl"))
+                self.assertEqual("libseccomp, and a kernel" in done.stdout, option == "OFF", done.stdout)
 
 
 if __name__ == "__main__":

@@ -249,7 +249,8 @@ class Effects(Case):
         self.http = self.backend(default=echo)
 
     def test_defaults_and_what_a_table_says_itself(self):
-        self.http.on("/late", (self.http.gate(),))
+        self.hold_clock()
+        self.http.on("/late", self.hang(self.http, 0.2))
         gate = self.http.gate()
         self.http.on("/slow", (gate, http('"slow"')))
         self.serve(url_table(self.http, "short"), url_table(self.http, "long", timeout="1h", cache={"ttl": 0}),

@@ -73,8 +73,9 @@ class Explain(ControlCase):
         self.assertEqual(self.notes(answer, "status")[1], "200")
 
     def test_timeout(self):
+        self.hold_clock()
         self.start(url_table(self.http, timeout="200ms"))
-        self.http.on("/k", (self.http.gate(),))
+        self.http.on("/k", self.hang(self.http, 0.2))
         answer = self.explain("k")
         self.assertEqual((answer["status"], self.notes(answer, "status")), ("timeout", ["timed out"]))
 

@@ -114,7 +114,7 @@ class Stats(ControlCase):
         podop.signal(signal.SIGUSR1)
         self.assertRegex(podop.wait_log("event=counters table=other"), "lookups=0 ")
         self.assertRegex(podop.wait_log("event=counters table=t"), "level=warning .* lookups=1 found=1 miss=0 ")
-        self.assertRegex(podop.wait_log("event=counters uptime_s"), "connections=1 clients=1 requests=0 ")
+        self.assertRegex(podop.wait_log("event=counters uptime_s"), "connections=1 refused=0 clients=1 requests=0 ")
         for table, requests in (("t", 1), ("other", 0)):
             self.assertRegex(podop.wait_log(f"event=counters table={table} backend="),
                              f"backend={self.http.url} in_flight=0 requests={requests} failures=0 failures_in_row=0 "

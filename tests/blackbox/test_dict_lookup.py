@@ -303,9 +303,10 @@ class Answers(DictCase):
                 self.check_failure(self.dict(version).get("shared/k"))
 
     def test_late_answer(self):
+        self.hold_clock()
         self.start(timeout="200ms")
-        gate = self.http.gate()
-        self.http.on("/late", (gate, http('"late"')))
+        *hang, gate = self.hang(self.http, 0.2)
+        self.http.on("/late", (*hang, gate, http('"late"')))
         for version in VERSIONS:
             with self.subTest(version=version):
                 client = self.dict(version)

@@ -303,10 +303,11 @@ class CommitUrl(Write):
         self.assertRegex(self.http.requests[0].body, rb"\b1\.10\b")
 
     def test_outcomes(self):
+        self.hold_clock()
         self.start_commit(timeout="300ms", retries=3)
         for answer, expected in ((http(b"", 200), "O"), (http(b"", 204), "O"), (http(b"", 404), "F"),
                                  (http(b"", 409), "F"), (http(b"", 500), "F"),
-                                 ((CLOSE,), "W"), ((RESET,), "W"), ((self.http.gate(),), "W")):
+                                 ((CLOSE,), "W"), ((RESET,), "W"), (self.hang(self.http, 0.3), "W")):
             with self.subTest(answer=answer):
                 self.http.on("/commit", answer)
                 self.ops(("set", "shared/a", "1"), ("set", "shared/b", "2"), expected=expected)

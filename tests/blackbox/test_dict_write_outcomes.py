@@ -57,10 +57,11 @@ class Outcomes(Write):
                     self.assertEqual(self.outcome(change, http(body), expected="O"), 1)
 
     def test_same_for_every_version(self):
+        self.hold_clock()
         self.start(timeout="200ms")
         for number, (answer, expected) in enumerate(((http(status=204), "O"), (http(status=404), "N"),
                                                      (http(status=500), "F"), ((CLOSE,), "W"),
-                                                     ((self.http.gate(),), "W"))):
+                                                     (self.hang(self.http, 0.2), "W"))):
             self.http.on(f"/k{number}", answer)
             for version in VERSIONS:
                 with self.subTest(version=version, expected=expected):
@@ -118,29 +119,37 @@ class Outcomes(Write):
             self.assertEqual(self.http.count(f"/w{number}"), 1 if answer == b"O" else 0)
 
     def test_timeout(self):
+        self.hold_clock()
         self.start(timeout="200ms", retries=3)
         for change in (("set", "shared/k", "1"), ("unset", "shared/k"), ("increment", "shared/k", 1)):
             with self.subTest(change=change):
-                self.assertEqual(self.outcome(change, (self.http.gate(),), expected="W"), 1)
+                self.assertEqual(self.outcome(change, self.hang(self.http, 0.2), expected="W"), 1)
         self.check_payload(self.dovecot.change(("set", "shared/ok", "1")), "O")
 
     def test_timeout_before_it_was_sent(self):
         """While it waits for a connection, or in the handshake: it was certainly not written."""
         full = self.enterContext(harness.full_port())
+        self.hold_clock()
         self.serve(url_table(self.http, "first", timeout="1h"), url_table(self.http, timeout="200ms"),
                    {"name": "full", "type": "url", "param": f"http://127.0.0.1:{full}/§", "timeout": "1h",
                     "connect_timeout": "200ms"}, pool={"max_connections": 1})
-        self.check_failure(self.dict(name="full").change(("set", "shared/k", "1")), "full")
+        self.check_late(self.dict(name="full"), ("set", "shared/k", "1"), "full")
         gate = self.http.gate()
         self.http.on("/first", (gate, http('"first"')))
         first = self.dict(name="first")
         lookup = first.lookup("shared/first")
         self.http.wait_target("/first")
-        self.check_failure(self.dict().change(("set", "shared/second", "1")))
+        self.check_late(self.dict(), ("set", "shared/second", "1"))
         gate.set()
         self.check_payload(first.wait(lookup), "Ofirst")
         self.check_payload(self.dict().get("shared/second"), "N")
         self.assertEqual(self.writes(), [])
+
+    def check_late(self, client, change, table="t"):
+        """Checks that a write fails after 200 milliseconds."""
+        write = client.write(change)
+        self.clock.advance(0.2)
+        self.check_failure(client.wait(write), table)
 
     def test_reason_keeps_the_query_to_itself(self):
         podop = self.serve(url_table(self.http, template="/§?token=s3cret"))

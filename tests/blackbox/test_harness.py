@@ -1,13 +1,15 @@
-"""The harness itself: exceptions in its threads fail a test, and a reserved port stays the test's own."""
+"""The harness itself: exceptions in its threads fail a test, a reserved port stays the test's own, and time is held."""
 
 import contextlib
 import io
+import signal
 import socket
 import threading
 import unittest
 from collections.abc import Callable
 
 import harness
+from daemon import is_frozen
 from harness import CLOSE, RESET, Answer, Backend, Case, Request, echo, http
 
 
@@ -126,6 +128,33 @@ class Ports(Case):
         udp, tcp = harness.bind_udp_and_tcp()
         with udp, tcp:
             self.assertEqual(harness.number(udp), harness.number(tcp))
+
+
+class Time(Case):
+    def test_held_clock(self) -> None:
+        """Only what the test says passes, and other keys are answered meanwhile."""
+        backend = self.backend(default=echo)
+        backend.on("/hang", backend.gate())
+        self.hold_clock()
+        assert self.clock is not None
+        self.serve(harness.url_table(backend, timeout="20s"))
+        client, other = self.client(), self.client()
+        client.request("t", "hang")
+        backend.wait_target("/hang")
+        self.clock.advance(19.9)
+        self.check_payload(other.ask("t", "k"), "OK k")
+        self.assertFalse(client.has_news())
+        self.clock.advance(0.2)
+        self.check_reason(client.read(), "TIMEOUT")
+
+    def test_freeze(self) -> None:
+        """Every thread stands still afterwards."""
+        podop = self.serve({"name": "t", "type": "json", "param": self.write("t.json", "{}")})
+        self.assertFalse(is_frozen(podop.pid))
+        podop.freeze()
+        self.assertTrue(is_frozen(podop.pid))
+        podop.signal(signal.SIGCONT)
+        self.check_payload(self.client().ask("t", "k"), "NOTFOUND ")
 
 
 if __name__ == "__main__":

@@ -170,8 +170,7 @@ class ManyClients(Case):
         first, greedy, last = clients = [self.client() for _ in range(3)]
         for client in clients:
             self.check_payload(client.ask("t", "known"), "NOTFOUND ")
-        podop.signal(signal.SIGSTOP)
-        harness.wait_until(lambda: podop.status_field("State")[0] == "T", "podop stands still")
+        podop.freeze()
         first.request("t", "known")
         greedy.send(b"".join(netstring("t known") for _ in range(4_000)))
         last.request("t", "known")

@@ -131,7 +131,7 @@ class Forged(Log):
                                  [(name.encode(), b"1")])  # and the next one in a minute
                 self.assertLessEqual({fields["event"] for fields in lines},
                                      {b"listening", b"ready", b"lookup", b"iterate", b"backend_failed", b"row_dropped",
-                                      b"stopping", b"stopped"})
+                                      b"sandbox", b"stopping", b"stopped"})
 
     def test_programs(self):
         """The reasons that a program gives, and what it writes to stderr."""

@@ -50,11 +50,12 @@ class Answers(Log):
         harness.wait_until(is_stale, "the answer is past its time")
 
     def test_no_cache_and_no_answer(self):
+        self.hold_clock()
         self.start(cache={"ttl": 0, "negative_ttl": 0}, timeout="200ms")
         self.ask("k", "OK k", "found", "off", "200")
         self.http.on("/k", (CLOSE,))
         self.ask("k", "TEMP", "temporary", "off")
-        self.http.on("/k", (self.http.gate(),))
+        self.http.on("/k", self.hang(self.http, 0.2))
         self.ask("k", "TIMEOUT", "timeout", "off")
 
     def test_refused(self):

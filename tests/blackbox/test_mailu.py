@@ -240,10 +240,6 @@ class Lookups(WithMailu):
 class Settings(WithMailu):
     """Why the page's settings are as they are, and what else it says, through its command line."""
 
-    def serve_short(self, *more, server_type="postfix"):
-        """Starts podop with a timeout that is shorter than that of the page."""
-        return self.serve_page(server_type, "--set", "defaults.timeout=1s", *more)
-
     def test_strict_instead(self):
         """The admin's 404 is a page of HTML, so strict instead of the two lists would make a failure of each miss."""
         self.serve_page("postfix", "--set", "defaults.strict=true", "--set", "defaults.temporary=()", "--set",
@@ -263,7 +259,7 @@ class Settings(WithMailu):
                 self.check_answer(self.client().ask("transport", key), answer, "transport")
 
     def test_outage_and_recovery(self):
-        self.serve_short("--set", "defaults.timeout=200ms")
+        self.serve_page("postfix", "--set", "defaults.timeout=200ms")
         client = self.client()
         self.admin.stop()
         for _ in range(6):
@@ -280,11 +276,13 @@ class Settings(WithMailu):
         return done.returncode
 
     def test_health_check(self):
-        server = self.serve_short()
+        self.hold_clock()
+        server = self.serve_page("postfix")
         check = "podopctl get domain healthcheck.invalid"
         self.assertEqual(self.health(check), 0)
         self.assertEqual(self.admin.count(POSTFIX + "domain/healthcheck.invalid"), 1)
         self.admin.stop()
+        self.clock.release()  # or the lookup would wait for the admin
         self.assertEqual(self.health(check), 1)
         self.come_back()
         server.stop()
@@ -292,7 +290,7 @@ class Settings(WithMailu):
 
     def test_health_check_of_podop_alone(self):
         skip = re.search(r"`(tables\.domain\.skip=.*?)`", page_text())[1]
-        server = self.serve_short("--set", skip)
+        server = self.serve_page("postfix", "--set", skip)
         self.admin.stop()
         check = "podopctl get domain healthcheck.invalid"
         self.assertEqual(self.health(check), 0)
@@ -300,11 +298,13 @@ class Settings(WithMailu):
         self.assertEqual(self.health(check), 1)
 
     def test_health_check_of_dovecot(self):
-        self.serve_short(server_type="dovecot")
+        self.hold_clock()
+        self.serve_page("dovecot")
         check = "podopctl get auth userdb/healthcheck@healthcheck.invalid"
         self.assertEqual(self.health(check), 0)
         self.assertEqual(self.admin.count(DOVECOT + "userdb/healthcheck%40healthcheck.invalid"), 1)
         self.admin.stop()
+        self.clock.release()
         self.assertEqual(self.health(check), 1)
 
     def test_fault_ends_run_server(self):

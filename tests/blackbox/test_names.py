@@ -160,7 +160,7 @@ class Reached(NamesCase):
     def check_vanished(self, backend, **table):
         """Checks that a kept connection whose peer acknowledges nothing ends after connect_timeout, however
         long the timeout is."""
-        client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
+        client = self.start(table={"timeout": "10m", "connect_timeout": "2s", "param": backend.url + "/§", **table})
         self.check_payload(client.ask("t", "a"), "OK a")
         for sock in backend.sockets():
             go_silent(sock)
@@ -171,7 +171,7 @@ class Reached(NamesCase):
         """Checks that all connections end together after one of them was waited for."""
         gate = backend.gate()
         backend.default = lambda request: (gate, echo(request))
-        client = self.start(table={"timeout": "10m", "connect_timeout": "1s", "param": backend.url + "/§", **table})
+        client = self.start(table={"timeout": "10m", "connect_timeout": "2s", "param": backend.url + "/§", **table})
         others = [self.client() for _ in range(5)]
         for number, other in enumerate(others):
             other.request("t", f"k{number}")

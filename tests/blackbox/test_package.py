@@ -551,7 +551,8 @@ class Unit(unittest.TestCase):
             if name == "SystemCallFilter":
                 calls = set().union(*(self.calls(word) for word in value.lstrip("~").split()))
                 allowed = allowed - calls if value.startswith("~") else allowed | calls
-        self.assertLessEqual({"lsetxattr", "fchmod", "rename", "unlink", "listen", "close_range"}, allowed)
+        self.assertLessEqual({"lsetxattr", "fchmod", "rename", "unlink", "listen", "close_range", "seccomp",
+                              "landlock_restrict_self"}, allowed)
         self.assertNotIn("setresuid", allowed)
         self.assertNotIn("mount", allowed)
 

@@ -119,9 +119,10 @@ class Write(Dovecot):
                 self.check_usage("inc", "t", "n", word, word="whole number")
 
     def test_json(self):
+        self.hold_clock()
         self.start(timeout="300ms")
         self.http.on("/fail", http(status=500))
-        self.http.on("/late", (self.http.gate(),))
+        self.http.on("/late", self.hang(self.http, 0.3))
         for words, status, name in ((("set", "t", "k", "1"), FOUND, "ok"), (("inc", "t", "k"), FOUND, "ok"),
                                     (("inc", "t", "miss"), MISS, "miss"), (("unset", "t", "k"), FOUND, "ok"),
                                     (("set", "t", "fail", "1"), FAILED, "temporary"),

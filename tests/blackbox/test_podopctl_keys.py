@@ -81,12 +81,13 @@ class Words(Keys):
         self.check(self.get("-", "a"), ["-\t-", "a\ta"])
 
     def test_json(self):
+        self.hold_clock()
         self.start(timeout="300ms")
         self.http.on("/ok", http(json.dumps('v"\t\n\\ü\u0001')))
         self.http.on("/miss", http(status=404))
         self.http.on("/fail", http(status=503))
         self.http.on("/nul", http(r'"\u0000"'))
-        self.http.on("/late", (self.http.gate(),))
+        self.http.on("/late", self.hang(self.http, 0.3))
         expected = {"postfix": ["ok", "miss", "temporary", "permanent", "timeout"],
                     "dovecot": ["ok", "miss", "temporary", "temporary", "temporary"]}
         for client in CLIENTS:

@@ -62,7 +62,7 @@ class Sockets(Reload):
 
     def test_client_in_the_backlog_of_a_removed_socket(self):
         podop = self.start(listen=[{"socket": self.socket}, {"socket": self.path("more")}])
-        podop.signal(signal.SIGSTOP)
+        podop.freeze()
         client = self.client(self.path("more"))
         client.send(netstring("t k"))
         self.configure()

@@ -88,6 +88,7 @@ class Patience(Unread):
 
     def test_slow_reader_stays_connected(self):
         """The client reads some bytes now and then, for far longer than reply_timeout."""
+        self.hold_clock()
         podop = self.serve_big("1500ms", timeout="1h")
         client = self.ask_much()
         data, wanted = bytearray(), sum(len(netstring("OK " + self.value(n, self.size))) for n in range(4))
@@ -95,7 +96,7 @@ class Patience(Unread):
             more = client.sock.recv(80_000)
             self.assertTrue(more, "disconnected while it read")
             data += more
-            time.sleep(0.1)
+            self.clock.advance(0.1)
         self.assertEqual(self.told(podop), [])
 
     def test_a_pause_of_podop_does_not_count(self):
@@ -103,16 +104,17 @@ class Patience(Unread):
         podop = self.serve_big("700ms", timeout="1h")
         client = self.ask_much()
         wait_until(lambda: client.has_news(), "the first bytes")
-        podop.signal(signal.SIGSTOP)
+        podop.freeze()
         time.sleep(1.5)  # the pause itself
         podop.signal(signal.SIGCONT)
         self.read_all(client, [f"big{number}" for number in range(4)], self.size)
         self.assertEqual(self.told(podop), [])
 
     def test_idle_clients_are_never_disconnected(self):
+        self.hold_clock()
         self.serve_big("100ms")
         postfix, dovecot = self.client(), self.dict()
-        time.sleep(0.5)  # longer than reply_timeout, which must not matter
+        self.clock.advance(0.5)
         self.check_payload(postfix.ask("t", "k"), "OK k")
         self.check_payload(dovecot.get("shared/k"), "Ok")
 

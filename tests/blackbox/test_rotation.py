@@ -190,6 +190,7 @@ class Token(RotationCase):
         for _ in range(3):
             self.check_reason(self.client().ask("t", "k"), "TEMP")
         self.assertEqual(service.denied, 3)
+        podop.stop()
         self.assertEqual(len(podop.lines("event=backend_denied")), 1)
 
     def test_write_is_not_sent_again(self):

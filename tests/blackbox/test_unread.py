@@ -89,7 +89,7 @@ class Lookups(Unread):
                 self.check_others()
                 self.assertTrue(self.client().ask("t", "big0"))
                 before = podop.rss_kb()
-                podop.signal(signal.SIGSTOP)  # so that all ask before anybody is disconnected
+                podop.freeze()  # so that all ask before anybody is disconnected
                 with Peak(podop) as peak:
                     silent = [self.silent(proto, ["big0"] * 2) for _ in range(400)]
                     podop.signal(signal.SIGCONT)
@@ -303,8 +303,7 @@ class Turns(Unread):
         clients = [self.client() for _ in range(8)]
         for client in clients:
             self.check_payload(client.ask("t", "known"), "NOTFOUND ")
-        podop.signal(signal.SIGSTOP)
-        wait_until(lambda: podop.status_field("State")[0] == "T", "podop stands still")
+        podop.freeze()
         first, *greedy, last = clients
         first.request("t", "known")
         for client in greedy:

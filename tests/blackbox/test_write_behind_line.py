@@ -14,7 +14,7 @@ class Line(WriteBehindCase):
 
     def test_large_transactions(self):
         """Each changes 1000 keys with pending writes; they are made one after the other."""
-        self.start(pool={"max_connections": 8})
+        self.start(self.table(timeout="1h"), pool={"max_connections": 8})
         changes = [("set", f"shared/key{key}", str(key)) for key in range(1000)]
         self.check_payload(self.dovecot.change(*changes), "O")
         clients = [self.dict() for _ in range(6)]
@@ -28,7 +28,7 @@ class Line(WriteBehindCase):
 
     def test_many_at_once_in_one_packet(self):
         """They begin in several turns of the loop, in their order."""
-        self.start()
+        self.start(self.table(timeout="1h"), shutdown_timeout="1h")
         with self.dovecot.packet():
             commits = [self.dovecot.write(*[("set", f"shared/key{key}", str(key + round)) for key in range(2000)])
                        for round in range(8)]
@@ -91,7 +91,7 @@ class Limits(WriteBehindCase):
         """Writes under way count, too; those beyond the limit are made at once."""
         gate = self.http.gate()
         self.http.default = lambda request: (gate, lambda: self.store._answer(request))
-        self.start(self.table(), self.table("u"))
+        self.start(self.table(timeout="1h"), self.table("u", timeout="1h"))
         self.check_payload(self.dovecot.change(("set", "shared/first", "1")), "O")
         self.reload()
         self.http.wait_target("/first")
@@ -105,7 +105,7 @@ class Limits(WriteBehindCase):
         self.check_payload(self.dovecot.wait(commit), "O")
 
     def test_bytes(self):
-        self.start(self.table())
+        self.start(self.table(timeout="1h"))
         value = "x" * 65536
         clients = [self.dict() for _ in range(4)]
         for number in range(1200):

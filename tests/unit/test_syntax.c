@@ -62,6 +62,10 @@ static void test_syntax_quotes(void **state)
         /* libconfig goes on after the 5, and would leak the string */
         {"timeout = 5s = 6 \"x\";\n", "podop.conf:1: syntax error: the value of 'timeout' must be "
                                       "in quotes, \"...\": 'timeout = 5s = 6 \"x\";'\n"},
+        {"allow = [ group:mail ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
+                                      "\"...\": 'allow = [ group:mail ];'\n"},
+        {"allow = group:mail;\n", "podop.conf:1: syntax error: the value of 'allow' must be in "
+                                  "quotes, \"...\": 'allow = group:mail;'\n"},
         {"tables = [ alias ];\n", "podop.conf:1: syntax error: a string must be in quotes, "
                                   "\"...\": 'tables = [ alias ];'\n"},
         {"socket = \xe2\x80\x9c/s\xe2\x80\x9d;\n",

@@ -2,6 +2,7 @@
 
 #include "podop/buf.h"
 #include "podop/encoding.h"
+#include "podop/file_fault.h"
 #include "podop/json_value.h"
 #include "podop/mem.h"
 
@@ -110,10 +111,11 @@ static int read_file(const struct reader *r)
     int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int status;
 
+    if (fd == -1 && r->path[0] != '/')
+        return error_errno(r->err, "%s (relative to the directory in which podop was started)",
+                           r->path);
     if (fd == -1)
-        return error_errno(
-            r->err, "%s%s", r->path,
-            r->path[0] == '/' ? "" : " (relative to the directory in which podop was started)");
+        return file_fault(r->err, r->path);
     status = read_open(r, fd);
     close(fd);
     return status;

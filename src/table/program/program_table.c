@@ -147,6 +147,7 @@ const struct table_ops table_program = {
             .settings_bytes = sizeof(struct program_settings),
             .settings = &program_settings,
             .can_write = true,
+            .runs_programs = true,
             .check_param = program_table_check_param,
             .param_file = program_table_file,
         },
