@@ -41,6 +41,7 @@ struct scene_table {
     bool is_named;   /* its URLs have names, which DNS must resolve */
     bool has_lists;  /* iterations can be made */
     unsigned retries, processes;
+    int64_t connect_timeout_ns;
     bool is_absent;                          /* a reload has taken it away */
     bool was_absent;                         /* at some time of this run */
     int64_t absent_from_ns, absent_until_ns; /* the last such time; until 0: it goes on */
@@ -66,7 +67,9 @@ struct scene {
     size_t backend_count;
     unsigned store_count; /* stores have the numbers below this */
     int64_t shutdown_timeout_ns, shutdown_timeout_most_ns;
-    int64_t reply_timeout_most_ns;
+    unsigned max_connections; /* of the pool, to one backend */
+    const char *log_level;
+    bool is_faulty; /* the file has a fault now */
 };
 
 /* Makes tables and backends from the seed, and writes the configuration and its files into the
@@ -96,12 +99,21 @@ extern const char *const scene_change_names[SCENE_CHANGES];
 struct sim_random;
 void scene_change(struct scene *scene, enum scene_change change, struct sim_random *random);
 
+/* Writes the configuration as the scene is now. */
+void scene_write(struct scene *scene);
+
+/* Takes the present settings into the most generous ones. */
+void scene_remember(struct scene *scene);
+
 /* Writes the file of a json table from the model. is_broken: the file has a fault, and podop keeps
  * the old one. */
 void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_broken);
 
-/* Keys */
+/* Keys, as tables know them. Those of users are asked for by Dovecot as "priv/k0" as well. */
 void scene_static_key(const struct scene_table *table, unsigned number, char key[SCENE_KEY_BYTES]);
-const char *scene_user(unsigned number); /* "u1@sim.example" */
+void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES]);
+void scene_user_key(const struct scene_table *table, bool is_number, unsigned number, unsigned user,
+                    char key[SCENE_KEY_BYTES]);
+void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2]);
 
 #endif
