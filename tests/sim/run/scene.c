@@ -42,8 +42,7 @@ static void make_backends(struct scene *scene)
     scene->backends[WEB1] = (struct scene_backend){"web1", "127.0.0.1:8001", NULL, 0};
     scene->backends[WEB2] =
         (struct scene_backend){"web2", text_of("%s/web2.sock", scene->directory), NULL, 1};
-    scene->backends[WEB3] =
-        (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2};
+    scene->backends[WEB3] = (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2};
     scene->backends[WEB4] = (struct scene_backend){"web4", "127.0.0.4:8004", NULL, 0};
     scene->backend_count = WEBS;
     scene->store_count = 3;
@@ -192,10 +191,12 @@ static const struct {
     double share; /* of the scenes that have it */
     void (*make)(struct scene *scene, struct scene_table *table, struct sim_random *random);
 } kinds[] = {
-    {"plain", 1, make_plain},     {"cached", 0.8, make_cached},      {"several", 0.5, make_several},
-    {"spread", 0.4, make_spread}, {"named", 0.5, make_named},        {"held", 0.7, make_held},
-    {"heldc", 0.4, make_held_cached}, {"commit", 0.5, make_commit},  {"folded", 0.3, make_folded},
-    {"strict", 0.4, make_strict}, {"program", 0.5, make_program},    {"json", 0.5, make_json},
+    {"plain", 1, make_plain},         {"cached", 0.8, make_cached},
+    {"several", 0.5, make_several},   {"spread", 0.4, make_spread},
+    {"named", 0.5, make_named},       {"held", 0.7, make_held},
+    {"heldc", 0.4, make_held_cached}, {"commit", 0.5, make_commit},
+    {"folded", 0.3, make_folded},     {"strict", 0.4, make_strict},
+    {"program", 0.5, make_program},   {"json", 0.5, make_json},
     {"dns", 0.4, make_dns},
 };
 
@@ -299,4 +300,9 @@ void scene_user_key(const struct scene_table *table, bool is_number, unsigned nu
 void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2])
 {
     snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s.example", user, table->name);
+}
+
+void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES])
+{
+    snprintf(key, SCENE_KEY_BYTES, "dir/e%u", number);
 }

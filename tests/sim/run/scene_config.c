@@ -11,10 +11,14 @@
 #include <string.h>
 
 const char *const scene_change_names[SCENE_CHANGES] = {
-    [SCENE_UNCHANGED] = "unchanged",       [SCENE_TIMEOUTS] = "timeouts",
-    [SCENE_CACHES] = "caches",             [SCENE_URLS] = "urls",
-    [SCENE_WRITE_BEHIND] = "write_behind", [SCENE_TABLE_AWAY] = "table away",
-    [SCENE_TABLE_BACK] = "table back",     [SCENE_LOG] = "log",
+    [SCENE_UNCHANGED] = "unchanged",
+    [SCENE_TIMEOUTS] = "timeouts",
+    [SCENE_CACHES] = "caches",
+    [SCENE_URLS] = "urls",
+    [SCENE_WRITE_BEHIND] = "write_behind",
+    [SCENE_TABLE_AWAY] = "table away",
+    [SCENE_TABLE_BACK] = "table back",
+    [SCENE_LOG] = "log",
     [SCENE_FAULTY] = "faulty",
 };
 
@@ -82,8 +86,10 @@ static void write_type(FILE *out, const struct scene_table *table)
 
 static void write_table(FILE *out, const struct scene_table *table, bool is_first)
 {
-    static const char *const types[] = {
-        [SCENE_URL] = "url", [SCENE_PROGRAM] = "program", [SCENE_JSON] = "json", [SCENE_DNS] = "dns"};
+    static const char *const types[] = {[SCENE_URL] = "url",
+                                        [SCENE_PROGRAM] = "program",
+                                        [SCENE_JSON] = "json",
+                                        [SCENE_DNS] = "dns"};
 
     fprintf(out, "%s  { name = \"%s\"; type = \"%s\";", is_first ? "" : ",\n", table->name,
             types[table->type]);
