@@ -11,7 +11,8 @@
 void judge_init(const struct scene *scene, struct truth *const *stores, struct ledger *ledger);
 void judge_deinit(void);
 
-struct truth *judge_store(const struct scene_table *table);          /* the store of its keys */
+struct truth *judge_store(const struct scene_table *table); /* the store of its keys */
+struct truth *judge_store_of(const struct scene_backend *backend);
 const struct scene_table *judge_table(const char *name, size_t len); /* NULL: there is none */
 
 /* Answers to clients. now is sim_now(). */
@@ -66,6 +67,8 @@ void judge_back(const struct scene_backend *backend, enum judge_outage kind);
 /* One request for a key. */
 enum judge_harm {
     JUDGE_HARM_STATUS,  /* a whole answer that is a failure: 5XX, no JSON */
+    JUDGE_HARM_KEPT,    /* a connection that was used before ended as the request came: podop asks
+                         * again over a new one, so this alone excuses nothing */
     JUDGE_HARM_CUT,     /* the connection ended before the answer was whole */
     JUDGE_HARM_HANG,    /* no whole answer comes for a while; judge_harm_over() when it does */
     JUDGE_HARM_AS_MISS, /* 404 that is no miss of the service: a miss, or with strict a failure */
@@ -74,6 +77,11 @@ enum judge_harm {
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
                 enum judge_harm kind);
 void judge_harm_over(const struct scene_backend *backend, const struct truth_key *key);
+
+/* A backend has ended connections: of requests, which may have been cut; or only such that were not
+ * used, as a web server does, which can cost podop one of its attempts. */
+void judge_cut(const struct scene_backend *backend);
+void judge_idle_ended(const struct scene_backend *backend);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
 void judge_stopping(void);            /* SIGTERM was sent: podop answers what it has, and ends */
