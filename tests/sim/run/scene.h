@@ -109,6 +109,9 @@ void scene_remember(struct scene *scene);
  * the old one. */
 void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_broken);
 
+/* Returns the first table of this store, or NULL. */
+const struct scene_table *scene_table_of_store(const struct scene *scene, unsigned store);
+
 /* Keys, as tables know them. Those of users are asked for by Dovecot as "priv/k0" as well. */
 void scene_static_key(const struct scene_table *table, unsigned number, char key[SCENE_KEY_BYTES]);
 void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES]);

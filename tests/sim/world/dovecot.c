@@ -194,7 +194,7 @@ static struct dict_request *begin_commit(struct client *c)
     struct dict_request *dict = dict_request_of(r);
 
     dict->id = ++d->id;
-    dict->tx = ledger_begin(judge_ledger(), d->table, d->writer_id + c->connections);
+    dict->tx = ledger_begin(c->world->ledger, d->table, d->writer_id + c->connections);
     dict->is_async = d->major == 2 && d->minor == 0 && sim_chance(&c->random, 0.2);
     begin(c, dict->id);
     add_line(c, "T%" PRIu32 "\t%d\t%" PRIu64 "\n", dict->id, LEDGER_SECONDS,

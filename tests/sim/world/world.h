@@ -4,6 +4,7 @@
 #define SIM_WORLD_H
 
 #include "../kernel/kernel.h"
+#include "../model/ledger.h"
 #include "../run/scene.h"
 
 enum world_phase {
@@ -48,6 +49,7 @@ struct world {
     int64_t stop_told_ns; /* the last SIGTERM; 0: none yet */
     int64_t ended_ns;     /* its last end; 0: none yet */
     uint64_t lives;
+    struct ledger *ledger;
 };
 
 /* Counts a fault and writes it to the transcript. */

@@ -1,0 +1,105 @@
+#include "lives.h"
+
+#include "podop_main.h"
+
+#include "../model/judge.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t MS = 1000000;
+
+void lives_stop(struct world *world)
+{
+    if (!world->is_podop_up || world->stop_told_ns >= world->started_ns)
+        return;
+    world->stop_told_ns = sim_now();
+    judge_stopping();
+    sim_signal(SIGTERM);
+}
+
+/* The log */
+
+/* Returns the text after " NAME=" in the line, or NULL. */
+static const char *field(const char *line, const char *name)
+{
+    char wanted[40];
+    const char *at;
+
+    snprintf(wanted, sizeof(wanted), " %s=", name);
+    at = strstr(line, wanted);
+    return at == NULL ? NULL : at + strlen(wanted);
+}
+
+static void take_write_lost(const struct world *world, const char *line)
+{
+    const char *name = field(line, "table"), *count = field(line, "writes");
+    const struct scene_table *table = name == NULL ? NULL : judge_table(name, strcspn(name, " \n"));
+
+    if (table == NULL || count == NULL)
+        sim_broken("unknown log line", "%s", line);
+    if (world->stop_told_ns < world->started_ns) /* else ledger_stopped() counts them */
+        ledger_gave_up(world->ledger, table, (unsigned)strtoul(count, NULL, 10));
+}
+
+static void on_log_line(void *arg, const char *line)
+{
+    const struct world *world = arg;
+
+    sim_trace("log: %s", line);
+    if (strstr(line, "write_lost") != NULL)
+        take_write_lost(world, line);
+}
+
+/* Lives */
+
+static void check_end(const struct world *world, int status)
+{
+    const struct sim_usage usage = sim_usage();
+
+    if (status != 0)
+        sim_broken("exit status", "podop ended with %d", status);
+    if (usage.descriptors > 0)
+        sim_broken("descriptors left", "%zu after podop's end", usage.descriptors);
+    if (usage.processes > 0)
+        sim_broken("processes left", "%zu after podop's end", usage.processes);
+    if (usage.threads > 0)
+        sim_broken("threads left", "%zu after podop's end", usage.threads);
+    if (world->stop_told_ns < world->started_ns)
+        sim_broken("ended by itself", "nobody told podop to stop");
+}
+
+static void live_once(struct world *world)
+{
+    char *argv[] = {(char[]){"podop"}, (char[]){"-c"}, strdup(world->scene->config), NULL};
+    int status;
+
+    world->lives++;
+    world->started_ns = sim_now();
+    world->is_podop_up = true;
+    sim_trace("podop starts");
+    judge_started();
+    status = podop_main(3, argv);
+    sim_trace("podop ends with %d", status);
+    world->is_podop_up = false;
+    world->ended_ns = sim_now();
+    judge_stopped();
+    check_end(world, status);
+    free(argv[2]);
+}
+
+void lives_run(struct world *world)
+{
+    struct sim_random random = sim_random_of("lives");
+
+    sim_log_read(on_log_line, world);
+    for (;;) {
+        live_once(world);
+        if (world->phase == WORLD_OVER)
+            return;
+        sim_run_for((int64_t)sim_random(&random, 3000) * MS);
+    }
+}

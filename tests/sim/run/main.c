@@ -1,0 +1,103 @@
+/* main.c - podop_sim: runs podop in a simulated world, one process for each seed. */
+#include "run.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: podop_sim [OPTION...]\n"
+    "Runs podop in a simulated world and checks its promises. See tests/sim/README.md.\n"
+    "  --seed N          the first seed (1)\n"
+    "  --seeds N         how many, one after the other (1)\n"
+    "  --profile NAME    dense, daily or long\n"
+    "  --seconds N       virtual seconds until the faults end\n"
+    "  --requests N      or so many requests\n"
+    "  --without NAMES   actors that are left out, with commas between them\n"
+    "  --only TABLES     the tables that podop has\n"
+    "  --trace           prints everything that happens\n"
+    "  --quick           no more work after the faults than needed\n"
+    "  --list            names of the actors of this seed\n";
+
+enum {
+    OPTION_SEED = 1,
+    OPTION_SEEDS,
+    OPTION_PROFILE,
+    OPTION_SECONDS,
+    OPTION_REQUESTS,
+    OPTION_WITHOUT,
+    OPTION_ONLY,
+    OPTION_TRACE,
+    OPTION_LIST,
+    OPTION_HELP
+};
+
+static const struct option options[] = {
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"seeds", required_argument, NULL, OPTION_SEEDS},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"seconds", required_argument, NULL, OPTION_SECONDS},
+    {"requests", required_argument, NULL, OPTION_REQUESTS},
+    {"without", required_argument, NULL, OPTION_WITHOUT},
+    {"only", required_argument, NULL, OPTION_ONLY},
+    {"trace", no_argument, NULL, OPTION_TRACE},
+    {"list", no_argument, NULL, OPTION_LIST},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {0},
+};
+
+/* Runs the seed in a process of its own. Returns whether it ended well. */
+static bool run_apart(const struct run_options *run)
+{
+    int status;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0)
+        exit(run_seed(run));
+    if (child == -1 || waitpid(child, &status, 0) == -1) {
+        perror("podop_sim");
+        exit(2);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    if (WIFSIGNALED(status))
+        printf("seed %" PRIu64 ": ended by signal %d\n", run->seed, WTERMSIG(status));
+    printf("FAILED seed %" PRIu64 " profile %s\n", run->seed, run_profile_name(run->profile));
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct run_options run = {.seed = 1};
+    uint64_t count = 1;
+    bool is_good = true;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case OPTION_SEED: run.seed = strtoull(optarg, NULL, 0); break;
+        case OPTION_SEEDS: count = strtoull(optarg, NULL, 0); break;
+        case OPTION_PROFILE:
+            if (!run_find_profile(optarg, &run.profile))
+                return 2;
+            break;
+        case OPTION_SECONDS: run.seconds = strtod(optarg, NULL); break;
+        case OPTION_REQUESTS: run.requests = strtoull(optarg, NULL, 0); break;
+        case OPTION_WITHOUT: run.without = optarg; break;
+        case OPTION_ONLY: run.only = optarg; break;
+        case OPTION_TRACE: run.is_traced = true; break;
+        case OPTION_LIST: run.lists_actors = true; break;
+        case OPTION_HELP: fputs(help, stdout); return 0;
+        default: fputs(help, stderr); return 2;
+        }
+    }
+    for (; count > 0; count--, run.seed++)
+        is_good = run_apart(&run) && is_good;
+    return is_good ? 0 : 1;
+}

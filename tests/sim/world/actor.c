@@ -1,0 +1,46 @@
+#include "actor.h"
+
+#include "podop/mem.h"
+
+#include <math.h>
+
+static void wait_for_next(struct actor *a)
+{
+    sim_event_in(&a->event, (int64_t)(-log(1 - sim_random_unit(&a->random)) * (double)a->mean_ns));
+}
+
+static void act(void *arg)
+{
+    struct actor *a = arg;
+
+    if (a->world->phase != WORLD_BUSY)
+        return;
+    a->act(a);
+    wait_for_next(a);
+}
+
+struct actor *actor_start(struct world *world, const char *name, actor_fn *fn, void *data,
+                          double mean_s)
+{
+    struct actor *a;
+
+    if (!world_has_actor(name))
+        return NULL;
+    a = xmalloc(sizeof(*a));
+    *a = (struct actor){.world = world,
+                        .name = name,
+                        .act = fn,
+                        .data = data,
+                        .mean_ns = (int64_t)(mean_s * 1e9 * world->pace),
+                        .random = sim_random_of(name)};
+    sim_event_init(&a->event, act, a);
+    wait_for_next(a);
+    return a;
+}
+
+int64_t actor_duration(struct actor *a, double at_least_s, double at_most_s)
+{
+    const double share = sim_random_unit(&a->random);
+
+    return (int64_t)(at_least_s * pow(at_most_s / at_least_s, share) * 1e9);
+}
