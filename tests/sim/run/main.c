@@ -18,9 +18,10 @@ static const char help[] =
     "  --seconds N       virtual seconds until the faults end\n"
     "  --requests N      or so many requests\n"
     "  --without NAMES   actors that are left out, with commas between them\n"
+    "  --acts NAME=N+N,...  the only acts of these actors\n"
     "  --only TABLES     the tables that podop has\n"
     "  --trace           prints everything that happens\n"
-    "  --quick           no more work after the faults than needed\n"
+    "  --json            figures as JSON\n"
     "  --list            names of the actors of this seed\n";
 
 enum {
@@ -30,8 +31,10 @@ enum {
     OPTION_SECONDS,
     OPTION_REQUESTS,
     OPTION_WITHOUT,
+    OPTION_ACTS,
     OPTION_ONLY,
     OPTION_TRACE,
+    OPTION_JSON,
     OPTION_LIST,
     OPTION_HELP
 };
@@ -43,6 +46,8 @@ static const struct option options[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"requests", required_argument, NULL, OPTION_REQUESTS},
     {"without", required_argument, NULL, OPTION_WITHOUT},
+    {"acts", required_argument, NULL, OPTION_ACTS},
+    {"json", no_argument, NULL, OPTION_JSON},
     {"only", required_argument, NULL, OPTION_ONLY},
     {"trace", no_argument, NULL, OPTION_TRACE},
     {"list", no_argument, NULL, OPTION_LIST},
@@ -51,7 +56,7 @@ static const struct option options[] = {
 };
 
 /* Runs the seed in a process of its own. Returns whether it ended well. */
-static bool run_apart(const struct run_options *run)
+static bool run_once(const struct run_options *run)
 {
     int status;
     pid_t child;
@@ -67,8 +72,22 @@ static bool run_apart(const struct run_options *run)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (WIFSIGNALED(status))
-        printf("seed %" PRIu64 ": ended by signal %d\n", run->seed, WTERMSIG(status));
-    printf("FAILED seed %" PRIu64 " profile %s\n", run->seed, run_profile_name(run->profile));
+        fprintf(stderr, "broken: signal: %d\n", WTERMSIG(status));
+    return false;
+}
+
+/* Runs a seed that fails once more, for the transcript, which costs time to keep. */
+static bool run_apart(struct run_options *run)
+{
+    if (run_once(run))
+        return true;
+    if (!run->is_json && !run->is_traced) {
+        run->is_kept = true;
+        run_once(run);
+        run->is_kept = false;
+    }
+    fflush(stderr);
+    printf("FAILED seed %" PRIu64 ", profile %s\n", run->seed, run_profile_name(run->profile));
     return false;
 }
 
@@ -89,10 +108,12 @@ int main(int argc, char **argv)
             break;
         case OPTION_SECONDS: run.seconds = strtod(optarg, NULL); break;
         case OPTION_REQUESTS: run.requests = strtoull(optarg, NULL, 0); break;
-        case OPTION_WITHOUT: run.without = optarg; break;
+        case OPTION_WITHOUT: run.cast.without = optarg; break;
+        case OPTION_ACTS: run.cast.acts = optarg; break;
+        case OPTION_JSON: run.is_json = true; break;
         case OPTION_ONLY: run.only = optarg; break;
         case OPTION_TRACE: run.is_traced = true; break;
-        case OPTION_LIST: run.lists_actors = true; break;
+        case OPTION_LIST: run.cast.is_listed = true; break;
         case OPTION_HELP: fputs(help, stdout); return 0;
         default: fputs(help, stderr); return 2;
         }

@@ -75,7 +75,7 @@ static void stop(struct actor *a)
 {
     if (!a->world->is_podop_up)
         return;
-    world_fault(a->world, "stop", "");
+    world_fault(a->world, "stop", "now");
     lives_stop(a->world);
 }
 
@@ -98,7 +98,7 @@ static void step_clock(struct actor *a)
 
 static void count_signal(struct actor *a)
 {
-    world_fault(a->world, "SIGUSR1", "");
+    world_fault(a->world, "SIGUSR1", "now");
     sim_signal(SIGUSR1);
 }
 
@@ -160,7 +160,7 @@ static void odd_calls(struct actor *a)
     odd.short_count = some(a);
     odd.spurious = some(a);
     odd.late_thread = some(a);
-    world_fault(a->world, "odd calls", "");
+    world_fault(a->world, "odd calls", "now");
     if (calls_work.place == 0)
         sim_call_faults(odd);
 }

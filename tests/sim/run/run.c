@@ -215,24 +215,59 @@ static void begin_busy(struct run *run)
 
 /* The end */
 
-static void print_figures(const struct run *run)
+static void print_text(const struct run *run)
 {
     const struct world *world = &run->world;
-    const struct sim_usage usage = sim_usage();
     const double seconds = (double)(sim_now() - world->began_ns) / 1e9;
 
     printf("seed %" PRIu64 ": %.0f s, %" PRIu64 " requests, %" PRIu64 " turns, %" PRIu64
-           " calls, %" PRIu64 " lives;",
-           run->options->seed, seconds, world_requests(world), usage.turns, usage.calls,
-           world->lives);
+           " lives, %016" PRIx64 ";",
+           run->options->seed, seconds, world_requests(world), sim_usage().turns, world->lives,
+           sim_transcript_hash());
     for (size_t i = 0; i < WORLD_COUNTS; i++) {
         if (world->counts[i] > 0)
-            printf(" %s=%" PRIu64, world_count_names[i], world->counts[i]);
+            printf(" %s %" PRIu64 ",", world_count_names[i], world->counts[i]);
     }
-    printf("; faults:");
+    printf(" faults");
     for (size_t i = 0; i < WORLD_FAULT_KINDS_MAX && world->faults[i].name != NULL; i++)
-        printf(" %s=%" PRIu64, world->faults[i].name, world->faults[i].count);
+        printf(", %s %" PRIu64, world->faults[i].name, world->faults[i].count);
     printf("\n");
+}
+
+static void print_excuses(void)
+{
+    const struct judge_figures *figures = judge_figures();
+    const char *separator = "";
+
+    printf("\"excused\": {");
+    for (unsigned i = 0; judge_excuse_name(i) != NULL; i++) {
+        if (figures->excused[i] > 0) {
+            printf("%s\"%s\": %" PRIu64, separator, judge_excuse_name(i), figures->excused[i]);
+            separator = ", ";
+        }
+    }
+    printf("}");
+}
+
+static void print_json(const struct run *run)
+{
+    const struct world *world = &run->world;
+    const struct sim_usage usage = sim_usage();
+
+    printf("{\"seed\": %" PRIu64 ", \"ns\": %" PRId64 ", \"hash\": \"%016" PRIx64
+           "\", \"turns\": %" PRIu64 ", \"calls\": %" PRIu64 ", \"calls_of_turn\": %" PRIu64
+           ", \"lives\": %" PRIu64 ", \"requests\": {",
+           run->options->seed, sim_now() - world->began_ns, sim_transcript_hash(), usage.turns,
+           usage.calls, usage.calls_of_longest_turn, world->lives);
+    for (size_t i = 0; i < WORLD_COUNTS; i++)
+        printf("%s\"%s\": %" PRIu64, i == 0 ? "" : ", ", world_count_names[i], world->counts[i]);
+    printf("}, \"faults\": {");
+    for (size_t i = 0; i < WORLD_FAULT_KINDS_MAX && world->faults[i].name != NULL; i++)
+        printf("%s\"%s\": %" PRIu64, i == 0 ? "" : ", ", world->faults[i].name,
+               world->faults[i].count);
+    printf("}, ");
+    print_excuses();
+    printf("}\n");
 }
 
 static void check_writes(const struct run *run)
@@ -264,9 +299,9 @@ int run_seed(const struct run_options *options)
 
     make_directory(directory, sizeof(directory));
     sim_begin(options->seed);
-    sim_directory(directory);
     sim_trace_at_once(options->is_traced);
-    world_leave_out(options->without);
+    sim_trace_keep(options->is_kept);
+    world_cast(options->cast);
     run.options = options;
     run.world = (struct world){.scene = &run.scene, .pace = profiles[options->profile].pace};
     scene_make(&run.scene, directory, options->only);
@@ -278,10 +313,15 @@ int run_seed(const struct run_options *options)
     nuisances_start(&run.world);
     stage_start_faults(&run.stage);
     podop_faults_start(&run.world);
+    if (options->cast.is_listed)
+        return 0;
     begin_busy(&run);
     lives_run(&run.world);
     check_writes(&run);
-    print_figures(&run);
+    if (options->is_json)
+        print_json(&run);
+    else
+        print_text(&run);
     stage_close(&run.stage);
     return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
 
+#include "../world/world.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,8 +19,11 @@ struct run_options {
     enum run_profile profile;
     double seconds;             /* virtual, until the faults end; 0: as the profile has it */
     uint64_t requests;          /* the faults end after so many; 0: no limit */
-    const char *without, *only; /* actors and tables; or NULL */
-    bool is_traced, lists_actors;
+    const char *only;  /* names of tables, with commas between them; NULL: all */
+    struct world_cast cast;
+    bool is_traced; /* everything is printed as it happens */
+    bool is_kept;   /* a transcript is printed when a promise is broken */
+    bool is_json;
 };
 
 const char *run_profile_name(enum run_profile profile);

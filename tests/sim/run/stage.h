@@ -6,6 +6,7 @@
 #include "../world/http_backend.h"
 #include "../world/name_server.h"
 #include "../world/program.h"
+#include "../world/wire.h"
 
 enum { STAGE_NAME_SERVERS = 2 };
 

@@ -3,20 +3,29 @@
 #include "podop/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static void wait_for_next(struct actor *a)
 {
-    sim_event_in(&a->event, (int64_t)(-log(1 - sim_random_unit(&a->random)) * (double)a->mean_ns));
+    const double share = -log(1 - sim_random_unit(&a->waits));
+
+    sim_event_in(&a->event, (int64_t)(share * (double)a->mean_ns));
 }
 
 static void act(void *arg)
 {
     struct actor *a = arg;
+    char name[80];
 
     if (a->world->phase != WORLD_BUSY)
         return;
-    a->act(a);
     wait_for_next(a);
+    snprintf(name, sizeof(name), "%s#%u", a->name, ++a->acts);
+    if (!world_has_act(a->name, a->acts))
+        return;
+    a->random = sim_random_of(name);
+    sim_trace("act %s", name);
+    a->act(a);
 }
 
 struct actor *actor_start(struct world *world, const char *name, actor_fn *fn, void *data,
@@ -32,7 +41,7 @@ struct actor *actor_start(struct world *world, const char *name, actor_fn *fn, v
                         .act = fn,
                         .data = data,
                         .mean_ns = (int64_t)(mean_s * 1e9 * world->pace),
-                        .random = sim_random_of(name)};
+                        .waits = sim_random_of(name)};
     sim_event_init(&a->event, act, a);
     wait_for_next(a);
     return a;

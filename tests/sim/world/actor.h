@@ -14,7 +14,9 @@ struct actor {
     actor_fn *act;
     void *data;
     int64_t mean_ns; /* between two acts */
-    struct sim_random random;
+    unsigned acts;            /* so far */
+    struct sim_random random; /* of this act, so that leaving one out changes no other */
+    struct sim_random waits;  /* of the times between them */
     struct sim_event event;
 };
 

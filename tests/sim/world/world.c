@@ -78,29 +78,3 @@ void world_key(const struct scene_table *table, struct sim_random *random,
         scene_static_key(table, (unsigned)sim_random(random, SCENE_STATIC_KEYS), key);
 }
 
-static const char *left_out;
-
-void world_leave_out(const char *names)
-{
-    left_out = names;
-}
-
-/* Returns whether name is item, or begins with item and a dot. */
-static bool is_of(const char *name, const char *item, size_t len)
-{
-    return len > 0 && strncmp(name, item, len) == 0 && (name[len] == '\0' || name[len] == '.');
-}
-
-bool world_has_actor(const char *name)
-{
-    const char *item = left_out;
-
-    while (item != NULL) {
-        const size_t len = strcspn(item, ",");
-
-        if (is_of(name, item, len))
-            return false;
-        item = item[len] == '\0' ? NULL : item + len + 1;
-    }
-    return true;
-}

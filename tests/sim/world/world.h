@@ -69,9 +69,15 @@ const struct scene_table *world_table(const struct world *world, struct sim_rand
 void world_key(const struct scene_table *table, struct sim_random *random,
                char key[SCENE_KEY_BYTES]);
 
-/* Actors that the command line leaves out, by their names or the first part of them: "dovecot"
- * leaves out "dovecot.3". NULL: none. */
-void world_leave_out(const char *names);
+/* Which actors there are: names with commas between them, or NULL. A name stands for all actors
+ * whose names begin with it and a dot as well: "dovecot" for "dovecot.3". */
+struct world_cast {
+    const char *without; /* these are left out */
+    const char *acts;    /* "NAME=3+7,NAME=1": of these, the others do only the acts of these numbers */
+    bool is_listed;      /* the names of all actors are printed */
+};
+void world_cast(struct world_cast cast);
 bool world_has_actor(const char *name);
+bool world_has_act(const char *name, unsigned number);
 
 #endif
