@@ -45,6 +45,19 @@ static void take_write_lost(const struct world *world, const char *line)
         ledger_gave_up(world->ledger, table, (unsigned)strtoul(count, NULL, 10));
 }
 
+/* podop reads a json file when it has not changed for a moment. A line that comes long after the
+ * last change is about that change, unless the log was late. */
+static void take_json_renewed(const struct world *world, const char *line)
+{
+    static const int64_t late_ns = 2000 * MS;
+    const char *name = field(line, "table");
+    const struct scene_table *table = name == NULL ? NULL : judge_table(name, strcspn(name, " \n"));
+    const int64_t written_ns = scene_json_written_ns();
+
+    if (table != NULL && sim_now() - written_ns > late_ns && world->log_flows_ns < written_ns)
+        judge_renewed(table, written_ns);
+}
+
 static void on_log_line(void *arg, const char *line)
 {
     const struct world *world = arg;
@@ -52,6 +65,8 @@ static void on_log_line(void *arg, const char *line)
     sim_trace("log: %s", line);
     if (strstr(line, "write_lost") != NULL)
         take_write_lost(world, line);
+    else if (strstr(line, "json_renewed") != NULL)
+        take_json_renewed(world, line);
 }
 
 /* Lives */
@@ -72,6 +87,31 @@ static void check_end(const struct world *world, int status)
         sim_broken("ended by itself", "nobody told podop to stop");
 }
 
+/* A fault of a file would keep podop from starting. */
+static void write_good_files(const struct world *world)
+{
+    struct scene *scene = world->scene;
+
+    scene->is_faulty = false;
+    scene_write(scene);
+    for (size_t i = 0; i < scene->table_count; i++) {
+        if (scene->tables[i].type == SCENE_JSON)
+            scene_write_json(&scene->tables[i], true, false);
+    }
+}
+
+static void tell_judge(const struct world *world)
+{
+    const struct scene *scene = world->scene;
+
+    judge_started();
+    for (size_t i = 0; i < scene->table_count; i++) {
+        judge_absent(&scene->tables[i], scene->tables[i].is_absent);
+        if (scene->tables[i].type == SCENE_JSON)
+            judge_renewed(&scene->tables[i], sim_now());
+    }
+}
+
 static void live_once(struct world *world)
 {
     char *argv[] = {(char[]){"podop"}, (char[]){"-c"}, strdup(world->scene->config), NULL};
@@ -81,7 +121,8 @@ static void live_once(struct world *world)
     world->started_ns = sim_now();
     world->is_podop_up = true;
     sim_trace("podop starts");
-    judge_started();
+    write_good_files(world);
+    tell_judge(world);
     status = podop_main(3, argv);
     sim_trace("podop ends with %d", status);
     world->is_podop_up = false;

@@ -106,8 +106,10 @@ static struct sim_event log_flows;
 
 static void let_log_flow(void *arg)
 {
-    (void)arg;
+    struct world *world = arg;
+
     sim_log_block(false);
+    world->log_flows_ns = sim_now();
 }
 
 static void block_log(struct actor *a)
@@ -115,6 +117,7 @@ static void block_log(struct actor *a)
     const int64_t ns = actor_duration(a, 0.01, 30);
 
     world_fault(a->world, "log blocks", "%.3fs", (double)ns / 1e9);
+    a->world->log_flows_ns = INT64_MAX;
     sim_log_block(true);
     sim_event_in(&log_flows, ns);
 }
@@ -169,7 +172,7 @@ void podop_faults_start(struct world *world)
 {
     is_known = true;
     sim_event_init(&again, reload_again, world);
-    sim_event_init(&log_flows, let_log_flow, NULL);
+    sim_event_init(&log_flows, let_log_flow, world);
     sim_event_init(&calls_work, let_calls_work, NULL);
     actor_start(world, "reload", reload, NULL, 5);
     actor_start(world, "stop", stop, NULL, 20);
@@ -189,7 +192,7 @@ void podop_faults_mend(struct world *world)
     let_calls_work(NULL);
     sim_event_stop(&calls_work);
     sim_event_stop(&log_flows);
-    sim_log_block(false);
+    let_log_flow(world);
     change(world, SCENE_TABLE_BACK, &random);
     reload_again(world);
 }

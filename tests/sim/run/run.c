@@ -157,6 +157,16 @@ static void end_faults(struct run *run)
     judge_recovered(sim_now() + recovery_ns);
 }
 
+/* podop must have noticed by now what was written while the faults ended. */
+static void be_calm(struct run *run)
+{
+    for (size_t i = 0; i < run->scene.table_count; i++) {
+        if (run->scene.tables[i].type == SCENE_JSON)
+            judge_renewed(&run->scene.tables[i], scene_json_written_ns());
+    }
+    begin(run, WORLD_CALM, 5 * SECOND);
+}
+
 static void finish(struct run *run)
 {
     begin(run, WORLD_OVER, 0);
@@ -176,7 +186,7 @@ static void go_on(struct run *run)
         break;
     case WORLD_RECOVERING:
         if (sim_now() >= run->phase_until_ns)
-            begin(run, WORLD_CALM, 5 * SECOND);
+            be_calm(run);
         break;
     case WORLD_CALM:
         if (sim_now() >= run->phase_until_ns)

@@ -17,8 +17,8 @@ enum run_profile {
 struct run_options {
     uint64_t seed;
     enum run_profile profile;
-    double seconds;             /* virtual, until the faults end; 0: as the profile has it */
-    uint64_t requests;          /* the faults end after so many; 0: no limit */
+    double seconds;    /* virtual, until the faults end; 0: as the profile has it */
+    uint64_t requests; /* the faults end after so many; 0: no limit */
     const char *only;  /* names of tables, with commas between them; NULL: all */
     struct world_cast cast;
     bool is_traced; /* everything is printed as it happens */

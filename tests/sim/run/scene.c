@@ -267,6 +267,7 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
     scene->control = text_of("%s/control.sock", directory);
     scene->config = text_of("%s/podop.conf", directory);
     scene->inet = "127.0.0.1:9100";
+    scene->log_level = sim_chance(&random, 0.1) ? "debug" : "info";
     scene->shutdown_timeout_ns = ONE_OF(&random, 1, 5, 10, 30) * SECOND;
     scene->max_connections = (unsigned)ONE_OF(&random, 4, 16, 64);
     make_backends(scene);

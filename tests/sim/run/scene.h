@@ -108,6 +108,7 @@ void scene_remember(struct scene *scene);
 /* Writes the file of a json table from the model. is_broken: the file has a fault, and podop keeps
  * the old one. */
 void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_broken);
+int64_t scene_json_written_ns(void); /* the last time of that, of any table */
 
 /* Returns the first table of this store, or NULL. */
 const struct scene_table *scene_table_of_store(const struct scene *scene, unsigned store);

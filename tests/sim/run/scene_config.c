@@ -223,7 +223,9 @@ void scene_change(struct scene *scene, enum scene_change change, struct sim_rand
     else if (change == SCENE_TABLE_BACK)
         bring_tables_back(scene);
     else if (change == SCENE_LOG)
-        scene->log_level = sim_chance(random, 0.5) ? "debug" : "warning";
+        scene->log_level = sim_chance(random, 0.7)   ? "info"
+                           : sim_chance(random, 0.3) ? "debug"
+                                                     : "warning";
     scene->is_faulty = change == SCENE_FAULTY;
     scene_remember(scene);
     scene_write(scene);

@@ -90,6 +90,13 @@ static void write_object(FILE *out, const struct truth *store)
     fputs("\n}\n", out);
 }
 
+static int64_t written_ns;
+
+int64_t scene_json_written_ns(void)
+{
+    return written_ns;
+}
+
 void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_broken)
 {
     char *text;
@@ -102,6 +109,7 @@ void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_
     if (is_broken)
         fputs("}", out);
     fclose(out);
+    written_ns = sim_now();
     sim_file_write(table->path, text, is_renamed ? SIM_RENAME : SIM_IN_PLACE);
     free(text);
 }

@@ -278,4 +278,8 @@ void stage_mend(struct stage *stage)
     }
     for (size_t i = 0; i < STAGE_NAME_SERVERS; i++)
         name_server_state(stage->names[i], NAMES_WELL);
+    for (size_t i = 0; i < stage->world->scene->table_count; i++) {
+        if (stage->world->scene->tables[i].type == SCENE_JSON)
+            scene_write_json(&stage->world->scene->tables[i], true, false);
+    }
 }

@@ -49,6 +49,7 @@ struct world {
     int64_t stop_told_ns; /* the last SIGTERM; 0: none yet */
     int64_t ended_ns;     /* its last end; 0: none yet */
     uint64_t lives;
+    int64_t log_flows_ns; /* the log was not blocked since then; INT64_MAX: it is blocked */
     struct ledger *ledger;
 };
 
@@ -73,8 +74,9 @@ void world_key(const struct scene_table *table, struct sim_random *random,
  * whose names begin with it and a dot as well: "dovecot" for "dovecot.3". */
 struct world_cast {
     const char *without; /* these are left out */
-    const char *acts;    /* "NAME=3+7,NAME=1": of these, the others do only the acts of these numbers */
-    bool is_listed;      /* the names of all actors are printed */
+    const char
+        *acts;      /* "NAME=3+7,NAME=1": of these, the others do only the acts of these numbers */
+    bool is_listed; /* the names of all actors are printed */
 };
 void world_cast(struct world_cast cast);
 bool world_has_actor(const char *name);
