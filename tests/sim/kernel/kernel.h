@@ -21,10 +21,13 @@ struct sim_random sim_random_of(const char *name); /* a stream of this run's see
 uint64_t sim_random(struct sim_random *random, uint64_t bound); /* 0 to bound - 1 */
 bool sim_chance(struct sim_random *random, double share);       /* true with this probability */
 double sim_random_unit(struct sim_random *random);              /* 0 <= x < 1 */
+uint64_t sim_seed(void);
 
-/* Time in nanoseconds. The monotonic clock begins at a number of the seed's choice, not at 0. */
+/* Time in nanoseconds. The monotonic clock begins at a number of the seed's choice, not at 0. Each
+ * system call of podop takes a little, which the seed chooses, too. */
 
 int64_t sim_now(void);
+int64_t sim_real_now(void); /* the machine's own monotonic clock, to measure the simulation */
 int64_t sim_wall_now(void);
 void sim_wall_step(int64_t by_ns); /* the wall clock is set, forward or back */
 
@@ -88,6 +91,11 @@ void sim_server_route(struct sim_server *server, struct sim_route route); /* of 
 struct sim_peer *sim_connect(const char *address, const struct sim_peer_ops *ops, void *arg,
                              struct sim_route route);
 
+/* The same from another address than 127.0.0.1 or ::1, for TCP. */
+struct sim_peer *sim_connect_from(const char *from, const char *address,
+                                  const struct sim_peer_ops *ops, void *arg,
+                                  struct sim_route route);
+
 void sim_peer_set(struct sim_peer *peer, const struct sim_peer_ops *ops, void *arg);
 size_t sim_peer_send(struct sim_peer *peer, const void *bytes, size_t len); /* how many it took */
 void sim_peer_shut(struct sim_peer *peer);  /* sends FIN after what was sent; still receives */
@@ -95,6 +103,8 @@ void sim_peer_close(struct sim_peer **peer); /* as close(2): a reset if bytes ar
 void sim_peer_reset(struct sim_peer **peer);
 void sim_peer_hold(struct sim_peer *peer, bool is_held); /* reads nothing: podop's sends fill up */
 size_t sim_peer_unsent(const struct sim_peer *peer); /* bytes that podop has not read yet */
+size_t sim_peer_room(const struct sim_peer *peer);   /* how many bytes sim_peer_send() takes now */
+void sim_peer_route(struct sim_peer *peer, struct sim_route route); /* from now on */
 
 /* Datagrams, for name servers. */
 struct sim_port;
@@ -149,6 +159,10 @@ struct sim_call_faults {
     double late_thread;   /* a runnable thread waits for another turn */
 };
 void sim_call_faults(struct sim_call_faults faults);
+/* The name of a member of the struct above and how often it has happened; NULL after the last. */
+const char *sim_fault_hits(size_t index, uint64_t *count);
+/* How many descriptors podop may have: the hard limit of RLIMIT_NOFILE, from the next getrlimit() on. */
+void sim_descriptors_limit(size_t count);
 
 /* The run */
 
@@ -167,12 +181,17 @@ struct sim_usage {
 };
 struct sim_usage sim_usage(void);
 
-/* The transcript: one line of what happened, with the virtual time before it. Lines are kept in a
- * ring and printed when a promise is broken, or at once with --trace. */
+/* The transcript: one line of what happened, with the virtual time before it. Lines are made only
+ * after sim_trace_keep(true), which keeps the last thousands of them for sim_broken() to print, or
+ * sim_trace_at_once(true): making them costs more than the model itself. A run that fails without
+ * is repeated with them. The hash is always made, of what was sent and received and when: two runs
+ * of a seed have the same. */
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sim_trace_bytes(const char *what, const void *bytes, size_t len); /* escaped, cut at 120 */
 void sim_trace_print(void);
+void sim_trace_keep(bool is_on);
 void sim_trace_at_once(bool is_on);
+uint64_t sim_transcript_hash(void);
 
 /* A broken promise: prints it, the seed and the transcript, and ends the process with status 1. The
  * kind is a short fixed text, by which the shrinker knows the same fault again. */

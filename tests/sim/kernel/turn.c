@@ -1,0 +1,119 @@
+#include "turn.h"
+
+#include "clock.h"
+#include "epoll.h"
+#include "events.h"
+#include "faults.h"
+#include "threads.h"
+
+#include <errno.h>
+#include <signal.h>
+
+enum { SIGNALS = 65 };
+
+static bool signals[SIGNALS]; /* that were sent and not raised yet */
+static bool has_signals;
+static sim_event_fn *on_turn;
+static void *on_turn_arg;
+static uint64_t turns;
+
+void sim_on_turn(sim_event_fn *turn, void *arg)
+{
+    on_turn = turn;
+    on_turn_arg = arg;
+}
+
+void sim_signal(int number)
+{
+    sim_trace("signal %d", number);
+    signals[number] = true;
+    has_signals = true;
+}
+
+uint64_t turns_count(void)
+{
+    return turns;
+}
+
+static void raise_signals(void)
+{
+    if (!has_signals)
+        return;
+    has_signals = false;
+    for (int i = 1; i < SIGNALS; i++) {
+        if (signals[i]) {
+            signals[i] = false;
+            raise(i);
+        }
+    }
+}
+
+/* Lets everything act that can now. */
+static void act(void)
+{
+    events_run(clock_present_ns());
+    threads_run();
+    raise_signals();
+}
+
+/* Lets time pass until the next event or until_ns. Returns false when that is reached. */
+static bool pass_time(int64_t until_ns)
+{
+    const int64_t next_ns = events_next_ns();
+
+    if (next_ns == NEVER_NS && until_ns == NEVER_NS)
+        sim_broken("sleeps for ever", "podop waits for events, and nothing is left to happen");
+    if (until_ns != NEVER_NS && (next_ns == NEVER_NS || next_ns > until_ns)) {
+        clock_move_to(until_ns);
+        return false;
+    }
+    clock_move_to(next_ns);
+    return true;
+}
+
+bool turn_idle(int64_t until_ns)
+{
+    const int64_t next_ns = events_next_ns();
+    const bool is_due = next_ns != NEVER_NS && next_ns <= clock_present_ns();
+    const uint64_t before = threads_switches();
+
+    act();
+    if (is_due || threads_switches() != before)
+        return true;
+    return pass_time(until_ns);
+}
+
+/* Half of the pauses are within the wait, the others right after it. */
+static void take_pause(void)
+{
+    if (clock_has_pause() && fault_choose(2) == 0) {
+        clock_take_pause();
+        act();
+    }
+}
+
+static void tell_turn(void)
+{
+    if (on_turn != NULL)
+        on_turn(on_turn_arg);
+}
+
+int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+    const int64_t until_ns =
+        timeout_ms < 0 ? NEVER_NS : clock_present_ns() + timeout_ms * INT64_C(1000000);
+    int ready;
+
+    turns++;
+    act();
+    take_pause();
+    tell_turn();
+    if (fault_hits(FAULT_INTERRUPTED))
+        return -EINTR;
+    while ((ready = epoll_collect(fd, events, max)) == 0 && timeout_ms != 0) {
+        if (!pass_time(until_ns))
+            timeout_ms = 0;
+        act();
+    }
+    return ready;
+}
