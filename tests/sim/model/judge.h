@@ -96,6 +96,9 @@ void judge_renewed(
     int64_t file_ns); /* podop surely has read the
                        * file of this json table as it was at file_ns, or a newer one */
 
+/* The file has a fault from now on, or none: podop keeps the old one while it has. */
+void judge_file_broken(const struct scene_table *table, bool is_broken);
+
 /* After the faults have stopped, nothing excuses what begins at at_ns or later. */
 void judge_recovered(int64_t at_ns);
 

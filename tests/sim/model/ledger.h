@@ -69,26 +69,25 @@ enum ledger_made {
 void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
                     enum ledger_made made, int64_t now_ns);
 
-/* The answer of the last arrival of this number and key did not reach podop as it was sent. */
-void ledger_unsaid(struct ledger *ledger, const struct ledger_arrival *arrival);
+/* Answers that were sent lately may not have reached podop: connections end, or calls fail. */
+void ledger_doubt(struct ledger *ledger, int64_t now_ns);
 
 /* For the judge. */
 
 struct ledger_key *ledger_find(const struct ledger *ledger, const struct scene_table *table,
                                const struct truth_key *key);
 
-/* What lookups of a key must see. */
+/* What a lookup must see that was sent at sent_ns and is answered now. */
 struct ledger_view {
     int64_t floor_ns; /* an acknowledged write was made then: nothing older may be seen */
-    bool is_pending;  /* an acknowledged write is surely not in the store yet, during all of the
-                       * lookup: only pending values may be seen */
-    bool was_pending; /* one may have been so at some moment of the lookup */
+    bool is_pending;  /* the last acknowledged write is surely not in the store yet: only pending
+                       * values may be seen, and no failure */
 };
-struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns, int64_t now_ns);
+struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns);
 
-/* Whether text (NULL: a miss) is a value that may have been pending between the two instants. */
+/* Whether text (NULL: a miss) is a value that may have been pending during the lookup. */
 bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protocol,
-                        const char *text, size_t len, int64_t sent_ns, int64_t now_ns);
+                        const char *text, size_t len, int64_t sent_ns);
 
 /* podop ended: what was pending is written, or it is lost. lost: why that is excused, or NULL. */
 void ledger_stopped(struct ledger *ledger, const char *lost, int64_t now_ns);

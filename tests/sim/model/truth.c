@@ -214,16 +214,6 @@ static size_t moment_at(const struct truth_key *key, int64_t at_ns)
     return low - 1;
 }
 
-static bool shows(const struct truth_value *value, enum truth_protocol protocol, const char *text,
-                  size_t len)
-{
-    const char *own = value == NULL ? NULL : value->text[protocol];
-
-    if (own == NULL || text == NULL)
-        return own == text;
-    return value->len[protocol] == len && memcmp(own, text, len) == 0;
-}
-
 /* Before the first moment that is kept there was no value, unless moments were forgotten. */
 static bool is_before_all(const struct truth_key *key, size_t moment)
 {
@@ -241,7 +231,25 @@ bool truth_had(const struct truth_key *key, enum truth_protocol protocol, const 
         i = key->begin;
     }
     for (; i < key->end && key->moments[i].from_ns <= to_ns; i++) {
-        if (shows(key->moments[i].value, protocol, text, len))
+        const struct truth_value *value = key->moments[i].value;
+
+        if (text == NULL ? value == NULL : truth_value_shows(value, protocol, text, len))
+            return true;
+    }
+    return false;
+}
+
+bool truth_had_empty(const struct truth_key *key, enum truth_protocol protocol, int64_t from_ns,
+                     int64_t to_ns)
+{
+    size_t i = moment_at(key, from_ns);
+
+    if (is_before_all(key, i))
+        i = key->begin;
+    for (; i < key->end && key->moments[i].from_ns <= to_ns; i++) {
+        const struct truth_value *value = key->moments[i].value;
+
+        if (value != NULL && truth_value_shows(value, protocol, NULL, 0))
             return true;
     }
     return false;
@@ -258,7 +266,7 @@ bool truth_always_had(const struct truth_key *key, enum truth_protocol protocol,
         i = key->begin;
     }
     for (; i < key->end && key->moments[i].from_ns <= to_ns; i++) {
-        if (is_there == shows(key->moments[i].value, protocol, NULL, 0))
+        if (is_there == truth_value_shows(key->moments[i].value, protocol, NULL, 0))
             return false;
     }
     return true;

@@ -21,7 +21,13 @@ enum truth_protocol { TRUTH_POSTFIX, TRUTH_DOVECOT };
  * compact arrays of these. NULL: json is none of them. The caller owns a reference. */
 struct truth_value *truth_value_new(const char *json, size_t len);
 struct truth_value *truth_value_string(const char *text,
-                                       size_t len);             /* of a text without escapes */
+                                       size_t len); /* of a text without escapes */
+/* What a set of Dovecot becomes: JSON stays as it is, any other text becomes a string. */
+struct truth_value *truth_value_text(const char *text, size_t len);
+bool truth_value_equal(const struct truth_value *a, const struct truth_value *b); /* NULL: none */
+/* Whether a client of the protocol sees value (NULL: none) as text (NULL: a miss). */
+bool truth_value_shows(const struct truth_value *value, enum truth_protocol protocol,
+                       const char *text, size_t len);
 struct truth_value *truth_value_ref(struct truth_value *value); /* a NULL value is fine */
 void truth_value_unref(struct truth_value **value); /* *value becomes NULL; a NULL *value is fine */
 
@@ -50,9 +56,13 @@ struct truth_value *truth_now(const struct truth_key *key); /* borrowed; NULL: n
 bool truth_number(const struct truth_key *key, int64_t *number);
 
 /* Whether the key had, at some moment from from_ns to to_ns, a value that a client of this protocol
- * sees as text (NULL: as a miss). */
+ * sees as text. NULL: none at all. */
 bool truth_had(const struct truth_key *key, enum truth_protocol protocol, const char *text,
                size_t len, int64_t from_ns, int64_t to_ns);
+
+/* Whether it had a value that a client of the protocol sees as a miss, such as an empty one. */
+bool truth_had_empty(const struct truth_key *key, enum truth_protocol protocol, int64_t from_ns,
+                     int64_t to_ns);
 
 /* Whether it had a value, or none, during all of this time, as a client of the protocol sees it. */
 bool truth_always_had(const struct truth_key *key, enum truth_protocol protocol, bool is_there,

@@ -144,6 +144,30 @@ struct truth_value *truth_value_string(const char *text, size_t len)
     return value;
 }
 
+struct truth_value *truth_value_text(const char *text, size_t len)
+{
+    struct truth_value *value = truth_value_new(text, len);
+
+    return value == NULL ? truth_value_string(text, len) : value;
+}
+
+bool truth_value_equal(const struct truth_value *a, const struct truth_value *b)
+{
+    if (a == NULL || b == NULL)
+        return a == b;
+    return a->json_len == b->json_len && memcmp(a->json, b->json, a->json_len) == 0;
+}
+
+bool truth_value_shows(const struct truth_value *value, enum truth_protocol protocol,
+                       const char *text, size_t len)
+{
+    const char *own = value == NULL ? NULL : value->text[protocol];
+
+    if (own == NULL || text == NULL)
+        return own == text;
+    return value->len[protocol] == len && memcmp(own, text, len) == 0;
+}
+
 struct truth_value *truth_value_ref(struct truth_value *value)
 {
     if (value != NULL)
