@@ -1,4 +1,5 @@
-/* address.h - addresses of sockets as kernel.h writes them: "/path", "ADDRESS:PORT", "[ADDRESS]:PORT". */
+/* address.h - addresses of sockets as kernel.h writes them: "/path", "ADDRESS:PORT",
+ * "[ADDRESS]:PORT". */
 #ifndef SIM_ADDRESS_H
 #define SIM_ADDRESS_H
 
@@ -14,7 +15,8 @@ socklen_t address_parse(const char *text, struct sockaddr_storage *address);
 /* As getsockname(2): cuts what does not fit, and sets *len to the true length. */
 void address_copy(const char *text, int family, struct sockaddr *to, socklen_t *len);
 bool address_is_unix(const char *text);
-/* Whether a socket that is bound to "0.0.0.0:PORT" or "[::]:PORT", or to text, gets what is sent to it. */
+/* Whether a socket that is bound to "0.0.0.0:PORT" or "[::]:PORT", or to text, gets what is sent to
+ * it. */
 bool address_covers(const char *bound, const char *text);
 
 #endif

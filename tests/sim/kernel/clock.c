@@ -6,12 +6,12 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-static int64_t present_ns;       /* podop's */
-static int64_t event_ns;         /* of the event that runs */
+static int64_t present_ns; /* podop's */
+static int64_t event_ns;   /* of the event that runs */
 static bool is_in_event;
-static int64_t wall_offset_ns;   /* the wall clock minus the monotonic one */
-static int64_t pause_ns;         /* asked for, not yet taken */
-static int64_t call_ns;          /* what a system call takes */
+static int64_t wall_offset_ns; /* the wall clock minus the monotonic one */
+static int64_t pause_ns;       /* asked for, not yet taken */
+static int64_t call_ns;        /* what a system call takes */
 static uint64_t calls;
 
 void clock_begin(void)

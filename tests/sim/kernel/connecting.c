@@ -1,5 +1,6 @@
-/* connecting.c - connect(2): at once on unix sockets; by TCP in two steps, the way to the server and
- * the way back. A server that is silent is asked again after 1, 3, 7... seconds, as Linux does. */
+/* connecting.c - connect(2): at once on unix sockets; by TCP in two steps, the way to the server
+ * and the way back. A server that is silent is asked again after 1, 3, 7... seconds, as Linux does.
+ */
 #include "faults.h"
 #include "server.h"
 #include "socket.h"
@@ -19,13 +20,13 @@ static const struct sim_route no_route;
 
 static int connect_to_podop(struct socket *s)
 {
-    struct socket *listener = listener_find(s->remote);
+    struct socket *listener = socket_find_listener(s->remote);
     struct stream *stream;
 
     if (listener == NULL)
         return -errno;
     stream = stream_new(s->family == AF_UNIX ? STREAM_UNIX : STREAM_TCP, &no_route);
-    listener_take(listener, &stream->ends[1], s->local);
+    socket_add_waiting(listener, &stream->ends[1], s->local);
     socket_attach(s, &stream->ends[0]);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* datagram.c - a datagram arrives whole, later or never. A closed port answers by ICMP, which the next
- * call on a connected socket reports. */
+/* datagram.c - a datagram arrives whole, later or never. A closed port answers by ICMP, which the
+ * next call on a connected socket reports. */
 #include "datagram.h"
 
 #include "faults.h"
@@ -55,7 +55,8 @@ static struct socket *find_socket(const struct datagram *d)
     LIST_FOR_EACH (node, &sockets) {
         struct socket *s = CONTAINER_OF(node, struct socket, node);
 
-        if (strcmp(s->local, d->to) == 0 && (s->remote[0] == '\0' || strcmp(s->remote, d->from) == 0))
+        if (strcmp(s->local, d->to) == 0 &&
+            (s->remote[0] == '\0' || strcmp(s->remote, d->from) == 0))
             return s;
     }
     return NULL;
@@ -228,9 +229,9 @@ static ssize_t send_bytes(struct sim_file *file, const void *bytes, size_t len)
     return datagram_send_to(CONTAINER_OF(file, struct socket, file), bytes, len, NULL, 0);
 }
 
-static uint32_t events(const struct sim_file *file)
+static uint32_t events(struct sim_file *file)
 {
-    const struct socket *s = CONTAINER_OF(file, const struct socket, file);
+    const struct socket *s = CONTAINER_OF(file, struct socket, file);
 
     return EPOLLOUT | EPOLLWRNORM | (s->error != 0 ? EPOLLERR : 0U) |
            (list_is_empty(&s->datagrams) ? 0U : EPOLLIN | EPOLLRDNORM);

@@ -21,8 +21,8 @@ struct file_ops {
     bool may_be_spurious; /* EPOLLIN, although there is nothing to read when podop looks */
     ssize_t (*receive)(struct sim_file *file, void *to, size_t max, int flags); /* MSG_PEEK */
     ssize_t (*send)(struct sim_file *file, const void *bytes, size_t len);
-    uint32_t (*events)(const struct sim_file *file); /* EPOLLIN and so on, as they are now */
-    void (*free)(struct sim_file *file);             /* after its last descriptor was closed */
+    uint32_t (*events)(struct sim_file *file); /* EPOLLIN and so on, as they are now */
+    void (*free)(struct sim_file *file);       /* after its last descriptor was closed */
 };
 
 struct sim_file {

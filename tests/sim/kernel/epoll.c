@@ -28,7 +28,7 @@ struct interest {
 
 static uint32_t events_of(const struct interest *i)
 {
-    const struct sim_file *file = i->file;
+    struct sim_file *file = i->file;
 
     return file->ops->events(file) & (i->events | EPOLLERR | EPOLLHUP);
 }
@@ -87,21 +87,19 @@ static void epoll_free(struct sim_file *file)
 }
 
 /* podop has no epoll within an epoll. */
-static uint32_t no_events(const struct sim_file *file)
+static uint32_t no_events(struct sim_file *file)
 {
     (void)file;
     return 0;
 }
 
-static const struct file_ops epoll_ops = {
-    .name = "epoll", .events = no_events, .free = epoll_free};
+static const struct file_ops epoll_ops = {.name = "epoll", .events = no_events, .free = epoll_free};
 
 static struct epoll *epoll_of(int fd)
 {
     struct sim_file *file = descriptor_file(fd);
 
-    return file == NULL || file->ops != &epoll_ops ? NULL
-                                                   : CONTAINER_OF(file, struct epoll, file);
+    return file == NULL || file->ops != &epoll_ops ? NULL : CONTAINER_OF(file, struct epoll, file);
 }
 
 int epoll_open(void)
@@ -125,8 +123,7 @@ static struct interest *find(const struct epoll *epoll, const struct sim_file *f
     return i;
 }
 
-static void add(struct epoll *epoll, struct sim_file *file, int fd,
-                const struct epoll_event *event)
+static void add(struct epoll *epoll, struct sim_file *file, int fd, const struct epoll_event *event)
 {
     struct interest *i = xmalloc(sizeof(*i));
 

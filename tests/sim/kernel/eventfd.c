@@ -44,9 +44,9 @@ static ssize_t add(struct sim_file *file, const void *bytes, size_t len)
     return sizeof(more);
 }
 
-static uint32_t events(const struct sim_file *file)
+static uint32_t events(struct sim_file *file)
 {
-    return EPOLLOUT | (CONTAINER_OF(file, const struct eventfd, file)->value > 0 ? EPOLLIN : 0U);
+    return EPOLLOUT | (CONTAINER_OF(file, struct eventfd, file)->value > 0 ? EPOLLIN : 0U);
 }
 
 static void free_eventfd(struct sim_file *file)

@@ -5,11 +5,11 @@ static double shares[FAULT_COUNT];
 static uint64_t hits[FAULT_COUNT];
 
 static const char *const names[FAULT_COUNT] = {
-    [FAULT_WOULD_BLOCK] = "would_block",     [FAULT_INTERRUPTED] = "interrupted",
-    [FAULT_SHORT_COUNT] = "short_count",     [FAULT_SEND_FAILS] = "send_fails",
-    [FAULT_NO_MEMORY] = "no_memory",         [FAULT_NO_DESCRIPTOR] = "no_descriptor",
-    [FAULT_SPURIOUS] = "spurious",           [FAULT_CONNECT_FAILS] = "connect_fails",
-    [FAULT_NO_THREAD] = "no_thread",         [FAULT_NO_PROCESS] = "no_process",
+    [FAULT_WOULD_BLOCK] = "would_block", [FAULT_INTERRUPTED] = "interrupted",
+    [FAULT_SHORT_COUNT] = "short_count", [FAULT_SEND_FAILS] = "send_fails",
+    [FAULT_NO_MEMORY] = "no_memory",     [FAULT_NO_DESCRIPTOR] = "no_descriptor",
+    [FAULT_SPURIOUS] = "spurious",       [FAULT_CONNECT_FAILS] = "connect_fails",
+    [FAULT_NO_THREAD] = "no_thread",     [FAULT_NO_PROCESS] = "no_process",
     [FAULT_LATE_THREAD] = "late_thread",
 };
 

@@ -20,9 +20,9 @@ enum fault {
 };
 
 void faults_begin(void);
-bool fault_hits(enum fault fault);         /* whether it happens now */
-size_t fault_shorten(size_t len);          /* len, or less with FAULT_SHORT_COUNT, but not 0 */
-uint64_t fault_choose(uint64_t bound);     /* 0 to bound - 1: which failure, how late */
+bool fault_hits(enum fault fault);     /* whether it happens now */
+size_t fault_shorten(size_t len);      /* len, or less with FAULT_SHORT_COUNT, but not 0 */
+uint64_t fault_choose(uint64_t bound); /* 0 to bound - 1: which failure, how late */
 /* One of the errnos, or 0 when the fault does not happen. */
 int fault_error(enum fault fault, const int *errnos, size_t count);
 

@@ -42,8 +42,7 @@ static struct written *find(const struct stat *info)
 void files_set_times(struct stat *info)
 {
     const struct written *known = find(info);
-    const int64_t ns =
-        known == NULL ? begin_wall_ns - INT64_C(86400000000000) : known->wall_ns;
+    const int64_t ns = known == NULL ? begin_wall_ns - INT64_C(86400000000000) : known->wall_ns;
     const struct timespec at = {ns / 1000000000, ns % 1000000000};
 
     if (S_ISREG(info->st_mode))

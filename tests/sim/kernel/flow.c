@@ -235,8 +235,7 @@ void flow_set_route(struct flow *flow, const struct sim_route *route)
     if (lives_again) {
         flow->last_at_ns = arrival_ns(flow);
         for (size_t i = 0; i < flow->mark_count; i++) {
-            struct flow_mark *mark =
-                &flow->marks[(flow->mark_first + i) & (flow->mark_room - 1)];
+            struct flow_mark *mark = &flow->marks[(flow->mark_first + i) & (flow->mark_room - 1)];
 
             if (mark->at_ns < flow->last_at_ns)
                 mark->at_ns = flow->last_at_ns;

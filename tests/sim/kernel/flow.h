@@ -1,6 +1,6 @@
 /* flow.h - bytes on their way in one direction, and what is told after them: the end, a close, a
- * reset. Everything arrives in the order in which it was sent. What has arrived and was not taken is
- * the receive buffer; the rest is in the send buffer or on the way. */
+ * reset. Everything arrives in the order in which it was sent. What has arrived and was not taken
+ * is the receive buffer; the rest is in the send buffer or on the way. */
 #ifndef SIM_FLOW_H
 #define SIM_FLOW_H
 
@@ -29,11 +29,11 @@ typedef void flow_fn(void *arg);
 struct flow {
     char *bytes; /* the queue is [head, head + len) */
     size_t room, head, len;
-    size_t arrived;              /* of len */
-    uint64_t sent;               /* bytes in all */
-    struct flow_mark *marks;     /* a ring */
+    size_t arrived;          /* of len */
+    uint64_t sent;           /* bytes in all */
+    struct flow_mark *marks; /* a ring */
     size_t mark_first, mark_count, mark_room;
-    int64_t last_at_ns;          /* when the last mark arrives */
+    int64_t last_at_ns; /* when the last mark arrives */
     struct sim_route route;
     struct sim_random random;
     size_t send_max, receive_max; /* bytes not arrived; arrived and not taken */
@@ -49,7 +49,7 @@ void flow_deinit(struct flow *flow);
 void flow_on_change(struct flow *flow, flow_fn *changed, void *arg);
 void flow_set_route(struct flow *flow, const struct sim_route *route);
 
-size_t flow_room(const struct flow *flow); /* how many bytes flow_send() would take */
+size_t flow_room(const struct flow *flow);     /* how many bytes flow_send() would take */
 bool flow_is_blocked(const struct flow *flow); /* the receive buffer is full */
 size_t flow_send(struct flow *flow, const void *bytes, size_t len);
 void flow_mark(struct flow *flow, enum flow_mark_kind kind);

@@ -63,9 +63,9 @@ static ssize_t receive(struct sim_file *file, void *to, size_t max, int flags)
     return n == 0 ? -EINVAL : (ssize_t)n;
 }
 
-static uint32_t events(const struct sim_file *file)
+static uint32_t events(struct sim_file *file)
 {
-    return CONTAINER_OF(file, const struct inotify, file)->len > 0 ? EPOLLIN | EPOLLRDNORM : 0;
+    return CONTAINER_OF(file, struct inotify, file)->len > 0 ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static void free_inotify(struct sim_file *file)

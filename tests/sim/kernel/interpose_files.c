@@ -1,4 +1,5 @@
-/* interpose_files.c - libc's functions of files: inotify, times, and the mode of a socket's file. */
+/* interpose_files.c - libc's functions of files: inotify, times, and the mode of a socket's file.
+ */
 #include "call.h"
 #include "clock.h"
 #include "descriptor.h"

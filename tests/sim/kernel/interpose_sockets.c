@@ -66,9 +66,8 @@ int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
     if (!descriptor_is_modelled(fd))
         return REAL(connect)(fd, address, len);
     FIND_SOCKET(s, fd);
-    return (int)call_result(s->type == SOCK_DGRAM
-                                ? datagram_connect(s, CONST_ADDRESS(address), len)
-                                : socket_connect(s, CONST_ADDRESS(address), len));
+    return (int)call_result(s->type == SOCK_DGRAM ? datagram_connect(s, CONST_ADDRESS(address), len)
+                                                  : socket_connect(s, CONST_ADDRESS(address), len));
 }
 
 int shutdown(int fd, int how)
@@ -180,8 +179,7 @@ long syscall(long number, ...)
         a[i] = va_arg(args, long);
     va_end(args);
     if (number == SYS_recvfrom && descriptor_is_modelled((int)a[0]))
-        return call_result(
-            receive((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], NULL, NULL));
+        return call_result(receive((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], NULL, NULL));
     if (number == SYS_sendto && descriptor_is_modelled((int)a[0]))
         return call_result(send_to((int)a[0], (const void *)a[1], (size_t)a[2], NULL, 0));
     return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -1,5 +1,5 @@
-/* interpose_threads.c - libc's threads and condition variables. Mutexes stay real: of podop's threads
- * only one runs, and none waits while it holds a lock. */
+/* interpose_threads.c - libc's threads and condition variables. Mutexes stay real: of podop's
+ * threads only one runs, and none waits while it holds a lock. */
 #include "kernel_state.h"
 #include "real.h"
 #include "threads.h"

@@ -1,4 +1,5 @@
-/* interpose_time.c - libc's clocks and random numbers. Before sim_begin() they are the real ones. */
+/* interpose_time.c - libc's clocks and random numbers. Before sim_begin() they are the real ones.
+ */
 #include "clock.h"
 #include "kernel_state.h"
 #include "real.h"

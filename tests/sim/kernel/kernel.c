@@ -13,15 +13,10 @@
 #include <malloc.h>
 
 #ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/allocator_interface.h>
+size_t __sanitizer_get_current_allocated_bytes(void); /* its header is not packaged with gcc */
 #endif
 
-static bool has_begun;
-
-bool kernel_has_begun(void)
-{
-    return has_begun;
-}
+bool kernel_begun;
 
 void sim_begin(uint64_t seed)
 {
@@ -29,7 +24,7 @@ void sim_begin(uint64_t seed)
     clock_begin();
     faults_begin();
     files_begin();
-    has_begun = true;
+    kernel_begun = true;
 }
 
 static uint64_t allocated(void)

@@ -17,7 +17,7 @@ struct sim_random {
     uint64_t state;
 };
 
-struct sim_random sim_random_of(const char *name); /* a stream of this run's seed */
+struct sim_random sim_random_of(const char *name);              /* a stream of this run's seed */
 uint64_t sim_random(struct sim_random *random, uint64_t bound); /* 0 to bound - 1 */
 bool sim_chance(struct sim_random *random, double share);       /* true with this probability */
 double sim_random_unit(struct sim_random *random);              /* 0 <= x < 1 */
@@ -37,7 +37,7 @@ struct sim_event {
     int64_t at_ns;
     sim_event_fn *run;
     void *arg;
-    size_t place; /* in the heap, from 1; 0: not waiting */
+    size_t place;    /* in the heap, from 1; 0: not waiting */
     uint64_t number; /* of two at the same instant, the one that was added first runs first */
 };
 
@@ -63,17 +63,18 @@ struct sim_peer_ops {
     /* Bytes arrived. Returns how many of them were taken; the others are shown again with more. */
     size_t (*data)(void *arg, const char *bytes, size_t len);
     void (*end)(void *arg, enum sim_end how); /* of podop's direction; at most once */
-    void (*room)(void *arg); /* sim_peer_send() can take bytes again, after it took fewer than given */
+    void (*room)(
+        void *arg); /* sim_peer_send() can take bytes again, after it took fewer than given */
 };
 
 /* How bytes and connections travel. Zero: at once, whole. */
 struct sim_route {
-    int64_t delay_ns;        /* of each segment, one way */
-    int64_t jitter_ns;       /* up to so much more, never out of order */
-    size_t segment;          /* at most so many bytes arrive at an instant; 0: no limit */
-    size_t window;           /* so many bytes may be on the way or unread; 0: 212,992 */
-    bool is_dead;            /* what is sent now or later waits until it lives again */
-    double cut;              /* the share of segments that arrive in random pieces */
+    int64_t delay_ns;  /* of each segment, one way */
+    int64_t jitter_ns; /* up to so much more, never out of order */
+    size_t segment;    /* at most so many bytes arrive at an instant; 0: no limit */
+    size_t window;     /* so many bytes may be on the way or unread; 0: 212,992 */
+    bool is_dead;      /* what is sent now or later waits until it lives again */
+    double cut;        /* the share of segments that arrive in random pieces */
 };
 
 /* A server of the world. connected() gives the ops and arg of a new connection, or returns false to
@@ -98,12 +99,12 @@ struct sim_peer *sim_connect_from(const char *from, const char *address,
 
 void sim_peer_set(struct sim_peer *peer, const struct sim_peer_ops *ops, void *arg);
 size_t sim_peer_send(struct sim_peer *peer, const void *bytes, size_t len); /* how many it took */
-void sim_peer_shut(struct sim_peer *peer);  /* sends FIN after what was sent; still receives */
+void sim_peer_shut(struct sim_peer *peer);   /* sends FIN after what was sent; still receives */
 void sim_peer_close(struct sim_peer **peer); /* as close(2): a reset if bytes are unread */
 void sim_peer_reset(struct sim_peer **peer);
 void sim_peer_hold(struct sim_peer *peer, bool is_held); /* reads nothing: podop's sends fill up */
-size_t sim_peer_unsent(const struct sim_peer *peer); /* bytes that podop has not read yet */
-size_t sim_peer_room(const struct sim_peer *peer);   /* how many bytes sim_peer_send() takes now */
+size_t sim_peer_unsent(const struct sim_peer *peer);     /* bytes that podop has not read yet */
+size_t sim_peer_room(const struct sim_peer *peer); /* how many bytes sim_peer_send() takes now */
 void sim_peer_route(struct sim_peer *peer, struct sim_route route); /* from now on */
 
 /* Datagrams, for name servers. */
@@ -114,8 +115,8 @@ void sim_port_close(struct sim_port **port); /* podop gets ECONNREFUSED from the
 void sim_port_send(struct sim_port *port, const char *to, const void *bytes, size_t len,
                    int64_t delay_ns);
 
-/* Programs. started() gives the ops of the process's standard input (data, end), and may refuse with
- * an errno of execve(2), else 0. */
+/* Programs. started() gives the ops of the process's standard input (data, end), and may refuse
+ * with an errno of execve(2), else 0. */
 struct sim_process;
 struct sim_program_ops {
     int (*started)(void *arg, struct sim_process *process, char *const argv[]);
@@ -146,13 +147,13 @@ void sim_log_read(sim_log_fn *line, void *arg);
 /* Failures of system calls, each a probability of one call. They are chosen by a stream of their
  * own. Only failures that the real call can have then are made. */
 struct sim_call_faults {
-    double would_block;  /* EAGAIN although there are bytes or room; the event comes again */
-    double interrupted;  /* EINTR where the call can have it */
-    double short_count;  /* fewer bytes than possible */
-    double send_fails;   /* ECONNRESET or EPIPE: the connection is reset */
-    double no_memory;    /* ENOMEM, ENOBUFS of socket(), accept4(), send() */
+    double would_block;   /* EAGAIN although there are bytes or room; the event comes again */
+    double interrupted;   /* EINTR where the call can have it */
+    double short_count;   /* fewer bytes than possible */
+    double send_fails;    /* ECONNRESET or EPIPE: the connection is reset */
+    double no_memory;     /* ENOMEM, ENOBUFS of socket(), accept4(), send() */
     double no_descriptor; /* EMFILE, ENFILE of socket(), accept4(), open(), pipe2() */
-    double spurious;     /* a readiness event although nothing is ready */
+    double spurious;      /* a readiness event although nothing is ready */
     double connect_fails; /* ENETUNREACH, EADDRNOTAVAIL, EHOSTUNREACH of connect() */
     double no_thread;     /* EAGAIN of pthread_create() */
     double no_process;    /* EAGAIN, ENOMEM of vfork() */
@@ -161,7 +162,8 @@ struct sim_call_faults {
 void sim_call_faults(struct sim_call_faults faults);
 /* The name of a member of the struct above and how often it has happened; NULL after the last. */
 const char *sim_fault_hits(size_t index, uint64_t *count);
-/* How many descriptors podop may have: the hard limit of RLIMIT_NOFILE, from the next getrlimit() on. */
+/* How many descriptors podop may have: the hard limit of RLIMIT_NOFILE, from the next getrlimit()
+ * on. */
 void sim_descriptors_limit(size_t count);
 
 /* The run */

@@ -4,6 +4,11 @@
 
 #include <stdbool.h>
 
-bool kernel_has_begun(void);
+extern bool kernel_begun; /* a plain object, because sanitizers ask before they have begun */
+
+static inline bool kernel_has_begun(void)
+{
+    return kernel_begun;
+}
 
 #endif

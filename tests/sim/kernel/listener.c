@@ -1,5 +1,5 @@
-/* listener.c - podop's listening sockets. That of a unix socket has a real file, made by mknod(2), so that
- * podop's stat(), rename() and unlink() are real; its inode leads to the listener. */
+/* listener.c - podop's listening sockets. That of a unix socket has a real file, made by mknod(2),
+ * so that podop's stat(), rename() and unlink() are real; its inode leads to the listener. */
 #include "faults.h"
 #include "peer.h"
 #include "server.h"
@@ -119,7 +119,7 @@ static struct socket *find_inet(const char *address)
     return NULL;
 }
 
-struct socket *listener_find(const char *address)
+struct socket *socket_find_listener(const char *address)
 {
     struct socket *s = address_is_unix(address) ? find_unix(address) : find_inet(address);
 
@@ -130,7 +130,7 @@ struct socket *listener_find(const char *address)
     return s;
 }
 
-void listener_take(struct socket *s, struct stream_end *end, const char *remote)
+void socket_add_waiting(struct socket *s, struct stream_end *end, const char *remote)
 {
     struct waiting *w = xmalloc(sizeof(*w));
 
@@ -145,7 +145,7 @@ void listener_take(struct socket *s, struct stream_end *end, const char *remote)
 struct sim_peer *sim_connect_from(const char *from, const char *address,
                                   const struct sim_peer_ops *ops, void *arg, struct sim_route route)
 {
-    struct socket *listener = listener_find(address);
+    struct socket *listener = socket_find_listener(address);
     struct stream *stream;
     struct sim_peer *peer;
 
@@ -154,7 +154,7 @@ struct sim_peer *sim_connect_from(const char *from, const char *address,
     stream = stream_new(listener->family == AF_UNIX ? STREAM_UNIX : STREAM_TCP, &route);
     peer = peer_new(&stream->ends[0], "client");
     sim_peer_set(peer, ops, arg);
-    listener_take(listener, &stream->ends[1], listener->family == AF_UNIX ? "" : from);
+    socket_add_waiting(listener, &stream->ends[1], listener->family == AF_UNIX ? "" : from);
     return peer;
 }
 
@@ -201,7 +201,7 @@ int socket_accept(struct socket *s, struct sockaddr *address, socklen_t *len, in
     return fd;
 }
 
-void listener_close(struct socket *s)
+void socket_stop_listening(struct socket *s)
 {
     struct waiting *w;
 

@@ -35,9 +35,9 @@ static ssize_t send_bytes(struct sim_file *file, const void *bytes, size_t len)
     return stream_send(end_of(file), bytes, len);
 }
 
-static uint32_t events(const struct sim_file *file)
+static uint32_t events(struct sim_file *file)
 {
-    return stream_events(CONTAINER_OF(file, const struct pipe_file, file)->end);
+    return stream_events(CONTAINER_OF(file, struct pipe_file, file)->end);
 }
 
 static void free_pipe(struct sim_file *file)

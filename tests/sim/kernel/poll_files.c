@@ -16,20 +16,19 @@ struct polled {
 
 bool poll_is_modelled(const struct pollfd *fds, nfds_t count)
 {
-    return count > 0 &&
-           (descriptor_is_modelled(fds[0].fd) || fds[0].fd == STDERR_FILENO);
+    return count > 0 && (descriptor_is_modelled(fds[0].fd) || fds[0].fd == STDERR_FILENO);
 }
 
 /* The bits of epoll are those of poll. */
 static short events_of(const struct pollfd *p)
 {
-    const struct sim_file *file = descriptor_file(p->fd);
+    struct sim_file *file = descriptor_file(p->fd);
 
     if (p->fd == STDERR_FILENO)
         return log_pipe_is_blocked() ? 0 : (short)(p->events & POLLOUT);
     if (file == NULL)
         return POLLNVAL;
-    return (short)(file->ops->events(file) & ((unsigned)p->events | POLLERR | POLLHUP));
+    return (short)(file->ops->events(file) & (unsigned short)(p->events | POLLERR | POLLHUP));
 }
 
 static bool is_ready(void *arg)

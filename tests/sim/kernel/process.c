@@ -1,5 +1,5 @@
-/* process.c - takes the place of src/backend/process/spawn.c. What the world does with a process is told
- * to podop by its pipes and its pidfd; a kill is told to the world by an event. */
+/* process.c - takes the place of src/backend/process/spawn.c. What the world does with a process is
+ * told to podop by its pipes and its pidfd; a kill is told to the world by an event. */
 #include "process.h"
 
 #include "descriptor.h"
@@ -83,9 +83,9 @@ void sim_program(const char *path, const struct sim_program_ops *ops, void *arg)
 
 /* pidfd_open(2) */
 
-static uint32_t pidfd_events(const struct sim_file *file)
+static uint32_t pidfd_events(struct sim_file *file)
 {
-    const struct pidfd *p = CONTAINER_OF(file, const struct pidfd, file);
+    const struct pidfd *p = CONTAINER_OF(file, struct pidfd, file);
 
     return p->process == NULL || p->process->has_ended ? EPOLLIN | EPOLLRDNORM : 0;
 }

@@ -38,7 +38,7 @@ static uint64_t next(struct sim_random *random)
 /* The bias of at most bound / 2^64 does not matter here. */
 uint64_t sim_random(struct sim_random *random, uint64_t bound)
 {
-    return (uint64_t)(((unsigned __int128)next(random) * bound) >> 64);
+    return next(random) % bound;
 }
 
 double sim_random_unit(struct sim_random *random)

@@ -63,9 +63,9 @@ static ssize_t send_bytes(struct sim_file *file, const void *bytes, size_t len)
 }
 
 /* As tcp_poll() and unix_poll() see a socket without a connection. */
-static uint32_t events(const struct sim_file *file)
+static uint32_t events(struct sim_file *file)
 {
-    const struct socket *s = CONTAINER_OF(file, const struct socket, file);
+    const struct socket *s = CONTAINER_OF(file, struct socket, file);
 
     switch (s->state) {
     case SOCKET_NEW: return EPOLLOUT | EPOLLWRNORM | EPOLLHUP;
@@ -85,7 +85,7 @@ static void free_socket(struct sim_file *file)
 
     socket_stop_connecting(s);
     if (s->state == SOCKET_LISTENING)
-        listener_close(s);
+        socket_stop_listening(s);
     if (s->end != NULL)
         stream_close(s->end);
     free(s);

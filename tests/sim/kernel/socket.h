@@ -23,7 +23,7 @@ struct socket {
     int family, type;
     enum socket_state state;
     char local[ADDRESS_BYTES], remote[ADDRESS_BYTES];
-    int error; /* SO_ERROR while there is no end */
+    int error;   /* SO_ERROR while there is no end */
     mode_t mode; /* of the file of a unix socket, by fchmod() */
     unsigned user_timeout_ms;
     struct stream_end *end; /* of a connection */
@@ -64,9 +64,9 @@ void socket_stop_connecting(struct socket *socket);
 int socket_bind(struct socket *socket, const struct sockaddr *address, socklen_t len);
 int socket_listen(struct socket *socket, int backlog);
 int socket_accept(struct socket *socket, struct sockaddr *address, socklen_t *len, int flags);
-void listener_close(struct socket *socket);
+void socket_stop_listening(struct socket *socket);
 /* The listening socket of podop at address, or NULL with errno: ENOENT, ECONNREFUSED, EAGAIN. */
-struct socket *listener_find(const char *address);
-void listener_take(struct socket *socket, struct stream_end *end, const char *remote);
+struct socket *socket_find_listener(const char *address);
+void socket_add_waiting(struct socket *socket, struct stream_end *end, const char *remote);
 
 #endif

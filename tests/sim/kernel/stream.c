@@ -1,4 +1,5 @@
-/* stream.c - the rules are those of net/unix/af_unix.c, net/ipv4/tcp.c and fs/pipe.c of Linux 6.1. */
+/* stream.c - the rules are those of net/unix/af_unix.c, net/ipv4/tcp.c and fs/pipe.c of Linux 6.1.
+ */
 #include "stream.h"
 
 #include "podop/mem.h"

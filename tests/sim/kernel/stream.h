@@ -1,5 +1,5 @@
-/* stream.h - connections of unix sockets and TCP, and pipes: two ends, and a flow to each of them. What an
- * end knows of the other one is what has arrived. */
+/* stream.h - connections of unix sockets and TCP, and pipes: two ends, and a flow to each of them.
+ * What an end knows of the other one is what has arrived. */
 #ifndef SIM_STREAM_H
 #define SIM_STREAM_H
 
@@ -24,14 +24,14 @@ struct stream;
 struct stream_end {
     struct stream *stream;
     struct stream_end *other;
-    struct flow in; /* to this end */
+    struct flow in;                     /* to this end */
     const struct stream_owner_ops *ops; /* NULL: nobody has it, as before accept4() */
     void *arg;
     bool is_open;
     bool has_shut_send, has_shut_receive;
-    bool is_gone; /* a reset has arrived */
+    bool is_gone;      /* a reset has arrived */
     bool has_answered; /* TCP: a reset was sent for what came after close() */
-    int error;    /* SO_ERROR */
+    int error;         /* SO_ERROR */
 };
 
 struct stream {
@@ -51,7 +51,7 @@ ssize_t stream_receive(struct stream_end *end, void *to, size_t max, bool is_pee
 void stream_discard(struct stream_end *end, size_t len); /* of what has arrived */
 int stream_shutdown(struct stream_end *end, int how);
 void stream_close(struct stream_end *end);
-void stream_reset(struct stream_end *end); /* and closes it */
+void stream_reset(struct stream_end *end);            /* and closes it */
 void stream_break(struct stream_end *end, int error); /* the network resets both ends */
 uint32_t stream_events(const struct stream_end *end);
 size_t stream_unsent(const struct stream_end *end); /* SIOCOUTQ */

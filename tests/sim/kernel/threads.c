@@ -275,10 +275,16 @@ size_t threads_count(void)
     return count;
 }
 
-/* Conditions: kept in the memory of the pthread_cond_t. All zero is PTHREAD_COND_INITIALIZER. */
+/* Conditions: kept in the memory of the pthread_cond_t. All zero is PTHREAD_COND_INITIALIZER. A
+ * signal is only for those that wait already. */
+
+struct waiter {
+    struct waiter *next;
+    bool is_woken;
+};
 
 struct condition {
-    uint32_t waiting, signals; /* signals: how many of those that wait may go on */
+    struct waiter *waiters; /* the newest first */
     clockid_t clock;
 };
 
@@ -304,40 +310,63 @@ int condition_init(pthread_cond_t *condition, clockid_t clock)
     return 0;
 }
 
-static bool is_signalled(void *arg)
+static void add_waiter(pthread_cond_t *condition, struct waiter *waiter)
 {
-    return load(arg).signals > 0;
+    struct condition c = load(condition);
+
+    waiter->next = c.waiters;
+    c.waiters = waiter;
+    store(condition, c);
 }
 
-static int64_t until_ns(struct condition c, const struct timespec *until)
+static void remove_waiter(pthread_cond_t *condition, const struct waiter *waiter)
+{
+    struct condition c = load(condition);
+    struct waiter **at = &c.waiters;
+
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    store(condition, c);
+}
+
+static bool is_woken(void *arg)
+{
+    const struct waiter *waiter = arg;
+
+    return waiter->is_woken;
+}
+
+static int64_t until_ns(clockid_t clock, const struct timespec *until)
 {
     const int64_t ns = (int64_t)until->tv_sec * 1000000000 + until->tv_nsec;
 
-    return c.clock == CLOCK_REALTIME ? ns - (sim_wall_now() - sim_now()) : ns;
+    return clock == CLOCK_REALTIME ? ns - (sim_wall_now() - sim_now()) : ns;
 }
 
 int condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, const struct timespec *until)
 {
-    struct condition c = load(condition);
-    bool is_woken;
+    const clockid_t clock = load(condition).clock;
+    struct waiter own = {0};
 
-    c.waiting++;
-    store(condition, c);
+    add_waiter(condition, &own);
     pthread_mutex_unlock(lock);
-    is_woken = threads_wait(is_signalled, condition, until == NULL ? NEVER_NS : until_ns(c, until));
+    threads_wait(is_woken, &own, until == NULL ? NEVER_NS : until_ns(clock, until));
     pthread_mutex_lock(lock);
-    c = load(condition);
-    c.waiting--;
-    c.signals -= is_woken;
-    store(condition, c);
-    return is_woken ? 0 : ETIMEDOUT;
+    remove_waiter(condition, &own);
+    return own.is_woken ? 0 : ETIMEDOUT;
 }
 
 void condition_signal(pthread_cond_t *condition, bool all)
 {
-    struct condition c = load(condition);
+    struct waiter *oldest = NULL;
 
-    if (c.signals < c.waiting)
-        c.signals = all ? c.waiting : c.signals + 1;
-    store(condition, c);
+    for (struct waiter *w = load(condition).waiters; w != NULL; w = w->next) {
+        if (all)
+            w->is_woken = true;
+        else if (!w->is_woken)
+            oldest = w;
+    }
+    if (oldest != NULL)
+        oldest->is_woken = true;
 }

@@ -1,5 +1,5 @@
-/* transcript.h - what happened. Every note goes into a hash, by which two runs of one seed are compared;
- * text is made only while it is kept. */
+/* transcript.h - what happened. Every note goes into a hash, by which two runs of one seed are
+ * compared; text is made only while it is kept. */
 #ifndef SIM_TRANSCRIPT_H
 #define SIM_TRANSCRIPT_H
 

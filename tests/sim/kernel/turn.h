@@ -6,8 +6,8 @@
 
 #include <sys/epoll.h>
 
-/* Lets the world act that is due, and threads run. Then, unless that has changed anything, time passes
- * until the next event or until_ns. Returns false when until_ns is reached. */
+/* Lets the world act that is due, and threads run. Then, unless that has changed anything, time
+ * passes until the next event or until_ns. Returns false when until_ns is reached. */
 bool turn_idle(int64_t until_ns);
 
 /* As epoll_wait(2), with a negative errno. */
