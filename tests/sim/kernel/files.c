@@ -23,10 +23,25 @@ struct written {
 static struct written *written;
 static size_t count, room;
 static int64_t begin_wall_ns;
+static char *etc;
 
 void files_begin(void)
 {
     begin_wall_ns = sim_wall_now();
+}
+
+void sim_etc(const char *directory)
+{
+    free(etc);
+    etc = xstrdup(directory);
+}
+
+const char *files_path(const char *path, char *buffer, size_t size)
+{
+    if (etc == NULL || (strcmp(path, "/etc/resolv.conf") != 0 && strcmp(path, "/etc/hosts") != 0))
+        return path;
+    snprintf(buffer, size, "%s%s", etc, strrchr(path, '/'));
+    return buffer;
 }
 
 static struct written *find(const struct stat *info)

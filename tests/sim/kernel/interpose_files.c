@@ -11,6 +11,7 @@
 #include "socket.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,8 @@ int inotify_rm_watch(int fd, int watch)
 
 int stat(const char *restrict path, struct stat *restrict info)
 {
-    const int result = REAL(stat)(path, info);
+    char other[PATH_MAX];
+    const int result = REAL(stat)(files_path(path, other, sizeof(other)), info);
 
     if (result == 0 && kernel_has_begun())
         files_set_times(info);
@@ -82,6 +84,7 @@ static bool open_fails(void)
 
 int open(const char *path, int flags, ...)
 {
+    char other[PATH_MAX];
     va_list args;
     mode_t mode = 0;
 
@@ -90,15 +93,17 @@ int open(const char *path, int flags, ...)
         mode = va_arg(args, mode_t);
         va_end(args);
     }
-    return open_fails() ? -1 : REAL(open)(path, flags, mode);
+    return open_fails() ? -1 : REAL(open)(files_path(path, other, sizeof(other)), flags, mode);
 }
 
 /* c-ares 1.18 reads random numbers from the device, and calls rand() when it cannot. */
 FILE *fopen(const char *restrict path, const char *restrict mode)
 {
+    char other[PATH_MAX];
+
     if (kernel_has_begun() && strcmp(path, "/dev/urandom") == 0) {
         errno = ENOENT;
         return NULL;
     }
-    return REAL(fopen)(path, mode);
+    return REAL(fopen)(files_path(path, other, sizeof(other)), mode);
 }

@@ -43,5 +43,6 @@ struct sim_usage sim_usage(void)
                               .threads = threads_count(),
                               .turns = turns_count(),
                               .calls = clock_calls(),
+                              .calls_of_longest_turn = turns_longest(),
                               .allocated = allocated()};
 }

@@ -136,6 +136,9 @@ void *sim_process_data(const struct sim_process *process);
 enum sim_file_how { SIM_IN_PLACE, SIM_RENAME };
 void sim_file_write(const char *path, const char *text, enum sim_file_how how);
 
+/* podop's /etc/resolv.conf and /etc/hosts are in this directory, which is copied. */
+void sim_etc(const char *directory);
+
 /* Signals arrive at podop before its next turn. */
 void sim_signal(int number);
 
@@ -170,16 +173,19 @@ void sim_descriptors_limit(size_t count);
 
 void sim_begin(uint64_t seed); /* once a process, before anything else */
 
-/* Runs podop's loop (called by interposed epoll_wait()) until the world says so; called between two
- * turns, after all events that are due. */
+/* Lets the world act for so long while podop does not run, as between two lives of it. */
+void sim_run_for(int64_t ns);
+
+/* Has turn called between two turns of podop's loop, after all events that are due. */
 void sim_on_turn(sim_event_fn *turn, void *arg);
 
 /* What podop holds now, for the bounds. */
 struct sim_usage {
     size_t descriptors; /* modelled ones */
     size_t processes, threads;
-    uint64_t turns, calls; /* since sim_begin() */
-    uint64_t allocated;    /* bytes of malloc() in use, 0 where it is not known */
+    uint64_t turns, calls;          /* since sim_begin(); system calls */
+    uint64_t calls_of_longest_turn; /* the most of one turn */
+    uint64_t allocated;             /* bytes of malloc() in use, 0 where it is not known */
 };
 struct sim_usage sim_usage(void);
 

@@ -15,7 +15,7 @@ static bool signals[SIGNALS]; /* that were sent and not raised yet */
 static bool has_signals;
 static sim_event_fn *on_turn;
 static void *on_turn_arg;
-static uint64_t turns;
+static uint64_t turns, calls_before, calls_most; /* calls_before: when the turn began */
 
 void sim_on_turn(sim_event_fn *turn, void *arg)
 {
@@ -33,6 +33,20 @@ void sim_signal(int number)
 uint64_t turns_count(void)
 {
     return turns;
+}
+
+uint64_t turns_longest(void)
+{
+    return calls_most;
+}
+
+static void count_turn(void)
+{
+    const uint64_t calls = clock_calls() - calls_before;
+
+    turns++;
+    if (calls > calls_most)
+        calls_most = calls;
 }
 
 static void raise_signals(void)
@@ -104,7 +118,7 @@ int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
         timeout_ms < 0 ? NEVER_NS : clock_present_ns() + timeout_ms * INT64_C(1000000);
     int ready;
 
-    turns++;
+    count_turn();
     act();
     take_pause();
     tell_turn();
@@ -115,5 +129,18 @@ int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
             timeout_ms = 0;
         act();
     }
+    calls_before = clock_calls();
     return ready;
+}
+
+static bool never(void *arg)
+{
+    (void)arg;
+    return false;
+}
+
+void sim_run_for(int64_t ns)
+{
+    threads_wait(never, NULL, clock_present_ns() + ns);
+    calls_before = clock_calls();
 }

@@ -14,5 +14,6 @@ bool turn_idle(int64_t until_ns);
 int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms);
 
 uint64_t turns_count(void);
+uint64_t turns_longest(void); /* in system calls */
 
 #endif
