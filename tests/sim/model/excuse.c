@@ -130,6 +130,15 @@ static bool is_suspended(const struct failure *f, const struct backend_notes *no
                         false) >= KEYS_UNTIL_SUSPENDED;
 }
 
+/* Whether a query of that time surely got an answer. */
+static bool can_resolve(const struct failure *f)
+{
+    const bool is_impatient = f->table->timeout_least_ns <= 2 * SECOND;
+
+    return !spans_meet(&judge.names, f->since_ns, f->to_ns, SLACK_NS, 0) &&
+           !(is_impatient && spans_meet(&judge.names_slow, f->since_ns, f->to_ns, SLACK_NS, 0));
+}
+
 /* Names: an address that podop knows stays in use while no name server answers; after a move, and
  * at the start, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes)
@@ -212,9 +221,7 @@ static enum excuse_reason excuse_type(const struct failure *f)
     switch (f->table->type) {
     case SCENE_URL: return excuse_url(f);
     case SCENE_PROGRAM: return excuse_program(f);
-    case SCENE_DNS:
-        return spans_meet(&judge.names, f->since_ns, f->to_ns, SLACK_NS, 0) ? EXCUSE_NAMES
-                                                                            : EXCUSE_NONE;
+    case SCENE_DNS: return can_resolve(f) ? EXCUSE_NONE : EXCUSE_NAMES;
     case SCENE_JSON: break;
     }
     return EXCUSE_NONE;

@@ -12,6 +12,7 @@
 struct judge judge;
 
 static const char *const reason_names[EXCUSE_REASONS] = {
+    [EXCUSE_NONE] = "none",
     [EXCUSE_STOP] = "podop stops",
     [EXCUSE_ABSENT] = "no such table",
     [EXCUSE_CALLS] = "calls fail",
@@ -234,6 +235,11 @@ void judge_calls_fail(bool can_fail)
 void judge_names(bool can_resolve)
 {
     set_open(&judge.names, !can_resolve);
+}
+
+void judge_names_slow(bool is_slow)
+{
+    set_open(&judge.names_slow, is_slow);
 }
 
 void judge_recovered(int64_t at_ns)

@@ -90,6 +90,7 @@ void judge_started(void);             /* it serves again, with empty caches */
 void judge_paused(int64_t ns);        /* sim_pause_podop() */
 void judge_calls_fail(bool can_fail); /* calls fail: connect, send, memory, descriptors */
 void judge_names(bool can_resolve);   /* whether some name server answers rightly */
+void judge_names_slow(bool is_slow);  /* whether one does not answer, which costs a second */
 void judge_program_died(const struct scene_backend *backend); /* one of its processes */
 void judge_renewed(
     const struct scene_table *table,

@@ -33,7 +33,7 @@ struct judge {
     struct ledger *ledger;
     struct backend_notes backends[SCENE_TABLES_MAX];
     struct table_notes tables[SCENE_TABLES_MAX];
-    struct spans stops, pauses, calls, names;
+    struct spans stops, pauses, calls, names, names_slow;
     int64_t began_ns, started_ns, recovered_ns;
     struct judge_figures figures;
 };

@@ -22,8 +22,23 @@ static bool is_same(const struct ledger_change *change, const struct ledger_arri
     return false;
 }
 
-/* Returns the change that arrived: the oldest that has not come yet; otherwise the newest that
- * comes again, which can only be one that waited. NULL: there is none. */
+/* How well a change fits that has not come yet: first those that podop has not answered, then those
+ * that it keeps; those that failed, or whose client has left, may never come. */
+static unsigned fit(const struct ledger_change *change)
+{
+    switch (change->tx->told) {
+    case LEDGER_WAITING: return 4;
+    case LEDGER_DONE:
+    case LEDGER_NOT_FOUND: return 3;
+    case LEDGER_LOST:
+    case LEDGER_UNCERTAIN: return 2;
+    case LEDGER_FAILED: break;
+    }
+    return 1;
+}
+
+/* Returns the change that arrived: of those that have not come yet, the oldest of those that fit
+ * best; otherwise the newest that comes again, which can only be one that was kept. NULL: none. */
 static struct ledger_change *find(const struct ledger_key *key,
                                   const struct ledger_arrival *arrival)
 {
@@ -39,12 +54,12 @@ static struct ledger_change *find(const struct ledger_key *key,
             continue;
         if (change->arrivals > 0)
             again = change;
-        else if (first == NULL && change->tx->told != LEDGER_FAILED)
+        else if (first == NULL || fit(change) > fit(first))
             first = change;
-        else if (again == NULL)
-            again = change;
     }
     truth_value_unref(&value);
+    if (first != NULL && again != NULL && fit(first) == 1)
+        return again;
     return first != NULL ? first : again;
 }
 
