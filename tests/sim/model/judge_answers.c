@@ -31,6 +31,8 @@ static int64_t age_of(const struct scene_table *table, int64_t ttl_ns, int64_t s
 {
     int64_t age_ns = 0;
 
+    if (table->type == SCENE_JSON)
+        return sent_ns - judge.began_ns; /* file_floor_ns() says it */
     if (ttl_ns > 0)
         age_ns = ttl_ns + ttl_ns / 10;
     if (ttl_ns > 0 || table->was_shared || table->ttl_most_ns > 0)
