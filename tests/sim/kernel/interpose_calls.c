@@ -7,6 +7,7 @@
 #include "events.h"
 #include "kernel_state.h"
 #include "log_pipe.h"
+#include "pipe_file.h"
 #include "poll_files.h"
 #include "real.h"
 #include "socket.h"
@@ -84,6 +85,19 @@ int close(int fd)
         return REAL(close)(fd);
     clock_spend();
     return (int)call_result(descriptor_close(fd));
+}
+
+int pipe2(int ends[2], int flags)
+{
+    if (!kernel_has_begun())
+        return REAL(pipe2)(ends, flags);
+    clock_spend();
+    return (int)call_result(pipe_open(ends, flags));
+}
+
+int pipe(int ends[2])
+{
+    return pipe2(ends, 0);
 }
 
 /* Flags */
@@ -197,8 +211,8 @@ int epoll_ctl(int fd, int operation, int of, struct epoll_event *event)
     if (!descriptor_is_modelled(fd))
         return REAL(epoll_ctl)(fd, operation, of, event);
     clock_spend();
-    if (!descriptor_is_modelled(of)) /* a regular file */
-        return (int)call_result(-EPERM);
+    if (!descriptor_is_modelled(of)) /* a regular file, or none */
+        return (int)call_result(REAL(fcntl)(of, F_GETFD) == -1 ? -EBADF : -EPERM);
     return (int)call_result(epoll_control(fd, operation, of, event));
 }
 

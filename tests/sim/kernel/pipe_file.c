@@ -6,6 +6,7 @@
 #include "podop/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -77,4 +78,26 @@ int pipe_file_open(struct stream_end *end, int status_flags)
     else
         stream_own(end, &owner_ops, pipe);
     return fd;
+}
+
+int pipe_open(int ends[2], int flags)
+{
+    static const struct sim_route none;
+    static const int errors[] = {EMFILE, ENFILE};
+    const int error = fault_error(FAULT_NO_DESCRIPTOR, errors, 2);
+    struct stream *stream;
+
+    if (error != 0)
+        return -error;
+    stream = stream_new(STREAM_PIPE, &none);
+    ends[0] = pipe_file_open(&stream->ends[0], flags & O_NONBLOCK);
+    ends[1] = ends[0] < 0 ? ends[0] : pipe_file_open(&stream->ends[1], flags & O_NONBLOCK);
+    if (ends[1] >= 0)
+        return 0;
+    if (ends[0] >= 0)
+        descriptor_close(ends[0]);
+    else
+        stream_close(&stream->ends[0]);
+    stream_close(&stream->ends[1]);
+    return ends[1];
 }
