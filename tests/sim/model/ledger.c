@@ -296,6 +296,17 @@ static void check_failed(const struct ledger_tx *tx)
         sim_broken("F, but uncertain", "%s", ledger_describe(failed));
 }
 
+/* Frees a transaction that no key knows. */
+static void forget_unsent(struct ledger_tx *tx)
+{
+    const size_t count = tx->is_sent ? 0 : tx->count;
+
+    if (tx->count == 0)
+        tx_free(tx);
+    for (size_t i = count; i > 0; i--)
+        change_free(tx->changes[i - 1]); /* the last one frees tx */
+}
+
 void ledger_told(struct ledger_tx **ptx, enum ledger_told told, int64_t now_ns)
 {
     struct ledger_tx *tx = *ptx;
@@ -309,10 +320,19 @@ void ledger_told(struct ledger_tx **ptx, enum ledger_told told, int64_t now_ns)
         check_not_found(tx);
     if (told == LEDGER_FAILED)
         check_failed(tx);
-    for (size_t i = tx->count; !tx->is_sent && i > 0; i--)
-        change_free(tx->changes[i - 1]);
-    if (tx->count == 0)
-        tx_free(tx);
+    forget_unsent(tx);
+}
+
+void ledger_drop(struct ledger_tx **ptx)
+{
+    struct ledger_tx *tx = *ptx;
+
+    *ptx = NULL;
+    if (tx == NULL)
+        return;
+    tx->told = LEDGER_FAILED;
+    tx->told_ns = tx->sent_ns;
+    forget_unsent(tx);
 }
 
 void ledger_doubt(struct ledger *ledger, int64_t now_ns)

@@ -47,6 +47,9 @@ void ledger_sent(struct ledger_tx *tx, int64_t now_ns);
  * whether a failure is excused. The transaction belongs to the ledger after that. */
 void ledger_told(struct ledger_tx **tx, enum ledger_told told, int64_t now_ns);
 
+/* The transaction was never committed, or not wholly: it must not be made. A NULL *tx is fine. */
+void ledger_drop(struct ledger_tx **tx);
+
 /* A change as it arrives at a backend. */
 struct ledger_arrival {
     const struct scene_table *table;

@@ -21,6 +21,7 @@ struct fixture {
     struct ledger *ledger;
     const struct scene_table *tables; /* of the scene */
     const struct scene_backend *web;
+    struct judge_rows *rows;
 };
 
 static void make_table(struct fixture *f, size_t place, const char *name, enum scene_type type)
@@ -82,6 +83,8 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
 
+    if (f->rows != NULL)
+        judge_rows_left(&f->rows);
     judge_deinit();
     ledger_free(&f->ledger);
     truth_free(&f->store);
@@ -458,11 +461,12 @@ static void answers_come_in_time(void **state)
 
 static void list(struct fixture *f, const char *const *rows, size_t count)
 {
-    struct judge_rows *judged = judge_rows_begin(&f->tables[PLAIN], "dir/", false, true, sim_now());
-
+    if (f->rows != NULL)
+        judge_rows_left(&f->rows);
+    f->rows = judge_rows_begin(&f->tables[PLAIN], "dir/", false, true, sim_now());
     for (size_t i = 0; i < count; i++)
-        judge_row(judged, rows[i], strlen(rows[i]), "1", 1);
-    judge_rows_end(&judged, false, NULL);
+        judge_row(f->rows, rows[i], strlen(rows[i]), "1", 1);
+    judge_rows_end(&f->rows, false, NULL);
 }
 
 static void an_iteration_has_each_row_once(void **state)

@@ -34,7 +34,7 @@ static void listen_again(struct http_backend *b)
 {
     if (b->server != NULL)
         return;
-    b->server = sim_serve(b->address, http_connected, b);
+    b->server = sim_serve(b->address, web_connected, b);
     sim_server_route(b->server, b->route);
 }
 
@@ -67,7 +67,7 @@ static void end_all(struct http_backend *b, double reset_share)
 
         next = node->next;
         if (c->step != HTTP_ENDING)
-            http_connection_end(c, sim_chance(&b->random, reset_share));
+            web_connection_end(c, sim_chance(&b->random, reset_share));
     }
 }
 
@@ -75,7 +75,7 @@ static void hold_all(struct http_backend *b, bool is_held)
 {
     for (struct list_node *node = b->connections.ring.next; node != &b->connections.ring;
          node = node->next)
-        http_connection_hold(CONTAINER_OF(node, struct http_connection, node), is_held);
+        web_connection_hold(CONTAINER_OF(node, struct http_connection, node), is_held);
     if (!is_held)
         b->thawed_ns = sim_now();
 }
@@ -89,7 +89,7 @@ void http_backend_free(struct http_backend **pbackend)
     *pbackend = NULL;
     sim_event_stop(&b->outage_end);
     while (!list_is_empty(&b->connections))
-        http_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
+        web_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
     if (b->server != NULL)
         sim_server_stop(&b->server);
     free(b);
@@ -198,7 +198,7 @@ void http_backend_mend(struct http_backend *b)
         struct http_connection *c = CONTAINER_OF(node, struct http_connection, node);
 
         if (c->step == HTTP_HANGING || c->step == HTTP_DRIPPING || c->step == HTTP_WAITING_LATE)
-            http_connection_end(c, false);
+            web_connection_end(c, false);
     }
 }
 

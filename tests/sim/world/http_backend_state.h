@@ -58,16 +58,16 @@ struct http_connection {
     unsigned served;
 };
 
-bool http_connected(void *backend, struct sim_peer *peer);
-void http_connection_free(struct http_connection *c);
-void http_connection_hold(struct http_connection *c, bool is_held);
+bool web_connected(void *backend, struct sim_peer *peer);
+void web_connection_free(struct http_connection *c);
+void web_connection_hold(struct http_connection *c, bool is_held);
 /* Ends it in its own event. */
-void http_connection_end(struct http_connection *c, bool resets);
+void web_connection_end(struct http_connection *c, bool resets);
 /* Sends what is in out; after that it ends, if closes is set. */
-void http_connection_send(struct http_connection *c);
+void web_connection_send(struct http_connection *c);
 /* Waits with out, or for ever; the judge is told that the key hangs. */
-void http_connection_hang(struct http_connection *c, enum http_step step,
-                          const struct truth_key *key, int64_t ns);
+void web_connection_hang(struct http_connection *c, enum http_step step,
+                         const struct truth_key *key, int64_t ns);
 
 /* Answers the request in hand. */
 void http_serve(struct http_connection *c);

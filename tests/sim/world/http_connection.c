@@ -10,7 +10,7 @@ static void has_room(void *arg);
 
 static const struct sim_peer_ops ops = {arrived, ended, has_room};
 
-bool http_connected(void *arg, struct sim_peer *peer)
+bool web_connected(void *arg, struct sim_peer *peer)
 {
     struct http_backend *b = arg;
     struct http_connection *c = xcalloc(1, sizeof(*c));
@@ -53,7 +53,7 @@ static void hang_over(struct http_connection *c)
     count_hanging(c->backend, -1);
 }
 
-void http_connection_free(struct http_connection *c)
+void web_connection_free(struct http_connection *c)
 {
     hang_over(c);
     sim_event_stop(&c->event);
@@ -67,12 +67,12 @@ void http_connection_free(struct http_connection *c)
     free(c);
 }
 
-void http_connection_hold(struct http_connection *c, bool is_held)
+void web_connection_hold(struct http_connection *c, bool is_held)
 {
     sim_peer_hold(c->peer, is_held);
 }
 
-void http_connection_end(struct http_connection *c, bool resets)
+void web_connection_end(struct http_connection *c, bool resets)
 {
     hang_over(c);
     c->step = HTTP_ENDING;
@@ -80,8 +80,8 @@ void http_connection_end(struct http_connection *c, bool resets)
     sim_event_in(&c->event, 0);
 }
 
-void http_connection_hang(struct http_connection *c, enum http_step step,
-                          const struct truth_key *key, int64_t ns)
+void web_connection_hang(struct http_connection *c, enum http_step step,
+                         const struct truth_key *key, int64_t ns)
 {
     c->step = step;
     c->harmed = key;
@@ -91,7 +91,7 @@ void http_connection_hang(struct http_connection *c, enum http_step step,
         sim_event_in(&c->event, ns);
 }
 
-void http_connection_send(struct http_connection *c)
+void web_connection_send(struct http_connection *c)
 {
     buf_drop(&c->out, sim_peer_send(c->peer, c->out.ptr, c->out.len));
     if (c->out.len > 0) {
@@ -102,7 +102,7 @@ void http_connection_send(struct http_connection *c)
     buf_clear(&c->in);
     c->step = HTTP_IDLE;
     if (c->closes || c->has_left)
-        http_connection_end(c, c->resets);
+        web_connection_end(c, c->resets);
     else if (c->backend->manner.idle_ns > 0)
         sim_event_in(&c->event, c->backend->manner.idle_ns);
 }
@@ -112,7 +112,7 @@ static void has_room(void *arg)
     struct http_connection *c = arg;
 
     if (c->out.len > 0 && c->step == HTTP_SENDING)
-        http_connection_send(c);
+        web_connection_send(c);
 }
 
 static bool is_silent(const struct http_backend *b)
@@ -129,14 +129,14 @@ static void drip(struct http_connection *c)
         return;
     }
     hang_over(c);
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 /* Ends a connection that is not used, as web servers do. */
 static void end_idle(struct http_connection *c)
 {
     judge_idle_ended(c->backend->scene);
-    http_connection_end(c, false);
+    web_connection_end(c, false);
 }
 
 static void act(void *arg)
@@ -153,11 +153,11 @@ static void act(void *arg)
     case HTTP_DRIPPING: drip(c); break;
     case HTTP_WAITING_LATE:
         hang_over(c);
-        http_connection_send(c);
+        web_connection_send(c);
         break;
     case HTTP_SENDING:
     case HTTP_HANGING: break;
-    case HTTP_ENDING: http_connection_free(c); break;
+    case HTTP_ENDING: web_connection_free(c); break;
     }
 }
 
@@ -200,5 +200,5 @@ static void ended(void *arg, enum sim_end how)
     (void)how;
     c->has_left = true;
     if (c->step != HTTP_ENDING && c->step != HTTP_THINKING) /* then http_serve() decides */
-        http_connection_end(c, false);
+        web_connection_end(c, false);
 }

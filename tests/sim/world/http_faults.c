@@ -32,7 +32,7 @@ static void send_status(struct http_connection *c, unsigned status)
         .status = status, .type = "application/json", .body = SPAN("\"out of order\"")};
 
     http_service_send(c, &parts);
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 static void send_garbage(struct http_connection *c, bool is_write)
@@ -46,7 +46,7 @@ static void send_garbage(struct http_connection *c, bool is_write)
     else
         buf_add(&c->out, span_of(texts[sim_random(random, 3)]));
     c->closes = true;
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 /* Cuts the answer in out, which is right, and ends the connection. */
@@ -54,7 +54,7 @@ static void send_part(struct http_connection *c)
 {
     c->out.len = 1 + (size_t)sim_random(&c->backend->random, c->out.len - 1);
     c->closes = true;
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 /* Sends the answer in out with a Content-Length that is never reached. */
@@ -63,7 +63,7 @@ static void send_short(struct http_connection *c)
     buf_clear(&c->out);
     buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n\"v\""));
     c->closes = true;
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 static void harm(struct http_connection *c, const struct truth_key *key, enum judge_harm kind)
@@ -78,7 +78,7 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
     struct sim_random *random = &c->backend->random;
 
     switch (fault) {
-    case HTTP_WELL: http_connection_send(c); return;
+    case HTTP_WELL: web_connection_send(c); return;
     case HTTP_500:
     case HTTP_503:
     case HTTP_REFUSES_WRITE:
@@ -104,13 +104,13 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
     case HTTP_CLOSE:
     case HTTP_RESET:
         harm(c, key, JUDGE_HARM_CUT);
-        http_connection_end(c, fault == HTTP_RESET);
+        web_connection_end(c, fault == HTTP_RESET);
         return;
-    case HTTP_HANG: http_connection_hang(c, HTTP_HANGING, key, 0); return;
-    case HTTP_DRIP: http_connection_hang(c, HTTP_DRIPPING, key, 0); return;
+    case HTTP_HANG: web_connection_hang(c, HTTP_HANGING, key, 0); return;
+    case HTTP_DRIP: web_connection_hang(c, HTTP_DRIPPING, key, 0); return;
     case HTTP_LATE:
-        http_connection_hang(c, HTTP_WAITING_LATE, key,
-                             500000000 + (int64_t)sim_random(random, 8000000000));
+        web_connection_hang(c, HTTP_WAITING_LATE, key,
+                            500000000 + (int64_t)sim_random(random, 8000000000));
         return;
     case HTTP_FAULTS: break;
     }
@@ -126,11 +126,11 @@ static void end_kept(struct http_connection *c, const struct truth_key *key)
     harm(c, key, JUDGE_HARM_KEPT);
     buf_add(&c->out, span_of(texts[sim_random(&c->backend->random, 3)]));
     if (c->out.len == 0) {
-        http_connection_end(c, sim_chance(&c->backend->random, 0.3));
+        web_connection_end(c, sim_chance(&c->backend->random, 0.3));
         return;
     }
     c->closes = true;
-    http_connection_send(c);
+    web_connection_send(c);
 }
 
 /* A second answer right after the first. podop can know it only while it has not sent the next
@@ -198,6 +198,6 @@ void http_serve(struct http_connection *c)
     else if (http_service_is_write(&request) && sim_chance(&c->backend->random, 0.5))
         http_service_answer(c, &request, LEDGER_MADE_UNSAID); /* nobody will read it */
     if (c->has_left)
-        http_connection_end(c, false);
+        web_connection_end(c, false);
     http_request_deinit(&request);
 }
