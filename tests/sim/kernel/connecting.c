@@ -77,14 +77,24 @@ static void answer(struct socket *s, int result, int64_t delay_ns)
     sim_event_in(&s->step, delay_ns);
 }
 
+/* How long it may still try, by TCP_USER_TIMEOUT. */
+static int64_t left_ns(const struct socket *s)
+{
+    return s->user_timeout_ms == 0
+               ? INT64_MAX
+               : s->since_ns + s->user_timeout_ms * INT64_C(1000000) - sim_now();
+}
+
 static void ask_again(struct socket *s)
 {
-    const int64_t timeout_ns = (int64_t)s->user_timeout_ms * 1000000;
+    const int64_t pause_ns = (INT64_C(1) << s->attempts) * 1000000000, left = left_ns(s);
 
-    if (s->attempts == SYN_RETRIES || (timeout_ns > 0 && sim_now() - s->since_ns >= timeout_ns))
+    if (left <= 0 || s->attempts > SYN_RETRIES) {
         answer(s, ETIMEDOUT, 0);
-    else
-        sim_event_in(&s->step, (INT64_C(1) << s->attempts++) * 1000000000);
+        return;
+    }
+    s->attempts++;
+    sim_event_in(&s->step, pause_ns < left ? pause_ns : left);
 }
 
 static void take(struct socket *s, struct sim_server *server)

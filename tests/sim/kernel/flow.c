@@ -200,7 +200,8 @@ bool flow_is_blocked(const struct flow *flow)
     return flow->mark_count > 0 && !flow->route.is_dead && first_mark(flow)->at_ns <= sim_now();
 }
 
-size_t flow_send(struct flow *flow, const void *bytes, size_t len)
+/* Takes what the send buffer has room for. */
+static size_t add_bytes(struct flow *flow, const char *bytes, size_t len)
 {
     const size_t room = flow_room(flow), n = len < room ? len : room;
 
@@ -219,6 +220,16 @@ size_t flow_send(struct flow *flow, const void *bytes, size_t len)
     add_marks(flow, n);
     advance(flow);
     return n;
+}
+
+/* What arrives at once makes room for more. */
+size_t flow_send(struct flow *flow, const void *bytes, size_t len)
+{
+    size_t all = 0, n = 1;
+
+    for (; all < len && n > 0; all += n)
+        n = add_bytes(flow, (const char *)bytes + all, len - all);
+    return all;
 }
 
 void flow_mark(struct flow *flow, enum flow_mark_kind kind)

@@ -14,7 +14,7 @@ struct polled {
     int ready;
 };
 
-bool poll_is_modelled(const struct pollfd *fds, nfds_t count)
+bool poll_is_modelled(struct pollfd *fds, nfds_t count)
 {
     return count > 0 && (descriptor_is_modelled(fds[0].fd) || fds[0].fd == STDERR_FILENO);
 }

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <stdbool.h>
 
-bool poll_is_modelled(const struct pollfd *fds, nfds_t count);
+bool poll_is_modelled(struct pollfd *fds, nfds_t count);
 int poll_files(struct pollfd *fds, nfds_t count, int timeout_ms);
 
 #endif

@@ -112,6 +112,7 @@ void socket_attach(struct socket *s, struct stream_end *end)
     s->end = end;
     s->state = SOCKET_CONNECTED;
     stream_own(end, &owner_ops, s);
+    stream_set_user_timeout(end, s->user_timeout_ms);
     file_wake(&s->file);
 }
 
@@ -262,12 +263,19 @@ int socket_get_option(struct socket *s, int level, int name, void *value, sockle
     return 0;
 }
 
+static void set_user_timeout(struct socket *s, const void *value)
+{
+    memcpy(&s->user_timeout_ms, value, sizeof(s->user_timeout_ms));
+    if (s->end != NULL)
+        stream_set_user_timeout(s->end, s->user_timeout_ms);
+}
+
 int socket_set_option(struct socket *s, int level, int name, const void *value, socklen_t len)
 {
     if (level != SOL_SOCKET && s->family == AF_UNIX)
         return -EOPNOTSUPP;
     if (level == IPPROTO_TCP && name == TCP_USER_TIMEOUT && len == sizeof(s->user_timeout_ms))
-        memcpy(&s->user_timeout_ms, value, len);
+        set_user_timeout(s, value);
     return 0;
 }
 

@@ -14,9 +14,11 @@ enum {
     WINDOW_BYTES = 212992, /* net.core.wmem_default */
     PIPE_BYTES = 65536,
     PIPE_ROOM_BYTES = 4096, /* POLLOUT of a pipe: a page is free */
+    RETRIES_MS = 924600,    /* net.ipv4.tcp_retries2 = 15 */
 };
 
 static void on_change(void *arg);
+static void on_give_up(void *arg);
 
 /* Lives */
 
@@ -28,6 +30,7 @@ static void end_init(struct stream *stream, int number, const struct sim_route *
     end->stream = stream;
     end->other = &stream->ends[1 - number];
     end->is_open = true;
+    sim_event_init(&end->give_up, on_give_up, end);
     if (stream->kind == STREAM_TCP)
         flow_init(&end->in, route, window - window / 2, window / 2 == 0 ? 1 : window / 2);
     else
@@ -63,8 +66,10 @@ static void free_if_over(struct stream *stream)
 {
     if (stream->busy > 0 || stream->ends[0].is_open || stream->ends[1].is_open)
         return;
-    flow_deinit(&stream->ends[0].in);
-    flow_deinit(&stream->ends[1].in);
+    for (int i = 0; i < 2; i++) {
+        flow_deinit(&stream->ends[i].in);
+        sim_event_stop(&stream->ends[i].give_up);
+    }
     free(stream);
 }
 
@@ -121,6 +126,34 @@ static void take_reset(struct stream_end *end)
     flow_drop_unsent(&end->other->in);
 }
 
+/* TCP gives up when nothing was acknowledged for TCP_USER_TIMEOUT (since Linux 6.1 also when the
+ * other end has no room), or else after its retries, when the network is dead. */
+static void watch_acknowledgements(struct stream_end *end)
+{
+    const unsigned ms = end->user_timeout_ms == 0 ? RETRIES_MS : end->user_timeout_ms;
+
+    if (end->stream->kind != STREAM_TCP || flow_unarrived(&end->other->in) == 0)
+        sim_event_stop(&end->give_up);
+    else
+        sim_event_in(&end->give_up, ms * INT64_C(1000000));
+}
+
+static void on_give_up(void *arg)
+{
+    struct stream_end *end = arg;
+
+    if (end->user_timeout_ms == 0 && !end->other->in.route.is_dead)
+        watch_acknowledgements(end);
+    else if (!end->is_gone)
+        stream_break(end, ETIMEDOUT);
+}
+
+void stream_set_user_timeout(struct stream_end *end, unsigned ms)
+{
+    end->user_timeout_ms = ms;
+    watch_acknowledgements(end);
+}
+
 static void on_change(void *arg)
 {
     struct stream_end *end = arg;
@@ -135,8 +168,10 @@ static void on_change(void *arg)
     if (!end->is_open)
         answer_closed(end);
     tell_arrived(end);
-    if (stream->kind == STREAM_TCP) /* what has arrived was acknowledged */
+    if (stream->kind == STREAM_TCP) { /* what has arrived was acknowledged */
+        watch_acknowledgements(end->other);
         tell_room(end->other);
+    }
     stream->busy--;
     free_if_over(stream);
 }
@@ -166,6 +201,8 @@ ssize_t stream_send(struct stream_end *end, const void *bytes, size_t len)
     if (end->stream->kind == STREAM_PIPE && len <= PIPE_ROOM_BYTES && flow_room(to) < len)
         return -EAGAIN; /* all of it or nothing */
     len = flow_send(to, bytes, len);
+    if (end->stream->kind == STREAM_TCP && end->give_up.place == 0)
+        watch_acknowledgements(end);
     return len == 0 ? -EAGAIN : (ssize_t)len;
 }
 

@@ -29,9 +29,11 @@ struct stream_end {
     void *arg;
     bool is_open;
     bool has_shut_send, has_shut_receive;
-    bool is_gone;      /* a reset has arrived */
-    bool has_answered; /* TCP: a reset was sent for what came after close() */
-    int error;         /* SO_ERROR */
+    bool is_gone;             /* a reset has arrived */
+    bool has_answered;        /* TCP: a reset was sent for what came after close() */
+    int error;                /* SO_ERROR */
+    unsigned user_timeout_ms; /* TCP_USER_TIMEOUT; 0: none */
+    struct sim_event give_up; /* TCP: nothing was acknowledged for that time */
 };
 
 struct stream {
@@ -56,6 +58,7 @@ void stream_break(struct stream_end *end, int error); /* the network resets both
 uint32_t stream_events(const struct stream_end *end);
 size_t stream_unsent(const struct stream_end *end); /* SIOCOUTQ */
 int stream_take_error(struct stream_end *end);
+void stream_set_user_timeout(struct stream_end *end, unsigned ms);
 
 bool stream_is_at_end(const struct stream_end *end); /* nothing more arrives */
 
