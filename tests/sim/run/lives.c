@@ -62,7 +62,6 @@ static void on_log_line(void *arg, const char *line)
 {
     const struct world *world = arg;
 
-    sim_trace("log: %s", line);
     if (strstr(line, "write_lost") != NULL)
         take_write_lost(world, line);
     else if (strstr(line, "json_renewed") != NULL)

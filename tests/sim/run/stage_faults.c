@@ -98,7 +98,7 @@ static void web_route(struct actor *a)
 static void web_move(struct actor *a)
 {
     const struct part *part = a->data;
-    char address[60], host[60];
+    char host[40], address[60];
     const unsigned number = 3 + 10 * (unsigned)sim_random(&a->random, 4);
 
     snprintf(host, sizeof(host), "127.0.0.%u", number);

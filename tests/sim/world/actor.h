@@ -13,7 +13,7 @@ struct actor {
     const char *name;
     actor_fn *act;
     void *data;
-    int64_t mean_ns; /* between two acts */
+    int64_t mean_ns;          /* between two acts */
     unsigned acts;            /* so far */
     struct sim_random random; /* of this act, so that leaving one out changes no other */
     struct sim_random waits;  /* of the times between them */

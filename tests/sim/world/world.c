@@ -77,4 +77,3 @@ void world_key(const struct scene_table *table, struct sim_random *random,
     else
         scene_static_key(table, (unsigned)sim_random(random, SCENE_STATIC_KEYS), key);
 }
-
