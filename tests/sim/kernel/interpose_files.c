@@ -18,6 +18,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+enum { PROCESS_ID = 4321 };
+
 int inotify_init1(int flags)
 {
     if (!kernel_has_begun())
@@ -82,6 +84,11 @@ int gethostname(char *name, size_t size)
     return 0;
 }
 
+pid_t getpid(void)
+{
+    return kernel_has_begun() ? PROCESS_ID : REAL(getpid)();
+}
+
 static bool open_fails(void)
 {
     static const int errors[] = {EMFILE, ENFILE};
@@ -102,6 +109,10 @@ int open(const char *path, int flags, ...)
         va_start(args, flags);
         mode = va_arg(args, mode_t);
         va_end(args);
+    }
+    if (kernel_has_begun() && strcmp(path, "/proc/self/statm") == 0) {
+        errno = ENOENT; /* memory in use depends on more than the seed */
+        return -1;
     }
     return open_fails() ? -1 : REAL(open)(files_path(path, other, sizeof(other)), flags, mode);
 }
