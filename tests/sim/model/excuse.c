@@ -159,7 +159,11 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
 static enum excuse_reason excuse_backend(const struct failure *f, const struct backend_notes *notes)
 {
     const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
-    const int64_t silent_ns = least_of(f->least_ns, f->table->connect_timeout_ns * 9 / 10);
+    /* A connection that is not answered fails after connect_timeout, also when the outage has ended
+     * meanwhile; without retries, so does its lookup. */
+    const int64_t connect_ns = f->table->connect_timeout_ns;
+    const int64_t silent_ns =
+        f->table->retries == 0 ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
 
     if (is_harmed(f, harms))
         return EXCUSE_KEY;
@@ -168,7 +172,7 @@ static enum excuse_reason excuse_backend(const struct failure *f, const struct b
     if (meets(f, &notes->outages[JUDGE_BROKEN], f->pause_ns, 0))
         return EXCUSE_BROKEN;
     if (meets(f, &notes->bad, f->pause_ns, f->least_ns) ||
-        meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns, silent_ns) ||
+        meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns + connect_ns, silent_ns) ||
         meets(f, &notes->outages[JUDGE_SLOW], f->pause_ns, 0))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
