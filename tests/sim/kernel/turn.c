@@ -11,6 +11,8 @@
 
 enum { SIGNALS = 65 };
 
+#define LONELY_NS_MAX INT64_C(86400000000000)
+
 static bool signals[SIGNALS]; /* that were sent and not raised yet */
 static bool has_signals;
 static sim_event_fn *on_turn;
@@ -70,11 +72,23 @@ static void act(void)
     raise_signals();
 }
 
+/* A world without events has forgotten to end the run, or waits for podop in vain. */
+static void check_world(bool has_events)
+{
+    static int64_t lonely_since_ns;
+
+    if (has_events || lonely_since_ns == 0)
+        lonely_since_ns = clock_present_ns();
+    else if (clock_present_ns() - lonely_since_ns > LONELY_NS_MAX)
+        sim_broken("the world has no events", "and podop has run for a day since");
+}
+
 /* Lets time pass until the next event or until_ns. Returns false when that is reached. */
 static bool pass_time(int64_t until_ns)
 {
     const int64_t next_ns = events_next_ns();
 
+    check_world(next_ns != NEVER_NS);
     if (next_ns == NEVER_NS && until_ns == NEVER_NS)
         sim_broken("sleeps for ever", "podop waits for events, and nothing is left to happen");
     if (until_ns != NEVER_NS && (next_ns == NEVER_NS || next_ns > until_ns)) {
