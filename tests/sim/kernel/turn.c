@@ -51,16 +51,23 @@ static void count_turn(void)
         calls_most = calls;
 }
 
+/* A signal without a handler came after the end of podop's process, and has nobody to go to. */
+static bool has_handler(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL;
+}
+
 static void raise_signals(void)
 {
     if (!has_signals)
         return;
     has_signals = false;
     for (int i = 1; i < SIGNALS; i++) {
-        if (signals[i]) {
-            signals[i] = false;
+        if (signals[i] && has_handler(i))
             raise(i);
-        }
+        signals[i] = false;
     }
 }
 
