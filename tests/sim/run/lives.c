@@ -21,6 +21,15 @@ void lives_stop(struct world *world)
     sim_signal(SIGTERM);
 }
 
+void lives_check_stop(const struct world *world)
+{
+    static const int64_t slack_ns = 60000 * MS; /* for pauses, which do not count */
+
+    if (world->is_podop_up && world->stop_told_ns >= world->started_ns &&
+        sim_now() - world->stop_told_ns > world->scene->shutdown_timeout_most_ns + slack_ns)
+        sim_broken("stop takes too long", "podop runs a minute after shutdown_timeout");
+}
+
 /* The log */
 
 /* Returns the text after " NAME=" in the line, or NULL. */
@@ -111,6 +120,15 @@ static void tell_judge(const struct world *world)
     }
 }
 
+/* A new process blocks no signals. The last life has blocked all of them at its end. */
+static void unblock_signals(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void live_once(struct world *world)
 {
     char *argv[] = {(char[]){"podop"}, (char[]){"-c"}, strdup(world->scene->config), NULL};
@@ -122,6 +140,7 @@ static void live_once(struct world *world)
     sim_trace("podop starts");
     write_good_files(world);
     tell_judge(world);
+    unblock_signals();
     status = podop_main(3, argv);
     sim_trace("podop ends with %d", status);
     world->is_podop_up = false;

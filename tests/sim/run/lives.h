@@ -10,4 +10,7 @@ void lives_run(struct world *world);
 /* Tells podop to stop, by SIGTERM before its next turn. Does nothing while it does not run. */
 void lives_stop(struct world *world);
 
+/* Breaks the run when podop was told to stop long ago and still runs. */
+void lives_check_stop(const struct world *world);
+
 #endif

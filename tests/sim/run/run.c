@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -206,9 +208,9 @@ static void look(void *arg)
 {
     struct run *run = arg;
 
+    lives_check_stop(&run->world);
     go_on(run);
-    if (run->world.phase != WORLD_OVER)
-        sim_event_in(&run->next, run->world.phase == WORLD_BUSY ? run->tick_ns : SECOND / 10);
+    sim_event_in(&run->next, run->world.phase == WORLD_BUSY ? run->tick_ns : SECOND / 10);
 }
 
 static void begin_busy(struct run *run)
@@ -290,10 +292,15 @@ static void check_writes(const struct run *run)
 
 /* The directory */
 
-static void make_directory(char *path, size_t size)
+/* Its name is a part of what happens, so it is the same for each run of a seed, unless two of them
+ * run at the same time. */
+static void make_directory(uint64_t seed, char *path, size_t size)
 {
     const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
+    snprintf(path, size, "%s/podop-sim-%" PRIu64, base, seed);
+    if (mkdir(path, 0700) == 0)
+        return;
     snprintf(path, size, "%s/podop-sim-XXXXXX", base);
     if (mkdtemp(path) == NULL) {
         perror("podop_sim: mkdtemp");
@@ -301,13 +308,28 @@ static void make_directory(char *path, size_t size)
     }
 }
 
+static char directory[64];
+
+/* Also after a promise was broken: sim_broken() ends the process by exit(). */
+static void remove_directory(void)
+{
+    DIR *files = opendir(directory);
+    const struct dirent *file;
+
+    while (files != NULL && (file = readdir(files)) != NULL)
+        unlinkat(dirfd(files), file->d_name, 0);
+    if (files != NULL)
+        closedir(files);
+    rmdir(directory);
+}
+
 int run_seed(const struct run_options *options)
 {
     static struct run run;
-    static char directory[64];
     struct sim_random random;
 
-    make_directory(directory, sizeof(directory));
+    make_directory(options->seed, directory, sizeof(directory));
+    atexit(remove_directory);
     sim_begin(options->seed);
     sim_trace_at_once(options->is_traced);
     sim_trace_keep(options->is_kept);

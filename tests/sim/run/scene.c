@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const int64_t MS = 1000000, SECOND = 1000000000;
 
@@ -144,10 +145,21 @@ static void make_strict(struct scene *scene, struct scene_table *table, struct s
     table->is_strict = true;
 }
 
+/* podop checks that the file can be executed; the modelled kernel runs the world's program. */
+static const char *make_program_file(const struct scene *scene)
+{
+    const char *path = text_of("%s/program", scene->directory);
+
+    sim_file_write(path, "#!/bin/false\n", SIM_IN_PLACE);
+    if (chmod(path, 0700) == -1)
+        abort();
+    return path;
+}
+
 static void make_program(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
     const struct scene_backend *backend =
-        add_backend(scene, "program", text_of("%s/program", scene->directory));
+        add_backend(scene, "program", make_program_file(scene));
 
     *table = (struct scene_table){.type = SCENE_PROGRAM,
                                   .name = table->name,
@@ -225,12 +237,12 @@ void scene_remember(struct scene *scene)
 }
 
 /* Each table has its own stream, so that leaving one out changes no other. */
-static void make_table(struct scene *scene, size_t kind)
+static void make_table(struct scene *scene, size_t kind, bool is_wanted)
 {
     struct scene_table *table = &scene->tables[scene->table_count];
     struct sim_random random = sim_random_of(text_of("table %s", kinds[kind].name));
 
-    if (!sim_chance(&random, kinds[kind].share))
+    if (!sim_chance(&random, kinds[kind].share) && !is_wanted)
         return;
     *table = (struct scene_table){
         .name = kinds[kind].name,
@@ -273,7 +285,7 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
     make_backends(scene);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         if (only == NULL || is_listed(only, kinds[i].name))
-            make_table(scene, i);
+            make_table(scene, i, only != NULL);
     }
     scene_remember(scene);
     scene_write(scene);
