@@ -58,6 +58,7 @@ struct ledger_arrival {
     const char *value; /* JSON of a set, the number of an increment */
     size_t value_len;
     uint64_t number; /* of the transaction; 0: the request does not say */
+    size_t count;    /* of the changes in the request */
     bool is_late;    /* podop has given this request up: the connection is gone */
 };
 

@@ -8,11 +8,19 @@
 static const int64_t DOUBT_NS = 20000000000; /* an answer may lie unread while podop is stopped */
 enum { ATTEMPTS = 10 };                      /* after which podop gives a pending write up */
 
+/* Without a number, the request has all changes of the transaction, or one that was kept. */
+static bool is_of_transaction(const struct ledger_change *change,
+                              const struct ledger_arrival *arrival)
+{
+    if (arrival->number != 0)
+        return change->tx->number == arrival->number;
+    return change->tx->count == arrival->count || (arrival->count == 1 && ledger_can_wait(change));
+}
+
 static bool is_same(const struct ledger_change *change, const struct ledger_arrival *arrival,
                     const struct truth_value *value)
 {
-    if (change->kind != arrival->kind ||
-        (arrival->number != 0 && change->tx->number != arrival->number))
+    if (change->kind != arrival->kind || !is_of_transaction(change, arrival))
         return false;
     switch (arrival->kind) {
     case LEDGER_SET: return truth_value_equal(change->value, value);
@@ -22,10 +30,12 @@ static bool is_same(const struct ledger_change *change, const struct ledger_arri
     return false;
 }
 
-/* How well a change fits that has not come yet: first those that podop has not answered, then those
- * that it keeps; those that failed, or whose client has left, may never come. */
+/* How well a change fits that has not come yet: first those that podop keeps, then those that it
+ * has not answered; those that failed, or whose client has left, may never come. */
 static unsigned fit(const struct ledger_change *change)
 {
+    if (list_has(&change->pending))
+        return 5;
     switch (change->tx->told) {
     case LEDGER_WAITING: return 4;
     case LEDGER_DONE:

@@ -75,6 +75,7 @@ static void arrive(struct fixture *f, const struct scene_table *table, struct tr
         .value = json,
         .value_len = json == NULL ? 0 : strlen(json),
         .number = number,
+        .count = 1,
     };
 
     ledger_arrived(f->ledger, &arrival, made, later());

@@ -121,6 +121,7 @@ static struct ledger_arrival arrival_of(const struct http_connection *c,
                                    .value = value.ptr,
                                    .value_len = value.len,
                                    .number = r->number,
+                                   .count = 1,
                                    .is_late = c->has_left};
 }
 

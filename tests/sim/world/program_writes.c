@@ -13,6 +13,13 @@ struct change {
     struct buf value; /* as the ledger wants it: JSON of a set, a number of an increment */
 };
 
+/* All changes of a request. */
+struct inspection {
+    uint64_t number; /* of the transaction; 0: not given */
+    size_t count;
+    bool has_keys; /* those to be incremented are there */
+};
+
 static void change_init(struct change *change, const struct program *p, struct span object)
 {
     const struct span op = program_member(object, "op");
@@ -72,39 +79,38 @@ static uint64_t transaction_of(struct span object)
     return program_number(span_skip(timestamp, (size_t)(point - timestamp.ptr) + 1));
 }
 
-static void make(struct program_request *r, const struct change *change, uint64_t number,
-                 enum ledger_made fate)
+static void make(struct program_request *r, const struct change *change,
+                 const struct inspection *all, enum ledger_made fate)
 {
     const struct ledger_arrival arrival = {.table = r->table,
                                            .key = change->key,
                                            .kind = change->kind,
                                            .value = change->value.ptr,
                                            .value_len = change->value.len,
-                                           .number = number};
+                                           .number = all->number,
+                                           .count = all->count};
 
     if (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID)
         apply(change);
     ledger_arrived(r->program->ledger, &arrival, fate, sim_now());
 }
 
-/* Returns the number of the transaction, and whether all its increments have a key. */
-static uint64_t inspect(struct program_request *r, struct span line, bool *has_keys)
+static struct inspection inspect(struct program_request *r, struct span line)
 {
     struct program_objects cursor = program_objects(line, r->changes);
+    struct inspection all = {.has_keys = true};
     struct span object;
-    uint64_t number = 0;
 
-    *has_keys = true;
-    while (program_next(&cursor, &object)) {
+    for (; program_next(&cursor, &object); all.count++) {
         const uint64_t own = transaction_of(object);
 
         if (own != 0)
-            number = own;
+            all.number = own;
         if (program_is_text(program_member(object, "op"), "inc") &&
             truth_now(program_store_key(r->program, object)) == NULL)
-            *has_keys = false;
+            all.has_keys = false;
     }
-    return number;
+    return all;
 }
 
 const char *program_write(struct program_request *r, struct span line, enum ledger_made fate)
@@ -112,16 +118,16 @@ const char *program_write(struct program_request *r, struct span line, enum ledg
     struct program_objects cursor = program_objects(line, r->changes);
     struct span object;
     struct change change;
-    bool has_keys, was_there = true;
-    const uint64_t number = inspect(r, line, &has_keys);
+    bool was_there = true;
+    const struct inspection all = inspect(r, line);
 
-    if (!has_keys && (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID))
+    if (!all.has_keys && (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID))
         fate = LEDGER_NO_KEY;
     while (program_next(&cursor, &object)) {
         change_init(&change, r->program, object);
         was_there &= change.kind != LEDGER_UNSET || truth_now(change.key) != NULL;
-        make(r, &change, number, fate);
+        make(r, &change, &all, fate);
         buf_deinit(&change.value);
     }
-    return !has_keys || (r->changes.len == 0 && !was_there) ? "miss" : "ok";
+    return !all.has_keys || (r->changes.len == 0 && !was_there) ? "miss" : "ok";
 }
