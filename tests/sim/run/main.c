@@ -1,4 +1,5 @@
 /* main.c - podop_sim: runs podop in a simulated world, one process for each seed. */
+#include "directory.h"
 #include "run.h"
 
 #include <getopt.h>
@@ -57,11 +58,12 @@ static const struct option options[] = {
 };
 
 /* Runs the seed in a process of its own. Returns whether it ended well. */
-static bool run_once(const struct run_options *run)
+static bool run_once(struct run_options *run)
 {
     int status;
     pid_t child;
 
+    run->directory = directory_make(run->seed);
     fflush(stdout);
     child = fork();
     if (child == 0)
@@ -70,6 +72,7 @@ static bool run_once(const struct run_options *run)
         perror("podop_sim");
         exit(2);
     }
+    directory_remove(run->directory);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
     if (WIFSIGNALED(status))

@@ -129,7 +129,9 @@ static struct sim_call_faults odd; /* always in use */
 
 static void let_calls_work(void *arg)
 {
-    (void)arg;
+    struct world *world = arg;
+
+    world->calls_failed_ns = sim_now();
     sim_call_faults(odd);
     judge_calls_fail(false);
 }
@@ -151,6 +153,7 @@ static void fail_calls(struct actor *a)
     faults.no_thread = some(a);
     faults.no_process = some(a);
     world_fault(a->world, "calls fail", "%.3fs", (double)ns / 1e9);
+    a->world->calls_failed_ns = INT64_MAX;
     judge_calls_fail(true);
     sim_call_faults(faults);
     sim_event_in(&calls_work, ns);
@@ -173,7 +176,7 @@ void podop_faults_start(struct world *world)
     is_known = true;
     sim_event_init(&again, reload_again, world);
     sim_event_init(&log_flows, let_log_flow, world);
-    sim_event_init(&calls_work, let_calls_work, NULL);
+    sim_event_init(&calls_work, let_calls_work, world);
     actor_start(world, "reload", reload, NULL, 5);
     actor_start(world, "stop", stop, NULL, 20);
     actor_start(world, "pause", pause_podop, NULL, 15);
@@ -189,7 +192,7 @@ void podop_faults_mend(struct world *world)
     struct sim_random random = sim_random_of("mend");
 
     odd = (struct sim_call_faults){0};
-    let_calls_work(NULL);
+    let_calls_work(world);
     sim_event_stop(&calls_work);
     sim_event_stop(&log_flows);
     let_log_flow(world);

@@ -16,9 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <dirent.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     POSTFIX_CLIENTS = 8,
@@ -290,53 +287,18 @@ static void check_writes(const struct run *run)
         sim_broken("write not made", "%zu acknowledged writes are not in the stores", left);
 }
 
-/* The directory */
-
-/* Its name is a part of what happens, so it is the same for each run of a seed, unless two of them
- * run at the same time. */
-static void make_directory(uint64_t seed, char *path, size_t size)
-{
-    const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
-    snprintf(path, size, "%s/podop-sim-%" PRIu64, base, seed);
-    if (mkdir(path, 0700) == 0)
-        return;
-    snprintf(path, size, "%s/podop-sim-XXXXXX", base);
-    if (mkdtemp(path) == NULL) {
-        perror("podop_sim: mkdtemp");
-        exit(2);
-    }
-}
-
-static char directory[64];
-
-/* Also after a promise was broken: sim_broken() ends the process by exit(). */
-static void remove_directory(void)
-{
-    DIR *files = opendir(directory);
-    const struct dirent *file;
-
-    while (files != NULL && (file = readdir(files)) != NULL)
-        unlinkat(dirfd(files), file->d_name, 0);
-    if (files != NULL)
-        closedir(files);
-    rmdir(directory);
-}
-
 int run_seed(const struct run_options *options)
 {
     static struct run run;
     struct sim_random random;
 
-    make_directory(options->seed, directory, sizeof(directory));
-    atexit(remove_directory);
     sim_begin(options->seed);
     sim_trace_at_once(options->is_traced);
     sim_trace_keep(options->is_kept);
     world_cast(options->cast);
     run.options = options;
     run.world = (struct world){.scene = &run.scene, .pace = profiles[options->profile].pace};
-    scene_make(&run.scene, directory, options->only);
+    scene_make(&run.scene, options->directory, options->only);
     stage_open(&run.stage, &run.world);
     random = sim_random_of("clients");
     start_postfix(&run, &random);

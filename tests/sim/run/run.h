@@ -16,6 +16,7 @@ enum run_profile {
 
 struct run_options {
     uint64_t seed;
+    const char *directory; /* private and empty */
     enum run_profile profile;
     double seconds;    /* virtual, until the faults end; 0: as the profile has it */
     uint64_t requests; /* the faults end after so many; 0: no limit */

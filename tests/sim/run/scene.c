@@ -158,8 +158,7 @@ static const char *make_program_file(const struct scene *scene)
 
 static void make_program(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
-    const struct scene_backend *backend =
-        add_backend(scene, "program", make_program_file(scene));
+    const struct scene_backend *backend = add_backend(scene, "program", make_program_file(scene));
 
     *table = (struct scene_table){.type = SCENE_PROGRAM,
                                   .name = table->name,

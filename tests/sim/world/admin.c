@@ -58,7 +58,7 @@ static void on_end(void *arg, enum sim_end how)
     struct command *command = arg;
 
     (void)how;
-    if (!world_was_stopped(command->world, command->sent_ns))
+    if (!world_may_hang_up(command->world, command->sent_ns))
         sim_broken("hung up", "podop hung up on the control client");
     end(command);
 }

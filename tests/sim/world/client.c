@@ -175,7 +175,7 @@ static void on_end(void *arg, enum sim_end how)
 
     sim_trace("%s is disconnected%s, %zu pending", c->name, how == SIM_RESET ? " (reset)" : "",
               c->pending);
-    if (!world_was_stopped(c->world, sim_now() - 1))
+    if (!world_may_hang_up(c->world, sim_now() - 1))
         sim_broken("hung up", "podop hung up on %s, which had %zu requests pending", c->name,
                    c->pending);
     lose_requests(c);

@@ -43,6 +43,13 @@ uint64_t world_requests(const struct world *world)
     return sum;
 }
 
+bool world_may_hang_up(const struct world *world, int64_t since_ns)
+{
+    static const int64_t travel_ns = 1000000000; /* of the end of a connection, at most */
+
+    return world_was_stopped(world, since_ns) || world->calls_failed_ns >= since_ns - travel_ns;
+}
+
 bool world_was_stopped(const struct world *world, int64_t since_ns)
 {
     return !world->is_podop_up || world->stop_told_ns >= world->started_ns ||

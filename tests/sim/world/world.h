@@ -49,6 +49,7 @@ struct world {
     int64_t stop_told_ns; /* the last SIGTERM; 0: none yet */
     int64_t ended_ns;     /* its last end; 0: none yet */
     uint64_t lives;
+    int64_t calls_failed_ns; /* calls failed until then, connections were reset; INT64_MAX: they do */
     int64_t log_flows_ns; /* the log was not blocked since then; INT64_MAX: it is blocked */
     struct ledger *ledger;
 };
@@ -61,6 +62,9 @@ uint64_t world_requests(const struct world *world);
 /* Returns whether podop was told to stop, or did not run, at some time since then: it may have hung
  * up without an answer. */
 bool world_was_stopped(const struct world *world, int64_t since_ns);
+
+/* Returns whether connections may have ended since then: by a stop, or by system calls that failed. */
+bool world_may_hang_up(const struct world *world, int64_t since_ns);
 
 /* Returns a table of the scene that podop has (or had a moment ago); accepts decides, NULL: any. */
 const struct scene_table *world_table(const struct world *world, struct sim_random *random,
