@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static bool is_blocked;
+static bool is_blocked, is_discarding;
 static sim_log_fn *on_line;
 static void *on_line_arg;
 static struct buf kept; /* the beginning of a line */
@@ -18,6 +18,13 @@ void sim_log_read(sim_log_fn *line, void *arg)
 {
     on_line = line;
     on_line_arg = arg;
+}
+
+void sim_log_leave(void)
+{
+    is_discarding = true;
+    threads_run();
+    is_discarding = false;
 }
 
 void sim_log_block(bool blocks)
@@ -34,7 +41,7 @@ bool log_pipe_is_blocked(void)
 static bool has_room(void *arg)
 {
     (void)arg;
-    return !is_blocked;
+    return !is_blocked || is_discarding;
 }
 
 static void take_line(void)
@@ -53,6 +60,8 @@ ssize_t log_pipe_write(const void *bytes, size_t len)
     const char *end;
 
     threads_wait(has_room, NULL, NEVER_NS);
+    if (is_discarding)
+        return (ssize_t)len;
     kept.max = SIZE_MAX;
     while ((end = memchr(rest.ptr, '\n', rest.len)) != NULL) {
         const size_t n = (size_t)(end - rest.ptr);
