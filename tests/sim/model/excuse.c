@@ -130,29 +130,29 @@ static bool is_suspended(const struct failure *f, const struct backend_notes *no
                         false) >= KEYS_UNTIL_SUSPENDED;
 }
 
-/* Whether a query of that time surely got an answer. */
-static bool can_resolve(const struct failure *f)
+/* Whether no query of that time may have been answered soon enough: a name server that does not
+ * answer costs a second. */
+static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_ns)
 {
-    const bool is_impatient = f->table->timeout_least_ns <= 2 * SECOND;
+    const bool is_impatient = f->table->timeout_least_ns < 5 * SECOND / 2;
 
-    return !spans_meet(&judge.names, f->since_ns, f->to_ns, SLACK_NS, 0) &&
-           !(is_impatient && spans_meet(&judge.names_slow, f->since_ns, f->to_ns, SLACK_NS, 0));
+    return spans_meet(&judge.names, from_ns, f->to_ns, after_ns, 0) ||
+           (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* Names: an address that podop knows stays in use while no name server answers; after a move, and
- * at the start, it needs one that does. */
+/* An address that podop knows stays in use while no name server answers; after a move, and at the
+ * start, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes)
 {
     const struct spans *moves = &notes->outages[JUDGE_MOVED];
     const int64_t after_ns = 3 * SECOND + SLACK_NS;
 
-    if (!f->table->is_named || !spans_meet(&judge.names, f->since_ns, f->to_ns, after_ns, 0))
+    if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        spans_meet(&judge.names, spans_last_ns(moves) - 5 * SECOND, f->to_ns, after_ns, 0))
+        is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
         return true;
-    return spans_meet(&judge.names, judge.started_ns - SECOND, judge.started_ns + 10 * SECOND,
-                      after_ns, 0);
+    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns;
 }
 
 /* What a backend of a url table did. */
@@ -200,6 +200,14 @@ static enum excuse_reason excuse_url(const struct failure *f)
     return reason;
 }
 
+/* A key that hung goes to the last process only, until it is answered, and fails at once while that
+ * process is in its pause or no other one is free. */
+static bool is_suspected(const struct failure *f, const struct key_harms *harms)
+{
+    return harms != NULL && spans_meet(&harms->points[JUDGE_HARM_HANG], f->since_ns, f->to_ns,
+                                       PAUSE_OF_SEVERAL_NS, 0);
+}
+
 /* Programs: a lookup is sent twice; while all processes are in their pause, requests fail at once.
  */
 static enum excuse_reason excuse_program(const struct failure *f)
@@ -208,7 +216,7 @@ static enum excuse_reason excuse_program(const struct failure *f)
     const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
     const unsigned deaths = spans_begun(&notes->deaths, f->since_ns, f->to_ns);
 
-    if (is_harmed(f, harms))
+    if (is_harmed(f, harms) || is_suspected(f, harms))
         return EXCUSE_KEY;
     if (meets(f, &notes->outages[JUDGE_REFUSED], PAUSE_OF_SEVERAL_NS, 0) ||
         meets(f, &notes->outages[JUDGE_SILENT], PAUSE_NS, f->least_ns))
@@ -225,7 +233,7 @@ static enum excuse_reason excuse_type(const struct failure *f)
     switch (f->table->type) {
     case SCENE_URL: return excuse_url(f);
     case SCENE_PROGRAM: return excuse_program(f);
-    case SCENE_DNS: return can_resolve(f) ? EXCUSE_NONE : EXCUSE_NAMES;
+    case SCENE_DNS: return is_nameless(f, f->since_ns, SLACK_NS) ? EXCUSE_NAMES : EXCUSE_NONE;
     case SCENE_JSON: break;
     }
     return EXCUSE_NONE;

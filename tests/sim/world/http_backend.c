@@ -197,8 +197,7 @@ void http_backend_mend(struct http_backend *b)
          node = node->next) {
         struct http_connection *c = CONTAINER_OF(node, struct http_connection, node);
 
-        if (c->step == HTTP_HANGING || c->step == HTTP_DRIPPING || c->step == HTTP_WAITING_LATE)
-            web_connection_end(c, false);
+        web_connection_mend(c);
     }
 }
 

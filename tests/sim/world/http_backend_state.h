@@ -69,6 +69,9 @@ void web_connection_send(struct http_connection *c);
 void web_connection_hang(struct http_connection *c, enum http_step step,
                          const struct truth_key *key, int64_t ns);
 
+/* Ends a fault that lasts: a late answer comes now, and what hangs is closed. */
+void web_connection_mend(struct http_connection *c);
+
 /* Answers the request in hand. */
 void http_serve(struct http_connection *c);
 enum http_fault http_backend_fault(struct http_backend *backend, const struct truth_key *key);

@@ -91,6 +91,17 @@ void web_connection_hang(struct http_connection *c, enum http_step step,
         sim_event_in(&c->event, ns);
 }
 
+void web_connection_mend(struct http_connection *c)
+{
+    if (c->step == HTTP_DRIPPING || c->step == HTTP_WAITING_LATE) {
+        c->step = HTTP_WAITING_LATE;
+        sim_event_in(&c->event, 0);
+    } else if (c->step == HTTP_HANGING) {
+        judge_harm(c->backend->scene, c->harmed, JUDGE_HARM_CUT);
+        web_connection_end(c, false);
+    }
+}
+
 void web_connection_send(struct http_connection *c)
 {
     buf_drop(&c->out, sim_peer_send(c->peer, c->out.ptr, c->out.len));
