@@ -12,7 +12,11 @@ static bool is_in_event;
 static int64_t wall_offset_ns; /* the wall clock minus the monotonic one */
 static int64_t pause_ns;       /* asked for, not yet taken */
 static int64_t call_ns;        /* what a system call takes */
+static int64_t
+    read_ns; /* what reading the clock takes; work that has a budget of time is divided */
 static uint64_t calls;
+
+static const int64_t reads_ns[] = {20, 50, 200, 5000};
 
 void clock_begin(void)
 {
@@ -21,6 +25,7 @@ void clock_begin(void)
     present_ns = (int64_t)(1 + sim_random(&random, 1000000)) * SECOND_NS / 10;
     wall_offset_ns = (1750000000 + (int64_t)sim_random(&random, 100000000)) * SECOND_NS;
     call_ns = (int64_t)(100 + sim_random(&random, 3000));
+    read_ns = reads_ns[sim_random(&random, sizeof(reads_ns) / sizeof(reads_ns[0]))];
 }
 
 int64_t clock_present_ns(void)
@@ -101,6 +106,7 @@ void clock_read(clockid_t clock, struct timespec *now)
     int64_t ns;
 
     clock_take_pause();
+    present_ns += read_ns;
     ns = is_wall(clock) ? present_ns + wall_offset_ns : present_ns;
 
     *now = (struct timespec){.tv_sec = ns / SECOND_NS, .tv_nsec = ns % SECOND_NS};
