@@ -90,11 +90,16 @@ static bool is_cut(const struct failure *f, const struct backend_notes *notes,
     return cuts > 0 && cuts + others > f->table->retries;
 }
 
+static bool has_failed(const struct failure *f, const struct key_harms *harms, enum judge_harm kind)
+{
+    return spans_meet(&harms->points[kind], f->since_ns, f->to_ns, SLACK_NS, 0);
+}
+
 static bool is_harmed(const struct failure *f, const struct key_harms *harms)
 {
     if (harms == NULL)
         return false;
-    return spans_meet(&harms->points[JUDGE_HARM_STATUS], f->since_ns, f->to_ns, SLACK_NS, 0) ||
+    return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
            (f->table->is_strict &&
             spans_meet(&harms->points[JUDGE_HARM_AS_MISS], f->since_ns, f->to_ns, SLACK_NS, 0)) ||
            has_hung(f, harms);
@@ -184,6 +189,14 @@ static enum excuse_reason excuse_backend(const struct failure *f, const struct b
     return is_suspended(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
 }
 
+/* Whether a backend gave an answer that is a failure, after which no other URL is asked. */
+static bool is_final(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
+
+    return harms != NULL && has_failed(f, harms, JUDGE_HARM_FINAL);
+}
+
 static enum excuse_reason excuse_url(const struct failure *f)
 {
     enum excuse_reason reason = EXCUSE_NONE;
@@ -193,19 +206,25 @@ static enum excuse_reason excuse_url(const struct failure *f)
 
         if (f->c->is_write && f->table->has_commit_url && i > 0)
             break; /* commit_url has no alternative */
-        reason = excuse_backend(f, notes);
-        if (reason == EXCUSE_NONE)
-            return EXCUSE_NONE;
+        if (is_final(f, notes))
+            return EXCUSE_KEY;
+        if (i == 0 || reason != EXCUSE_NONE)
+            reason = excuse_backend(f, notes);
     }
     return reason;
 }
 
-/* A key that hung goes to the last process only, until it is answered, and fails at once while that
- * process is in its pause or no other one is free. */
+/* A key that hung, or whose processes ended, goes to the last process only, until it is answered,
+ * and fails at once while that process is in its pause or no other one is free. */
 static bool is_suspected(const struct failure *f, const struct key_harms *harms)
 {
-    return harms != NULL && spans_meet(&harms->points[JUDGE_HARM_HANG], f->since_ns, f->to_ns,
-                                       PAUSE_OF_SEVERAL_NS, 0);
+    static const enum judge_harm kinds[] = {JUDGE_HARM_HANG, JUDGE_HARM_CUT};
+    bool is_harmed = false;
+
+    for (size_t i = 0; harms != NULL && i < 2; i++)
+        is_harmed |=
+            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PAUSE_OF_SEVERAL_NS, 0);
+    return is_harmed;
 }
 
 /* Programs: a lookup is sent twice; while all processes are in their pause, requests fail at once.

@@ -266,7 +266,7 @@ static void nothing_excuses_nothing(void **state)
 {
     struct fixture *f = *state;
 
-    for (int table = 0; table < TABLES; table++) {
+    for (volatile int table = 0; table < TABLES; table++) {
         ASSERT_BREAKS(failed, look(f, table, 0.1, "!"));
         ASSERT_BREAKS(failed, look(f, table, 100, "!"));
     }
@@ -343,7 +343,7 @@ static void five_hanging_keys_suspend_a_url(void **state)
     static const char *const names[] = {"a", "b", "c", "d", "e"};
     struct fixture *f = *state;
 
-    for (size_t i = 0; i < 5; i++) {
+    for (volatile size_t i = 0; i < 5; i++) {
         ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
         judge_harm(f->web, truth_add(f->store, names[i], 1), JUDGE_HARM_CUT);
     }

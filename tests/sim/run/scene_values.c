@@ -111,6 +111,7 @@ void scene_write_json(const struct scene_table *table, bool is_renamed, bool is_
     fclose(out);
     written_ns = sim_now();
     sim_file_write(table->path, text, is_renamed ? SIM_RENAME : SIM_IN_PLACE);
+    judge_file_broken(table, is_broken);
     free(text);
 }
 

@@ -26,6 +26,11 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     return is_made ? LEDGER_MADE_UNSAID : LEDGER_IGNORED;
 }
 
+static void harm(struct http_connection *c, const struct truth_key *key, enum judge_harm kind)
+{
+    judge_harm(c->backend->scene, key, kind);
+}
+
 static void send_status(struct http_connection *c, unsigned status)
 {
     const struct http_answer_parts parts = {
@@ -35,13 +40,15 @@ static void send_status(struct http_connection *c, unsigned status)
     web_connection_send(c);
 }
 
-static void send_garbage(struct http_connection *c, bool is_write)
+static void send_garbage(struct http_connection *c, const struct truth_key *key, bool is_write)
 {
     static const char *const texts[] = {"HTTP/1.1 2oo OK\r\n\r\n", "220 mail.example ESMTP\r\n",
                                         "\x16\x03\x01\x02\r\n\r\n\r\n"};
     struct sim_random *random = &c->backend->random;
+    const bool is_http = !is_write && sim_chance(random, 0.5);
 
-    if (!is_write && sim_chance(random, 0.5))
+    harm(c, key, is_http ? JUDGE_HARM_FINAL : JUDGE_HARM_STATUS);
+    if (is_http)
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\": ]"));
     else
         buf_add(&c->out, span_of(texts[sim_random(random, 3)]));
@@ -66,11 +73,6 @@ static void send_short(struct http_connection *c)
     web_connection_send(c);
 }
 
-static void harm(struct http_connection *c, const struct truth_key *key, enum judge_harm kind)
-{
-    judge_harm(c->backend->scene, key, kind);
-}
-
 /* Does what the fault says; out has the right answer. */
 static void misbehave(struct http_connection *c, enum http_fault fault, const struct truth_key *key,
                       bool is_write)
@@ -90,8 +92,7 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
         return;
     case HTTP_GARBAGE:
         buf_clear(&c->out);
-        harm(c, key, JUDGE_HARM_STATUS);
-        send_garbage(c, is_write);
+        send_garbage(c, key, is_write);
         return;
     case HTTP_TRUNCATE:
         harm(c, key, JUDGE_HARM_CUT);
