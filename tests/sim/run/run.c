@@ -31,7 +31,7 @@ static const struct {
 } profiles[RUN_PROFILES] = {
     [RUN_DENSE] = {"dense", 60, 1, 0.1},
     [RUN_DAILY] = {"daily", 6 * 3600, 60, 0.1},
-    [RUN_LONG] = {"long", 20 * 86400.0, 1000, 0.5},
+    [RUN_LONG] = {"long", 50 * 86400.0, 5000, 0.5},
 };
 
 const char *run_profile_name(enum run_profile profile)
