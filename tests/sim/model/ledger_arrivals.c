@@ -157,9 +157,6 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     if (!arrival->is_late)
         check_arrival(change, arrival);
     note(change, arrival, made, now_ns);
-    while (arrival->number == 0 && ledger_can_wait(change) &&
-           (change = find(key, arrival)) != NULL && change->arrivals == 0)
-        note(change, arrival, made, now_ns); /* it may be any of them */
 }
 
 void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count)

@@ -48,7 +48,7 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
     b->scene = backend;
     b->ledger = ledger;
     b->truth = judge_store_of(backend);
-    b->address = backend->address;
+    b->address = xstrdup(backend->address);
     b->random = sim_random_of(name);
     b->max_connections = max_connections;
     b->thawed_ns = INT64_MIN / 2;
@@ -92,6 +92,7 @@ void http_backend_free(struct http_backend **pbackend)
         web_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
     if (b->server != NULL)
         sim_server_stop(&b->server);
+    free(b->address);
     free(b);
 }
 
@@ -215,7 +216,8 @@ void http_backend_move(struct http_backend *b, const char *address)
     judge_cut(b->scene);
     stop_listening(b);
     end_all(b, 0.5);
-    b->address = address;
+    free(b->address);
+    b->address = xstrdup(address);
     listen_again(b);
 }
 

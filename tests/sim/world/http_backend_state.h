@@ -20,7 +20,7 @@ struct http_backend {
     const struct scene_backend *scene;
     struct ledger *ledger;
     struct truth *truth;
-    const char *address;
+    char *address; /* where it listens now */
     struct sim_random random;
     struct sim_server *server; /* NULL: refuses */
     struct sim_route route;
