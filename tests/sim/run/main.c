@@ -20,6 +20,7 @@ static const char help[] =
     "  --seconds N       virtual seconds until the faults end\n"
     "  --requests N      or so many requests\n"
     "  --without NAMES   actors that are left out, with commas between them\n"
+    "  --with NAMES      the only fault makers; \"\": none\n"
     "  --acts NAME=N+N,...  the only acts of these actors\n"
     "  --only TABLES     the tables that podop has\n"
     "  --trace           prints everything that happens\n"
@@ -33,6 +34,7 @@ enum {
     OPTION_SECONDS,
     OPTION_REQUESTS,
     OPTION_WITHOUT,
+    OPTION_WITH,
     OPTION_ACTS,
     OPTION_ONLY,
     OPTION_TRACE,
@@ -48,6 +50,7 @@ static const struct option options[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"requests", required_argument, NULL, OPTION_REQUESTS},
     {"without", required_argument, NULL, OPTION_WITHOUT},
+    {"with", required_argument, NULL, OPTION_WITH},
     {"acts", required_argument, NULL, OPTION_ACTS},
     {"json", no_argument, NULL, OPTION_JSON},
     {"only", required_argument, NULL, OPTION_ONLY},
@@ -125,6 +128,7 @@ int main(int argc, char **argv)
         case OPTION_SECONDS: run.seconds = strtod(optarg, NULL); break;
         case OPTION_REQUESTS: run.requests = strtoull(optarg, NULL, 0); break;
         case OPTION_WITHOUT: run.cast.without = optarg; break;
+        case OPTION_WITH: run.cast.with = optarg; break;
         case OPTION_ACTS: run.cast.acts = optarg; break;
         case OPTION_JSON: run.is_json = true; break;
         case OPTION_ONLY: run.only = optarg; break;

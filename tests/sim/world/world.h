@@ -78,6 +78,7 @@ void world_key(const struct scene_table *table, struct sim_random *random,
  * whose names begin with it and a dot as well: "dovecot" for "dovecot.3". */
 struct world_cast {
     const char *without; /* these are left out */
+    const char *with;    /* of the faults, only these take part; NULL: all */
     const char
         *acts;      /* "NAME=3+7,NAME=1": of these, the others do only the acts of these numbers */
     bool is_listed; /* the names of all actors are printed */
