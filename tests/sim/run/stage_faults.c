@@ -79,8 +79,9 @@ static void web_manner(struct actor *a)
                                  .idle_end = rarely(a),
                                  .twice = rarely(a)};
 
+    /* Never so slow that the pool's connections are too few for all requests. */
     if (sim_chance(&a->random, 0.2))
-        manner.latency_ns = (int64_t)sim_random(&a->random, 150) * ms;
+        manner.latency_ns = (int64_t)sim_random(&a->random, a->world->scene->max_connections) * ms;
     if (sim_chance(&a->random, 0.3))
         manner.idle_ns = (int64_t)(1 + sim_random(&a->random, 5000)) * ms;
     world_fault(a->world, "manner", "%s", backend_of(part)->name);
@@ -90,9 +91,13 @@ static void web_manner(struct actor *a)
 static void web_route(struct actor *a)
 {
     const struct part *part = a->data;
+    const unsigned connections = a->world->scene->max_connections;
+    struct sim_route route = wire_route(&a->random);
 
+    route.delay_ns = route.delay_ns * connections / 64;
+    route.jitter_ns = route.jitter_ns * connections / 64;
     world_fault(a->world, "route", "%s", backend_of(part)->name);
-    http_backend_route(part->stage->webs[part->place], wire_route(&a->random));
+    http_backend_route(part->stage->webs[part->place], route);
 }
 
 static void web_move(struct actor *a)
