@@ -160,6 +160,17 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns;
 }
 
+/* Whether two attempts may need most of the time, over connections that are slow although nothing
+ * is wrong. Connections are kept for a minute. */
+static bool is_slow(const struct failure *f, const struct backend_notes *notes)
+{
+    static const int64_t kept_ns = 60000000000;
+    const int64_t share_ns = f->table->timeout_least_ns / (int64_t)f->urls;
+
+    return 2 * notes->slowness_ns >= share_ns * 8 / 10 &&
+           spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
+}
+
 /* What a backend of a url table did. */
 static enum excuse_reason excuse_backend(const struct failure *f, const struct backend_notes *notes)
 {
@@ -178,7 +189,7 @@ static enum excuse_reason excuse_backend(const struct failure *f, const struct b
         return EXCUSE_BROKEN;
     if (meets(f, &notes->bad, f->pause_ns, f->least_ns) ||
         meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns + connect_ns, silent_ns) ||
-        meets(f, &notes->outages[JUDGE_SLOW], f->pause_ns, 0))
+        is_slow(f, notes))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
         return EXCUSE_CUT;
@@ -208,8 +219,8 @@ static enum excuse_reason excuse_url(const struct failure *f)
             break; /* commit_url has no alternative */
         if (is_final(f, notes))
             return EXCUSE_KEY;
-        if (i == 0 || reason != EXCUSE_NONE)
-            reason = excuse_backend(f, notes);
+        if (i == 0 || (reason != EXCUSE_NONE) != f->c->is_write)
+            reason = excuse_backend(f, notes); /* a write that was sent goes to no other URL */
     }
     return reason;
 }
@@ -267,7 +278,11 @@ static bool is_after_broken(const struct failure *f)
         f->c->to_ns - f->c->from_ns < f->table->timeout_least_ns * 8 / 10)
         return false;
     for (size_t i = 0; i < f->urls; i++) {
-        if (count_harmed(judge_notes_of(f->table->backends[i]), from_ns, f->to_ns, true) > 0)
+        const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
+
+        if (count_harmed(notes, from_ns, f->to_ns, true) > 0 ||
+            notes->slowness_ns > f->table->timeout_least_ns / 10 ||
+            spans_meet(&notes->bad, from_ns, f->to_ns, SLACK_NS, 0))
             return true;
     }
     return false;

@@ -86,6 +86,16 @@ struct table_notes *judge_table_notes(const struct scene_table *table)
     return &judge.tables[table - judge.scene->tables];
 }
 
+static const int64_t SLOW_NS = 50000000; /* below this, no request can miss its timeout */
+
+static void set_open(struct spans *spans, bool is_open)
+{
+    if (is_open && !spans_is_open(spans))
+        spans_open(spans, sim_now());
+    else if (!is_open)
+        spans_close(spans, sim_now());
+}
+
 /* Notes of backends */
 
 static bool is_absence(enum judge_outage kind)
@@ -163,6 +173,15 @@ void judge_cut(const struct scene_backend *backend)
     ledger_doubt(judge.ledger, sim_now());
 }
 
+void judge_slowness(const struct scene_backend *backend, int64_t ns)
+{
+    struct backend_notes *notes = judge_notes_of(backend);
+
+    set_open(&notes->outages[JUDGE_SLOW], ns >= SLOW_NS);
+    if (ns > notes->slowness_ns)
+        notes->slowness_ns = ns;
+}
+
 void judge_idle_ended(const struct scene_backend *backend)
 {
     spans_point(&judge_notes_of(backend)->idle_ends, sim_now());
@@ -175,14 +194,6 @@ void judge_program_died(const struct scene_backend *backend)
 }
 
 /* Notes of tables and of podop */
-
-static void set_open(struct spans *spans, bool is_open)
-{
-    if (is_open && !spans_is_open(spans))
-        spans_open(spans, sim_now());
-    else if (!is_open)
-        spans_close(spans, sim_now());
-}
 
 void judge_absent(const struct scene_table *table, bool is_absent)
 {

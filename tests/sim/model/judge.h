@@ -84,6 +84,10 @@ void judge_harm_over(const struct scene_backend *backend, const struct truth_key
 void judge_cut(const struct scene_backend *backend);
 void judge_idle_ended(const struct scene_backend *backend);
 
+/* How long a request over a new connection takes there at most when all is well, by its route and
+ * its manner. Old connections may be as slow as they were. */
+void judge_slowness(const struct scene_backend *backend, int64_t ns);
+
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
 void judge_stopping(void);            /* SIGTERM was sent: podop answers what it has, and ends */
 void judge_stopped(void);             /* podop has ended */

@@ -141,9 +141,10 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
     reason = excuse(&failure);
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)
-        sim_broken("a lookup failed, and nothing was wrong", "%s %s: %.*s, sent at %.6f, %.6f s",
+        sim_broken("a lookup failed, and nothing was wrong",
+                   "%s %s: %.*s, sent at %.6f, %.6f s, after others that may take %.3f s",
                    l->table->name, l->key, (int)len, text, (double)l->sent_ns / 1e9,
-                   (double)(sim_now() - l->sent_ns) / 1e9);
+                   (double)(sim_now() - l->sent_ns) / 1e9, (double)l->wait_most_ns / 1e9);
 }
 
 void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, const char *text,

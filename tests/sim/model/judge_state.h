@@ -19,6 +19,7 @@ struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
     struct spans bad; /* refused or silent */
     struct spans cuts, idle_ends, deaths;
+    int64_t slowness_ns; /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];
 };
 

@@ -28,6 +28,8 @@ static const enum judge_outage excuses[HTTP_OUTAGES] = {
     [HTTP_ALL_500] = JUDGE_STATUS, [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
 };
 
+enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
+
 static void outage_over(void *arg);
 
 static void listen_again(struct http_backend *b)
@@ -96,9 +98,20 @@ void http_backend_free(struct http_backend **pbackend)
     free(b);
 }
 
+/* A new connection and a request go there and back twice, and each segment may wait. All clients
+ * share the connections of the pool, so that requests wait for others. */
+static void tell_slowness(const struct http_backend *b)
+{
+    const int64_t way_ns = b->route.delay_ns + b->route.jitter_ns;
+    const int64_t own_ns = 6 * way_ns + b->manner.latency_ns + b->manner.jitter_ns;
+
+    judge_slowness(b->scene, own_ns + own_ns * CLIENTS / b->max_connections);
+}
+
 void http_backend_manner(struct http_backend *b, struct http_manner manner)
 {
     b->manner = manner;
+    tell_slowness(b);
 }
 
 void http_backend_route(struct http_backend *b, struct sim_route route)
@@ -106,6 +119,7 @@ void http_backend_route(struct http_backend *b, struct sim_route route)
     b->route = route;
     if (b->server != NULL)
         sim_server_route(b->server, route);
+    tell_slowness(b);
 }
 
 /* Faults of one key */
