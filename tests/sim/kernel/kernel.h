@@ -144,8 +144,8 @@ void sim_signal(int number);
 
 /* podop's standard error. While it blocks, writes to it wait, as a pipe that nobody reads. */
 void sim_log_block(bool is_blocked);
-/* After the end of podop: a thread that hangs in a write to a blocked log ends with the process, and
- * what it has not written is lost. */
+/* After the end of podop: a thread that hangs in a write to a blocked log ends with the process,
+ * and what it has not written is lost. */
 void sim_log_leave(void);
 typedef void sim_log_fn(void *arg, const char *line); /* each line of the log, without its end */
 void sim_log_read(sim_log_fn *line, void *arg);
