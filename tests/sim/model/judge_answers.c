@@ -134,7 +134,7 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
                                         .wait_most_ns = l->wait_most_ns};
     enum excuse_reason reason;
 
-    if (own != NULL && ledger_view(own, l->sent_ns).is_pending &&
+    if (own != NULL && l->wait_most_ns == 0 && ledger_view(own, l->sent_ns).is_pending &&
         !can_be_absent(l->table, l->sent_ns))
         sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
                    text);

@@ -135,6 +135,7 @@ static void act(void *arg)
     if (w->is_ending) {
         w->program->figures.deaths += status != 0;
         worker_free(w);
+        sim_process_set(process, NULL); /* podop may have killed it at the same moment */
         sim_process_exit(process, status);
         return;
     }
@@ -171,6 +172,8 @@ static size_t input(void *arg, struct sim_process *process, const char *bytes, s
     struct worker *w = sim_process_data(process);
 
     (void)arg;
+    if (w == NULL)
+        return len;
     buf_add(&w->in, (struct span){bytes, len});
     if (!w->is_ending)
         sim_event_in(&w->event, 0);
@@ -182,17 +185,21 @@ static void input_end(void *arg, struct sim_process *process)
     struct program *p = arg;
     struct worker *w = sim_process_data(process);
 
-    if (!w->is_ending && !sim_chance(&p->random, 0.05)) /* else podop has to kill it */
+    if (w != NULL && !w->is_ending && !sim_chance(&p->random, 0.05)) /* else podop has to kill it */
         worker_end(w, 0);
 }
 
 static void killed(void *arg, struct sim_process *process)
 {
     struct program *p = arg;
+    struct worker *w = sim_process_data(process);
 
+    if (w == NULL)
+        return;
     p->figures.deaths++;
     judge_program_died(p->scene);
-    worker_free(sim_process_data(process));
+    worker_free(w);
+    sim_process_set(process, NULL);
 }
 
 /* The program */
@@ -327,12 +334,13 @@ void program_mend(struct program *p)
     for (struct list_node *node = list_first(&p->workers); node != NULL;
          node = list_next(&p->workers, node)) {
         struct worker *w = CONTAINER_OF(node, struct worker, node);
-        struct list_node *late, *next;
 
-        for (late = list_first(&w->answers); late != NULL; late = next) {
-            next = list_next(&w->answers, late);
-            if (CONTAINER_OF(late, struct late_answer, node)->hung != NULL)
-                sim_event_in(&CONTAINER_OF(late, struct late_answer, node)->event, 0);
+        for (struct list_node *late = list_first(&w->answers); late != NULL;
+             late = list_next(&w->answers, late)) {
+            struct late_answer *answer = CONTAINER_OF(late, struct late_answer, node);
+
+            if (answer->event.place != 0) /* else it hangs for ever */
+                sim_event_in(&answer->event, 0);
         }
     }
 }
