@@ -119,12 +119,21 @@ static void send_until(struct client *c, size_t end)
     }
 }
 
+/* A round ends when all of it is sent, and all of its requests are answered. */
+static void end_round(struct client *c)
+{
+    if (c->pending == 0 && c->out.len == 0)
+        sim_event_in(&c->event, pause_of(c));
+}
+
 static void send_rest(void *arg)
 {
     struct client *c = arg;
 
-    if (wire_is_open(&c->wire))
-        send_until(c, c->out.len);
+    if (!wire_is_open(&c->wire))
+        return;
+    send_until(c, c->out.len);
+    end_round(c);
 }
 
 /* Sends the round, now and then as two halves with a pause between them. */
@@ -216,8 +225,7 @@ static void live(void *arg)
 void client_answered(struct client *c, struct request *r)
 {
     request_free(c, r);
-    if (c->pending == 0)
-        sim_event_in(&c->event, pause_of(c));
+    end_round(c);
 }
 
 bool client_is_done(const struct client *c)
