@@ -252,7 +252,7 @@ static void supersede(struct ledger_change *change)
 
 static void check_done(struct ledger_change *change)
 {
-    if (change->made > 0)
+    if (change->made > 0 || change->is_ambiguous)
         return;
     if (!ledger_can_wait(change))
         sim_broken("O, but not made", "%s", ledger_describe(change));
@@ -338,6 +338,14 @@ void ledger_drop(struct ledger_tx **ptx)
 void ledger_doubt(struct ledger *ledger, int64_t now_ns)
 {
     ledger->doubt_ns = now_ns;
+}
+
+void ledger_trace_pending(const struct ledger *ledger)
+{
+    for (struct list_node *node = list_first(&ledger->pending); node != NULL;
+         node = list_next(&ledger->pending, node))
+        sim_trace("not made: %s",
+                  ledger_describe(CONTAINER_OF(node, struct ledger_change, pending)));
 }
 
 size_t ledger_pending(const struct ledger *ledger)

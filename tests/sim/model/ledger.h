@@ -100,6 +100,9 @@ void ledger_stopped(struct ledger *ledger, const char *lost, int64_t now_ns);
  * refused a value ten times, or a program said "permanent". */
 void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count);
 
+/* Writes the acknowledged writes that are not in the stores to the transcript. */
+void ledger_trace_pending(const struct ledger *ledger);
+
 /* How many acknowledged writes are not in the stores. */
 size_t ledger_pending(const struct ledger *ledger);
 uint64_t ledger_total(const struct ledger *ledger); /* transactions since the start */

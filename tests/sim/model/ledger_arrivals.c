@@ -142,6 +142,21 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     settle_older(change);
 }
 
+/* A request without a number may be another one of the changes that wait, too. */
+static void doubt_others(const struct ledger_key *key, const struct ledger_arrival *arrival,
+                         const struct ledger_change *found)
+{
+    for (struct list_node *node = list_first(&key->changes); node != NULL;
+         node = list_next(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
+
+        if (change == found || change->kind != arrival->kind || !ledger_can_wait(change))
+            continue;
+        change->is_ambiguous = true;
+        ledger_settle(change);
+    }
+}
+
 void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
                     enum ledger_made made, int64_t now_ns)
 {
@@ -157,6 +172,8 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     if (!arrival->is_late)
         check_arrival(change, arrival);
     note(change, arrival, made, now_ns);
+    if (arrival->number == 0 && ledger_can_wait(change))
+        doubt_others(key, arrival, change);
 }
 
 void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count)

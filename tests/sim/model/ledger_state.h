@@ -22,6 +22,7 @@ struct ledger_change {
     int64_t made_ns;       /* the first time */
     int64_t said_ns;       /* the last plain success */
     bool has_no_key;       /* an increment of no key */
+    bool is_ambiguous;     /* a request without a number may have been this one */
     bool is_given_up;      /* podop may have given it up; it must not be made */
 };
 

@@ -38,8 +38,8 @@ struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns)
             change->made_ns > view.floor_ns)
             view.floor_ns = change->made_ns;
     }
-    view.is_pending =
-        last != NULL && last->made == 0 && !last->is_given_up && !is_overtaken(key, last);
+    view.is_pending = last != NULL && last->made == 0 && !last->is_given_up &&
+                      !last->is_ambiguous && !is_overtaken(key, last);
     return view;
 }
 

@@ -283,6 +283,7 @@ static void check_writes(const struct run *run)
 {
     const size_t left = ledger_pending(run->world.ledger);
 
+    ledger_trace_pending(run->world.ledger);
     if (left > 0)
         sim_broken("write not made", "%zu acknowledged writes are not in the stores", left);
 }

@@ -103,6 +103,7 @@ static void misbehave(struct program_request *r, enum program_fault fault)
                       r->key);
         break;
     case PROGRAM_DIES:
+        judge_harm(r->program->scene, r->key, JUDGE_HARM_CUT);
         judge_program_died(r->program->scene);
         worker_end(r->worker, sim_chance(random, 0.5) ? EXIT_1 : 9);
         break;
