@@ -83,6 +83,8 @@ static void pause_podop(struct actor *a)
 {
     const int64_t ns = actor_duration(a, 0.001, 30);
 
+    if (!a->world->is_podop_up)
+        return;
     world_fault(a->world, "pause", "%.3fs", (double)ns / 1e9);
     judge_paused(ns);
     sim_pause_podop(ns);
