@@ -233,14 +233,17 @@ void ledger_settle(struct ledger_change *change)
         list_remove(&change->pending);
 }
 
-/* Of several pending values of a key, only the newest needs to be made. Where two clients wrote at
- * the same time, either of the two may be it. */
+/* Of several pending values of a key, only the newest needs to be made; it may be made before the
+ * client is told so. Where two clients wrote at the same time, either of the two may be it. */
 static void supersede(struct ledger_change *change)
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
+        if (other != change && other->made > 0 && ledger_can_wait(other) &&
+            !ledger_precedes(other, change))
+            ledger_settle(change);
         if (other == change || !list_has(&other->pending))
             continue;
         if (!ledger_precedes(change, other))
