@@ -109,6 +109,26 @@ static void fix_addresses(char **argv)
     execv("/proc/self/exe", argv);
 }
 
+/* Takes an option of a run. Returns false for one that is not known or has no valid value. */
+static bool take_option(struct run_options *run, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_SEED: run->seed = strtoull(value, NULL, 0); break;
+    case OPTION_PROFILE: return run_find_profile(value, &run->profile);
+    case OPTION_SECONDS: run->seconds = strtod(value, NULL); break;
+    case OPTION_REQUESTS: run->requests = strtoull(value, NULL, 0); break;
+    case OPTION_WITHOUT: run->cast.without = value; break;
+    case OPTION_WITH: run->cast.with = value; break;
+    case OPTION_ACTS: run->cast.acts = value; break;
+    case OPTION_ONLY: run->only = value; break;
+    case OPTION_JSON: run->is_json = true; break;
+    case OPTION_TRACE: run->is_traced = true; break;
+    case OPTION_LIST: run->cast.is_listed = true; break;
+    default: return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct run_options run = {.seed = 1};
@@ -118,24 +138,15 @@ int main(int argc, char **argv)
 
     fix_addresses(argv);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case OPTION_SEED: run.seed = strtoull(optarg, NULL, 0); break;
-        case OPTION_SEEDS: count = strtoull(optarg, NULL, 0); break;
-        case OPTION_PROFILE:
-            if (!run_find_profile(optarg, &run.profile))
-                return 2;
-            break;
-        case OPTION_SECONDS: run.seconds = strtod(optarg, NULL); break;
-        case OPTION_REQUESTS: run.requests = strtoull(optarg, NULL, 0); break;
-        case OPTION_WITHOUT: run.cast.without = optarg; break;
-        case OPTION_WITH: run.cast.with = optarg; break;
-        case OPTION_ACTS: run.cast.acts = optarg; break;
-        case OPTION_JSON: run.is_json = true; break;
-        case OPTION_ONLY: run.only = optarg; break;
-        case OPTION_TRACE: run.is_traced = true; break;
-        case OPTION_LIST: run.cast.is_listed = true; break;
-        case OPTION_HELP: fputs(help, stdout); return 0;
-        default: fputs(help, stderr); return 2;
+        if (option == OPTION_HELP) {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (option == OPTION_SEEDS) {
+            count = strtoull(optarg, NULL, 0);
+        } else if (!take_option(&run, option, optarg)) {
+            fputs(help, stderr);
+            return 2;
         }
     }
     for (; count > 0; count--, run.seed++)

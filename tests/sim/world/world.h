@@ -49,7 +49,8 @@ struct world {
     int64_t stop_told_ns; /* the last SIGTERM; 0: none yet */
     int64_t ended_ns;     /* its last end; 0: none yet */
     uint64_t lives;
-    int64_t calls_failed_ns; /* calls failed until then, connections were reset; INT64_MAX: they do */
+    int64_t
+        calls_failed_ns;  /* calls failed until then, connections were reset; INT64_MAX: they do */
     int64_t log_flows_ns; /* the log was not blocked since then; INT64_MAX: it is blocked */
     struct ledger *ledger;
 };
@@ -63,7 +64,8 @@ uint64_t world_requests(const struct world *world);
  * up without an answer. */
 bool world_was_stopped(const struct world *world, int64_t since_ns);
 
-/* Returns whether connections may have ended since then: by a stop, or by system calls that failed. */
+/* Returns whether connections may have ended since then: by a stop, or by system calls that failed.
+ */
 bool world_may_hang_up(const struct world *world, int64_t since_ns);
 
 /* Returns a table of the scene that podop has (or had a moment ago); accepts decides, NULL: any. */
