@@ -297,10 +297,28 @@ static bool is_stopped(const struct failure *f)
                       f->table->type == SCENE_PROGRAM ? 0 : timeout_ns);
 }
 
+/* Calls of podop fail, and what that does to URLs and programs. */
+static bool have_calls_failed(const struct failure *f)
+{
+    const bool lasts_long = f->urls > 1 || f->table->type == SCENE_PROGRAM;
+    const int64_t after_ns = lasts_long ? PAUSE_OF_SEVERAL_NS : PAUSE_NS + SLACK_NS;
+
+    return f->table->type != SCENE_JSON &&
+           spans_meet(&judge.calls, f->since_ns, f->to_ns, after_ns, 0);
+}
+
+enum excuse_reason excuse_of_world(const struct excuse_case *c)
+{
+    const struct failure f = failure_of(c);
+
+    if (c->from_ns >= judge.recovered_ns)
+        return EXCUSE_NONE;
+    return have_calls_failed(&f) ? EXCUSE_CALLS : excuse_type(&f);
+}
+
 enum excuse_reason excuse(const struct excuse_case *c)
 {
     const struct failure f = failure_of(c);
-    const bool lasts_long = f.urls > 1 || c->table->type == SCENE_PROGRAM;
 
     if (c->from_ns >= judge.recovered_ns)
         return EXCUSE_NONE;
@@ -308,10 +326,7 @@ enum excuse_reason excuse(const struct excuse_case *c)
         return EXCUSE_STOP;
     if (spans_meet(&judge_table_notes(c->table)->absent, c->from_ns, c->to_ns, SLACK_NS, 0))
         return EXCUSE_ABSENT;
-    if (spans_meet(&judge.calls, f.since_ns, c->to_ns,
-                   lasts_long ? PAUSE_OF_SEVERAL_NS : PAUSE_NS + SLACK_NS, 0))
-        return c->table->type == SCENE_JSON ? EXCUSE_NONE : EXCUSE_CALLS;
-    if (is_after_broken(&f))
-        return EXCUSE_BEFORE;
-    return excuse_type(&f);
+    if (have_calls_failed(&f))
+        return EXCUSE_CALLS;
+    return is_after_broken(&f) ? EXCUSE_BEFORE : excuse_type(&f);
 }

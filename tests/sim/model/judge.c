@@ -215,10 +215,24 @@ void judge_stopping(void)
     set_open(&judge.stops, true);
 }
 
+/* Why a pending write could not be made until the end of the stop, or NULL. */
+static const char *reason_for_loss(const struct scene_table *table, const struct truth_key *key)
+{
+    const struct excuse_case loss = {.table = table,
+                                     .key = key,
+                                     .from_ns = spans_last_from_ns(&judge.stops),
+                                     .to_ns = sim_now(),
+                                     .is_write = true};
+    const enum excuse_reason reason = excuse_of_world(&loss);
+
+    return reason == EXCUSE_NONE ? NULL : reason_names[reason];
+}
+
 void judge_stopped(void)
 {
     judge_stopping();
     ledger_doubt(judge.ledger, sim_now());
+    ledger_stopped(judge.ledger, reason_for_loss);
 }
 
 void judge_started(void)

@@ -73,6 +73,8 @@ struct excuse_case {
     bool is_write, is_stale;
 };
 enum excuse_reason excuse(const struct excuse_case *failure);
+/* The same without what podop itself does: stops, reloads, earlier requests. */
+enum excuse_reason excuse_of_world(const struct excuse_case *failure);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */
 bool judge_allows(const struct scene_table *table, const struct truth_key *key,

@@ -93,8 +93,10 @@ struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns);
 bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protocol,
                         const char *text, size_t len, int64_t sent_ns);
 
-/* podop ended: what was pending is written, or it is lost. lost: why that is excused, or NULL. */
-void ledger_stopped(struct ledger *ledger, const char *lost, int64_t now_ns);
+/* podop has ended: what was pending is written, or lost. Breaks for each lost write that excuse
+ * (NULL: nothing does) gives no reason for. */
+typedef const char *ledger_excuse_fn(const struct scene_table *table, const struct truth_key *key);
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse);
 
 /* podop may give up this many pending writes: the log said write_lost. Breaks unless the backends
  * refused a value ten times, or a program said "permanent". */

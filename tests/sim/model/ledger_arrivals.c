@@ -195,17 +195,17 @@ void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsi
         sim_broken("a pending write was given up without need", "%u of %s", count, table->name);
 }
 
-void ledger_stopped(struct ledger *ledger, const char *lost, int64_t now_ns)
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
 {
     struct list_node *node;
 
-    (void)now_ns;
     while ((node = list_first(&ledger->pending)) != NULL) {
         struct ledger_change *change = CONTAINER_OF(node, struct ledger_change, pending);
+        const char *reason = excuse == NULL ? NULL : excuse(change->tx->table, change->key->truth);
 
-        if (lost == NULL)
+        if (reason == NULL)
             sim_broken("a pending write was lost at a stop", "%s", ledger_describe(change));
-        sim_trace("a pending write is lost, %s: %s", lost, ledger_describe(change));
+        sim_trace("a pending write is lost, %s: %s", reason, ledger_describe(change));
         change->is_given_up = true;
         ledger_settle(change);
     }

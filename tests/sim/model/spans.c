@@ -95,3 +95,8 @@ int64_t spans_last_ns(const struct spans *spans)
 {
     return spans->count == 0 ? INT64_MIN : spans->ring[(spans->count - 1) % SPANS_KEPT].to_ns;
 }
+
+int64_t spans_last_from_ns(const struct spans *spans)
+{
+    return spans->count == 0 ? INT64_MIN : spans->ring[(spans->count - 1) % SPANS_KEPT].from_ns;
+}
