@@ -163,7 +163,7 @@ static void be_calm(struct run *run)
         if (run->scene.tables[i].type == SCENE_JSON)
             judge_renewed(&run->scene.tables[i], scene_json_written_ns());
     }
-    begin(run, WORLD_CALM, 5 * SECOND);
+    begin(run, WORLD_CALM, 2 * SECOND);
 }
 
 static void finish(struct run *run)
