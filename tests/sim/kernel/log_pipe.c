@@ -23,7 +23,7 @@ void sim_log_read(sim_log_fn *line, void *arg)
 void sim_log_leave(void)
 {
     is_discarding = true;
-    threads_run();
+    threads_run_promptly();
     is_discarding = false;
 }
 

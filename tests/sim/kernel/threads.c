@@ -40,6 +40,7 @@ struct sim_thread {
 static struct list threads = {{&threads.ring, &threads.ring}};
 static size_t count;
 static uint64_t switches;
+static bool are_prompt;            /* no thread is late */
 static struct sim_thread *running; /* NULL: the main one */
 static ucontext_t main_context;
 
@@ -131,6 +132,8 @@ static void on_wake(void *arg)
 
 static bool is_late(struct sim_thread *thread)
 {
+    if (are_prompt)
+        return false;
     if (thread->not_before_ns > clock_present_ns())
         return true;
     if (thread->not_before_ns != 0) { /* it was late, and is so only once */
@@ -178,6 +181,13 @@ void threads_run(void)
         if (thread->has_ended && thread->is_detached)
             thread_free(thread);
     }
+}
+
+void threads_run_promptly(void)
+{
+    are_prompt = true;
+    threads_run();
+    are_prompt = false;
 }
 
 uint64_t threads_switches(void)

@@ -16,6 +16,7 @@ bool threads_wait(threads_test_fn *test, void *arg, int64_t until_ns);
 
 /* Lets every thread run that can. */
 void threads_run(void);
+void threads_run_promptly(void); /* the same, and no thread is late */
 uint64_t threads_switches(void); /* how often a thread has run */
 
 /* As the functions of pthreads: 0 or an errno. */
