@@ -4,10 +4,12 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,8 +71,11 @@ static bool run_once(struct run_options *run)
     run->directory = directory_make(run->seed);
     fflush(stdout);
     child = fork();
-    if (child == 0)
+    if (child == 0) {
+        /* podop takes SIGTERM and SIGINT for itself. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         exit(run_seed(run));
+    }
     if (child == -1 || waitpid(child, &status, 0) == -1) {
         perror("podop_sim");
         exit(2);
