@@ -31,6 +31,7 @@ static const enum judge_outage excuses[HTTP_OUTAGES] = {
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
 
 static void outage_over(void *arg);
+static void drop_over(void *arg);
 
 static void listen_again(struct http_backend *b)
 {
@@ -56,6 +57,7 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
     b->thawed_ns = INT64_MIN / 2;
     list_init(&b->connections);
     sim_event_init(&b->outage_end, outage_over, b);
+    sim_event_init(&b->drop_end, drop_over, b);
     listen_again(b);
     return b;
 }
@@ -90,6 +92,7 @@ void http_backend_free(struct http_backend **pbackend)
         return;
     *pbackend = NULL;
     sim_event_stop(&b->outage_end);
+    sim_event_stop(&b->drop_end);
     while (!list_is_empty(&b->connections))
         web_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
     if (b->server != NULL)
@@ -155,6 +158,20 @@ void http_backend_poison(struct http_backend *b, const struct truth_key *key, en
 
 /* Faults of all */
 
+/* A SYN that was dropped is sent again after 1, 3 or 7 seconds only, if podop still waits then. */
+static const int64_t syn_again_ns = INT64_C(4000000000);
+
+static void drop_over(void *arg)
+{
+    struct http_backend *b = arg;
+
+    if (!b->is_drop_felt)
+        return;
+    sim_event_stop(&b->drop_end);
+    b->is_drop_felt = false;
+    judge_back(b->scene, JUDGE_SILENT);
+}
+
 static void outage_over(void *arg)
 {
     struct http_backend *b = arg;
@@ -172,6 +189,11 @@ static void outage_over(void *arg)
     if (outage == HTTP_FROZEN || outage == HTTP_DEAD_ROUTE)
         hold_all(b, false);
     listen_again(b);
+    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE) {
+        b->is_drop_felt = true;
+        sim_event_in(&b->drop_end, syn_again_ns);
+        return;
+    }
     judge_back(b->scene, excuses[outage]);
 }
 
@@ -184,6 +206,7 @@ static void stop_listening(struct http_backend *b)
 void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t ns)
 {
     outage_over(b);
+    drop_over(b);
     if (outage == HTTP_UP)
         return;
     b->outage = outage;

@@ -29,6 +29,8 @@ struct http_backend {
     struct poison poisons[HTTP_POISONS_MAX];
     enum http_outage outage;
     struct sim_event outage_end;
+    struct sim_event drop_end; /* when the last dropped SYN is surely sent again */
+    bool is_drop_felt;
     int64_t thawed_ns; /* the end of the last time in which it read nothing */
     unsigned max_connections, hanging;
     bool is_crowded; /* the judge knows */
