@@ -3,10 +3,14 @@
 
 #include "../kernel/kernel.h"
 
+#include "podop/turns.h"
+
 #include <string.h>
 
 static const int64_t SECOND = 1000000000;
 static const int64_t TURN_NS = 100000000; /* one turn, and the step of podop's clocks */
+/* After a pause podop reads what has arrived before it judges; see turns.h. */
+static const int64_t CATCH_UP_NS = TURN_CATCH_UP_MS * INT64_C(1000000);
 
 static int64_t most_of(int64_t a, int64_t b)
 {
@@ -212,11 +216,12 @@ void judge_time(const struct scene_table *table, int64_t complete_ns, int64_t wa
                 const char *what)
 {
     const int64_t took_ns = sim_now() - complete_ns;
-    int64_t limit_ns = table->timeout_most_ns + wait_most_ns + TURN_NS;
+    int64_t limit_ns = table->timeout_most_ns + wait_most_ns + TURN_NS, paused_ns;
 
     if (took_ns <= limit_ns)
         return;
-    limit_ns += judge_paused_ns(complete_ns, sim_now());
+    paused_ns = judge_paused_ns(complete_ns, sim_now());
+    limit_ns += paused_ns == 0 ? 0 : paused_ns + CATCH_UP_NS;
     if (took_ns > limit_ns)
         sim_broken("an answer took too long", "%s %s: %.3f s, at most %.3f s", table->name, what,
                    (double)took_ns / 1e9, (double)limit_ns / 1e9);
