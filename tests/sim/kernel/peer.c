@@ -2,9 +2,11 @@
 
 #include "transcript.h"
 
+#include "podop/buf.h"
 #include "podop/mem.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,11 +16,18 @@ struct sim_peer {
     const struct sim_peer_ops *ops;
     void *arg;
     struct sim_event deliver;
+    struct buf kept; /* what the world was shown and has not taken */
     bool is_held, wants_room, has_ended;
     bool is_closed;   /* freed when its callbacks have returned */
     unsigned running; /* callbacks */
     char name[48];    /* in the transcript */
 };
+
+static void peer_free(struct sim_peer *peer)
+{
+    buf_deinit(&peer->kept);
+    free(peer);
+}
 
 static void deliver_soon(struct sim_peer *peer)
 {
@@ -50,17 +59,32 @@ static const struct stream_owner_ops no_owner = {ignore, ignore}; /* while it cl
 
 /* Delivering */
 
+/* Reads all that has arrived. What the world does not take yet is kept in memory of its own, as a
+ * process keeps the beginning of a line, so that the window is open again. */
 static void give_bytes(struct sim_peer *peer)
 {
     const struct span arrived = flow_arrived(&peer->end->in);
+    const bool has_kept = peer->kept.len > 0;
+    struct span shown = arrived;
     size_t taken;
 
     if (arrived.len == 0)
         return;
     transcript_bytes(peer->name, "gets", arrived.ptr, arrived.len);
-    taken = peer->ops->data(peer->arg, arrived.ptr, arrived.len);
-    if (taken > 0 && !peer->is_closed)
-        stream_discard(peer->end, taken);
+    if (has_kept) {
+        buf_add(&peer->kept, arrived);
+        shown = buf_span(&peer->kept);
+    }
+    taken = peer->ops->data(peer->arg, shown.ptr, shown.len);
+    if (peer->is_closed)
+        return;
+    if (has_kept)
+        buf_drop(&peer->kept, taken);
+    else
+        buf_add(&peer->kept, span_skip(arrived, taken));
+    if (peer->kept.len == 0)
+        buf_deinit(&peer->kept);
+    stream_discard(peer->end, arrived.len);
 }
 
 static void tell_end(struct sim_peer *peer)
@@ -96,7 +120,7 @@ static void deliver(void *arg)
             steps[i](peer);
     }
     if (--peer->running == 0 && peer->is_closed)
-        free(peer);
+        peer_free(peer);
 }
 
 /* Lives */
@@ -107,6 +131,7 @@ struct sim_peer *peer_new(struct stream_end *end, const char *name)
     struct sim_peer *peer = xcalloc(1, sizeof(*peer));
 
     peer->end = end;
+    buf_init(&peer->kept, SIZE_MAX);
     snprintf(peer->name, sizeof(peer->name), "%.30s#%lu", name, ++peers);
     sim_event_init(&peer->deliver, deliver, peer);
     stream_own(end, &owner_ops, peer);
@@ -130,7 +155,7 @@ static struct stream_end *give_up(struct sim_peer **ppeer)
     peer->is_closed = true;
     stream_own(end, &no_owner, NULL);
     if (peer->running == 0)
-        free(peer);
+        peer_free(peer);
     return end;
 }
 
