@@ -66,6 +66,7 @@ struct commit *commit_new(struct table *table, const struct transaction *transac
 
     c->table = table_ref(table);
     c->transaction = transaction;
+    c->deadline_at_ms = table_now_ms(table) + table->timeout_ms;
     c->done = done;
     c->arg = arg;
     c->next = commits->first;

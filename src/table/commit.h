@@ -23,6 +23,8 @@ struct commit {
     const struct transaction *transaction;
     commit_done_fn *done;
     void *arg;
+    /* Of the whole transaction, with the time that it waits for others; on the service clock. */
+    uint64_t deadline_at_ms;
     enum commit_state state;
     bool is_starting;        /* the function that made it has not returned yet */
     struct deferred ended;   /* calls done after is_starting was cleared */

@@ -2,6 +2,7 @@
  * of them. So two transactions never wait for each other. */
 #include "commit_turns.h"
 
+#include "podop/deadline.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -10,7 +11,8 @@ struct commit_turns {
     struct list_node node;       /* in writes->ready or writes->failed, or in none */
     struct table_writes *writes; /* a reference */
     struct commit *commit;
-    struct reply failure; /* when reason is not NULL */
+    struct deadline deadline; /* of the wait */
+    struct reply failure;     /* when reason is not NULL */
     char *reason;
     size_t blocked; /* turns that are not the first for their key */
     size_t count;
@@ -97,12 +99,41 @@ static void on_end(struct commit *commit)
     struct table_writes *w = c->writes;
 
     commit->turns = NULL;
+    deadline_stop(&c->deadline);
     list_remove(&c->node);
     leave(c);
     free(c->reason);
     free(c);
     table_writes_schedule(w);
     table_writes_unref(&w);
+}
+
+/* Marks c as failed. commit_turns_run() ends it later, within the budget of a turn. */
+static void fail(struct commit_turns *c, const struct reply *reply)
+{
+    if (c->reason != NULL)
+        return;
+    deadline_stop(&c->deadline);
+    list_remove(&c->node);
+    c->failure = *reply;
+    c->reason = xmemdup0(reply->reason.ptr, reply->reason.len);
+    c->failure.reason.ptr = c->reason;
+    list_append(&c->writes->failed, &c->node);
+}
+
+/* The pending writes took all of the transaction's time, and it was not sent. */
+static void on_timeout(void *arg)
+{
+    struct commit_turns *c = arg;
+    char text[TABLE_REASON_BYTES];
+    const struct reply reply = {
+        .status = REPLY_TIMEOUT,
+        .reason = table_reason(c->commit->table, text,
+                               "pending writes were not made within the table's timeout"),
+    };
+
+    fail(c, &reply);
+    table_writes_schedule(c->writes);
 }
 
 bool commit_turns_delay(struct table_writes *w, struct commit *commit)
@@ -121,20 +152,10 @@ bool commit_turns_delay(struct table_writes *w, struct commit *commit)
     commit->on_end = on_end;
     for (size_t i = 0; i < t->count; i++)
         enqueue(c, &t->changes[i].key);
+    deadline_init(&c->deadline, on_timeout, c);
+    deadline_start(&c->deadline, commit->table->env.loop, commit->deadline_at_ms);
     table_writes_schedule(w);
     return true;
-}
-
-/* Marks c as failed. commit_turns_run() ends it later, within the budget of a turn. */
-static void fail(struct commit_turns *c, const struct reply *reply)
-{
-    if (c->reason != NULL)
-        return;
-    list_remove(&c->node);
-    c->failure = *reply;
-    c->reason = xmemdup0(reply->reason.ptr, reply->reason.len);
-    c->failure.reason.ptr = c->reason;
-    list_append(&c->writes->failed, &c->node);
 }
 
 void commit_turns_fail(struct pending_write *key, const struct reply *reply)
@@ -163,6 +184,7 @@ size_t commit_turns_run(struct table_writes *w)
     if (c == NULL)
         return 0;
     changes = c->commit->transaction->count;
+    deadline_stop(&c->deadline);
     if (c->reason != NULL)
         finish(c);
     else

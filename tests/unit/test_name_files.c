@@ -2,6 +2,8 @@
 
 #include "backend/dns/name_files.h"
 
+#include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct resolv_conf parse(const char *text, const char *own_domain)
@@ -223,18 +225,38 @@ static void test_files(void **state)
     write_file(path, "three");
     assert_true(name_file_has_changed(path, &seen));
     buf_init(&text, NAME_FILE_BYTES_MAX);
-    name_file_read(path, &text);
+    assert_true(name_file_read(path, &text));
     assert_string_equal(buf_string(&text), "three");
     unlink(path);
     assert_true(name_file_has_changed(path, &seen));
     assert_false(name_file_has_changed(path, &seen));
     buf_clear(&text);
-    name_file_read(path, &text);
+    assert_true(name_file_read(path, &text));
     assert_int_equal(text.len, 0);
     buf_deinit(&text);
     buf_init(&text, NAME_FILE_BYTES_MAX);
-    name_file_read("/dev/zero", &text); /* a file without an end */
+    assert_true(name_file_read("/dev/zero", &text)); /* a file without an end */
     assert_true(text.len <= NAME_FILE_BYTES_MAX && !text.is_over);
+    buf_deinit(&text);
+}
+
+/* Not the same as a missing file. */
+static void test_no_descriptor_for_a_file(void **state)
+{
+    struct rlimit before, none;
+    struct resolv_conf conf;
+    struct buf text;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    buf_init(&text, NAME_FILE_BYTES_MAX);
+    assert_false(name_file_read("/dev/null", &text));
+    assert_false(resolv_conf_read(&conf));
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(name_file_read("/dev/null", &text));
     buf_deinit(&text);
 }
 
@@ -249,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_hosts_are_bounded),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_no_descriptor_for_a_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

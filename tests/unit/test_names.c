@@ -11,17 +11,20 @@ static const struct fake_record records[] = {{"a.example", DNS_A, TEXT("\x0a\0\0
 
 static const char *hosts;  /* the text of /etc/hosts */
 static bool has_new_hosts; /* since the last check */
+static bool is_short;      /* of descriptors: no file can be opened */
 static struct fake_name_server server;
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
-void __wrap_name_file_read(const char *path, struct buf *to);
+bool __wrap_name_file_read(const char *path, struct buf *to);
 bool __wrap_name_file_has_changed(const char *path, struct name_file_state *state);
-void __wrap_resolv_conf_read(struct resolv_conf *to);
+bool __wrap_resolv_conf_read(struct resolv_conf *to);
 
-void __wrap_name_file_read(const char *path, struct buf *to)
+bool __wrap_name_file_read(const char *path, struct buf *to)
 {
     assert_string_equal(path, HOSTS_PATH);
-    buf_add(to, span_of(hosts));
+    if (!is_short)
+        buf_add(to, span_of(hosts));
+    return !is_short;
 }
 
 bool __wrap_name_file_has_changed(const char *path, struct name_file_state *state)
@@ -35,10 +38,11 @@ bool __wrap_name_file_has_changed(const char *path, struct name_file_state *stat
     return has_changed;
 }
 
-void __wrap_resolv_conf_read(struct resolv_conf *to)
+bool __wrap_resolv_conf_read(struct resolv_conf *to)
 {
     *to = (struct resolv_conf){.server_count = 1, .ndots = 1};
-    snprintf(to->servers[0], sizeof(to->servers[0]), "%s", server.text);
+    snprintf(to->servers[0], sizeof(to->servers[0]), "%s", is_short ? "127.0.0.1" : server.text);
+    return !is_short;
 }
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
@@ -67,7 +71,7 @@ static int setup(void **state)
 {
     (void)state;
     hosts = "10.0.0.7 local.example\n";
-    has_new_hosts = false;
+    has_new_hosts = is_short = false;
     loop = ev_loop_new(EVFLAG_AUTO);
     fake_name_server_open(&server, loop);
     server.records = records;
@@ -186,6 +190,28 @@ static void test_new_hosts_file(void **state)
     names_unref(&name);
 }
 
+/* Both files stay as they were known while podop has no descriptor to open them, and are read
+ * later. */
+static void test_files_that_cannot_be_opened(void **state)
+{
+    struct name *local = resolve("local.example"), *name = resolve("a.example");
+    const unsigned queries = server.queries;
+
+    (void)state;
+    hosts = "10.0.0.8 local.example\n";
+    is_short = true;
+    names_reload(names);
+    while (server.queries == queries && name_addresses(name)->reason == NULL)
+        ev_run(loop, EVRUN_ONCE);
+    assert_null(name_addresses(name)->reason);
+    assert_address(local, "10.0.0.7");
+    is_short = false;
+    name_renew(local);
+    assert_address(local, "10.0.0.8");
+    names_unref(&local);
+    names_unref(&name);
+}
+
 /* While DNS fails, the last addresses stay in use. */
 static void test_outage(void **state)
 {
@@ -245,8 +271,13 @@ static void test_freed_by_a_waiter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        NAMES_TEST(test_sources),           NAMES_TEST(test_no_such_name), NAMES_TEST(test_shared),
-        NAMES_TEST(test_new_hosts_file),    NAMES_TEST(test_outage),       NAMES_TEST(test_waiters),
+        NAMES_TEST(test_sources),
+        NAMES_TEST(test_no_such_name),
+        NAMES_TEST(test_shared),
+        NAMES_TEST(test_new_hosts_file),
+        NAMES_TEST(test_files_that_cannot_be_opened),
+        NAMES_TEST(test_outage),
+        NAMES_TEST(test_waiters),
         NAMES_TEST(test_freed_by_a_waiter),
     };
 

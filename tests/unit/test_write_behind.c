@@ -2,10 +2,12 @@
  * table they are made, repeated and given up, and which transactions wait for them. */
 #include "unit.h"
 
+#include "podop/deadline.h"
 #include "podop/write.h"
 #include "podop/write_behind.h"
 
 #include "fake_table.h"
+#include "held_clock.h"
 #include "table/table_writes.h"
 
 #include <ev.h>
@@ -35,6 +37,7 @@ static int setup(void **state)
 {
     (void)state;
     loop = ev_loop_new(EVFLAG_AUTO);
+    service_clock_hold(loop);
     commits = (struct commits){.first = NULL};
     wb = write_behind_new(loop, &quiet);
     open_fake(&fake, &pending_config);
@@ -50,6 +53,7 @@ static int teardown(void **state)
     write_behind_free(&wb);
     fake_table_close(&fake);
     fake_table_close(&next);
+    service_clock_release(loop);
     ev_loop_destroy(loop);
     return 0;
 }
@@ -256,6 +260,35 @@ static void test_write_behind_transaction_fails_with_the_write(void **state)
     assert_answer("a", REPLY_FOUND, "1"); /* it is tried again */
 }
 
+/* The wait counts towards the timeout of the transaction, which is not sent after that. */
+static void test_write_behind_transaction_waits_not_for_ever(void **state)
+{
+    static const struct table_config config = {.timeout_ms = 1000, .write_behind_ms = LONG_MS};
+    struct writer first, second;
+
+    (void)state;
+    fake_table_close(&fake);
+    open_fake(&fake, &config);
+    set("a", "1");
+    commit_one(&first, CHANGE_INCREMENT, "a", "");
+    run_until(&fake.commit_count, 1); /* the backend hangs */
+    held_clock_pass_ms(loop, 600);
+    commit_one(&second, CHANGE_INCREMENT, "a", "");
+    assert_int_equal(first.replies, 0);
+    held_clock_pass_ms(loop, 600);
+    assert_int_equal(first.replies, 1);
+    assert_int_equal(first.status, REPLY_TIMEOUT);
+    assert_int_equal(second.replies, 0);
+    end_commit(&fake, REPLY_FOUND, true);
+    run_until(&fake.commit_count, 1);
+    assert_commit(0, CHANGE_INCREMENT, "a", "");
+    assert_true(fake.commits[0]->deadline_at_ms < service_now_ms(loop) + 500); /* what is left */
+    end_commit(&fake, REPLY_FOUND, true);
+    assert_int_equal(second.replies, 1);
+    assert_int_equal(fake.commit_count, 0);
+    assert_int_equal(first.replies, 1);
+}
+
 /* A write of a key for which a transaction is queued waits for that transaction. */
 static void test_write_behind_transactions_in_order(void **state)
 {
@@ -368,6 +401,7 @@ int main(void)
         WITH(test_write_behind_is_not_for_all),
         WITH(test_write_behind_transaction_waits),
         WITH(test_write_behind_transaction_fails_with_the_write),
+        WITH(test_write_behind_transaction_waits_not_for_ever),
         WITH(test_write_behind_transactions_in_order),
         WITH(test_write_behind_loses_only_what_is_hopeless),
         WITH(test_write_behind_outlives_its_table),

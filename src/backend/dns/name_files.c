@@ -1,5 +1,6 @@
 #include "name_files.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -126,19 +127,24 @@ void resolv_conf_parse(struct span text, const char *own_domain, struct resolv_c
         add_server(to, SPAN("127.0.0.1"));
 }
 
-void resolv_conf_read(struct resolv_conf *to)
+bool resolv_conf_read(struct resolv_conf *to)
 {
     char host[DNS_NAME_BYTES] = "";
     const char *dot;
     struct buf text;
+    bool was_read;
+    int error;
 
     if (gethostname(host, sizeof(host) - 1) == -1)
         host[0] = '\0';
     dot = strchr(host, '.');
     buf_init(&text, NAME_FILE_BYTES_MAX);
-    name_file_read(RESOLV_CONF_PATH, &text);
+    was_read = name_file_read(RESOLV_CONF_PATH, &text);
+    error = errno;
     resolv_conf_parse(buf_span(&text), dot == NULL ? "" : dot + 1, to);
     buf_deinit(&text);
+    errno = error;
+    return was_read;
 }
 
 /* hosts */
@@ -188,19 +194,25 @@ size_t hosts_find(struct span text, const char *name, struct endpoint *to, size_
 
 /* Files */
 
-void name_file_read(const char *path, struct buf *to)
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
+bool name_file_read(const char *path, struct buf *to)
 {
     enum { READ_BYTES = 16384 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     ssize_t n = 1;
 
     if (fd == -1)
-        return;
+        return !is_shortage(errno);
     while (n > 0 && to->max - to->len > READ_BYTES) {
         n = read(fd, buf_reserve(to, READ_BYTES), READ_BYTES);
         to->len += n > 0 ? (size_t)n : 0;
     }
     close(fd);
+    return true;
 }
 
 bool name_file_has_changed(const char *path, struct name_file_state *state)

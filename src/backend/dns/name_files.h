@@ -31,8 +31,9 @@ struct resolv_conf {
 /* Reads resolv.conf. own_domain is the search domain if the file has none; "" means none. Lines
  * that cannot be read are ignored. */
 void resolv_conf_parse(struct span text, const char *own_domain, struct resolv_conf *to);
-void resolv_conf_read(
-    struct resolv_conf *to); /* the system's file; a missing one counts as empty */
+/* Reads the system's file; a missing one counts as empty. Returns false with errno when it cannot
+ * be opened now, for lack of descriptors or memory; then it counts as empty, too. */
+bool resolv_conf_read(struct resolv_conf *to);
 
 /* Writes the candidate with that number, from 0 on, in the order in which they are queried. A
  * candidate that would be too long is empty. Returns false after the last one. */
@@ -41,8 +42,9 @@ bool resolv_conf_candidate(const struct resolv_conf *conf, const char *host, siz
 
 /* Collects the addresses of the name from all lines, at most max. Returns the count. */
 size_t hosts_find(struct span text, const char *name, struct endpoint *to, size_t max);
-/* Appends the file, as far as it can be read, to the buffer. */
-void name_file_read(const char *path, struct buf *to);
+/* Appends the file, as far as it can be read, to the buffer. Returns false when it cannot be opened
+ * now, for lack of descriptors or memory. A file that is missing, or may not be read, is empty. */
+bool name_file_read(const char *path, struct buf *to);
 
 /* Distinguishes versions of a file. A change is missed only if the size stays the same and the
  * file system's clock has not moved. */

@@ -23,7 +23,8 @@ static int add_system_servers(struct name_servers *servers, struct ev_loop *loop
 {
     struct resolv_conf conf;
 
-    resolv_conf_read(&conf);
+    if (!resolv_conf_read(&conf))
+        return error_errno(err, "cannot read " RESOLV_CONF_PATH);
     for (size_t i = 0; i < conf.server_count; i++) {
         if (add_server(servers, loop, conf.servers[i], err) == -1)
             return -1;

@@ -7,16 +7,37 @@
 
 enum { CHECK_MS = 1000 }; /* between two checks of the files, at least */
 
-static void open_resolver(struct name_sources *s)
+/* Keeps the resolver while the file cannot be read. Returns false then. */
+static bool open_resolver(struct name_sources *s)
 {
     char *items[NAME_SERVERS_MAX];
     struct string_list servers = {items, 0};
+    struct resolv_conf conf;
+    const bool was_read = resolv_conf_read(&conf);
 
+    if (!was_read && s->resolver != NULL)
+        return false;
     resolver_free(&s->resolver);
-    resolv_conf_read(&s->conf);
+    s->conf = conf;
     for (; servers.count < s->conf.server_count; servers.count++)
         items[servers.count] = s->conf.servers[servers.count];
     s->resolver = resolver_new(s->loop, &servers, &s->resolver_error);
+    return was_read;
+}
+
+/* Keeps what is known while the file cannot be read. Returns false then. */
+static bool read_hosts(struct name_sources *s)
+{
+    struct buf text;
+
+    buf_init(&text, NAME_FILE_BYTES_MAX);
+    if (!name_file_read(HOSTS_PATH, &text)) {
+        buf_deinit(&text);
+        return false;
+    }
+    buf_deinit(&s->hosts);
+    s->hosts = text;
+    return true;
 }
 
 struct name_sources_change name_sources_check(struct name_sources *s, bool is_forced)
@@ -34,12 +55,10 @@ struct name_sources_change name_sources_check(struct name_sources *s, bool is_fo
 
 void name_sources_read(struct name_sources *s, struct name_sources_change change)
 {
-    if (change.is_in_hosts) {
-        buf_clear(&s->hosts);
-        name_file_read(HOSTS_PATH, &s->hosts);
-    }
-    if (change.is_in_servers)
-        open_resolver(s);
+    if (change.is_in_hosts && !read_hosts(s))
+        s->hosts_state = (struct name_file_state){0}; /* the next check finds a change again */
+    if (change.is_in_servers && !open_resolver(s))
+        s->conf_state = (struct name_file_state){0};
 }
 
 void name_sources_forget(struct name_sources *s)

@@ -34,7 +34,8 @@ void name_sources_close(struct name_sources *sources);
  * second. */
 struct name_sources_change name_sources_check(struct name_sources *sources, bool is_forced);
 /* Reads what has changed. If the name servers have changed, resolver is replaced, so all its
- * calls must have ended. */
+ * calls must have ended. A file that cannot be opened for lack of descriptors or memory is read
+ * after the next check. */
 void name_sources_read(struct name_sources *sources, struct name_sources_change change);
 /* Makes the next check find a change in both files. */
 void name_sources_forget(struct name_sources *sources);

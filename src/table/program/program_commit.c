@@ -92,7 +92,7 @@ void program_table_commit(struct commit *commit)
     c->request.ops = &ops;
     c->request.key =
         program_key(program_set_of(commit->table), &commit->transaction->changes[0].key);
-    c->request.deadline_at_ms = table_now_ms(commit->table) + commit->table->timeout_ms;
+    c->request.deadline_at_ms = commit->deadline_at_ms;
     if (!program_ask(program_set_of(commit->table), &c->request, &reason))
         fail(c, REPLY_TEMPORARY, span_of(reason));
 }

@@ -347,7 +347,7 @@ void url_commit_start(struct commit *commit)
     struct url_commit *c = CONTAINER_OF(commit, struct url_commit, base);
 
     url_attempt_init(&c->attempt, &write_request, url_table_of(commit->table),
-                     table_now_ms(commit->table) + commit->table->timeout_ms);
+                     commit->deadline_at_ms);
     make_next(c);
 }
 

@@ -43,7 +43,8 @@ struct url_health {
     unsigned refs;
     struct hash_key hash_key; /* for the hashes of keys */
     struct url_draw draw;
-    size_t used; /* no URL has more places than this */
+    uint64_t waits; /* before another round, of all requests: each is of another length */
+    size_t used;    /* no URL has more places than this */
     struct url_state of[];
 };
 

@@ -274,13 +274,14 @@ static bool is_refused(const struct url_route *route)
     return has_refused || (!has_failed && route->has_waited);
 }
 
-static uint64_t wait_ms(struct url_route *route)
+static uint64_t wait_ms(const struct url_route *route)
 {
     enum { SPREAD = URL_REFUSED_WAIT_MAX_MS - URL_REFUSED_WAIT_MIN_MS + 1 };
-    const uint64_t seed[] = {clock_now_us(), (uintptr_t)route};
+    struct url_health *health = route->backends->health;
+    const uint64_t seed[] = {clock_now_us(), ++health->waits};
     const struct span bytes = {(const char *)seed, sizeof(seed)};
 
-    return URL_REFUSED_WAIT_MIN_MS + hash_span(&route->backends->health->hash_key, bytes) % SPREAD;
+    return URL_REFUSED_WAIT_MIN_MS + hash_span(&health->hash_key, bytes) % SPREAD;
 }
 
 static void on_waited(struct ev_loop *loop, ev_timer *w, int revents)

@@ -1,0 +1,332 @@
+/* excuse.c - what may have made a request fail. The rules follow podop-url(7) and podop-program(7):
+ * which failures podop retries, how long it waits while connections are refused, and when a URL is
+ * suspended. Each reason is as narrow as the world's notes allow. */
+#include "judge_state.h"
+
+#include "../kernel/kernel.h"
+
+static const int64_t SECOND = 1000000000, SLACK_NS = 300000000;
+
+/* A suspended URL gets a trial after a second; one of several URLs after up to 30. */
+static const int64_t PAUSE_NS = 1500000000, PAUSE_OF_SEVERAL_NS = 31500000000;
+enum { KEYS_UNTIL_SUSPENDED = 5 };
+
+/* A failure, with what is computed once. */
+struct failure {
+    const struct excuse_case *c;
+    const struct scene_table *table;
+    int64_t since_ns, to_ns; /* of the requests that it may have depended on */
+    int64_t least_ns;        /* a shorter outage excuses nothing */
+    int64_t pause_ns;        /* how long an outage has effects after its end */
+    size_t urls;
+};
+
+static int64_t least_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A lookup may share a request that began before it; a write may wait for another one. */
+static int64_t since_of(const struct excuse_case *c)
+{
+    const struct scene_table *table = c->table;
+    int64_t since_ns = c->from_ns - SLACK_NS / 3;
+
+    if (table->was_shared || c->is_write)
+        since_ns -=
+            table->timeout_most_ns + judge_paused_ns(since_ns - table->timeout_most_ns, c->from_ns);
+    if (c->is_write && table->was_write_behind)
+        since_ns -= 30 * SECOND;
+    return since_ns;
+}
+
+static struct failure failure_of(const struct excuse_case *c)
+{
+    struct failure f = {.c = c, .table = c->table, .since_ns = since_of(c), .to_ns = c->to_ns};
+
+    f.urls = c->table->backend_count;
+    f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
+    if (!c->is_write && !c->is_stale && f.urls == 1)
+        f.least_ns = c->table->timeout_least_ns * 4 / 10;
+    return f;
+}
+
+static bool meets(const struct failure *f, const struct spans *spans, int64_t after_ns,
+                  int64_t least_ns)
+{
+    return spans_meet(spans, f->since_ns, f->to_ns, after_ns + SLACK_NS, least_ns);
+}
+
+/* Keys */
+
+static bool has_hung(const struct failure *f, const struct key_harms *harms)
+{
+    const struct spans *hangs = &harms->points[JUDGE_HARM_HANG];
+    const int64_t share_ns = f->table->timeout_least_ns / (int64_t)(f->urls == 0 ? 1 : f->urls);
+
+    if (f->c->is_stale || f->c->is_write)
+        return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
+    return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
+}
+
+/* Whether so many attempts broke that none was left. */
+static bool is_cut(const struct failure *f, const struct backend_notes *notes,
+                   const struct key_harms *harms)
+{
+    const int64_t from_ns = f->since_ns - SLACK_NS, to_ns = f->to_ns;
+    unsigned cuts = spans_begun(&notes->cuts, from_ns, to_ns), others;
+
+    if (harms != NULL)
+        cuts += spans_begun(&harms->points[JUDGE_HARM_CUT], from_ns, to_ns);
+    others = spans_begun(&notes->idle_ends, from_ns, to_ns);
+    if (harms != NULL)
+        others += spans_begun(&harms->points[JUDGE_HARM_KEPT], from_ns, to_ns);
+    if (f->c->is_write || f->urls > 1 || f->c->is_stale)
+        return cuts > 0;
+    if (harms != NULL && spans_meet(&harms->points[JUDGE_HARM_HANG], from_ns, to_ns, 0, 0))
+        others++;
+    if (spans_meet(&notes->bad, from_ns, to_ns, 0, 0))
+        others++;
+    return cuts > 0 && cuts + others > f->table->retries;
+}
+
+static bool has_failed(const struct failure *f, const struct key_harms *harms, enum judge_harm kind)
+{
+    return spans_meet(&harms->points[kind], f->since_ns, f->to_ns, SLACK_NS, 0);
+}
+
+static bool is_harmed(const struct failure *f, const struct key_harms *harms)
+{
+    if (harms == NULL)
+        return false;
+    return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
+           (f->table->is_strict &&
+            spans_meet(&harms->points[JUDGE_HARM_AS_MISS], f->since_ns, f->to_ns, SLACK_NS, 0)) ||
+           has_hung(f, harms);
+}
+
+/* Calls what for each key of the backend until it returns true. */
+static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns,
+                             bool counts_statuses)
+{
+    static const enum judge_harm kinds[] = {JUDGE_HARM_CUT, JUDGE_HARM_HANG, JUDGE_HARM_STATUS,
+                                            JUDGE_HARM_AS_MISS};
+    unsigned keys = 0;
+
+    for (size_t i = 0; i < JUDGE_SLOTS; i++) {
+        for (const struct key_harms *h = notes->slots[i]; h != NULL; h = h->next) {
+            bool is_harmed_then = false;
+
+            for (size_t kind = 0; kind < (counts_statuses ? 4 : 2); kind++)
+                is_harmed_then |= spans_meet(&h->points[kinds[kind]], from_ns, to_ns, 0, 0);
+            keys += is_harmed_then;
+        }
+    }
+    return keys;
+}
+
+/* Whether the URL may be suspended because of other keys: five in a row were not answered; with
+ * several URLs, one that another URL answered is enough to be careful. */
+static bool is_suspended(const struct failure *f, const struct backend_notes *notes)
+{
+    if (f->urls > 1)
+        return count_harmed(notes, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns, true) > 0;
+    return count_harmed(notes, f->since_ns - f->table->timeout_most_ns - PAUSE_NS, f->to_ns,
+                        false) >= KEYS_UNTIL_SUSPENDED;
+}
+
+/* Whether no query of that time may have been answered soon enough: a name server that does not
+ * answer costs a second. */
+static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_ns)
+{
+    const bool is_impatient = f->table->timeout_least_ns < 5 * SECOND / 2;
+
+    return spans_meet(&judge.names, from_ns, f->to_ns, after_ns, 0) ||
+           (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
+}
+
+/* An address that podop knows stays in use while no name server answers; after a move, and at the
+ * start, it needs one that does. */
+static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct spans *moves = &notes->outages[JUDGE_MOVED];
+    const int64_t after_ns = 3 * SECOND + SLACK_NS;
+
+    if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
+        return false;
+    if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
+        is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
+        return true;
+    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns;
+}
+
+/* Whether two attempts may need most of the time, over connections that are slow although nothing
+ * is wrong. Connections are kept for a minute. */
+static bool is_slow(const struct failure *f, const struct backend_notes *notes)
+{
+    static const int64_t kept_ns = 60000000000;
+    const int64_t share_ns = f->table->timeout_least_ns / (int64_t)f->urls;
+
+    return 2 * notes->slowness_ns >= share_ns * 8 / 10 &&
+           spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
+}
+
+/* What a backend of a url table did. */
+static enum excuse_reason excuse_backend(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
+    /* A connection that is not answered fails after connect_timeout, also when the outage has ended
+     * meanwhile; without retries, so does its lookup. */
+    const int64_t connect_ns = f->table->connect_timeout_ns;
+    const int64_t silent_ns =
+        f->table->retries == 0 ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+
+    if (is_harmed(f, harms))
+        return EXCUSE_KEY;
+    if (meets(f, &notes->outages[JUDGE_STATUS], f->urls > 1 ? f->pause_ns : 0, 0))
+        return EXCUSE_STATUS;
+    if (meets(f, &notes->outages[JUDGE_BROKEN], f->pause_ns, 0))
+        return EXCUSE_BROKEN;
+    if (meets(f, &notes->bad, f->pause_ns, f->least_ns) ||
+        meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns + connect_ns, silent_ns) ||
+        is_slow(f, notes))
+        return EXCUSE_OUTAGE;
+    if (is_cut(f, notes, harms))
+        return EXCUSE_CUT;
+    if (meets(f, &notes->outages[JUDGE_CROWDED], 0, 0))
+        return EXCUSE_CROWDED;
+    if (is_lost_by_name(f, notes))
+        return EXCUSE_NAMES;
+    return is_suspended(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
+}
+
+/* Whether a backend gave an answer that is a failure, after which no other URL is asked. */
+static bool is_final(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
+
+    return harms != NULL && has_failed(f, harms, JUDGE_HARM_FINAL);
+}
+
+static enum excuse_reason excuse_url(const struct failure *f)
+{
+    enum excuse_reason reason = EXCUSE_NONE;
+
+    for (size_t i = 0; i < f->urls; i++) {
+        const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
+
+        if (f->c->is_write && f->table->has_commit_url && i > 0)
+            break; /* commit_url has no alternative */
+        if (is_final(f, notes))
+            return EXCUSE_KEY;
+        if (i == 0 || (reason != EXCUSE_NONE) != f->c->is_write)
+            reason = excuse_backend(f, notes); /* a write that was sent goes to no other URL */
+    }
+    return reason;
+}
+
+/* A key that hung, or whose processes ended, goes to the last process only, until it is answered,
+ * and fails at once while that process is in its pause or no other one is free. */
+static bool is_suspected(const struct failure *f, const struct key_harms *harms)
+{
+    static const enum judge_harm kinds[] = {JUDGE_HARM_HANG, JUDGE_HARM_CUT};
+    bool is_harmed = false;
+
+    for (size_t i = 0; harms != NULL && i < 2; i++)
+        is_harmed |=
+            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PAUSE_OF_SEVERAL_NS, 0);
+    return is_harmed;
+}
+
+/* Programs: a lookup is sent twice; while all processes are in their pause, requests fail at once.
+ */
+static enum excuse_reason excuse_program(const struct failure *f)
+{
+    const struct backend_notes *notes = judge_notes_of(f->table->backends[0]);
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
+    const unsigned deaths = spans_begun(&notes->deaths, f->since_ns, f->to_ns);
+
+    if (is_harmed(f, harms) || is_suspected(f, harms))
+        return EXCUSE_KEY;
+    if (meets(f, &notes->outages[JUDGE_REFUSED], PAUSE_OF_SEVERAL_NS, 0) ||
+        meets(f, &notes->outages[JUDGE_SILENT], PAUSE_NS, f->least_ns))
+        return EXCUSE_OUTAGE;
+    if (deaths >= 2 || (deaths > 0 && (f->c->is_write || f->c->is_stale)) ||
+        spans_begun(&notes->deaths, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns) >=
+            f->table->processes)
+        return EXCUSE_PROGRAM;
+    return EXCUSE_NONE;
+}
+
+static enum excuse_reason excuse_type(const struct failure *f)
+{
+    switch (f->table->type) {
+    case SCENE_URL: return excuse_url(f);
+    case SCENE_PROGRAM: return excuse_program(f);
+    case SCENE_DNS: return is_nameless(f, f->since_ns, SLACK_NS) ? EXCUSE_NAMES : EXCUSE_NONE;
+    case SCENE_JSON: break;
+    }
+    return EXCUSE_NONE;
+}
+
+/* Whether a transaction before it may have taken all of its time. */
+static bool is_after_broken(const struct failure *f)
+{
+    const int64_t from_ns = f->since_ns - f->c->wait_most_ns;
+
+    if (f->c->wait_most_ns == 0 ||
+        f->c->to_ns - f->c->from_ns < f->table->timeout_least_ns * 8 / 10)
+        return false;
+    for (size_t i = 0; i < f->urls; i++) {
+        const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
+
+        if (count_harmed(notes, from_ns, f->to_ns, true) > 0 ||
+            notes->slowness_ns > f->table->timeout_least_ns / 10 ||
+            spans_meet(&notes->bad, from_ns, f->to_ns, SLACK_NS, 0))
+            return true;
+    }
+    return false;
+}
+
+/* podop answers what it has before it ends, but not later than shutdown_timeout. */
+static bool is_stopped(const struct failure *f)
+{
+    const int64_t timeout_ns = judge.scene->shutdown_timeout_ns * 9 / 10;
+
+    return spans_meet(&judge.stops, f->c->from_ns, f->to_ns, SLACK_NS,
+                      f->table->type == SCENE_PROGRAM ? 0 : timeout_ns);
+}
+
+/* Calls of podop fail, and what that does to URLs and programs. */
+static bool have_calls_failed(const struct failure *f)
+{
+    const bool lasts_long = f->urls > 1 || f->table->type == SCENE_PROGRAM;
+    const int64_t after_ns = lasts_long ? PAUSE_OF_SEVERAL_NS : PAUSE_NS + SLACK_NS;
+
+    return f->table->type != SCENE_JSON &&
+           spans_meet(&judge.calls, f->since_ns, f->to_ns, after_ns, 0);
+}
+
+enum excuse_reason excuse_of_world(const struct excuse_case *c)
+{
+    const struct failure f = failure_of(c);
+
+    if (c->from_ns >= judge.recovered_ns)
+        return EXCUSE_NONE;
+    return have_calls_failed(&f) ? EXCUSE_CALLS : excuse_type(&f);
+}
+
+enum excuse_reason excuse(const struct excuse_case *c)
+{
+    const struct failure f = failure_of(c);
+
+    if (c->from_ns >= judge.recovered_ns)
+        return EXCUSE_NONE;
+    if (is_stopped(&f))
+        return EXCUSE_STOP;
+    if (spans_meet(&judge_table_notes(c->table)->absent, c->from_ns, c->to_ns, SLACK_NS, 0))
+        return EXCUSE_ABSENT;
+    if (have_calls_failed(&f))
+        return EXCUSE_CALLS;
+    return is_after_broken(&f) ? EXCUSE_BEFORE : excuse_type(&f);
+}

@@ -1,0 +1,283 @@
+#include "judge.h"
+
+#include "judge_state.h"
+
+#include "../kernel/kernel.h"
+
+#include "podop/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct judge judge;
+
+static const char *const reason_names[EXCUSE_REASONS] = {
+    [EXCUSE_NONE] = "none",
+    [EXCUSE_STOP] = "podop stops",
+    [EXCUSE_ABSENT] = "no such table",
+    [EXCUSE_CALLS] = "calls fail",
+    [EXCUSE_KEY] = "a key is broken",
+    [EXCUSE_STATUS] = "5xx to all",
+    [EXCUSE_BROKEN] = "broken answers to all",
+    [EXCUSE_OUTAGE] = "backend out",
+    [EXCUSE_CUT] = "connections cut",
+    [EXCUSE_CROWDED] = "requests hang",
+    [EXCUSE_NAMES] = "no name server",
+    [EXCUSE_PROGRAM] = "programs died",
+    [EXCUSE_SUSPENDED] = "suspended for several keys",
+    [EXCUSE_BEFORE] = "after a broken transaction",
+};
+
+void judge_init(const struct scene *scene, struct truth *const *stores, struct ledger *ledger)
+{
+    judge_deinit();
+    judge.scene = scene;
+    judge.stores = stores;
+    judge.ledger = ledger;
+    judge.began_ns = judge.started_ns = sim_now();
+    judge.recovered_ns = INT64_MAX;
+    for (size_t i = 0; i < SCENE_TABLES_MAX; i++)
+        judge.tables[i].renewed_ns = judge.began_ns;
+}
+
+void judge_deinit(void)
+{
+    struct key_harms *harms;
+
+    for (size_t i = 0; i < SCENE_TABLES_MAX * JUDGE_SLOTS; i++) {
+        struct key_harms **slot = &judge.backends[i / JUDGE_SLOTS].slots[i % JUDGE_SLOTS];
+
+        while ((harms = *slot) != NULL) {
+            *slot = harms->next;
+            free(harms);
+        }
+    }
+    memset(&judge, 0, sizeof(judge));
+}
+
+struct truth *judge_store(const struct scene_table *table)
+{
+    return judge.stores[table->store];
+}
+
+struct truth *judge_store_of(const struct scene_backend *backend)
+{
+    return judge.stores[backend->store];
+}
+
+const struct scene_table *judge_table(const char *name, size_t len)
+{
+    for (size_t i = 0; i < judge.scene->table_count; i++) {
+        const struct scene_table *table = &judge.scene->tables[i];
+
+        if (strlen(table->name) == len && memcmp(table->name, name, len) == 0)
+            return table;
+    }
+    return NULL;
+}
+
+struct backend_notes *judge_notes_of(const struct scene_backend *backend)
+{
+    return &judge.backends[backend - judge.scene->backends];
+}
+
+struct table_notes *judge_table_notes(const struct scene_table *table)
+{
+    return &judge.tables[table - judge.scene->tables];
+}
+
+static const int64_t SLOW_NS = 50000000; /* below this, no request can miss its timeout */
+
+static void set_open(struct spans *spans, bool is_open)
+{
+    if (is_open && !spans_is_open(spans))
+        spans_open(spans, sim_now());
+    else if (!is_open)
+        spans_close(spans, sim_now());
+}
+
+/* Notes of backends */
+
+static bool is_absence(enum judge_outage kind)
+{
+    return kind == JUDGE_REFUSED || kind == JUDGE_SILENT;
+}
+
+void judge_out(const struct scene_backend *backend, enum judge_outage kind)
+{
+    struct backend_notes *notes = judge_notes_of(backend);
+
+    spans_open(&notes->outages[kind], sim_now());
+    if (is_absence(kind))
+        spans_open(&notes->bad, sim_now());
+}
+
+void judge_back(const struct scene_backend *backend, enum judge_outage kind)
+{
+    struct backend_notes *notes = judge_notes_of(backend);
+
+    if (is_absence(kind) && spans_is_open(&notes->outages[kind]))
+        spans_close(&notes->bad, sim_now());
+    spans_close(&notes->outages[kind], sim_now());
+}
+
+static size_t slot_of(const struct truth_key *key)
+{
+    return ((uintptr_t)key >> 6) % JUDGE_SLOTS;
+}
+
+const struct key_harms *judge_harms_of(const struct backend_notes *notes,
+                                       const struct truth_key *key)
+{
+    const struct key_harms *harms = notes->slots[slot_of(key)];
+
+    while (harms != NULL && harms->key != key)
+        harms = harms->next;
+    return harms;
+}
+
+static struct key_harms *harms_of(struct backend_notes *notes, const struct truth_key *key)
+{
+    struct key_harms **slot = &notes->slots[slot_of(key)], *harms = *slot;
+
+    while (harms != NULL && harms->key != key)
+        harms = harms->next;
+    if (harms != NULL)
+        return harms;
+    harms = xcalloc(1, sizeof(*harms));
+    harms->key = key;
+    harms->next = *slot;
+    *slot = harms;
+    return harms;
+}
+
+void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
+                enum judge_harm kind)
+{
+    struct spans *points = &harms_of(judge_notes_of(backend), key)->points[kind];
+
+    if (kind == JUDGE_HARM_HANG)
+        spans_open(points, sim_now());
+    else
+        spans_point(points, sim_now());
+}
+
+void judge_harm_over(const struct scene_backend *backend, const struct truth_key *key)
+{
+    spans_close(&harms_of(judge_notes_of(backend), key)->points[JUDGE_HARM_HANG], sim_now());
+}
+
+void judge_cut(const struct scene_backend *backend)
+{
+    spans_point(&judge_notes_of(backend)->cuts, sim_now());
+    ledger_doubt(judge.ledger, sim_now());
+}
+
+void judge_slowness(const struct scene_backend *backend, int64_t ns)
+{
+    struct backend_notes *notes = judge_notes_of(backend);
+
+    set_open(&notes->outages[JUDGE_SLOW], ns >= SLOW_NS);
+    if (ns > notes->slowness_ns)
+        notes->slowness_ns = ns;
+}
+
+void judge_idle_ended(const struct scene_backend *backend)
+{
+    spans_point(&judge_notes_of(backend)->idle_ends, sim_now());
+}
+
+void judge_program_died(const struct scene_backend *backend)
+{
+    spans_point(&judge_notes_of(backend)->deaths, sim_now());
+    ledger_doubt(judge.ledger, sim_now());
+}
+
+/* Notes of tables and of podop */
+
+void judge_absent(const struct scene_table *table, bool is_absent)
+{
+    set_open(&judge_table_notes(table)->absent, is_absent);
+}
+
+void judge_renewed(const struct scene_table *table, int64_t file_ns)
+{
+    judge_table_notes(table)->renewed_ns = file_ns;
+}
+
+void judge_file_broken(const struct scene_table *table, bool is_broken)
+{
+    set_open(&judge_table_notes(table)->broken_file, is_broken);
+}
+
+void judge_stopping(void)
+{
+    set_open(&judge.stops, true);
+}
+
+/* Why a pending write could not be made until the end of the stop, or NULL. */
+static const char *reason_for_loss(const struct scene_table *table, const struct truth_key *key)
+{
+    const struct excuse_case loss = {.table = table,
+                                     .key = key,
+                                     .from_ns = spans_last_from_ns(&judge.stops),
+                                     .to_ns = sim_now(),
+                                     .is_write = true};
+    const enum excuse_reason reason = excuse_of_world(&loss);
+
+    return reason == EXCUSE_NONE ? NULL : reason_names[reason];
+}
+
+void judge_stopped(void)
+{
+    judge_stopping();
+    ledger_doubt(judge.ledger, sim_now());
+    ledger_stopped(judge.ledger, reason_for_loss);
+}
+
+void judge_started(void)
+{
+    spans_close(&judge.stops, sim_now());
+    judge.started_ns = sim_now();
+}
+
+void judge_paused(int64_t ns)
+{
+    spans_add(&judge.pauses, sim_now(), sim_now() + ns);
+}
+
+int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns)
+{
+    return spans_cover(&judge.pauses, from_ns, to_ns);
+}
+
+void judge_calls_fail(bool can_fail)
+{
+    set_open(&judge.calls, can_fail);
+    ledger_doubt(judge.ledger, sim_now());
+}
+
+void judge_names(bool can_resolve)
+{
+    set_open(&judge.names, !can_resolve);
+}
+
+void judge_names_slow(bool is_slow)
+{
+    set_open(&judge.names_slow, is_slow);
+}
+
+void judge_recovered(int64_t at_ns)
+{
+    judge.recovered_ns = at_ns;
+}
+
+const struct judge_figures *judge_figures(void)
+{
+    return &judge.figures;
+}
+
+const char *judge_excuse_name(unsigned reason)
+{
+    return reason < EXCUSE_REASONS ? reason_names[reason] : NULL;
+}

@@ -1,0 +1,228 @@
+/* judge_answers.c - lookups, transactions, and how long they may take. */
+#include "judge_state.h"
+
+#include "../kernel/kernel.h"
+
+#include "podop/turns.h"
+
+#include <string.h>
+
+static const int64_t SECOND = 1000000000;
+static const int64_t TURN_NS = 100000000; /* one turn, and the step of podop's clocks */
+/* After a pause podop reads what has arrived before it judges; see turns.h. */
+static const int64_t CATCH_UP_NS = TURN_CATCH_UP_MS * INT64_C(1000000);
+
+static int64_t most_of(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Returns the key that the table makes of what a client sent, or NULL if the store never had it. */
+static struct truth_key *key_of(const struct scene_table *table, const char *name)
+{
+    char folded[256];
+    size_t len = strlen(name);
+
+    if (!table->is_folded || len >= sizeof(folded))
+        return truth_find(judge_store(table), name, len);
+    for (size_t i = 0; i < len; i++)
+        folded[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 'a' - 'A') : name[i];
+    return truth_find(judge_store(table), folded, len);
+}
+
+/* How long ago a value may have been in the store: in the cache, or in an answer that is shared. */
+static int64_t age_of(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns)
+{
+    int64_t age_ns = 0;
+
+    if (table->type == SCENE_JSON)
+        return sent_ns - judge.began_ns; /* file_floor_ns() says it */
+    if (ttl_ns > 0)
+        age_ns = ttl_ns + ttl_ns / 10;
+    if (ttl_ns > 0 || table->was_shared || table->ttl_most_ns > 0)
+        age_ns += table->timeout_most_ns;
+    return age_ns + (age_ns == 0 ? 0 : judge_paused_ns(sent_ns - age_ns, sent_ns));
+}
+
+/* The oldest contents of a json file that podop may still have. */
+static int64_t file_floor_ns(const struct scene_table *table, int64_t sent_ns)
+{
+    const struct table_notes *notes = judge_table_notes(table);
+    int64_t lag_ns = 4 * SECOND;
+
+    if (spans_meet(&judge.calls, sent_ns - 65 * SECOND, sent_ns, 0, 0))
+        lag_ns = 65 * SECOND; /* a file could not be watched */
+    lag_ns += judge_paused_ns(sent_ns - lag_ns, sent_ns);
+    if (spans_meet(&notes->broken_file, sent_ns - lag_ns, sent_ns, 0, 0))
+        return notes->renewed_ns;
+    return most_of(notes->renewed_ns, sent_ns - lag_ns);
+}
+
+static int64_t floor_of(const struct scene_table *table, const struct truth_key *key,
+                        int64_t sent_ns, struct ledger_view *view)
+{
+    const struct ledger_key *own = ledger_find(judge.ledger, table, key);
+    int64_t floor_ns = judge.began_ns;
+
+    *view = (struct ledger_view){.floor_ns = INT64_MIN};
+    if (own != NULL)
+        *view = ledger_view(own, sent_ns);
+    if (table->type == SCENE_JSON)
+        return most_of(floor_ns, file_floor_ns(table, sent_ns));
+    return most_of(most_of(floor_ns, judge.started_ns), view->floor_ns);
+}
+
+/* During an outage, an older value answers. */
+static bool is_stale(const struct scene_table *table, const struct truth_key *key,
+                     enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns,
+                     int64_t floor_ns)
+{
+    const struct excuse_case failure = {
+        .table = table, .key = key, .from_ns = sent_ns, .to_ns = sim_now(), .is_stale = true};
+    const int64_t age_ns = age_of(table, table->ttl_most_ns, sent_ns) + table->stale_most_ns;
+
+    if (text == NULL || table->stale_most_ns == 0 || excuse(&failure) == EXCUSE_NONE)
+        return false;
+    return truth_had(key, protocol, text, len, most_of(floor_ns, sent_ns - age_ns), sim_now());
+}
+
+bool judge_allows(const struct scene_table *table, const struct truth_key *key,
+                  enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns)
+{
+    const int64_t ttl_ns = text == NULL ? table->negative_ttl_most_ns : table->ttl_most_ns;
+    const struct ledger_key *own = ledger_find(judge.ledger, table, key);
+    struct ledger_view view;
+    const int64_t floor_ns = floor_of(table, key, sent_ns, &view);
+    int64_t from_ns;
+
+    if (own != NULL && table->was_write_behind &&
+        ledger_had_pending(own, protocol, text, len, sent_ns))
+        return true;
+    if (view.is_pending)
+        return false;
+    from_ns = most_of(floor_ns, sent_ns - age_of(table, ttl_ns, sent_ns));
+    if (truth_had(key, protocol, text, len, from_ns, sim_now()))
+        return true;
+    from_ns = most_of(floor_ns, sent_ns - age_of(table, table->ttl_most_ns, sent_ns));
+    if (text == NULL && truth_had_empty(key, protocol, from_ns, sim_now()))
+        return true;
+    return is_stale(table, key, protocol, text, len, sent_ns, floor_ns);
+}
+
+static void judge_answer(const struct judge_lookup *l, const struct truth_key *key,
+                         const char *text, size_t len)
+{
+    if (key == NULL ? text == NULL
+                    : judge_allows(l->table, key, l->protocol, text, len, l->sent_ns))
+        return;
+    sim_broken(text == NULL ? "a false miss" : "a wrong value",
+               "%s %s = %.*s, sent at %.6f, answered at %.6f; %s", l->table->name, l->key,
+               text == NULL ? 1 : (int)len, text == NULL ? "-" : text, (double)l->sent_ns / 1e9,
+               (double)sim_now() / 1e9, key == NULL ? "never there" : truth_describe(key));
+}
+
+static bool can_be_absent(const struct scene_table *table, int64_t sent_ns)
+{
+    return spans_meet(&judge_table_notes(table)->absent, sent_ns, sim_now(), SECOND, 0) ||
+           spans_meet(&judge.stops, sent_ns, sim_now(), SECOND, 0);
+}
+
+static void judge_failure(const struct judge_lookup *l, const struct truth_key *key,
+                          const char *text, size_t len)
+{
+    const struct ledger_key *own = key == NULL ? NULL : ledger_find(judge.ledger, l->table, key);
+    const struct excuse_case failure = {.table = l->table,
+                                        .key = key,
+                                        .from_ns = l->sent_ns,
+                                        .to_ns = sim_now(),
+                                        .wait_most_ns = l->wait_most_ns};
+    enum excuse_reason reason;
+
+    if (own != NULL && l->wait_most_ns == 0 && ledger_view(own, l->sent_ns).is_pending &&
+        !can_be_absent(l->table, l->sent_ns))
+        sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
+                   text);
+    reason = excuse(&failure);
+    judge.figures.excused[reason]++;
+    if (reason == EXCUSE_NONE)
+        sim_broken("a lookup failed, and nothing was wrong",
+                   "%s %s: %.*s, sent at %.6f, %.6f s, after others that may take %.3f s",
+                   l->table->name, l->key, (int)len, text, (double)l->sent_ns / 1e9,
+                   (double)(sim_now() - l->sent_ns) / 1e9, (double)l->wait_most_ns / 1e9);
+}
+
+void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, const char *text,
+                  size_t len)
+{
+    const struct truth_key *key = key_of(lookup->table, lookup->key);
+
+    judge.figures.lookups++;
+    switch (status) {
+    case JUDGE_FOUND:
+        judge.figures.found++;
+        judge_answer(lookup, key, text, len);
+        break;
+    case JUDGE_MISS:
+        judge.figures.misses++;
+        judge_answer(lookup, key, NULL, 0);
+        break;
+    case JUDGE_FAILED:
+        judge.figures.failures++;
+        judge_failure(lookup, key, text, len);
+        break;
+    }
+}
+
+/* Transactions */
+
+static enum excuse_reason excuse_write(struct ledger_tx *tx, const struct scene_table *table,
+                                       int64_t sent_ns, int64_t wait_most_ns)
+{
+    struct excuse_case failure = {.table = table,
+                                  .from_ns = sent_ns,
+                                  .to_ns = sim_now(),
+                                  .wait_most_ns = wait_most_ns,
+                                  .is_write = true};
+    enum excuse_reason reason = EXCUSE_NONE;
+
+    for (size_t i = 0; i < ledger_changes(tx) && reason == EXCUSE_NONE; i++) {
+        failure.key = ledger_change_key(tx, i);
+        reason = excuse(&failure);
+    }
+    return reason;
+}
+
+void judge_write(struct ledger_tx **tx, const struct scene_table *table, enum ledger_told told,
+                 const char *reason, int64_t sent_ns, int64_t wait_most_ns)
+{
+    enum excuse_reason why;
+
+    judge.figures.writes++;
+    if (told == LEDGER_FAILED || told == LEDGER_UNCERTAIN) {
+        why = excuse_write(*tx, table, sent_ns, wait_most_ns);
+        judge.figures.write_failures++;
+        judge.figures.excused[why]++;
+        if (why == EXCUSE_NONE)
+            sim_broken("a write failed, and nothing was wrong", "%s %s: %c %s, sent at %.6f",
+                       table->name, truth_name(ledger_change_key(*tx, 0)), (char)told,
+                       reason == NULL ? "" : reason, (double)sent_ns / 1e9);
+    }
+    ledger_told(tx, told, sim_now());
+}
+
+/* Time */
+
+void judge_time(const struct scene_table *table, int64_t complete_ns, int64_t wait_most_ns,
+                const char *what)
+{
+    const int64_t took_ns = sim_now() - complete_ns;
+    int64_t limit_ns = table->timeout_most_ns + wait_most_ns + TURN_NS, paused_ns;
+
+    if (took_ns <= limit_ns)
+        return;
+    paused_ns = judge_paused_ns(complete_ns, sim_now());
+    limit_ns += paused_ns == 0 ? 0 : paused_ns + CATCH_UP_NS;
+    if (took_ns > limit_ns)
+        sim_broken("an answer took too long", "%s %s: %.3f s, at most %.3f s", table->name, what,
+                   (double)took_ns / 1e9, (double)limit_ns / 1e9);
+}

@@ -1,0 +1,83 @@
+/* judge_state.h - what the judge knows: judge.c takes notes, excuse.c says what they excuse,
+ * judge_answers.c judges answers, judge_rows.c iterations. */
+#ifndef SIM_JUDGE_STATE_H
+#define SIM_JUDGE_STATE_H
+
+#include "judge.h"
+#include "spans.h"
+
+/* What a backend did to requests for one key. */
+struct key_harms {
+    struct key_harms *next; /* of the same backend */
+    const struct truth_key *key;
+    struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
+};
+
+enum { JUDGE_SLOTS = 64 };
+
+struct backend_notes {
+    struct spans outages[JUDGE_OUTAGES];
+    struct spans bad; /* refused or silent */
+    struct spans cuts, idle_ends, deaths;
+    int64_t slowness_ns; /* the most of this run */
+    struct key_harms *slots[JUDGE_SLOTS];
+};
+
+struct table_notes {
+    struct spans absent, broken_file;
+    int64_t renewed_ns;
+};
+
+struct judge {
+    const struct scene *scene;
+    struct truth *const *stores;
+    struct ledger *ledger;
+    struct backend_notes backends[SCENE_TABLES_MAX];
+    struct table_notes tables[SCENE_TABLES_MAX];
+    struct spans stops, pauses, calls, names, names_slow;
+    int64_t began_ns, started_ns, recovered_ns;
+    struct judge_figures figures;
+};
+extern struct judge judge;
+
+struct backend_notes *judge_notes_of(const struct scene_backend *backend);
+struct table_notes *judge_table_notes(const struct scene_table *table);
+const struct key_harms *judge_harms_of(const struct backend_notes *notes,
+                                       const struct truth_key *key);
+int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns);
+
+enum excuse_reason {
+    EXCUSE_NONE,
+    EXCUSE_STOP,
+    EXCUSE_ABSENT,
+    EXCUSE_CALLS,
+    EXCUSE_KEY,
+    EXCUSE_STATUS,
+    EXCUSE_BROKEN,
+    EXCUSE_OUTAGE,
+    EXCUSE_CUT,
+    EXCUSE_CROWDED,
+    EXCUSE_NAMES,
+    EXCUSE_PROGRAM,
+    EXCUSE_SUSPENDED,
+    EXCUSE_BEFORE,
+    EXCUSE_REASONS
+};
+
+/* A request that failed, or that a stale value answered. */
+struct excuse_case {
+    const struct scene_table *table;
+    const struct truth_key *key; /* NULL: the whole table */
+    int64_t from_ns, to_ns;
+    int64_t wait_most_ns; /* of requests before it */
+    bool is_write, is_stale;
+};
+enum excuse_reason excuse(const struct excuse_case *failure);
+/* The same without what podop itself does: stops, reloads, earlier requests. */
+enum excuse_reason excuse_of_world(const struct excuse_case *failure);
+
+/* Whether an answer with this text (NULL: a miss) is allowed now. */
+bool judge_allows(const struct scene_table *table, const struct truth_key *key,
+                  enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns);
+
+#endif

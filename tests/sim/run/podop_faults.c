@@ -1,0 +1,203 @@
+#include "podop_faults.h"
+
+#include "lives.h"
+
+#include "../model/judge.h"
+#include "../world/actor.h"
+#include "../world/admin.h"
+
+#include <math.h>
+#include <signal.h>
+
+static const int64_t SECOND = 1000000000;
+
+/* Reloads */
+
+static bool is_known; /* podop has the scene as it is */
+static int64_t changed_ns;
+static struct sim_event again;
+
+static void tell_judge(const struct scene *scene)
+{
+    for (size_t i = 0; i < scene->table_count; i++)
+        judge_absent(&scene->tables[i], scene->tables[i].is_absent);
+}
+
+static void tell_judge_of_absent(const struct scene *scene)
+{
+    for (size_t i = 0; i < scene->table_count; i++) {
+        if (scene->tables[i].is_absent)
+            judge_absent(&scene->tables[i], true);
+    }
+}
+
+static void change(struct world *world, enum scene_change kind, struct sim_random *random)
+{
+    is_known = false;
+    changed_ns = sim_now();
+    scene_change(world->scene, kind, random);
+    tell_judge_of_absent(world->scene);
+}
+
+static void reloaded(struct world *world, bool is_ok, int64_t asked_ns)
+{
+    if (!is_ok || asked_ns < changed_ns)
+        return;
+    is_known = true;
+    tell_judge(world->scene);
+}
+
+static void reload(struct actor *a)
+{
+    const enum scene_change kind = (enum scene_change)sim_random(&a->random, SCENE_CHANGES);
+
+    world_fault(a->world, "reload", "%s", scene_change_names[kind]);
+    change(a->world, kind, &a->random);
+    if (sim_chance(&a->random, 0.3))
+        sim_signal(SIGHUP);
+    else
+        admin_reload(a->world, reloaded);
+}
+
+static void reload_again(void *arg)
+{
+    struct world *world = arg;
+
+    if (is_known || world->phase >= WORLD_DRAINING)
+        return;
+    admin_reload(world, reloaded);
+    sim_event_in(&again, SECOND);
+}
+
+/* Others */
+
+static void stop(struct actor *a)
+{
+    if (!a->world->is_podop_up)
+        return;
+    world_fault(a->world, "stop", "now");
+    lives_stop(a->world);
+}
+
+static void pause_podop(struct actor *a)
+{
+    const int64_t ns = actor_duration(a, 0.001, 30);
+
+    if (!a->world->is_podop_up)
+        return;
+    world_fault(a->world, "pause", "%.3fs", (double)ns / 1e9);
+    judge_paused(ns);
+    sim_pause_podop(ns);
+}
+
+static void step_clock(struct actor *a)
+{
+    const int64_t ns = actor_duration(a, 0.1, 100000);
+
+    world_fault(a->world, "clock", "%.3fs", (double)ns / 1e9);
+    sim_wall_step(sim_chance(&a->random, 0.5) ? ns : -ns);
+}
+
+static void count_signal(struct actor *a)
+{
+    world_fault(a->world, "SIGUSR1", "now");
+    sim_signal(SIGUSR1);
+}
+
+static struct sim_event log_flows;
+
+static void let_log_flow(void *arg)
+{
+    struct world *world = arg;
+
+    sim_log_block(false);
+    world->log_flows_ns = sim_now();
+}
+
+static void block_log(struct actor *a)
+{
+    const int64_t ns = actor_duration(a, 0.01, 30);
+
+    world_fault(a->world, "log blocks", "%.3fs", (double)ns / 1e9);
+    a->world->log_flows_ns = INT64_MAX;
+    sim_log_block(true);
+    sim_event_in(&log_flows, ns);
+}
+
+/* Calls that succeed in another way than usual harm nobody; calls that fail do. */
+
+static struct sim_event calls_work;
+static struct sim_call_faults odd; /* always in use */
+
+static void let_calls_work(void *arg)
+{
+    struct world *world = arg;
+
+    world->calls_failed_ns = sim_now();
+    sim_call_faults(odd);
+    judge_calls_fail(false);
+}
+
+static double some(struct actor *a)
+{
+    return sim_chance(&a->random, 0.4) ? pow(sim_random_unit(&a->random), 3) / 3 : 0;
+}
+
+static void fail_calls(struct actor *a)
+{
+    struct sim_call_faults faults = odd;
+    const int64_t ns = actor_duration(a, 0.01, 5);
+
+    faults.send_fails = some(a);
+    faults.no_memory = some(a);
+    faults.no_descriptor = some(a);
+    faults.connect_fails = some(a);
+    faults.no_thread = some(a);
+    faults.no_process = some(a);
+    world_fault(a->world, "calls fail", "%.3fs", (double)ns / 1e9);
+    a->world->calls_failed_ns = INT64_MAX;
+    judge_calls_fail(true);
+    sim_call_faults(faults);
+    sim_event_in(&calls_work, ns);
+}
+
+static void odd_calls(struct actor *a)
+{
+    odd.would_block = some(a) / 3;
+    odd.interrupted = some(a);
+    odd.short_count = some(a);
+    odd.spurious = some(a);
+    odd.late_thread = some(a);
+    world_fault(a->world, "odd calls", "now");
+    if (calls_work.place == 0)
+        sim_call_faults(odd);
+}
+
+void podop_faults_start(struct world *world)
+{
+    is_known = true;
+    sim_event_init(&again, reload_again, world);
+    sim_event_init(&log_flows, let_log_flow, world);
+    sim_event_init(&calls_work, let_calls_work, world);
+    actor_start(world, "reload", reload, NULL, 5);
+    actor_start(world, "stop", stop, NULL, 20);
+    actor_start(world, "pause", pause_podop, NULL, 15);
+    actor_start(world, "clock", step_clock, NULL, 10);
+    actor_start(world, "sigusr1", count_signal, NULL, 20);
+    actor_start(world, "log", block_log, NULL, 20);
+    actor_start(world, "calls", fail_calls, NULL, 20);
+    actor_start(world, "odd", odd_calls, NULL, 10);
+}
+
+void podop_faults_mend(struct world *world)
+{
+    struct sim_random random = sim_random_of("mend");
+
+    odd = (struct sim_call_faults){0};
+    let_calls_work(world);
+    sim_event_stop(&calls_work);
+    sim_event_stop(&log_flows);
+    let_log_flow(world);
+    change(world, SCENE_TABLE_BACK, &random);
+    reload_again(world);
+}

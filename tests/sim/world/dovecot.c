@@ -1,0 +1,317 @@
+#include "dict_request.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    unsigned major, minor;
+} versions[] = {{2, 0}, {2, 1}, {2, 2}, {3, 2}, {4, 0}};
+
+__attribute__((format(printf, 2, 3))) static void add_line(struct client *c, const char *format,
+                                                           ...)
+{
+    char text[4096];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    buf_add(&c->out, (struct span){text, (size_t)len});
+}
+
+static void greet(struct client *c)
+{
+    const struct dovecot *d = dovecot_of(c);
+    char user[SCENE_KEY_BYTES / 2] = "";
+
+    if (d->major == 2)
+        scene_user(d->table, d->user, user);
+    add_line(c, "H%u\t%u\t0\t%s\t%s\n", d->major, d->minor, user, d->table->name);
+}
+
+/* Returns "\tUSER" where this version names the user in each request. */
+static const char *user_field(const struct dovecot *d, char field[SCENE_KEY_BYTES])
+{
+    char user[SCENE_KEY_BYTES / 2];
+
+    scene_user(d->table, d->user, user);
+    snprintf(field, SCENE_KEY_BYTES, "\t%s", user);
+    return d->major == 2 ? "" : field;
+}
+
+/* Adds the path of a key. The user's own key has two names, which are one key except for a program.
+ */
+static void add_path(struct client *c, const char *key)
+{
+    const struct dovecot *d = dovecot_of(c);
+    char user[SCENE_KEY_BYTES / 2];
+    const char *slash = strrchr(key, '/');
+
+    scene_user(d->table, d->user, user);
+    if (d->table->type != SCENE_PROGRAM && slash != NULL && strcmp(slash + 1, user) == 0 &&
+        sim_chance(&c->random, 0.5))
+        add_line(c, "priv/%.*s", (int)(slash - key), key);
+    else
+        add_line(c, "shared/%s", key);
+}
+
+/* Requests before it on the connection may have to end first: transactions of its key, or all of
+ * them where answers have no ids. */
+static void set_wait(struct client *c, struct request *r)
+{
+    r->wait_ns = 3 * client_wait_before(c, r);
+}
+
+static void look_up(struct client *c, const char *key)
+{
+    const struct dovecot *d = dovecot_of(c);
+    struct request *r = client_request(c, REQUEST_LOOKUP, d->table);
+    char user[SCENE_KEY_BYTES];
+
+    snprintf(r->key, sizeof(r->key), "%s", key);
+    buf_add_char(&c->out, 'L');
+    add_path(c, key);
+    add_line(c, "%s\n", user_field(d, user));
+    set_wait(c, r);
+    client_written(c, r);
+    c->world->counts[WORLD_DICT_LOOKUPS]++;
+}
+
+static void iterate(struct client *c)
+{
+    const struct dovecot *d = dovecot_of(c);
+    struct request *r = client_request(c, REQUEST_ITERATION, d->table);
+    struct dict_request *dict = dict_request_of(r);
+    char user[SCENE_KEY_BYTES];
+
+    dict->flags = (unsigned)sim_random(&c->random, 2) * DICT_RECURSE |
+                  (unsigned)sim_random(&c->random, 2) * DICT_NO_VALUE;
+    snprintf(r->key, sizeof(r->key), "dir/");
+    if (sim_chance(&c->random, 0.3)) {
+        world_key(d->table, &c->random, r->key);
+        dict->flags = DICT_EXACT_KEY;
+    }
+    add_line(c, "I%u\t%sshared/%s%s\n", dict->flags, d->major == 2 && d->minor == 0 ? "" : "0\t",
+             r->key, user_field(d, user));
+    set_wait(c, r);
+    client_written(c, r);
+    c->world->counts[WORLD_ITERATIONS]++;
+}
+
+/* Transactions */
+
+enum { CHANGES_MAX = 4 };
+
+struct change {
+    enum ledger_kind kind;
+    char key[SCENE_KEY_BYTES];
+    char value[1100];
+};
+
+static void choose_value(struct client *c, const struct ledger_tx *tx, size_t index, bool is_number,
+                         struct change *change)
+{
+    static const unsigned lengths[] = {0, 3, 30, 1000};
+    const double dice = sim_random_unit(&c->random);
+
+    if (is_number && dice < 0.7) {
+        change->kind = LEDGER_INC;
+        snprintf(change->value, sizeof(change->value), "%d", (int)sim_random(&c->random, 19) - 9);
+        if (strcmp(change->value, "0") == 0) /* no Dovecot sends this */
+            snprintf(change->value, sizeof(change->value), "10");
+    } else if (dice > 0.85) {
+        change->kind = LEDGER_UNSET;
+    } else {
+        const int len = (int)lengths[sim_random(&c->random, ARRAY_LEN(lengths))];
+
+        change->kind = LEDGER_SET;
+        if (is_number)
+            snprintf(change->value, sizeof(change->value), "%" PRIu64,
+                     1000 * ledger_number(tx) + index);
+        else
+            snprintf(change->value, sizeof(change->value), "w%" PRIu64 ".%zu%0*d",
+                     ledger_number(tx), index, len, 0);
+    }
+}
+
+/* Chooses another key than those of the changes before this one. Returns false when none is left.
+ */
+static bool choose_key(struct client *c, struct change *changes, size_t index, bool *is_number)
+{
+    const struct dovecot *d = dovecot_of(c);
+    const unsigned number = (unsigned)sim_random(&c->random, SCENE_TEXT_KEYS + SCENE_NUMBER_KEYS);
+
+    *is_number = number >= SCENE_TEXT_KEYS;
+    scene_user_key(d->table, *is_number, *is_number ? number - SCENE_TEXT_KEYS : number, d->user,
+                   changes[index].key);
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(changes[i].key, changes[index].key) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void add_change(struct client *c, struct dict_request *r, const struct change *change)
+{
+    static const char letters[] = {[LEDGER_SET] = 'S', [LEDGER_UNSET] = 'U', [LEDGER_INC] = 'A'};
+    struct truth *store = judge_store(r->base.table);
+
+    add_line(c, "%c%" PRIu32 "\t", letters[change->kind], r->id);
+    add_path(c, change->key);
+    if (change->kind == LEDGER_UNSET)
+        add_line(c, "\n");
+    else
+        add_line(c, "\t%s\n", change->value);
+    ledger_change(r->tx, change->kind, truth_add(store, change->key, strlen(change->key)),
+                  change->kind == LEDGER_UNSET ? NULL : change->value);
+}
+
+static void begin(struct client *c, uint32_t id)
+{
+    const struct dovecot *d = dovecot_of(c);
+    char user[SCENE_KEY_BYTES];
+
+    add_line(c, "B%" PRIu32 "%s%s\n", id, user_field(d, user), d->major >= 4 ? "\t0" : "");
+}
+
+/* Begins a transaction that must never be made. */
+static void roll_back(struct client *c)
+{
+    struct dovecot *d = dovecot_of(c);
+
+    begin(c, ++d->id);
+    add_line(c, "S%" PRIu32 "\tpriv/k0\tnever\nR%" PRIu32 "\n", d->id, d->id);
+}
+
+static struct dict_request *begin_commit(struct client *c)
+{
+    struct dovecot *d = dovecot_of(c);
+    struct request *r = client_request(c, REQUEST_COMMIT, d->table);
+    struct dict_request *dict = dict_request_of(r);
+
+    dict->id = ++d->id;
+    dict->tx = ledger_begin(c->world->ledger, d->table, d->writer_id + c->connections);
+    dict->is_async = d->major == 2 && d->minor == 0 && sim_chance(&c->random, 0.2);
+    begin(c, dict->id);
+    add_line(c, "T%" PRIu32 "\t%d\t%" PRIu64 "\n", dict->id, LEDGER_SECONDS,
+             ledger_number(dict->tx));
+    return dict;
+}
+
+static void commit(struct client *c)
+{
+    struct dict_request *r = begin_commit(c);
+    struct change changes[CHANGES_MAX] = {0};
+    const size_t most = sim_chance(&c->random, 0.7) ? 1 : 1 + sim_random(&c->random, CHANGES_MAX);
+
+    for (size_t i = 0; i < most; i++) {
+        bool is_number;
+
+        if (!choose_key(c, changes, i, &is_number))
+            break;
+        choose_value(c, r->tx, i, is_number, &changes[i]);
+        add_change(c, r, &changes[i]);
+    }
+    add_line(c, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);
+    set_wait(c, &r->base);
+    client_written(c, &r->base);
+    c->world->counts[WORLD_COMMITS]++;
+    if (sim_chance(&c->random, 0.5))
+        look_up(c, changes[0].key);
+}
+
+/* Rounds */
+
+static void ask_one(struct client *c)
+{
+    const struct dovecot *d = dovecot_of(c);
+    const double dice = sim_random_unit(&c->random);
+    char key[SCENE_KEY_BYTES];
+
+    if (d->is_writer && dice < 0.6) {
+        commit(c);
+    } else if (d->is_writer && dice < 0.62) {
+        roll_back(c);
+    } else if (d->table->has_lists && dice > 0.9) {
+        iterate(c);
+    } else {
+        world_key(d->table, &c->random, key);
+        look_up(c, key);
+    }
+}
+
+static void ask(struct client *c)
+{
+    const struct dovecot *d = dovecot_of(c);
+    uint64_t count = 1 + sim_random(&c->random, d->most);
+
+    while (count-- > 0)
+        ask_one(c);
+    if (c->pending == 0) { /* a round needs an answer */
+        char key[SCENE_KEY_BYTES];
+
+        world_key(d->table, &c->random, key);
+        look_up(c, key);
+    }
+}
+
+static void sent(struct client *c, struct request *r)
+{
+    struct dict_request *dict = dict_request_of(r);
+
+    (void)c;
+    if (r->kind == REQUEST_COMMIT)
+        ledger_sent(dict->tx, r->sent_ns);
+    else if (r->kind == REQUEST_ITERATION && dict->flags != DICT_EXACT_KEY)
+        dict->rows = judge_rows_begin(r->table, r->key, (dict->flags & DICT_RECURSE) != 0,
+                                      (dict->flags & DICT_NO_VALUE) == 0, r->sent_ns);
+}
+
+static void lost(struct client *c, struct request *r)
+{
+    struct dict_request *dict = dict_request_of(r);
+
+    c->world->counts[WORLD_LOST]++;
+    if (dict->tx != NULL)
+        judge_write(&dict->tx, r->table, LEDGER_LOST, "the connection ended", r->sent_ns,
+                    r->wait_ns);
+}
+
+static void drop(struct request *r)
+{
+    struct dict_request *dict = dict_request_of(r);
+
+    if (dict->tx != NULL)
+        ledger_drop(&dict->tx);
+    if (dict->rows != NULL)
+        judge_rows_left(&dict->rows);
+    free(dict->row);
+}
+
+void dovecot_start(struct dovecot *d, struct world *world, const char *name,
+                   const struct scene_table *table, unsigned user, bool is_writer, int64_t pause_ns)
+{
+    static const struct client_ops ops = {.request_bytes = sizeof(struct dict_request),
+                                          .greet = greet,
+                                          .ask = ask,
+                                          .sent = sent,
+                                          .message = dict_answer_take,
+                                          .lost = lost,
+                                          .drop = drop};
+    static uint64_t writers;
+    struct sim_random random = sim_random_of(name);
+    const size_t version = sim_random(&random, ARRAY_LEN(versions));
+
+    *d = (struct dovecot){.table = table,
+                          .major = versions[version].major,
+                          .minor = versions[version].minor,
+                          .user = user,
+                          .is_writer = is_writer,
+                          .most = 1 + (unsigned)sim_random(&random, 6),
+                          .writer_id = ++writers << 32};
+    client_start(&d->client, world, name, &ops, pause_ns);
+}

@@ -1,0 +1,215 @@
+/* http_connection.c - a connection of podop to an HTTP backend: one request after the other. */
+#include "http_backend_state.h"
+
+static const int64_t MS = 1000000, DRIP_NS = 40000000;
+
+static void act(void *arg);
+static size_t arrived(void *arg, const char *bytes, size_t len);
+static void ended(void *arg, enum sim_end how);
+static void has_room(void *arg);
+
+static const struct sim_peer_ops ops = {arrived, ended, has_room};
+
+bool web_connected(void *arg, struct sim_peer *peer)
+{
+    struct http_backend *b = arg;
+    struct http_connection *c = xcalloc(1, sizeof(*c));
+
+    c->backend = b;
+    c->peer = peer;
+    buf_init(&c->in, BUF_LIMITED_BY_INPUT);
+    buf_init(&c->out, BUF_LIMITED_BY_INPUT);
+    sim_event_init(&c->event, act, c);
+    list_append(&b->connections, &c->node);
+    sim_peer_set(peer, &ops, c);
+    if (b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE)
+        sim_peer_hold(peer, true);
+    return true;
+}
+
+/* Hanging requests take connections of podop's pool: many of them delay all others. */
+static void count_hanging(struct http_backend *b, int by)
+{
+    const unsigned limit = b->max_connections / 4 + 1;
+    bool is_crowded;
+
+    b->hanging += (unsigned)by;
+    is_crowded = b->hanging >= limit;
+    if (is_crowded == b->is_crowded)
+        return;
+    b->is_crowded = is_crowded;
+    if (is_crowded)
+        judge_out(b->scene, JUDGE_CROWDED);
+    else
+        judge_back(b->scene, JUDGE_CROWDED);
+}
+
+static void hang_over(struct http_connection *c)
+{
+    if (c->harmed == NULL)
+        return;
+    judge_harm_over(c->backend->scene, c->harmed);
+    c->harmed = NULL;
+    count_hanging(c->backend, -1);
+}
+
+void web_connection_free(struct http_connection *c)
+{
+    hang_over(c);
+    sim_event_stop(&c->event);
+    list_remove(&c->node);
+    buf_deinit(&c->in);
+    buf_deinit(&c->out);
+    if (c->peer != NULL && c->resets)
+        sim_peer_reset(&c->peer);
+    else if (c->peer != NULL)
+        sim_peer_close(&c->peer);
+    free(c);
+}
+
+void web_connection_hold(struct http_connection *c, bool is_held)
+{
+    sim_peer_hold(c->peer, is_held);
+}
+
+void web_connection_end(struct http_connection *c, bool resets)
+{
+    hang_over(c);
+    c->step = HTTP_ENDING;
+    c->resets = resets;
+    sim_event_in(&c->event, 0);
+}
+
+void web_connection_hang(struct http_connection *c, enum http_step step,
+                         const struct truth_key *key, int64_t ns)
+{
+    c->step = step;
+    c->harmed = key;
+    judge_harm(c->backend->scene, key, JUDGE_HARM_HANG);
+    count_hanging(c->backend, 1);
+    if (step != HTTP_HANGING)
+        sim_event_in(&c->event, ns);
+}
+
+void web_connection_mend(struct http_connection *c)
+{
+    if (c->step == HTTP_DRIPPING || c->step == HTTP_WAITING_LATE) {
+        c->step = HTTP_WAITING_LATE;
+        sim_event_in(&c->event, 0);
+    } else if (c->step == HTTP_HANGING) {
+        judge_harm(c->backend->scene, c->harmed, JUDGE_HARM_CUT);
+        web_connection_end(c, false);
+    }
+}
+
+void web_connection_send(struct http_connection *c)
+{
+    buf_drop(&c->out, sim_peer_send(c->peer, c->out.ptr, c->out.len));
+    if (c->out.len > 0) {
+        c->step = HTTP_SENDING; /* until has_room() */
+        return;
+    }
+    c->served++;
+    buf_clear(&c->in);
+    c->step = HTTP_IDLE;
+    if (c->closes || c->has_left)
+        web_connection_end(c, c->resets);
+    else if (c->backend->manner.idle_ns > 0)
+        sim_event_in(&c->event, c->backend->manner.idle_ns);
+}
+
+static void has_room(void *arg)
+{
+    struct http_connection *c = arg;
+
+    if (c->out.len > 0 && c->step == HTTP_SENDING)
+        web_connection_send(c);
+}
+
+static bool is_silent(const struct http_backend *b)
+{
+    return b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE;
+}
+
+static void drip(struct http_connection *c)
+{
+    if (c->out.len > 1) {
+        (void)sim_peer_send(c->peer, c->out.ptr, 1);
+        buf_drop(&c->out, 1);
+        sim_event_in(&c->event, DRIP_NS);
+        return;
+    }
+    hang_over(c);
+    web_connection_send(c);
+}
+
+/* Ends a connection that is not used, as web servers do. */
+static void end_idle(struct http_connection *c)
+{
+    judge_idle_ended(c->backend->scene);
+    web_connection_end(c, false);
+}
+
+static void act(void *arg)
+{
+    struct http_connection *c = arg;
+
+    if (is_silent(c->backend) && c->step != HTTP_ENDING) {
+        sim_event_in(&c->event, 20 * MS);
+        return;
+    }
+    switch (c->step) {
+    case HTTP_IDLE: end_idle(c); break;
+    case HTTP_THINKING: http_serve(c); break;
+    case HTTP_DRIPPING: drip(c); break;
+    case HTTP_WAITING_LATE:
+        hang_over(c);
+        web_connection_send(c);
+        break;
+    case HTTP_SENDING:
+    case HTTP_HANGING: break;
+    case HTTP_ENDING: web_connection_free(c); break;
+    }
+}
+
+/* How long a request waits for its answer: at least until podop's end of the connection would be
+ * here, if podop has given the request up long ago. */
+static int64_t latency(struct http_backend *b)
+{
+    int64_t ns = b->manner.latency_ns;
+
+    if (b->manner.jitter_ns > 0)
+        ns += (int64_t)sim_random(&b->random, (uint64_t)b->manner.jitter_ns);
+    if (b->thawed_ns + 100 * MS > sim_now())
+        ns += MS;
+    return ns;
+}
+
+static size_t arrived(void *arg, const char *bytes, size_t len)
+{
+    struct http_connection *c = arg;
+    size_t used;
+
+    if (c->step == HTTP_ENDING)
+        return len;
+    used = http_request_len((struct span){bytes, len});
+    if (used == 0)
+        return 0;
+    if (c->step != HTTP_IDLE)
+        sim_broken("a request before the answer to the one before it", "%s: %.*s",
+                   c->backend->scene->name, (int)len, bytes);
+    buf_add(&c->in, (struct span){bytes, used});
+    c->step = HTTP_THINKING;
+    sim_event_in(&c->event, latency(c->backend));
+    return used;
+}
+
+static void ended(void *arg, enum sim_end how)
+{
+    struct http_connection *c = arg;
+
+    (void)how;
+    c->has_left = true;
+    if (c->step != HTTP_ENDING && c->step != HTTP_THINKING) /* then http_serve() decides */
+        web_connection_end(c, false);
+}

@@ -1,0 +1,204 @@
+/* http_faults.c - how an HTTP backend answers a request, rightly or not. */
+#include "http_service.h"
+
+#include <string.h>
+
+/* Returns what a fault makes of a write. */
+static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault)
+{
+    const bool is_made = sim_chance(&c->backend->random, 0.5);
+
+    switch (fault) {
+    case HTTP_WELL: return LEDGER_MADE;
+    case HTTP_500:
+    case HTTP_REFUSES_WRITE: return LEDGER_REFUSED;
+    case HTTP_DRIP:
+    case HTTP_LATE: return LEDGER_MADE_UNSAID;
+    case HTTP_503:
+    case HTTP_CLOSE:
+    case HTTP_RESET:
+    case HTTP_TRUNCATE:
+    case HTTP_GARBAGE:
+    case HTTP_LENGTH:
+    case HTTP_HANG:
+    case HTTP_FAULTS: break;
+    }
+    return is_made ? LEDGER_MADE_UNSAID : LEDGER_IGNORED;
+}
+
+static void harm(struct http_connection *c, const struct truth_key *key, enum judge_harm kind)
+{
+    judge_harm(c->backend->scene, key, kind);
+}
+
+static void send_status(struct http_connection *c, unsigned status)
+{
+    const struct http_answer_parts parts = {
+        .status = status, .type = "application/json", .body = SPAN("\"out of order\"")};
+
+    http_service_send(c, &parts);
+    web_connection_send(c);
+}
+
+static void send_garbage(struct http_connection *c, const struct truth_key *key, bool is_write)
+{
+    static const char *const texts[] = {"HTTP/1.1 2oo OK\r\n\r\n", "220 mail.example ESMTP\r\n",
+                                        "\x16\x03\x01\x02\r\n\r\n\r\n"};
+    struct sim_random *random = &c->backend->random;
+    const bool is_http = !is_write && sim_chance(random, 0.5);
+
+    harm(c, key, is_http ? JUDGE_HARM_FINAL : JUDGE_HARM_STATUS);
+    if (is_http)
+        buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\": ]"));
+    else
+        buf_add(&c->out, span_of(texts[sim_random(random, 3)]));
+    c->closes = true;
+    web_connection_send(c);
+}
+
+/* Cuts the answer in out, which is right, and ends the connection. */
+static void send_part(struct http_connection *c)
+{
+    c->out.len = 1 + (size_t)sim_random(&c->backend->random, c->out.len - 1);
+    c->closes = true;
+    web_connection_send(c);
+}
+
+/* Sends the answer in out with a Content-Length that is never reached. */
+static void send_short(struct http_connection *c)
+{
+    buf_clear(&c->out);
+    buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n\"v\""));
+    c->closes = true;
+    web_connection_send(c);
+}
+
+/* Does what the fault says; out has the right answer. */
+static void misbehave(struct http_connection *c, enum http_fault fault, const struct truth_key *key,
+                      bool is_write)
+{
+    struct sim_random *random = &c->backend->random;
+
+    switch (fault) {
+    case HTTP_WELL: web_connection_send(c); return;
+    case HTTP_500:
+    case HTTP_503:
+    case HTTP_REFUSES_WRITE:
+        buf_clear(&c->out);
+        harm(c, key, JUDGE_HARM_STATUS);
+        send_status(c, fault == HTTP_500   ? 500
+                       : fault == HTTP_503 ? 502 + (unsigned)sim_random(random, 3)
+                                           : 409);
+        return;
+    case HTTP_GARBAGE:
+        buf_clear(&c->out);
+        send_garbage(c, key, is_write);
+        return;
+    case HTTP_TRUNCATE:
+        harm(c, key, JUDGE_HARM_CUT);
+        send_part(c);
+        return;
+    case HTTP_LENGTH:
+        harm(c, key, JUDGE_HARM_CUT);
+        send_short(c);
+        return;
+    case HTTP_CLOSE:
+    case HTTP_RESET:
+        harm(c, key, JUDGE_HARM_CUT);
+        web_connection_end(c, fault == HTTP_RESET);
+        return;
+    case HTTP_HANG: web_connection_hang(c, HTTP_HANGING, key, 0); return;
+    case HTTP_DRIP: web_connection_hang(c, HTTP_DRIPPING, key, 0); return;
+    case HTTP_LATE:
+        web_connection_hang(c, HTTP_WAITING_LATE, key,
+                            500000000 + (int64_t)sim_random(random, 8000000000));
+        return;
+    case HTTP_FAULTS: break;
+    }
+}
+
+/* A kept connection that a server ends at the moment at which a request comes. */
+static void end_kept(struct http_connection *c, const struct truth_key *key)
+{
+    static const char *const texts[] = {
+        "", "\r\n",
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"};
+
+    harm(c, key, JUDGE_HARM_KEPT);
+    buf_add(&c->out, span_of(texts[sim_random(&c->backend->random, 3)]));
+    if (c->out.len == 0) {
+        web_connection_end(c, sim_chance(&c->backend->random, 0.3));
+        return;
+    }
+    c->closes = true;
+    web_connection_send(c);
+}
+
+/* A second answer right after the first. podop can know it only while it has not sent the next
+ * request, so it comes in the same segment. */
+static void add_second(struct http_connection *c)
+{
+    const struct sim_route *route = &c->backend->route;
+
+    if (route->delay_ns == 0 && route->segment == 0 && route->cut == 0 &&
+        sim_chance(&c->backend->random, c->backend->manner.twice))
+        buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"second\""));
+}
+
+/* Returns the key whose fault decides: of a commit, the first that has one. */
+static const struct truth_key *key_of(struct http_connection *c, struct http_request *r,
+                                      enum http_fault *fault)
+{
+    struct http_changes changes;
+    const struct truth_key *key = truth_add(c->backend->truth, r->key.ptr, r->key.len);
+    const struct truth_key *first = NULL;
+    enum ledger_kind kind;
+    struct span value;
+
+    *fault = http_backend_fault(c->backend, key);
+    if (r->verb != HTTP_COMMIT)
+        return key;
+    http_changes_init(&changes, r);
+    while (*fault == HTTP_WELL && http_changes_next(&changes, &kind, &value)) {
+        key = truth_add(c->backend->truth, changes.key.ptr, changes.key.len);
+        *fault = http_backend_fault(c->backend, key);
+        first = first == NULL ? key : first;
+    }
+    http_changes_deinit(&changes);
+    return *fault == HTTP_WELL ? first : key;
+}
+
+static void serve(struct http_connection *c, struct http_request *r)
+{
+    struct http_backend *b = c->backend;
+    const bool is_write = http_service_is_write(r);
+    enum http_fault fault;
+    const struct truth_key *key = key_of(c, r, &fault);
+
+    if (fault == HTTP_REFUSES_WRITE && !is_write)
+        fault = HTTP_WELL;
+    b->figures.faults[fault]++;
+    if (fault == HTTP_WELL && !is_write && c->served > 0 &&
+        sim_chance(&b->random, b->manner.idle_end)) {
+        end_kept(c, key);
+        return;
+    }
+    http_service_answer(c, r, fate_of(c, fault));
+    if (fault == HTTP_WELL)
+        add_second(c);
+    misbehave(c, fault, key, is_write);
+}
+
+void http_serve(struct http_connection *c)
+{
+    struct http_request request;
+
+    http_request_init(&request, (struct span){c->in.ptr, c->in.len});
+    if (!c->has_left)
+        serve(c, &request);
+    else if (http_service_is_write(&request) && sim_chance(&c->backend->random, 0.5))
+        http_service_answer(c, &request, LEDGER_MADE_UNSAID); /* nobody will read it */
+    if (c->has_left)
+        web_connection_end(c, false);
+    http_request_deinit(&request);
+}
