@@ -127,7 +127,8 @@ struct truth_key *truth_add(struct truth *truth, const char *name, size_t len)
     key->truth = truth;
     key->hash = hash;
     key->name_len = len;
-    memcpy(key->name, name, len);
+    if (len > 0)
+        memcpy(key->name, name, len);
     insert(truth, key);
     truth->keys[truth->key_count++] = key;
     return key;

@@ -52,7 +52,8 @@ static void judge(struct client *c, const struct dict_request *r, enum judge_sta
                                         .key = r->base.key,
                                         .protocol = TRUTH_DOVECOT,
                                         .sent_ns = r->base.sent_ns,
-                                        .wait_most_ns = r->base.wait_ns};
+                                        .wait_most_ns = r->base.wait_ns,
+                                        .after = r->after};
 
     c->world->counts[WORLD_FOUND + status]++;
     check_time(c, r);
