@@ -118,13 +118,17 @@ bool turn_idle(int64_t until_ns)
     return pass_time(until_ns);
 }
 
-/* Half of the pauses are within the wait, the others right after it. */
-static void take_pause(void)
+/* Half of the pauses are within the wait, as when the machine stands still. The others interrupt
+ * it, as SIGSTOP does, and take place when podop reads its clock right after. */
+static bool is_interrupted(void)
 {
-    if (clock_has_pause() && fault_choose(2) == 0) {
-        clock_take_pause();
-        act();
-    }
+    if (!clock_has_pause())
+        return fault_hits(FAULT_INTERRUPTED);
+    if (fault_choose(2) == 0)
+        return true;
+    clock_take_pause();
+    act();
+    return false;
 }
 
 static void tell_turn(void)
@@ -133,23 +137,31 @@ static void tell_turn(void)
         on_turn(on_turn_arg);
 }
 
-int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+static int wait_for_events(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
     const int64_t until_ns =
         timeout_ms < 0 ? NEVER_NS : clock_present_ns() + timeout_ms * INT64_C(1000000);
     int ready;
 
-    count_turn();
-    act();
-    take_pause();
-    tell_turn();
-    if (fault_hits(FAULT_INTERRUPTED))
-        return -EINTR;
-    while ((ready = epoll_collect(fd, events, max)) == 0 && timeout_ms != 0) {
+    while (!is_interrupted()) {
+        ready = epoll_collect(fd, events, max);
+        if (ready != 0 || timeout_ms == 0)
+            return ready;
         if (!pass_time(until_ns))
             timeout_ms = 0;
         act();
     }
+    return -EINTR;
+}
+
+int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+    int ready;
+
+    count_turn();
+    act();
+    tell_turn();
+    ready = wait_for_events(fd, events, max, timeout_ms);
     calls_before = clock_calls();
     return ready;
 }
