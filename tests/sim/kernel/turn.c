@@ -15,6 +15,7 @@ enum { SIGNALS = 65 };
 
 static bool signals[SIGNALS]; /* that were sent and not raised yet */
 static bool has_signals;
+static bool is_podop_gone; /* between two lives: nothing can pause it */
 static sim_event_fn *on_turn;
 static void *on_turn_arg;
 static uint64_t turns, calls_before, calls_most; /* calls_before: when the turn began */
@@ -112,6 +113,9 @@ bool turn_idle(int64_t until_ns)
     const bool is_due = next_ns != NEVER_NS && next_ns <= clock_present_ns();
     const uint64_t before = threads_switches();
 
+    if (is_podop_gone)
+        clock_drop_pause();
+    clock_take_pause();
     act();
     if (is_due || threads_switches() != before)
         return true;
@@ -174,6 +178,9 @@ static bool never(void *arg)
 
 void sim_run_for(int64_t ns)
 {
+    is_podop_gone = true;
     threads_wait(never, NULL, clock_present_ns() + ns);
+    clock_drop_pause();
+    is_podop_gone = false;
     calls_before = clock_calls();
 }
