@@ -85,6 +85,11 @@ void clock_take_pause(void)
     pause_ns = 0;
 }
 
+void clock_drop_pause(void)
+{
+    pause_ns = 0;
+}
+
 void clock_enter_event(int64_t at_ns)
 {
     is_in_event = true;

@@ -13,7 +13,8 @@ void clock_move_to(int64_t ns); /* nothing if it is later already */
 void clock_spend(void);         /* a system call takes its time */
 bool clock_has_pause(void);     /* sim_pause_podop() has asked for one */
 void clock_take_pause(void);    /* it takes place now */
-uint64_t clock_calls(void);     /* how often clock_spend() was called */
+void clock_drop_pause(void);
+uint64_t clock_calls(void); /* how often clock_spend() was called */
 
 void clock_enter_event(int64_t at_ns);
 void clock_leave_events(void);

@@ -15,6 +15,7 @@ enum { SIGNALS = 65 };
 
 static bool signals[SIGNALS]; /* that were sent and not raised yet */
 static bool has_signals;
+static bool is_podop_gone; /* between two lives: nothing can pause it */
 static sim_event_fn *on_turn;
 static void *on_turn_arg;
 static uint64_t turns, calls_before, calls_most; /* calls_before: when the turn began */
@@ -112,19 +113,26 @@ bool turn_idle(int64_t until_ns)
     const bool is_due = next_ns != NEVER_NS && next_ns <= clock_present_ns();
     const uint64_t before = threads_switches();
 
+    if (is_podop_gone)
+        clock_drop_pause();
+    clock_take_pause();
     act();
     if (is_due || threads_switches() != before)
         return true;
     return pass_time(until_ns);
 }
 
-/* Half of the pauses are within the wait, the others right after it. */
-static void take_pause(void)
+/* Half of the pauses are within the wait, as when the machine stands still. The others interrupt
+ * it, as SIGSTOP does, and take place when podop reads its clock right after. */
+static bool is_interrupted(void)
 {
-    if (clock_has_pause() && fault_choose(2) == 0) {
-        clock_take_pause();
-        act();
-    }
+    if (!clock_has_pause())
+        return fault_hits(FAULT_INTERRUPTED);
+    if (fault_choose(2) == 0)
+        return true;
+    clock_take_pause();
+    act();
+    return false;
 }
 
 static void tell_turn(void)
@@ -133,23 +141,31 @@ static void tell_turn(void)
         on_turn(on_turn_arg);
 }
 
-int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+static int wait_for_events(int fd, struct epoll_event *events, int max, int timeout_ms)
 {
     const int64_t until_ns =
         timeout_ms < 0 ? NEVER_NS : clock_present_ns() + timeout_ms * INT64_C(1000000);
     int ready;
 
-    count_turn();
-    act();
-    take_pause();
-    tell_turn();
-    if (fault_hits(FAULT_INTERRUPTED))
-        return -EINTR;
-    while ((ready = epoll_collect(fd, events, max)) == 0 && timeout_ms != 0) {
+    while (!is_interrupted()) {
+        ready = epoll_collect(fd, events, max);
+        if (ready != 0 || timeout_ms == 0)
+            return ready;
         if (!pass_time(until_ns))
             timeout_ms = 0;
         act();
     }
+    return -EINTR;
+}
+
+int turn_wait(int fd, struct epoll_event *events, int max, int timeout_ms)
+{
+    int ready;
+
+    count_turn();
+    act();
+    tell_turn();
+    ready = wait_for_events(fd, events, max, timeout_ms);
     calls_before = clock_calls();
     return ready;
 }
@@ -162,6 +178,9 @@ static bool never(void *arg)
 
 void sim_run_for(int64_t ns)
 {
+    is_podop_gone = true;
     threads_wait(never, NULL, clock_present_ns() + ns);
+    clock_drop_pause();
+    is_podop_gone = false;
     calls_before = clock_calls();
 }

@@ -9,7 +9,6 @@ static const int64_t SECOND = 1000000000, SLACK_NS = 300000000;
 
 /* A suspended URL gets a trial after a second; one of several URLs after up to 30. */
 static const int64_t PAUSE_NS = 1500000000, PAUSE_OF_SEVERAL_NS = 31500000000;
-enum { KEYS_UNTIL_SUSPENDED = 5 };
 
 /* A failure, with what is computed once. */
 struct failure {
@@ -129,10 +128,13 @@ static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns,
  * several URLs, one that another URL answered is enough to be careful. */
 static bool is_suspended(const struct failure *f, const struct backend_notes *notes)
 {
+    int64_t from_ns;
+
     if (f->urls > 1)
         return count_harmed(notes, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns, true) > 0;
-    return count_harmed(notes, f->since_ns - f->table->timeout_most_ns - PAUSE_NS, f->to_ns,
-                        false) >= KEYS_UNTIL_SUSPENDED;
+    from_ns = f->since_ns - f->table->timeout_most_ns - PAUSE_NS;
+    return (spans_is_open(&notes->suspended) && notes->row_ns >= from_ns) ||
+           count_harmed(notes, from_ns, f->to_ns, false) >= JUDGE_ROW;
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not
@@ -143,6 +145,15 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
 
     return spans_meet(&judge.names, from_ns, f->to_ns, after_ns, 0) ||
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
+}
+
+/* Whether no query was answered soon enough since then, but for moments. */
+static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t moments_ns)
+{
+    const int64_t bad_ns = spans_cover(&judge.names, from_ns, f->since_ns) +
+                           spans_cover(&judge.names_slow, from_ns, f->since_ns);
+
+    return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
 /* An address that podop knows stays in use while no name server answers; after a move, and at the
@@ -157,7 +168,8 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
         is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
         return true;
-    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns;
+    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
+           is_nameless_since(f, judge.started_ns, after_ns);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing

@@ -108,6 +108,7 @@ void judge_out(const struct scene_backend *backend, enum judge_outage kind)
     struct backend_notes *notes = judge_notes_of(backend);
 
     spans_open(&notes->outages[kind], sim_now());
+    ledger_doubt(judge.ledger, sim_now());
     if (is_absence(kind))
         spans_open(&notes->bad, sim_now());
 }
@@ -119,6 +120,7 @@ void judge_back(const struct scene_backend *backend, enum judge_outage kind)
     if (is_absence(kind) && spans_is_open(&notes->outages[kind]))
         spans_close(&notes->bad, sim_now());
     spans_close(&notes->outages[kind], sim_now());
+    ledger_doubt(judge.ledger, sim_now());
 }
 
 static size_t slot_of(const struct truth_key *key)
@@ -151,11 +153,37 @@ static struct key_harms *harms_of(struct backend_notes *notes, const struct trut
     return harms;
 }
 
+/* Notes a key that was not answered, in a row of such keys. */
+static void add_to_row(struct backend_notes *notes, const struct truth_key *key)
+{
+    notes->row_ns = sim_now();
+    for (size_t i = 0; i < notes->row_count; i++) {
+        if (notes->row[i] == key)
+            return;
+    }
+    if (notes->row_count < JUDGE_ROW)
+        notes->row[notes->row_count++] = key;
+    if (notes->row_count == JUDGE_ROW)
+        set_open(&notes->suspended, true);
+}
+
+void judge_answered(const struct scene_backend *backend)
+{
+    struct backend_notes *notes = judge_notes_of(backend);
+
+    if (notes->row_count == 0)
+        return;
+    notes->row_count = 0;
+    set_open(&notes->suspended, false);
+}
+
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
                 enum judge_harm kind)
 {
     struct spans *points = &harms_of(judge_notes_of(backend), key)->points[kind];
 
+    if (kind == JUDGE_HARM_CUT || kind == JUDGE_HARM_HANG)
+        add_to_row(judge_notes_of(backend), key);
     if (kind == JUDGE_HARM_HANG)
         spans_open(points, sim_now());
     else

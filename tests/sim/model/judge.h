@@ -26,6 +26,8 @@ struct judge_lookup {
     int64_t sent_ns;      /* the first byte of the request */
     int64_t wait_most_ns; /* more time that it may have had: for a broken key of an earlier
                            * transaction, whose answer it had to wait for. Else 0 */
+    uint64_t after;       /* the number of the last transaction that was sent before it on the same
+                           * connection and changes the key; 0: none is under way */
 };
 void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, const char *text,
                   size_t len);
@@ -78,6 +80,9 @@ enum judge_harm {
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
                 enum judge_harm kind);
 void judge_harm_over(const struct scene_backend *backend, const struct truth_key *key);
+
+/* The backend gave a whole answer. */
+void judge_answered(const struct scene_backend *backend);
 
 /* A backend has ended connections: of requests, which may have been cut; or only such that were not
  * used, as a web server does, which can cost podop one of its attempts. */

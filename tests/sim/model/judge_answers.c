@@ -5,10 +5,13 @@
 
 #include "podop/turns.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const int64_t SECOND = 1000000000;
 static const int64_t TURN_NS = 100000000; /* one turn, and the step of podop's clocks */
+/* The client waits in the backlog after a failure of accept4(). */
+static const int64_t ACCEPT_PAUSE_NS = 100000000;
 /* After a pause podop reads what has arrived before it judges; see turns.h. */
 static const int64_t CATCH_UP_NS = TURN_CATCH_UP_MS * INT64_C(1000000);
 
@@ -121,6 +124,22 @@ static void judge_answer(const struct judge_lookup *l, const struct truth_key *k
                (double)sim_now() / 1e9, key == NULL ? "never there" : truth_describe(key));
 }
 
+/* A lookup waits for the earlier transactions of its key on the same connection. */
+static void judge_order(const struct judge_lookup *l, const struct truth_key *key, const char *text,
+                        size_t len)
+{
+    const struct ledger_key *own =
+        l->after == 0 || key == NULL ? NULL : ledger_find(judge.ledger, l->table, key);
+    const int64_t made_ns = own == NULL ? INT64_MIN : ledger_made_ns(own, l->after);
+
+    if (made_ns == INT64_MIN || truth_had(key, l->protocol, text, len, made_ns, sim_now()) ||
+        ledger_had_pending(own, l->protocol, text, len, l->sent_ns))
+        return;
+    sim_broken("a lookup before its transaction", "%s %s = %.*s, after transaction %" PRIu64,
+               l->table->name, l->key, text == NULL ? 1 : (int)len, text == NULL ? "-" : text,
+               l->after);
+}
+
 static bool can_be_absent(const struct scene_table *table, int64_t sent_ns)
 {
     return spans_meet(&judge_table_notes(table)->absent, sent_ns, sim_now(), SECOND, 0) ||
@@ -161,10 +180,12 @@ void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, c
     case JUDGE_FOUND:
         judge.figures.found++;
         judge_answer(lookup, key, text, len);
+        judge_order(lookup, key, text, len);
         break;
     case JUDGE_MISS:
         judge.figures.misses++;
         judge_answer(lookup, key, NULL, 0);
+        judge_order(lookup, key, NULL, 0);
         break;
     case JUDGE_FAILED:
         judge.figures.failures++;
@@ -222,6 +243,8 @@ void judge_time(const struct scene_table *table, int64_t complete_ns, int64_t wa
         return;
     paused_ns = judge_paused_ns(complete_ns, sim_now());
     limit_ns += paused_ns == 0 ? 0 : paused_ns + CATCH_UP_NS;
+    if (spans_meet(&judge.calls, complete_ns, sim_now(), 0, 0))
+        limit_ns += spans_cover(&judge.calls, complete_ns, sim_now()) + ACCEPT_PAUSE_NS;
     if (took_ns > limit_ns)
         sim_broken("an answer took too long", "%s %s: %.3f s, at most %.3f s", table->name, what,
                    (double)took_ns / 1e9, (double)limit_ns / 1e9);

@@ -13,12 +13,16 @@ struct key_harms {
     struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
 };
 
-enum { JUDGE_SLOTS = 64 };
+enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* keys until a URL is suspended */ };
 
 struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
     struct spans bad; /* refused or silent */
     struct spans cuts, idle_ends, deaths;
+    struct spans suspended; /* no key was answered after five keys in a row were not */
+    const struct truth_key *row[JUDGE_ROW];
+    size_t row_count;
+    int64_t row_ns;      /* the last of the row */
     int64_t slowness_ns; /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];
 };

@@ -89,6 +89,10 @@ struct ledger_view {
 };
 struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns);
 
+/* When the transaction of this number, which was acknowledged, has changed the key; INT64_MIN: it
+ * was not, or is pending. */
+int64_t ledger_made_ns(const struct ledger_key *key, uint64_t number);
+
 /* Whether text (NULL: a miss) is a value that may have been pending during the lookup. */
 bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protocol,
                         const char *text, size_t len, int64_t sent_ns);

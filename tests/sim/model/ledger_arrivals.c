@@ -172,8 +172,10 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     if (!arrival->is_late)
         check_arrival(change, arrival);
     note(change, arrival, made, now_ns);
-    if (arrival->number == 0 && ledger_can_wait(change))
-        doubt_others(key, arrival, change);
+    if (arrival->number != 0 || !ledger_can_wait(change))
+        return;
+    change->is_ambiguous = true;
+    doubt_others(key, arrival, change);
 }
 
 void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count)

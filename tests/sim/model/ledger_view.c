@@ -43,6 +43,19 @@ struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns)
     return view;
 }
 
+int64_t ledger_made_ns(const struct ledger_key *key, uint64_t number)
+{
+    for (struct list_node *node = list_last(&key->changes); node != NULL;
+         node = list_previous(&key->changes, node)) {
+        const struct ledger_change *change = ledger_change_of(node);
+
+        if (change->tx->number == number)
+            return change->tx->told == LEDGER_DONE && change->made > 0 ? change->made_ns
+                                                                       : INT64_MIN;
+    }
+    return INT64_MIN;
+}
+
 /* Whether podop may show the value of a change to a lookup that was sent then. */
 static bool can_show(const struct ledger_change *change, int64_t sent_ns)
 {

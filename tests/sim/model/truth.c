@@ -85,8 +85,8 @@ static struct truth_key *find(const struct truth *truth, const char *name, size_
 {
     struct truth_key *key = truth->slots[hash & (truth->slot_count - 1)];
 
-    while (key != NULL &&
-           (key->hash != hash || key->name_len != len || memcmp(key->name, name, len) != 0))
+    while (key != NULL && (key->hash != hash || key->name_len != len ||
+                           (len > 0 && memcmp(key->name, name, len) != 0)))
         key = key->next;
     return key;
 }
@@ -127,7 +127,8 @@ struct truth_key *truth_add(struct truth *truth, const char *name, size_t len)
     key->truth = truth;
     key->hash = hash;
     key->name_len = len;
-    memcpy(key->name, name, len);
+    if (len > 0)
+        memcpy(key->name, name, len);
     insert(truth, key);
     truth->keys[truth->key_count++] = key;
     return key;

@@ -13,16 +13,23 @@
 static const int64_t MS = 1000000, SECOND = 1000000000;
 
 /* Texts live as long as the process, which runs one scene. */
+struct text {
+    struct text *next;
+    char bytes[200];
+};
+
 __attribute__((format(printf, 1, 2))) static const char *text_of(const char *format, ...)
 {
+    static struct text *all;
+    struct text *text = xmalloc(sizeof(*text));
     va_list args;
-    char *text;
 
     va_start(args, format);
-    if (vasprintf(&text, format, args) == -1)
-        abort();
+    vsnprintf(text->bytes, sizeof(text->bytes), format, args);
     va_end(args);
-    return text;
+    text->next = all;
+    all = text;
+    return text->bytes;
 }
 
 static int64_t one_of(struct sim_random *random, const int64_t *values, size_t count)

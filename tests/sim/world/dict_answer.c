@@ -30,6 +30,12 @@ static bool take_number(struct span *line, uint32_t *number)
     return i > 0 && n > 0 && n <= UINT32_MAX;
 }
 
+/* Returns line without its first n bytes; empty when it has no more. */
+static struct span after(struct span line, size_t n)
+{
+    return span_skip(line, n < line.len ? n : line.len);
+}
+
 static struct span until_tab(struct span line)
 {
     const char *tab = line.len == 0 ? NULL : memchr(line.ptr, '\t', line.len);
@@ -52,7 +58,8 @@ static void judge(struct client *c, const struct dict_request *r, enum judge_sta
                                         .key = r->base.key,
                                         .protocol = TRUTH_DOVECOT,
                                         .sent_ns = r->base.sent_ns,
-                                        .wait_most_ns = r->base.wait_ns};
+                                        .wait_most_ns = r->base.wait_ns,
+                                        .after = r->after};
 
     c->world->counts[WORLD_FOUND + status]++;
     check_time(c, r);
@@ -61,7 +68,7 @@ static void judge(struct client *c, const struct dict_request *r, enum judge_sta
 
 static bool answer_lookup(struct client *c, struct dict_request *r, struct span line)
 {
-    const struct span text = until_tab(span_skip(line, 1));
+    const struct span text = until_tab(after(line, 1));
 
     switch (line.len == 0 ? '\0' : line.ptr[0]) {
     case 'O': judge(c, r, JUDGE_FOUND, text); break;
@@ -82,13 +89,13 @@ static bool is_told(char letter)
 
 static bool answer_commit(struct client *c, struct dict_request *r, struct span line)
 {
-    struct span rest = span_skip(line, 1);
+    struct span rest = after(line, 1);
     char reason[200];
     uint32_t id;
 
     if (line.len == 0 || !is_told(line.ptr[0]) || !take_number(&rest, &id) || id != r->id)
         return false;
-    rest = span_skip(rest, 1);
+    rest = after(rest, 1);
     snprintf(reason, sizeof(reason), "%.*s", (int)rest.len, rest.len == 0 ? "" : rest.ptr);
     check_time(c, r);
     judge_write(&r->tx, r->base.table, (enum ledger_told)line.ptr[0], reason, r->base.sent_ns,
@@ -102,9 +109,9 @@ static bool answer_commit(struct client *c, struct dict_request *r, struct span 
 static bool take_row(struct dict_request *r, struct span line)
 {
     static const char shared[] = "shared/";
-    const struct span name = until_tab(span_skip(line, 1));
-    const struct span value = span_skip(line, 1 + name.len + 1);
-    const struct span key = span_skip(name, strlen(shared));
+    const struct span name = until_tab(after(line, 1));
+    const struct span value = after(line, 1 + name.len + 1);
+    const struct span key = after(name, strlen(shared));
 
     if (1 + name.len == line.len || name.len < strlen(shared) ||
         memcmp(name.ptr, shared, strlen(shared)) != 0)
@@ -186,14 +193,14 @@ static bool take_numbered(struct client *c, struct span line)
     FOR_EACH_REQUEST(r, c)
     {
         if (r->number == number)
-            return answer(c, r, span_skip(line, 1));
+            return answer(c, r, after(line, 1));
     }
     return false;
 }
 
 static bool take_async(struct client *c, struct span line)
 {
-    struct span rest = span_skip(line, 1);
+    struct span rest = after(line, 1);
     uint32_t id;
 
     if (!take_number(&rest, &id))
@@ -219,9 +226,9 @@ static bool take_plain(struct client *c, struct span line)
 static bool take_line(struct client *c, struct span line)
 {
     switch (line.len == 0 ? '\0' : line.ptr[0]) {
-    case '*': return take_announcement(c, span_skip(line, 1));
-    case '+': return take_numbered(c, span_skip(line, 1));
-    case 'A': return take_async(c, span_skip(line, 1));
+    case '*': return take_announcement(c, after(line, 1));
+    case '+': return take_numbered(c, after(line, 1));
+    case 'A': return take_async(c, after(line, 1));
     default: return take_plain(c, line);
     }
 }

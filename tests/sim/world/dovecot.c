@@ -66,6 +66,29 @@ static void set_wait(struct client *c, struct request *r)
     r->wait_ns = 3 * client_wait_before(c, r);
 }
 
+static bool changes_key(const struct ledger_tx *tx, const char *key)
+{
+    for (size_t i = 0; i < ledger_changes(tx); i++) {
+        if (strcmp(truth_name(ledger_change_key(tx, i)), key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Returns the number of the last pending transaction of the client that changes the key, or 0. */
+static uint64_t last_change(const struct client *c, const char *key)
+{
+    uint64_t number = 0;
+
+    LIST_FOR_EACH (node, &c->requests) {
+        const struct dict_request *r = dict_request_of(CONTAINER_OF(node, struct request, node));
+
+        if (r->tx != NULL && changes_key(r->tx, key))
+            number = ledger_number(r->tx);
+    }
+    return number;
+}
+
 static void look_up(struct client *c, const char *key)
 {
     const struct dovecot *d = dovecot_of(c);
@@ -73,6 +96,7 @@ static void look_up(struct client *c, const char *key)
     char user[SCENE_KEY_BYTES];
 
     snprintf(r->key, sizeof(r->key), "%s", key);
+    dict_request_of(r)->after = last_change(c, key);
     buf_add_char(&c->out, 'L');
     add_path(c, key);
     add_line(c, "%s\n", user_field(d, user));

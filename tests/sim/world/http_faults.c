@@ -80,7 +80,10 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
     struct sim_random *random = &c->backend->random;
 
     switch (fault) {
-    case HTTP_WELL: web_connection_send(c); return;
+    case HTTP_WELL:
+        judge_answered(c->backend->scene);
+        web_connection_send(c);
+        return;
     case HTTP_500:
     case HTTP_503:
     case HTTP_REFUSES_WRITE:
