@@ -284,6 +284,30 @@ class Needed(Sandbox):
         podop.wait_log("event=json_renewed")
         self.check_payload(client.ask("t", "k"), "OK b")
 
+    def test_switched_directory(self):
+        """As a deployment does it: a link among the directories of a file leads to the next version."""
+        for absolute in (False, True):
+            with self.subTest(absolute=absolute):
+                maps = self.path("maps-%d" % absolute)
+                for name in ("", "/versions", "/versions/1", "/versions/2"):
+                    os.mkdir(maps + name)
+                for version, value in (("1", "a"), ("2", "b")):
+                    with open(f"{maps}/versions/{version}/t.json", "w", encoding="ascii") as file:
+                        json.dump({"k": value}, file)
+                where = maps + "/versions/" if absolute else "versions/"
+                os.symlink(where + "1", maps + "/current")
+                base, self.dir = self.dir, self.path("conf-%d" % absolute)
+                os.mkdir(self.dir)
+                podop = self.start({"name": "t", "type": "json", "param": maps + "/current/t.json"})
+                self.dir = base
+                client = self.client()
+                self.check_payload(client.ask("t", "k"), "OK a")
+                os.symlink(where + "2", maps + "/next")
+                os.rename(maps + "/next", maps + "/current")
+                self.reload(podop)
+                self.check_payload(client.ask("t", "k"), "OK b")
+                podop.stop()
+
     def test_sockets_at_reload(self):
         """New sockets in a directory that is in use; another directory needs a restart."""
         self.folder("run")
