@@ -21,6 +21,9 @@ static const char *const system_directories[] = {
     "/gnu/store",
     "/var/lib/ca-certificates",
     "/var/lib/sss/mc",
+    "/var/lib/extrausers", /* of nsswitch.conf: extrausers; and db in the next two */
+    "/var/lib/misc",
+    "/var/db",
     "/run/systemd/userdb",
     "/proc",
     "/sys/devices/system/cpu",
