@@ -21,6 +21,7 @@ struct allow_list {
     struct allow_rule *rules;
     size_t count;
     bool is_limited; /* only those of the rules are allowed, of which there may be none */
+    char *failure;   /* why a user or group could not be looked up, or NULL */
 };
 
 /* Which rules a socket can have. systemd may pass sockets of both kinds under one name. */
@@ -40,7 +41,8 @@ enum allow_result { ALLOW_ADDED, ALLOW_UNKNOWN, ALLOW_FAULTY };
 
 /* Adds the rules of one text: "NAME" or "user:NAME", "group:NAME", numbers in place of names, a
  * network of network.h, or "localhost", which is 127.0.0.0/8 and ::1. Fills err unless the result
- * is ADDED. UNKNOWN: there is no user or group of that name, so no rule was added. */
+ * is ADDED. UNKNOWN: there is no user or group of that name, or the search for it has failed, which
+ * sets list->failure as well; so no rule was added. */
 enum allow_result allow_add(struct allow_list *list, const char *text, enum allow_sockets sockets,
                             struct error *err);
 void allow_clear(struct allow_list *list);

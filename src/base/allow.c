@@ -20,12 +20,20 @@ static void add_rule(struct allow_list *list, struct allow_rule rule)
     list->rules[list->count++] = rule;
 }
 
+/* Keeps the reason if the user or group may exist. */
+static enum allow_result not_found(struct allow_list *list, const struct error *err)
+{
+    if (err->kind == ERR_SYSTEM && list->failure == NULL)
+        list->failure = xstrdup(err->text);
+    return ALLOW_UNKNOWN;
+}
+
 static enum allow_result add_group(struct allow_list *list, const char *name, struct error *err)
 {
     struct allow_rule rule = {.kind = ALLOW_GROUP};
 
     if (account_find_group(name, &rule.gid, err) == -1)
-        return ALLOW_UNKNOWN;
+        return not_found(list, err);
     add_rule(list, rule);
     return ALLOW_ADDED;
 }
@@ -40,10 +48,10 @@ static enum allow_result add_user(struct allow_list *list, const char *name, str
         add_rule(list, rule);
         return ALLOW_ADDED;
     }
-    if (account_find_group(name, &unused, &ignored) == 0)
+    if (err->kind == ERR_CONFIG && account_find_group(name, &unused, &ignored) == 0)
         error_set(err, ERR_CONFIG, "there is no user '%s'; the group is \"%s%s\"", name,
                   group_prefix, name);
-    return ALLOW_UNKNOWN;
+    return not_found(list, err);
 }
 
 static enum allow_result add_account(struct allow_list *list, const char *text, struct error *err)
@@ -119,6 +127,7 @@ enum allow_result allow_add(struct allow_list *list, const char *text, enum allo
 void allow_clear(struct allow_list *list)
 {
     free(list->rules);
+    free(list->failure);
     *list = (struct allow_list){0};
 }
 

@@ -21,6 +21,9 @@ static const char *const system_directories[] = {
     "/gnu/store",
     "/var/lib/ca-certificates",
     "/var/lib/sss/mc",
+    "/var/lib/extrausers", /* of nsswitch.conf: extrausers; and db in the next two */
+    "/var/lib/misc",
+    "/var/db",
     "/run/systemd/userdb",
     "/proc",
     "/sys/devices/system/cpu",
@@ -81,6 +84,41 @@ static char *target_of(const char *path)
     return target;
 }
 
+/* Returns whether path is below directory, by their names. */
+static bool is_below(const char *path, const char *directory)
+{
+    const size_t len = strlen(directory);
+
+    if (strstr(path, "..") != NULL)
+        return false;
+    if (strcmp(directory, ".") == 0)
+        return path[0] != '/';
+    return strncmp(path, directory, len) == 0 && path[len] == '/';
+}
+
+/* Allows the directory of a link that leads to a directory below it, such as "current" to
+ * "versions/1": it may lead to "versions/2" later. */
+static void allow_switch(const struct landlock *rules, const char *link)
+{
+    char *target = target_of(link), *directory = parent_of(link);
+
+    if (target != NULL && strcmp(directory, "/") != 0 && is_below(target, directory))
+        landlock_allow(rules, directory, LANDLOCK_READ);
+    free(target);
+    free(directory);
+}
+
+/* Does so for each directory in the name of a file. */
+static void allow_switches(const struct landlock *rules, const char *file)
+{
+    for (const char *slash = strchr(file, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        char *directory = xmemdup0(file, (size_t)(slash - file));
+
+        allow_switch(rules, directory);
+        free(directory);
+    }
+}
+
 /* Allows the directory of the file and, if it is a link, that of each link on the way and of its
  * target. The kernel follows links in the names of the directories themselves. */
 static void allow_file(const struct landlock *rules, const char *file)
@@ -92,6 +130,7 @@ static void allow_file(const struct landlock *rules, const char *file)
         char *next = target_of(at);
 
         allow_beside(rules, at);
+        allow_switches(rules, at);
         free(at);
         at = next;
     }

@@ -15,6 +15,15 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* Processors whose C library may call socketcall(), which has the arguments of socket() in memory,
+ * where a filter cannot read them: libseccomp would forbid every socket. Others do not have it. */
+#ifdef __NR_socketcall
+enum { IS_SOCKET_FILTERED = false };
+#else
+enum { IS_SOCKET_FILTERED = true };
+#endif
 
 /* Which argument of clone() has its flags. */
 #ifdef __s390__
@@ -29,8 +38,6 @@ static const int for_administrators[] = {
     /* other processes */
     SCMP_SYS(process_vm_readv),
     SCMP_SYS(process_vm_writev),
-    SCMP_SYS(process_madvise),
-    SCMP_SYS(pidfd_getfd),
     SCMP_SYS(kcmp),
     /* what is mounted, and where the root is */
     SCMP_SYS(mount),
@@ -44,11 +51,10 @@ static const int for_administrators[] = {
     SCMP_SYS(fsconfig),
     SCMP_SYS(fsmount),
     SCMP_SYS(fspick),
-    SCMP_SYS(mount_setattr),
     SCMP_SYS(quotactl),
     SCMP_SYS(open_by_handle_at),
     SCMP_SYS(fanotify_init),
-    /* namespaces; see also clone below */
+    /* namespaces; see also forbid_namespaces() */
     SCMP_SYS(unshare),
     SCMP_SYS(setns),
     /* the kernel itself */
@@ -78,6 +84,16 @@ static const int for_administrators[] = {
     SCMP_SYS(add_key),
     SCMP_SYS(request_key),
     SCMP_SYS(keyctl),
+/* libseccomp before 2.5.3 has no names for these, and old headers have no numbers. */
+#ifdef SYS_pidfd_getfd
+    SYS_pidfd_getfd,
+#endif
+#ifdef SYS_process_madvise
+    SYS_process_madvise,
+#endif
+#ifdef SYS_mount_setattr
+    SYS_mount_setattr,
+#endif
 };
 
 /* Calls that podop itself has no use for, but programs of tables may have. */
@@ -147,13 +163,31 @@ static int forbid_raw(scmp_filter_ctx filter)
     return status;
 }
 
-/* Forbids clone() of anything but a thread. The flags of clone3() are in memory, which a filter
- * cannot read, so that call seems not to exist, and the C library uses clone() instead. */
+static int forbid_sockets(scmp_filter_ctx filter)
+{
+    if (!IS_SOCKET_FILTERED)
+        return 0;
+    return forbid_families(filter) != 0 ? -1 : forbid_raw(filter);
+}
+
+/* Forbids clone() with a new namespace. The flags of clone3() are in memory, so that call seems not
+ * to exist, and the C library uses clone() instead. */
+static int forbid_namespaces(scmp_filter_ctx filter)
+{
+    static const unsigned flags[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                     CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+    int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+
+    for (size_t i = 0; i < ARRAY_LEN(flags) && status == 0; i++)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                  SCMP_CMP64(CLONE_FLAGS, SCMP_CMP_MASKED_EQ, flags[i], flags[i]));
+    return status;
+}
+
+/* Forbids clone() of anything but a thread. */
 static int forbid_processes(scmp_filter_ctx filter)
 {
     if (forbid(filter, SCMP_SYS(fork)) != 0 || forbid(filter, SCMP_SYS(vfork)) != 0)
-        return -1;
-    if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) != 0)
         return -1;
     return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                             SCMP_CMP64(CLONE_FLAGS, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
@@ -173,7 +207,7 @@ static int add_rules(scmp_filter_ctx filter, bool has_programs)
 {
     if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM)) != 0 ||
         forbid_all(filter, for_administrators, ARRAY_LEN(for_administrators)) != 0 ||
-        forbid_families(filter) != 0 || forbid_raw(filter) != 0 ||
+        forbid_sockets(filter) != 0 || forbid_namespaces(filter) != 0 ||
         forbid_debugging(filter, has_programs) != 0)
         return -1;
     return has_programs ? 0 : forbid_all(filter, for_programs, ARRAY_LEN(for_programs));

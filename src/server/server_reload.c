@@ -15,14 +15,35 @@ static struct reload_env begin(void *arg)
         .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
 }
 
-/* Checks that user and group stay the same, because podop is not root any more, and that the
- * sandbox allows what the next configuration needs. */
+/* Refuses a list without a user or group that may exist: its clients would be refused until the
+ * next reload, while the current list is right. */
+static int check_allowed(const struct listen_config *listen, struct error *err)
+{
+    if (listen->allowed.failure == NULL)
+        return 0;
+    return error_set(err, ERR_CONFIG, "%s: 'allow': %s", listen->origin, listen->allowed.failure);
+}
+
+static int check_all_allowed(const struct config *next, struct error *err)
+{
+    int status = check_allowed(&next->control, err);
+
+    for (size_t i = 0; i < next->listen_count && status == 0; i++)
+        status = check_allowed(&next->listen[i], err);
+    return status;
+}
+
+/* Checks that user and group stay the same, because podop is not root any more, that the sandbox
+ * allows what the next configuration needs, and that its clients are known. */
 static int check(void *arg, const struct config *next, struct error *err)
 {
     const struct server *s = arg;
 
-    if (is_same_text(s->config->user, next->user) && is_same_text(s->config->group, next->group))
-        return sandbox_check(&s->sandbox, s->config, next, err);
+    if (is_same_text(s->config->user, next->user) && is_same_text(s->config->group, next->group)) {
+        const int status = sandbox_check(&s->sandbox, s->config, next, err);
+
+        return status == -1 ? -1 : check_all_allowed(next, err);
+    }
     return error_set(err, ERR_CONFIG,
                      "%s: 'user' and 'group' cannot change at a reload: restart podop",
                      s->source.file == NULL ? "command line" : s->source.file);

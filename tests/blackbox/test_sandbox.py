@@ -17,6 +17,9 @@ from harness import Case, conf_file, echo, url_table
 AT_FDCWD, O_WRONLY, O_CREAT = -100, os.O_WRONLY, os.O_CREAT
 AF_PACKET, AF_VSOCK, AF_ALG, AF_NETLINK = 17, 40, 38, 16
 CLONE_THREAD, CLONE_NEWUSER = 0x10000, 0x10000000
+# Of mounts, control groups, host name, System V IPC, users, processes and the network.
+CLONE_NAMESPACES = (0x20000, 0x2000000, 0x4000000, 0x8000000, CLONE_NEWUSER, 0x20000000, 0x40000000)
+CLONE_NUMBERS = {"x86_64": 56, "aarch64": 220}
 PROGRAM = """
 import json, os, sys
 for line in sys.stdin:
@@ -120,14 +123,16 @@ class Forbidden(Sandbox):
         podop = self.start()
         self.need_filter()
         self.check_denied(("execve", "/bin/true", 0, 0), ("execveat", AT_FDCWD, "/bin/true", 0, 0, 0),
-                          ("process_vm_readv", podop.pid, 0, 0, 0, 0, 0),
+                          ("process_vm_readv", podop.pid, 0, 0, 0, 0, 0), ("pidfd_getfd", -1, 0, 0),
+                          ("process_madvise", -1, 0, 0, 0, 0), ("mount_setattr", AT_FDCWD, "/", 0, 0, 0),
                           ("mount", "none", "/mnt", "tmpfs", 0, 0), ("umount2", "/mnt", 0), ("chroot", "/"),
                           ("unshare", 0), ("unshare", CLONE_NEWUSER), ("setns", 0, 0), ("bpf", 0, 0, 0),
                           ("init_module", 0, 0, 0), ("io_uring_setup", 1, 0), ("perf_event_open", 0, 0, 0, 0, 0),
                           ("userfaultfd", 0), ("keyctl", 0, 0), ("reboot", 0, 0, 0, 0), ("setuid", 0))
         if not self.is_instrumented():
             self.check_denied(("ptrace", 0, 0, 0, 0), ("clone", int(signal.SIGCHLD), 0, 0, 0, 0))
-            self.assertEqual(self.call("clone3", 0, 0), "ENOSYS")
+        self.assertEqual(self.call("clone3", 0, 0), "ENOSYS")
+        self.check_denied(*[("clone", flag | signal.SIGCHLD, 0, 0, 0, 0) for flag in CLONE_NAMESPACES])
         self.assertEqual(self.call("getpid"), podop.pid)
         self.check_serves()
 
@@ -279,6 +284,30 @@ class Needed(Sandbox):
         podop.wait_log("event=json_renewed")
         self.check_payload(client.ask("t", "k"), "OK b")
 
+    def test_switched_directory(self):
+        """As a deployment does it: a link among the directories of a file leads to the next version."""
+        for absolute in (False, True):
+            with self.subTest(absolute=absolute):
+                maps = self.path("maps-%d" % absolute)
+                for name in ("", "/versions", "/versions/1", "/versions/2"):
+                    os.mkdir(maps + name)
+                for version, value in (("1", "a"), ("2", "b")):
+                    with open(f"{maps}/versions/{version}/t.json", "w", encoding="ascii") as file:
+                        json.dump({"k": value}, file)
+                where = maps + "/versions/" if absolute else "versions/"
+                os.symlink(where + "1", maps + "/current")
+                base, self.dir = self.dir, self.path("conf-%d" % absolute)
+                os.mkdir(self.dir)
+                podop = self.start({"name": "t", "type": "json", "param": maps + "/current/t.json"})
+                self.dir = base
+                client = self.client()
+                self.check_payload(client.ask("t", "k"), "OK a")
+                os.symlink(where + "2", maps + "/next")
+                os.rename(maps + "/next", maps + "/current")
+                self.reload(podop)
+                self.check_payload(client.ask("t", "k"), "OK b")
+                podop.stop()
+
     def test_sockets_at_reload(self):
         """New sockets in a directory that is in use; another directory needs a restart."""
         self.folder("run")
@@ -391,6 +420,18 @@ class Programs(Sandbox):
                 self.assertEqual(self.ask(text), denied)
         self.assertEqual(self.ask("[l.split()[1] for l in open('/proc/self/status') if l.startswith('NoNewPrivs')][0]"),
                          "1")
+
+    def test_they_make_no_namespaces(self):
+        """Neither by unshare() nor by clone(), but other processes."""
+        self.start_program()
+        self.need_filter()
+        harness.need(platform.machine() in CLONE_NUMBERS, "a processor whose number of clone() is known")
+        clone = CLONE_NUMBERS[platform.machine()]
+        for call in ("unshare(%d)" % CLONE_NEWUSER,
+                     *["syscall(%d, %d, 0, 0, 0, 0)" % (clone, flag | signal.SIGCHLD) for flag in CLONE_NAMESPACES]):
+            with self.subTest(call=call):
+                self.assertEqual(self.ask("(lambda c: str([c.CDLL(None, use_errno=True).%s, c.get_errno()]))"
+                                          "(__import__('ctypes'))" % call), f"[-1, {errno.EPERM}]")
 
     def test_without_the_sandbox(self):
         self.start_program(sandbox=False)

@@ -6,9 +6,24 @@
 
 #include <ev.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+/* The user database has one user, and may fail. */
+static int database_errno;
+
+struct passwd *getpwnam(const char *name)
+{
+    static struct passwd user = {.pw_uid = 1999999999, .pw_gid = 1999999999};
+
+    if (database_errno == 0 && strcmp(name, "some") == 0)
+        return &user;
+    errno = database_errno;
+    return NULL;
+}
 
 struct running {
     struct ev_loop *loop;
@@ -71,20 +86,28 @@ static void write_value(char letter, const char *value)
     write_text(named("table", letter), text);
 }
 
-static void start(struct running *r, const char *directory, char letter)
+/* Returns the name of the file. listen has settings of the socket. */
+static char *write_config(const char *directory, char letter, const char *listen)
 {
     static char files[2][32];
     char *file = files[letter - 'a'];
-    struct error err = {0};
     char text[1000];
 
     snprintf(text, sizeof(text),
-             "listen = ( { socket = \"%s/s.%c\"; } );\ncontrol = { socket = \"%s/c.%c\"; };\n"
-             "log = { level = \"error\"; };\n"
+             "listen = ( { socket = \"%s/s.%c\"; %s } );\n"
+             "control = { socket = \"%s/c.%c\"; };\nlog = { level = \"error\"; };\n"
              "tables = ( { name = \"t\"; type = \"json\"; param = \"%s/table.%c\"; } );\n",
-             directory, letter, directory, letter, directory, letter);
+             directory, letter, listen, directory, letter, directory, letter);
     snprintf(file, sizeof(files[0]), "conf.%c", letter);
     write_text(file, text);
+    return file;
+}
+
+static void start(struct running *r, const char *directory, char letter)
+{
+    char *file = write_config(directory, letter, "");
+    struct error err = {0};
+
     write_value(letter, letter == 'a' ? "of a" : "of b");
     r->source.file = file;
     r->loop = ev_loop_new(EVFLAG_AUTO);
@@ -168,6 +191,23 @@ static void test_two_servers(void **state)
     stop(&second, 'b');
 }
 
+/* The user exists, so an empty list must not take the place of the current one. */
+static void test_a_user_database_that_fails_at_a_reload(void **state)
+{
+    static const char reload[] = "{\"command\":\"reload\"}\n";
+    const char *answer;
+
+    start(&first, *state, 'a');
+    write_config(*state, 'a', "allow = \"some\";");
+    database_errno = EIO;
+    answer = command(&first, reload);
+    assert_non_null(strstr(answer, "\"ok\":false"));
+    assert_non_null(strstr(answer, "'allow': cannot look up the user 'some': Input/output error"));
+    database_errno = 0;
+    assert_non_null(strstr(command(&first, reload), "\"ok\":true"));
+    stop(&first, 'a');
+}
+
 static void count(void *arg, const char *text)
 {
     unsigned *counted = arg;
@@ -203,6 +243,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_two_servers, setup, leave_directory),
+        cmocka_unit_test_setup_teardown(test_a_user_database_that_fails_at_a_reload, setup,
+                                        leave_directory),
         cmocka_unit_test_setup_teardown(test_a_start_that_fails, setup, leave_directory),
     };
 
