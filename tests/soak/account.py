@@ -91,7 +91,9 @@ class Account:
                              [user]).fetchone()
             there = self.system.mails(user).total()
             if row is None or int(json.loads(row[0])) != there:
-                wrong.append(f"{user} has {there} mails, the dict says {row}")
+                made = [value for value, in db.execute("SELECT value FROM made WHERE user = ? AND "
+                                                       "path = 'quota/quota/messages'", [user])]
+                wrong.append(f"{user} has {there} mails, the dict says {row}, and was told {made[-6:]}")
         self._wrong("quotas wrong", wrong)
 
     def _logins(self, db: sqlite3.Connection) -> None:
