@@ -91,7 +91,11 @@ class Account:
                              [user]).fetchone()
             there = self.system.mails(user).total()
             if row is None or int(json.loads(row[0])) != there:
-                wrong.append(f"{user} has {there} mails, the dict says {row}")
+                made = [value for value, in db.execute("SELECT value FROM made WHERE user = ? AND "
+                                                       "path = 'quota/quota/messages'", [user])]
+                wrong.append(f"{user} has {there} mails, the dict says {row}, and was told {made[-6:]}")
+        if wrong:
+            wrong += [line for line in self.system.dovecot.log().splitlines() if "quota" in line][-SHOWN:]
         self._wrong("quotas wrong", wrong)
 
     def _logins(self, db: sqlite3.Connection) -> None:
