@@ -5,6 +5,7 @@
 #include "faults.h"
 #include "files.h"
 #include "kernel_state.h"
+#include "log_pipe.h"
 #include "process.h"
 #include "random.h"
 #include "threads.h"
@@ -25,6 +26,12 @@ void sim_begin(uint64_t seed)
     faults_begin();
     files_begin();
     kernel_begun = true;
+}
+
+void sim_podop_ended(void)
+{
+    log_pipe_leave();
+    processes_reap();
 }
 
 static uint64_t allocated(void)

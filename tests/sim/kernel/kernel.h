@@ -144,9 +144,6 @@ void sim_signal(int number);
 
 /* podop's standard error. While it blocks, writes to it wait, as a pipe that nobody reads. */
 void sim_log_block(bool is_blocked);
-/* After the end of podop: a thread that hangs in a write to a blocked log ends with the process,
- * and what it has not written is lost. */
-void sim_log_leave(void);
 typedef void sim_log_fn(void *arg, const char *line); /* each line of the log, without its end */
 void sim_log_read(sim_log_fn *line, void *arg);
 
@@ -176,6 +173,10 @@ void sim_descriptors_limit(size_t count);
 
 void sim_begin(uint64_t seed); /* once a process, before anything else */
 
+/* podop's process has ended: a thread that hangs in a write to a blocked log ends with it, and what
+ * it has not written is lost; zombies are reaped. */
+void sim_podop_ended(void);
+
 /* Lets the world act for so long while podop does not run, as between two lives of it. */
 void sim_run_for(int64_t ns);
 
@@ -184,8 +185,8 @@ void sim_on_turn(sim_event_fn *turn, void *arg);
 
 /* What podop holds now, for the bounds. */
 struct sim_usage {
-    size_t descriptors; /* modelled ones */
-    size_t processes, threads;
+    size_t descriptors;             /* modelled ones */
+    size_t processes, threads;      /* that run: zombies are not counted */
     uint64_t turns, calls;          /* since sim_begin(); system calls */
     uint64_t calls_of_longest_turn; /* the most of one turn */
     uint64_t allocated;             /* bytes of malloc() in use, 0 where it is not known */

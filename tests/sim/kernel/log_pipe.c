@@ -20,7 +20,7 @@ void sim_log_read(sim_log_fn *line, void *arg)
     on_line_arg = arg;
 }
 
-void sim_log_leave(void)
+void log_pipe_leave(void)
 {
     is_discarding = true;
     threads_run_promptly();

@@ -9,5 +9,6 @@
 /* Waits while the log is blocked. */
 ssize_t log_pipe_write(const void *bytes, size_t len);
 bool log_pipe_is_blocked(void);
+void log_pipe_leave(void); /* ends the writes that wait, and forgets what they write */
 
 #endif

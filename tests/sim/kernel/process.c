@@ -52,7 +52,11 @@ static struct list processes = {{&processes.ring, &processes.ring}};
 
 size_t processes_count(void)
 {
-    return list_count(&processes);
+    size_t count = 0;
+
+    LIST_FOR_EACH (node, &processes)
+        count += !CONTAINER_OF(node, struct sim_process, node)->has_ended;
+    return count;
 }
 
 /* Programs */
@@ -128,6 +132,16 @@ static void free_if_over(struct sim_process *process)
     if (process->pidfd != NULL)
         process->pidfd->process = NULL;
     free(process);
+}
+
+void processes_reap(void)
+{
+    LIST_FOR_EACH_SAFE (node, &processes) {
+        struct sim_process *process = CONTAINER_OF(node, struct sim_process, node);
+
+        process->was_reaped |= process->has_ended;
+        free_if_over(process);
+    }
 }
 
 static void end(struct sim_process *process, int status)

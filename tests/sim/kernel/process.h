@@ -4,6 +4,7 @@
 
 #include "kernel.h"
 
-size_t processes_count(void); /* zombies too */
+size_t processes_count(void); /* without zombies */
+void processes_reap(void);    /* all zombies, as init does after podop's end */
 
 #endif

@@ -112,12 +112,26 @@ bool judge_allows(const struct scene_table *table, const struct truth_key *key,
     return is_stale(table, key, protocol, text, len, sent_ns, floor_ns);
 }
 
+/* What the ledger says, for the transcript. */
+static void trace_view(const struct judge_lookup *l, const struct truth_key *key)
+{
+    const struct ledger_key *own = key == NULL ? NULL : ledger_find(judge.ledger, l->table, key);
+
+    if (own == NULL)
+        return;
+    sim_trace("the last acknowledged write was made at %.6f, pending %d",
+              (double)ledger_view(own, l->sent_ns).floor_ns / 1e9,
+              ledger_view(own, l->sent_ns).is_pending);
+    ledger_trace(own);
+}
+
 static void judge_answer(const struct judge_lookup *l, const struct truth_key *key,
                          const char *text, size_t len)
 {
     if (key == NULL ? text == NULL
                     : judge_allows(l->table, key, l->protocol, text, len, l->sent_ns))
         return;
+    trace_view(l, key);
     sim_broken(text == NULL ? "a false miss" : "a wrong value",
                "%s %s = %.*s, sent at %.6f, answered at %.6f; %s", l->table->name, l->key,
                text == NULL ? 1 : (int)len, text == NULL ? "-" : text, (double)l->sent_ns / 1e9,

@@ -241,7 +241,7 @@ static void supersede(struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && ledger_can_wait(other) &&
+        if (other != change && (other->made > 0 || other->is_ambiguous) && ledger_can_wait(other) &&
             !ledger_precedes(other, change))
             ledger_settle(change);
         if (other == change || !list_has(&other->pending))

@@ -81,6 +81,9 @@ void ledger_doubt(struct ledger *ledger, int64_t now_ns);
 struct ledger_key *ledger_find(const struct ledger *ledger, const struct scene_table *table,
                                const struct truth_key *key);
 
+/* Writes the changes of the key to the transcript. */
+void ledger_trace(const struct ledger_key *key);
+
 /* What a lookup must see that was sent at sent_ns and is answered now. */
 struct ledger_view {
     int64_t floor_ns; /* an acknowledged write was made then: nothing older may be seen */

@@ -1,6 +1,8 @@
 /* ledger_view.c - what lookups must see of the writes before them. */
 #include "ledger_state.h"
 
+#include "../kernel/kernel.h"
+
 /* Returns the newest change that may be pending and was acknowledged before the lookup. */
 static struct ledger_change *newest(const struct ledger_key *key, int64_t sent_ns)
 {
@@ -35,7 +37,7 @@ struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns)
         const struct ledger_change *change = ledger_change_of(node);
 
         if (change->tx->told == LEDGER_DONE && change->tx->told_ns <= sent_ns && change->made > 0 &&
-            change->made_ns > view.floor_ns)
+            !change->is_ambiguous && change->made_ns > view.floor_ns)
             view.floor_ns = change->made_ns;
     }
     view.is_pending = last != NULL && last->made == 0 && !last->is_given_up &&
@@ -79,4 +81,11 @@ bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protoc
             return false;
     }
     return false;
+}
+
+void ledger_trace(const struct ledger_key *key)
+{
+    for (struct list_node *node = list_first(&key->changes); node != NULL;
+         node = list_next(&key->changes, node))
+        sim_trace("%s", ledger_describe(ledger_change_of(node)));
 }

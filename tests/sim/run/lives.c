@@ -142,7 +142,7 @@ static void live_once(struct world *world)
     tell_judge(world);
     unblock_signals();
     status = podop_main(3, argv);
-    sim_log_leave();
+    sim_podop_ended();
     sim_trace("podop ends with %d", status);
     world->is_podop_up = false;
     world->ended_ns = sim_now();
