@@ -113,6 +113,8 @@ void dict_request_restart(struct dict_request *r)
     table = dict_session_table(r->session);
     table_unref(&r->table);
     r->table = table == NULL ? NULL : table_ref(table);
+    if (table != NULL && r->arrived_at_ms == 0) /* there was no table when it arrived */
+        r->arrived_at_ms = table_now_ms(table);
 }
 
 /* Which requests may start */

@@ -340,6 +340,26 @@ static void test_dict_parked_after_a_commit_of_the_old_table(void **state)
     }
 }
 
+/* Its time does not count from the start of the machine. */
+static void test_dict_parked_before_its_table_is_back(void **state)
+{
+    const struct fake_tables none = {.count = 0};
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_40 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+    fake_peer_reload(&peer, &none);
+    send_lines(&peer, "Lshared/a\tbob\n");
+    fake_peer_reload(&peer, &tables);
+    meta.table->timeout_ms = 1000;
+    end_commit(0, REPLY_FOUND);
+    run();
+    assert_int_equal(meta.waiting_count, 1);
+    end_lookup(0);
+    assert_out(&peer, "O1\nOa\n");
+    fake_peer_close(&peer);
+}
+
 /* Without ids the replies do not depend on which request ends first. */
 static void test_dict_order_of_readiness(void **state)
 {
@@ -376,6 +396,7 @@ int main(void)
         WITH_TABLE(test_dict_few_iterations_at_a_time),
         WITH_TABLE(test_dict_parked_requests_release_their_table),
         WITH_TABLE(test_dict_parked_after_a_commit_of_the_old_table),
+        WITH_TABLE(test_dict_parked_before_its_table_is_back),
         WITH_TABLE(test_dict_order_of_readiness),
     };
 
