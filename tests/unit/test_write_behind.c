@@ -49,9 +49,9 @@ static int teardown(void **state)
     write_behind_close(wb);
     commits_abort(&commits);
     write_behind_free(&wb);
+    fake_table_close(&folded);
     fake_table_close(&fake);
     fake_table_close(&next);
-    fake_table_close(&folded);
     ev_loop_destroy(loop);
     return 0;
 }
