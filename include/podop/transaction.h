@@ -49,6 +49,10 @@ void transaction_seal(struct transaction *transaction, struct table *table);
 /* Returns whether both change the same key. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b);
 bool transaction_may_touch(const struct transaction *t, uint64_t key);
+/* Does the same as transaction_may_overlap() when b was sealed for another table than t. table is
+ * that of t. Returns true for a large b, because this computes the hash of each key. */
+bool transaction_may_touch_any(const struct transaction *t, struct table *table,
+                               const struct transaction *b);
 /* Returns whether t, sealed for table, changes a key that begins with path. table may be NULL. */
 bool transaction_touches_below(const struct transaction *t, const struct table *table,
                                const struct table_key *path);

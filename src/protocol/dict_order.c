@@ -113,27 +113,40 @@ void dict_request_restart(struct dict_request *r)
     table = dict_session_table(r->session);
     table_unref(&r->table);
     r->table = table == NULL ? NULL : table_ref(table);
+    if (table != NULL && r->arrived_at_ms == 0) /* there was no table when it arrived */
+        r->arrived_at_ms = table_now_ms(table);
 }
 
 /* Which requests may start */
 
-static bool may_touch_key(struct dict_request *r, const struct transaction *changes)
+/* Both compare keys as the table of the commit identifies them: r may have another table, from
+ * after a reload. */
+
+static bool may_touch_key(struct dict_request *r, const struct dict_request *commit)
 {
-    if (r->key_hash == 0)
-        r->key_hash = transaction_key(r->table, &r->key);
-    return transaction_may_touch(changes, r->key_hash);
+    if (r->key_hash == 0 || r->hashed_for != commit->table) {
+        r->key_hash = transaction_key(commit->table, &r->key);
+        r->hashed_for = commit->table;
+    }
+    return transaction_may_touch(commit->changes, r->key_hash);
+}
+
+static bool may_overlap(const struct dict_request *r, const struct dict_request *commit)
+{
+    if (r->table == commit->table)
+        return transaction_may_overlap(commit->changes, r->changes);
+    return transaction_may_touch_any(commit->changes, commit->table, r->changes);
 }
 
 static bool may_conflict(struct dict_request *r, const struct dict_request *commit)
 {
-    const struct transaction *changes = commit->changes;
-
     if (r->is_exact)
-        return may_touch_key(r, changes);
+        return may_touch_key(r, commit);
     switch (r->kind) {
-    case DICT_KIND_LOOKUP: return may_touch_key(r, changes);
-    case DICT_KIND_ITERATE: return transaction_touches_below(changes, commit->table, &r->key);
-    case DICT_KIND_COMMIT: return transaction_may_overlap(changes, r->changes);
+    case DICT_KIND_LOOKUP: return may_touch_key(r, commit);
+    case DICT_KIND_ITERATE:
+        return transaction_touches_below(commit->changes, commit->table, &r->key);
+    case DICT_KIND_COMMIT: return may_overlap(r, commit);
     }
     return false;
 }

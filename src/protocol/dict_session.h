@@ -82,6 +82,9 @@ struct dict_request {
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration; points into name */
     uint64_t key_hash;      /* see transaction_key(); 0: not computed yet */
+    /* the table whose key_hash it is; only compared, with tables of earlier commits, which are kept
+     */
+    const struct table *hashed_for;
     struct span name;       /* the current path, as the client wrote it; in bytes */
     struct span more_paths; /* of an iteration, for dict_next_path(); in bytes */
     struct span user;       /* in bytes */

@@ -249,11 +249,16 @@ void pending_put(struct pending_writes *q, struct pending_write *w, struct trans
         heap_add(q, w);
 }
 
+static const struct transaction *newest(const struct pending_write *w)
+{
+    return w->waiting != NULL ? w->waiting : w->writing;
+}
+
 const struct change *pending_newest(const struct pending_write *w)
 {
-    const struct transaction *t = w->waiting != NULL ? w->waiting : w->writing;
+    const struct transaction *t = newest(w);
 
-    return t == NULL ? NULL : &t->changes[0];
+    return t == NULL || (t == w->writing && w->is_superseded) ? NULL : &t->changes[0];
 }
 
 void pending_begin(struct pending_writes *q, struct pending_write *w)
@@ -261,6 +266,7 @@ void pending_begin(struct pending_writes *q, struct pending_write *w)
     heap_remove(q, w);
     w->writing = w->waiting;
     w->waiting = NULL;
+    w->is_superseded = false;
 }
 
 void pending_normalise(struct pending_writes *q, struct pending_write *w, const struct table *table)
@@ -279,6 +285,10 @@ void pending_end(struct pending_writes *q, struct pending_write *w)
 
 void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms)
 {
+    if (w->waiting == NULL && w->is_superseded) {
+        drop_value(q, w, &w->writing);
+        return;
+    }
     if (w->waiting != NULL) {
         drop_value(q, w, &w->writing);
         due_at_ms = w->due_at_ms > due_at_ms ? w->due_at_ms : due_at_ms;
@@ -338,13 +348,28 @@ static int compare_order(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
-/* Merges w, which is newer, into older. Returns false when w is under way or transactions are
- * queued for one of them: then both stay, and pending_find() returns the newer. */
+/* Drops the value that waits in older, which must not be written over a newer one. That under way
+ * is not tried again. */
+static void supersede(struct pending_writes *q, struct pending_write *older)
+{
+    if (older->heap_at != 0)
+        heap_remove(q, older);
+    drop_value(q, older, &older->waiting);
+    older->is_superseded = older->writing != NULL;
+    pending_release(q, older);
+}
+
+/* Merges w, which is newer, into older. Returns false when w is under way, which supersedes older,
+ * or when transactions are queued for one of them: then both stay, and pending_find() returns the
+ * newer. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
-    if (w->waiting == NULL || w->writing != NULL || pending_has_queue(w) ||
-        pending_has_queue(older))
+    if (pending_has_queue(w) || pending_has_queue(older))
         return false;
+    if (w->writing != NULL) {
+        supersede(q, older);
+        return false;
+    }
     if (older->waiting == NULL)
         older->due_at_ms = w->due_at_ms;
     drop_value(q, older, &older->waiting);
@@ -370,7 +395,7 @@ static void rename_entry(struct pending_writes *q, struct pending_write *w,
     if (values > 0) {
         struct identity identity;
 
-        identify(arg, &pending_newest(w)->key, &identity);
+        identify(arg, &newest(w)->changes[0].key, &identity);
         q->bytes -= values * w->identity.len;
         set_identity(w, &identity);
         q->bytes += values * w->identity.len;

@@ -30,6 +30,9 @@ struct pending_write {
     uint64_t due_at_ms;
     uint64_t taken_at_ms; /* when the oldest value was accepted that may not be written yet */
     bool is_urgent;       /* the queue of transactions is not empty */
+    /* another entry has a newer value of the key than the one under way, which is not tried again
+     */
+    bool is_superseded;
     /* Set by table_writes.c and table_writer.c: */
     void *owner;
     struct commit *commit; /* while writing */

@@ -204,6 +204,17 @@ bool transaction_may_touch(const struct transaction *t, uint64_t key)
             bsearch(&key, t->hashes, t->count, sizeof(key), compare_hashes) != NULL);
 }
 
+bool transaction_may_touch_any(const struct transaction *t, struct table *table,
+                               const struct transaction *b)
+{
+    enum { COMPARED_MAX = 64 };
+    bool may = b->count > COMPARED_MAX;
+
+    for (size_t i = 0; i < b->count && !may; i++)
+        may = transaction_may_touch(t, hash_of(table, &b->changes[i].key));
+    return may;
+}
+
 /* Walks both arrays of hashes, which are sorted. */
 bool transaction_may_overlap(const struct transaction *a, const struct transaction *b)
 {

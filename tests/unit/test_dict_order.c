@@ -1,5 +1,7 @@
 #include "dict_case.h"
 
+#include "table/identity.h"
+
 static void test_dict_in_order_without_ids(void **state)
 {
     struct fake_peer peer;
@@ -282,6 +284,82 @@ static void test_dict_parked_requests_release_their_table(void **state)
     fake_peer_close(&peer);
 }
 
+static bool identify_twice(struct table *table, const struct table_key *key, struct identity *to)
+{
+    struct buf bytes;
+
+    (void)table;
+    buf_init(&bytes, BUF_LIMITED_BY_INPUT);
+    buf_add(&bytes, key->key);
+    buf_add(&bytes, key->key);
+    identity_take(to, &bytes);
+    return true;
+}
+
+/* A table from after a reload may identify keys in another way, as with another URL. Requests wait
+ * for a commit of the old table all the same. */
+static void test_dict_parked_after_a_commit_of_the_old_table(void **state)
+{
+    static const struct table_config config = {.timeout_ms = 1000000};
+    static const struct {
+        const char *line;
+        bool is_parked;
+    } cases[] = {
+        {"Lshared/a\tbob\n", true},
+        {"I16\t0\tshared/a\tbob\n", true},
+        {"B2\tbob\nS2\tshared/a\t2\nC2\n", true},
+        {"Lshared/b\tbob\n", false},
+        {"B2\tbob\nS2\tshared/b\t2\nC2\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct fake_table next;
+        const struct fake_tables reloaded = {{&next}, 1};
+        struct fake_peer peer;
+
+        fake_table_open(&next, "meta", &config, loop);
+        next.ops.commit = meta.ops.commit;
+        next.ops.commit_bytes = meta.ops.commit_bytes;
+        next.table->env.commits = &commits;
+        next.table->identify = identify_twice;
+        open_peer(&peer, HELLO_32 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+        fake_peer_reload(&peer, &reloaded);
+        send_lines(&peer, cases[i].line);
+        if (committing_count + next.waiting_count != (cases[i].is_parked ? 1 : 2))
+            fail_msg("case %zu", i);
+        end_commit(0, REPLY_FOUND);
+        assert_int_equal(committing_count + next.waiting_count, 1);
+        if (committing_count > 0)
+            end_commit(0, REPLY_FOUND);
+        else
+            fake_table_answer(&next, 0, &(struct reply){.status = REPLY_MISS});
+        assert_int_equal(pending(&peer), 0);
+        fake_peer_close(&peer);
+        fake_table_close(&next);
+    }
+}
+
+/* Its time does not count from the start of the machine. */
+static void test_dict_parked_before_its_table_is_back(void **state)
+{
+    const struct fake_tables none = {.count = 0};
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_40 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+    fake_peer_reload(&peer, &none);
+    send_lines(&peer, "Lshared/a\tbob\n");
+    fake_peer_reload(&peer, &tables);
+    meta.table->timeout_ms = 1000;
+    end_commit(0, REPLY_FOUND);
+    run();
+    assert_int_equal(meta.waiting_count, 1);
+    end_lookup(0);
+    assert_out(&peer, "O1\nOa\n");
+    fake_peer_close(&peer);
+}
+
 /* Without ids the replies do not depend on which request ends first. */
 static void test_dict_order_of_readiness(void **state)
 {
@@ -317,6 +395,8 @@ int main(void)
         WITH_TABLE(test_dict_iterations_with_ids_mix),
         WITH_TABLE(test_dict_few_iterations_at_a_time),
         WITH_TABLE(test_dict_parked_requests_release_their_table),
+        WITH_TABLE(test_dict_parked_after_a_commit_of_the_old_table),
+        WITH_TABLE(test_dict_parked_before_its_table_is_back),
         WITH_TABLE(test_dict_order_of_readiness),
     };
 

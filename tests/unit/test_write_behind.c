@@ -18,7 +18,8 @@ static struct ev_loop *loop;
 static struct commits commits;
 static struct write_behind *wb;
 static struct log quiet;
-static struct fake_table fake, next; /* next: NULL in table unless a test opens it */
+static struct fake_table fake, next,
+    folded; /* the others: NULL in table unless a test opens them */
 
 static const struct table_config pending_config = {.timeout_ms = LONG_MS,
                                                    .write_behind_ms = LONG_MS};
@@ -41,7 +42,7 @@ static int setup(void **state)
     commits = (struct commits){.first = NULL};
     wb = write_behind_new(loop, &quiet);
     open_fake(&fake, &pending_config);
-    next.table = NULL;
+    next.table = folded.table = NULL;
     return 0;
 }
 
@@ -51,6 +52,7 @@ static int teardown(void **state)
     write_behind_close(wb);
     commits_abort(&commits);
     write_behind_free(&wb);
+    fake_table_close(&folded);
     fake_table_close(&fake);
     fake_table_close(&next);
     service_clock_release(loop);
@@ -358,6 +360,51 @@ static void test_write_behind_outlives_its_table(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
+/* After a reload that folds keys, the older value of two that became one key must not be written
+ * over the newer one, which was under way. */
+static void test_write_behind_of_keys_that_become_one(void **state)
+{
+    struct table_config folding = pending_config;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "old");
+    set("k", "new");
+    open_fake(&next, &pending_config);
+    run_until(&next.commit_count, 2);
+    end_commit(&next, REPLY_TEMPORARY, true); /* K, which is tried again later */
+    open_fake(&folded, &folding);
+    end_commit(&next, REPLY_FOUND, true);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
+    assert_true(write_behind_is_empty(wb));
+}
+
+/* The same while both are under way: the older one is not tried again, and no lookup finds it. */
+static void test_write_behind_of_keys_that_become_one_under_way(void **state)
+{
+    const struct reply failure = {.status = REPLY_TEMPORARY, .reason = SPAN("no luck")};
+    struct table_config folding = pending_config;
+    struct identity id;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "old");
+    set("k", "new");
+    open_fake(&next, &pending_config);
+    run_until(&next.commit_count, 2);
+    open_fake(&folded, &folding);
+    fake_table_end_commit(&next, 1, true, &(struct reply){.status = REPLY_FOUND});
+    identity_of(&id, folded.table, &(struct table_key){.key = SPAN("k")});
+    assert_null(table_writes_find(folded.table->writes, folded.table,
+                                  &(struct table_key){.key = SPAN("k")}, &id));
+    identity_free(&id);
+    fake_table_end_commit(&next, 0, true, &failure);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
+    assert_true(write_behind_is_empty(wb));
+}
+
 /* A table whose name was removed makes its pending writes, and accepts no new ones. */
 static void test_write_behind_of_a_name_that_is_gone(void **state)
 {
@@ -405,6 +452,8 @@ int main(void)
         WITH(test_write_behind_transactions_in_order),
         WITH(test_write_behind_loses_only_what_is_hopeless),
         WITH(test_write_behind_outlives_its_table),
+        WITH(test_write_behind_of_keys_that_become_one),
+        WITH(test_write_behind_of_keys_that_become_one_under_way),
         WITH(test_write_behind_of_a_name_that_is_gone),
         WITH(test_write_behind_counts_what_is_left),
     };
