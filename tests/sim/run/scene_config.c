@@ -110,7 +110,8 @@ static void write_text(FILE *out, const struct scene *scene)
     bool is_first = true;
 
     fprintf(out, "log = { level = \"%s\"; };\n", scene->log_level);
-    fprintf(out, "sandbox = false;\n"); /* it would hold for the simulation, and not end with podop */
+    fprintf(out,
+            "sandbox = false;\n"); /* it would hold for the simulation, and not end with podop */
     write_duration(out, "shutdown_timeout", scene->shutdown_timeout_ns);
     fprintf(out, "\npool = { max_connections = %u; };\n", scene->max_connections);
     fprintf(out, "control = { socket = \"%s\"; };\n", scene->control);
