@@ -16,9 +16,9 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
                           config_report_fn *report, void *arg, struct error *err);
 void server_free(struct server **server);
 
-/* Gives up what podop does not need after its start, for the whole process, so this is for a process
- * that has nothing but this server. Called before server_run(), which starts the first thread. Does
- * nothing if the configuration has sandbox = false. */
+/* Gives up what podop does not need after its start, for the whole process, so this is for a
+ * process that has nothing but this server. Called before server_run(), which starts the first
+ * thread. Does nothing if the configuration has sandbox = false. */
 void server_enter_sandbox(struct server *server);
 
 /* Serves until a stop is complete. */
