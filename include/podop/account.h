@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 /* Find a user or group by text, a name or a number. Return 0, or -1 with ERR_CONFIG when there is
- * no user or group of that name, or with ERR_SYSTEM when the search failed: a later one may find it.
- * A number need not be in the user database; then the group of the user has the same number. */
+ * no user or group of that name, or with ERR_SYSTEM when the search failed: a later one may find
+ * it. A number need not be in the user database; then the group of the user has the same number. */
 int account_find_user(const char *text, uid_t *uid, gid_t *gid, struct error *err);
 int account_find_group(const char *text, gid_t *gid, struct error *err);
 
