@@ -106,7 +106,8 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
            has_hung(f, harms);
 }
 
-/* Calls what for each key of the backend until it returns true. */
+/* Returns how many keys the backend did not answer then, or answered with a failure, if that
+ * counts. */
 static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns,
                              bool counts_statuses)
 {
