@@ -144,7 +144,11 @@ static bool is_suspended(const struct failure *f, const struct backend_notes *no
  * answer costs a second. */
 static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_ns)
 {
-    const bool is_impatient = f->table->timeout_least_ns < 5 * SECOND / 2;
+    /* connect_timeout counts the resolution of the name, too */
+    const int64_t patience_ns =
+        f->table->is_named ? least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns)
+                           : f->table->timeout_least_ns;
+    const bool is_impatient = patience_ns < 5 * SECOND / 2;
 
     return spans_meet(&judge.names, from_ns, f->to_ns, after_ns, 0) ||
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
