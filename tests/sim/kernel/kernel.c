@@ -8,12 +8,13 @@
 #include "log_pipe.h"
 #include "process.h"
 #include "random.h"
+#include "sanitizer.h"
 #include "threads.h"
 #include "turn.h"
 
 #include <malloc.h>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SIM_HAS_ASAN
 size_t __sanitizer_get_current_allocated_bytes(void); /* its header is not packaged with gcc */
 #endif
 
@@ -36,7 +37,7 @@ void sim_podop_ended(void)
 
 static uint64_t allocated(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SIM_HAS_ASAN
     return __sanitizer_get_current_allocated_bytes();
 #else
     return mallinfo2().uordblks;

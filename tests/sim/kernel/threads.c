@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "events.h"
 #include "faults.h"
+#include "sanitizer.h"
 #include "turn.h"
 
 #include "podop/list.h"
@@ -13,7 +14,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SIM_HAS_ASAN
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -46,7 +47,7 @@ static ucontext_t main_context;
 
 /* AddressSanitizer has to know each change of the stack. */
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef SIM_HAS_ASAN
 static const void *main_stack;
 static size_t main_stack_bytes;
 

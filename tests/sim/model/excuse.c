@@ -18,6 +18,7 @@ struct failure {
     int64_t least_ns;        /* a shorter outage excuses nothing */
     int64_t pause_ns;        /* how long an outage has effects after its end */
     size_t urls;
+    bool is_single; /* once it has begun, it goes to no other URL and is not tried again */
 };
 
 static int64_t least_of(int64_t a, int64_t b)
@@ -44,8 +45,9 @@ static struct failure failure_of(const struct excuse_case *c)
     struct failure f = {.c = c, .table = c->table, .since_ns = since_of(c), .to_ns = c->to_ns};
 
     f.urls = c->table->backend_count;
+    f.is_single = c->is_write || c->is_list;
     f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
-    if (!c->is_write && !c->is_stale && f.urls == 1)
+    if (!f.is_single && !c->is_stale && f.urls == 1)
         f.least_ns = c->table->timeout_least_ns * 4 / 10;
     return f;
 }
@@ -63,7 +65,7 @@ static bool has_hung(const struct failure *f, const struct key_harms *harms)
     const struct spans *hangs = &harms->points[JUDGE_HARM_HANG];
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)(f->urls == 0 ? 1 : f->urls);
 
-    if (f->c->is_stale || f->c->is_write)
+    if (f->c->is_stale || f->is_single)
         return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
     return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
 }
@@ -80,7 +82,7 @@ static bool is_cut(const struct failure *f, const struct backend_notes *notes,
     others = spans_begun(&notes->idle_ends, from_ns, to_ns);
     if (harms != NULL)
         others += spans_begun(&harms->points[JUDGE_HARM_KEPT], from_ns, to_ns);
-    if (f->c->is_write || f->urls > 1 || f->c->is_stale)
+    if (f->is_single || f->urls > 1 || f->c->is_stale)
         return cuts > 0;
     if (harms != NULL && spans_meet(&harms->points[JUDGE_HARM_HANG], from_ns, to_ns, 0, 0))
         others++;
@@ -104,7 +106,8 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
            has_hung(f, harms);
 }
 
-/* Calls what for each key of the backend until it returns true. */
+/* Returns how many keys the backend did not answer then, or answered with a failure, if that
+ * counts. */
 static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns,
                              bool counts_statuses)
 {
@@ -141,7 +144,11 @@ static bool is_suspended(const struct failure *f, const struct backend_notes *no
  * answer costs a second. */
 static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_ns)
 {
-    const bool is_impatient = f->table->timeout_least_ns < 5 * SECOND / 2;
+    /* connect_timeout counts the resolution of the name, too */
+    const int64_t patience_ns =
+        f->table->is_named ? least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns)
+                           : f->table->timeout_least_ns;
+    const bool is_impatient = patience_ns < 5 * SECOND / 2;
 
     return spans_meet(&judge.names, from_ns, f->to_ns, after_ns, 0) ||
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
@@ -231,7 +238,7 @@ static enum excuse_reason excuse_url(const struct failure *f)
             break; /* commit_url has no alternative */
         if (is_final(f, notes))
             return EXCUSE_KEY;
-        if (i == 0 || (reason != EXCUSE_NONE) != f->c->is_write)
+        if (i == 0 || (reason != EXCUSE_NONE) != f->is_single)
             reason = excuse_backend(f, notes); /* a write that was sent goes to no other URL */
     }
     return reason;
@@ -263,7 +270,7 @@ static enum excuse_reason excuse_program(const struct failure *f)
     if (meets(f, &notes->outages[JUDGE_REFUSED], PAUSE_OF_SEVERAL_NS, 0) ||
         meets(f, &notes->outages[JUDGE_SILENT], PAUSE_NS, f->least_ns))
         return EXCUSE_OUTAGE;
-    if (deaths >= 2 || (deaths > 0 && (f->c->is_write || f->c->is_stale)) ||
+    if (deaths >= 2 || (deaths > 0 && (f->is_single || f->c->is_stale)) ||
         spans_begun(&notes->deaths, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns) >=
             f->table->processes)
         return EXCUSE_PROGRAM;

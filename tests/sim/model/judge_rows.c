@@ -100,7 +100,7 @@ static enum excuse_reason excuse_rows(const struct judge_rows *rows)
 {
     const struct truth *store = judge_store(rows->table);
     struct excuse_case failure = {
-        .table = rows->table, .from_ns = rows->sent_ns, .to_ns = sim_now()};
+        .table = rows->table, .from_ns = rows->sent_ns, .to_ns = sim_now(), .is_list = true};
     enum excuse_reason reason = excuse(&failure);
 
     for (size_t i = 0; reason == EXCUSE_NONE && i < truth_count(store); i++) {

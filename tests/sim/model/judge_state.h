@@ -74,7 +74,7 @@ struct excuse_case {
     const struct truth_key *key; /* NULL: the whole table */
     int64_t from_ns, to_ns;
     int64_t wait_most_ns; /* of requests before it */
-    bool is_write, is_stale;
+    bool is_write, is_list, is_stale;
 };
 enum excuse_reason excuse(const struct excuse_case *failure);
 /* The same without what podop itself does: stops, reloads, earlier requests. */

@@ -178,20 +178,31 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     doubt_others(key, arrival, change);
 }
 
-void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count)
+/* Returns how many of at most count writes of the key podop may have given up, and marks them. */
+static unsigned give_up(const struct ledger_key *key, unsigned count)
 {
-    struct list_node *next;
+    unsigned given_up = 0;
 
-    for (struct list_node *node = list_first(&ledger->pending); node != NULL && count > 0;
-         node = next) {
-        struct ledger_change *change = CONTAINER_OF(node, struct ledger_change, pending);
+    for (struct list_node *node = list_first(&key->changes); node != NULL && given_up < count;
+         node = list_next(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
 
-        next = list_next(&ledger->pending, node);
-        if (change->tx->table != table || change->refusals < ATTEMPTS)
+        if (change->is_given_up || change->refusals < ATTEMPTS)
             continue;
         change->is_given_up = true;
         ledger_settle(change);
-        count--;
+        given_up++;
+    }
+    return given_up;
+}
+
+void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsigned count)
+{
+    for (size_t i = 0; i < LEDGER_SLOTS; i++) {
+        for (const struct ledger_key *key = ledger->slots[i]; key != NULL; key = key->next) {
+            if (key->table == table)
+                count -= give_up(key, count);
+        }
     }
     if (count > 0)
         sim_broken("a pending write was given up without need", "%u of %s", count, table->name);

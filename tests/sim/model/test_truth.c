@@ -19,7 +19,8 @@ static void assert_shows(const char *json, const char *postfix, const char *dove
         if (texts[i] == NULL ? value->text[i] != NULL
                              : value->text[i] == NULL || strcmp(value->text[i], texts[i]) != 0)
             fail_msg("%s: '%s' instead of '%s'", json, value->text[i], texts[i]);
-        assert_true(truth_value_shows(value, i, texts[i], texts[i] == NULL ? 0 : strlen(texts[i])));
+        assert_true(truth_value_shows(value, (enum truth_protocol)i, texts[i],
+                                      texts[i] == NULL ? 0 : strlen(texts[i])));
     }
     truth_value_unref(&value);
     assert_null(value);

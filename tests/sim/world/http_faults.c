@@ -31,11 +31,16 @@ static void harm(struct http_connection *c, const struct truth_key *key, enum ju
     judge_harm(c->backend->scene, key, kind);
 }
 
-static void send_status(struct http_connection *c, unsigned status)
+static void send_status(struct http_connection *c, const struct truth_key *key,
+                        enum http_fault fault)
 {
-    const struct http_answer_parts parts = {
-        .status = status, .type = "application/json", .body = SPAN("\"out of order\"")};
+    struct http_answer_parts parts = {.type = "application/json", .body = SPAN("\"out of order\"")};
 
+    parts.status = fault == HTTP_500   ? 500
+                   : fault == HTTP_503 ? 502 + (unsigned)sim_random(&c->backend->random, 3)
+                                       : 409;
+    buf_clear(&c->out);
+    harm(c, key, JUDGE_HARM_STATUS);
     http_service_send(c, &parts);
     web_connection_send(c);
 }
@@ -47,6 +52,7 @@ static void send_garbage(struct http_connection *c, const struct truth_key *key,
     struct sim_random *random = &c->backend->random;
     const bool is_http = !is_write && sim_chance(random, 0.5);
 
+    buf_clear(&c->out);
     harm(c, key, is_http ? JUDGE_HARM_FINAL : JUDGE_HARM_STATUS);
     if (is_http)
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\": ]"));
@@ -86,17 +92,8 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
         return;
     case HTTP_500:
     case HTTP_503:
-    case HTTP_REFUSES_WRITE:
-        buf_clear(&c->out);
-        harm(c, key, JUDGE_HARM_STATUS);
-        send_status(c, fault == HTTP_500   ? 500
-                       : fault == HTTP_503 ? 502 + (unsigned)sim_random(random, 3)
-                                           : 409);
-        return;
-    case HTTP_GARBAGE:
-        buf_clear(&c->out);
-        send_garbage(c, key, is_write);
-        return;
+    case HTTP_REFUSES_WRITE: send_status(c, key, fault); return;
+    case HTTP_GARBAGE: send_garbage(c, key, is_write); return;
     case HTTP_TRUNCATE:
         harm(c, key, JUDGE_HARM_CUT);
         send_part(c);
