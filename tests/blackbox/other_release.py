@@ -16,7 +16,7 @@ import debian
 
 OTHER = {"bookworm": "trixie", "trixie": "bookworm"}
 INSIDE = "/mnt"  # where the chroot has the sources; every Debian has this folder
-TARGETS = ("podop", "podopctl", "set_clock", "hold_clock")
+TARGETS = ("podop", "podopctl", "set_clock", "hold_clock", "sandbox_probe")
 
 # No sanitizers: each release is tested with them where it is the system's own. This is about another libcurl, c-ares,
 # json-c and OpenSSL, and about the warnings of another compiler.

@@ -79,6 +79,7 @@ class Users(Allow):
         self.assertEqual(ask_as(self.socket, "daemon", "daemon"), ANSWER)
         podop.signal(signal.SIGUSR1)
         self.assertRegex(podop.wait_log("event=counters .*uptime_s"), r" connections=1 refused=3 ")
+        podop.stop()
         line, = podop.lines("event=client_not_allowed")
         user = pwd.getpwnam("bin")
         peer = rf"uid {user.pw_uid}, gid \d+, pid \d+"
@@ -156,6 +157,7 @@ class Networks(Allow):
         for address in ("127.0.0.3", "127.0.0.4", "127.0.0.3"):
             self.assertEqual(self.ask_from(address, port), b"")
         self.assertEqual(self.ask_from("127.0.0.2", port), netstring("OK k"))
+        podop.stop()  # then all of its log is written
         line, = podop.lines("event=client_not_allowed")
         self.assertRegex(line, rf"socket=127\.0\.0\.1:{port} peer=127\.0\.0\.3 count=1$")
         self.assertEqual(len(self.http.requests), 1)
@@ -218,11 +220,12 @@ class Activated(Manager):
         host, port = every.getsockname()
         sockets = [("podop", self.unix()), ("podop", local), ("podop", every)]
         podop = self.ready(sockets, "-c", self.config({"socket": "systemd:podop"}))
+        podop.stop()
         line, = podop.lines("event=config_warning")
         self.assertRegex(line, rf"podop.conf:1: warning: socket 'systemd:podop' accepts other hosts on "
                                rf"systemd:podop={host}:{port}, .*'allow'")
-        podop.stop()
         podop = self.ready(sockets, "-c", self.config({"socket": "systemd:podop", "allow": ["root", "10.0.0.0/8"]}))
+        podop.stop()
         self.assertEqual(podop.lines("event=config_warning"), [])
 
 

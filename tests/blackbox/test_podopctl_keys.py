@@ -82,7 +82,7 @@ class Words(Keys):
 
     def test_json(self):
         self.hold_clock()
-        self.start(timeout="300ms")
+        self.serve(url_table(self.http, timeout="300ms"), pool={"max_connections": 1})  # the late one comes last
         self.http.on("/ok", http(json.dumps('v"\t\n\\ü\u0001')))
         self.http.on("/miss", http(status=404))
         self.http.on("/fail", http(status=503))
