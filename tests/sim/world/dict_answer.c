@@ -61,7 +61,7 @@ static void judge(struct client *c, const struct dict_request *r, enum judge_sta
                                         .wait_most_ns = r->base.wait_ns,
                                         .after = r->after};
 
-    c->world->counts[WORLD_FOUND + status]++;
+    world_count_answer(c->world, status);
     check_time(c, r);
     judge_lookup(&lookup, status, text.ptr, text.len);
 }

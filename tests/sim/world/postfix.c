@@ -72,7 +72,7 @@ static void take_answer(struct client *c, struct span payload)
 
         if (payload.len < word.len || memcmp(payload.ptr, word.ptr, word.len) != 0)
             continue;
-        c->world->counts[WORLD_FOUND + words[i].status]++;
+        world_count_answer(c->world, words[i].status);
         if (!c->is_slow)
             judge_time(r->table, r->complete_ns, r->wait_ns, r->key);
         judge(r, words[i].status, span_skip(payload, word.len));

@@ -34,6 +34,17 @@ void world_fault(struct world *world, const char *kind, const char *format, ...)
     world->faults[i].count++;
 }
 
+void world_count_answer(struct world *world, enum judge_status status)
+{
+    static const enum world_count counts[] = {
+        [JUDGE_FOUND] = WORLD_FOUND,
+        [JUDGE_MISS] = WORLD_MISSES,
+        [JUDGE_FAILED] = WORLD_FAILURES,
+    };
+
+    world->counts[counts[status]]++;
+}
+
 uint64_t world_requests(const struct world *world)
 {
     uint64_t sum = 0;

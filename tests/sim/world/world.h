@@ -4,6 +4,7 @@
 #define SIM_WORLD_H
 
 #include "../kernel/kernel.h"
+#include "../model/judge.h"
 #include "../model/ledger.h"
 #include "../run/scene.h"
 
@@ -58,6 +59,7 @@ struct world {
 /* Counts a fault and writes it to the transcript. */
 void world_fault(struct world *world, const char *kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void world_count_answer(struct world *world, enum judge_status status);
 uint64_t world_requests(const struct world *world);
 
 /* Returns whether podop was told to stop, or did not run, at some time since then: it may have hung
