@@ -203,8 +203,9 @@ class Forbidden(Sandbox):
 
     def test_memory_is_hidden(self):
         """Another process of the same user cannot read it."""
+        if self.is_instrumented():
+            self.skipTest("AddressSanitizer reads the memory; test_build.py runs this with a release")
         self.start()
-        harness.need(not self.is_instrumented(), "a podop without AddressSanitizer")
         self.assertEqual(self.call("prctl", 3, 0, 0, 0, 0), 0)  # PR_GET_DUMPABLE
 
 
