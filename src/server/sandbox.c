@@ -29,20 +29,22 @@ static void hide_memory(void)
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* Programs of tables inherit the rules and may need any file, so there are none for them. */
-static void limit_files(struct sandbox *sandbox, const struct config *config, struct error *err)
+/* Returns 0, or -1 with the reason why files are not limited. Programs of tables inherit the rules
+ * and may need any file, so there are none for them. */
+static int limit_files(const struct config *config, bool has_programs, struct error *err)
 {
     struct landlock rules;
+    int status;
 
+    if (has_programs)
+        return error_set(err, ERR_SYSTEM, "off, for the programs of tables");
     landlock_init(&rules);
-    if (rules.abi == 0) {
-        error_set(err, ERR_SYSTEM, "not supported by the kernel");
-        return;
-    }
+    if (rules.abi == 0)
+        return error_set(err, ERR_SYSTEM, "not supported by the kernel");
     sandbox_files_allow(&rules, config);
-    if (landlock_enforce(&rules, err) == 0)
-        sandbox->landlock_abi = rules.abi;
+    status = landlock_enforce(&rules, err);
     landlock_deinit(&rules);
+    return status;
 }
 
 /* Writes "on" or the reason why not. */
@@ -55,6 +57,7 @@ void sandbox_enter(struct sandbox *sandbox, const struct config *config, struct 
 {
     const bool has_programs = program_table(config) != NULL;
     struct error no_filter = {0}, no_rules = {0};
+    bool has_filter, has_rules;
 
     *sandbox = (struct sandbox){0};
     if (!config->sandbox) {
@@ -66,16 +69,13 @@ void sandbox_enter(struct sandbox *sandbox, const struct config *config, struct 
         log_info(log, "sandbox", LOG_STR("state", "off"), LOG_STR("reason", strerror(errno)));
         return;
     }
-    if (has_programs)
-        error_set(&no_rules, ERR_SYSTEM, "off, for the programs of tables");
-    else
-        limit_files(sandbox, config, &no_rules);
-    sandbox->has_filter = seccomp_filter_load(has_programs, &no_filter) == 0;
-    sandbox->forbids_programs = !has_programs && (sandbox->has_filter || sandbox->landlock_abi > 0);
+    has_rules = limit_files(config, has_programs, &no_rules) == 0;
+    has_filter = seccomp_filter_load(has_programs, &no_filter) == 0;
+    sandbox->forbids_programs = !has_programs && (has_filter || has_rules);
     log_info(log, "sandbox", LOG_STR("state", "on"),
              LOG_STR("programs", sandbox->forbids_programs ? "forbidden" : "allowed"),
-             LOG_STR("seccomp", state_of(sandbox->has_filter, &no_filter)),
-             LOG_STR("landlock", state_of(sandbox->landlock_abi > 0, &no_rules)));
+             LOG_STR("seccomp", state_of(has_filter, &no_filter)),
+             LOG_STR("landlock", state_of(has_rules, &no_rules)));
 }
 
 int sandbox_check(const struct sandbox *sandbox, const struct config *current,

@@ -7,8 +7,6 @@
 
 /* Zero-initialised: outside. */
 struct sandbox {
-    bool has_filter;  /* of seccomp */
-    int landlock_abi; /* 0: the files are not limited */
     bool forbids_programs;
 };
 

@@ -1,7 +1,7 @@
+#include "buf_print.h"
 #include "dict_request.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +10,6 @@ static const struct {
     unsigned major, minor;
 } versions[] = {{2, 0}, {2, 1}, {2, 2}, {3, 2}, {4, 0}};
 
-__attribute__((format(printf, 2, 3))) static void add_line(struct client *c, const char *format,
-                                                           ...)
-{
-    char text[4096];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    buf_add(&c->out, (struct span){text, (size_t)len});
-}
-
 static void greet(struct client *c)
 {
     const struct dovecot *d = dovecot_of(c);
@@ -30,7 +17,7 @@ static void greet(struct client *c)
 
     if (d->major == 2)
         scene_user(d->table, d->user, user);
-    add_line(c, "H%u\t%u\t0\t%s\t%s\n", d->major, d->minor, user, d->table->name);
+    buf_print(&c->out, "H%u\t%u\t0\t%s\t%s\n", d->major, d->minor, user, d->table->name);
 }
 
 /* Returns "\tUSER" where this version names the user in each request. */
@@ -54,9 +41,9 @@ static void add_path(struct client *c, const char *key)
     scene_user(d->table, d->user, user);
     if (d->table->type != SCENE_PROGRAM && slash != NULL && strcmp(slash + 1, user) == 0 &&
         sim_chance(&c->random, 0.5))
-        add_line(c, "priv/%.*s", (int)(slash - key), key);
+        buf_print(&c->out, "priv/%.*s", (int)(slash - key), key);
     else
-        add_line(c, "shared/%s", key);
+        buf_print(&c->out, "shared/%s", key);
 }
 
 /* Requests before it on the connection may have to end first: transactions of its key, or all of
@@ -99,7 +86,7 @@ static void look_up(struct client *c, const char *key)
     dict_request_of(r)->after = last_change(c, key);
     buf_add_char(&c->out, 'L');
     add_path(c, key);
-    add_line(c, "%s\n", user_field(d, user));
+    buf_print(&c->out, "%s\n", user_field(d, user));
     set_wait(c, r);
     client_written(c, r);
     c->world->counts[WORLD_DICT_LOOKUPS]++;
@@ -119,8 +106,8 @@ static void iterate(struct client *c)
         world_key(d->table, &c->random, r->key);
         dict->flags = DICT_EXACT_KEY;
     }
-    add_line(c, "I%u\t%sshared/%s%s\n", dict->flags, d->major == 2 && d->minor == 0 ? "" : "0\t",
-             r->key, user_field(d, user));
+    buf_print(&c->out, "I%u\t%sshared/%s%s\n", dict->flags,
+              d->major == 2 && d->minor == 0 ? "" : "0\t", r->key, user_field(d, user));
     set_wait(c, r);
     client_written(c, r);
     c->world->counts[WORLD_ITERATIONS]++;
@@ -184,12 +171,12 @@ static void add_change(struct client *c, struct dict_request *r, const struct ch
     static const char letters[] = {[LEDGER_SET] = 'S', [LEDGER_UNSET] = 'U', [LEDGER_INC] = 'A'};
     struct truth *store = judge_store(r->base.table);
 
-    add_line(c, "%c%" PRIu32 "\t", letters[change->kind], r->id);
+    buf_print(&c->out, "%c%" PRIu32 "\t", letters[change->kind], r->id);
     add_path(c, change->key);
     if (change->kind == LEDGER_UNSET)
-        add_line(c, "\n");
+        buf_print(&c->out, "\n");
     else
-        add_line(c, "\t%s\n", change->value);
+        buf_print(&c->out, "\t%s\n", change->value);
     ledger_change(r->tx, change->kind, truth_add(store, change->key, strlen(change->key)),
                   change->kind == LEDGER_UNSET ? NULL : change->value);
 }
@@ -199,7 +186,7 @@ static void begin(struct client *c, uint32_t id)
     const struct dovecot *d = dovecot_of(c);
     char user[SCENE_KEY_BYTES];
 
-    add_line(c, "B%" PRIu32 "%s%s\n", id, user_field(d, user), d->major >= 4 ? "\t0" : "");
+    buf_print(&c->out, "B%" PRIu32 "%s%s\n", id, user_field(d, user), d->major >= 4 ? "\t0" : "");
 }
 
 /* Begins a transaction that must never be made. */
@@ -208,7 +195,7 @@ static void roll_back(struct client *c)
     struct dovecot *d = dovecot_of(c);
 
     begin(c, ++d->id);
-    add_line(c, "S%" PRIu32 "\tpriv/k0\tnever\nR%" PRIu32 "\n", d->id, d->id);
+    buf_print(&c->out, "S%" PRIu32 "\tpriv/k0\tnever\nR%" PRIu32 "\n", d->id, d->id);
 }
 
 static struct dict_request *begin_commit(struct client *c)
@@ -221,8 +208,8 @@ static struct dict_request *begin_commit(struct client *c)
     dict->tx = ledger_begin(c->world->ledger, d->table, d->writer_id + c->connections);
     dict->is_async = d->major == 2 && d->minor == 0 && sim_chance(&c->random, 0.2);
     begin(c, dict->id);
-    add_line(c, "T%" PRIu32 "\t%d\t%" PRIu64 "\n", dict->id, LEDGER_SECONDS,
-             ledger_number(dict->tx));
+    buf_print(&c->out, "T%" PRIu32 "\t%d\t%" PRIu64 "\n", dict->id, LEDGER_SECONDS,
+              ledger_number(dict->tx));
     return dict;
 }
 
@@ -240,7 +227,7 @@ static void commit(struct client *c)
         choose_value(c, r->tx, i, is_number, &changes[i]);
         add_change(c, r, &changes[i]);
     }
-    add_line(c, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);
+    buf_print(&c->out, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);
     set_wait(c, &r->base);
     client_written(c, &r->base);
     c->world->counts[WORLD_COMMITS]++;

@@ -1,11 +1,11 @@
 #include "http_request.h"
 
+#include "buf_print.h"
+
 #include "../kernel/kernel.h"
 
 #include "podop/json_value.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,7 +92,7 @@ static enum http_verb verb_of(struct span method)
         return HTTP_UNSET;
     if (span_equal(method, SPAN("PATCH")))
         return HTTP_INC;
-    sim_broken("a request that is no HTTP", "%.*s", (int)method.len, method.ptr);
+    sim_broken("a request that is not HTTP", "%.*s", (int)method.len, method.ptr);
 }
 
 /* Fills key, or sets the verb for a commit or a list. */
@@ -195,29 +195,17 @@ void http_changes_deinit(struct http_changes *changes)
 
 /* Answers */
 
-__attribute__((format(printf, 2, 3))) static void add(struct buf *out, const char *format, ...)
-{
-    char text[300];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    buf_add(out, (struct span){text, (size_t)len});
-}
-
 static void add_chunks(struct buf *out, struct span body, struct sim_random *random)
 {
     while (body.len > 0) {
         const size_t len = 1 + (size_t)sim_random(random, body.len);
 
-        add(out, "%zx%s\r\n", len, sim_chance(random, 0.1) ? ";more=1" : "");
+        buf_print(out, "%zx%s\r\n", len, sim_chance(random, 0.1) ? ";more=1" : "");
         buf_add(out, (struct span){body.ptr, len});
-        add(out, "\r\n");
+        buf_print(out, "\r\n");
         body = skip(body, len);
     }
-    add(out, "0\r\n%s\r\n", sim_chance(random, 0.1) ? "X-Sum: 1\r\n" : "");
+    buf_print(out, "0\r\n%s\r\n", sim_chance(random, 0.1) ? "X-Sum: 1\r\n" : "");
 }
 
 static bool has_body(unsigned status)
@@ -229,24 +217,25 @@ void http_answer(struct buf *out, unsigned status, const char *type, struct span
                  struct http_style style, struct sim_random *random)
 {
     if (style.is_spaced && sim_chance(random, 0.3))
-        add(out, "HTTP/1.1 100 Continue\r\n\r\n");
-    add(out, "HTTP/1.1 %u %s\r\n", status, style.is_spaced ? "" : "Status");
+        buf_print(out, "HTTP/1.1 100 Continue\r\n\r\n");
+    buf_print(out, "HTTP/1.1 %u %s\r\n", status, style.is_spaced ? "" : "Status");
     if (style.is_spaced)
-        add(out, "sErVer:  sim/1 (x) \r\nX-Empty:\r\nSet-Cookie: a=%u\r\n",
-            (unsigned)sim_random(random, 1000));
+        buf_print(out, "sErVer:  sim/1 (x) \r\nX-Empty:\r\nSet-Cookie: a=%u\r\n",
+                  (unsigned)sim_random(random, 1000));
     if (type != NULL)
-        add(out, "%s: %s\r\n", style.is_spaced ? "content-TYPE" : "Content-Type", type);
+        buf_print(out, "%s: %s\r\n", style.is_spaced ? "content-TYPE" : "Content-Type", type);
     if (style.closes)
-        add(out, "Connection: close\r\n");
+        buf_print(out, "Connection: close\r\n");
     if (!has_body(status)) {
-        add(out, "\r\n");
+        buf_print(out, "\r\n");
         return;
     }
     if (style.is_chunked) {
-        add(out, "Transfer-Encoding: chunked\r\n\r\n");
+        buf_print(out, "Transfer-Encoding: chunked\r\n\r\n");
         add_chunks(out, body, random);
         return;
     }
-    add(out, "%s: %zu\r\n\r\n", style.is_spaced ? "CONTENT-LENGTH" : "Content-Length", body.len);
+    buf_print(out, "%s: %zu\r\n\r\n", style.is_spaced ? "CONTENT-LENGTH" : "Content-Length",
+              body.len);
     buf_add(out, body);
 }

@@ -128,7 +128,7 @@ static struct ledger_arrival arrival_of(const struct http_connection *c,
 static void set(struct truth_key *key, struct truth_value *value)
 {
     if (value == NULL)
-        sim_broken("a value that is no JSON", "%s", truth_name(key));
+        sim_broken("a value that is not JSON", "%s", truth_name(key));
     truth_put(key, value, sim_now());
     truth_value_unref(&value);
 }

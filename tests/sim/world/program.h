@@ -26,7 +26,7 @@ enum program_fault {
     PROGRAM_HANG,     /* no answer to this request; others are answered */
     PROGRAM_LATE,     /* after some seconds */
     PROGRAM_DIES,     /* the process ends */
-    PROGRAM_GARBAGE,  /* a line that is no answer: podop kills the process */
+    PROGRAM_GARBAGE,  /* a line that is not an answer: podop kills the process */
     PROGRAM_STRANGER, /* an answer to an id that was not asked */
     PROGRAM_FAULTS
 };

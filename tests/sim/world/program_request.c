@@ -1,7 +1,7 @@
 #include "program_request.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include "buf_print.h"
+
 #include <string.h>
 
 struct span program_member(struct span object, const char *name)
@@ -67,27 +67,15 @@ bool program_next(struct program_objects *cursor, struct span *object)
     return object->len > 0;
 }
 
-void program_add(struct buf *out, const char *format, ...)
-{
-    char text[200];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    buf_add(out, (struct span){text, (size_t)len});
-}
-
 void program_begin_answer(struct program_request *r, const char *status)
 {
     const bool is_spaced = sim_chance(&r->program->random, r->program->manner.spaced);
 
-    program_add(&r->answer, "{\"id\": %.*s,%s \"status\": \"%s\"", (int)r->id.len, r->id.ptr,
-                is_spaced ? "   \"more or less\": [{}, 1e3, null],\t" : "", status);
+    buf_print(&r->answer, "{\"id\": %.*s,%s \"status\": \"%s\"", (int)r->id.len, r->id.ptr,
+              is_spaced ? "   \"more or less\": [{}, 1e3, null],\t" : "", status);
 }
 
 void program_end_answer(struct program_request *r)
 {
-    program_add(&r->answer, "}\n");
+    buf_print(&r->answer, "}\n");
 }

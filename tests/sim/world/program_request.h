@@ -32,7 +32,6 @@ struct program_objects program_objects(struct span line, struct span changes);
 bool program_next(struct program_objects *objects, struct span *object);
 
 /* Writing */
-void program_add(struct buf *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void program_begin_answer(struct program_request *r, const char *status);
 void program_end_answer(struct program_request *r);
 

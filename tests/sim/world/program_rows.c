@@ -1,4 +1,5 @@
 /* program_rows.c - iterations over the keys of a program. */
+#include "buf_print.h"
 #include "program_request.h"
 
 #include <stdlib.h>
@@ -28,11 +29,11 @@ static void add_row(struct program_request *r, const struct iteration *i,
 {
     const struct truth_value *value = truth_now(key);
 
-    program_add(&r->answer, is_first ? "[" : ", [");
+    buf_print(&r->answer, is_first ? "[" : ", [");
     json_add_string(&r->answer, span_of(truth_name(key) + i->path.len));
-    program_add(&r->answer, ", ");
+    buf_print(&r->answer, ", ");
     buf_add(&r->answer, i->has_values ? (struct span){value->json, value->json_len} : SPAN("null"));
-    program_add(&r->answer, "]");
+    buf_print(&r->answer, "]");
 }
 
 static void iteration_free(struct iteration *i)
@@ -50,16 +51,16 @@ static void answer_rows(struct program_request *r, struct iteration *i)
     size_t rows = 0;
 
     program_begin_answer(r, "ok");
-    program_add(&r->answer, ", \"rows\": [");
+    buf_print(&r->answer, ", \"rows\": [");
     for (; i->next < count && rows < most; i->next++) {
         const struct truth_key *key = truth_nth(r->program->truth, i->next);
 
         if (is_row(i, key))
             add_row(r, i, key, rows++ == 0);
     }
-    program_add(&r->answer, "]");
+    buf_print(&r->answer, "]");
     if (i->next < count)
-        program_add(&r->answer, ", \"more\": true");
+        buf_print(&r->answer, ", \"more\": true");
     program_end_answer(r);
     if (i->next >= count)
         iteration_free(i);

@@ -1,4 +1,5 @@
 /* program_service.c - what a process of the program answers: podop-program(7). */
+#include "buf_print.h"
 #include "program_request.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@ static void answer_status(struct program_request *r, const char *status, const c
 {
     program_begin_answer(r, status);
     if (reason != NULL)
-        program_add(&r->answer, ", \"reason\": \"%s\"", reason);
+        buf_print(&r->answer, ", \"reason\": \"%s\"", reason);
     program_end_answer(r);
 }
 
@@ -23,7 +24,7 @@ static void answer_get(struct program_request *r)
         return;
     }
     program_begin_answer(r, "ok");
-    program_add(&r->answer, ", \"value\": ");
+    buf_print(&r->answer, ", \"value\": ");
     buf_add(&r->answer, (struct span){value->json, value->json_len});
     program_end_answer(r);
 }
