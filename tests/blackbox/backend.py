@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import ports
-from basics import GUARD, to_bytes, wait_until
+from basics import GUARD, shut_down, to_bytes, wait_until
 
 
 class End(enum.Enum):
@@ -182,8 +182,7 @@ class Backend:
         """Closes every connection but not the listening socket, and waits until that is done."""
         sockets = self.sockets()
         for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            shut_down(sock)
         wait_until(lambda: not self._sockets.intersection(sockets), "the connections are closed")
 
     def stop(self) -> None:
@@ -194,8 +193,7 @@ class Backend:
         for gate in self._gates:
             gate.set()
         for sock in [self._listener, *sockets]:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            shut_down(sock)
         deadline = time.monotonic() + GUARD  # of all together: there may be hundreds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

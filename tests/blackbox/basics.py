@@ -1,6 +1,8 @@
 """What every helper of the black-box tests needs: bytes and text, waiting, and what a test requires of the machine."""
 
+import contextlib
 import os
+import socket
 import time
 import unittest
 from collections.abc import Callable
@@ -31,6 +33,15 @@ def wait_until(fact: Callable[[], object], what: str, guard: float = GUARD) -> N
         if time.monotonic() > deadline:
             raise AssertionError(f"never happened: {what}")
         time.sleep(0.01)
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Ends a connection that another thread uses, for which it then is an end like any other.
+
+    An SSLSocket's own shutdown() would take its TLS away as well, in the middle of what the other thread does with it.
+    """
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def need(condition: object, what: str) -> None:

@@ -9,6 +9,8 @@ import unittest
 from collections.abc import Callable
 
 import harness
+from basics import shut_down
+from certificates import Authority
 from daemon import is_frozen
 from harness import CLOSE, RESET, Answer, Backend, Case, Request, echo, http
 
@@ -101,6 +103,15 @@ class Exceptions(Case):
                 backend.wait_target("/large")
         result = outcome(body)
         self.assertEqual((result.failures, result.errors), ([], []))
+
+    def test_end_while_tls_begins(self) -> None:
+        """The thread that makes a handshake sees an end of the connection, not a socket without TLS."""
+        ours, theirs = socket.socketpair()
+        with theirs, Authority(self.dir).server().wrap_socket(ours, server_side=True,
+                                                              do_handshake_on_connect=False) as sock:
+            shut_down(sock)
+            with self.assertRaises(OSError):
+                sock.do_handshake()
 
 
 class Ports(Case):

@@ -13,6 +13,7 @@ import threading
 import unittest.mock
 
 import harness
+from basics import shut_down
 from certificates import Authority
 from dict import DictCase
 from harness import CLOSE, conf_file, echo, http, url_table
@@ -340,8 +341,7 @@ class Peers(TlsCase):
 
         def stop():
             for sock in sockets:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+                shut_down(sock)
             for thread in [acceptor, *threads]:
                 thread.join(harness.GUARD)
             listener.close()
