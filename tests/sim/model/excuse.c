@@ -173,7 +173,7 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
+        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
            is_nameless_since(f, judge.started_ns, after_ns);

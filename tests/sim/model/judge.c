@@ -100,7 +100,7 @@ static void set_open(struct spans *spans, bool is_open)
 
 static bool is_absence(enum judge_outage kind)
 {
-    return kind == JUDGE_REFUSED || kind == JUDGE_SILENT;
+    return kind == JUDGE_REFUSED || kind == JUDGE_SILENT || kind == JUDGE_MOVED;
 }
 
 void judge_out(const struct scene_backend *backend, enum judge_outage kind)

@@ -59,7 +59,7 @@ enum judge_outage {
     JUDGE_STATUS,  /* 5XX to everything */
     JUDGE_BROKEN,  /* answers to everything are broken: cut, reset, garbage */
     JUDGE_SLOW,    /* answers take so long that requests may not have the time */
-    JUDGE_MOVED,   /* its name leads elsewhere than podop may know */
+    JUDGE_MOVED,   /* its name leads elsewhere than podop may know, which then is refused */
     JUDGE_CROWDED, /* requests that hang may take all connections of the pool */
     JUDGE_OUTAGES
 };

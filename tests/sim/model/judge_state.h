@@ -17,7 +17,7 @@ enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* keys until a URL is suspended */ };
 
 struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
-    struct spans bad; /* refused or silent */
+    struct spans bad; /* refused, silent or moved */
     struct spans cuts, idle_ends, deaths;
     struct spans suspended; /* no key was answered after five keys in a row were not */
     const struct truth_key *row[JUDGE_ROW];
