@@ -172,9 +172,11 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
     enum excuse_reason reason;
 
     if (own != NULL && l->wait_most_ns == 0 && ledger_view(own, l->sent_ns).is_pending &&
-        !can_be_absent(l->table, l->sent_ns))
+        !can_be_absent(l->table, l->sent_ns)) {
+        trace_view(l, key);
         sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
                    text);
+    }
     reason = excuse(&failure);
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)

@@ -67,14 +67,18 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
 static void end_all(struct http_backend *b, double reset_share)
 {
     struct list_node *node, *next;
+    size_t ended = 0;
 
     for (node = b->connections.ring.next; node != &b->connections.ring; node = next) {
         struct http_connection *c = CONTAINER_OF(node, struct http_connection, node);
 
         next = node->next;
-        if (c->step != HTTP_ENDING)
-            web_connection_end(c, sim_chance(&b->random, reset_share));
+        if (c->step == HTTP_ENDING)
+            continue;
+        web_connection_end(c, sim_chance(&b->random, reset_share));
+        ended++;
     }
+    judge_cut(b->scene, ended);
 }
 
 static void hold_all(struct http_backend *b, bool is_held)
@@ -202,8 +206,10 @@ static void outage_over(void *arg)
 
 static void stop_listening(struct http_backend *b)
 {
-    if (b->server != NULL && sim_server_stop(&b->server) > 0)
-        judge_cut(b->scene);
+    const size_t unaccepted = b->server == NULL ? 0 : sim_server_stop(&b->server);
+
+    if (unaccepted > 0)
+        judge_cut(b->scene, unaccepted);
 }
 
 void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t ns)
@@ -217,8 +223,6 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     judge_out(b->scene, excuses[outage]);
     if (outage == HTTP_DOWN || outage == HTTP_CLOSED)
         stop_listening(b);
-    if (outage == HTTP_DOWN)
-        judge_cut(b->scene);
     if (outage == HTTP_DOWN)
         end_all(b, 0.5);
     if (outage == HTTP_FROZEN)
@@ -269,7 +273,6 @@ void http_backend_move(struct http_backend *b, const char *address)
     }
     if (b->is_move_felt)
         sim_event_in(&b->move_end, ask_again_ns);
-    judge_cut(b->scene);
     stop_listening(b);
     end_all(b, 0.5);
     free(b->address);

@@ -55,6 +55,7 @@ struct http_connection {
         HTTP_ENDING,  /* frees itself at the event */
     } step;
     const struct truth_key *harmed; /* a hang that the judge knows of */
+    struct judge_request asked;     /* the last request */
     bool resets;                    /* at the end, in the place of FIN */
     bool closes;                    /* after the answer in out */
     bool has_left;                  /* podop has ended the connection */
