@@ -104,7 +104,7 @@ static void check_order(const struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         const struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !is_loose(change) &&
+        if (other != change && other->made > 0 && !other->is_ambiguous && !is_loose(change) &&
             ledger_precedes(change, other))
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));
