@@ -182,6 +182,17 @@ class Tables(WriteBehindCase):
         self.wait_all(50)
         harness.wait_until(lambda: self.dovecot.get("shared/key3") == b"Oold", "the file answers")
 
+    def test_lookups_by_post(self):
+        """The new settings take no writes, and a POST to the URL would be a lookup."""
+        asked = self.backend(default=lambda request: http("null"))
+        self.start()
+        self.write_keys(5)
+        self.reload(url_table(asked, template="/lookup", lookup="post"))
+        self.check_payload(self.client().ask("t", "x"), "NOTFOUND ")
+        self.check_failure(self.dovecot.change(("set", "shared/new", "1")))
+        self.wait_all(5)
+        self.assertEqual([json.loads(request.body)["key"] for request in asked.requests], ["x"])
+
     def test_program_and_back(self):
         """From one type that takes writes to another."""
         store = self.write("store.json", "{}")
