@@ -13,13 +13,15 @@ struct ledger_change {
     struct list_node pending; /* told O, not made yet */
     struct ledger_key *key;
     struct ledger_tx *tx;
-    struct truth_key *truth;
+    struct truth_key *truth; /* as the client wrote it */
+    size_t place;            /* in the transaction */
     enum ledger_kind kind;
     struct truth_value *value; /* of a set */
     int64_t by;                /* of an increment */
     unsigned arrivals, made, refusals;
     enum ledger_made last; /* what was made of the last arrival */
     int64_t made_ns;       /* the first time */
+    const struct truth_key *made_key; /* the key of the store that was changed then */
     int64_t said_ns;       /* the last plain success */
     bool has_no_key;       /* an increment of no key */
     bool is_ambiguous;     /* a request without a number may have been this one */
@@ -41,7 +43,7 @@ struct ledger_tx {
 struct ledger_key {
     struct ledger_key *next; /* of the same slot */
     const struct scene_table *table;
-    const struct truth_key *truth;
+    const struct truth_key *class; /* of all spellings; see keys_class() */
     struct list changes;
     size_t count;
 };
@@ -60,9 +62,16 @@ struct ledger {
 bool ledger_can_wait(const struct ledger_change *change);
 /* Whether the backend makes all changes of a transaction or none. */
 bool ledger_is_atomic(const struct ledger_tx *tx);
-/* Whether podop must make a before b. */
+/* Whether podop must make a before b, if they change one key. */
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
+/* Whether older may be made after newer, which it precedes and which was made: it was pending, and
+ * was another key at that time. */
+bool ledger_was_apart(const struct ledger_change *older, const struct ledger_change *newer);
+/* Whether other is a newer value of the key, for which podop may have dropped the pending change.
+ */
+bool ledger_may_supersede(const struct ledger_change *other, const struct ledger_change *change);
 void ledger_settle(struct ledger_change *change); /* it is not pending any more */
+void ledger_settle_superseded(struct ledger *ledger);     /* those that newer ones have replaced */
 const char *ledger_describe(const struct ledger_change *change);
 
 static inline struct ledger_change *ledger_change_of(struct list_node *node)

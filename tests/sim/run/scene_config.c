@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
+#include "../model/keys.h"
 
 #include "podop/mem.h"
 
@@ -18,6 +19,9 @@ const char *const scene_change_names[SCENE_CHANGES] = {
     [SCENE_WRITE_BEHIND] = "write_behind",
     [SCENE_TABLE_AWAY] = "table away",
     [SCENE_TABLE_BACK] = "table back",
+    [SCENE_KEYS] = "keys",
+    [SCENE_PLACES] = "places",
+    [SCENE_OTHER_BACK] = "table back as another",
     [SCENE_LOG] = "log",
     [SCENE_FAULTY] = "faulty",
 };
@@ -29,14 +33,27 @@ static void write_duration(FILE *out, const char *name, int64_t ns)
     fprintf(out, " %s = \"%" PRId64 "ms\";", name, ns / 1000000);
 }
 
-static const char *url_host(const struct scene_backend *backend, char *text, size_t size)
+/* Names the host of a URL. An address of this machine has two names, and a socket any. */
+static const char *url_host(const struct scene_table *table, size_t place, char *text, size_t size)
 {
+    const struct scene_backend *backend = table->backends[place];
+
     if (backend->address[0] == '/')
-        return "localhost";
+        return table->has_other_host ? "other.sim.example" : "localhost";
+    if (backend->host == NULL && table->has_other_host &&
+        strncmp(backend->address, "127.0.0.1:", 10) == 0) {
+        snprintf(text, size, "localhost%s", strchr(backend->address, ':'));
+        return text;
+    }
     if (backend->host == NULL)
         return backend->address;
     snprintf(text, size, "%s%s", backend->host, strchr(backend->address, ':'));
     return text;
+}
+
+static const char *other_path(const struct scene_table *table)
+{
+    return table->has_other_path ? SCENE_OTHER_PATH : "";
 }
 
 static void write_urls(FILE *out, const struct scene_table *table)
@@ -45,14 +62,14 @@ static void write_urls(FILE *out, const struct scene_table *table)
 
     fprintf(out, " param = [");
     for (size_t i = 0; i < table->backend_count; i++)
-        fprintf(out, "%s \"http://%s%s/{}\"", i == 0 ? "" : ",",
-                url_host(table->backends[i], host, sizeof(host)), table->path);
+        fprintf(out, "%s \"http://%s%s%s/{}\"", i == 0 ? "" : ",",
+                url_host(table, i, host, sizeof(host)), other_path(table), table->path);
     fprintf(out, " ];");
     if (table->backends[0]->address[0] == '/')
         fprintf(out, " unix_socket = \"%s\";", table->backends[0]->address);
     if (table->has_commit_url)
-        fprintf(out, " commit_url = \"http://%s%s-commit\";",
-                url_host(table->backends[0], host, sizeof(host)), table->path);
+        fprintf(out, " commit_url = \"http://%s%s%s-commit\";",
+                url_host(table, 0, host, sizeof(host)), other_path(table), table->path);
     fprintf(out, " retries = %u;", table->retries);
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
     if (table->is_strict)
@@ -84,6 +101,23 @@ static void write_type(FILE *out, const struct scene_table *table)
     }
 }
 
+static void write_rules(FILE *out, unsigned rules)
+{
+    static const char *const folds[KEYS_FOLDS] = {[KEYS_FOLD_DOMAIN] = "\"domain\"",
+                                                  [KEYS_FOLD_ALL] = "true"};
+    static const char *const labels[KEYS_IDNAS] = {[KEYS_IDNA_ASCII] = "ascii",
+                                                   [KEYS_IDNA_UNICODE] = "unicode"};
+
+    if (rules == 0)
+        return;
+    fprintf(out, " key = {");
+    if (folds[keys_fold_of(rules)] != NULL)
+        fprintf(out, " fold = %s;", folds[keys_fold_of(rules)]);
+    if (labels[keys_idna_of(rules)] != NULL)
+        fprintf(out, " idna = \"%s\";", labels[keys_idna_of(rules)]);
+    fprintf(out, " };");
+}
+
 static void write_table(FILE *out, const struct scene_table *table, bool is_first)
 {
     static const char *const types[] = {[SCENE_URL] = "url",
@@ -99,8 +133,7 @@ static void write_table(FILE *out, const struct scene_table *table, bool is_firs
         write_duration(out, "write_behind", table->write_behind_ns);
     if (table->is_shared)
         fprintf(out, " share = true;");
-    if (table->is_folded)
-        fprintf(out, " key = { fold = true; };");
+    write_rules(out, table->rules);
     write_cache(out, table);
     fprintf(out, " }");
 }
@@ -201,6 +234,20 @@ static void bring_tables_back(struct scene *scene)
         scene->tables[i].is_absent = false;
 }
 
+/* Two keys that were two become one, or one becomes two. */
+static void change_keys(struct scene_table *table, struct sim_random *random)
+{
+    if (table->has_spellings && sim_chance(random, 0.7))
+        table->rules = (unsigned)sim_random(random, SCENE_RULES);
+}
+
+/* The same service by another path, or another name of its host. */
+static void change_place(struct scene_table *table, struct sim_random *random)
+{
+    table->has_other_path = sim_chance(random, 0.5);
+    table->has_other_host = sim_chance(random, 0.5);
+}
+
 static void change_table(struct scene_table *table, enum scene_change change,
                          struct sim_random *random)
 {
@@ -214,6 +261,14 @@ static void change_table(struct scene_table *table, enum scene_change change,
         change_urls(table);
     else if (change == SCENE_WRITE_BEHIND && sim_chance(random, 0.5))
         change_write_behind(table, random);
+    else if (change == SCENE_KEYS)
+        change_keys(table, random);
+    else if (change == SCENE_PLACES && sim_chance(random, 0.5))
+        change_place(table, random);
+    else if (change == SCENE_OTHER_BACK && table->is_absent) {
+        change_keys(table, random);
+        change_place(table, random);
+    }
 }
 
 void scene_change(struct scene *scene, enum scene_change change, struct sim_random *random)
@@ -222,7 +277,7 @@ void scene_change(struct scene *scene, enum scene_change change, struct sim_rand
         change_table(&scene->tables[i], change, random);
     if (change == SCENE_TABLE_AWAY)
         take_table_away(scene, random);
-    else if (change == SCENE_TABLE_BACK)
+    else if (change == SCENE_TABLE_BACK || change == SCENE_OTHER_BACK)
         bring_tables_back(scene);
     else if (change == SCENE_LOG)
         scene->log_level = sim_chance(random, 0.7)   ? "info"
