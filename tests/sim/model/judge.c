@@ -1,7 +1,6 @@
 #include "judge.h"
 
 #include "judge_state.h"
-#include "keys.h"
 
 #include "../kernel/kernel.h"
 
@@ -245,20 +244,14 @@ void judge_stopping(void)
 }
 
 /* Why a pending write could not be made until the end of the stop, or NULL. */
-static const char *reason_for_loss(const struct scene_table *table, struct truth_key *key)
+static const char *reason_for_loss(const struct scene_table *table, const struct truth_key *key)
 {
-    struct excuse_case loss = {.table = table,
-                               .from_ns = spans_last_from_ns(&judge.stops),
-                               .to_ns = sim_now(),
-                               .is_write = true};
-    const unsigned used = keys_used(table, loss.from_ns, loss.to_ns);
-    enum excuse_reason reason = EXCUSE_NONE;
-
-    KEYS_EACH(rules, used)
-    {
-        loss.key = keys_normal(key, rules);
-        reason = reason == EXCUSE_NONE ? excuse_of_world(&loss) : reason;
-    }
+    const struct excuse_case loss = {.table = table,
+                                     .key = key,
+                                     .from_ns = spans_last_from_ns(&judge.stops),
+                                     .to_ns = sim_now(),
+                                     .is_write = true};
+    const enum excuse_reason reason = excuse_of_world(&loss);
 
     return reason == EXCUSE_NONE ? NULL : reason_names[reason];
 }

@@ -6,18 +6,16 @@ enum { KEY_BYTES_MAX = 1024 };
 
 /* Rules over time */
 
+static struct scene_rules *nth(struct scene_table *table, unsigned number)
+{
+    return &table->rules_log[number % SCENE_RULES_KEPT];
+}
+
 void keys_may_change(struct scene_table *table, unsigned rules, int64_t now_ns)
 {
-    struct scene_rules *last = &table->rules_log[table->rules_count % SCENE_RULES_KEPT];
-
-    if (table->rules_count > 0) {
-        last = &table->rules_log[(table->rules_count - 1) % SCENE_RULES_KEPT];
-        if (last->rules == rules)
-            return;
-        last = &table->rules_log[table->rules_count % SCENE_RULES_KEPT];
-    }
-    *last = (struct scene_rules){rules, now_ns, INT64_MAX};
-    table->rules_count++;
+    if (table->rules_count > 0 && nth(table, table->rules_count - 1)->rules == rules)
+        return;
+    *nth(table, table->rules_count++) = (struct scene_rules){rules, now_ns, INT64_MAX};
 }
 
 static unsigned first_kept(const struct scene_table *table)
@@ -28,7 +26,7 @@ static unsigned first_kept(const struct scene_table *table)
 void keys_changed(struct scene_table *table, int64_t now_ns)
 {
     for (unsigned i = first_kept(table); i + 1 < table->rules_count; i++) {
-        struct scene_rules *r = &table->rules_log[i % SCENE_RULES_KEPT];
+        struct scene_rules *r = nth(table, i);
 
         if (r->until_ns > now_ns)
             r->until_ns = now_ns;
@@ -115,43 +113,4 @@ struct truth_key *keys_normal(struct truth_key *spelled, unsigned rules)
 struct truth_key *keys_class(struct truth_key *spelled)
 {
     return keys_normal(spelled, keys_rules(KEYS_FOLD_ALL, KEYS_IDNA_ASCII));
-}
-
-bool keys_may_be(const struct scene_table *table, struct truth_key *spelled,
-                 const struct truth_key *key, int64_t from_ns, int64_t to_ns)
-{
-    const unsigned used = keys_used(table, from_ns, to_ns);
-
-    KEYS_EACH(rules, used)
-    {
-        if (keys_normal(spelled, rules) == key)
-            return true;
-    }
-    return false;
-}
-
-bool keys_may_differ(const struct scene_table *table, struct truth_key *spelled,
-                     const struct truth_key *key, int64_t from_ns, int64_t to_ns)
-{
-    const unsigned used = keys_used(table, from_ns, to_ns);
-
-    KEYS_EACH(rules, used)
-    {
-        if (keys_normal(spelled, rules) != key)
-            return true;
-    }
-    return false;
-}
-
-bool keys_may_join(const struct scene_table *table, struct truth_key *a, struct truth_key *b,
-                   int64_t from_ns, int64_t to_ns)
-{
-    const unsigned used = keys_used(table, from_ns, to_ns);
-
-    KEYS_EACH(rules, used)
-    {
-        if (keys_normal(a, rules) == keys_normal(b, rules))
-            return true;
-    }
-    return false;
 }

@@ -50,14 +50,4 @@ struct truth_key *keys_normal(struct truth_key *spelled, unsigned rules);
 /* Returns the key that all spellings have in common which any rules could make one key. */
 struct truth_key *keys_class(struct truth_key *spelled);
 
-/* Whether podop may have taken the key as key at some time from from_ns to to_ns. */
-bool keys_may_be(const struct scene_table *table, struct truth_key *spelled,
-                 const struct truth_key *key, int64_t from_ns, int64_t to_ns);
-/* Whether it may have taken it as another one. */
-bool keys_may_differ(const struct scene_table *table, struct truth_key *spelled,
-                     const struct truth_key *key, int64_t from_ns, int64_t to_ns);
-/* Whether podop may have taken both as one key. */
-bool keys_may_join(const struct scene_table *table, struct truth_key *a, struct truth_key *b,
-                   int64_t from_ns, int64_t to_ns);
-
 #endif

@@ -142,23 +142,19 @@ bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *
 }
 
 /* A pending write that a reload has made another key's is newer than what that key had before. */
-bool ledger_was_apart(const struct ledger_change *older, const struct ledger_change *newer)
+bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer)
 {
-    const struct scene_table *table = older->tx->table;
-
     return newer->made > 0 && ledger_can_wait(older) &&
-           keys_may_differ(table, older->truth, newer->made_key, newer->made_ns, newer->made_ns) &&
-           keys_may_be(table, older->truth, newer->made_key, newer->made_ns, sim_now());
+           ledger_may_differ(older, newer->made_key, newer->made_ns);
 }
 
-bool ledger_may_supersede(const struct ledger_change *other, const struct ledger_change *change)
+bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change)
 {
-    const int64_t from_ns = other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns
-                                                                      : change->tx->sent_ns;
+    const int64_t since_ns = other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns
+                                                                       : change->tx->sent_ns;
 
     return other != change && other->tx->told != LEDGER_FAILED && ledger_can_wait(other) &&
-           !ledger_precedes(other, change) &&
-           keys_may_join(change->tx->table, other->truth, change->truth, from_ns, sim_now());
+           !ledger_precedes(other, change) && ledger_may_join(other, change, since_ns);
 }
 
 const char *ledger_describe(const struct ledger_change *c)
@@ -223,7 +219,7 @@ static void settle_if_superseded(struct ledger_change *change)
 {
     for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
         if ((other->tx->told == LEDGER_DONE || other->made > 0) &&
             ledger_may_supersede(other, change))
@@ -258,6 +254,7 @@ void ledger_sent(struct ledger_tx *tx, int64_t now_ns)
     for (size_t i = 0; i < tx->count; i++) {
         struct ledger_change *change = tx->changes[i];
 
+        ledger_find_keys(change);
         change->key = key_of(tx->ledger, tx->table, change->truth);
         trim(change->key, now_ns);
         list_append(&change->key->changes, &change->node);
@@ -281,8 +278,7 @@ static void supersede(struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (!keys_may_join(change->tx->table, change->truth, other->truth, change->tx->sent_ns,
-                           sim_now()))
+        if (!ledger_may_join(change, other, change->tx->sent_ns))
             continue;
         if (other != change && (other->made > 0 || other->is_ambiguous) && ledger_can_wait(other) &&
             !ledger_precedes(other, change))

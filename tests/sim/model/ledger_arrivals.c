@@ -1,5 +1,4 @@
 /* ledger_arrivals.c - the writes as they come to the backends. */
-#include "keys.h"
 #include "ledger_state.h"
 
 #include "../kernel/kernel.h"
@@ -18,11 +17,11 @@ static bool is_of_transaction(const struct ledger_change *change,
     return change->tx->count == arrival->count || (arrival->count == 1 && ledger_can_wait(change));
 }
 
-static bool is_same(const struct ledger_change *change, const struct ledger_arrival *arrival,
+static bool is_same(struct ledger_change *change, const struct ledger_arrival *arrival,
                     const struct truth_value *value)
 {
     if (change->kind != arrival->kind || !is_of_transaction(change, arrival) ||
-        !keys_may_be(arrival->table, change->truth, arrival->key, change->tx->sent_ns, sim_now()))
+        !ledger_may_be(change, arrival->key))
         return false;
     switch (arrival->kind) {
     case LEDGER_SET: return truth_value_equal(change->value, value);
@@ -101,7 +100,7 @@ static bool is_loose(const struct ledger_change *change)
 }
 
 /* The change is made now, in this key of the store. */
-static void check_order(const struct ledger_change *change, const struct truth_key *key)
+static void check_order(struct ledger_change *change, const struct truth_key *key)
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
@@ -159,8 +158,7 @@ static void doubt_others(const struct ledger_key *key, const struct ledger_arriv
         struct ledger_change *change = ledger_change_of(node);
 
         if (change == found || change->kind != arrival->kind || !ledger_can_wait(change) ||
-            !keys_may_be(arrival->table, change->truth, arrival->key, change->tx->sent_ns,
-                         sim_now()))
+            !ledger_may_be(change, arrival->key))
             continue;
         change->is_ambiguous = true;
         ledger_settle(change);
@@ -218,6 +216,15 @@ void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsi
         sim_broken("a pending write was given up without need", "%u of %s", count, table->name);
 }
 
+static const char *reason_of(struct ledger_change *change, ledger_excuse_fn *excuse)
+{
+    const char *reason = NULL;
+
+    for (size_t i = 0; excuse != NULL && i < change->key_count && reason == NULL; i++)
+        reason = excuse(change->tx->table, change->keys[i]);
+    return reason;
+}
+
 void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
 {
     struct list_node *node;
@@ -225,7 +232,7 @@ void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
     ledger_settle_superseded(ledger);
     while ((node = list_first(&ledger->pending)) != NULL) {
         struct ledger_change *change = CONTAINER_OF(node, struct ledger_change, pending);
-        const char *reason = excuse == NULL ? NULL : excuse(change->tx->table, change->truth);
+        const char *reason = reason_of(change, excuse);
 
         if (reason == NULL)
             sim_broken("a pending write was lost at a stop", "%s", ledger_describe(change));

@@ -7,6 +7,8 @@
 
 #include "podop/list.h"
 
+enum { LEDGER_FORMS = 12 }; /* of a key, by all rules */
+
 /* One change. It is in the list of its key from its commit on. */
 struct ledger_change {
     struct list_node node;    /* of its key; the oldest first */
@@ -14,6 +16,11 @@ struct ledger_change {
     struct ledger_key *key;
     struct ledger_tx *tx;
     struct truth_key *truth; /* as the client wrote it */
+    /* What rules may have made of it: its normal form when it was committed, and while it is
+     * pending, the normal forms of that by later rules. */
+    struct truth_key *keys[LEDGER_FORMS];
+    size_t key_count;
+    unsigned rules_seen; /* of the table's log */
     size_t place;            /* in the transaction */
     enum ledger_kind kind;
     struct truth_value *value; /* of a set */
@@ -58,6 +65,17 @@ struct ledger {
     int64_t doubt_ns;
 };
 
+/* Which key of the store a change is for, by rules that change: ledger_keys.c. */
+void ledger_find_keys(struct ledger_change *change); /* when it is committed; later ones follow */
+bool ledger_may_be(struct ledger_change *change, const struct truth_key *key);
+/* Whether a lookup of the place finds the change while it is pending: perhaps, or surely. */
+bool ledger_may_be_at(struct ledger_change *change, struct ledger_place place);
+bool ledger_is_at(struct ledger_change *change, struct ledger_place place);
+/* Whether podop may have taken the two for one key since then. */
+bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns);
+/* Whether it may have taken the change for one of another key at that instant. */
+bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns);
+
 /* Whether podop may keep the change after its answer. */
 bool ledger_can_wait(const struct ledger_change *change);
 /* Whether the backend makes all changes of a transaction or none. */
@@ -66,10 +84,10 @@ bool ledger_is_atomic(const struct ledger_tx *tx);
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
 /* Whether older may be made after newer, which it precedes and which was made: it was pending, and
  * was another key at that time. */
-bool ledger_was_apart(const struct ledger_change *older, const struct ledger_change *newer);
+bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer);
 /* Whether other is a newer value of the key, for which podop may have dropped the pending change.
  */
-bool ledger_may_supersede(const struct ledger_change *other, const struct ledger_change *change);
+bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change);
 void ledger_settle(struct ledger_change *change); /* it is not pending any more */
 void ledger_settle_superseded(struct ledger *ledger);     /* those that newer ones have replaced */
 const char *ledger_describe(const struct ledger_change *change);

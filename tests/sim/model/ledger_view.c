@@ -1,5 +1,4 @@
 /* ledger_view.c - what lookups must see of the writes before them. */
-#include "keys.h"
 #include "ledger_state.h"
 
 #include "../kernel/kernel.h"
@@ -10,21 +9,15 @@ static bool is_known(const struct ledger_change *change, int64_t sent_ns)
     return change->tx->told == LEDGER_DONE && change->tx->told_ns <= sent_ns;
 }
 
-/* Whether a lookup of the place finds the change while it is pending. */
-static bool is_at(const struct ledger_change *change, struct ledger_place place)
-{
-    return keys_normal(change->truth, place.rules) == place.key;
-}
-
 /* Whether a newer change, which was acknowledged before the lookup, has taken its place. */
-static bool is_replaced(const struct ledger_key *key, const struct ledger_change *change,
+static bool is_replaced(const struct ledger_key *key, struct ledger_change *change,
                         struct ledger_place place, int64_t sent_ns)
 {
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && is_known(other, sent_ns) && is_at(other, place) &&
+        if (other != change && is_known(other, sent_ns) && ledger_is_at(other, place) &&
             ledger_precedes(change, other) && !ledger_was_apart(change, other))
             return true;
     }
@@ -33,27 +26,27 @@ static bool is_replaced(const struct ledger_key *key, const struct ledger_change
 
 /* Whether one that was committed after it may have taken its place: in the store, or by rules that
  * were others for a while. */
-static bool is_overtaken(const struct ledger_key *key, const struct ledger_change *change,
+static bool is_overtaken(const struct ledger_key *key, struct ledger_change *change,
                          struct ledger_place place)
 {
     for (struct list_node *node = list_first(&key->changes); node != NULL;
          node = list_next(&key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
         if (other == change || ledger_precedes(other, change))
             continue;
         if ((other->made > 0 && other->made_key == place.key) ||
-            (!is_at(other, place) && ledger_may_supersede(other, change)))
+            (!ledger_is_at(other, place) && ledger_may_supersede(other, change)))
             return true;
     }
     return false;
 }
 
-/* Whether the change is surely not in the store yet, if it is the newest. */
-static bool is_surely_pending(const struct ledger_key *key, const struct ledger_change *change,
+/* Whether the change is surely not in the store yet, and is found, if it is the newest. */
+static bool is_surely_pending(const struct ledger_key *key, struct ledger_change *change,
                               struct ledger_place place)
 {
-    return change->made == 0 && !change->is_given_up && !change->is_ambiguous &&
+    return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up && !change->is_ambiguous &&
            !is_overtaken(key, change, place);
 }
 
@@ -65,14 +58,14 @@ struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place
 
     for (struct list_node *node = list_first(&key->changes); node != NULL;
          node = list_next(&key->changes, node)) {
-        const struct ledger_change *change = ledger_change_of(node);
+        struct ledger_change *change = ledger_change_of(node);
 
         if (!is_known(change, sent_ns))
             continue;
         if (change->made > 0 && change->made_key == place.key && !change->is_ambiguous &&
             change->made_ns > view.floor_ns)
             view.floor_ns = change->made_ns;
-        if (!is_at(change, place) || is_replaced(key, change, place, sent_ns))
+        if (!ledger_may_be_at(change, place) || is_replaced(key, change, place, sent_ns))
             continue;
         if (is_surely_pending(key, change, place))
             view.is_pending = true;
@@ -109,10 +102,10 @@ bool ledger_had_pending(const struct ledger_key *key, struct ledger_place place,
 {
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
-        const struct ledger_change *change = ledger_change_of(node);
+        struct ledger_change *change = ledger_change_of(node);
 
         if (truth_value_shows(change->value, protocol, text, len) && can_show(change, sent_ns) &&
-            is_at(change, place) && !is_replaced(key, change, place, sent_ns))
+            ledger_may_be_at(change, place) && !is_replaced(key, change, place, sent_ns))
             return true;
     }
     return false;

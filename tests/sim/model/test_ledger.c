@@ -255,7 +255,7 @@ static void lookups_see_pending_values(void **state)
     assert_false(shows(f, "x1", later())); /* now the store has it */
 }
 
-static const char *reason_of(const struct scene_table *table, struct truth_key *key)
+static const char *reason_of(const struct scene_table *table, const struct truth_key *key)
 {
     (void)table;
     (void)key;
