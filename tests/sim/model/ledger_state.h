@@ -30,6 +30,7 @@ struct ledger_change {
     int64_t made_ns;       /* the first time */
     const struct truth_key *made_key; /* the key of the store that was changed then */
     int64_t said_ns;       /* the last plain success */
+    int64_t forgotten_ns;  /* podop ended, and its memory with it; INT64_MAX: not yet */
     bool has_no_key;       /* an increment of no key */
     bool is_ambiguous;     /* a request without a number may have been this one */
     bool is_given_up;      /* podop may have given it up; it must not be made */
@@ -90,6 +91,12 @@ bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *n
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change);
 void ledger_settle(struct ledger_change *change); /* it is not pending any more */
 void ledger_settle_superseded(struct ledger *ledger);     /* those that newer ones have replaced */
+static inline void ledger_forget(struct ledger_change *change, int64_t now_ns)
+{
+    if (now_ns < change->forgotten_ns)
+        change->forgotten_ns = now_ns;
+}
+
 const char *ledger_describe(const struct ledger_change *change);
 
 static inline struct ledger_change *ledger_change_of(struct list_node *node)

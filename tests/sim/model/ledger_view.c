@@ -33,7 +33,8 @@ static bool is_overtaken(const struct ledger_key *key, struct ledger_change *cha
          node = list_next(&key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (other == change || ledger_precedes(other, change))
+        if (other == change || ledger_precedes(other, change) ||
+            (other->tx->told != LEDGER_WAITING && other->tx->told_ns < change->tx->sent_ns))
             continue;
         if ((other->made > 0 && other->made_key == place.key) ||
             (!ledger_is_at(other, place) && ledger_may_supersede(other, change)))
@@ -46,7 +47,8 @@ static bool is_overtaken(const struct ledger_key *key, struct ledger_change *cha
 static bool is_surely_pending(const struct ledger_key *key, struct ledger_change *change,
                               struct ledger_place place)
 {
-    return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up && !change->is_ambiguous &&
+    return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up &&
+           change->forgotten_ns == INT64_MAX && !change->is_ambiguous &&
            !is_overtaken(key, change, place);
 }
 
@@ -92,7 +94,8 @@ int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *mad
 /* Whether podop may show the value of a change to a lookup that was sent then. */
 static bool can_show(const struct ledger_change *change, int64_t sent_ns)
 {
-    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED)
+    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED ||
+        change->forgotten_ns < sent_ns)
         return false;
     return change->made == 0 || change->said_ns == INT64_MIN || change->said_ns >= sent_ns;
 }

@@ -33,43 +33,69 @@ static void write_duration(FILE *out, const char *name, int64_t ns)
     fprintf(out, " %s = \"%" PRId64 "ms\";", name, ns / 1000000);
 }
 
-/* Names the host of a URL. An address of this machine has two names, and a socket any. */
-static const char *url_host(const struct scene_table *table, size_t place, char *text, size_t size)
+const char *scene_host(const struct scene_backend *backend, char *text, size_t size)
 {
-    const struct scene_backend *backend = table->backends[place];
-
     if (backend->address[0] == '/')
-        return table->has_other_host ? "other.sim.example" : "localhost";
-    if (backend->host == NULL && table->has_other_host &&
-        strncmp(backend->address, "127.0.0.1:", 10) == 0) {
-        snprintf(text, size, "localhost%s", strchr(backend->address, ':'));
-        return text;
-    }
-    if (backend->host == NULL)
-        return backend->address;
-    snprintf(text, size, "%s%s", backend->host, strchr(backend->address, ':'));
+        snprintf(text, size, "localhost");
+    else if (backend->host != NULL)
+        snprintf(text, size, "%s", backend->host);
+    else
+        snprintf(text, size, "%.*s", (int)strcspn(backend->address, ":"), backend->address);
     return text;
 }
 
-static const char *other_path(const struct scene_table *table)
+/* Returns the other name of the host, or NULL. A socket may have any, but one in a certificate. */
+static const char *other_host(const struct scene_backend *backend)
 {
-    return table->has_other_path ? SCENE_OTHER_PATH : "";
+    if (backend->authority != NULL)
+        return NULL;
+    if (backend->address[0] == '/')
+        return "other.sim.example";
+    return strncmp(backend->address, "127.0.0.1:", 10) == 0 ? "localhost" : NULL;
 }
 
-static void write_urls(FILE *out, const struct scene_table *table)
+/* Writes the URL of the table's backend of this place, but for what comes after the path. */
+static void write_url(FILE *out, const struct scene_table *table, size_t place)
 {
+    const struct scene_backend *backend = table->backends[place];
+    const char *port = strchr(backend->address, ':');
+    const char *other = table->has_other_host ? other_host(backend) : NULL;
     char host[100];
 
+    fprintf(out, "%s://%s%s%s%s", backend->authority == NULL ? "http" : "https",
+            other != NULL ? other : scene_host(backend, host, sizeof(host)),
+            port == NULL ? "" : port, table->has_other_path ? SCENE_OTHER_PATH : "", table->path);
+}
+
+static bool has_authority(const struct scene_table *table, const char *authority)
+{
+    for (size_t i = 0; i < table->backend_count; i++) {
+        const char *its = table->backends[i]->authority;
+
+        if (its != NULL && strcmp(its, authority) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_urls(FILE *out, const struct scene *scene, const struct scene_table *table)
+{
     fprintf(out, " param = [");
-    for (size_t i = 0; i < table->backend_count; i++)
-        fprintf(out, "%s \"http://%s%s%s/{}\"", i == 0 ? "" : ",",
-                url_host(table, i, host, sizeof(host)), other_path(table), table->path);
+    for (size_t i = 0; i < table->backend_count; i++) {
+        fprintf(out, "%s \"", i == 0 ? "" : ",");
+        write_url(out, table, i);
+        fprintf(out, "/{}\"");
+    }
     fprintf(out, " ];");
+    if (has_authority(table, SCENE_AUTHORITY))
+        fprintf(out, " tls = { ca_file = \"%s\"; };", scene->ca_file);
     if (table->backends[0]->address[0] == '/')
         fprintf(out, " unix_socket = \"%s\";", table->backends[0]->address);
-    if (table->has_commit_url)
-        fprintf(out, " commit_url = \"http://%s%s%s-commit\";",
-                url_host(table, 0, host, sizeof(host)), other_path(table), table->path);
+    if (table->has_commit_url) {
+        fprintf(out, " commit_url = \"");
+        write_url(out, table, 0);
+        fprintf(out, "-commit\";");
+    }
     fprintf(out, " retries = %u;", table->retries);
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
     if (table->is_strict)
@@ -89,10 +115,10 @@ static void write_cache(FILE *out, const struct scene_table *table)
     fprintf(out, " };");
 }
 
-static void write_type(FILE *out, const struct scene_table *table)
+static void write_type(FILE *out, const struct scene *scene, const struct scene_table *table)
 {
     switch (table->type) {
-    case SCENE_URL: write_urls(out, table); break;
+    case SCENE_URL: write_urls(out, scene, table); break;
     case SCENE_PROGRAM:
         fprintf(out, " param = \"%s\"; processes = %u;", table->path, table->processes);
         break;
@@ -118,7 +144,8 @@ static void write_rules(FILE *out, unsigned rules)
     fprintf(out, " };");
 }
 
-static void write_table(FILE *out, const struct scene_table *table, bool is_first)
+static void write_table(FILE *out, const struct scene *scene, const struct scene_table *table,
+                        bool is_first)
 {
     static const char *const types[] = {[SCENE_URL] = "url",
                                         [SCENE_PROGRAM] = "program",
@@ -127,7 +154,7 @@ static void write_table(FILE *out, const struct scene_table *table, bool is_firs
 
     fprintf(out, "%s  { name = \"%s\"; type = \"%s\";", is_first ? "" : ",\n", table->name,
             types[table->type]);
-    write_type(out, table);
+    write_type(out, scene, table);
     write_duration(out, "timeout", table->timeout_ns);
     if (table->write_behind_ns > 0)
         write_duration(out, "write_behind", table->write_behind_ns);
@@ -154,7 +181,7 @@ static void write_text(FILE *out, const struct scene *scene)
     for (size_t i = 0; i < scene->table_count; i++) {
         if (scene->tables[i].is_absent)
             continue;
-        write_table(out, &scene->tables[i], is_first);
+        write_table(out, scene, &scene->tables[i], is_first);
         is_first = false;
     }
     fprintf(out, "\n);\n%s", scene->is_faulty ? "unknown = 1;\n" : "");
