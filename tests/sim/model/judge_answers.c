@@ -172,6 +172,15 @@ static bool can_be_absent(const struct scene_table *table, int64_t sent_ns)
            spans_meet(&judge.stops, sent_ns, sim_now(), SECOND, 0);
 }
 
+/* Whether the text says that the time was over long before that. A lookup may share a request that
+ * began earlier. */
+static bool is_early(const struct scene_table *table, const char *text, size_t len, int64_t sent_ns)
+{
+    return !table->was_shared && excuse_says(text, len, "no answer within the table's timeout") &&
+           !excuse_says(text, len, EXCUSE_REFUSAL) &&
+           sim_now() - sent_ns < table->timeout_least_ns * 9 / 10;
+}
+
 static void judge_failure(const struct judge_lookup *l, const struct truth_key *key,
                           const char *text, size_t len)
 {
@@ -180,7 +189,9 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
                                         .key = key,
                                         .from_ns = l->sent_ns,
                                         .to_ns = sim_now(),
-                                        .wait_most_ns = l->wait_most_ns};
+                                        .wait_most_ns = l->wait_most_ns,
+                                        .reason = text,
+                                        .reason_len = len};
     enum excuse_reason reason;
 
     if (own != NULL && l->wait_most_ns == 0 && ledger_view(own, l->sent_ns).is_pending &&
@@ -189,6 +200,10 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
         sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
                    text);
     }
+    if (is_early(l->table, text, len, l->sent_ns))
+        sim_broken("a timeout that came too early", "%s %s: %.*s, sent at %.6f, %.6f s",
+                   l->table->name, l->key, (int)len, text, (double)l->sent_ns / 1e9,
+                   (double)(sim_now() - l->sent_ns) / 1e9);
     reason = excuse(&failure);
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)
@@ -225,12 +240,14 @@ void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, c
 /* Transactions */
 
 static enum excuse_reason excuse_write(struct ledger_tx *tx, const struct scene_table *table,
-                                       int64_t sent_ns, int64_t wait_most_ns)
+                                       const char *text, int64_t sent_ns, int64_t wait_most_ns)
 {
     struct excuse_case failure = {.table = table,
                                   .from_ns = sent_ns,
                                   .to_ns = sim_now(),
                                   .wait_most_ns = wait_most_ns,
+                                  .reason = text,
+                                  .reason_len = text == NULL ? 0 : strlen(text),
                                   .is_write = true};
     enum excuse_reason reason = EXCUSE_NONE;
 
@@ -248,7 +265,7 @@ void judge_write(struct ledger_tx **tx, const struct scene_table *table, enum le
 
     judge.figures.writes++;
     if (told == LEDGER_FAILED || told == LEDGER_UNCERTAIN) {
-        why = excuse_write(*tx, table, sent_ns, wait_most_ns);
+        why = excuse_write(*tx, table, reason, sent_ns, wait_most_ns);
         judge.figures.write_failures++;
         judge.figures.excused[why]++;
         if (why == EXCUSE_NONE)
