@@ -41,19 +41,24 @@ static int64_t one_of(struct sim_random *random, const int64_t *values, size_t c
     one_of(random, (const int64_t[]){__VA_ARGS__},                                                 \
            sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-/* Backends. web1 and web4 serve the same store. */
+/* Backends. web1, web4 and web6 serve the same store. */
 
-enum { WEB1, WEB2, WEB3, WEB4, WEBS };
+enum { WEB1, WEB2, WEB3, WEB4, WEB5, WEB6, WEBS };
 
 static void make_backends(struct scene *scene)
 {
-    scene->backends[WEB1] = (struct scene_backend){"web1", "127.0.0.1:8001", NULL, 0};
+    scene->backends[WEB1] = (struct scene_backend){"web1", "127.0.0.1:8001", NULL, 0, NULL};
     scene->backends[WEB2] =
-        (struct scene_backend){"web2", text_of("%s/web2.sock", scene->directory), NULL, 1};
-    scene->backends[WEB3] = (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2};
-    scene->backends[WEB4] = (struct scene_backend){"web4", "127.0.0.4:8004", NULL, 0};
+        (struct scene_backend){"web2", text_of("%s/web2.sock", scene->directory), NULL, 1, NULL};
+    scene->backends[WEB3] =
+        (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2, NULL};
+    scene->backends[WEB4] = (struct scene_backend){"web4", "127.0.0.4:8004", NULL, 0, NULL};
+    scene->backends[WEB5] =
+        (struct scene_backend){"web5", "127.0.0.5:8005", "web5.sim.example", 3, SCENE_AUTHORITY};
+    scene->backends[WEB6] =
+        (struct scene_backend){"web6", "127.0.0.6:8006", NULL, 0, SCENE_PUBLIC_AUTHORITY};
     scene->backend_count = WEBS;
-    scene->store_count = 3;
+    scene->store_count = 4;
 }
 
 /* Adds a backend that serves one table alone: a program, a file, DNS. */
@@ -62,7 +67,7 @@ static const struct scene_backend *add_backend(struct scene *scene, const char *
 {
     struct scene_backend *backend = &scene->backends[scene->backend_count++];
 
-    *backend = (struct scene_backend){name, address, NULL, scene->store_count++};
+    *backend = (struct scene_backend){name, address, NULL, scene->store_count++, NULL};
     return backend;
 }
 
@@ -152,6 +157,30 @@ static void make_strict(struct scene *scene, struct scene_table *table, struct s
     table->is_strict = true;
 }
 
+static void make_secure(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    use_web(scene, table, WEB5);
+    if (sim_chance(random, 0.3))
+        table->write_behind_ns = ONE_OF(random, 100, 1000) * MS;
+}
+
+static void make_secure_cached(struct scene *scene, struct scene_table *table,
+                               struct sim_random *random)
+{
+    use_web(scene, table, WEB5);
+    table->ttl_ns = ONE_OF(random, 1, 5, 30) * SECOND;
+    table->negative_ttl_ns = ONE_OF(random, 0, 1000) * MS;
+    table->stale_ns = ONE_OF(random, 0, 60) * SECOND;
+    table->is_shared = true;
+}
+
+/* With and without TLS. */
+static void make_mixed(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    use(scene, table, sim_random(random, 2), 2, (const size_t[]){WEB1, WEB6});
+    table->has_commit_url = sim_chance(random, 0.3);
+}
+
 /* podop checks that the file can be executed; the modelled kernel runs the world's program. */
 static const char *make_program_file(const struct scene *scene)
 {
@@ -209,13 +238,22 @@ static const struct {
     double share; /* of the scenes that have it */
     void (*make)(struct scene *scene, struct scene_table *table, struct sim_random *random);
 } kinds[] = {
-    {"plain", 1, make_plain},         {"cached", 0.8, make_cached},
-    {"several", 0.5, make_several},   {"spread", 0.4, make_spread},
-    {"named", 0.5, make_named},       {"held", 0.7, make_held},
-    {"heldc", 0.4, make_held_cached}, {"commit", 0.5, make_commit},
-    {"folded", 0.3, make_folded},     {"strict", 0.4, make_strict},
-    {"program", 0.5, make_program},   {"json", 0.5, make_json},
+    {"plain", 1, make_plain},
+    {"cached", 0.8, make_cached},
+    {"several", 0.5, make_several},
+    {"spread", 0.4, make_spread},
+    {"named", 0.5, make_named},
+    {"held", 0.7, make_held},
+    {"heldc", 0.4, make_held_cached},
+    {"commit", 0.5, make_commit},
+    {"folded", 0.3, make_folded},
+    {"strict", 0.4, make_strict},
+    {"program", 0.5, make_program},
+    {"json", 0.5, make_json},
     {"dns", 0.4, make_dns},
+    {"secure", 0.6, make_secure},
+    {"securec", 0.4, make_secure_cached},
+    {"mixed", 0.4, make_mixed},
 };
 
 static void remember(int64_t now_ns, int64_t *most_ns)
@@ -284,6 +322,7 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
     scene->socket = text_of("%s/podop.sock", directory);
     scene->control = text_of("%s/control.sock", directory);
     scene->config = text_of("%s/podop.conf", directory);
+    scene->ca_file = text_of("%s/ca.pem", directory);
     scene->inet = "127.0.0.1:9100";
     scene->log_level = sim_chance(&random, 0.1) ? "debug" : "info";
     scene->shutdown_timeout_ns = ONE_OF(&random, 1, 5, 10, 30) * SECOND;
@@ -293,6 +332,9 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
         if (only == NULL || is_listed(only, kinds[i].name))
             make_table(scene, i, only != NULL);
     }
+    sim_file_write(scene->ca_file,
+                   "-----BEGIN CERTIFICATE-----\n" SCENE_AUTHORITY "\n-----END CERTIFICATE-----\n",
+                   SIM_IN_PLACE);
     scene_remember(scene);
     scene_write(scene);
 }

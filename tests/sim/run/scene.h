@@ -17,6 +17,7 @@ struct scene_backend {
     const char *address; /* where it listens: "127.0.0.1:8001", "/path"; of a program, its file */
     const char *host; /* the name in URLs, "web1.sim.example", or NULL: the address stands there */
     unsigned store;   /* which store of the model; several backends may serve the same */
+    const char *authority; /* TLS: of its certificate; NULL: no TLS */
 };
 
 struct scene_table {
@@ -47,6 +48,10 @@ struct scene_table {
     int64_t absent_from_ns, absent_until_ns; /* the last such time; until 0: it goes on */
 };
 
+/* Authorities that sign certificates: one that every system knows, and one of a file. */
+#define SCENE_PUBLIC_AUTHORITY "public-authority"
+#define SCENE_AUTHORITY "own-authority"
+
 /* The keys of a table that its clients ask for. Which of them exist is known by the model only. */
 enum {
     SCENE_STATIC_KEYS = 40, /* "s0" ...; the world changes them, clients do not */
@@ -61,6 +66,7 @@ struct scene {
     const char *directory;
     const char *socket, *inet, *control; /* podop's addresses */
     const char *config;                  /* the file */
+    const char *ca_file;                 /* SCENE_AUTHORITY in PEM, or what is like it */
     struct scene_table tables[SCENE_TABLES_MAX];
     size_t table_count;
     struct scene_backend backends[SCENE_TABLES_MAX];
@@ -78,6 +84,9 @@ void scene_make(struct scene *scene, const char *directory, const char *only);
 
 /* Fills the stores of the model with the first values. */
 void scene_fill(const struct scene *scene);
+
+/* Fills text with the host of the backend's URLs, without a port. Returns text. */
+const char *scene_host(const struct scene_backend *backend, char *text, size_t size);
 
 /* What a reload changes. */
 enum scene_change {

@@ -29,30 +29,55 @@ static void write_duration(FILE *out, const char *name, int64_t ns)
     fprintf(out, " %s = \"%" PRId64 "ms\";", name, ns / 1000000);
 }
 
-static const char *url_host(const struct scene_backend *backend, char *text, size_t size)
+const char *scene_host(const struct scene_backend *backend, char *text, size_t size)
 {
     if (backend->address[0] == '/')
-        return "localhost";
-    if (backend->host == NULL)
-        return backend->address;
-    snprintf(text, size, "%s%s", backend->host, strchr(backend->address, ':'));
+        snprintf(text, size, "localhost");
+    else if (backend->host != NULL)
+        snprintf(text, size, "%s", backend->host);
+    else
+        snprintf(text, size, "%.*s", (int)strcspn(backend->address, ":"), backend->address);
     return text;
 }
 
-static void write_urls(FILE *out, const struct scene_table *table)
+static void write_url(FILE *out, const struct scene_backend *backend)
 {
+    const char *port = strchr(backend->address, ':');
     char host[100];
 
+    fprintf(out, "%s://%s%s", backend->authority == NULL ? "http" : "https",
+            scene_host(backend, host, sizeof(host)), port == NULL ? "" : port);
+}
+
+static bool has_authority(const struct scene_table *table, const char *authority)
+{
+    for (size_t i = 0; i < table->backend_count; i++) {
+        const char *its = table->backends[i]->authority;
+
+        if (its != NULL && strcmp(its, authority) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_urls(FILE *out, const struct scene *scene, const struct scene_table *table)
+{
     fprintf(out, " param = [");
-    for (size_t i = 0; i < table->backend_count; i++)
-        fprintf(out, "%s \"http://%s%s/{}\"", i == 0 ? "" : ",",
-                url_host(table->backends[i], host, sizeof(host)), table->path);
+    for (size_t i = 0; i < table->backend_count; i++) {
+        fprintf(out, "%s \"", i == 0 ? "" : ",");
+        write_url(out, table->backends[i]);
+        fprintf(out, "%s/{}\"", table->path);
+    }
     fprintf(out, " ];");
+    if (has_authority(table, SCENE_AUTHORITY))
+        fprintf(out, " tls = { ca_file = \"%s\"; };", scene->ca_file);
     if (table->backends[0]->address[0] == '/')
         fprintf(out, " unix_socket = \"%s\";", table->backends[0]->address);
-    if (table->has_commit_url)
-        fprintf(out, " commit_url = \"http://%s%s-commit\";",
-                url_host(table->backends[0], host, sizeof(host)), table->path);
+    if (table->has_commit_url) {
+        fprintf(out, " commit_url = \"");
+        write_url(out, table->backends[0]);
+        fprintf(out, "%s-commit\";", table->path);
+    }
     fprintf(out, " retries = %u;", table->retries);
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
     if (table->is_strict)
@@ -72,10 +97,10 @@ static void write_cache(FILE *out, const struct scene_table *table)
     fprintf(out, " };");
 }
 
-static void write_type(FILE *out, const struct scene_table *table)
+static void write_type(FILE *out, const struct scene *scene, const struct scene_table *table)
 {
     switch (table->type) {
-    case SCENE_URL: write_urls(out, table); break;
+    case SCENE_URL: write_urls(out, scene, table); break;
     case SCENE_PROGRAM:
         fprintf(out, " param = \"%s\"; processes = %u;", table->path, table->processes);
         break;
@@ -84,7 +109,8 @@ static void write_type(FILE *out, const struct scene_table *table)
     }
 }
 
-static void write_table(FILE *out, const struct scene_table *table, bool is_first)
+static void write_table(FILE *out, const struct scene *scene, const struct scene_table *table,
+                        bool is_first)
 {
     static const char *const types[] = {[SCENE_URL] = "url",
                                         [SCENE_PROGRAM] = "program",
@@ -93,7 +119,7 @@ static void write_table(FILE *out, const struct scene_table *table, bool is_firs
 
     fprintf(out, "%s  { name = \"%s\"; type = \"%s\";", is_first ? "" : ",\n", table->name,
             types[table->type]);
-    write_type(out, table);
+    write_type(out, scene, table);
     write_duration(out, "timeout", table->timeout_ns);
     if (table->write_behind_ns > 0)
         write_duration(out, "write_behind", table->write_behind_ns);
@@ -121,7 +147,7 @@ static void write_text(FILE *out, const struct scene *scene)
     for (size_t i = 0; i < scene->table_count; i++) {
         if (scene->tables[i].is_absent)
             continue;
-        write_table(out, &scene->tables[i], is_first);
+        write_table(out, scene, &scene->tables[i], is_first);
         is_first = false;
     }
     fprintf(out, "\n);\n%s", scene->is_faulty ? "unknown = 1;\n" : "");

@@ -6,26 +6,40 @@
 #include <string.h>
 
 const char *const http_fault_names[HTTP_FAULTS] = {
-    [HTTP_WELL] = "well",       [HTTP_500] = "500",
-    [HTTP_503] = "503",         [HTTP_CLOSE] = "close",
-    [HTTP_RESET] = "reset",     [HTTP_TRUNCATE] = "truncate",
-    [HTTP_GARBAGE] = "garbage", [HTTP_LENGTH] = "wrong length",
-    [HTTP_HANG] = "hang",       [HTTP_DRIP] = "drip",
-    [HTTP_LATE] = "late",       [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_WELL] = "well",
+    [HTTP_500] = "500",
+    [HTTP_503] = "503",
+    [HTTP_CLOSE] = "close",
+    [HTTP_RESET] = "reset",
+    [HTTP_TRUNCATE] = "truncate",
+    [HTTP_GARBAGE] = "garbage",
+    [HTTP_LENGTH] = "wrong length",
+    [HTTP_HANG] = "hang",
+    [HTTP_DRIP] = "drip",
+    [HTTP_LATE] = "late",
+    [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_UNNOTIFIED] = "no close_notify",
 };
 
 const char *const http_outage_names[HTTP_OUTAGES] = {
-    [HTTP_UP] = "up",           [HTTP_DOWN] = "down",
-    [HTTP_CLOSED] = "closed",   [HTTP_FROZEN] = "frozen",
-    [HTTP_DROPS] = "drops",     [HTTP_DEAD_ROUTE] = "dead route",
-    [HTTP_ALL_500] = "all 500", [HTTP_ALL_BROKEN] = "all broken",
+    [HTTP_UP] = "up",
+    [HTTP_DOWN] = "down",
+    [HTTP_CLOSED] = "closed",
+    [HTTP_FROZEN] = "frozen",
+    [HTTP_DROPS] = "drops",
+    [HTTP_DEAD_ROUTE] = "dead route",
+    [HTTP_ALL_500] = "all 500",
+    [HTTP_ALL_BROKEN] = "all broken",
+    [HTTP_TLS_HANGS] = "TLS hangs",
+    [HTTP_TLS_FAILS] = "TLS fails",
 };
 
 static const enum judge_outage excuses[HTTP_OUTAGES] = {
-    [HTTP_UP] = JUDGE_OUTAGES,     [HTTP_DOWN] = JUDGE_REFUSED,
-    [HTTP_CLOSED] = JUDGE_REFUSED, [HTTP_FROZEN] = JUDGE_SILENT,
-    [HTTP_DROPS] = JUDGE_SILENT,   [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
-    [HTTP_ALL_500] = JUDGE_STATUS, [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
+    [HTTP_UP] = JUDGE_OUTAGES,       [HTTP_DOWN] = JUDGE_REFUSED,
+    [HTTP_CLOSED] = JUDGE_REFUSED,   [HTTP_FROZEN] = JUDGE_SILENT,
+    [HTTP_DROPS] = JUDGE_SILENT,     [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
+    [HTTP_ALL_500] = JUDGE_STATUS,   [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
+    [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_BROKEN,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
@@ -54,6 +68,8 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
     b->truth = judge_store_of(backend);
     b->address = xstrdup(backend->address);
     b->random = sim_random_of(name);
+    b->identity =
+        (struct tls_identity){scene_host(backend, b->host, sizeof(b->host)), backend->authority};
     b->max_connections = max_connections;
     b->thawed_ns = INT64_MIN / 2;
     list_init(&b->connections);
@@ -113,7 +129,9 @@ void http_backend_free(struct http_backend **pbackend)
 static void tell_slowness(const struct http_backend *b)
 {
     const int64_t way_ns = b->route.delay_ns + b->route.jitter_ns;
-    const int64_t own_ns = 6 * way_ns + b->manner.latency_ns + b->manner.jitter_ns;
+    const int64_t ways =
+        b->scene->authority == NULL ? 6 : 14; /* a handshake has up to two rounds */
+    const int64_t own_ns = ways * way_ns + b->manner.latency_ns + b->manner.jitter_ns;
 
     judge_slowness(b->scene, own_ns + own_ns * CLIENTS / b->max_connections);
 }
@@ -122,6 +140,14 @@ void http_backend_manner(struct http_backend *b, struct http_manner manner)
 {
     b->manner = manner;
     tell_slowness(b);
+}
+
+void http_backend_tls(struct http_backend *b, const struct tls_manner *manner)
+{
+    const enum tls_fault fault = b->tls.fault; /* of an outage */
+
+    b->tls = *manner;
+    b->tls.fault = fault;
 }
 
 void http_backend_route(struct http_backend *b, struct sim_route route)
@@ -179,6 +205,13 @@ static void drop_over(void *arg)
     judge_back(b->scene, JUDGE_SILENT);
 }
 
+/* A server that hung goes on with its handshakes. */
+static void thaw_all(struct http_backend *b)
+{
+    LIST_FOR_EACH (node, &b->connections)
+        tls_server_thaw(CONTAINER_OF(node, struct http_connection, node)->tls);
+}
+
 static void outage_over(void *arg)
 {
     struct http_backend *b = arg;
@@ -189,6 +222,9 @@ static void outage_over(void *arg)
     sim_event_stop(&b->outage_end);
     b->outage = HTTP_UP;
     sim_trace("%s: the end of '%s'", b->scene->name, http_outage_names[outage]);
+    b->tls.fault = TLS_WELL;
+    if (outage == HTTP_TLS_HANGS)
+        thaw_all(b);
     if (outage == HTTP_FROZEN)
         sim_server_freeze(b->server, false);
     if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE)
@@ -219,6 +255,11 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     if (outage == HTTP_UP)
         return;
     b->outage = outage;
+    if (outage == HTTP_TLS_HANGS)
+        b->tls.fault = TLS_HANGS;
+    if (outage == HTTP_TLS_FAILS)
+        b->tls.fault =
+            TLS_REFUSES + (enum tls_fault)sim_random(&b->random, TLS_FAULTS - TLS_REFUSES);
     sim_trace("%s: '%s' for %.3f s", b->scene->name, http_outage_names[outage], (double)ns / 1e9);
     judge_out(b->scene, excuses[outage]);
     if (outage == HTTP_DOWN || outage == HTTP_CLOSED)

@@ -5,6 +5,7 @@
 
 #include "http_backend.h"
 #include "http_request.h"
+#include "tls_server.h"
 
 #include "podop/list.h"
 
@@ -20,11 +21,14 @@ struct http_backend {
     const struct scene_backend *scene;
     struct ledger *ledger;
     struct truth *truth;
-    char *address; /* where it listens now */
+    char *address;  /* where it listens now */
+    char host[100]; /* in its URLs */
     struct sim_random random;
     struct sim_server *server; /* NULL: refuses */
     struct sim_route route;
     struct http_manner manner;
+    struct tls_identity identity; /* of a backend with TLS */
+    struct tls_manner tls;
     struct list connections;
     struct poison poisons[HTTP_POISONS_MAX];
     enum http_outage outage;
@@ -40,7 +44,8 @@ struct http_backend {
 
 struct http_connection {
     struct http_backend *backend;
-    struct sim_peer *peer;
+    struct sim_peer *peer;  /* without TLS */
+    struct tls_server *tls; /* or with it */
     struct list_node node;
     struct sim_event event; /* answers the request, sends more of an answer, or ends */
     struct buf in;          /* the request in hand; empty: none */
@@ -57,6 +62,9 @@ struct http_connection {
     const struct truth_key *harmed; /* a hang that the judge knows of */
     struct judge_request asked;     /* the last request */
     bool resets;                    /* at the end, in the place of FIN */
+    bool cuts;                      /* TLS: at the end, no close_notify */
+    bool needs_length;              /* the answer may be cut, and podop has to notice */
+    bool has_no_length;             /* the answer in out ends with the connection */
     bool closes;                    /* after the answer in out */
     bool has_left;                  /* podop has ended the connection */
     unsigned served;

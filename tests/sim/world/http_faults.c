@@ -1,6 +1,8 @@
 /* http_faults.c - how an HTTP backend answers a request, rightly or not. */
 #include "http_service.h"
 
+#include "podop/mem.h"
+
 #include <string.h>
 
 /* Returns what a fault makes of a write. */
@@ -18,6 +20,7 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     case HTTP_CLOSE:
     case HTTP_RESET:
     case HTTP_TRUNCATE:
+    case HTTP_UNNOTIFIED:
     case HTTP_GARBAGE:
     case HTTP_LENGTH:
     case HTTP_HANG:
@@ -78,6 +81,21 @@ static void send_part(struct http_connection *c)
     web_connection_send(c);
 }
 
+/* Sends what looks like a whole answer and is the beginning of a longer one: it has no length, and
+ * TLS ends without close_notify. */
+static void send_unnotified(struct http_connection *c)
+{
+    static const char *const parts[] = {"1", "\"a part\"", "null", "true", "[]", "{}", ""};
+
+    buf_clear(&c->out);
+    buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                          "Connection: close\r\n\r\n"));
+    buf_add(&c->out, span_of(parts[sim_random(&c->backend->random, ARRAY_LEN(parts))]));
+    c->closes = true;
+    c->cuts = true;
+    web_connection_send(c);
+}
+
 /* Sends the answer in out with a Content-Length that is never reached. */
 static void send_short(struct http_connection *c)
 {
@@ -130,6 +148,10 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
         harm(c, key, JUDGE_HARM_CUT);
         send_part(c);
         return;
+    case HTTP_UNNOTIFIED:
+        harm(c, key, JUDGE_HARM_CUT);
+        send_unnotified(c);
+        return;
     case HTTP_LENGTH:
         harm(c, key, JUDGE_HARM_CUT);
         send_short(c);
@@ -167,11 +189,14 @@ static void end_kept(struct http_connection *c, const struct truth_key *key)
 }
 
 /* A second answer right after the first. podop can know it only while it has not sent the next
- * request, so it comes in the same segment. */
+ * request, so it comes in the same segment, and in the same record of TLS. */
 static void add_second(struct http_connection *c)
 {
     const struct sim_route *route = &c->backend->route;
+    const struct tls_manner *tls = &c->backend->tls;
 
+    if (c->has_no_length || tls->record > 0 || tls->empty > 0)
+        return;
     if (route->delay_ns == 0 && route->segment == 0 && route->cut == 0 &&
         sim_chance(&c->backend->random, c->backend->manner.twice))
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"second\""));
@@ -209,6 +234,9 @@ static void serve(struct http_connection *c, struct http_request *r)
 
     if (fault == HTTP_REFUSES_WRITE && !is_write)
         fault = HTTP_WELL;
+    if (fault == HTTP_UNNOTIFIED && c->tls == NULL)
+        fault = HTTP_TRUNCATE;
+    c->needs_length = fault != HTTP_WELL;
     b->figures.faults[fault]++;
     c->asked = (struct judge_request){
         .backend = b->scene, .table = r->table, .key = key, .is_commit = r->verb == HTTP_COMMIT};

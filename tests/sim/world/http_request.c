@@ -224,10 +224,15 @@ void http_answer(struct buf *out, unsigned status, const char *type, struct span
                   (unsigned)sim_random(random, 1000));
     if (type != NULL)
         buf_print(out, "%s: %s\r\n", style.is_spaced ? "content-TYPE" : "Content-Type", type);
-    if (style.closes)
+    if (style.closes || style.has_no_length)
         buf_print(out, "Connection: close\r\n");
     if (!has_body(status)) {
         buf_print(out, "\r\n");
+        return;
+    }
+    if (style.has_no_length) {
+        buf_print(out, "\r\n");
+        buf_add(out, body);
         return;
     }
     if (style.is_chunked) {

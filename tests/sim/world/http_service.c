@@ -9,22 +9,27 @@
 
 #define JSON_TYPE "application/json"
 
-static struct http_style style_of(struct http_backend *b)
+static struct http_style style_of(struct http_connection *c)
 {
+    struct http_backend *b = c->backend;
+
     return (struct http_style){
         .is_chunked = sim_chance(&b->random, b->manner.chunked),
         .is_spaced = sim_chance(&b->random, b->manner.spaced),
         .closes = sim_chance(&b->random, b->manner.close) && sim_chance(&b->random, 0.5),
+        .has_no_length = sim_chance(&b->random, b->manner.no_length) && !c->needs_length,
     };
 }
 
 void http_service_send(struct http_connection *c, const struct http_answer_parts *answer)
 {
     struct http_backend *b = c->backend;
-    const struct http_style style = style_of(b);
+    const struct http_style style = style_of(c);
 
     http_answer(&c->out, answer->status, answer->type, answer->body, style, &b->random);
-    c->closes = style.closes || sim_chance(&b->random, b->manner.close);
+    c->has_no_length = style.has_no_length;
+    c->cuts = !style.has_no_length && c->tls != NULL && sim_chance(&b->random, 0.3);
+    c->closes = style.closes || style.has_no_length || sim_chance(&b->random, b->manner.close);
 }
 
 /* Lookups */
