@@ -281,11 +281,10 @@ static bool is_shaking(const struct tls_client *c)
     return c->state != TLS_OPEN || (c->out.len > 0 && c->pending_len == 0);
 }
 
-enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t *n)
+static enum tls_want read_some(struct tls_client *c, void *to, size_t max, size_t *n)
 {
     enum tls_want want = TLS_DONE;
 
-    *n = 0;
     while (c->plain.len == 0 && !has_ended(c)) {
         want = is_shaking(c) ? tls_client_handshake(c) : get_record(c);
         if (want != TLS_DONE)
@@ -303,6 +302,12 @@ enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t
     return TLS_DONE;
 }
 
+enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t *n)
+{
+    *n = 0;
+    return c->wants = read_some(c, to, max, n);
+}
+
 static enum tls_want end_write(struct tls_client *c, size_t *n)
 {
     const enum tls_want want = flush(c);
@@ -314,11 +319,10 @@ static enum tls_want end_write(struct tls_client *c, size_t *n)
     return TLS_DONE;
 }
 
-enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t len, size_t *n)
+static enum tls_want write_some(struct tls_client *c, const void *bytes, size_t len, size_t *n)
 {
     enum tls_want want;
 
-    *n = 0;
     if (c->state == TLS_BROKEN)
         return TLS_FAILED;
     if (c->pending_len > 0 && (bytes != c->pending || len < c->pending_len))
@@ -332,6 +336,12 @@ enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t l
     c->pending_len = len < TLS_PAYLOAD_BYTES_MAX ? len : TLS_PAYLOAD_BYTES_MAX;
     tls_record_add(&c->out, TLS_DATA, (struct span){bytes, c->pending_len});
     return end_write(c, n);
+}
+
+enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t len, size_t *n)
+{
+    *n = 0;
+    return c->wants = write_some(c, bytes, len, n);
 }
 
 void tls_client_shut(struct tls_client *c)

@@ -34,6 +34,7 @@ struct tls_client {
     struct buf in;       /* of the socket: records that are not whole, or not looked at yet */
     struct buf plain;    /* of the last data record */
     struct buf out;      /* records that the socket has not taken */
+    enum tls_want wants; /* of the last call: SSL_want() */
     const char *pending; /* the bytes of a write that is not over */
     size_t pending_len;
     char reason[160];
