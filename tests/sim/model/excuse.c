@@ -7,8 +7,11 @@
 
 static const int64_t SECOND = 1000000000, SLACK_NS = 300000000;
 
-/* A suspended URL gets a trial after a second; one of several URLs after up to 30. */
-static const int64_t PAUSE_NS = 1500000000, PAUSE_OF_SEVERAL_NS = 31500000000;
+/* A suspended URL gets a trial after a second; one of several URLs after up to 30. After two such
+ * pauses without one, it is asked by all requests that no other URL is left for. */
+static const int64_t PAUSE_NS = 2000000000, PAUSE_OF_SEVERAL_NS = 60000000000;
+/* The same of a program. */
+static const int64_t PROGRAM_PAUSE_NS = 31500000000;
 
 /* A failure, with what is computed once. */
 struct failure {
@@ -101,43 +104,21 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict &&
-            spans_meet(&harms->points[JUDGE_HARM_AS_MISS], f->since_ns, f->to_ns, SLACK_NS, 0)) ||
            has_hung(f, harms);
 }
 
-/* Returns how many keys the backend did not answer then, or answered with a failure, if that
- * counts. */
-static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns,
-                             bool counts_statuses)
+/* Whether the circuit breaker of the URL may be open because of failures in a row. */
+static bool is_row_open(const struct failure *f, const struct row *row)
 {
-    static const enum judge_harm kinds[] = {JUDGE_HARM_CUT, JUDGE_HARM_HANG, JUDGE_HARM_STATUS,
-                                            JUDGE_HARM_AS_MISS};
-    unsigned keys = 0;
-
-    for (size_t i = 0; i < JUDGE_SLOTS; i++) {
-        for (const struct key_harms *h = notes->slots[i]; h != NULL; h = h->next) {
-            bool is_harmed_then = false;
-
-            for (size_t kind = 0; kind < (counts_statuses ? 4 : 2); kind++)
-                is_harmed_then |= spans_meet(&h->points[kinds[kind]], from_ns, to_ns, 0, 0);
-            keys += is_harmed_then;
-        }
-    }
-    return keys;
+    return spans_meet(&row->suspended, f->since_ns, f->to_ns, SLACK_NS, 0) &&
+           row->last_ns + f->table->timeout_most_ns + f->pause_ns + SLACK_NS >= f->since_ns;
 }
 
-/* Whether the URL may be suspended because of other keys: five in a row were not answered; with
- * several URLs, one that another URL answered is enough to be careful. */
 static bool is_suspended(const struct failure *f, const struct backend_notes *notes)
 {
-    int64_t from_ns;
+    const struct row *rows = notes->rows[f->table - judge.scene->tables];
 
-    if (f->urls > 1)
-        return count_harmed(notes, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns, true) > 0;
-    from_ns = f->since_ns - f->table->timeout_most_ns - PAUSE_NS;
-    return (spans_is_open(&notes->suspended) && notes->row_ns >= from_ns) ||
-           count_harmed(notes, from_ns, f->to_ns, false) >= JUDGE_ROW;
+    return is_row_open(f, &rows[false]) || (f->c->is_write && is_row_open(f, &rows[true]));
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not
@@ -184,7 +165,7 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
+        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
            is_nameless_since(f, judge.started_ns, after_ns);
@@ -264,7 +245,7 @@ static bool is_suspected(const struct failure *f, const struct key_harms *harms)
 
     for (size_t i = 0; harms != NULL && i < 2; i++)
         is_harmed |=
-            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PAUSE_OF_SEVERAL_NS, 0);
+            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PROGRAM_PAUSE_NS, 0);
     return is_harmed;
 }
 
@@ -278,11 +259,11 @@ static enum excuse_reason excuse_program(const struct failure *f)
 
     if (is_harmed(f, harms) || is_suspected(f, harms))
         return EXCUSE_KEY;
-    if (meets(f, &notes->outages[JUDGE_REFUSED], PAUSE_OF_SEVERAL_NS, 0) ||
+    if (meets(f, &notes->outages[JUDGE_REFUSED], PROGRAM_PAUSE_NS, 0) ||
         meets(f, &notes->outages[JUDGE_SILENT], PAUSE_NS, f->least_ns))
         return EXCUSE_OUTAGE;
     if (deaths >= 2 || (deaths > 0 && (f->is_single || f->c->is_stale)) ||
-        spans_begun(&notes->deaths, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns) >=
+        spans_begun(&notes->deaths, f->since_ns - PROGRAM_PAUSE_NS, f->to_ns) >=
             f->table->processes)
         return EXCUSE_PROGRAM;
     return EXCUSE_NONE;
@@ -299,6 +280,22 @@ static enum excuse_reason excuse_type(const struct failure *f)
     return EXCUSE_NONE;
 }
 
+/* Whether a request for any key failed or waited then. */
+static bool has_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns)
+{
+    static const enum judge_harm kinds[] = {JUDGE_HARM_CUT, JUDGE_HARM_HANG, JUDGE_HARM_STATUS};
+
+    for (size_t i = 0; i < JUDGE_SLOTS; i++) {
+        for (const struct key_harms *h = notes->slots[i]; h != NULL; h = h->next) {
+            for (size_t kind = 0; kind < sizeof(kinds) / sizeof(*kinds); kind++) {
+                if (spans_meet(&h->points[kinds[kind]], from_ns, to_ns, 0, 0))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether a transaction before it may have taken all of its time. */
 static bool is_after_broken(const struct failure *f)
 {
@@ -310,7 +307,7 @@ static bool is_after_broken(const struct failure *f)
     for (size_t i = 0; i < f->urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
 
-        if (count_harmed(notes, from_ns, f->to_ns, true) > 0 ||
+        if (has_harmed(notes, from_ns, f->to_ns) ||
             notes->slowness_ns > f->table->timeout_least_ns / 10 ||
             spans_meet(&notes->bad, from_ns, f->to_ns, SLACK_NS, 0))
             return true;
@@ -330,11 +327,10 @@ static bool is_stopped(const struct failure *f)
 /* Calls of podop fail, and what that does to URLs and programs. */
 static bool have_calls_failed(const struct failure *f)
 {
-    const bool lasts_long = f->urls > 1 || f->table->type == SCENE_PROGRAM;
-    const int64_t after_ns = lasts_long ? PAUSE_OF_SEVERAL_NS : PAUSE_NS + SLACK_NS;
+    const int64_t pause_ns = f->table->type == SCENE_PROGRAM ? PROGRAM_PAUSE_NS : f->pause_ns;
 
     return f->table->type != SCENE_JSON &&
-           spans_meet(&judge.calls, f->since_ns, f->to_ns, after_ns, 0);
+           spans_meet(&judge.calls, f->since_ns, f->to_ns, pause_ns + SLACK_NS, 0);
 }
 
 enum excuse_reason excuse_of_world(const struct excuse_case *c)

@@ -33,6 +33,18 @@ static struct truth_key *key_of(const struct scene_table *table, const char *nam
     return truth_find(judge_store(table), folded, len);
 }
 
+/* Returns how long before an instant so much time had passed for podop, without its pauses. */
+static int64_t with_pauses(int64_t ns, int64_t until_ns)
+{
+    int64_t whole_ns = ns, before_ns;
+
+    do {
+        before_ns = whole_ns;
+        whole_ns = ns + judge_paused_ns(until_ns - before_ns, until_ns);
+    } while (whole_ns > before_ns);
+    return whole_ns;
+}
+
 /* How long ago a value may have been in the store: in the cache, or in an answer that is shared. */
 static int64_t age_of(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns)
 {
@@ -44,7 +56,7 @@ static int64_t age_of(const struct scene_table *table, int64_t ttl_ns, int64_t s
         age_ns = ttl_ns + ttl_ns / 10;
     if (ttl_ns > 0 || table->was_shared || table->ttl_most_ns > 0)
         age_ns += table->timeout_most_ns;
-    return age_ns + (age_ns == 0 ? 0 : judge_paused_ns(sent_ns - age_ns, sent_ns));
+    return age_ns == 0 ? 0 : with_pauses(age_ns, sent_ns);
 }
 
 /* The oldest contents of a json file that podop may still have. */
@@ -172,9 +184,11 @@ static void judge_failure(const struct judge_lookup *l, const struct truth_key *
     enum excuse_reason reason;
 
     if (own != NULL && l->wait_most_ns == 0 && ledger_view(own, l->sent_ns).is_pending &&
-        !can_be_absent(l->table, l->sent_ns))
+        !can_be_absent(l->table, l->sent_ns)) {
+        trace_view(l, key);
         sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
                    text);
+    }
     reason = excuse(&failure);
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)

@@ -13,17 +13,24 @@ struct key_harms {
     struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
 };
 
-enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* keys until a URL is suspended */ };
+enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* failures until a URL is suspended */ };
+
+/* What the circuit breaker of a URL of a table may have counted. */
+struct row {
+    const struct truth_key *keys[JUDGE_ROW]; /* in a row, without an answer */
+    size_t key_count;
+    size_t cut_count;       /* connections that ended since the last answer */
+    unsigned statuses;      /* in a row */
+    int64_t last_ns;        /* the last failure */
+    struct spans suspended; /* until it answers again */
+};
 
 struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
-    struct spans bad; /* refused or silent */
+    struct spans bad; /* refused, silent or moved */
     struct spans cuts, idle_ends, deaths;
-    struct spans suspended; /* no key was answered after five keys in a row were not */
-    const struct truth_key *row[JUDGE_ROW];
-    size_t row_count;
-    int64_t row_ns;      /* the last of the row */
-    int64_t slowness_ns; /* the most of this run */
+    struct row rows[SCENE_TABLES_MAX][2]; /* of its tables: of their URLs, and of commit_url */
+    int64_t slowness_ns;                  /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];
 };
 

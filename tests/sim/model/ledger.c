@@ -100,6 +100,7 @@ void ledger_change(struct ledger_tx *tx, enum ledger_kind kind, struct truth_key
     change->truth = key;
     change->kind = kind;
     change->said_ns = INT64_MIN;
+    change->forgotten_ns = INT64_MAX;
     if (kind == LEDGER_SET)
         change->value = truth_value_text(value, strlen(value));
     if (kind == LEDGER_INC)

@@ -103,7 +103,7 @@ bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protoc
 /* podop has ended: what was pending is written, or lost. Breaks for each lost write that excuse
  * (NULL: nothing does) gives no reason for. */
 typedef const char *ledger_excuse_fn(const struct scene_table *table, const struct truth_key *key);
-void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse);
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse, int64_t now_ns);
 
 /* podop may give up this many pending writes: the log said write_lost. Breaks unless the backends
  * refused a value ten times, or a program said "permanent". */

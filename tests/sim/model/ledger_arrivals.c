@@ -104,7 +104,7 @@ static void check_order(const struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         const struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !is_loose(change) &&
+        if (other != change && other->made > 0 && !other->is_ambiguous && !is_loose(change) &&
             ledger_precedes(change, other))
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));
@@ -208,7 +208,20 @@ void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsi
         sim_broken("a pending write was given up without need", "%u of %s", count, table->name);
 }
 
-void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
+/* podop's memory ended with it: what it had not made is not pending any more, also where a write of
+ * another client may have taken its place. */
+static void forget_all(struct ledger *ledger, int64_t now_ns)
+{
+    for (size_t i = 0; i < LEDGER_SLOTS; i++) {
+        for (const struct ledger_key *key = ledger->slots[i]; key != NULL; key = key->next) {
+            for (struct list_node *node = list_first(&key->changes); node != NULL;
+                 node = list_next(&key->changes, node))
+                ledger_forget(ledger_change_of(node), now_ns);
+        }
+    }
+}
+
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse, int64_t now_ns)
 {
     struct list_node *node;
 
@@ -219,7 +232,7 @@ void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
         if (reason == NULL)
             sim_broken("a pending write was lost at a stop", "%s", ledger_describe(change));
         sim_trace("a pending write is lost, %s: %s", reason, ledger_describe(change));
-        change->is_given_up = true;
         ledger_settle(change);
     }
+    forget_all(ledger, now_ns);
 }

@@ -21,6 +21,7 @@ struct ledger_change {
     enum ledger_made last; /* what was made of the last arrival */
     int64_t made_ns;       /* the first time */
     int64_t said_ns;       /* the last plain success */
+    int64_t forgotten_ns;  /* podop ended, and its memory with it; INT64_MAX: not yet */
     bool has_no_key;       /* an increment of no key */
     bool is_ambiguous;     /* a request without a number may have been this one */
     bool is_given_up;      /* podop may have given it up; it must not be made */
@@ -63,6 +64,12 @@ bool ledger_is_atomic(const struct ledger_tx *tx);
 /* Whether podop must make a before b. */
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
 void ledger_settle(struct ledger_change *change); /* it is not pending any more */
+static inline void ledger_forget(struct ledger_change *change, int64_t now_ns)
+{
+    if (now_ns < change->forgotten_ns)
+        change->forgotten_ns = now_ns;
+}
+
 const char *ledger_describe(const struct ledger_change *change);
 
 static inline struct ledger_change *ledger_change_of(struct list_node *node)

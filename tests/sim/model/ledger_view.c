@@ -41,7 +41,8 @@ struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns)
             view.floor_ns = change->made_ns;
     }
     view.is_pending = last != NULL && last->made == 0 && !last->is_given_up &&
-                      !last->is_ambiguous && !is_overtaken(key, last);
+                      last->forgotten_ns == INT64_MAX && !last->is_ambiguous &&
+                      !is_overtaken(key, last);
     return view;
 }
 
@@ -61,7 +62,8 @@ int64_t ledger_made_ns(const struct ledger_key *key, uint64_t number)
 /* Whether podop may show the value of a change to a lookup that was sent then. */
 static bool can_show(const struct ledger_change *change, int64_t sent_ns)
 {
-    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED)
+    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED ||
+        change->forgotten_ns < sent_ns)
         return false;
     return change->made == 0 || change->said_ns == INT64_MIN || change->said_ns >= sent_ns;
 }

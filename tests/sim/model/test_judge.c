@@ -334,21 +334,84 @@ static void refused_connections_are_tried_again(void **state)
     judge_back(f->web, JUDGE_REFUSED);
     pass(1);
     ASSERT_BREAKS(NULL, look(f, PLAIN, 0, "!")); /* suspended */
-    pass(1);
+    pass(1.5);
     ASSERT_BREAKS(failed, look(f, PLAIN, 0, "!"));
 }
 
-static void five_hanging_keys_suspend_a_url(void **state)
+/* A request of a table ends at the first backend. */
+static void end(struct fixture *f, int table, const char *key, enum judge_outcome outcome)
+{
+    const struct judge_request request = {.backend = f->web,
+                                          .table = &f->tables[table],
+                                          .key = truth_add(f->store, key, strlen(key))};
+
+    judge_outcome(&request, outcome);
+}
+
+static void five_unanswered_keys_suspend_a_url(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e"};
     struct fixture *f = *state;
 
     for (volatile size_t i = 0; i < 5; i++) {
         ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
-        judge_harm(f->web, truth_add(f->store, names[i], 1), JUDGE_HARM_CUT);
+        end(f, PLAIN, names[i], JUDGE_UNANSWERED);
     }
     ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
-    pass(8);
+    ASSERT_BREAKS(failed, look(f, HELD, 0.1, "!")); /* each table has its own circuit breaker */
+    pass(7);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    end(f, PLAIN, "a", JUDGE_UNANSWERED);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
+    end(f, PLAIN, "a", JUDGE_ANSWERED);
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+}
+
+static void an_answer_ends_the_row(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 5; i++) {
+        end(f, PLAIN, names[i], JUDGE_UNANSWERED);
+        end(f, PLAIN, "a", i % 2 == 0 ? JUDGE_ANSWERED : JUDGE_STATUS_5XX);
+        end(f, CACHED, "a", JUDGE_UNANSWERED); /* one key */
+    }
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    ASSERT_BREAKS(failed, look(f, CACHED, 0.1, "!"));
+}
+
+static void five_statuses_suspend_one_of_several(void **state)
+{
+    struct fixture *f = *state;
+
+    judge_harm(f->web + 1, f->key, JUDGE_HARM_STATUS); /* the second URL has failed for the key */
+    for (volatile size_t i = 0; i < 5; i++) {
+        ASSERT_BREAKS(failed, look(f, SEVERAL, 0.1, "!"));
+        end(f, SEVERAL, "a", JUDGE_STATUS_5XX);
+    }
+    ASSERT_BREAKS(NULL, look(f, SEVERAL, 0.1, "!"));
+    end(f, SEVERAL, "b", JUDGE_ANSWERED);
+    pass(1);
+    judge_harm(f->web + 1, f->key, JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(failed, look(f, SEVERAL, 0.1, "!"));
+}
+
+static void a_restart_cuts_five_requests(void **state)
+{
+    struct fixture *f = *state;
+
+    judge_cut(f->web, 4);
+    pass(0.5);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    judge_cut(f->web, 1);
+    pass(0.5);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
+    end(f, PLAIN, "a", JUDGE_ANSWERED);
+    pass(1);
     ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
 }
 
@@ -503,7 +566,10 @@ int main(void)
         CASE(each_attempt_must_have_been_cut),
         CASE(a_key_must_hang_for_long_enough),
         CASE(refused_connections_are_tried_again),
-        CASE(five_hanging_keys_suspend_a_url),
+        CASE(five_unanswered_keys_suspend_a_url),
+        CASE(an_answer_ends_the_row),
+        CASE(five_statuses_suspend_one_of_several),
+        CASE(a_restart_cuts_five_requests),
         CASE(a_stop_excuses_after_its_timeout),
         CASE(an_absent_table_excuses),
         CASE(names_matter_after_a_move),

@@ -46,6 +46,7 @@ enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
 
 static void outage_over(void *arg);
 static void drop_over(void *arg);
+static void move_over(void *arg);
 
 static void listen_again(struct http_backend *b)
 {
@@ -74,6 +75,7 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
     list_init(&b->connections);
     sim_event_init(&b->outage_end, outage_over, b);
     sim_event_init(&b->drop_end, drop_over, b);
+    sim_event_init(&b->move_end, move_over, b);
     listen_again(b);
     return b;
 }
@@ -81,14 +83,18 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
 static void end_all(struct http_backend *b, double reset_share)
 {
     struct list_node *node, *next;
+    size_t ended = 0;
 
     for (node = b->connections.ring.next; node != &b->connections.ring; node = next) {
         struct http_connection *c = CONTAINER_OF(node, struct http_connection, node);
 
         next = node->next;
-        if (c->step != HTTP_ENDING)
-            web_connection_end(c, sim_chance(&b->random, reset_share));
+        if (c->step == HTTP_ENDING)
+            continue;
+        web_connection_end(c, sim_chance(&b->random, reset_share));
+        ended++;
     }
+    judge_cut(b->scene, ended);
 }
 
 static void hold_all(struct http_backend *b, bool is_held)
@@ -109,6 +115,7 @@ void http_backend_free(struct http_backend **pbackend)
     *pbackend = NULL;
     sim_event_stop(&b->outage_end);
     sim_event_stop(&b->drop_end);
+    sim_event_stop(&b->move_end);
     while (!list_is_empty(&b->connections))
         web_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
     if (b->server != NULL)
@@ -235,8 +242,10 @@ static void outage_over(void *arg)
 
 static void stop_listening(struct http_backend *b)
 {
-    if (b->server != NULL)
-        sim_server_stop(&b->server);
+    const size_t unaccepted = b->server == NULL ? 0 : sim_server_stop(&b->server);
+
+    if (unaccepted > 0)
+        judge_cut(b->scene, unaccepted);
 }
 
 void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t ns)
@@ -255,8 +264,6 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     judge_out(b->scene, excuses[outage]);
     if (outage == HTTP_DOWN || outage == HTTP_CLOSED)
         stop_listening(b);
-    if (outage == HTTP_DOWN)
-        judge_cut(b->scene);
     if (outage == HTTP_DOWN)
         end_all(b, 0.5);
     if (outage == HTTP_FROZEN)
@@ -285,13 +292,28 @@ enum http_outage http_backend_state(const struct http_backend *b)
     return b->outage;
 }
 
+/* podop asks for the name again when connections fail, but not within a second after the last
+ * answer, and then tries again within a tenth of a second. */
+static const int64_t ask_again_ns = INT64_C(1100000000);
+
+static void move_over(void *arg)
+{
+    struct http_backend *b = arg;
+
+    b->is_move_felt = false;
+    judge_back(b->scene, JUDGE_MOVED);
+}
+
 void http_backend_move(struct http_backend *b, const char *address)
 {
     outage_over(b);
     sim_trace("%s moves to %s", b->scene->name, address);
-    judge_out(b->scene, JUDGE_MOVED);
-    judge_back(b->scene, JUDGE_MOVED);
-    judge_cut(b->scene);
+    if (!b->is_move_felt && strcmp(address, b->address) != 0) {
+        b->is_move_felt = true;
+        judge_out(b->scene, JUDGE_MOVED);
+    }
+    if (b->is_move_felt)
+        sim_event_in(&b->move_end, ask_again_ns);
     stop_listening(b);
     end_all(b, 0.5);
     free(b->address);

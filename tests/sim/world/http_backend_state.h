@@ -34,7 +34,8 @@ struct http_backend {
     enum http_outage outage;
     struct sim_event outage_end;
     struct sim_event drop_end; /* when the last dropped SYN is surely sent again */
-    bool is_drop_felt;
+    struct sim_event move_end; /* when podop surely knows the new address */
+    bool is_drop_felt, is_move_felt;
     int64_t thawed_ns; /* the end of the last time in which it read nothing */
     unsigned max_connections, hanging;
     bool is_crowded; /* the judge knows */
@@ -59,6 +60,7 @@ struct http_connection {
         HTTP_ENDING,  /* frees itself at the event */
     } step;
     const struct truth_key *harmed; /* a hang that the judge knows of */
+    struct judge_request asked;     /* the last request */
     bool resets;                    /* at the end, in the place of FIN */
     bool cuts;                      /* TLS: at the end, no close_notify */
     bool needs_length;              /* the answer may be cut, and podop has to notice */

@@ -183,6 +183,15 @@ static bool is_silent(const struct http_backend *b)
     return b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE;
 }
 
+/* Ends a hang with the answer, which podop may still wait for. */
+static void answer_at_last(struct http_connection *c)
+{
+    hang_over(c);
+    if (!c->has_left)
+        judge_outcome(&c->asked, JUDGE_ANSWERED);
+    web_connection_send(c);
+}
+
 static void drip(struct http_connection *c)
 {
     if (c->out.len > 1) {
@@ -190,8 +199,7 @@ static void drip(struct http_connection *c)
         sim_event_in(&c->event, DRIP_NS);
         return;
     }
-    hang_over(c);
-    web_connection_send(c);
+    answer_at_last(c);
 }
 
 /* Sends an answer that nobody has asked for. On a route without delays, podop can know it before it
@@ -232,10 +240,7 @@ static void act(void *arg)
     case HTTP_IDLE: end_idle(c); break;
     case HTTP_THINKING: http_serve(c); break;
     case HTTP_DRIPPING: drip(c); break;
-    case HTTP_WAITING_LATE:
-        hang_over(c);
-        web_connection_send(c);
-        break;
+    case HTTP_WAITING_LATE: answer_at_last(c); break;
     case HTTP_SENDING:
     case HTTP_HANGING: break;
     case HTTP_ENDING: web_connection_free(c); break;

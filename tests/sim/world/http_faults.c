@@ -34,6 +34,12 @@ static void harm(struct http_connection *c, const struct truth_key *key, enum ju
     judge_harm(c->backend->scene, key, kind);
 }
 
+static void note(const struct http_connection *c, enum judge_outcome outcome)
+{
+    if (!c->has_left)
+        judge_outcome(&c->asked, outcome);
+}
+
 static void send_status(struct http_connection *c, const struct truth_key *key,
                         enum http_fault fault)
 {
@@ -44,6 +50,7 @@ static void send_status(struct http_connection *c, const struct truth_key *key,
                                        : 409;
     buf_clear(&c->out);
     harm(c, key, JUDGE_HARM_STATUS);
+    note(c, JUDGE_STATUS_5XX);
     http_service_send(c, &parts);
     web_connection_send(c);
 }
@@ -57,6 +64,7 @@ static void send_garbage(struct http_connection *c, const struct truth_key *key,
 
     buf_clear(&c->out);
     harm(c, key, is_http ? JUDGE_HARM_FINAL : JUDGE_HARM_STATUS);
+    note(c, is_http ? JUDGE_ANSWERED : JUDGE_UNANSWERED);
     if (is_http)
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\": ]"));
     else
@@ -97,15 +105,39 @@ static void send_short(struct http_connection *c)
     web_connection_send(c);
 }
 
+static bool is_unanswered(enum http_fault fault)
+{
+    switch (fault) {
+    case HTTP_CLOSE:
+    case HTTP_RESET:
+    case HTTP_TRUNCATE:
+    case HTTP_LENGTH:
+    case HTTP_HANG:
+    case HTTP_DRIP:
+    case HTTP_LATE: return true;
+    case HTTP_WELL:
+    case HTTP_500:
+    case HTTP_503:
+    case HTTP_GARBAGE: /* send_garbage() */
+    case HTTP_REFUSES_WRITE:
+    case HTTP_FAULTS: break;
+    }
+    return false;
+}
+
 /* Does what the fault says; out has the right answer. */
 static void misbehave(struct http_connection *c, enum http_fault fault, const struct truth_key *key,
                       bool is_write)
 {
     struct sim_random *random = &c->backend->random;
 
+    if (is_unanswered(fault))
+        note(c, JUDGE_UNANSWERED);
     switch (fault) {
     case HTTP_WELL:
-        judge_answered(c->backend->scene);
+        note(c, JUDGE_ANSWERED);
+        if (c->backend->is_drop_felt) /* the connection may have come as podop gave it up */
+            ledger_doubt(c->backend->ledger, sim_now());
         web_connection_send(c);
         return;
     case HTTP_500:
@@ -206,6 +238,8 @@ static void serve(struct http_connection *c, struct http_request *r)
         fault = HTTP_TRUNCATE;
     c->needs_length = fault != HTTP_WELL;
     b->figures.faults[fault]++;
+    c->asked = (struct judge_request){
+        .backend = b->scene, .table = r->table, .key = key, .is_commit = r->verb == HTTP_COMMIT};
     if (fault == HTTP_WELL && !is_write && c->served > 0 &&
         sim_chance(&b->random, b->manner.idle_end)) {
         end_kept(c, key);
