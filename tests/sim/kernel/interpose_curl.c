@@ -238,12 +238,15 @@ uint64_t SSL_CTX_clear_options(void *context, uint64_t options);
 int SSL_get_shutdown(const void *session);
 int SSL_want(const void *session);
 
+enum { VERSION_1_1_1 = 0x1010117f, VERSION_3_0 = 0x30000130 };
 enum { IGNORE_UNEXPECTED_EOF = 1 << 7, RECEIVED_SHUTDOWN = 2 };
 enum { SSL_WANTS_NOTHING = 1, SSL_WANTS_TO_WRITE, SSL_WANTS_TO_READ };
 
 unsigned long OpenSSL_version_num(void)
 {
-    return kernel_has_begun() ? tls_client_openssl() : REAL(OpenSSL_version_num)();
+    if (!kernel_has_begun())
+        return REAL(OpenSSL_version_num)();
+    return tls_client_library() == TLS_OPENSSL_1 ? VERSION_1_1_1 : VERSION_3_0;
 }
 
 uint64_t SSL_CTX_clear_options(void *context, uint64_t options)

@@ -6,7 +6,6 @@
 #include "backend/http/http_tls.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,10 +26,8 @@
 enum {
     PATIENCE_MS = 20000,
     MODEL_PORT = 4433,
-    SKIPPED = 77,
-    /* Seeds with which the model is OpenSSL 1.1.1, and 3. */
-    SEED_OPENSSL_1 = 5,
-    SEED_OPENSSL_3 = 1,
+    SEED_EOF_FAILS = 1, /* enum tls_library is TLS_OPENSSL_3 */
+    SEED_EOF_IS_HIDDEN = 5,
 };
 
 static char directory[] = "/tmp/podop-kernel-tls-XXXXXX";
@@ -254,15 +251,14 @@ static void model_end(void)
     poll(&(struct pollfd){.fd = 1000, .events = 0}, 1, 1);
 }
 
-static const struct server model = {
-    MODEL_PORT, SPAN("-----BEGIN CERTIFICATE-----\nown-authority\n"), model_begin, model_end};
-
 /* The client, as podop's http_handshake.c is */
 
 static struct {
     CURL *easy;
     CURLM *multi;
+    struct curl_slist *anywhere;
     int fd, what;
+    long timer_ms; /* -1: libcurl wants no call */
     char error[CURL_ERROR_SIZE];
 } client;
 
@@ -295,8 +291,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
     (void)multi;
-    (void)ms;
     (void)arg;
+    client.timer_ms = ms;
     return 0;
 }
 
@@ -320,6 +316,7 @@ static void set_options(CURLU *url, const struct http_tls *tls)
 {
     curl_easy_setopt(client.easy, CURLOPT_CURLU, url);
     curl_easy_setopt(client.easy, CURLOPT_CONNECT_ONLY, 1L);
+    curl_easy_setopt(client.easy, CURLOPT_CONNECT_TO, client.anywhere);
     curl_easy_setopt(client.easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(client.easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(client.easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -330,19 +327,32 @@ static void set_options(CURLU *url, const struct http_tls *tls)
     curl_multi_setopt(client.multi, CURLMOPT_TIMERFUNCTION, on_timer);
 }
 
+/* Waits for what libcurl waits for, and calls it. */
+static void step(void)
+{
+    const int what = client.what;
+    struct pollfd p = {.fd = client.fd,
+                       .events = (short)(((what & CURL_POLL_IN) != 0 ? POLLIN : 0) |
+                                         ((what & CURL_POLL_OUT) != 0 ? POLLOUT : 0))};
+    const bool is_due = client.timer_ms >= 0 && client.timer_ms < PATIENCE_MS;
+    int running;
+
+    if (poll(&p, what == 0 ? 0 : 1, is_due ? (int)client.timer_ms : PATIENCE_MS) > 0)
+        curl_multi_socket_action(client.multi, client.fd,
+                                 ((p.revents & POLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+                                     ((p.revents & POLLOUT) != 0 ? CURL_CSELECT_OUT : 0),
+                                 &running);
+    else
+        curl_multi_socket_action(client.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 static CURLcode shake(void)
 {
-    int running, left, what;
     CURLMsg *message;
+    int left;
 
-    curl_multi_socket_action(client.multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    while ((message = curl_multi_info_read(client.multi, &left)) == NULL) {
-        what = client.what;
-        await((what & CURL_POLL_OUT) != 0 ? POLLOUT : POLLIN);
-        curl_multi_socket_action(client.multi, client.fd,
-                                 (what & CURL_POLL_OUT) != 0 ? CURL_CSELECT_OUT : CURL_CSELECT_IN,
-                                 &running);
-    }
+    while ((message = curl_multi_info_read(client.multi, &left)) == NULL)
+        step();
     return message->data.result;
 }
 
@@ -367,9 +377,12 @@ static void connect_tls(const char *host, struct span ca)
 
     snprintf(text, sizeof(text), "https://%s:%u/", host, server->port);
     curl_url_set(url, CURLUPART_URL, text, 0);
+    client.anywhere = curl_slist_append(NULL, "::127.0.0.1:");
     client.easy = curl_easy_init();
     client.multi = curl_multi_init();
     client.error[0] = '\0';
+    client.what = 0;
+    client.timer_ms = 0;
     connect_socket();
     set_options(url, &tls);
     curl_multi_add_handle(client.multi, client.easy);
@@ -382,6 +395,7 @@ static void disconnect(void)
     curl_multi_remove_handle(client.multi, client.easy);
     curl_easy_cleanup(client.easy);
     curl_multi_cleanup(client.multi);
+    curl_slist_free_all(client.anywhere);
 }
 
 static const char *waits(void)
@@ -540,10 +554,6 @@ static void write_until_it_blocks(void)
 
 static void refuse_a_certificate(void)
 {
-    static const char other[] = "-----BEGIN CERTIFICATE-----\n"
-                                "MIIBdTCCARugAwIBAgIUB8nKzgYwS6pQJx4g\n";
-
-    (void)other;
     server->begin("accept");
     connect_tls("elsewhere.example", server->ca);
     disconnect();
@@ -559,9 +569,16 @@ static void connect_to_a_server_that_hangs_up(void)
 }
 
 static void (*const programs[])(void) = {
-    read_a_record_in_parts,     read_a_record_that_is_cut,   read_two_records, read_the_end,
-    read_an_end_without_notice, read_an_end_within_a_record, read_a_reset,     write_until_it_blocks,
-    refuse_a_certificate,       connect_to_a_server_that_hangs_up,
+    read_a_record_in_parts,
+    read_a_record_that_is_cut,
+    read_two_records,
+    read_the_end,
+    read_an_end_without_notice,
+    read_an_end_within_a_record,
+    read_a_reset,
+    write_until_it_blocks,
+    refuse_a_certificate,
+    connect_to_a_server_that_hangs_up,
 };
 
 static char *run_programs(const struct server *on)
@@ -579,17 +596,10 @@ static char *run_programs(const struct server *on)
     return text;
 }
 
-static uint64_t seed_of_openssl(void)
-{
-    unsigned long (*version)(void);
-    void *found = dlsym(RTLD_DEFAULT, "OpenSSL_version_num");
-
-    memcpy(&version, &found, sizeof(version));
-    return version() < 0x30000000 ? SEED_OPENSSL_1 : SEED_OPENSSL_3;
-}
-
 static void test_programs(void **state)
 {
+    const struct server model = {MODEL_PORT, SPAN("-----BEGIN CERTIFICATE-----\nown-authority\n"),
+                                 model_begin, model_end};
     struct server real;
     char *expected, *modelled;
 
@@ -599,7 +609,8 @@ static void test_programs(void **state)
         skip();
     expected = run_programs(&real);
     stop_real();
-    sim_begin(seed_of_openssl());
+    sim_begin(strstr(expected, "receiving fails, no errno") != NULL ? SEED_EOF_FAILS
+                                                                    : SEED_EOF_IS_HIDDEN);
     buf_init(&to_client, SIZE_MAX);
     buf_init(&kept, SIZE_MAX);
     sim_serve("127.0.0.1:4433", on_connected, NULL);
@@ -627,8 +638,7 @@ static int remove_directory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_programs, remove_directory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_programs, remove_directory)};
 
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,13 +13,11 @@
 
 enum { BUFFER_BYTES_MAX = 4 * TLS_RECORD_BYTES_MAX };
 
-enum { OPENSSL_1_1_1 = 0x1010117f, OPENSSL_3_0 = 0x30000130 };
-
-unsigned long tls_client_openssl(void)
+enum tls_library tls_client_library(void)
 {
     struct sim_random random = sim_random_of("openssl");
 
-    return sim_chance(&random, 0.3) ? OPENSSL_1_1_1 : OPENSSL_3_0;
+    return (enum tls_library)sim_random(&random, 3);
 }
 
 struct tls_client *tls_client_new(int fd, const char *host, struct span trust)
@@ -96,7 +94,7 @@ static enum tls_want take_eof(struct tls_client *c)
         errno = 0;
         return fail(c, "SSL_ERROR_SYSCALL");
     }
-    if (tls_client_openssl() < OPENSSL_3_0)
+    if (tls_client_library() != TLS_OPENSSL_3)
         c->is_at_eof = true;
     else if (c->accepts_eof)
         c->is_shut = true;
