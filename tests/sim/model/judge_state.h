@@ -82,13 +82,19 @@ struct excuse_case {
     int64_t from_ns, to_ns;
     int64_t wait_most_ns; /* of requests before it */
     bool is_write, is_list, is_stale;
+    const char *reason; /* what podop says, or NULL: all that follows may be the case */
+    size_t reason_len;
 };
+/* Whether the reason of a failure has this text. */
+bool excuse_says(const char *reason, size_t len, const char *text);
+#define EXCUSE_REFUSAL "suspended after failures"
+
 enum excuse_reason excuse(const struct excuse_case *failure);
 /* The same without what podop itself does: stops, reloads, earlier requests. */
 enum excuse_reason excuse_of_world(const struct excuse_case *failure);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */
-bool judge_allows(const struct scene_table *table, const struct truth_key *key,
+bool judge_allows(const struct scene_table *table, struct ledger_place place,
                   enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns);
 
 #endif

@@ -111,6 +111,7 @@ static bool is_unanswered(enum http_fault fault)
     case HTTP_CLOSE:
     case HTTP_RESET:
     case HTTP_TRUNCATE:
+    case HTTP_UNNOTIFIED:
     case HTTP_LENGTH:
     case HTTP_HANG:
     case HTTP_DRIP:
