@@ -30,7 +30,8 @@ struct tls_client *tls_client_new(int fd, const char *host, struct span trust)
         random = sim_random_of("tls client");
     has_random = true;
     c->fd = fd;
-    c->trust = trust;
+    buf_init(&c->trust, BUF_LIMITED_BY_INPUT);
+    buf_add(&c->trust, trust);
     snprintf(c->host, sizeof(c->host), "%s", host);
     c->accepts_eof = true;
     c->reads_ahead = sim_chance(&random, 0.5);
@@ -47,6 +48,7 @@ void tls_client_free(struct tls_client **pclient)
     if (c == NULL)
         return;
     *pclient = NULL;
+    buf_deinit(&c->trust);
     buf_deinit(&c->in);
     buf_deinit(&c->plain);
     buf_deinit(&c->out);

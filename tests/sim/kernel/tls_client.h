@@ -16,10 +16,10 @@ enum tls_want {
 
 struct tls_client {
     int fd;
-    char host[100];    /* the name in the URL */
-    struct span trust; /* CURLOPT_CAINFO_BLOB; empty: the authorities of the system */
-    bool accepts_eof;  /* SSL_OP_IGNORE_UNEXPECTED_EOF, of OpenSSL 3 */
-    bool reads_ahead;  /* takes what the socket has, as libcurl 8.2 does, or one record only */
+    char host[100];   /* the name in the URL */
+    struct buf trust; /* CURLOPT_CAINFO_BLOB; empty: the authorities of the system */
+    bool accepts_eof; /* SSL_OP_IGNORE_UNEXPECTED_EOF, of OpenSSL 3 */
+    bool reads_ahead; /* takes what the socket has, as libcurl 8.2 does, or one record only */
     enum tls_client_state {
         TLS_STARTS,
         TLS_AWAITS_SERVER,
@@ -49,7 +49,8 @@ enum tls_library {
 };
 enum tls_library tls_client_library(void);
 
-/* Borrows fd and trust. The seed chooses how it reads. */
+/* Borrows fd; copies the certificates of trust, as libcurl does when it connects. The seed chooses
+ * how it reads. */
 struct tls_client *tls_client_new(int fd, const char *host, struct span trust);
 void tls_client_free(struct tls_client **client);
 
