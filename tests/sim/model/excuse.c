@@ -163,6 +163,15 @@ static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t 
     return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
+/* Whether the service has moved and podop may not have had the time to ask for its name again, which
+ * it does at most once a second. */
+static bool is_moving(const struct failure *f, const struct spans *moves)
+{
+    const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
+
+    return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
+}
+
 /* An address that podop knows stays in use while no name server answers; after a move, and at the
  * start, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
@@ -171,6 +180,8 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     const struct spans *moves = &notes->outages[JUDGE_MOVED];
     const int64_t after_ns = 3 * SECOND + SLACK_NS + pause_ns;
 
+    if (f->table->is_named && is_moving(f, moves))
+        return true;
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&

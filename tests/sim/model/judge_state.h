@@ -55,7 +55,6 @@ struct backend_notes *judge_notes_of(const struct scene_backend *backend);
 struct table_notes *judge_table_notes(const struct scene_table *table);
 const struct key_harms *judge_harms_of(const struct backend_notes *notes,
                                        const struct truth_key *key);
-int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns);
 
 enum excuse_reason {
     EXCUSE_NONE,
