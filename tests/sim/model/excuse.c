@@ -215,7 +215,7 @@ static enum excuse_reason excuse_asked(const struct failure *f, const struct bac
         return EXCUSE_STATUS;
     if (meets(f, &notes->outages[JUDGE_BROKEN], 0, 0))
         return EXCUSE_BROKEN;
-    if (is_out(f, notes, 0))
+    if (is_out(f, notes, 0) || meets(f, &notes->outages[JUDGE_UNSENT], 0, 0))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
         return EXCUSE_CUT;
@@ -230,7 +230,8 @@ static enum excuse_reason excuse_asked(const struct failure *f, const struct bac
 static enum excuse_reason excuse_suspended(const struct failure *f,
                                            const struct backend_notes *notes)
 {
-    if (is_out(f, notes, f->pause_ns) || is_slow(f, notes))
+    if (is_out(f, notes, f->pause_ns) || meets(f, &notes->outages[JUDGE_UNSENT], f->pause_ns, 0) ||
+        is_slow(f, notes))
         return EXCUSE_OUTAGE;
     if (is_lost_by_name(f, notes, f->pause_ns))
         return EXCUSE_NAMES;
