@@ -88,7 +88,6 @@ static struct transaction *cut_out(const struct transaction *t, const struct cha
 {
     struct transaction *one = transaction_new(span_of(t->user));
 
-    one->expire_s = t->expire_s;
     one->has_timestamp = t->has_timestamp;
     one->timestamp_s = t->timestamp_s;
     one->timestamp_ns = t->timestamp_ns;
@@ -113,7 +112,7 @@ bool table_writes_take(struct table_writes *w, const struct transaction *t)
 {
     const uint64_t now_ms = clock_now_ms();
 
-    if (!may_take(w) || !pending_has_room(&w->queue, t))
+    if (!may_take(w) || t->expire_s != 0 || !pending_has_room(&w->queue, t))
         return false;
     for (size_t i = 0; i < t->count; i++) {
         if (!can_wait(w, &t->changes[i]))

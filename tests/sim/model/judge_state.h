@@ -94,7 +94,7 @@ enum excuse_reason excuse(const struct excuse_case *failure);
 enum excuse_reason excuse_of_world(const struct excuse_case *failure);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */
-bool judge_allows(const struct scene_table *table, const struct truth_key *key,
+bool judge_allows(const struct scene_table *table, struct ledger_place place,
                   enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns);
 
 #endif

@@ -222,9 +222,14 @@ static void giving_up_needs_ten_refusals(void **state)
     assert_int_equal(ledger_pending(f->ledger), 0);
 }
 
+static struct ledger_place place_of(struct truth_key *key)
+{
+    return (struct ledger_place){key, 0};
+}
+
 static bool shows(const struct fixture *f, const char *text, int64_t sent_ns)
 {
-    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), TRUTH_DOVECOT, text,
+    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), TRUTH_DOVECOT, text,
                               text == NULL ? 0 : strlen(text), sent_ns);
 }
 
@@ -238,13 +243,13 @@ static void lookups_see_pending_values(void **state)
 
     ledger_told(&tx, LEDGER_DONE, later());
     sent_ns = later();
-    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), sent_ns);
+    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), sent_ns);
     assert_true(view.is_pending);
     assert_true(shows(f, "x1", sent_ns));
     assert_false(shows(f, "x0", sent_ns));
     assert_false(shows(f, NULL, sent_ns));
     arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
-    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), sent_ns);
+    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), sent_ns);
     assert_false(view.is_pending);
     assert_true(view.floor_ns == fake_now_ns);
     assert_true(shows(f, "x1", sent_ns));
@@ -266,7 +271,7 @@ static void a_stop_with_a_reason_forgets(void **state)
     ledger_told(&tx, LEDGER_DONE, later());
     ASSERT_BREAKS(NULL, ledger_stopped(f->ledger, reason_of, fake_now_ns));
     assert_int_equal(ledger_pending(f->ledger), 0);
-    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), later()).is_pending);
+    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     assert_true(shows(f, "x1", fake_now_ns - seconds(3))); /* an answer from before the end */
     assert_false(shows(f, "x1", later()));
 }
@@ -286,9 +291,9 @@ static void a_stop_forgets_what_another_client_may_have_replaced(void **state)
     arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
     ledger_told(&second, LEDGER_DONE, later());
     assert_int_equal(ledger_pending(f->ledger), 0);
-    assert_true(ledger_view(ledger_find(f->ledger, &f->held, f->a), later()).is_pending);
+    assert_true(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     ledger_stopped(f->ledger, NULL, fake_now_ns);
-    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), later()).is_pending);
+    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     assert_false(shows(f, "x2", later()));
 }
 

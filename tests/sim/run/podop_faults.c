@@ -3,6 +3,7 @@
 #include "lives.h"
 
 #include "../model/judge.h"
+#include "../model/keys.h"
 #include "../world/actor.h"
 #include "../world/admin.h"
 
@@ -45,6 +46,8 @@ static void reloaded(struct world *world, bool is_ok, int64_t asked_ns)
         return;
     is_known = true;
     tell_judge(world->scene);
+    for (size_t i = 0; i < world->scene->table_count; i++)
+        keys_changed(&world->scene->tables[i], sim_now());
 }
 
 static void reload(struct actor *a)

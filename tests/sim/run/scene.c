@@ -1,6 +1,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
+#include "../model/keys.h"
 
 #include "podop/mem.h"
 
@@ -146,7 +147,7 @@ static void make_commit(struct scene *scene, struct scene_table *table, struct s
 static void make_folded(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
     make_plain(scene, table, random);
-    table->is_folded = true;
+    table->rules = keys_rules(KEYS_FOLD_ALL, KEYS_IDNA_NONE);
     if (sim_chance(random, 0.5))
         make_cached(scene, table, random);
 }
@@ -276,6 +277,7 @@ void scene_remember(struct scene *scene)
         table->was_write_behind |= table->write_behind_ns > 0;
         table->was_shared |= table->is_shared;
         table->was_absent |= table->is_absent;
+        keys_may_change(table, table->rules, sim_now());
     }
     remember(scene->shutdown_timeout_ns, &scene->shutdown_timeout_most_ns);
 }
@@ -299,6 +301,7 @@ static void make_table(struct scene *scene, size_t kind, bool is_wanted)
     kinds[kind].make(scene, table, &random);
     if (table->timeout_ns == 0)
         table->timeout_ns = ONE_OF(&random, 2, 5, 10) * SECOND;
+    table->has_spellings = table->is_writable && (table->rules != 0 || sim_chance(&random, 0.5));
     scene->table_count++;
 }
 
@@ -358,9 +361,38 @@ void scene_user_key(const struct scene_table *table, bool is_number, unsigned nu
     snprintf(key, SCENE_KEY_BYTES, "%c%u/%s", is_number ? 'n' : 'k', number, name);
 }
 
+/* The domain of the last user has two forms. */
 void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2])
 {
-    snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s.example", user, table->name);
+    snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s%s.example", user,
+             user == SCENE_USERS - 1 && table->has_spellings ? KEYS_A_LABEL "." : "", table->name);
+}
+
+static void raise(char *from, const char *to)
+{
+    for (; from < to; from++)
+        *from = *from >= 'a' && *from <= 'z' ? (char)(*from - 'a' + 'A') : *from;
+}
+
+void scene_spell(const struct scene_table *table, struct sim_random *random,
+                 char key[SCENE_KEY_BYTES])
+{
+    char *at = strchr(key, '@'), *end = key + strlen(key);
+    char *label = at == NULL ? NULL : strstr(at, KEYS_A_LABEL);
+
+    if (!table->has_spellings)
+        return;
+    if (sim_chance(random, 0.3))
+        raise(key, key + 1);
+    if (at != NULL && sim_chance(random, 0.2))
+        raise(key, at);
+    if (label == NULL && at != NULL && sim_chance(random, 0.3))
+        raise(at, end);
+    if (label == NULL || sim_chance(random, 0.5))
+        return;
+    memmove(label + strlen(KEYS_U_LABEL), label + strlen(KEYS_A_LABEL),
+            strlen(label + strlen(KEYS_A_LABEL)) + 1);
+    memcpy(label, KEYS_U_LABEL, strlen(KEYS_U_LABEL));
 }
 
 void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES])

@@ -11,6 +11,8 @@ enum scene_type { SCENE_URL, SCENE_PROGRAM, SCENE_JSON, SCENE_DNS };
 
 enum { SCENE_BACKENDS_MAX = 4, SCENE_TABLES_MAX = 24 };
 
+#define SCENE_OTHER_PATH "/other" /* before a path: the same service */
+
 /* An HTTP server, or a program, that serves one store of the model. */
 struct scene_backend {
     const char *name;    /* "web1" */
@@ -19,6 +21,13 @@ struct scene_backend {
     unsigned store;   /* which store of the model; several backends may serve the same */
     const char *authority; /* TLS: of its certificate; NULL: no TLS */
 };
+
+/* The rules for keys that a table had from from_ns on, until until_ns at most; see model/keys.h. */
+struct scene_rules {
+    unsigned rules;
+    int64_t from_ns, until_ns;
+};
+enum { SCENE_RULES = 9, SCENE_RULES_KEPT = 32 };
 
 struct scene_table {
     const char *name;
@@ -36,11 +45,16 @@ struct scene_table {
     int64_t stale_ns, stale_most_ns;
     int64_t write_behind_ns; /* 0: writes are made before they are answered */
     bool was_write_behind;   /* at some time of this run */
-    bool is_writable, has_commit_url, is_strict, has_search, is_folded, is_spread;
+    bool is_writable, has_commit_url, is_strict, is_spread;
     bool is_shared;  /* the setting share, or a cache */
     bool was_shared; /* at some time of this run */
     bool is_named;   /* its URLs have names, which DNS must resolve */
     bool has_lists;  /* iterations can be made */
+    bool has_spellings; /* clients write its keys in several ways, and reloads change its rules */
+    unsigned rules;     /* for keys, now; see model/keys.h */
+    struct scene_rules rules_log[SCENE_RULES_KEPT]; /* the last ones, rules_count in all */
+    unsigned rules_count;
+    bool has_other_path, has_other_host; /* its URLs name the same service in another way */
     unsigned retries, processes;
     int64_t connect_timeout_ns;
     bool is_absent;                          /* a reload has taken it away */
@@ -88,6 +102,8 @@ void scene_fill(const struct scene *scene);
 /* Fills text with the host of the backend's URLs, without a port. Returns text. */
 const char *scene_host(const struct scene_backend *backend, char *text, size_t size);
 
+struct sim_random;
+
 /* What a reload changes. */
 enum scene_change {
     SCENE_UNCHANGED,
@@ -97,6 +113,9 @@ enum scene_change {
     SCENE_WRITE_BEHIND,
     SCENE_TABLE_AWAY,
     SCENE_TABLE_BACK,
+    SCENE_KEYS,       /* the rules for keys */
+    SCENE_PLACES,     /* paths and hosts of URLs, to the same service */
+    SCENE_OTHER_BACK, /* tables come back with other rules, paths and hosts */
     SCENE_LOG,
     SCENE_FAULTY, /* a text with a fault */
     SCENE_CHANGES
@@ -105,7 +124,6 @@ extern const char *const scene_change_names[SCENE_CHANGES];
 
 /* Writes another configuration; podop does not know it before a reload. Ends by itself what an
  * earlier SCENE_FAULTY has made. */
-struct sim_random;
 void scene_change(struct scene *scene, enum scene_change change, struct sim_random *random);
 
 /* Writes the configuration as the scene is now. */
@@ -128,5 +146,8 @@ void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES]);
 void scene_user_key(const struct scene_table *table, bool is_number, unsigned number, unsigned user,
                     char key[SCENE_KEY_BYTES]);
 void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2]);
+/* Writes a key in one of several ways, which some rules for keys make one and others do not. */
+void scene_spell(const struct scene_table *table, struct sim_random *random,
+                 char key[SCENE_KEY_BYTES]);
 
 #endif

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
+#include "../model/keys.h"
 
 #include "podop/mem.h"
 
@@ -18,6 +19,9 @@ const char *const scene_change_names[SCENE_CHANGES] = {
     [SCENE_WRITE_BEHIND] = "write_behind",
     [SCENE_TABLE_AWAY] = "table away",
     [SCENE_TABLE_BACK] = "table back",
+    [SCENE_KEYS] = "keys",
+    [SCENE_PLACES] = "places",
+    [SCENE_OTHER_BACK] = "table back as another",
     [SCENE_LOG] = "log",
     [SCENE_FAULTY] = "faulty",
 };
@@ -40,13 +44,27 @@ const char *scene_host(const struct scene_backend *backend, char *text, size_t s
     return text;
 }
 
-static void write_url(FILE *out, const struct scene_backend *backend)
+/* Returns the other name of the host, or NULL. A socket may have any, but one in a certificate. */
+static const char *other_host(const struct scene_backend *backend)
 {
+    if (backend->authority != NULL)
+        return NULL;
+    if (backend->address[0] == '/')
+        return "other.sim.example";
+    return strncmp(backend->address, "127.0.0.1:", 10) == 0 ? "localhost" : NULL;
+}
+
+/* Writes the URL of the table's backend of this place, but for what comes after the path. */
+static void write_url(FILE *out, const struct scene_table *table, size_t place)
+{
+    const struct scene_backend *backend = table->backends[place];
     const char *port = strchr(backend->address, ':');
+    const char *other = table->has_other_host ? other_host(backend) : NULL;
     char host[100];
 
-    fprintf(out, "%s://%s%s", backend->authority == NULL ? "http" : "https",
-            scene_host(backend, host, sizeof(host)), port == NULL ? "" : port);
+    fprintf(out, "%s://%s%s%s%s", backend->authority == NULL ? "http" : "https",
+            other != NULL ? other : scene_host(backend, host, sizeof(host)),
+            port == NULL ? "" : port, table->has_other_path ? SCENE_OTHER_PATH : "", table->path);
 }
 
 static bool has_authority(const struct scene_table *table, const char *authority)
@@ -65,8 +83,8 @@ static void write_urls(FILE *out, const struct scene *scene, const struct scene_
     fprintf(out, " param = [");
     for (size_t i = 0; i < table->backend_count; i++) {
         fprintf(out, "%s \"", i == 0 ? "" : ",");
-        write_url(out, table->backends[i]);
-        fprintf(out, "%s/{}\"", table->path);
+        write_url(out, table, i);
+        fprintf(out, "/{}\"");
     }
     fprintf(out, " ];");
     if (has_authority(table, SCENE_AUTHORITY))
@@ -75,8 +93,8 @@ static void write_urls(FILE *out, const struct scene *scene, const struct scene_
         fprintf(out, " unix_socket = \"%s\";", table->backends[0]->address);
     if (table->has_commit_url) {
         fprintf(out, " commit_url = \"");
-        write_url(out, table->backends[0]);
-        fprintf(out, "%s-commit\";", table->path);
+        write_url(out, table, 0);
+        fprintf(out, "-commit\";");
     }
     fprintf(out, " retries = %u;", table->retries);
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
@@ -109,6 +127,23 @@ static void write_type(FILE *out, const struct scene *scene, const struct scene_
     }
 }
 
+static void write_rules(FILE *out, unsigned rules)
+{
+    static const char *const folds[KEYS_FOLDS] = {[KEYS_FOLD_DOMAIN] = "\"domain\"",
+                                                  [KEYS_FOLD_ALL] = "true"};
+    static const char *const labels[KEYS_IDNAS] = {[KEYS_IDNA_ASCII] = "ascii",
+                                                   [KEYS_IDNA_UNICODE] = "unicode"};
+
+    if (rules == 0)
+        return;
+    fprintf(out, " key = {");
+    if (folds[keys_fold_of(rules)] != NULL)
+        fprintf(out, " fold = %s;", folds[keys_fold_of(rules)]);
+    if (labels[keys_idna_of(rules)] != NULL)
+        fprintf(out, " idna = \"%s\";", labels[keys_idna_of(rules)]);
+    fprintf(out, " };");
+}
+
 static void write_table(FILE *out, const struct scene *scene, const struct scene_table *table,
                         bool is_first)
 {
@@ -125,8 +160,7 @@ static void write_table(FILE *out, const struct scene *scene, const struct scene
         write_duration(out, "write_behind", table->write_behind_ns);
     if (table->is_shared)
         fprintf(out, " share = true;");
-    if (table->is_folded)
-        fprintf(out, " key = { fold = true; };");
+    write_rules(out, table->rules);
     write_cache(out, table);
     fprintf(out, " }");
 }
@@ -227,6 +261,20 @@ static void bring_tables_back(struct scene *scene)
         scene->tables[i].is_absent = false;
 }
 
+/* Two keys that were two become one, or one becomes two. */
+static void change_keys(struct scene_table *table, struct sim_random *random)
+{
+    if (table->has_spellings && sim_chance(random, 0.7))
+        table->rules = (unsigned)sim_random(random, SCENE_RULES);
+}
+
+/* The same service by another path, or another name of its host. */
+static void change_place(struct scene_table *table, struct sim_random *random)
+{
+    table->has_other_path = sim_chance(random, 0.5);
+    table->has_other_host = sim_chance(random, 0.5);
+}
+
 static void change_table(struct scene_table *table, enum scene_change change,
                          struct sim_random *random)
 {
@@ -240,6 +288,14 @@ static void change_table(struct scene_table *table, enum scene_change change,
         change_urls(table);
     else if (change == SCENE_WRITE_BEHIND && sim_chance(random, 0.5))
         change_write_behind(table, random);
+    else if (change == SCENE_KEYS)
+        change_keys(table, random);
+    else if (change == SCENE_PLACES && sim_chance(random, 0.5))
+        change_place(table, random);
+    else if (change == SCENE_OTHER_BACK && table->is_absent) {
+        change_keys(table, random);
+        change_place(table, random);
+    }
 }
 
 void scene_change(struct scene *scene, enum scene_change change, struct sim_random *random)
@@ -248,7 +304,7 @@ void scene_change(struct scene *scene, enum scene_change change, struct sim_rand
         change_table(&scene->tables[i], change, random);
     if (change == SCENE_TABLE_AWAY)
         take_table_away(scene, random);
-    else if (change == SCENE_TABLE_BACK)
+    else if (change == SCENE_TABLE_BACK || change == SCENE_OTHER_BACK)
         bring_tables_back(scene);
     else if (change == SCENE_LOG)
         scene->log_level = sim_chance(random, 0.7)   ? "info"

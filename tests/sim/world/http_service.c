@@ -199,20 +199,43 @@ static unsigned write_one(struct http_connection *c, struct http_request *r, enu
     return make(c, &arrival, fate);
 }
 
+enum { CHANGES_KNOWN = 8 }; /* of a transaction */
+
+/* Which keys are there, after some changes of a transaction. */
+struct presence {
+    struct {
+        const struct truth_key *key;
+        bool is_there;
+    } changed[CHANGES_KNOWN];
+    size_t count;
+};
+
+static bool is_there(const struct presence *p, const struct truth_key *key)
+{
+    for (size_t i = p->count; i > 0; i--) {
+        if (p->changed[i - 1].key == key)
+            return p->changed[i - 1].is_there;
+    }
+    return truth_now(key) != NULL;
+}
+
 /* Returns whether each key to be incremented is there, after the changes before it. */
 static bool can_commit(struct http_connection *c, struct http_request *r)
 {
+    struct presence presence = {.count = 0};
     struct http_changes changes;
     enum ledger_kind kind;
     struct span value;
     bool is_good = true;
 
     http_changes_init(&changes, r);
-    while (http_changes_next(&changes, &kind, &value)) {
+    while (presence.count < CHANGES_KNOWN && http_changes_next(&changes, &kind, &value)) {
         struct truth_key *key = truth_add(c->backend->truth, changes.key.ptr, changes.key.len);
 
-        if (kind == LEDGER_INC && truth_now(key) == NULL)
+        if (kind == LEDGER_INC && !is_there(&presence, key))
             is_good = false;
+        presence.changed[presence.count].key = key;
+        presence.changed[presence.count++].is_there = kind != LEDGER_UNSET;
     }
     http_changes_deinit(&changes);
     return is_good;

@@ -94,4 +94,5 @@ void world_key(const struct scene_table *table, struct sim_random *random,
         scene_listed_key((unsigned)sim_random(random, SCENE_LISTED_KEYS), key);
     else
         scene_static_key(table, (unsigned)sim_random(random, SCENE_STATIC_KEYS), key);
+    scene_spell(table, random, key);
 }
