@@ -57,6 +57,7 @@ enum judge_outage {
     JUDGE_REFUSED, /* connections are refused */
     JUDGE_SILENT,  /* connections are not accepted, or what arrives is not answered */
     JUDGE_STATUS,  /* 5XX to everything */
+    JUDGE_UNSENT,  /* connections are made, but no request can be sent: TLS fails */
     JUDGE_BROKEN,  /* answers to everything are broken: cut, reset, garbage */
     JUDGE_SLOW,    /* answers take so long that requests may not have the time */
     JUDGE_MOVED,   /* its name leads elsewhere than podop may know, which then is refused */

@@ -39,7 +39,7 @@ static const enum judge_outage excuses[HTTP_OUTAGES] = {
     [HTTP_CLOSED] = JUDGE_REFUSED,   [HTTP_FROZEN] = JUDGE_SILENT,
     [HTTP_DROPS] = JUDGE_SILENT,     [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
     [HTTP_ALL_500] = JUDGE_STATUS,   [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
-    [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_BROKEN,
+    [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_UNSENT,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
