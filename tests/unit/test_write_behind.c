@@ -343,6 +343,27 @@ static void test_write_behind_loses_only_what_is_hopeless(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
+/* Losses after the first are logged when the next line is due, though nothing else happens. */
+static void test_write_behind_logs_all_losses(void **state)
+{
+    struct table_writes *w = fake.table->writes;
+
+    (void)state;
+    set("a", "1");
+    set("b", "1");
+    write_behind_stop(wb);
+    run_until(&fake.commit_count, 2);
+    end_commit(&fake, REPLY_PERMANENT, true);
+    assert_int_equal(w->lost_unlogged, 0);
+    w->lost_logged.logged_at_ms -= LOG_INTERVAL_MS - 50;
+    end_commit(&fake, REPLY_PERMANENT, true);
+    assert_int_equal(w->lost_unlogged, 1);
+    for (int i = 0; i < TURNS_MAX && w->lost_unlogged > 0; i++)
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(w->lost_unlogged, 0);
+    assert_int_equal(w->lost, 2);
+}
+
 /* After a reload, the new table of the name makes the pending writes. */
 static void test_write_behind_outlives_its_table(void **state)
 {
@@ -455,6 +476,7 @@ int main(void)
         WITH(test_write_behind_of_keys_that_become_one),
         WITH(test_write_behind_of_keys_that_become_one_under_way),
         WITH(test_write_behind_of_a_name_that_is_gone),
+        WITH(test_write_behind_logs_all_losses),
         WITH(test_write_behind_counts_what_is_left),
     };
 
