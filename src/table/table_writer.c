@@ -198,6 +198,16 @@ static bool has_budget(struct writes_owner *owner)
     return owner->budget > 0;
 }
 
+/* Drops a value that must not be written over a newer one, and lets the transactions that wait for
+ * it go on. */
+static void drop_superseded(struct table_writes *w, struct pending_write *p)
+{
+    pending_begin(&w->queue, p);
+    pending_end(&w->queue, p);
+    commit_turns_pass(p);
+    pending_release(&w->queue, p);
+}
+
 /* Does one thing that is due and returns its cost; 0: there is nothing to do now. */
 static size_t step(struct table_writes *w, uint64_t now_ms)
 {
@@ -209,7 +219,10 @@ static size_t step(struct table_writes *w, uint64_t now_ms)
     p = find_due(w, now_ms);
     if (p == NULL)
         return 0;
-    write_now(w, p);
+    if (p->is_superseded)
+        drop_superseded(w, p);
+    else
+        write_now(w, p);
     return WRITE_COST;
 }
 
