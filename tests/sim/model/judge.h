@@ -75,6 +75,7 @@ enum judge_harm {
                         * again over a new one, so this alone excuses nothing */
     JUDGE_HARM_CUT,    /* the connection ended before the answer was whole */
     JUDGE_HARM_HANG,   /* no whole answer comes for a while; judge_harm_over() when it does */
+    JUDGE_HARM_AS_MISS, /* a proxy's 404: a miss, or with strict a failure of the URL */
     JUDGE_HARMS
 };
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
