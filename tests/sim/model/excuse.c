@@ -1,6 +1,7 @@
 /* excuse.c - what may have made a request fail. The rules follow podop-url(7) and podop-program(7):
  * which failures podop retries, how long it waits while connections are refused, and when a URL is
  * suspended. Each reason is as narrow as the world's notes allow. */
+#include "forms.h"
 #include "judge_state.h"
 
 #include "../kernel/kernel.h"
@@ -63,7 +64,8 @@ static struct failure failure_of(const struct excuse_case *c)
     f.was_asked = c->reason == NULL || !is_refusal;
     f.was_refused = c->reason == NULL || is_refusal || (c->is_write && c->table->was_write_behind);
     f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
-    if (!f.is_single && !c->is_stale && f.urls == 1)
+    /* All forms of a search share its time, so that little may be left for any of them. */
+    if (!f.is_single && !c->is_stale && f.urls == 1 && !c->table->has_search)
         f.least_ns = c->table->timeout_least_ns * 4 / 10;
     return f;
 }
@@ -81,7 +83,7 @@ static bool has_hung(const struct failure *f, const struct key_harms *harms)
     const struct spans *hangs = &harms->points[JUDGE_HARM_HANG];
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)(f->urls == 0 ? 1 : f->urls);
 
-    if (f->c->is_stale || f->is_single)
+    if (f->c->is_stale || f->is_single || f->table->has_search)
         return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
     return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
 }
@@ -123,6 +125,7 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
            has_hung(f, harms);
 }
 
@@ -162,6 +165,15 @@ static bool is_unheard_since(const struct failure *f, int64_t from_ns)
            45 * SECOND + judge_paused_ns(from_ns, f->since_ns);
 }
 
+/* Whether the service has moved and podop may not have had the time to ask for its name again, which
+ * it does at most once a second. */
+static bool is_moving(const struct failure *f, const struct spans *moves)
+{
+    const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
+
+    return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
+}
+
 /* An address that podop knows stays in use while no name server answers; after a move, and at the
  * start, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
@@ -170,6 +182,8 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     const struct spans *moves = &notes->outages[JUDGE_MOVED];
     const int64_t after_ns = 3 * SECOND + SLACK_NS + pause_ns;
 
+    if (f->table->is_named && is_moving(f, moves))
+        return true;
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
@@ -186,7 +200,9 @@ static bool is_slow(const struct failure *f, const struct backend_notes *notes)
     static const int64_t kept_ns = 60000000000;
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)f->urls;
 
-    return 2 * notes->slowness_ns >= share_ns * 8 / 10 &&
+    const int64_t requests = f->table->has_search ? FORMS_MAX : 1;
+
+    return 2 * requests * notes->slowness_ns >= share_ns * 8 / 10 &&
            spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
 }
 
@@ -197,7 +213,7 @@ static bool is_out(const struct failure *f, const struct backend_notes *notes, i
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
     const int64_t silent_ns =
-        f->table->retries == 0 ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
 
     return meets(f, &notes->bad, pause_ns, f->least_ns) ||
            meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);

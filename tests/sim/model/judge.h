@@ -75,6 +75,7 @@ enum judge_harm {
                         * again over a new one, so this alone excuses nothing */
     JUDGE_HARM_CUT,    /* the connection ended before the answer was whole */
     JUDGE_HARM_HANG,   /* no whole answer comes for a while; judge_harm_over() when it does */
+    JUDGE_HARM_AS_MISS, /* a proxy's 404: a miss, or with strict a failure of the URL */
     JUDGE_HARMS
 };
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
@@ -106,10 +107,11 @@ void judge_idle_ended(const struct scene_backend *backend);
 void judge_slowness(const struct scene_backend *backend, int64_t ns);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
-void judge_stopping(void);            /* SIGTERM was sent: podop answers what it has, and ends */
-void judge_stopped(void);             /* podop has ended */
-void judge_started(void);             /* it serves again, with empty caches */
-void judge_paused(int64_t ns);        /* sim_pause_podop() */
+void judge_stopping(void);     /* SIGTERM was sent: podop answers what it has, and ends */
+void judge_stopped(void);      /* podop has ended */
+void judge_started(void);      /* it serves again, with empty caches */
+void judge_paused(int64_t ns); /* sim_pause_podop() */
+int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns); /* how much of that time */
 void judge_calls_fail(bool can_fail); /* calls fail: connect, send, memory, descriptors */
 void judge_names(bool can_resolve);   /* whether some name server answers rightly */
 void judge_names_slow(bool is_slow);  /* whether one does not answer, which costs a second */

@@ -18,6 +18,8 @@ const char *const http_fault_names[HTTP_FAULTS] = {
     [HTTP_DRIP] = "drip",
     [HTTP_LATE] = "late",
     [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_NOT_FOUND] = "404",
+    [HTTP_TELLS_FAILURE] = "tells a failure",
     [HTTP_UNNOTIFIED] = "no close_notify",
 };
 
