@@ -125,7 +125,8 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
+           has_hung(f, harms);
 }
 
 static bool may_be_open(const struct failure *f, const struct row *row)
@@ -156,19 +157,40 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* An address that podop knows stays in use while no name server answers. It is known when a request
- * has reached the backend since podop's start and the last move; and while podop knows the old
- * address, it asks for the new one each half minute, and again soon after that failed. */
+/* Whether podop may not have asked for the name since then: it does so each half minute, and again
+ * soon after that failed. */
+static bool is_unheard_since(const struct failure *f, int64_t from_ns)
+{
+    return spans_longest_gap(&judge.names, from_ns, f->since_ns) <
+           45 * SECOND + judge_paused_ns(from_ns, f->since_ns);
+}
+
+/* Whether the service has moved and podop may not have had the time to ask for its name again, which
+ * it does at most once a second. */
+static bool is_moving(const struct failure *f, const struct spans *moves)
+{
+    const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
+
+    return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
+}
+
+/* An address that podop knows stays in use while no name server answers; after a move, and at the
+ * start, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
                             int64_t pause_ns)
 {
-    const int64_t moved_ns = spans_last_from_ns(&notes->outages[JUDGE_MOVED]);
+    const struct spans *moves = &notes->outages[JUDGE_MOVED];
+    const int64_t after_ns = 3 * SECOND + SLACK_NS + pause_ns;
 
-    if (!f->table->is_named || !is_nameless(f, f->since_ns, 3 * SECOND + SLACK_NS + pause_ns) ||
-        (notes->reached_ns != 0 && notes->reached_ns < f->since_ns))
+    if (f->table->is_named && is_moving(f, moves))
+        return true;
+    if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
-    return moved_ns <= judge.started_ns || spans_longest_gap(&judge.names, moved_ns, f->since_ns) <
-                                               45 * SECOND + judge_paused_ns(moved_ns, f->since_ns);
+    if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
+        is_unheard_since(f, spans_last_from_ns(moves)))
+        return true;
+    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
+           is_unheard_since(f, judge.started_ns);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing
@@ -190,9 +212,8 @@ static bool is_out(const struct failure *f, const struct backend_notes *notes, i
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
-    const int64_t silent_ns = f->table->retries == 0 || f->table->has_search
-                                  ? 0
-                                  : least_of(f->least_ns, connect_ns * 9 / 10);
+    const int64_t silent_ns =
+        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
 
     return meets(f, &notes->bad, pause_ns, f->least_ns) ||
            meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);

@@ -109,8 +109,6 @@ void judge_out(const struct scene_backend *backend, enum judge_outage kind)
 
     spans_open(&notes->outages[kind], sim_now());
     ledger_doubt(judge.ledger, sim_now());
-    if (kind == JUDGE_MOVED)
-        notes->reached_ns = 0;
     if (is_absence(kind))
         spans_open(&notes->bad, sim_now());
 }
@@ -188,9 +186,6 @@ static void answered(struct row *row)
 void judge_outcome(const struct judge_request *request, enum judge_outcome outcome)
 {
     struct row *row = row_of(request);
-
-    if (judge_notes_of(request->backend)->reached_ns == 0)
-        judge_notes_of(request->backend)->reached_ns = sim_now();
 
     switch (outcome) {
     case JUDGE_ANSWERED:
@@ -322,8 +317,6 @@ void judge_started(void)
 {
     spans_close(&judge.stops, sim_now());
     judge.started_ns = sim_now();
-    for (size_t i = 0; i < judge.scene->backend_count; i++)
-        judge.backends[i].reached_ns = 0;
 }
 
 void judge_paused(int64_t ns)

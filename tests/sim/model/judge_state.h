@@ -31,7 +31,6 @@ struct backend_notes {
     struct spans cuts, idle_ends, deaths;
     struct row rows[SCENE_TABLES_MAX][2]; /* of its tables: of their URLs, and of commit_url */
     int64_t slowness_ns;                  /* the most of this run */
-    int64_t reached_ns; /* the first request since podop's start and the last move; 0: none */
     struct key_harms *slots[JUDGE_SLOTS];
 };
 
@@ -109,8 +108,7 @@ bool judge_search_allows(const struct search_case *search, const char *text, siz
 enum excuse_reason judge_search_excuse(const struct search_case *search,
                                        const struct excuse_case *failure);
 
-/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now.
- */
+/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now. */
 int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */

@@ -449,9 +449,6 @@ static void names_matter_after_a_move(void **state)
 
     pass(100);
     judge_names(false);
-    ASSERT_BREAKS(NULL, look(f, NAMED, 0.1, "!")); /* podop may not know the address */
-    end(f, PLAIN, "a", JUDGE_ANSWERED);
-    pass(1);
     ASSERT_BREAKS(NULL, look(f, DNS, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
