@@ -272,9 +272,12 @@ static enum excuse_reason excuse_url(const struct failure *f)
 
     for (size_t i = 0; i < urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
-        const enum excuse_reason failed = excuse_asked(f, notes);
         const enum excuse_reason refused = excuse_suspended(f, notes);
+        enum excuse_reason failed = excuse_asked(f, notes);
 
+        /* The trial of a suspended URL does not wait until it is not refused any more. */
+        if (failed == EXCUSE_NONE && refused != EXCUSE_NONE && meets(f, &notes->bad, 0, 0))
+            failed = EXCUSE_OUTAGE;
         if (f->was_asked && is_final(f, notes))
             return EXCUSE_KEY;
         are_all &= failed != EXCUSE_NONE || refused != EXCUSE_NONE;
