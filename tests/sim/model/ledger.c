@@ -142,11 +142,19 @@ bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *
     return a->tx->client != 0 && a->tx->client == b->tx->client && a->tx->order < b->tx->order;
 }
 
-/* A pending write that a reload has made another key's is newer than what that key had before. */
+/* Whether the change was made before it was answered. */
+static bool is_direct(const struct ledger_change *change)
+{
+    return change->tx->told == LEDGER_WAITING || change->tx->told_ns > change->made_ns;
+}
+
+/* A pending write that a reload has made another key's is newer than what that key had before, and
+ * than transactions of that key which were under way then. */
 bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer)
 {
     return newer->made > 0 && ledger_can_wait(older) &&
-           ledger_may_differ(older, newer->made_key, newer->made_ns);
+           (ledger_may_differ(older, newer->made_key, newer->made_ns) ||
+            (is_direct(newer) && ledger_may_differ(older, newer->made_key, newer->tx->sent_ns)));
 }
 
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change)
