@@ -150,9 +150,12 @@ static bool is_direct(const struct ledger_change *change)
 
 /* A pending write that a reload has made another key's is newer than what that key had before, and
  * than transactions of that key which were under way then. */
-bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer)
+bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
 {
-    return newer->made > 0 && ledger_can_wait(older) &&
+    if (newer->made == 0) /* a newer one has taken its place, perhaps when it was another key's */
+        return newer->tx->told == LEDGER_DONE && !list_has(&newer->pending) &&
+               ledger_may_part(older, newer, newer->tx->sent_ns);
+    return ledger_can_wait(older) &&
            (ledger_may_differ(older, newer->made_key, newer->made_ns) ||
             (is_direct(newer) && ledger_may_differ(older, newer->made_key, newer->tx->sent_ns)));
 }

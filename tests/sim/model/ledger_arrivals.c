@@ -104,7 +104,7 @@ static void check_order(struct ledger_change *change, const struct truth_key *ke
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
         if (other != change && other->made > 0 && !other->is_ambiguous &&
             other->made_key == key && !is_loose(change) &&

@@ -91,6 +91,21 @@ bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t s
     return false;
 }
 
+bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns)
+{
+    const unsigned used = keys_used(a->tx->table, at_ns, at_ns);
+
+    follow(b);
+    KEYS_EACH(rules, used)
+    {
+        for (size_t i = 0; i < b->key_count; i++) {
+            if (count_at(a, keys_normal(b->keys[i], rules), rules) < a->key_count)
+                return true;
+        }
+    }
+    return false;
+}
+
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns)
 {
     const unsigned used = keys_used(change->tx->table, at_ns, at_ns);

@@ -74,6 +74,8 @@ bool ledger_may_be_at(struct ledger_change *change, struct ledger_place place);
 bool ledger_is_at(struct ledger_change *change, struct ledger_place place);
 /* Whether podop may have taken the two for one key since then. */
 bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns);
+/* Whether it may have taken them for two at that instant. */
+bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns);
 /* Whether it may have taken the change for one of another key at that instant. */
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns);
 
@@ -85,7 +87,7 @@ bool ledger_is_atomic(const struct ledger_tx *tx);
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
 /* Whether older may be made after newer, which it precedes and which was made: it was pending, and
  * was another key at that time. */
-bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer);
+bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer);
 /* Whether other is a newer value of the key, for which podop may have dropped the pending change.
  */
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change);
