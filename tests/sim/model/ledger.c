@@ -148,6 +148,19 @@ static bool is_direct(const struct ledger_change *change)
     return change->tx->told == LEDGER_WAITING || change->tx->told_ns > change->made_ns;
 }
 
+/* Whether the change is pending for podop, although it was made: no answer has said so. */
+static bool is_unknown(const struct ledger_change *change)
+{
+    if (!change->is_unsaid || is_direct(change) || change->forgotten_ns != INT64_MAX)
+        return false;
+    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+         node = list_next(&change->key->changes, node)) {
+        if (!ledger_precedes(ledger_change_of(node), change))
+            return false; /* it may have taken its place */
+    }
+    return true;
+}
+
 /* A pending write that a reload has made another key's is newer than what that key had before, and
  * than transactions of that key which were under way then. */
 bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
@@ -155,7 +168,7 @@ bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
     if (newer->made == 0) /* a newer one has taken its place, perhaps when it was another key's */
         return newer->tx->told == LEDGER_DONE && !list_has(&newer->pending) &&
                ledger_may_part(older, newer, newer->tx->sent_ns);
-    return ledger_can_wait(older) &&
+    return ledger_can_wait(older) && !is_unknown(newer) &&
            (ledger_may_differ(older, newer->made_key, newer->made_ns) ||
             (is_direct(newer) && ledger_may_differ(older, newer->made_key, newer->tx->sent_ns)));
 }

@@ -135,8 +135,9 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     change->last = made;
     change->has_no_key |= made == LEDGER_NO_KEY;
     change->refusals += made == LEDGER_REFUSED;
-    if (made != LEDGER_MADE && made != LEDGER_MADE_UNSAID)
+    if (made != LEDGER_MADE && made != LEDGER_MADE_LATE && made != LEDGER_MADE_UNSAID)
         return;
+    change->is_unsaid = made == LEDGER_MADE_UNSAID && (change->made == 0 || change->is_unsaid);
     if (!arrival->is_late && arrival->number != 0 && change->made == 0)
         check_order(change, arrival->key);
     if (change->made++ == 0) {

@@ -31,6 +31,7 @@ struct ledger_change {
     const struct truth_key *made_key; /* the key of the store that was changed then */
     int64_t said_ns;       /* the last plain success */
     int64_t forgotten_ns;  /* podop ended, and its memory with it; INT64_MAX: not yet */
+    bool is_unsaid;        /* it was made, and no answer can have said so */
     bool has_no_key;       /* an increment of no key */
     bool is_ambiguous;     /* a request without a number may have been this one */
     bool is_given_up;      /* podop may have given it up; it must not be made */

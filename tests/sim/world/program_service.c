@@ -51,7 +51,7 @@ static enum ledger_made fate_of(struct program *p, enum program_fault fault)
     switch (fault) {
     case PROGRAM_WELL: return LEDGER_MADE;
     case PROGRAM_TEMPORARY: return LEDGER_REFUSED;
-    case PROGRAM_LATE: return LEDGER_MADE_UNSAID;
+    case PROGRAM_LATE: return LEDGER_MADE_LATE;
     case PROGRAM_UNCERTAIN:
     case PROGRAM_HANG:
     case PROGRAM_DIES:
