@@ -106,8 +106,7 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
-           has_hung(f, harms);
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
 }
 
 /* Whether the circuit breaker of the URL may be open because of failures in a row. */
@@ -183,8 +182,9 @@ static enum excuse_reason excuse_backend(const struct failure *f, const struct b
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
-    const int64_t silent_ns =
-        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+    const int64_t silent_ns = f->table->retries == 0 || f->table->has_search
+                                  ? 0
+                                  : least_of(f->least_ns, connect_ns * 9 / 10);
 
     if (is_harmed(f, harms))
         return EXCUSE_KEY;

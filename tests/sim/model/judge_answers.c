@@ -188,7 +188,8 @@ static bool is_after(const struct looked_up *u, struct ledger_place place, const
     const struct judge_lookup *l = u->l;
     const int64_t made_ns = ledger_made_ns(u->own, place.key, l->after);
 
-    return made_ns == INT64_MIN || truth_had(place.key, l->protocol, text, len, made_ns, sim_now()) ||
+    return made_ns == INT64_MIN ||
+           truth_had(place.key, l->protocol, text, len, made_ns, sim_now()) ||
            ledger_had_pending(u->own, place, l->protocol, text, len, l->sent_ns) ||
            (text == NULL && judge_was_as_miss(l->table, place.key, made_ns));
 }
@@ -252,8 +253,8 @@ static void judge_failure(const struct looked_up *u, const char *text, size_t le
 
         failure.key = place_of(u, rules).key;
         if (reason == EXCUSE_NONE)
-            reason = l->table->has_search ? judge_search_excuse(&search, &failure)
-                                          : excuse(&failure);
+            reason =
+                l->table->has_search ? judge_search_excuse(&search, &failure) : excuse(&failure);
     }
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)

@@ -175,8 +175,8 @@ bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
 
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change)
 {
-    const int64_t since_ns = other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns
-                                                                       : change->tx->sent_ns;
+    const int64_t since_ns =
+        other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns : change->tx->sent_ns;
 
     return other != change && other->tx->told != LEDGER_FAILED && ledger_can_wait(other) &&
            !ledger_precedes(other, change) && ledger_may_join(other, change, since_ns);
@@ -191,13 +191,14 @@ const char *ledger_describe(const struct ledger_change *c)
     char *text = texts[next++ % 4];
 
     snprintf(text, sizeof(*texts),
-             "%s %s = %.60s %+" PRId64 " (at %s) of transaction %" PRIu64 " in %s (of %zu, client %" PRIu64
+             "%s %s = %.60s %+" PRId64 " (at %s) of transaction %" PRIu64
+             " in %s (of %zu, client %" PRIu64
              ", sent %.6f, told %c %.6f, arrived %u, made %u %.6f, refused %u)",
              kinds[c->kind], truth_name(c->truth), c->value == NULL ? "-" : c->value->json, c->by,
-             c->made_key == NULL ? "-" : truth_name(c->made_key), c->tx->number, c->tx->table->name, c->tx->count, c->tx->client,
-             (double)c->tx->sent_ns / 1e9, c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told,
-             (double)c->tx->told_ns / 1e9, c->arrivals, c->made, (double)c->made_ns / 1e9,
-             c->refusals);
+             c->made_key == NULL ? "-" : truth_name(c->made_key), c->tx->number, c->tx->table->name,
+             c->tx->count, c->tx->client, (double)c->tx->sent_ns / 1e9,
+             c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told, (double)c->tx->told_ns / 1e9,
+             c->arrivals, c->made, (double)c->made_ns / 1e9, c->refusals);
     return text;
 }
 

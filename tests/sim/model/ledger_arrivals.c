@@ -106,9 +106,9 @@ static void check_order(struct ledger_change *change, const struct truth_key *ke
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !other->is_ambiguous &&
-            other->made_key == key && !is_loose(change) &&
-            ledger_precedes(change, other) && !ledger_was_apart(change, other)) {
+        if (other != change && other->made > 0 && !other->is_ambiguous && other->made_key == key &&
+            !is_loose(change) && ledger_precedes(change, other) &&
+            !ledger_was_apart(change, other)) {
             ledger_trace(change->key);
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));

@@ -1,6 +1,6 @@
 /* ledger_keys.c - which key of the store a change is for. It has its normal form when it is
- * committed. While it is pending, a reload may give its table other rules, which make another key of
- * that form; an attempt that fails may leave it with the new key. */
+ * committed. While it is pending, a reload may give its table other rules, which make another key
+ * of that form; an attempt that fails may leave it with the new key. */
 #include "keys.h"
 #include "ledger_state.h"
 
@@ -29,8 +29,8 @@ void ledger_find_keys(struct ledger_change *change)
     change->rules_seen = table->rules_count;
 }
 
-/* Takes the rules that came since the last look. A change that was not answered yet may be sealed by
- * them as well. */
+/* Takes the rules that came since the last look. A change that was not answered yet may be sealed
+ * by them as well. */
 static void follow(struct ledger_change *change)
 {
     const struct scene_table *table = change->tx->table;

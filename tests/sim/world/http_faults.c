@@ -73,9 +73,8 @@ static void send_not_found(struct http_connection *c, const struct truth_key *ke
 
 static void tell_failure(struct http_connection *c, const struct truth_key *key)
 {
-    const struct http_answer_parts parts = {.status = 200,
-                                            .type = "application/json",
-                                            .body = SPAN("{\"error\": \"no database\"}")};
+    const struct http_answer_parts parts = {
+        .status = 200, .type = "application/json", .body = SPAN("{\"error\": \"no database\"}")};
 
     buf_clear(&c->out);
     harm(c, key, JUDGE_HARM_FINAL);

@@ -136,7 +136,8 @@ const char *program_write(struct program_request *r, struct span line, enum ledg
     bool was_there = true;
     const struct inspection all = inspect(r, line);
 
-    if (!all.has_keys && (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID))
+    if (!all.has_keys &&
+        (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID))
         fate = LEDGER_NO_KEY;
     while (program_next(&cursor, &object)) {
         change_init(&change, r->program, object);
