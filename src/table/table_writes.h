@@ -75,6 +75,8 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
 unsigned table_writes_window_max(const struct table_writes *w);
 /* Makes pending writes due now; with after_failures also those that wait for another try. */
 void table_writes_hurry(struct table_writes *w, bool after_failures);
+/* Logs how many writes were lost since the last line, if any. */
+void table_writes_log_lost(struct table_writes *w);
 /* Sets the timer for what is due next. May free w, unless the caller has a reference. */
 void table_writes_schedule(struct table_writes *w);
 

@@ -1,6 +1,7 @@
 /* excuse.c - what may have made a request fail. The rules follow podop-url(7) and podop-program(7):
  * which failures podop retries, how long it waits while connections are refused, and when a URL is
  * suspended. Each reason is as narrow as the world's notes allow. */
+#include "forms.h"
 #include "judge_state.h"
 
 #include "../kernel/kernel.h"
@@ -63,7 +64,8 @@ static struct failure failure_of(const struct excuse_case *c)
     f.was_asked = c->reason == NULL || !is_refusal;
     f.was_refused = c->reason == NULL || is_refusal || (c->is_write && c->table->was_write_behind);
     f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
-    if (!f.is_single && !c->is_stale && f.urls == 1)
+    /* All forms of a search share its time, so that little may be left for any of them. */
+    if (!f.is_single && !c->is_stale && f.urls == 1 && !c->table->has_search)
         f.least_ns = c->table->timeout_least_ns * 4 / 10;
     return f;
 }
@@ -81,7 +83,7 @@ static bool has_hung(const struct failure *f, const struct key_harms *harms)
     const struct spans *hangs = &harms->points[JUDGE_HARM_HANG];
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)(f->urls == 0 ? 1 : f->urls);
 
-    if (f->c->is_stale || f->is_single)
+    if (f->c->is_stale || f->is_single || f->table->has_search)
         return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
     return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
 }
@@ -123,6 +125,7 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
            has_hung(f, harms);
 }
 
@@ -154,13 +157,12 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* Whether no query was answered soon enough since then, but for moments. */
-static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t moments_ns)
+/* Whether podop may not have asked for the name since then: it does so each half minute, and again
+ * soon after that failed. */
+static bool is_unheard_since(const struct failure *f, int64_t from_ns)
 {
-    const int64_t bad_ns = spans_cover(&judge.names, from_ns, f->since_ns) +
-                           spans_cover(&judge.names_slow, from_ns, f->since_ns);
-
-    return bad_ns >= f->since_ns - from_ns - moments_ns;
+    return spans_longest_gap(&judge.names, from_ns, f->since_ns) <
+           45 * SECOND + judge_paused_ns(from_ns, f->since_ns);
 }
 
 /* Whether the service has moved and podop may not have had the time to ask for its name again, which
@@ -185,10 +187,10 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
+        is_unheard_since(f, spans_last_from_ns(moves)))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
-           is_nameless_since(f, judge.started_ns, after_ns);
+           is_unheard_since(f, judge.started_ns);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing
@@ -198,7 +200,9 @@ static bool is_slow(const struct failure *f, const struct backend_notes *notes)
     static const int64_t kept_ns = 60000000000;
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)f->urls;
 
-    return 2 * notes->slowness_ns >= share_ns * 8 / 10 &&
+    const int64_t requests = f->table->has_search ? FORMS_MAX : 1;
+
+    return 2 * requests * notes->slowness_ns >= share_ns * 8 / 10 &&
            spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
 }
 
@@ -209,7 +213,7 @@ static bool is_out(const struct failure *f, const struct backend_notes *notes, i
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
     const int64_t silent_ns =
-        f->table->retries == 0 ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
 
     return meets(f, &notes->bad, pause_ns, f->least_ns) ||
            meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);
@@ -226,7 +230,7 @@ static enum excuse_reason excuse_asked(const struct failure *f, const struct bac
         return EXCUSE_STATUS;
     if (meets(f, &notes->outages[JUDGE_BROKEN], 0, 0))
         return EXCUSE_BROKEN;
-    if (is_out(f, notes, 0))
+    if (is_out(f, notes, 0) || meets(f, &notes->outages[JUDGE_UNSENT], 0, 0))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
         return EXCUSE_CUT;
@@ -241,7 +245,8 @@ static enum excuse_reason excuse_asked(const struct failure *f, const struct bac
 static enum excuse_reason excuse_suspended(const struct failure *f,
                                            const struct backend_notes *notes)
 {
-    if (is_out(f, notes, f->pause_ns) || is_slow(f, notes))
+    if (is_out(f, notes, f->pause_ns) || meets(f, &notes->outages[JUDGE_UNSENT], f->pause_ns, 0) ||
+        is_slow(f, notes))
         return EXCUSE_OUTAGE;
     if (is_lost_by_name(f, notes, f->pause_ns))
         return EXCUSE_NAMES;

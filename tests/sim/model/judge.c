@@ -231,6 +231,19 @@ void judge_harm_over(const struct scene_backend *backend, const struct truth_key
     spans_close(&harms_of(judge_notes_of(backend), key)->points[JUDGE_HARM_HANG], sim_now());
 }
 
+bool judge_was_as_miss(const struct scene_table *table, const struct truth_key *key,
+                       int64_t from_ns)
+{
+    for (size_t i = 0; i < table->backend_count && !table->is_strict; i++) {
+        const struct key_harms *harms = judge_harms_of(judge_notes_of(table->backends[i]), key);
+
+        if (harms != NULL &&
+            spans_meet(&harms->points[JUDGE_HARM_AS_MISS], from_ns, sim_now(), 0, 0))
+            return true;
+    }
+    return false;
+}
+
 void judge_cut(const struct scene_backend *backend, size_t connections)
 {
     cut_rows(judge_notes_of(backend), connections);

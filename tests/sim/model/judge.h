@@ -57,6 +57,7 @@ enum judge_outage {
     JUDGE_REFUSED, /* connections are refused */
     JUDGE_SILENT,  /* connections are not accepted, or what arrives is not answered */
     JUDGE_STATUS,  /* 5XX to everything */
+    JUDGE_UNSENT,  /* connections are made, but no request can be sent: TLS fails */
     JUDGE_BROKEN,  /* answers to everything are broken: cut, reset, garbage */
     JUDGE_SLOW,    /* answers take so long that requests may not have the time */
     JUDGE_MOVED,   /* its name leads elsewhere than podop may know, which then is refused */
@@ -74,6 +75,7 @@ enum judge_harm {
                         * again over a new one, so this alone excuses nothing */
     JUDGE_HARM_CUT,    /* the connection ended before the answer was whole */
     JUDGE_HARM_HANG,   /* no whole answer comes for a while; judge_harm_over() when it does */
+    JUDGE_HARM_AS_MISS, /* a proxy's 404: a miss, or with strict a failure of the URL */
     JUDGE_HARMS
 };
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,

@@ -34,7 +34,7 @@ static int64_t with_pauses(int64_t ns, int64_t until_ns)
 }
 
 /* How long ago a value may have been in the store: in the cache, or in an answer that is shared. */
-static int64_t age_of(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns)
+int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns)
 {
     int64_t age_ns = 0;
 
@@ -81,7 +81,7 @@ static bool is_stale(const struct scene_table *table, const struct truth_key *ke
 {
     const struct excuse_case failure = {
         .table = table, .key = key, .from_ns = sent_ns, .to_ns = sim_now(), .is_stale = true};
-    const int64_t age_ns = age_of(table, table->ttl_most_ns, sent_ns) + table->stale_most_ns;
+    const int64_t age_ns = judge_age_ns(table, table->ttl_most_ns, sent_ns) + table->stale_most_ns;
 
     if (text == NULL || table->stale_most_ns == 0 || excuse(&failure) == EXCUSE_NONE)
         return false;
@@ -103,10 +103,12 @@ bool judge_allows(const struct scene_table *table, struct ledger_place place,
         return true;
     if (view.is_pending)
         return false;
-    from_ns = most_of(floor_ns, sent_ns - age_of(table, ttl_ns, sent_ns));
+    from_ns = most_of(floor_ns, sent_ns - judge_age_ns(table, ttl_ns, sent_ns));
     if (truth_had(key, protocol, text, len, from_ns, sim_now()))
         return true;
-    from_ns = most_of(floor_ns, sent_ns - age_of(table, table->ttl_most_ns, sent_ns));
+    if (text == NULL && judge_was_as_miss(table, key, from_ns))
+        return true;
+    from_ns = most_of(floor_ns, sent_ns - judge_age_ns(table, table->ttl_most_ns, sent_ns));
     if (text == NULL && truth_had_empty(key, protocol, from_ns, sim_now()))
         return true;
     return is_stale(table, key, protocol, text, len, sent_ns, floor_ns);
@@ -134,6 +136,15 @@ static struct ledger_place place_of(const struct looked_up *u, unsigned rules)
     return (struct ledger_place){keys_normal(u->spelled, rules), rules};
 }
 
+static struct search_case search_of(const struct looked_up *u, unsigned rules)
+{
+    return (struct search_case){.table = u->l->table,
+                                .spelled = u->spelled,
+                                .protocol = u->l->protocol,
+                                .sent_ns = u->l->sent_ns,
+                                .rules = rules};
+}
+
 /* What the ledger says, for the transcript. */
 static void trace_view(const struct looked_up *u)
 {
@@ -157,7 +168,11 @@ static void judge_answer(const struct looked_up *u, const char *text, size_t len
 
     KEYS_EACH(rules, u->used)
     {
-        if (judge_allows(l->table, place_of(u, rules), l->protocol, text, len, l->sent_ns))
+        const struct search_case search = search_of(u, rules);
+
+        if (l->table->has_search
+                ? judge_search_allows(&search, text, len)
+                : judge_allows(l->table, place_of(u, rules), l->protocol, text, len, l->sent_ns))
             return;
     }
     trace_view(u);
@@ -175,7 +190,8 @@ static bool is_after(const struct looked_up *u, struct ledger_place place, const
 
     return made_ns == INT64_MIN ||
            truth_had(place.key, l->protocol, text, len, made_ns, sim_now()) ||
-           ledger_had_pending(u->own, place, l->protocol, text, len, l->sent_ns);
+           ledger_had_pending(u->own, place, l->protocol, text, len, l->sent_ns) ||
+           (text == NULL && judge_was_as_miss(l->table, place.key, made_ns));
 }
 
 /* A lookup waits for the earlier transactions of its key on the same connection. */
@@ -246,8 +262,12 @@ static void judge_failure(const struct looked_up *u, const char *text, size_t le
                    (double)(sim_now() - l->sent_ns) / 1e9);
     KEYS_EACH(rules, u->used)
     {
+        const struct search_case search = search_of(u, rules);
+
         failure.key = place_of(u, rules).key;
-        reason = reason == EXCUSE_NONE ? excuse(&failure) : reason;
+        if (reason == EXCUSE_NONE)
+            reason =
+                l->table->has_search ? judge_search_excuse(&search, &failure) : excuse(&failure);
     }
     judge.figures.excused[reason]++;
     if (reason == EXCUSE_NONE)

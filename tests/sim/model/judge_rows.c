@@ -95,6 +95,7 @@ static bool is_due(const struct judge_rows *rows, struct truth_key *key)
 
     return is_below(rows, truth_name(key), truth_name_len(key)) &&
            ledger_find(judge.ledger, table, key) == NULL &&
+           !judge_was_as_miss(table, key, rows->sent_ns - age_ns) &&
            truth_always_had(key, TRUTH_DOVECOT, true, rows->sent_ns - age_ns, sim_now());
 }
 

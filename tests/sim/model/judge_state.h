@@ -92,6 +92,25 @@ enum excuse_reason excuse(const struct excuse_case *failure);
 /* The same without what podop itself does: stops, reloads, earlier requests. */
 enum excuse_reason excuse_of_world(const struct excuse_case *failure);
 
+/* Whether a 404 of a proxy may have made a miss of the key, which then may have been cached. */
+bool judge_was_as_miss(const struct scene_table *table, const struct truth_key *key,
+                       int64_t from_ns);
+
+/* Lookups in tables with search: judge_search.c. */
+struct search_case {
+    const struct scene_table *table;
+    struct truth_key *spelled;
+    enum truth_protocol protocol;
+    int64_t sent_ns;
+    unsigned rules; /* podop's for the key and the search */
+};
+bool judge_search_allows(const struct search_case *search, const char *text, size_t len);
+enum excuse_reason judge_search_excuse(const struct search_case *search,
+                                       const struct excuse_case *failure);
+
+/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now. */
+int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns);
+
 /* Whether an answer with this text (NULL: a miss) is allowed now. */
 bool judge_allows(const struct scene_table *table, struct ledger_place place,
                   enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns);

@@ -182,6 +182,21 @@ static void make_mixed(struct scene *scene, struct scene_table *table, struct si
     use(scene, table, sim_random(random, 2), 2, (const size_t[]){WEB1, WEB6});
 }
 
+/* A search over several forms of a key. */
+static void make_forms(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    if (sim_chance(random, 0.5))
+        make_cached(scene, table, random);
+    else if (sim_chance(random, 0.5))
+        make_several(scene, table, random);
+    else
+        make_plain(scene, table, random);
+    table->is_writable = false;
+    table->has_search = table->has_spellings = true;
+    table->is_strict = sim_chance(random, 0.5);
+    table->rules = (unsigned)sim_random(random, SCENE_RULES);
+}
+
 /* podop checks that the file can be executed; the modelled kernel runs the world's program. */
 static const char *make_program_file(const struct scene *scene)
 {
@@ -255,6 +270,7 @@ static const struct {
     {"secure", 0.6, make_secure},
     {"securec", 0.4, make_secure_cached},
     {"mixed", 0.4, make_mixed},
+    {"forms", 0.6, make_forms},
 };
 
 static void remember(int64_t now_ns, int64_t *most_ns)
@@ -301,7 +317,8 @@ static void make_table(struct scene *scene, size_t kind, bool is_wanted)
     kinds[kind].make(scene, table, &random);
     if (table->timeout_ns == 0)
         table->timeout_ns = ONE_OF(&random, 2, 5, 10) * SECOND;
-    table->has_spellings = table->is_writable && (table->rules != 0 || sim_chance(&random, 0.5));
+    table->has_error = table->type == SCENE_URL && sim_chance(&random, 0.3);
+    table->has_spellings |= table->is_writable && (table->rules != 0 || sim_chance(&random, 0.5));
     scene->table_count++;
 }
 
@@ -366,6 +383,25 @@ void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_
 {
     snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s%s.example", user,
              user == SCENE_USERS - 1 && table->has_spellings ? KEYS_A_LABEL "." : "", table->name);
+}
+
+void scene_form_key(struct sim_random *random, bool is_any_form, char key[SCENE_KEY_BYTES])
+{
+    const unsigned user = (unsigned)sim_random(random, 3);
+    const char *extension = sim_chance(random, 0.5) ? "+x" : "";
+    char domain[30];
+    const char *parent = sim_chance(random, 0.5) ? "forms.example" : "example";
+
+    snprintf(domain, sizeof(domain), "d%u.forms.example", (unsigned)sim_random(random, 2));
+    switch (is_any_form ? sim_random(random, 7) : sim_random(random, 8) == 0) {
+    case 0: snprintf(key, SCENE_KEY_BYTES, "f%u%s@%s", user, extension, domain); break;
+    case 1: snprintf(key, SCENE_KEY_BYTES, "%s", domain); break;
+    case 2: snprintf(key, SCENE_KEY_BYTES, "@%s", domain); break;
+    case 3: snprintf(key, SCENE_KEY_BYTES, ".%s", parent); break;
+    case 4: snprintf(key, SCENE_KEY_BYTES, "%s", parent); break;
+    case 5: snprintf(key, SCENE_KEY_BYTES, "f%u%s@", user, extension); break;
+    default: snprintf(key, SCENE_KEY_BYTES, "f%u@%s", user, domain);
+    }
 }
 
 static void raise(char *from, const char *to)

@@ -46,6 +46,8 @@ struct scene_table {
     int64_t write_behind_ns; /* 0: writes are made before they are answered */
     bool was_write_behind;   /* at some time of this run */
     bool is_writable, has_commit_url, is_strict, is_spread;
+    bool has_error;  /* the setting error: answers with 200 may tell of a failure */
+    bool has_search; /* several forms of a key are looked up: model/forms.h */
     bool is_shared;  /* the setting share, or a cache */
     bool was_shared; /* at some time of this run */
     bool is_named;   /* its URLs have names, which DNS must resolve */
@@ -145,6 +147,8 @@ void scene_static_key(const struct scene_table *table, unsigned number, char key
 void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES]);
 void scene_user_key(const struct scene_table *table, bool is_number, unsigned number, unsigned user,
                     char key[SCENE_KEY_BYTES]);
+/* Fills key with one that a table with search is asked for, or with any of its forms. */
+void scene_form_key(struct sim_random *random, bool is_any_form, char key[SCENE_KEY_BYTES]);
 void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2]);
 /* Writes a key in one of several ways, which some rules for keys make one and others do not. */
 void scene_spell(const struct scene_table *table, struct sim_random *random,

@@ -2,7 +2,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
-#include "../model/keys.h"
+#include "../model/forms.h"
 
 #include "podop/mem.h"
 
@@ -100,6 +100,8 @@ static void write_urls(FILE *out, const struct scene *scene, const struct scene_
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
     if (table->is_strict)
         fprintf(out, " strict = true;");
+    if (table->has_error)
+        fprintf(out, " error = \"/error\";");
     if (table->is_spread)
         fprintf(out, " balance = \"spread\";");
 }
@@ -144,6 +146,18 @@ static void write_rules(FILE *out, unsigned rules)
     fprintf(out, " };");
 }
 
+static void write_search(FILE *out, unsigned rules)
+{
+    static const char *const folds[KEYS_FOLDS] = {
+        [KEYS_FOLD_NONE] = "false", [KEYS_FOLD_DOMAIN] = "\"domain\"", [KEYS_FOLD_ALL] = "true"};
+    static const char *const searches[FORMS_SEARCHES] = {[FORMS_VIRTUAL] = "virtual",
+                                                         [FORMS_TRANSPORT] = "transport",
+                                                         [FORMS_ACCESS] = "access"};
+
+    fprintf(out, " key = { fold = %s; search = \"%s\"; extension = \"+\"; };",
+            folds[keys_fold_of(rules)], searches[forms_search_of(rules)]);
+}
+
 static void write_table(FILE *out, const struct scene *scene, const struct scene_table *table,
                         bool is_first)
 {
@@ -160,7 +174,10 @@ static void write_table(FILE *out, const struct scene *scene, const struct scene
         write_duration(out, "write_behind", table->write_behind_ns);
     if (table->is_shared)
         fprintf(out, " share = true;");
-    write_rules(out, table->rules);
+    if (table->has_search)
+        write_search(out, table->rules);
+    else
+        write_rules(out, table->rules);
     write_cache(out, table);
     fprintf(out, " }");
 }

@@ -32,6 +32,8 @@ static struct truth_key *choose_key(struct actor *a, unsigned store)
         table = &scene->tables[sim_random(&a->random, scene->table_count)];
     while (table->store != store);
     world_key(table, &a->random, key);
+    if (table->has_search)
+        scene_form_key(&a->random, true, key);
     return truth_find(judge_store(table), key, strlen(key));
 }
 
@@ -215,6 +217,15 @@ static struct truth_value *choose_value(struct actor *a, const struct scene_tabl
     return truth_value_new(text, strlen(text));
 }
 
+static bool has_search(const struct scene *scene, unsigned store)
+{
+    for (size_t i = 0; i < scene->table_count; i++) {
+        if (scene->tables[i].store == store && scene->tables[i].has_search)
+            return true;
+    }
+    return false;
+}
+
 static void change_value(struct actor *a)
 {
     const struct part *part = a->data;
@@ -225,7 +236,10 @@ static void change_value(struct actor *a)
 
     if (table == NULL)
         return;
-    scene_static_key(table, (unsigned)sim_random(&a->random, SCENE_STATIC_KEYS), key);
+    if (has_search(scene, table->store) && sim_chance(&a->random, 0.5))
+        scene_form_key(&a->random, true, key);
+    else
+        scene_static_key(table, (unsigned)sim_random(&a->random, SCENE_STATIC_KEYS), key);
     if (sim_chance(&a->random, 0.7))
         value = choose_value(a, table, key);
     truth_put(truth_add(part->stage->stores[part->place], key, strlen(key)), value, sim_now());

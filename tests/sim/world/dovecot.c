@@ -331,4 +331,5 @@ void dovecot_start(struct dovecot *d, struct world *world, const char *name,
                           .most = 1 + (unsigned)sim_random(&random, 6),
                           .writer_id = ++writers << 32};
     client_start(&d->client, world, name, &ops, pause_ns);
+    d->client.is_eager = is_writer && sim_chance(&random, 0.5);
 }

@@ -18,6 +18,8 @@ const char *const http_fault_names[HTTP_FAULTS] = {
     [HTTP_DRIP] = "drip",
     [HTTP_LATE] = "late",
     [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_NOT_FOUND] = "404",
+    [HTTP_TELLS_FAILURE] = "tells a failure",
     [HTTP_UNNOTIFIED] = "no close_notify",
 };
 
@@ -36,12 +38,12 @@ const char *const http_outage_names[HTTP_OUTAGES] = {
 };
 
 static const enum judge_outage excuses[HTTP_OUTAGES] = {
-    [HTTP_UP] = JUDGE_OUTAGES,        [HTTP_DOWN] = JUDGE_REFUSED,
-    [HTTP_CLOSED] = JUDGE_REFUSED,    [HTTP_FROZEN] = JUDGE_SILENT,
-    [HTTP_DROPS] = JUDGE_SILENT,      [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
-    [HTTP_VANISHED] = JUDGE_SILENT,   [HTTP_ALL_500] = JUDGE_STATUS,
-    [HTTP_ALL_BROKEN] = JUDGE_BROKEN, [HTTP_TLS_HANGS] = JUDGE_SILENT,
-    [HTTP_TLS_FAILS] = JUDGE_BROKEN,
+    [HTTP_UP] = JUDGE_OUTAGES,       [HTTP_DOWN] = JUDGE_REFUSED,
+    [HTTP_CLOSED] = JUDGE_REFUSED,   [HTTP_FROZEN] = JUDGE_SILENT,
+    [HTTP_DROPS] = JUDGE_SILENT,     [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
+    [HTTP_ALL_500] = JUDGE_STATUS,   [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
+    [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_UNSENT,
+    [HTTP_VANISHED] = JUDGE_SILENT,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */

@@ -67,6 +67,7 @@ struct http_connection {
     bool needs_length;              /* the answer may be cut, and podop has to notice */
     bool has_no_length;             /* the answer in out ends with the connection */
     bool closes;                    /* after the answer in out */
+    bool closes_unsaid;             /* and the answer does not say so */
     bool has_left;                  /* podop has ended the connection */
     unsigned served;
 };

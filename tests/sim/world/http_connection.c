@@ -199,6 +199,8 @@ void web_connection_send(struct http_connection *c)
     c->served++;
     buf_clear(&c->in);
     c->step = HTTP_IDLE;
+    if (c->closes_unsaid) /* podop may send a request meanwhile */
+        judge_idle_ended(c->backend->scene);
     if (c->closes || c->has_left)
         web_connection_end(c, c->resets);
     else

@@ -13,6 +13,8 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     switch (fault) {
     case HTTP_WELL: return LEDGER_MADE;
     case HTTP_500:
+    case HTTP_NOT_FOUND:
+    case HTTP_TELLS_FAILURE:
     case HTTP_REFUSES_WRITE: return LEDGER_REFUSED;
     case HTTP_DRIP:
     case HTTP_LATE: return LEDGER_MADE_UNSAID;
@@ -51,6 +53,33 @@ static void send_status(struct http_connection *c, const struct truth_key *key,
     buf_clear(&c->out);
     harm(c, key, JUDGE_HARM_STATUS);
     note(c, JUDGE_STATUS_5XX);
+    http_service_send(c, &parts);
+    web_connection_send(c);
+}
+
+/* A proxy does not know the path, or not now. */
+static void send_not_found(struct http_connection *c, const struct truth_key *key, bool is_write)
+{
+    const struct http_answer_parts parts = {
+        .status = 404, .type = "text/html", .body = SPAN("<h1>Not Found</h1>")};
+    const bool is_failure = is_write || c->asked.table->is_strict;
+
+    buf_clear(&c->out);
+    harm(c, key, is_write ? JUDGE_HARM_STATUS : JUDGE_HARM_AS_MISS);
+    note(c, is_failure ? JUDGE_STATUS_5XX : JUDGE_ANSWERED);
+    http_service_send(c, &parts);
+    web_connection_send(c);
+}
+
+static void tell_failure(struct http_connection *c, const struct truth_key *key)
+{
+    const struct http_answer_parts parts = {.status = 200,
+                                            .type = "application/json",
+                                            .body = SPAN("{\"error\": \"no database\"}")};
+
+    buf_clear(&c->out);
+    harm(c, key, JUDGE_HARM_FINAL);
+    note(c, JUDGE_ANSWERED);
     http_service_send(c, &parts);
     web_connection_send(c);
 }
@@ -121,6 +150,8 @@ static bool is_unanswered(enum http_fault fault)
     case HTTP_503:
     case HTTP_GARBAGE: /* send_garbage() */
     case HTTP_REFUSES_WRITE:
+    case HTTP_NOT_FOUND:
+    case HTTP_TELLS_FAILURE:
     case HTTP_FAULTS: break;
     }
     return false;
@@ -144,6 +175,8 @@ static void misbehave(struct http_connection *c, enum http_fault fault, const st
     case HTTP_500:
     case HTTP_503:
     case HTTP_REFUSES_WRITE: send_status(c, key, fault); return;
+    case HTTP_NOT_FOUND: send_not_found(c, key, is_write); return;
+    case HTTP_TELLS_FAILURE: tell_failure(c, key); return;
     case HTTP_GARBAGE: send_garbage(c, key, is_write); return;
     case HTTP_TRUNCATE:
         harm(c, key, JUDGE_HARM_CUT);
@@ -226,6 +259,17 @@ static const struct truth_key *key_of(struct http_connection *c, struct http_req
     return *fault == HTTP_WELL ? first : key;
 }
 
+/* Whether the fault means anything for the request. A 404 to an unset is a success, and one to an
+ * increment is about the key. */
+static bool can_be(enum http_fault fault, const struct http_request *r)
+{
+    if (fault == HTTP_REFUSES_WRITE)
+        return http_service_is_write(r);
+    if (fault == HTTP_NOT_FOUND)
+        return r->verb == HTTP_GET || r->verb == HTTP_SET;
+    return fault != HTTP_TELLS_FAILURE || (r->table->has_error && r->verb != HTTP_LIST);
+}
+
 static void serve(struct http_connection *c, struct http_request *r)
 {
     struct http_backend *b = c->backend;
@@ -233,7 +277,7 @@ static void serve(struct http_connection *c, struct http_request *r)
     enum http_fault fault;
     const struct truth_key *key = key_of(c, r, &fault);
 
-    if (fault == HTTP_REFUSES_WRITE && !is_write)
+    if (!can_be(fault, r))
         fault = HTTP_WELL;
     if (fault == HTTP_UNNOTIFIED && c->tls == NULL)
         fault = HTTP_TRUNCATE;
