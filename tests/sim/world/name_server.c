@@ -397,15 +397,20 @@ static void answer_by_tcp(struct name_connection *c, const char *bytes, size_t l
     (void)sim_peer_send(c->peer, text, all);
 }
 
-static size_t take_query(void *arg, const char *bytes, size_t len)
+static size_t take_queries(void *arg, const char *bytes, size_t len)
 {
-    const unsigned char *b = (const unsigned char *)bytes;
-    const size_t whole = len < 2 ? 2 : 2 + ((size_t)b[0] << 8 | b[1]);
+    size_t used = 0;
 
-    if (len < whole)
-        return 0;
-    answer_by_tcp(arg, bytes + 2, whole - 2);
-    return whole;
+    while (len - used > 2) {
+        const unsigned char *b = (const unsigned char *)bytes + used;
+        const size_t query = (size_t)b[0] << 8 | b[1];
+
+        if (len - used - 2 < query)
+            break;
+        answer_by_tcp(arg, bytes + used + 2, query);
+        used += 2 + query;
+    }
+    return used;
 }
 
 static void on_client_end(void *arg, enum sim_end how)
@@ -416,7 +421,7 @@ static void on_client_end(void *arg, enum sim_end how)
 
 static bool take_connection(void *arg, struct sim_peer *peer)
 {
-    static const struct sim_peer_ops ops = {take_query, on_client_end, NULL};
+    static const struct sim_peer_ops ops = {take_queries, on_client_end, NULL};
     struct name_server *s = arg;
     struct name_connection *c = xcalloc(1, sizeof(*c));
 
