@@ -135,6 +135,14 @@ class Search(Keys):
         self.addCleanup(again.stop)
         self.check_payload(client.read(), "NOTFOUND ")
 
+    def test_an_iteration_looks_up_no_other_form(self):
+        """A name without a value is left out, and does not get that of a catch-all."""
+        self.keep(**{"@v.example": "catch@w.example", "users/bob@v.example": "bob"})
+        self.http.on(target("users/"), http('["bob@v.example", "gone@v.example"]'))
+        self.run_table(VIRTUAL)
+        self.assertEqual(self.dict().rows("shared/users/"), [(b"shared/users/bob@v.example", b"bob")])
+        self.assertEqual(sorted(self.asked()), ["users/", "users/bob@v.example", "users/gone@v.example"])
+
     def test_each_form_passes_skip(self):
         self.keep(**{"bob@v.example": "alice@w.example"})
         self.run_table(VIRTUAL, skip=["*+*", "@*"])

@@ -168,6 +168,18 @@ class Tables(WriteBehindCase):
         self.check_payload(self.dict().get("shared/key9"), "O9")
         harness.wait_until(lambda: len(store.values) == 50, "all is written")
 
+    def test_removed_and_lost(self):
+        """The log tells of each lost write, also of a table that is gone."""
+        store = self.write("store.json", "{}")
+        script = self.write("program.py", PROGRAM)
+        self.start({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "write_behind": "1h"},
+                   self.table("u"))
+        for number in range(5):
+            self.check_payload(self.dovecot.change(("set", f"shared/{number}", "never")), "O")
+        self.reload(self.table("u"))
+        self.server.wait_log("event=write_lost table=t writes=1 ")
+        self.server.wait_log("event=write_lost table=t writes=4 ")
+
     def test_another_type(self):
         """The new type takes no writes: pending writes go where they were meant for."""
         path = self.write("t.json", '{"key3": "old", "x": "y"}')

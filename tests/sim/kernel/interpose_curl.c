@@ -236,12 +236,17 @@ CURLMcode curl_multi_assign(CURLM *multi, curl_socket_t fd, void *arg)
 unsigned long OpenSSL_version_num(void);
 uint64_t SSL_CTX_clear_options(void *context, uint64_t options);
 int SSL_get_shutdown(const void *session);
+int SSL_want(const void *session);
 
+enum { VERSION_1_1_1 = 0x1010117f, VERSION_3_0 = 0x30000130 };
 enum { IGNORE_UNEXPECTED_EOF = 1 << 7, RECEIVED_SHUTDOWN = 2 };
+enum { SSL_WANTS_NOTHING = 1, SSL_WANTS_TO_WRITE, SSL_WANTS_TO_READ };
 
 unsigned long OpenSSL_version_num(void)
 {
-    return kernel_has_begun() ? tls_client_openssl() : REAL(OpenSSL_version_num)();
+    if (!kernel_has_begun())
+        return REAL(OpenSSL_version_num)();
+    return tls_client_library() == TLS_OPENSSL_1 ? VERSION_1_1_1 : VERSION_3_0;
 }
 
 uint64_t SSL_CTX_clear_options(void *context, uint64_t options)
@@ -262,4 +267,19 @@ int SSL_get_shutdown(const void *session)
     if (!kernel_has_begun())
         return REAL(SSL_get_shutdown)(session);
     return client->is_shut ? RECEIVED_SHUTDOWN : 0;
+}
+
+int SSL_want(const void *session)
+{
+    const struct tls_client *client = session;
+
+    if (!kernel_has_begun())
+        return REAL(SSL_want)(session);
+    switch (client->wants) {
+    case TLS_WANTS_READ: return SSL_WANTS_TO_READ;
+    case TLS_WANTS_WRITE: return SSL_WANTS_TO_WRITE;
+    case TLS_DONE:
+    case TLS_FAILED: break;
+    }
+    return SSL_WANTS_NOTHING;
 }

@@ -13,13 +13,11 @@
 
 enum { BUFFER_BYTES_MAX = 4 * TLS_RECORD_BYTES_MAX };
 
-enum { OPENSSL_1_1_1 = 0x1010117f, OPENSSL_3_0 = 0x30000130 };
-
-unsigned long tls_client_openssl(void)
+enum tls_library tls_client_library(void)
 {
     struct sim_random random = sim_random_of("openssl");
 
-    return sim_chance(&random, 0.3) ? OPENSSL_1_1_1 : OPENSSL_3_0;
+    return (enum tls_library)sim_random(&random, 3);
 }
 
 struct tls_client *tls_client_new(int fd, const char *host, struct span trust)
@@ -32,7 +30,8 @@ struct tls_client *tls_client_new(int fd, const char *host, struct span trust)
         random = sim_random_of("tls client");
     has_random = true;
     c->fd = fd;
-    c->trust = trust;
+    buf_init(&c->trust, BUF_LIMITED_BY_INPUT);
+    buf_add(&c->trust, trust);
     snprintf(c->host, sizeof(c->host), "%s", host);
     c->accepts_eof = true;
     c->reads_ahead = sim_chance(&random, 0.5);
@@ -49,6 +48,7 @@ void tls_client_free(struct tls_client **pclient)
     if (c == NULL)
         return;
     *pclient = NULL;
+    buf_deinit(&c->trust);
     buf_deinit(&c->in);
     buf_deinit(&c->plain);
     buf_deinit(&c->out);
@@ -96,7 +96,7 @@ static enum tls_want take_eof(struct tls_client *c)
         errno = 0;
         return fail(c, "SSL_ERROR_SYSCALL");
     }
-    if (tls_client_openssl() < OPENSSL_3_0)
+    if (tls_client_library() != TLS_OPENSSL_3)
         c->is_at_eof = true;
     else if (c->accepts_eof)
         c->is_shut = true;
@@ -281,11 +281,10 @@ static bool is_shaking(const struct tls_client *c)
     return c->state != TLS_OPEN || (c->out.len > 0 && c->pending_len == 0);
 }
 
-enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t *n)
+static enum tls_want read_some(struct tls_client *c, void *to, size_t max, size_t *n)
 {
     enum tls_want want = TLS_DONE;
 
-    *n = 0;
     while (c->plain.len == 0 && !has_ended(c)) {
         want = is_shaking(c) ? tls_client_handshake(c) : get_record(c);
         if (want != TLS_DONE)
@@ -303,6 +302,12 @@ enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t
     return TLS_DONE;
 }
 
+enum tls_want tls_client_read(struct tls_client *c, void *to, size_t max, size_t *n)
+{
+    *n = 0;
+    return c->wants = read_some(c, to, max, n);
+}
+
 static enum tls_want end_write(struct tls_client *c, size_t *n)
 {
     const enum tls_want want = flush(c);
@@ -314,11 +319,10 @@ static enum tls_want end_write(struct tls_client *c, size_t *n)
     return TLS_DONE;
 }
 
-enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t len, size_t *n)
+static enum tls_want write_some(struct tls_client *c, const void *bytes, size_t len, size_t *n)
 {
     enum tls_want want;
 
-    *n = 0;
     if (c->state == TLS_BROKEN)
         return TLS_FAILED;
     if (c->pending_len > 0 && (bytes != c->pending || len < c->pending_len))
@@ -332,6 +336,12 @@ enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t l
     c->pending_len = len < TLS_PAYLOAD_BYTES_MAX ? len : TLS_PAYLOAD_BYTES_MAX;
     tls_record_add(&c->out, TLS_DATA, (struct span){bytes, c->pending_len});
     return end_write(c, n);
+}
+
+enum tls_want tls_client_write(struct tls_client *c, const void *bytes, size_t len, size_t *n)
+{
+    *n = 0;
+    return c->wants = write_some(c, bytes, len, n);
 }
 
 void tls_client_shut(struct tls_client *c)

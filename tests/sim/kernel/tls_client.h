@@ -16,10 +16,10 @@ enum tls_want {
 
 struct tls_client {
     int fd;
-    char host[100];    /* the name in the URL */
-    struct span trust; /* CURLOPT_CAINFO_BLOB; empty: the authorities of the system */
-    bool accepts_eof;  /* SSL_OP_IGNORE_UNEXPECTED_EOF, of OpenSSL 3 */
-    bool reads_ahead;  /* takes what the socket has, as libcurl 8.2 does, or one record only */
+    char host[100];   /* the name in the URL */
+    struct buf trust; /* CURLOPT_CAINFO_BLOB; empty: the authorities of the system */
+    bool accepts_eof; /* SSL_OP_IGNORE_UNEXPECTED_EOF, of OpenSSL 3 */
+    bool reads_ahead; /* takes what the socket has, as libcurl 8.2 does, or one record only */
     enum tls_client_state {
         TLS_STARTS,
         TLS_AWAITS_SERVER,
@@ -34,15 +34,23 @@ struct tls_client {
     struct buf in;       /* of the socket: records that are not whole, or not looked at yet */
     struct buf plain;    /* of the last data record */
     struct buf out;      /* records that the socket has not taken */
+    enum tls_want wants; /* of the last call: SSL_want() */
     const char *pending; /* the bytes of a write that is not over */
     size_t pending_len;
     char reason[160];
 };
 
-/* OpenSSL_version_num(), by the seed: of 1.1.1 or 3.0. */
-unsigned long tls_client_openssl(void);
+/* Which libraries podop has, by the seed. They differ in what a receive gives at the end of a
+ * connection that has no close_notify. */
+enum tls_library {
+    TLS_OPENSSL_1, /* 1.1.1: no bytes */
+    TLS_OPENSSL_3, /* 3.0: an error, or with SSL_OP_IGNORE_UNEXPECTED_EOF as by close_notify */
+    TLS_OPENSSL_3_HIDDEN, /* 3.0 below libcurl 7.88, which hides the end from it: no bytes */
+};
+enum tls_library tls_client_library(void);
 
-/* Borrows fd and trust. The seed chooses how it reads. */
+/* Borrows fd; copies the certificates of trust, as libcurl does when it connects. The seed chooses
+ * how it reads. */
 struct tls_client *tls_client_new(int fd, const char *host, struct span trust);
 void tls_client_free(struct tls_client **client);
 

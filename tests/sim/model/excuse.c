@@ -6,6 +6,8 @@
 
 #include "../kernel/kernel.h"
 
+#include <string.h>
+
 static const int64_t SECOND = 1000000000, SLACK_NS = 300000000;
 
 /* A suspended URL gets a trial after a second; one of several URLs after up to 30. After two such
@@ -22,7 +24,9 @@ struct failure {
     int64_t least_ns;        /* a shorter outage excuses nothing */
     int64_t pause_ns;        /* how long an outage has effects after its end */
     size_t urls;
-    bool is_single; /* once it has begun, it goes to no other URL and is not tried again */
+    bool is_single;   /* once it has begun, it goes to no other URL and is not tried again */
+    bool was_asked;   /* a URL may have been asked, and failed */
+    bool was_refused; /* all of its URLs may have been suspended */
 };
 
 static int64_t least_of(int64_t a, int64_t b)
@@ -44,12 +48,21 @@ static int64_t since_of(const struct excuse_case *c)
     return since_ns;
 }
 
+bool excuse_says(const char *reason, size_t len, const char *text)
+{
+    return reason != NULL && memmem(reason, len, text, strlen(text)) != NULL;
+}
+
 static struct failure failure_of(const struct excuse_case *c)
 {
     struct failure f = {.c = c, .table = c->table, .since_ns = since_of(c), .to_ns = c->to_ns};
+    const bool is_refusal = excuse_says(c->reason, c->reason_len, EXCUSE_REFUSAL);
 
     f.urls = c->table->backend_count;
     f.is_single = c->is_write || c->is_list;
+    /* A write may wait for pending writes, which are not made while the URL is suspended. */
+    f.was_asked = c->reason == NULL || !is_refusal;
+    f.was_refused = c->reason == NULL || is_refusal || (c->is_write && c->table->was_write_behind);
     f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
     /* All forms of a search share its time, so that little may be left for any of them. */
     if (!f.is_single && !c->is_stale && f.urls == 1 && !c->table->has_search)
@@ -73,6 +86,12 @@ static bool has_hung(const struct failure *f, const struct key_harms *harms)
     if (f->c->is_stale || f->is_single || f->table->has_search)
         return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
     return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
+}
+
+/* Whether it may have waited for most of the time that a URL has. */
+static bool has_waited(const struct failure *f)
+{
+    return f->to_ns - f->since_ns >= f->table->timeout_least_ns / (int64_t)f->urls * 8 / 10;
 }
 
 /* Whether so many attempts broke that none was left. */
@@ -109,18 +128,18 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
            (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
 }
 
-/* Whether the circuit breaker of the URL may be open because of failures in a row. */
-static bool is_row_open(const struct failure *f, const struct row *row)
+static bool may_be_open(const struct failure *f, const struct row *row)
 {
     return spans_meet(&row->suspended, f->since_ns, f->to_ns, SLACK_NS, 0) &&
            row->last_ns + f->table->timeout_most_ns + f->pause_ns + SLACK_NS >= f->since_ns;
 }
 
-static bool is_suspended(const struct failure *f, const struct backend_notes *notes)
+/* Whether the circuit breaker of the URL may be open because of failures in a row. */
+static bool is_row_open(const struct failure *f, const struct backend_notes *notes)
 {
     const struct row *rows = notes->rows[f->table - judge.scene->tables];
 
-    return is_row_open(f, &rows[false]) || (f->c->is_write && is_row_open(f, &rows[true]));
+    return may_be_open(f, &rows[false]) || (f->c->is_write && may_be_open(f, &rows[true]));
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not
@@ -146,13 +165,25 @@ static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t 
     return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
+/* Whether the service has moved and podop may not have had the time to ask for its name again, which
+ * it does at most once a second. */
+static bool is_moving(const struct failure *f, const struct spans *moves)
+{
+    const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
+
+    return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
+}
+
 /* An address that podop knows stays in use while no name server answers; after a move, and at the
  * start, it needs one that does. */
-static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes)
+static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
+                            int64_t pause_ns)
 {
     const struct spans *moves = &notes->outages[JUDGE_MOVED];
-    const int64_t after_ns = 3 * SECOND + SLACK_NS;
+    const int64_t after_ns = 3 * SECOND + SLACK_NS + pause_ns;
 
+    if (f->table->is_named && is_moving(f, moves))
+        return true;
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
@@ -175,10 +206,9 @@ static bool is_slow(const struct failure *f, const struct backend_notes *notes)
            spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
 }
 
-/* What a backend of a url table did. */
-static enum excuse_reason excuse_backend(const struct failure *f, const struct backend_notes *notes)
+/* Whether the backend was not there, at most so long before. */
+static bool is_out(const struct failure *f, const struct backend_notes *notes, int64_t pause_ns)
 {
-    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
@@ -186,23 +216,42 @@ static enum excuse_reason excuse_backend(const struct failure *f, const struct b
                                   ? 0
                                   : least_of(f->least_ns, connect_ns * 9 / 10);
 
+    return meets(f, &notes->bad, pause_ns, f->least_ns) ||
+           meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);
+}
+
+/* What a backend of a url table did to requests that it was sent. */
+static enum excuse_reason excuse_asked(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
+
     if (is_harmed(f, harms))
         return EXCUSE_KEY;
-    if (meets(f, &notes->outages[JUDGE_STATUS], f->urls > 1 ? f->pause_ns : 0, 0))
+    if (meets(f, &notes->outages[JUDGE_STATUS], 0, 0))
         return EXCUSE_STATUS;
-    if (meets(f, &notes->outages[JUDGE_BROKEN], f->pause_ns, 0))
+    if (meets(f, &notes->outages[JUDGE_BROKEN], 0, 0))
         return EXCUSE_BROKEN;
-    if (meets(f, &notes->bad, f->pause_ns, f->least_ns) ||
-        meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns + connect_ns, silent_ns) ||
-        is_slow(f, notes))
+    if (is_out(f, notes, 0) || meets(f, &notes->outages[JUDGE_UNSENT], 0, 0))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
         return EXCUSE_CUT;
-    if (meets(f, &notes->outages[JUDGE_CROWDED], 0, 0))
+    if (is_slow(f, notes) && has_waited(f))
+        return EXCUSE_OUTAGE;
+    if (meets(f, &notes->outages[JUDGE_CROWDED], 0, 0) && has_waited(f))
         return EXCUSE_CROWDED;
-    if (is_lost_by_name(f, notes))
+    return is_lost_by_name(f, notes, 0) ? EXCUSE_NAMES : EXCUSE_NONE;
+}
+
+/* Why a URL may have been suspended. */
+static enum excuse_reason excuse_suspended(const struct failure *f,
+                                           const struct backend_notes *notes)
+{
+    if (is_out(f, notes, f->pause_ns) || meets(f, &notes->outages[JUDGE_UNSENT], f->pause_ns, 0) ||
+        is_slow(f, notes))
+        return EXCUSE_OUTAGE;
+    if (is_lost_by_name(f, notes, f->pause_ns))
         return EXCUSE_NAMES;
-    return is_suspended(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
+    return is_row_open(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
 }
 
 /* Whether a backend gave an answer that is a failure, after which no other URL is asked. */
@@ -213,21 +262,31 @@ static bool is_final(const struct failure *f, const struct backend_notes *notes)
     return harms != NULL && has_failed(f, harms, JUDGE_HARM_FINAL);
 }
 
+/* Each URL must have failed or been suspended, and one of them in the way that podop says. Of a
+ * write that was sent, one URL is enough. */
 static enum excuse_reason excuse_url(const struct failure *f)
 {
-    enum excuse_reason reason = EXCUSE_NONE;
+    const size_t urls = f->c->is_write && f->table->has_commit_url ? 1 : f->urls;
+    enum excuse_reason asked = EXCUSE_NONE, suspended = EXCUSE_NONE;
+    bool are_all = true;
 
-    for (size_t i = 0; i < f->urls; i++) {
+    for (size_t i = 0; i < urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
+        const enum excuse_reason refused = excuse_suspended(f, notes);
+        enum excuse_reason failed = excuse_asked(f, notes);
 
-        if (f->c->is_write && f->table->has_commit_url && i > 0)
-            break; /* commit_url has no alternative */
-        if (is_final(f, notes))
+        /* The trial of a suspended URL does not wait until it is not refused any more. */
+        if (failed == EXCUSE_NONE && refused != EXCUSE_NONE && meets(f, &notes->bad, 0, 0))
+            failed = EXCUSE_OUTAGE;
+        if (f->was_asked && is_final(f, notes))
             return EXCUSE_KEY;
-        if (i == 0 || (reason != EXCUSE_NONE) != f->is_single)
-            reason = excuse_backend(f, notes); /* a write that was sent goes to no other URL */
+        are_all &= failed != EXCUSE_NONE || refused != EXCUSE_NONE;
+        asked = failed == EXCUSE_NONE ? asked : failed;
+        suspended = refused == EXCUSE_NONE ? suspended : refused;
     }
-    return reason;
+    if (!are_all && !(f->is_single && f->was_asked))
+        return EXCUSE_NONE;
+    return f->was_asked && asked != EXCUSE_NONE ? asked : f->was_refused ? suspended : EXCUSE_NONE;
 }
 
 /* A key that hung, or whose processes ended, goes to the last process only, until it is answered,
@@ -321,7 +380,9 @@ static bool is_stopped(const struct failure *f)
 /* Calls of podop fail, and what that does to URLs and programs. */
 static bool have_calls_failed(const struct failure *f)
 {
-    const int64_t pause_ns = f->table->type == SCENE_PROGRAM ? PROGRAM_PAUSE_NS : f->pause_ns;
+    const int64_t pause_ns = f->table->type == SCENE_PROGRAM ? PROGRAM_PAUSE_NS
+                             : f->was_refused || f->urls > 1 ? f->pause_ns
+                                                             : 0;
 
     return f->table->type != SCENE_JSON &&
            spans_meet(&judge.calls, f->since_ns, f->to_ns, pause_ns + SLACK_NS, 0);

@@ -57,6 +57,7 @@ enum judge_outage {
     JUDGE_REFUSED, /* connections are refused */
     JUDGE_SILENT,  /* connections are not accepted, or what arrives is not answered */
     JUDGE_STATUS,  /* 5XX to everything */
+    JUDGE_UNSENT,  /* connections are made, but no request can be sent: TLS fails */
     JUDGE_BROKEN,  /* answers to everything are broken: cut, reset, garbage */
     JUDGE_SLOW,    /* answers take so long that requests may not have the time */
     JUDGE_MOVED,   /* its name leads elsewhere than podop may know, which then is refused */
@@ -106,10 +107,11 @@ void judge_idle_ended(const struct scene_backend *backend);
 void judge_slowness(const struct scene_backend *backend, int64_t ns);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
-void judge_stopping(void);            /* SIGTERM was sent: podop answers what it has, and ends */
-void judge_stopped(void);             /* podop has ended */
-void judge_started(void);             /* it serves again, with empty caches */
-void judge_paused(int64_t ns);        /* sim_pause_podop() */
+void judge_stopping(void);     /* SIGTERM was sent: podop answers what it has, and ends */
+void judge_stopped(void);      /* podop has ended */
+void judge_started(void);      /* it serves again, with empty caches */
+void judge_paused(int64_t ns); /* sim_pause_podop() */
+int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns); /* how much of that time */
 void judge_calls_fail(bool can_fail); /* calls fail: connect, send, memory, descriptors */
 void judge_names(bool can_resolve);   /* whether some name server answers rightly */
 void judge_names_slow(bool is_slow);  /* whether one does not answer, which costs a second */

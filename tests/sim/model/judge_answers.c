@@ -233,13 +233,24 @@ static bool must_be_pending(const struct looked_up *u)
     return true;
 }
 
+/* Whether the text says that the time was over long before that. A lookup may share a request that
+ * began earlier. */
+static bool is_early(const struct scene_table *table, const char *text, size_t len, int64_t sent_ns)
+{
+    return !table->was_shared && excuse_says(text, len, "no answer within the table's timeout") &&
+           !excuse_says(text, len, EXCUSE_REFUSAL) &&
+           sim_now() - sent_ns < table->timeout_least_ns * 9 / 10;
+}
+
 static void judge_failure(const struct looked_up *u, const char *text, size_t len)
 {
     const struct judge_lookup *l = u->l;
     struct excuse_case failure = {.table = l->table,
                                   .from_ns = l->sent_ns,
                                   .to_ns = sim_now(),
-                                  .wait_most_ns = l->wait_most_ns};
+                                  .wait_most_ns = l->wait_most_ns,
+                                  .reason = text,
+                                  .reason_len = len};
     enum excuse_reason reason = EXCUSE_NONE;
 
     if (l->wait_most_ns == 0 && must_be_pending(u) && !can_be_absent(l->table, l->sent_ns)) {
@@ -247,6 +258,10 @@ static void judge_failure(const struct looked_up *u, const char *text, size_t le
         sim_broken("a pending write is not found", "%s %s: %.*s", l->table->name, l->key, (int)len,
                    text);
     }
+    if (is_early(l->table, text, len, l->sent_ns))
+        sim_broken("a timeout that came too early", "%s %s: %.*s, sent at %.6f, %.6f s",
+                   l->table->name, l->key, (int)len, text, (double)l->sent_ns / 1e9,
+                   (double)(sim_now() - l->sent_ns) / 1e9);
     KEYS_EACH(rules, u->used)
     {
         const struct search_case search = search_of(u, rules);
@@ -291,12 +306,14 @@ void judge_lookup(const struct judge_lookup *lookup, enum judge_status status, c
 /* Transactions */
 
 static enum excuse_reason excuse_write(struct ledger_tx *tx, const struct scene_table *table,
-                                       int64_t sent_ns, int64_t wait_most_ns)
+                                       const char *text, int64_t sent_ns, int64_t wait_most_ns)
 {
     struct excuse_case failure = {.table = table,
                                   .from_ns = sent_ns,
                                   .to_ns = sim_now(),
                                   .wait_most_ns = wait_most_ns,
+                                  .reason = text,
+                                  .reason_len = text == NULL ? 0 : strlen(text),
                                   .is_write = true};
     const unsigned used = keys_used(table, sent_ns, sim_now());
     enum excuse_reason reason = EXCUSE_NONE;
@@ -318,7 +335,7 @@ void judge_write(struct ledger_tx **tx, const struct scene_table *table, enum le
 
     judge.figures.writes++;
     if (told == LEDGER_FAILED || told == LEDGER_UNCERTAIN) {
-        why = excuse_write(*tx, table, sent_ns, wait_most_ns);
+        why = excuse_write(*tx, table, reason, sent_ns, wait_most_ns);
         judge.figures.write_failures++;
         judge.figures.excused[why]++;
         if (why == EXCUSE_NONE)

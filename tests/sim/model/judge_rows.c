@@ -112,11 +112,15 @@ static void check_missing(const struct judge_rows *rows)
 }
 
 /* The values of an iteration are lookups, any of which may fail. */
-static enum excuse_reason excuse_rows(const struct judge_rows *rows)
+static enum excuse_reason excuse_rows(const struct judge_rows *rows, const char *text)
 {
     const struct truth *store = judge_store(rows->table);
-    struct excuse_case failure = {
-        .table = rows->table, .from_ns = rows->sent_ns, .to_ns = sim_now(), .is_list = true};
+    struct excuse_case failure = {.table = rows->table,
+                                  .from_ns = rows->sent_ns,
+                                  .to_ns = sim_now(),
+                                  .is_list = true,
+                                  .reason = text,
+                                  .reason_len = text == NULL ? 0 : strlen(text)};
     enum excuse_reason reason = excuse(&failure);
 
     for (size_t i = 0; reason == EXCUSE_NONE && i < truth_count(store); i++) {
@@ -144,7 +148,7 @@ void judge_rows_end(struct judge_rows **prows, bool has_failed, const char *reas
 
     judge.figures.iterations++;
     if (has_failed) {
-        why = excuse_rows(rows);
+        why = excuse_rows(rows, reason);
         judge.figures.excused[why]++;
         if (why == EXCUSE_NONE)
             sim_broken("an iteration failed, and nothing was wrong", "%s %s: %s, sent at %.6f",

@@ -55,7 +55,6 @@ struct backend_notes *judge_notes_of(const struct scene_backend *backend);
 struct table_notes *judge_table_notes(const struct scene_table *table);
 const struct key_harms *judge_harms_of(const struct backend_notes *notes,
                                        const struct truth_key *key);
-int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns);
 
 enum excuse_reason {
     EXCUSE_NONE,
@@ -82,7 +81,13 @@ struct excuse_case {
     int64_t from_ns, to_ns;
     int64_t wait_most_ns; /* of requests before it */
     bool is_write, is_list, is_stale;
+    const char *reason; /* what podop says, or NULL: all that follows may be the case */
+    size_t reason_len;
 };
+/* Whether the reason of a failure has this text. */
+bool excuse_says(const char *reason, size_t len, const char *text);
+#define EXCUSE_REFUSAL "suspended after failures"
+
 enum excuse_reason excuse(const struct excuse_case *failure);
 /* The same without what podop itself does: stops, reloads, earlier requests. */
 enum excuse_reason excuse_of_world(const struct excuse_case *failure);

@@ -161,6 +161,7 @@ static void make_strict(struct scene *scene, struct scene_table *table, struct s
 static void make_secure(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
     use_web(scene, table, WEB5);
+    table->has_commit_url = sim_chance(random, 0.3);
     if (sim_chance(random, 0.3))
         table->write_behind_ns = ONE_OF(random, 100, 1000) * MS;
 }
@@ -179,7 +180,6 @@ static void make_secure_cached(struct scene *scene, struct scene_table *table,
 static void make_mixed(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
     use(scene, table, sim_random(random, 2), 2, (const size_t[]){WEB1, WEB6});
-    table->has_commit_url = sim_chance(random, 0.3);
 }
 
 /* A search over several forms of a key. */

@@ -100,7 +100,7 @@ static void web_manner(struct actor *a)
 
 static void web_tls(struct actor *a)
 {
-    static const size_t records[] = {0, 0, 1, 100, 4096};
+    static const size_t records[] = {0, 0, 7, 100, 4096};
     const struct part *part = a->data;
     const struct tls_manner manner = {.one_round = sim_random_unit(&a->random),
                                       .tickets = rarely(a),

@@ -30,6 +30,7 @@ void http_service_send(struct http_connection *c, const struct http_answer_parts
     c->has_no_length = style.has_no_length;
     c->cuts = !style.has_no_length && c->tls != NULL && sim_chance(&b->random, 0.3);
     c->closes = style.closes || style.has_no_length || sim_chance(&b->random, b->manner.close);
+    c->closes_unsaid = c->closes && !style.closes && !style.has_no_length;
 }
 
 /* Lookups */
