@@ -249,6 +249,8 @@ static void odd_calls(struct actor *a)
 
 void podop_faults_start(struct world *world)
 {
+    struct sim_random random = sim_random_of("reload.twice pace");
+
     is_known = true;
     sim_on_turn(on_turn, NULL);
     sim_event_init(&again, reload_again, world);
@@ -257,7 +259,7 @@ void podop_faults_start(struct world *world)
     sim_event_init(&log_flows, let_log_flow, world);
     sim_event_init(&calls_work, let_calls_work, world);
     actor_start(world, "reload", reload, NULL, 5);
-    actor_start(world, "reload.twice", reload_twice, NULL, 4);
+    actor_start(world, "reload.twice", reload_twice, NULL, sim_chance(&random, 0.3) ? 0.5 : 6);
     actor_start(world, "signals", storm, NULL, 15);
     actor_start(world, "stop", stop, NULL, 20);
     actor_start(world, "pause", pause_podop, NULL, 15);
