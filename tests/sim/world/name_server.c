@@ -363,6 +363,7 @@ struct name_connection {
     struct name_server *server;
     struct sim_peer *peer;
     struct sim_event ends; /* after an answer that is cut */
+    bool was_cut;          /* nothing follows it */
 };
 
 static void end_connection(struct name_connection *c)
@@ -384,7 +385,7 @@ static void answer_by_tcp(struct name_connection *c, const char *bytes, size_t l
     char text[MESSAGE_BYTES + 2];
     size_t all;
 
-    if (!make_answer(s, bytes, len, &m))
+    if (c->was_cut || !make_answer(s, bytes, len, &m))
         return;
     text[0] = (char)(m.len >> 8);
     text[1] = (char)(m.len & 0xff);
@@ -392,6 +393,7 @@ static void answer_by_tcp(struct name_connection *c, const char *bytes, size_t l
     all = m.len + 2;
     if (s->state == NAMES_CUT_BROKEN) {
         all = (size_t)sim_random(&s->random, all);
+        c->was_cut = true;
         sim_event_in(&c->ends, 0);
     }
     (void)sim_peer_send(c->peer, text, all);
