@@ -341,10 +341,10 @@ static void refused_connections_are_tried_again(void **state)
     ASSERT_BREAKS(failed, look(f, PLAIN, 0, suspended));
 }
 
-/* A request of a table ends at the first backend. */
+/* A request of a table ends at its first backend. */
 static void end(struct fixture *f, int table, const char *key, enum judge_outcome outcome)
 {
-    const struct judge_request request = {.backend = f->web,
+    const struct judge_request request = {.backend = f->tables[table].backends[0],
                                           .table = &f->tables[table],
                                           .key = truth_add(f->store, key, strlen(key))};
 
@@ -460,6 +460,30 @@ static void names_matter_after_a_move(void **state)
     pass(5);
     ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, DNS, 0.1, "!"));
+}
+
+static void a_name_is_forgotten_with_its_last_table(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[NAMED].backends[0] = f->scene.tables[JSON].backends[0] = f->web + 1;
+    f->scene.tables[SEVERAL].backend_count = 1;
+    judge_started();
+    pass(100);
+    judge_names(false);
+    judge_absent(&f->tables[NAMED], true);
+    judge_absent(&f->tables[NAMED], false);
+    pass(100);
+    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!")); /* another table has it, too */
+    judge_absent(&f->tables[NAMED], true);
+    judge_absent(&f->tables[JSON], true);
+    judge_absent(&f->tables[JSON], false);
+    judge_absent(&f->tables[NAMED], false);
+    pass(100);
+    ASSERT_BREAKS(NULL, look(f, NAMED, 0.1, "!"));
+    end(f, NAMED, "b", JUDGE_ANSWERED); /* podop has asked again meanwhile */
+    pass(100);
+    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
 }
 
 static void a_lookup_survives_one_process(void **state)
@@ -665,6 +689,7 @@ int main(void)
         CASE(a_stop_excuses_after_its_timeout),
         CASE(an_absent_table_excuses),
         CASE(names_matter_after_a_move),
+        CASE(a_name_is_forgotten_with_its_last_table),
         CASE(a_lookup_survives_one_process),
         CASE(a_timeout_takes_its_time),
         CASE(nothing_is_excused_after_the_recovery),
