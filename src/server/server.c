@@ -7,6 +7,8 @@
 #include "server_stop.h"
 #include "warnings.h"
 
+#include "monitor/stats.h"
+
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
                  config_report_fn *warn, void *arg, struct error *err)
 {
@@ -74,9 +76,9 @@ void server_reload_logged(struct server *s)
 
 void server_log_counters(struct server *s)
 {
-    const struct stats_sources sources = server_stats_sources(s);
+    const struct monitor_view view = server_view(s);
 
-    stats_log(&sources, &s->log);
+    stats_log(&view, &s->log);
 }
 
 void server_stop(struct server *s)

@@ -92,12 +92,12 @@ static void ended(void *arg, int status)
 {
     struct server *s = arg;
 
-    s->stats.reloaded_at = time(NULL);
-    s->stats.has_failed = status == -1;
+    s->counts.reloaded_at = time(NULL);
+    s->counts.last_reload_failed = status == -1;
     if (status == 0)
-        s->stats.reloads++;
+        s->counts.reloads++;
     else
-        s->stats.reloads_failed++;
+        s->counts.reloads_failed++;
     server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
 }
 
