@@ -221,10 +221,8 @@ static void test_counters_of_pending_writes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(test_counters_of_an_unused_table),
-        WITH(test_counters_of_durations),
-        WITH(test_counters_of_lookups),
-        WITH(test_counters_of_commits),
+        WITH(test_counters_of_an_unused_table), WITH(test_counters_of_durations),
+        WITH(test_counters_of_lookups),         WITH(test_counters_of_commits),
         WITH(test_counters_of_pending_writes),
     };
 
