@@ -1,4 +1,7 @@
-"""scrape.py PORT CONNECTIONS: asks for /metrics over and over until SIGTERM, then prints the answers and their bytes."""
+"""scrape.py PORT CONNECTIONS: asks for /metrics over and over until SIGTERM.
+
+Prints a line when it begins, and at the end how many answers it got, and their bytes.
+"""
 
 import json
 import selectors
@@ -48,6 +51,7 @@ class Flood:
 
 def main() -> None:
     flood = Flood(int(sys.argv[1]), int(sys.argv[2]))
+    print("begun", flush=True)
     flood.run()
     print(json.dumps({"answers": flood.answers, "bytes": flood.bytes, "bad": flood.bad}))
 
