@@ -301,6 +301,7 @@ class Bench:
             with subprocess.Popen(["chrt", "-o", "0", "taskset", "-c", "1", sys.executable,
                                    str(HERE / "scrape.py"), str(port), str(SCRAPES)],
                                   stdout=subprocess.PIPE, text=True) as flood:
+                assert flood.stdout
                 flood.stdout.readline()  # it has begun
                 result = self.lookups("scraped", "hit", 1)
                 flood.terminate()

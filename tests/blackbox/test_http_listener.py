@@ -160,7 +160,8 @@ class Sockets(MonitorCase):
         podop = self.start()
         self.assertEqual(stat.S_IMODE(os.stat(self.path("http")).st_mode), 0o620)
         self.assertEqual(self.fetch("/ready", self.path("http")).text, "ready\n")
-        self.assertIn(("listener", self.path("http")), [key[0] for key in self.metrics(self.path("http"))["podop_clients"]])
+        clients = self.metrics(self.path("http"))["podop_clients"]
+        self.assertIn(("listener", self.path("http")), [key[0] for key in clients])
         podop.stop()
         self.assertFalse(os.path.exists(self.path("http")))
 

@@ -121,7 +121,8 @@ class Counts(Metrics):
 
     def test_outcomes_of_backends(self):
         self.hold_clock()
-        self.start(url_table(self.http, timeout="5s", retries=0), url_table(self.http, "large", "/l/§", max_response=10))
+        self.start(url_table(self.http, timeout="5s", retries=0),
+                   url_table(self.http, "large", "/l/§", max_response=10))
         client = self.client()
         self.http.on("/hangs", self.hang(self.http, 6))
         self.http.on("/cut", (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", harness.CLOSE))

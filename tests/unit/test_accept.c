@@ -28,6 +28,7 @@ static void test_accept_quality(void **state)
          "version=1.0.0;q=0.4",
          400, true},
         {"application/openmetrics-text;version=0.0.1,*/*;q=0.1", 100, false},
+        {"application/openmetrics-text;q=0.9,application/openmetrics-text;q=0.4", 900, true},
         {"application/openmetrics-text;x=\"a,b;q=0.3\";q=0.2", 200, true},
         {"application/openmetrics-text;x=\"\\\",\";q=0.2", 200, true},
         {"application/openmetrics-text;q=1.5", 1000, true},
