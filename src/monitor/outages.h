@@ -1,0 +1,47 @@
+/* outages.h - when the backends failed: the last outages of each. Plain memory with a bound. An
+ * outage is one of the backend, which several tables may use: it begins with the first failure of
+ * any of them, and ends when none of them reports a failure any more. */
+#ifndef PODOP_MONITOR_OUTAGES_H
+#define PODOP_MONITOR_OUTAGES_H
+
+#include "podop/list.h"
+#include "podop/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+enum {
+    OUTAGES_MAX = 20,            /* of one backend */
+    OUTAGE_BACKENDS_MAX = 1024,  /* the one whose last outage is the oldest is forgotten */
+};
+
+struct outage_time {
+    time_t began, ended; /* ended is 0 while it goes on */
+};
+
+/* Borrowed, oldest first. */
+struct outage_list {
+    size_t count;
+    struct outage_time items[OUTAGES_MAX];
+};
+
+struct outages {
+    struct list backends; /* the one that failed last at the end */
+    size_t count;
+};
+
+void outages_init(struct outages *outages);
+void outages_deinit(struct outages *outages);
+
+/* Record what the log says of a backend, for one of the tables that use it. */
+void outages_failed(struct outages *outages, struct span backend, time_t now);
+void outages_recovered(struct outages *outages, struct span backend, time_t now);
+/* Corrects what was recorded: so many tables report an outage of the backend at present. A table
+ * that ends at a reload does not report the end of its outage. */
+void outages_correct(struct outages *outages, struct span backend, size_t failing, time_t now);
+
+/* Fills list, which is empty when the backend never failed. */
+void outages_of(const struct outages *outages, struct span backend, struct outage_list *list);
+
+#endif
