@@ -67,7 +67,7 @@ static int plan_address(struct listeners *all, const struct socket_address *at,
     return 0;
 }
 
-static int plan_socket(struct listeners *all, struct config *config,
+static int plan_addresses(struct listeners *all, struct config *config,
                        const struct listen_config *listen, struct error *err)
 {
     struct socket_address at[ADDRESSES_MAX];
@@ -88,6 +88,19 @@ static int plan_socket(struct listeners *all, struct config *config,
     return count == -1 ? -1 : 0;
 }
 
+static int plan_socket(struct listeners *all, struct config *config,
+                       const struct listen_config *listen, struct error *err)
+{
+    return plan_addresses(all, config, listen, err) == -1 ? error_prefix(err, "%s", listen->origin)
+                                                          : 0;
+}
+
+static int plan_optional(struct listeners *all, struct config *config,
+                         const struct listen_config *listen, struct error *err)
+{
+    return listen_config_is_set(listen) ? plan_socket(all, config, listen, err) : 0;
+}
+
 static bool is_new(const struct listener *l)
 {
     return l->planned != NULL && l->service->base.listen == l->planned;
@@ -106,18 +119,15 @@ static void give_up(struct listeners *all)
 
 int listeners_plan(struct listeners *all, struct config *config, struct error *err)
 {
-    const struct listen_config *at = &config->control;
-    const bool has_control = at->socket != NULL && at->socket[0] != '\0';
-    int status = has_control ? plan_socket(all, config, at, err) : 0;
+    int status = plan_optional(all, config, &config->control, err);
 
-    for (size_t i = 0; i < config->listen_count && status == 0; i++) {
-        at = &config->listen[i];
-        status = plan_socket(all, config, at, err);
-    }
     if (status == 0)
-        return 0;
-    give_up(all);
-    return error_prefix(err, "%s", at->origin);
+        status = plan_optional(all, config, &config->http, err);
+    for (size_t i = 0; i < config->listen_count && status == 0; i++)
+        status = plan_socket(all, config, &config->listen[i], err);
+    if (status == -1)
+        give_up(all);
+    return status;
 }
 
 /* Returns whether l takes the place of another socket that is open now. */
@@ -200,6 +210,14 @@ void listeners_close(struct listeners *all)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next)
         listener_close(l);
+}
+
+void listeners_close_clients(struct listeners *all)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->service->base.listen->mode != MODE_HTTP)
+            listener_close(l);
+    }
 }
 
 void listeners_free(struct listeners *all)

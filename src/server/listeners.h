@@ -29,6 +29,7 @@ void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *acce
 void listeners_forget_closed(struct listeners *all); /* frees those that have no clients */
 void listeners_drain(struct listeners *all);         /* see listener_drain() */
 void listeners_close(struct listeners *all);
+void listeners_close_clients(struct listeners *all); /* all but that of 'http' */
 void listeners_free(struct listeners *all); /* after the last client */
 
 #endif

@@ -31,6 +31,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     reloads_init(&s->reloads, &server_reload_ops, s, loop, &s->log);
     server_stop_init(s);
     if (listeners_plan(&s->listeners, s->config, err) == -1 ||
+        server_start_monitor(s, s->config, err) == -1 ||
         listeners_switch(&s->listeners, s->config, err) == -1 ||
         privileges_drop(s->config->user, s->config->group, err) == -1) {
         server_unload(&s);

@@ -6,8 +6,13 @@
 
 #include <stdlib.h>
 
+enum { DISPOSING_US = 2000 }; /* in each turn */
+
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
+    if (listen->mode == MODE_HTTP && !web_server_is_built())
+        return error_set(err, ERR_CONFIG,
+                         "'http' needs libmicrohttpd, which this podop is built without");
     return socket_address_check(listen->socket, err);
 }
 
@@ -58,6 +63,14 @@ static void reload_for_admin(void *arg, struct reload_request *request)
     reloads_want(&s->reloads, request);
 }
 
+static struct monitor_view view_for_monitor(void *arg)
+{
+    const struct server *s = arg;
+
+    return (struct monitor_view){
+        .loop = s->loop, .http = s->http, .router = s->router, .is_stopping = s->is_stopping};
+}
+
 static struct server *server_alloc(struct ev_loop *loop, const struct config_source *source)
 {
     struct server *s = xcalloc(1, sizeof(*s));
@@ -67,7 +80,7 @@ static struct server *server_alloc(struct ev_loop *loop, const struct config_sou
     s->source.checks = &checks;
     s->loop = loop;
     service_clock_hold(loop);
-    slices_init(&s->disposing, loop, dispose_some, &s->disposal);
+    slices_init(&s->disposing, loop, DISPOSING_US, dispose_some, &s->disposal);
     disposal_init(&s->disposal, start_disposing, s);
     log_init(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
@@ -75,6 +88,7 @@ static struct server *server_alloc(struct ev_loop *loop, const struct config_sou
     s->listeners = (struct listeners){
         .loop = loop, .log = &s->log, .activation = &s->activation, .admin = &s->admin};
     clients_init(&s->clients, loop, &s->log);
+    s->monitor = monitor_new(loop, view_for_monitor, s);
     return s;
 }
 
@@ -167,6 +181,7 @@ void server_unload(struct server **pserver)
     deadline_stop(&s->stop_deadline);
     reloads_deinit(&s->reloads);
     listeners_close(&s->listeners);
+    monitor_free(&s->monitor);
     if (s->write_behind != NULL)
         write_behind_close(s->write_behind);
     clients_deinit(&s->clients);
