@@ -12,8 +12,8 @@
 #include <time.h>
 
 enum {
-    OUTAGES_MAX = 20,            /* of one backend */
-    OUTAGE_BACKENDS_MAX = 1024,  /* the one whose last outage is the oldest is forgotten */
+    OUTAGES_MAX = 20,           /* of one backend */
+    OUTAGE_BACKENDS_MAX = 1024, /* the one whose last outage is the oldest is forgotten */
 };
 
 struct outage_time {

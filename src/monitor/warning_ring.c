@@ -2,6 +2,8 @@
 
 #include "shown_text.h"
 
+#include "podop/mem.h"
+
 #include <string.h>
 
 /* All events of level warning and error. The text of a field is from the configuration, or the

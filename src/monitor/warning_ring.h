@@ -1,6 +1,6 @@
-/* warning_ring.h - the last warnings and errors, for people who look after them later. Of each event
- * only fields are kept that are numbers, or whose text is from the configuration: no key, value,
- * secret or text of a peer. Plain memory of a fixed size. */
+/* warning_ring.h - the last warnings and errors, for people who look after them later. Of each
+ * event only fields are kept that are numbers, or whose text is from the configuration: no key,
+ * value, secret or text of a peer. Plain memory of a fixed size. */
 #ifndef PODOP_MONITOR_WARNING_RING_H
 #define PODOP_MONITOR_WARNING_RING_H
 
