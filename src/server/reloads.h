@@ -19,6 +19,7 @@ struct reloads_ops {
      * with err filled and without any change. */
     int (*switch_to)(void *arg, struct reloaded *next, struct error *err);
     void (*ended)(void *arg, int status); /* called after each reload; status is 0 or -1 */
+    void (*fault)(void *arg, const char *text); /* called for each fault */
 };
 
 struct reloads {

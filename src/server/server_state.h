@@ -10,6 +10,7 @@
 #include "sandbox.h"
 #include "stats.h"
 
+#include "monitor/fault_list.h"
 #include "monitor/monitor.h"
 
 #include "podop/coprocess.h"
@@ -36,6 +37,7 @@ struct server {
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;
     struct reloads reloads;
+    struct fault_list reload_faults; /* of the last reload */
     struct activation activation;
     struct listeners listeners;
     struct clients clients;
