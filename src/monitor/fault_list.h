@@ -1,4 +1,5 @@
-/* fault_list.h - the faults of the last reload, as they may be shown. Plain memory of a fixed size. */
+/* fault_list.h - the faults of the last reload, as they may be shown. Plain memory of a fixed size.
+ */
 #ifndef PODOP_MONITOR_FAULT_LIST_H
 #define PODOP_MONITOR_FAULT_LIST_H
 

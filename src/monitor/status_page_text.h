@@ -1,5 +1,5 @@
-/* status_page_text.h - the status page, which the build makes of src/monitor/page. It is HTML with a
- * mark such as <!--#tables--> for each part that is rendered. */
+/* status_page_text.h - the status page, which the build makes of src/monitor/page. It is HTML with
+ * a mark such as <!--#tables--> for each part that is rendered. */
 #ifndef PODOP_MONITOR_STATUS_PAGE_TEXT_H
 #define PODOP_MONITOR_STATUS_PAGE_TEXT_H
 

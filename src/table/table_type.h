@@ -9,6 +9,7 @@
 #include "podop/rate_limit.h"
 #include "podop/reply.h"
 #include "podop/settings.h"
+#include "podop/table_backend.h"
 #include "podop/table_handle.h"
 
 #include "config/config_type.h"
@@ -92,6 +93,8 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
+    /* Calls each for every backend; NULL: the type has none. */
+    void (*each_backend)(struct table *table, table_backend_fn *each, void *arg);
     /* Logs the counters that the type has besides those of every table; NULL: it has none. */
     void (*log_stats)(struct table *table, struct log *log);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
@@ -125,6 +128,9 @@ static inline bool table_is_writable(const struct table *table)
 {
     return table->ops->commit != NULL;
 }
+
+/* Returns whether the table has ever asked its backend for a key. */
+bool table_has_asked(const struct table *table);
 
 /* Writes "table NAME: " and the formatted reason into text and returns it. Every byte of it is
  * printable, since it is logged. */

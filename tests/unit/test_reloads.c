@@ -161,7 +161,7 @@ static void test_a_fault_of_the_configuration(void **state)
     assert_non_null(strstr(words, "begin fault:podop.conf:"));
     assert_non_null(strstr(words, " ended(failed) done0 failed0"));
     assert_null(strstr(words, "switch"));
-    assert_int_equal(faults, 1);
+    assert_int_equal(faults, 2);
 }
 
 static void test_a_configuration_that_cannot_be_used(void **state)

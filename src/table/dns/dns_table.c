@@ -298,6 +298,19 @@ static bool dns_table_identify(struct table *table, const struct table_key *key,
     return true;
 }
 
+static void dns_table_each_backend(struct table *table, table_backend_fn *each, void *arg)
+{
+    const struct dns_table *t = dns_table_of(table);
+    const struct table_backend servers = {
+        .name = span_of(t->servers),
+        .is_used = table_has_asked(table),
+        .is_failing = outage_is_on(&t->outage),
+        .since_ms = outage_lasts_ms(&t->outage, clock_now_ms()),
+    };
+
+    each(arg, &servers);
+}
+
 static void dns_table_start(struct fetch *fetch)
 {
     struct dns_fetch *f = dns_fetch_of(fetch);
@@ -331,6 +344,7 @@ const struct table_ops table_dns = {
     .init = dns_table_init,
     .deinit = dns_table_deinit,
     .identify = dns_table_identify,
+    .each_backend = dns_table_each_backend,
     .start = dns_table_start,
     .cancel = dns_table_cancel,
 };

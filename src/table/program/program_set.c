@@ -211,6 +211,18 @@ long program_pid(const struct program_request *r)
     return r->id == NULL ? 0 : coprocess_pid(process_of(r->id)->coprocess);
 }
 
+void program_set_each_backend(const struct program_set *s, table_backend_fn *each, void *arg)
+{
+    const struct table_backend program = {
+        .name = span_of(s->path),
+        .is_used = table_has_asked(s->table),
+        .is_failing = outage_is_on(&s->outage),
+        .since_ms = outage_lasts_ms(&s->outage, clock_now_ms()),
+    };
+
+    each(arg, &program);
+}
+
 void program_set_add_stats(const struct program_set *s, struct buf *out)
 {
     json_add_name(out, "processes");

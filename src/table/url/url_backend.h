@@ -75,6 +75,8 @@ struct url_report {
     bool is_suspended;
     const char *cause;     /* of the suspension: "unsent", "unanswered" or "answered" */
     uint64_t suspended_ms; /* since then */
+    bool is_failing;       /* no request succeeded since it failed, or not for long */
+    uint64_t failing_ms;   /* since then */
     uint64_t left_ms;      /* until a request may try it; 0: the next one does */
     bool has_failed;       /* at least once */
     uint64_t failed_ms;    /* since the last failure */

@@ -118,6 +118,7 @@ const struct table_ops table_url = {
     .is_plain = url_identity_is_plain,
     .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
+    .each_backend = url_explain_each_backend,
     .log_stats = url_explain_log_stats,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
