@@ -47,6 +47,10 @@ struct counter_set {
     size_t count;
 };
 
+/* Returns the counter of this name in JSON, or NULL. group may be NULL. */
+const struct counter *counter_set_find(const struct counter_set *set, const char *group,
+                                       const char *name);
+
 /* Return the value of a counter in a snapshot. counter_number() is for totals and gauges. */
 uint64_t counter_number(const struct counter *counter, const void *snapshot);
 bool counter_flag(const struct counter *counter, const void *snapshot);

@@ -8,6 +8,8 @@
 struct outage_backend {
     struct list_node node;
     size_t failing; /* tables that report an outage */
+    size_t seen;    /* those that the walk has found so far */
+    bool is_news;   /* something was recorded since the walk began */
     uint64_t began; /* outages so far; the last of them are in ring */
     struct outage_time ring[OUTAGES_MAX];
     size_t len;
@@ -89,6 +91,7 @@ void outages_failed(struct outages *all, struct span backend, time_t now)
 
     if (b == NULL)
         b = add(all, backend);
+    b->is_news = true;
     set_failing(all, b, b->failing + 1, now);
 }
 
@@ -96,18 +99,39 @@ void outages_recovered(struct outages *all, struct span backend, time_t now)
 {
     struct outage_backend *b = find(all, backend);
 
-    if (b != NULL && b->failing > 0)
-        set_failing(all, b, b->failing - 1, now);
+    if (b == NULL || b->failing == 0)
+        return;
+    b->is_news = true;
+    set_failing(all, b, b->failing - 1, now);
 }
 
-void outages_correct(struct outages *all, struct span backend, size_t failing, time_t now)
+void outages_begin(struct outages *all)
 {
-    struct outage_backend *b = find(all, backend);
+    LIST_FOR_EACH (node, &all->backends) {
+        of(node)->seen = 0;
+        of(node)->is_news = false;
+    }
+}
 
-    if (b == NULL && failing > 0)
+void outages_see(struct outages *all, struct span backend, bool is_failing)
+{
+    struct outage_backend *b;
+
+    if (!is_failing)
+        return;
+    b = find(all, backend);
+    if (b == NULL)
         b = add(all, backend);
-    if (b != NULL)
-        set_failing(all, b, failing, now);
+    b->seen++;
+}
+
+/* An outage that began during the walk may not have been seen. */
+void outages_end(struct outages *all, time_t now)
+{
+    LIST_FOR_EACH_SAFE (node, &all->backends) {
+        if (!of(node)->is_news)
+            set_failing(all, of(node), of(node)->seen, now);
+    }
 }
 
 void outages_of(const struct outages *all, struct span backend, struct outage_list *list)

@@ -37,9 +37,12 @@ void outages_deinit(struct outages *outages);
 /* Record what the log says of a backend, for one of the tables that use it. */
 void outages_failed(struct outages *outages, struct span backend, time_t now);
 void outages_recovered(struct outages *outages, struct span backend, time_t now);
-/* Corrects what was recorded: so many tables report an outage of the backend at present. A table
- * that ends at a reload does not report the end of its outage. */
-void outages_correct(struct outages *outages, struct span backend, size_t failing, time_t now);
+/* A walk, which corrects what was recorded: outages_begin(), outages_see() for every backend of
+ * every table, and outages_end(). A table that ends at a reload does not report the end of its
+ * outage. */
+void outages_begin(struct outages *outages);
+void outages_see(struct outages *outages, struct span backend, bool is_failing);
+void outages_end(struct outages *outages, time_t now);
 
 /* Fills list, which is empty when the backend never failed. */
 void outages_of(const struct outages *outages, struct span backend, struct outage_list *list);

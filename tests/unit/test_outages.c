@@ -36,20 +36,34 @@ static void test_outage_of_several_tables_is_one(void **state)
     outages_deinit(&all);
 }
 
+static void walk(struct outages *all, size_t failing, time_t now)
+{
+    outages_begin(all);
+    outages_see(all, BACKEND, false);
+    for (size_t i = 0; i < failing; i++)
+        outages_see(all, BACKEND, true);
+    outages_end(all, now);
+}
+
 static void test_outage_of_a_table_that_went(void **state)
 {
     struct outages all;
 
     (void)state;
     outages_init(&all);
+    walk(&all, 1, 9); /* began before podop watched */
+    assert_newest(&all, 1, 9, 0);
+    walk(&all, 0, 10);
     outages_failed(&all, BACKEND, 10);
     outages_failed(&all, BACKEND, 11);
-    outages_correct(&all, BACKEND, 1, 12);
-    assert_newest(&all, 1, 10, 0);
-    outages_correct(&all, BACKEND, 0, 13);
-    assert_newest(&all, 1, 10, 13);
-    outages_correct(&all, BACKEND, 1, 14);
-    assert_newest(&all, 2, 14, 0);
+    walk(&all, 1, 12);
+    assert_newest(&all, 2, 10, 0);
+    walk(&all, 0, 13);
+    assert_newest(&all, 2, 10, 13);
+    outages_begin(&all);
+    outages_failed(&all, BACKEND, 14); /* after its table was walked */
+    outages_end(&all, 15);
+    assert_newest(&all, 3, 14, 0);
     outages_deinit(&all);
 }
 
