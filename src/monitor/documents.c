@@ -1,8 +1,10 @@
 #include "documents.h"
 
 #include "health.h"
+#include "metrics.h"
+#include "status_json.h"
 
 const struct document_kind *const documents[DOCUMENTS_MAX + 1] = {
-    &document_live,
-    &document_ready,
+    &document_live,    &document_ready,       &document_openmetrics,
+    &document_metrics, &document_status_json,
 };

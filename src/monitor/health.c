@@ -1,6 +1,8 @@
 #include "health.h"
 
-enum { NOT_READY = 503 };
+#include "podop/table_backend.h"
+
+enum { NOT_READY = 503, TABLES_PER_STEP = 16 };
 
 static bool render_live(struct rendering *r)
 {
@@ -8,15 +10,35 @@ static bool render_live(struct rendering *r)
     return false;
 }
 
+static void add_suspended(struct rendering *r, struct table *table)
+{
+    if (!table_is_suspended(table))
+        return;
+    r->status = NOT_READY;
+    buf_add(r->out, SPAN("every URL of table '"));
+    buf_add(r->out, table_name(table));
+    buf_add(r->out, SPAN("' is suspended\n"));
+}
+
 static bool render_ready(struct rendering *r)
 {
-    if (r->view->is_stopping) {
+    size_t *next = r->state;
+
+    if (*next == 0 && r->view->is_stopping) {
         r->status = NOT_READY;
         buf_add(r->out, SPAN("podop is stopping\n"));
-    } else {
-        buf_add(r->out, SPAN("ready\n"));
     }
-    return false;
+    for (int i = 0; i < TABLES_PER_STEP; i++) {
+        struct table *table = router_table(r->view->router, (*next)++);
+
+        if (table == NULL) {
+            if (r->status != NOT_READY)
+                buf_add(r->out, SPAN("ready\n"));
+            return false;
+        }
+        add_suspended(r, table);
+    }
+    return true;
 }
 
 const struct document_kind document_live = {
@@ -27,6 +49,7 @@ const struct document_kind document_live = {
 
 const struct document_kind document_ready = {
     .path = "/ready",
+    .state_bytes = sizeof(size_t),
     .media_type = "text/plain; charset=utf-8",
     .step = render_ready,
 };

@@ -1,5 +1,6 @@
 #include "history_point.h"
 
+#include "podop/mem.h"
 #include "podop/quantile.h"
 
 static uint64_t number(const struct counter_set *set, const void *snapshot, const char *group,

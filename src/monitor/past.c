@@ -25,11 +25,18 @@ struct past_walk {
     size_t at; /* the next table */
 };
 
-static void see_backend(void *arg, const struct table_backend *backend)
+/* Returns the name that the log has. */
+static struct span name_in_log(const struct table_backend *backend)
 {
-    struct past *p = arg;
+    return backend->backend == NULL ? backend->name : span_of(backend->backend->url);
+}
 
-    outages_see(&p->outages, backend->name, backend->is_failing);
+static void see_backends(struct outages *outages, struct table *table)
+{
+    struct table_backend at;
+
+    for (size_t i = 0; table_backend(table, i, &at); i++)
+        outages_see(outages, name_in_log(&at), at.is_failing);
 }
 
 static bool step(void *arg)
@@ -40,7 +47,7 @@ static bool step(void *arg)
     if (table != NULL) {
         w->at++;
         history_see(w->past->history, table, clock_now_ms());
-        table_each_backend(table, see_backend, w->past);
+        see_backends(&w->past->outages, table);
         return true;
     }
     if (history_sweep(w->past->history))

@@ -21,12 +21,16 @@ static void read_counters(void *arg, const struct counter_set *set, const void *
 }
 
 /* A table is down since the last of its backends was suspended. */
-static void find_shortest(void *arg, const struct table_backend *backend)
+static uint64_t down_ms(struct table *table)
 {
-    uint64_t *ms = arg;
+    struct table_backend at;
+    uint64_t ms = UINT64_MAX;
 
-    if (!backend->is_for_writes && backend->since_ms < *ms)
-        *ms = backend->since_ms;
+    for (size_t i = 0; table_backend(table, i, &at); i++) {
+        if (!at.is_for_writes && at.since_ms < ms)
+            ms = at.since_ms;
+    }
+    return ms;
 }
 
 static enum table_state state_of(const struct history_recent *recent, bool is_down)
@@ -41,12 +45,10 @@ static enum table_state state_of(const struct history_recent *recent, bool is_do
 void status_table_read(struct status_table *s, struct table *table, const struct history *history,
                        uint64_t now_ms)
 {
-    const bool is_down = table_is_down(table);
+    const bool is_down = table_is_suspended(table);
 
-    *s = (struct status_table){.name = table_name(table), .down_ms = is_down ? UINT64_MAX : 0};
+    *s = (struct status_table){.name = table_name(table), .down_ms = is_down ? down_ms(table) : 0};
     table_visit_counters(table, read_counters, s);
-    if (is_down)
-        table_each_backend(table, find_shortest, &s->down_ms);
     history_read(history, table, now_ms, &s->history);
     s->state = state_of(&s->history.recent, is_down);
 }

@@ -79,25 +79,19 @@ static enum survey_state state_of(const struct table_backend *backend)
     return backend->is_used ? BACKEND_UP : BACKEND_UNUSED;
 }
 
-/* Counts each backend of a table once, though it may have several places. */
-struct table_look {
-    struct survey *survey;
-    struct survey_backend *last;
-};
-
-static void see_backend(void *arg, const struct table_backend *backend)
+static void see_backend(struct survey *s, const struct table_backend *at)
 {
-    struct table_look *look = arg;
-    struct survey_backend *b = find_or_add(look->survey, backend->name);
-    const enum survey_state state = state_of(backend);
+    struct survey_backend *b = find_or_add(s, at->name);
+    const enum survey_state state = state_of(at);
 
+    b->log_name = at->backend == NULL ? at->name : span_of(at->backend->url);
     if (state > b->state)
         b->state = state;
-    if (backend->since_ms > b->since_ms)
-        b->since_ms = backend->since_ms;
-    if (look->last == NULL || !span_equal(look->last->name, b->name))
+    if (at->since_ms > b->since_ms)
+        b->since_ms = at->since_ms;
+    if (b->last_table != s->table) /* its URLs may lead to one backend */
         b->tables++;
-    look->last = b;
+    b->last_table = s->table;
 }
 
 static void judge_table(struct survey *s, const struct status_table *t)
@@ -141,7 +135,7 @@ static void add_sums(struct survey *s, const struct status_table *t)
 static bool see_table(struct survey *s, const struct monitor_view *view)
 {
     struct table *table = router_table(view->router, s->table++);
-    struct table_look look = {.survey = s};
+    struct table_backend at;
     struct status_table status;
 
     if (table == NULL)
@@ -149,34 +143,28 @@ static bool see_table(struct survey *s, const struct monitor_view *view)
     status_table_read(&status, table, view->past->history, clock_now_ms());
     judge_table(s, &status);
     add_sums(s, &status);
-    table_each_backend(table, see_backend, &look);
+    for (size_t i = 0; table_backend(table, i, &at); i++)
+        see_backend(s, &at);
     return true;
 }
 
 /* Backends */
 
-/* Several pools may have one URL: with another socket, or with other TLS settings. */
 static bool see_counters(struct survey *s, const struct monitor_view *view)
 {
     const struct http_backend *http = http_next_backend(view->http, s->http_id);
     struct survey_backend *b;
-    struct http_load load;
 
     if (http == NULL)
         return false;
     s->http_id = http->id;
-    b = find(s, span_of(http->url));
+    b = find(s, span_of(http->name));
     if (b == NULL)
         return true;
-    load = http_backend_load(http);
-    b->load.in_flight += load.in_flight;
-    b->load.waiting += load.waiting;
-    b->load.connections += load.connections;
-    for (size_t i = 0; i < HTTP_COUNTED_OUTCOMES; i++)
-        b->outcomes[i] += http->outcomes[i];
-    for (size_t i = 0; i < DURATION_BUCKETS; i++)
-        b->durations.count[i] += http->durations.count[i];
-    b->durations.sum_us += http->durations.sum_us;
+    b->has_counters = true;
+    b->load = http_backend_load(http);
+    memcpy(b->outcomes, http->outcomes, sizeof(b->outcomes));
+    b->durations = http->durations;
     return true;
 }
 
@@ -234,6 +222,8 @@ bool survey_step(struct survey *s, const struct monitor_view *view)
         s->has_counters = !see_counters(s, view);
     else if (!s->has_judged)
         s->has_judged = !judge_backend(s);
+    else if (!s->has_descriptors)
+        s->has_descriptors = descriptor_count_step(&s->descriptors);
     else if (!judge_listener(s, view))
         s->is_done = true;
     if (s->is_done)
@@ -243,6 +233,7 @@ bool survey_step(struct survey *s, const struct monitor_view *view)
 
 void survey_end(struct survey *s)
 {
+    descriptor_count_end(&s->descriptors);
     free(s->backends);
     s->backends = NULL;
 }
@@ -331,6 +322,11 @@ const char *survey_kind_name(enum survey_kind kind)
     };
 
     return names[kind];
+}
+
+time_t survey_since(const struct survey_backend *b)
+{
+    return b->state == BACKEND_FAILING || b->state == BACKEND_SUSPENDED ? time_ago(b->since_ms) : 0;
 }
 
 const char *survey_state_name(enum survey_state state)

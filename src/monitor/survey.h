@@ -4,18 +4,19 @@
 #define PODOP_MONITOR_SURVEY_H
 
 #include "past.h"
+#include "process_usage.h"
 #include "status_table.h"
 
 #include "podop/durations.h"
 
 enum survey_kind { /* of a problem, in the order in which they are shown */
-    PROBLEM_STOPPING,
-    PROBLEM_BACKEND,
-    PROBLEM_TABLE,
-    PROBLEM_RELOAD,
-    PROBLEM_LISTENER,
-    PROBLEM_WRITES,
-    PROBLEM_KINDS,
+                   PROBLEM_STOPPING,
+                   PROBLEM_BACKEND,
+                   PROBLEM_TABLE,
+                   PROBLEM_RELOAD,
+                   PROBLEM_LISTENER,
+                   PROBLEM_WRITES,
+                   PROBLEM_KINDS,
 };
 
 enum severity { SEVERITY_OK, SEVERITY_WARNING, SEVERITY_ERROR };
@@ -37,10 +38,12 @@ struct problem_list {
 enum survey_state { BACKEND_UNUSED, BACKEND_UP, BACKEND_FAILING, BACKEND_SUSPENDED };
 
 struct survey_backend {
-    struct span name; /* borrowed of a table */
+    struct span name, log_name; /* borrowed of a table; the second is for outages_of() */
     enum survey_state state;
     uint64_t since_ms; /* how long it has been failing or suspended */
     size_t tables;     /* that use it */
+    size_t last_table; /* of them, by the number that it had in the survey */
+    bool has_counters; /* those that follow, which an HTTP service has */
     struct http_load load;
     uint64_t outcomes[HTTP_COUNTED_OUTCOMES];
     struct durations durations;
@@ -52,9 +55,10 @@ struct survey {
     size_t table;             /* the next one */
     uint64_t http_id;         /* of the last HTTP backend whose counters were added */
     size_t backend, listener; /* the next ones to be judged */
-    bool has_tables, has_counters, has_judged;
+    bool has_tables, has_counters, has_judged, has_descriptors;
     struct survey_backend *backends;
     size_t backend_count, backend_room;
+    struct descriptor_count descriptors;
     size_t tables_down;
     struct {
         double lookups_s; /* lookups a second */
@@ -78,6 +82,8 @@ void survey_summarise(const struct survey *survey, const struct monitor_view *vi
 const char *survey_state(const struct survey *survey, const struct monitor_view *view);
 const char *severity_name(enum severity severity);
 const char *survey_kind_name(enum survey_kind kind);
+/* Returns since when a backend has been failing or suspended; 0: it is neither. */
+time_t survey_since(const struct survey_backend *backend);
 const char *survey_state_name(enum survey_state state);
 
 /* Returns the i-th problem, the gravest first, or NULL. */

@@ -213,6 +213,7 @@ static bool accept_one(struct listener *l)
 
     if (fd != -1) {
         l->clients++;
+        l->accepted++;
         l->accept(l->accept_arg, l, fd);
         if (fd < l->fd_max)
             return true;

@@ -68,7 +68,7 @@ static int plan_address(struct listeners *all, const struct socket_address *at,
 }
 
 static int plan_addresses(struct listeners *all, struct config *config,
-                       const struct listen_config *listen, struct error *err)
+                          const struct listen_config *listen, struct error *err)
 {
     struct socket_address at[ADDRESSES_MAX];
     const char *name;
@@ -184,6 +184,12 @@ void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *acce
     }
 }
 
+static void add_requests(struct request_counts *to, const struct request_counts *from)
+{
+    for (size_t i = 0; i < REQUEST_KINDS; i++)
+        to->of[i] += from->of[i];
+}
+
 void listeners_forget_closed(struct listeners *all)
 {
     struct listener **link = &all->first;
@@ -193,6 +199,7 @@ void listeners_forget_closed(struct listeners *all)
 
         if (l->fd == -1 && l->clients == 0) {
             *link = l->next;
+            add_requests(&all->past_requests, &l->service->base.requests);
             listener_free(&l);
         } else {
             link = &l->next;
@@ -218,6 +225,55 @@ void listeners_close_clients(struct listeners *all)
         if (l->service->base.listen->mode != MODE_HTTP)
             listener_close(l);
     }
+}
+
+/* Adds the clients of closed sockets of the same address, which a reload has replaced. */
+static void add_closed(const struct listeners *all, const struct listener *open,
+                       struct listener_counts *to)
+{
+    for (const struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->fd == -1 && is_same_address(&l->address, &open->address))
+            to->clients += l->clients;
+    }
+}
+
+static struct span name_of_mode(enum listen_mode mode)
+{
+    static const char *const names[] = {[MODE_AUTO] = "auto",
+                                        [MODE_POSTFIX] = "postfix",
+                                        [MODE_DOVECOT] = "dovecot",
+                                        [MODE_CONTROL] = "control",
+                                        [MODE_HTTP] = "http"};
+
+    return span_of(names[mode]);
+}
+
+bool listeners_count(const struct listeners *all, size_t i, struct listener_counts *to)
+{
+    for (const struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->fd == -1 || i-- > 0)
+            continue;
+        *to = (struct listener_counts){
+            .socket = span_of(l->address.text),
+            .mode = name_of_mode(l->service->base.listen->mode),
+            .clients = l->clients,
+            .clients_max = l->service->base.listen->max_clients,
+            .accepted = l->accepted,
+            .refused = l->admission.refused,
+        };
+        add_closed(all, l, to);
+        return true;
+    }
+    return false;
+}
+
+struct request_counts listeners_count_requests(const struct listeners *all)
+{
+    struct request_counts sum = all->past_requests;
+
+    for (const struct listener *l = all->first; l != NULL; l = l->next)
+        add_requests(&sum, &l->service->base.requests);
+    return sum;
 }
 
 void listeners_free(struct listeners *all)

@@ -7,6 +7,8 @@
 #include "server_stop.h"
 #include "warnings.h"
 
+#include "monitor/stats.h"
+
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
                  config_report_fn *warn, void *arg, struct error *err)
 {
@@ -37,6 +39,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_unload(&s);
         return NULL;
     }
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     server_log_warnings(s);
     activation_log_unused(&s->activation, &s->log);
     router_take_over(s->router, NULL);
@@ -74,9 +77,9 @@ void server_reload_logged(struct server *s)
 
 void server_log_counters(struct server *s)
 {
-    const struct stats_sources sources = server_stats_sources(s);
+    const struct monitor_view view = server_view(s);
 
-    stats_log(&sources, &s->log);
+    stats_log(&view, &s->log);
 }
 
 void server_stop(struct server *s)

@@ -67,6 +67,7 @@ static void take_over(struct server *s, struct reloaded *next)
     s->json_files = next->json_files;
     config_unref(&s->config);
     s->config = next->config;
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     *next = (struct reloaded){0};
     http_set_pool(s->http, &s->config->pool);
     http_reload_names(s->http);
@@ -93,12 +94,12 @@ static void ended(void *arg, int status)
 {
     struct server *s = arg;
 
-    s->stats.reloaded_at = time(NULL);
-    s->stats.has_failed = status == -1;
+    s->counts.reloaded_at = time(NULL);
+    s->counts.last_reload_failed = status == -1;
     if (status == 0)
-        s->stats.reloads++;
+        s->counts.reloads++;
     else
-        s->stats.reloads_failed++;
+        s->counts.reloads_failed++;
     server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
 }
 

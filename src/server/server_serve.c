@@ -37,7 +37,7 @@ static void on_accept(void *arg, struct listener *listener, int fd)
             clients_add(&s->clients, listener, fd);
         return;
     }
-    s->stats.refused++;
+    s->counts.refused++;
     close(fd);
     listener_client_gone(listener);
 }

@@ -8,7 +8,6 @@
 #include "notify.h"
 #include "reloads.h"
 #include "sandbox.h"
-#include "stats.h"
 
 #include "monitor/fault_list.h"
 #include "monitor/monitor.h"
@@ -47,7 +46,7 @@ struct server {
     struct hash_key hash_key; /* of the keys of tables */
     struct notify notify;
     struct admin admin; /* for the control socket */
-    struct stats stats;
+    struct server_counts counts;
     struct sandbox sandbox;
     struct deadline stop_deadline;
     bool is_stopping;

@@ -9,7 +9,6 @@
 #include "podop/rate_limit.h"
 #include "podop/reply.h"
 #include "podop/settings.h"
-#include "podop/table_backend.h"
 #include "podop/table_handle.h"
 
 #include "config/config_type.h"
@@ -19,6 +18,7 @@ struct commit;
 struct fetch;
 struct identity;
 struct key_rules;
+struct table_backend;
 struct table_iteration;
 struct table_op;
 struct table_memory;
@@ -93,10 +93,10 @@ struct table_ops {
     bool (*invalidates_all)(struct table *table);
     /* Adds members to the JSON object of the table's counters; NULL: the type has none. */
     void (*add_stats)(struct table *table, struct buf *out);
-    /* Calls each for every backend; NULL: the type has none. */
-    void (*each_backend)(struct table *table, table_backend_fn *each, void *arg);
     /* Logs the counters that the type has besides those of every table; NULL: it has none. */
     void (*log_stats)(struct table *table, struct log *log);
+    /* See table_backend(). NULL: tables of the type have no backends. */
+    bool (*backend)(struct table *table, size_t i, struct table_backend *to);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);
@@ -128,9 +128,6 @@ static inline bool table_is_writable(const struct table *table)
 {
     return table->ops->commit != NULL;
 }
-
-/* Returns whether the table has ever asked its backend for a key. */
-bool table_has_asked(const struct table *table);
 
 /* Writes "table NAME: " and the formatted reason into text and returns it. Every byte of it is
  * printable, since it is logged. */

@@ -140,9 +140,10 @@ static void program_table_add_stats(struct table *table, struct buf *out)
     program_set_add_stats(program_set_of(table), out);
 }
 
-static void program_table_each_backend(struct table *table, table_backend_fn *each, void *arg)
+static bool program_table_backend(struct table *table, size_t i, struct table_backend *to)
 {
-    program_set_each_backend(program_set_of(table), each, arg);
+    program_set_describe(program_set_of(table), to);
+    return i == 0;
 }
 
 const struct table_ops table_program = {
@@ -164,7 +165,7 @@ const struct table_ops table_program = {
     .descriptors = program_table_descriptors,
     .identify = program_table_identify,
     .add_stats = program_table_add_stats,
-    .each_backend = program_table_each_backend,
+    .backend = program_table_backend,
     .start = program_table_start,
     .cancel = program_table_cancel,
     .change_fault = program_table_change_fault,

@@ -126,26 +126,6 @@ static size_t end_of(const struct url_backends *b)
     return url_backends_commit(b) + (b->has_commit ? 1 : 0);
 }
 
-void url_explain_each_backend(struct table *table, table_backend_fn *each, void *arg)
-{
-    const struct url_backends *b = &url_table_of(table)->backends;
-
-    for (size_t at = 0; at < end_of(b); at++) {
-        const struct url_report r = url_backends_report(b, at);
-        const struct table_backend backend = {
-            .name = span_of(r.base),
-            .is_for_writes = at == url_backends_commit(b),
-            .is_used = r.requests > 0,
-            .is_suspended = r.is_suspended,
-            .is_failing = r.is_failing,
-            .since_ms = r.is_failing ? r.failing_ms : r.suspended_ms,
-        };
-
-        if (!r.is_gone)
-            each(arg, &backend);
-    }
-}
-
 void url_explain_add_stats(struct table *table, struct buf *out)
 {
     const struct url_backends *b = &url_table_of(table)->backends;

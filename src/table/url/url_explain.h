@@ -15,8 +15,6 @@ void url_explain_backends(const struct fetch *fetch, const struct url_backends *
 void url_explain_answer(const struct fetch *fetch, const struct url_statuses *statuses,
                         const struct http_answer *answer, uint64_t asked_at_ms);
 
-/* A slot of struct table_ops. */
-void url_explain_each_backend(struct table *table, table_backend_fn *each, void *arg);
 /* Add the places of requests to the JSON object of the table's counters, and log them. Slots of
  * struct table_ops. */
 void url_explain_add_stats(struct table *table, struct buf *out);
