@@ -31,7 +31,7 @@ file(READ ${OUTPUT}.html bytes HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
 string(REGEX REPLACE "(................................................................................)" "\\1\n"
     bytes "${bytes}")
-file(WRITE ${OUTPUT} "/* Made of ${DIRECTORY} by cmake/embed_page.cmake. */
+file(WRITE ${OUTPUT} "/* Made of src/monitor/page by cmake/embed_page.cmake. */
 #include \"monitor/status_page_text.h\"
 
 const char status_page_policy[] =

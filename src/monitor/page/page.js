@@ -4,11 +4,9 @@
    the page already. All text goes through textContent: nothing is interpreted as HTML. */
 (function () {
   const PERIOD_MS = 2000, TIMEOUT_MS = 8000, RATE_S = 10, DAY_S = 86400, SVG = 'http://www.w3.org/2000/svg';
-  const WORDS = {ok: 'ok', idle: 'idle', failing: 'failing', down: 'down', up: 'up', suspended: 'suspended',
-    unused: 'unused'};
-  const MARKS = {ok: 'good', up: 'good', idle: 'idle', unused: 'idle', failing: 'error', down: 'error',
+  const MARKS = {ok: 'good', up: 'good', idle: 'idle', unused: 'idle', degraded: 'warning', failing: 'error', down: 'error',
     suspended: 'error'};
-  const URGENCY = {down: 0, suspended: 0, failing: 1, ok: 2, up: 2, idle: 3, unused: 3};
+  const URGENCY = {down: 0, suspended: 0, failing: 1, degraded: 2, ok: 3, up: 3, idle: 4, unused: 4};
   const $ = id => document.getElementById(id);
   const view = {sort: 'state', up: true, filter: '', only: false, paused: false};
   let last = null, answeredAt = Date.now(), gone = false, timer = 0, running = false, period = PERIOD_MS;
@@ -157,7 +155,7 @@
   function mark(node, state) {
     if (!node.firstChild) node.append(make('span'));
     node.firstChild.className = 'mark ' + (MARKS[state] || 'idle');
-    put(node.firstChild, WORDS[state] || String(state));
+    put(node.firstChild, String(state));
   }
   function none(body, columns, text) {
     if (body.rows.length) return;
@@ -239,17 +237,18 @@
       c.box = box;
       return c;
     }, (c, b) => {
-      const all = Object.values(b.requests).reduce((sum, n) => sum + n, 0), failed = all - b.requests.answered;
+      const all = b.requests ? Object.values(b.requests).reduce((sum, n) => sum + n, 0) : 0;
+      const failed = all && all - b.requests.answered, known = n => n === undefined ? '\u2013' : count(n);
       put(c.name, b.backend);
       c.name.title = b.backend;
       mark(c.state, b.state);
-      number(c.flight, count(b.in_flight), !b.in_flight);
-      number(c.waiting, count(b.waiting), !b.waiting, b.waiting > 0);
-      number(c.connections, count(b.connections), !b.connections);
-      number(c.requests, count(all), !all);
-      number(c.failed, failed ? share(failed, all) : '0', !failed);
-      number(c.p50, took(quantile(b.duration, 0.5)), !all);
-      number(c.p99, took(quantile(b.duration, 0.99)), !all);
+      number(c.flight, known(b.in_flight), !b.in_flight);
+      number(c.waiting, known(b.waiting), !b.waiting, b.waiting > 0);
+      number(c.connections, known(b.connections), !b.connections);
+      number(c.requests, b.requests ? count(all) : '\u2013', !all);
+      number(c.failed, share(failed, all), !failed);
+      number(c.p50, took(b.duration && quantile(b.duration, 0.5)), !all);
+      number(c.p99, took(b.duration && quantile(b.duration, 0.99)), !all);
       drawLine(c.box.children[0], b.outages, s.time);
       put(c.box.children[1], outages(b.outages, s.time));
     });
