@@ -15,9 +15,13 @@
 
 enum { WRITES_OLD_MS = 5 * 60 * 1000 };
 
+/* Returns the same time at each call, as long as the clocks agree. */
 static time_t time_ago(uint64_t ms)
 {
-    return time(NULL) - (time_t)(ms / 1000);
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (time_t)(((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - ms) / 1000);
 }
 
 static struct problem_list *list_of(struct survey *s, enum severity severity, enum survey_kind kind)
@@ -129,7 +133,8 @@ static void add_sums(struct survey *s, const struct status_table *t)
     }
     if (recent->p99_us > s->sum.p99_us)
         s->sum.p99_us = recent->p99_us;
-    s->tables_down += t->state == TABLE_DOWN;
+    if (t->state == TABLE_DOWN && s->tables_down++ == 0)
+        s->first_down = t->name;
 }
 
 static bool see_table(struct survey *s, const struct monitor_view *view)
@@ -192,7 +197,8 @@ static bool judge_listener(struct survey *s, const struct monitor_view *view)
 
     if (!view->ops->listener(view->arg, s->listener++, &l))
         return false;
-    s->sum.clients += l.clients;
+    if (!span_equal(l.mode, SPAN("http"))) /* those that look at the status */
+        s->sum.clients += l.clients;
     if (l.clients >= l.clients_max)
         add_problem(s, SEVERITY_ERROR, PROBLEM_LISTENER, 0,
                     "%.*s has %" PRIu64 " clients, its maximum: others wait", (int)l.socket.len,
@@ -286,9 +292,11 @@ void survey_summarise(const struct survey *s, const struct monitor_view *view,
 
     if (view->is_stopping)
         snprintf(text, SUMMARY_BYTES, "podop is stopping");
-    else if (s->tables_down > 0)
-        snprintf(text, SUMMARY_BYTES, "Not ready: %zu table%s cannot be looked up", s->tables_down,
-                 s->tables_down == 1 ? "" : "s");
+    else if (s->tables_down == 1)
+        snprintf(text, SUMMARY_BYTES, "Not ready: table '%.*s' has no backend",
+                 (int)s->first_down.len, s->first_down.ptr);
+    else if (s->tables_down > 1)
+        snprintf(text, SUMMARY_BYTES, "Not ready: %zu tables have no backend", s->tables_down);
     else if (problems == 0)
         snprintf(text, SUMMARY_BYTES, "Everything works");
     else if (problems == 1)

@@ -60,6 +60,7 @@ struct survey {
     size_t backend_count, backend_room;
     struct descriptor_count descriptors;
     size_t tables_down;
+    struct span first_down; /* the name of one of them; borrowed of the table */
     struct {
         double lookups_s; /* lookups a second */
         uint64_t lookups, failed;

@@ -88,7 +88,7 @@
     for (const key in attributes) node.setAttribute(key, attributes[key]);
     return node;
   }
-  const WIDE = 120, HIGH = 24;
+  const WIDE = 110, HIGH = 24;
   function spark() {
     const root = svg('svg', {width: WIDE, height: HIGH, viewBox: `0 0 ${WIDE} ${HIGH}`, 'class': 'spark',
       'aria-hidden': 'true'});
@@ -324,7 +324,7 @@
       if (r.p99 !== null && (sum.worst === null || r.p99 > sum.worst)) sum.worst = r.p99;
     }
     const up = s.backends.filter(b => b.state === 'up' || b.state === 'unused').length;
-    const clients = s.listeners.reduce((n, l) => n + l.clients, 0);
+    const clients = s.listeners.reduce((n, l) => n + (l.mode === 'http' ? 0 : l.clients), 0);
     pairs($('figures'), [['Lookups a second', rate(sum.rate)], ['Failed', share(sum.failed, sum.lookups)],
       ['Cache hits', share(sum.fresh, sum.cached)], ['Slowest table, p99', took(sum.worst)],
       ['Backends that serve', `${up} of ${s.backends.length}`], ['Clients', count(clients)]]);
@@ -439,10 +439,11 @@
   }
   function start() {
     for (const head of $('table-list').tHead.rows[0].cells) {
-      const button = make('button', '', head.textContent);
+      const button = make('button');
+      button.append(...head.childNodes);
       button.type = 'button';
       button.addEventListener('click', () => sortBy(head));
-      head.replaceChildren(button);
+      head.append(button);
       if (head.dataset.sort === view.sort) head.setAttribute('aria-sort', 'ascending');
     }
     $('tables-tools').hidden = $('live').hidden = false;
