@@ -59,7 +59,7 @@ class Schema(StatusCase):
         self.assertEqual(self.table()["pending"]["writes"], 1)
 
     def test_outage_and_failed_reload(self):
-        podop = self.start()
+        podop = self.start(url_table(self.http, timeout="200ms"))
         self.assertEqual((self.check()["severity"], self.status()["summary"]), ("ok", "Everything works"))
         self.http.stop()
         client = self.client()
