@@ -52,23 +52,24 @@ static struct outage_backend *add(struct outages *all, struct span name)
     return b;
 }
 
-static void begin(struct outages *all, struct outage_backend *b, time_t now)
+static void begin(struct outages *all, struct outage_backend *b, uint64_t now_ms)
 {
     b->began++;
-    *newest(b) = (struct outage_time){.began = now};
+    *newest(b) = (struct outage_time){.began_ms = now_ms};
     list_remove(&b->node);
     list_append(&all->backends, &b->node);
 }
 
-static void set_failing(struct outages *all, struct outage_backend *b, size_t failing, time_t now)
+static void set_failing(struct outages *all, struct outage_backend *b, size_t failing,
+                        uint64_t now_ms)
 {
     const bool was_on = b->failing > 0;
 
     b->failing = failing;
     if (!was_on && failing > 0)
-        begin(all, b, now);
+        begin(all, b, now_ms);
     if (was_on && failing == 0)
-        newest(b)->ended = now;
+        newest(b)->ended_ms = now_ms;
 }
 
 void outages_init(struct outages *all)
@@ -85,24 +86,24 @@ void outages_deinit(struct outages *all)
         free(of(node));
 }
 
-void outages_failed(struct outages *all, struct span backend, time_t now)
+void outages_failed(struct outages *all, struct span backend, uint64_t now_ms)
 {
     struct outage_backend *b = find(all, backend);
 
     if (b == NULL)
         b = add(all, backend);
     b->is_news = true;
-    set_failing(all, b, b->failing + 1, now);
+    set_failing(all, b, b->failing + 1, now_ms);
 }
 
-void outages_recovered(struct outages *all, struct span backend, time_t now)
+void outages_recovered(struct outages *all, struct span backend, uint64_t now_ms)
 {
     struct outage_backend *b = find(all, backend);
 
     if (b == NULL || b->failing == 0)
         return;
     b->is_news = true;
-    set_failing(all, b, b->failing - 1, now);
+    set_failing(all, b, b->failing - 1, now_ms);
 }
 
 void outages_begin(struct outages *all)
@@ -126,11 +127,11 @@ void outages_see(struct outages *all, struct span backend, bool is_failing)
 }
 
 /* An outage that began during the walk may not have been seen. */
-void outages_end(struct outages *all, time_t now)
+void outages_end(struct outages *all, uint64_t now_ms)
 {
     LIST_FOR_EACH_SAFE (node, &all->backends) {
         if (!of(node)->is_news)
-            set_failing(all, of(node), of(node)->seen, now);
+            set_failing(all, of(node), of(node)->seen, now_ms);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <ev.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SLICE_US = 200 };
 
@@ -52,7 +53,7 @@ static bool step(void *arg)
     }
     if (history_sweep(w->past->history))
         return true;
-    outages_end(&w->past->outages, time(NULL));
+    outages_end(&w->past->outages, clock_now_ms());
     w->is_on = false;
     return false;
 }
@@ -121,13 +122,13 @@ static void see(void *arg, enum log_level level, const char *event, const struct
                 size_t count)
 {
     struct past *p = arg;
-    const time_t now = time(NULL);
+    const uint64_t now_ms = clock_now_ms();
 
-    warning_ring_add(&p->warnings, now, level, event, fields, count);
+    warning_ring_add(&p->warnings, now_ms, level, event, fields, count);
     if (strcmp(event, "backend_failed") == 0)
-        outages_failed(&p->outages, backend_of(fields, count), now);
+        outages_failed(&p->outages, backend_of(fields, count), now_ms);
     if (strcmp(event, "backend_recovered") == 0)
-        outages_recovered(&p->outages, backend_of(fields, count), now);
+        outages_recovered(&p->outages, backend_of(fields, count), now_ms);
 }
 
 struct past *past_new(struct ev_loop *loop, monitor_view_fn *view, void *arg)
@@ -155,6 +156,16 @@ void past_free(struct past **ppast)
     history_free(&p->history);
     outages_deinit(&p->outages);
     free(p);
+}
+
+time_t past_time_of(uint64_t at_ms)
+{
+    const uint64_t ago_ms = clock_now_ms() - at_ms;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (time_t)(((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - ago_ms) /
+                    1000);
 }
 
 void past_restart(struct past *p)

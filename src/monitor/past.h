@@ -24,4 +24,8 @@ void past_free(struct past **past); /* *past becomes NULL; a NULL *past is fine 
 /* Must be called when view has another router than before. */
 void past_restart(struct past *past);
 
+/* Returns the time of the wall clock at an instant of the monotonic clock, as the two clocks are
+ * now: a clock that was set meanwhile does not matter. */
+time_t past_time_of(uint64_t at_ms);
+
 #endif

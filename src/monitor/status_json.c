@@ -307,8 +307,9 @@ static void add_outages(const struct outage_list *list, struct buf *out)
     for (size_t i = 0; i < list->count; i++) {
         add_comma(out, i);
         buf_add_char(out, '{');
-        add_time(out, "began", list->items[i].began);
-        add_time(out, "ended", list->items[i].ended);
+        add_time(out, "began", past_time_of(list->items[i].began_ms));
+        add_time(out, "ended",
+                 list->items[i].ended_ms == 0 ? 0 : past_time_of(list->items[i].ended_ms));
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
@@ -366,7 +367,7 @@ static bool add_warning(const struct status_view *v, size_t i, struct buf *out)
     w = warning_ring_at(ring, i);
     add_comma(out, i);
     buf_add_char(out, '{');
-    add_time(out, "time", w->at);
+    add_time(out, "time", past_time_of(w->at_ms));
     json_add_member(out, "level", span_of(w->level == LOG_LEVEL_ERROR ? "error" : "warning"));
     json_add_member(out, "event", span_of(w->kind->event));
     for (size_t t = 0; t < WARNING_TEXTS_MAX; t++) {

@@ -235,15 +235,16 @@ static void add_outages(const struct outage_list *list, struct buf *out)
         add(out, "none");
         return;
     }
-    if (newest->ended != 0 && list->count > 1) {
+    if (newest->ended_ms != 0 && list->count > 1) {
         status_add_count(out, list->count);
         add(out, ", the last ");
     }
-    add(out, newest->ended == 0 ? "since " : "at ");
-    status_add_time(out, newest->began);
-    add(out, newest->ended == 0 ? ", for " : " for ");
+    add(out, newest->ended_ms == 0 ? "since " : "at ");
+    status_add_time(out, past_time_of(newest->began_ms));
+    add(out, newest->ended_ms == 0 ? ", for " : " for ");
     status_add_lasted(
-        out, (uint64_t)((newest->ended == 0 ? time(NULL) : newest->ended) - newest->began));
+        out,
+        ((newest->ended_ms == 0 ? clock_now_ms() : newest->ended_ms) - newest->began_ms) / 1000);
 }
 
 static void add_counters(const struct survey_backend *b, struct buf *out)
@@ -387,7 +388,7 @@ static bool add_warning(const struct status_view *v, size_t i, struct buf *out)
     }
     w = warning_ring_at(ring, count - 1 - i);
     add(out, "<tr><td>");
-    status_add_time(out, w->at);
+    status_add_time(out, past_time_of(w->at_ms));
     add(out, "</td><th scope=\"row\">");
     add_words(out, w->kind->event);
     add(out, "</th><td class=\"about\">");

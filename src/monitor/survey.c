@@ -15,13 +15,9 @@
 
 enum { WRITES_OLD_MS = 5 * 60 * 1000 };
 
-/* Returns the same time at each call, as long as the clocks agree. */
 static time_t time_ago(uint64_t ms)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (time_t)(((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - ms) / 1000);
+    return past_time_of(clock_now_ms() - ms);
 }
 
 static struct problem_list *list_of(struct survey *s, enum severity severity, enum survey_kind kind)

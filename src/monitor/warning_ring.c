@@ -57,7 +57,7 @@ static void keep(struct warning *w, const struct log_field *field)
     }
 }
 
-void warning_ring_add(struct warning_ring *ring, time_t now, enum log_level level,
+void warning_ring_add(struct warning_ring *ring, uint64_t now_ms, enum log_level level,
                       const char *event, const struct log_field *fields, size_t count)
 {
     const struct warning_kind *kind = find_kind(event);
@@ -66,7 +66,7 @@ void warning_ring_add(struct warning_ring *ring, time_t now, enum log_level leve
     if (kind == NULL)
         return;
     w = &ring->items[ring->seen++ % WARNING_RING_SIZE];
-    *w = (struct warning){.at = now, .level = level, .kind = kind};
+    *w = (struct warning){.at_ms = now_ms, .level = level, .kind = kind};
     for (size_t i = 0; i < count; i++) {
         if (fields[i].name != NULL)
             keep(w, &fields[i]);

@@ -7,8 +7,6 @@
 #include "podop/buf.h"
 #include "podop/log.h"
 
-#include <time.h>
-
 enum {
     WARNING_RING_SIZE = 100,
     WARNING_TEXTS_MAX = 2,
@@ -23,7 +21,7 @@ struct warning_kind {
 };
 
 struct warning {
-    time_t at;
+    uint64_t at_ms; /* monotonic clock */
     enum log_level level;
     const struct warning_kind *kind;
     char texts[WARNING_TEXTS_MAX][WARNING_TEXT_BYTES]; /* "": the event had none */
@@ -38,7 +36,7 @@ struct warning_ring {
 };
 
 /* Keeps what may be shown of an event, if it is an event to be shown at all. */
-void warning_ring_add(struct warning_ring *ring, time_t now, enum log_level level,
+void warning_ring_add(struct warning_ring *ring, uint64_t now_ms, enum log_level level,
                       const char *event, const struct log_field *fields, size_t count);
 
 size_t warning_ring_count(const struct warning_ring *ring);

@@ -4,14 +4,15 @@
 
 #define BACKEND SPAN("http://h:1")
 
-static void assert_newest(const struct outages *all, size_t count, time_t began, time_t ended)
+static void assert_newest(const struct outages *all, size_t count, uint64_t began_ms,
+                          uint64_t ended_ms)
 {
     struct outage_list list;
 
     outages_of(all, BACKEND, &list);
     assert_int_equal(list.count, count);
-    assert_int_equal(list.items[count - 1].began, began);
-    assert_int_equal(list.items[count - 1].ended, ended);
+    assert_int_equal(list.items[count - 1].began_ms, began_ms);
+    assert_int_equal(list.items[count - 1].ended_ms, ended_ms);
 }
 
 static void test_outage_of_several_tables_is_one(void **state)
@@ -36,13 +37,13 @@ static void test_outage_of_several_tables_is_one(void **state)
     outages_deinit(&all);
 }
 
-static void walk(struct outages *all, size_t failing, time_t now)
+static void walk(struct outages *all, size_t failing, uint64_t now_ms)
 {
     outages_begin(all);
     outages_see(all, BACKEND, false);
     for (size_t i = 0; i < failing; i++)
         outages_see(all, BACKEND, true);
-    outages_end(all, now);
+    outages_end(all, now_ms);
 }
 
 static void test_outage_of_a_table_that_went(void **state)
@@ -75,13 +76,13 @@ static void test_bounds(void **state)
 
     (void)state;
     outages_init(&all);
-    for (time_t i = 1; i <= OUTAGES_MAX + 5; i++) {
+    for (uint64_t i = 1; i <= OUTAGES_MAX + 5; i++) {
         outages_failed(&all, BACKEND, 10 * i);
         outages_recovered(&all, BACKEND, 10 * i + 1);
     }
     outages_of(&all, BACKEND, &list);
     assert_int_equal(list.count, OUTAGES_MAX);
-    assert_int_equal(list.items[0].began, 60);
+    assert_int_equal(list.items[0].began_ms, 60);
     assert_newest(&all, OUTAGES_MAX, 250, 251);
     for (int i = 0; i < OUTAGE_BACKENDS_MAX; i++) {
         snprintf(name, sizeof(name), "http://h%d", i);

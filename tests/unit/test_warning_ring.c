@@ -22,7 +22,7 @@ static void test_keeps_only_what_may_be_shown(void **state)
     assert_string_equal(w->texts[1], "");
     assert_true(w->has_number[0]);
     assert_int_equal(w->numbers[0], 7);
-    assert_int_equal(w->at, 10);
+    assert_int_equal(w->at_ms, 10);
     free(ring);
 }
 
@@ -32,10 +32,10 @@ static void test_keeps_the_last(void **state)
 
     (void)state;
     for (unsigned i = 0; i < WARNING_RING_SIZE + 7; i++)
-        warning_ring_add(ring, (time_t)i, LOG_LEVEL_ERROR, "write_lost", &LOG_UINT("writes", i), 1);
+        warning_ring_add(ring, i, LOG_LEVEL_ERROR, "write_lost", &LOG_UINT("writes", i), 1);
     assert_int_equal(warning_ring_count(ring), WARNING_RING_SIZE);
     assert_int_equal(warning_ring_at(ring, 0)->numbers[0], 7);
-    assert_int_equal(warning_ring_at(ring, WARNING_RING_SIZE - 1)->at, WARNING_RING_SIZE + 6);
+    assert_int_equal(warning_ring_at(ring, WARNING_RING_SIZE - 1)->at_ms, WARNING_RING_SIZE + 6);
     free(ring);
 }
 

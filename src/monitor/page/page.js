@@ -88,7 +88,7 @@
     for (const key in attributes) node.setAttribute(key, attributes[key]);
     return node;
   }
-  const WIDE = 110, HIGH = 24;
+  const WIDE = 110, HIGH = 24, DAY_WIDE = 130;
   function spark() {
     const root = svg('svg', {width: WIDE, height: HIGH, viewBox: `0 0 ${WIDE} ${HIGH}`, 'class': 'spark',
       'aria-hidden': 'true'});
@@ -107,13 +107,13 @@
       if (path.getAttribute('d') !== d) path.setAttribute('d', d);
   }
   function drawLine(root, outages, now) {
-    const scale = 160 / DAY_S, at = t => Math.max(0, 160 - (now - t) * scale);
-    root.replaceChildren(svg('rect', {x: 0, y: 4, width: 160, height: 4, rx: 2}));
+    const scale = DAY_WIDE / DAY_S, at = t => Math.max(0, DAY_WIDE - (now - t) * scale);
+    root.replaceChildren(svg('rect', {x: 0, y: 4, width: DAY_WIDE, height: 4, rx: 2}));
     for (const o of outages) {
       const from = at(o.began), to = at(o.ended === null ? now : o.ended);
       if (o.ended !== null && o.ended < now - DAY_S) continue;
       const width = Math.max(3, to - from);
-      root.append(svg('rect', {x: Math.min(from, 160 - width).toFixed(1), y: 0, width: width.toFixed(1), height: 12, rx: 1.5,
+      root.append(svg('rect', {x: Math.min(from, DAY_WIDE - width).toFixed(1), y: 0, width: width.toFixed(1), height: 12, rx: 1.5,
         'class': 'outage'}));
     }
   }
@@ -232,7 +232,7 @@
       for (const key of ['flight', 'waiting', 'connections', 'requests', 'failed', 'p50', 'p99']) c[key] = cell(row, 'td', 'n');
       c.outages = cell(row, 'td', 'outage-cell');
       const box = make('div', 'outages');
-      box.append(svg('svg', {width: 160, height: 12, viewBox: '0 0 160 12', 'class': 'line', 'aria-hidden': 'true'}), make('span'));
+      box.append(svg('svg', {width: DAY_WIDE, height: 12, viewBox: `0 0 ${DAY_WIDE} 12`, 'class': 'line', 'aria-hidden': 'true'}), make('span'));
       c.outages.append(box);
       c.box = box;
       return c;
