@@ -107,8 +107,8 @@ class Browser:
                 if message["method"] == "Network.requestWillBeSent"]
 
     def screenshot(self) -> bytes:
-        """Returns a PNG image of the whole page."""
-        return base64.b64decode(self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"])
+        """Returns a PNG image of what the window shows."""
+        return base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
 
     def axe(self, source: str) -> list[str]:
         """Returns what axe-core finds wrong with the page, each with its impact and elements."""
