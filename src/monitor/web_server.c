@@ -26,8 +26,9 @@ struct web_server {
     struct MHD_Daemon *daemon;
     web_handler_fn *handle;
     void *arg;
-    ev_io io;       /* of libmicrohttpd's epoll descriptor */
-    ev_timer again; /* it has work left for the next turn */
+    ev_io io;           /* of libmicrohttpd's epoll descriptor */
+    ev_timer again;     /* it has work left for the next turn */
+    unsigned worked_in; /* the last turn in which it worked, by ev_iteration() */
     struct list connections;
     size_t count;                 /* of connections */
     struct web_connection *added; /* by the call of MHD_add_connection() that is running; or NULL */
@@ -296,16 +297,27 @@ void web_request_answer(struct web_request *r, const struct web_answer *answer)
 
 /* The server ---------------------------------------------------------------------------------- */
 
-/* Does what is due on each connection: one read and one write at most. */
+static void work_again(struct web_server *server)
+{
+    if (ev_is_active(&server->again))
+        return;
+    ev_timer_set(&server->again, 0.0, 0.0);
+    ev_timer_start(server->loop, &server->again);
+}
+
+/* Does what is due on each connection, one read and one write at most, once in a turn. */
 static void work(struct web_server *server)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
-    MHD_run(server->daemon);
-    if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0) {
-        ev_timer_set(&server->again, 0.0, 0.0);
-        ev_timer_start(server->loop, &server->again);
+    if (server->worked_in == ev_iteration(server->loop)) {
+        work_again(server);
+        return;
     }
+    server->worked_in = ev_iteration(server->loop);
+    MHD_run(server->daemon);
+    if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES && wait_ms == 0)
+        work_again(server);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
@@ -322,14 +334,22 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int revents)
     work(w->data);
 }
 
+/* Leaves the path of a request as it is, because no path here has a byte that is written as %XX. */
+static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
+{
+    (void)arg;
+    (void)mhd;
+    return strlen(text);
+}
+
 static struct MHD_Daemon *start_daemon(struct web_server *server)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0,
-                            NULL, NULL, on_request, server, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-                            server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX,
-                            MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES_MAX, MHD_OPTION_END);
 }
 
 struct web_server *web_server_new(struct ev_loop *loop, web_handler_fn *handler, void *arg,
