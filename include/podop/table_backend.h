@@ -2,8 +2,13 @@
 #ifndef PODOP_TABLE_BACKEND_H
 #define PODOP_TABLE_BACKEND_H
 
-#include "podop/http.h"
+#include "podop/span.h"
 #include "podop/table_handle.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_backend;
 
 /* Borrowed until the loop runs again. */
 struct table_backend {

@@ -3,6 +3,7 @@
 #include "build_allow.h"
 #include "build_table.h"
 #include "podop/mem.h"
+#include "podop/socket_address.h"
 #include "podop/suggestion.h"
 #include "schema.h"
 #include "walk.h"
@@ -30,9 +31,9 @@ static size_t section_count(const struct node *root, const char *name)
 static void check_handed_over(const struct node *node, const char *where, struct faults *faults)
 {
     static const char *const names[] = {"permissions", "owner", "group"};
-    const char *socket = node_find_text(node, "socket");
+    const char *socket = node_find_text(node, "socket"), *bare;
 
-    if (socket == NULL || strncmp(socket, "systemd:", 8) != 0)
+    if (socket == NULL || socket_address_kind(socket, &bare) != SOCKET_SYSTEMD)
         return;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const struct node *setting = node_find(node, names[i]);
@@ -129,18 +130,13 @@ static void check_table_doubles(const struct config *config, struct faults *faul
     free(named);
 }
 
-/* Returns the socket without its optional "unix:" or "inet:" prefix. */
-static const char *bare_socket(const char *socket)
-{
-    if (strncmp(socket, "unix:", 5) == 0 || strncmp(socket, "inet:", 5) == 0)
-        return socket + 5;
-    return socket;
-}
-
 static bool is_same_socket(const struct listen_config *a, const struct listen_config *b)
 {
+    const char *bare_a, *bare_b;
+
     return a->socket != NULL && b->socket != NULL &&
-           strcmp(bare_socket(a->socket), bare_socket(b->socket)) == 0;
+           socket_address_kind(a->socket, &bare_a) == socket_address_kind(b->socket, &bare_b) &&
+           strcmp(bare_a, bare_b) == 0;
 }
 
 static void check_socket_doubles(const struct config *config, struct faults *faults)

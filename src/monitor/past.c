@@ -1,6 +1,7 @@
 #include "past.h"
 
 #include "podop/clock.h"
+#include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/slices.h"
 #include "podop/table_backend.h"

@@ -3,6 +3,7 @@
 #include "fault_list.h"
 
 #include "podop/clock.h"
+#include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/quantile.h"
 #include "podop/table_backend.h"

@@ -1,5 +1,6 @@
 #include "suspensions.h"
 
+#include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/table_backend.h"
 

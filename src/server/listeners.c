@@ -71,14 +71,14 @@ static int plan_addresses(struct listeners *all, struct config *config,
                           const struct listen_config *listen, struct error *err)
 {
     struct socket_address at[ADDRESSES_MAX];
-    const char *name;
+    const char *bare;
     int count, planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    name = socket_address_systemd_name(listen->socket);
-    count = name != NULL ? activation_resolve(all->activation, name, at, ADDRESSES_MAX, err)
-                         : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+    count = socket_address_kind(listen->socket, &bare) == SOCKET_SYSTEMD
+                ? activation_resolve(all->activation, bare, at, ADDRESSES_MAX, err)
+                : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
     for (int i = 0; i < count; i++) {
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;

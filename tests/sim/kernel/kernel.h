@@ -82,7 +82,9 @@ struct sim_route {
 typedef bool sim_connected_fn(void *arg, struct sim_peer *peer);
 struct sim_server;
 struct sim_server *sim_serve(const char *address, sim_connected_fn *connected, void *arg);
-void sim_server_stop(struct sim_server **server); /* new connections are refused, old ones stay */
+/* New connections are refused, old ones stay. Returns how many it had not accepted yet: they are
+ * reset, as the kernel does. */
+size_t sim_server_stop(struct sim_server **server);
 void sim_server_freeze(struct sim_server *server, bool is_frozen); /* connections wait unaccepted */
 void sim_server_drop(struct sim_server *server, bool drops); /* connect() gets no answer at all */
 void sim_server_route(struct sim_server *server, struct sim_route route); /* of new connections */

@@ -181,7 +181,8 @@ static void a_held_write_is_made_later(void **state)
 
     ASSERT_BREAKS(NULL, ledger_told(&tx, LEDGER_DONE, later()));
     assert_int_equal(ledger_pending(f->ledger), 1);
-    ASSERT_BREAKS("a pending write was lost at a stop", ledger_stopped(f->ledger, NULL));
+    ASSERT_BREAKS("a pending write was lost at a stop",
+                  ledger_stopped(f->ledger, NULL, fake_now_ns));
     arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
     assert_int_equal(ledger_pending(f->ledger), 0);
     ASSERT_BREAKS("a held write comes again after it was done",
@@ -221,9 +222,14 @@ static void giving_up_needs_ten_refusals(void **state)
     assert_int_equal(ledger_pending(f->ledger), 0);
 }
 
+static struct ledger_place place_of(struct truth_key *key)
+{
+    return (struct ledger_place){key, 0};
+}
+
 static bool shows(const struct fixture *f, const char *text, int64_t sent_ns)
 {
-    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), TRUTH_DOVECOT, text,
+    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), TRUTH_DOVECOT, text,
                               text == NULL ? 0 : strlen(text), sent_ns);
 }
 
@@ -237,13 +243,13 @@ static void lookups_see_pending_values(void **state)
 
     ledger_told(&tx, LEDGER_DONE, later());
     sent_ns = later();
-    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), sent_ns);
+    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), sent_ns);
     assert_true(view.is_pending);
     assert_true(shows(f, "x1", sent_ns));
     assert_false(shows(f, "x0", sent_ns));
     assert_false(shows(f, NULL, sent_ns));
     arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
-    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), sent_ns);
+    view = ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), sent_ns);
     assert_false(view.is_pending);
     assert_true(view.floor_ns == fake_now_ns);
     assert_true(shows(f, "x1", sent_ns));
@@ -263,9 +269,32 @@ static void a_stop_with_a_reason_forgets(void **state)
     struct ledger_tx *tx = set(f, &f->held, "x1", NULL);
 
     ledger_told(&tx, LEDGER_DONE, later());
-    ASSERT_BREAKS(NULL, ledger_stopped(f->ledger, reason_of));
+    ASSERT_BREAKS(NULL, ledger_stopped(f->ledger, reason_of, fake_now_ns));
     assert_int_equal(ledger_pending(f->ledger), 0);
-    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), later()).is_pending);
+    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    assert_true(shows(f, "x1", fake_now_ns - seconds(3))); /* an answer from before the end */
+    assert_false(shows(f, "x1", later()));
+}
+
+/* Which of two clients' writes is the newer one is not known, so neither must be made; a stop ends
+ * both. */
+static void a_stop_forgets_what_another_client_may_have_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_tx *first = set(f, &f->held, "x1", NULL), *second;
+    const uint64_t number = ledger_number(first);
+
+    ledger_told(&first, LEDGER_LOST, later());
+    second = ledger_begin(f->ledger, &f->held, CLIENT + 1);
+    ledger_change(second, LEDGER_SET, f->a, "x2");
+    ledger_sent(second, later());
+    arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
+    ledger_told(&second, LEDGER_DONE, later());
+    assert_int_equal(ledger_pending(f->ledger), 0);
+    assert_true(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    ledger_stopped(f->ledger, NULL, fake_now_ns);
+    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    assert_false(shows(f, "x2", later()));
 }
 
 static void old_changes_are_forgotten(void **state)
@@ -317,6 +346,7 @@ int main(void)
         CASE(giving_up_needs_ten_refusals),
         CASE(lookups_see_pending_values),
         CASE(a_stop_with_a_reason_forgets),
+        CASE(a_stop_forgets_what_another_client_may_have_replaced),
         CASE(old_changes_are_forgotten),
         CASE(an_unset_without_a_number_is_any_of_them),
     };

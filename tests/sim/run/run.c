@@ -97,7 +97,18 @@ static bool has_dict(const struct scene_table *table)
     return table->type != SCENE_DNS;
 }
 
-/* Client i is the only one that writes keys of its user in its table. */
+static unsigned user_of(const struct scene_table *table, unsigned number)
+{
+    return table->has_spellings ? SCENE_USERS - 1 - number % 2 : number % SCENE_USERS;
+}
+
+static bool is_writer(const struct scene_table *table, unsigned number)
+{
+    return table->is_writable && (table->has_spellings || number < SCENE_USERS);
+}
+
+/* In a table without several spellings, one client writes the keys of a user; in others, several do.
+ */
 static void start_dovecot(struct run *run, struct sim_random *random)
 {
     unsigned users[SCENE_TABLES_MAX] = {0};
@@ -113,7 +124,7 @@ static void start_dovecot(struct run *run, struct sim_random *random)
         user = &users[table - run->scene.tables];
         if (world_has_actor(name))
             dovecot_start(&run->dovecot[run->dovecot_count++], &run->world, name, table,
-                          *user % SCENE_USERS, table->is_writable && *user < SCENE_USERS, pause_ns);
+                          user_of(table, *user), is_writer(table, *user), pause_ns);
         ++*user;
     }
 }
