@@ -26,9 +26,12 @@ static struct problem_list *list_of(struct survey *s, enum severity severity, en
     return &s->problems[SEVERITY_ERROR - severity][kind];
 }
 
-static void __attribute__((format(printf, 5, 6)))
-add_problem(struct survey *s, enum severity severity, enum survey_kind kind, time_t since,
-            const char *format, ...)
+static void add_problem(struct survey *s, enum severity severity, enum survey_kind kind,
+                        time_t since, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static void add_problem(struct survey *s, enum severity severity, enum survey_kind kind,
+                        time_t since, const char *format, ...)
 {
     struct problem_list *list = list_of(s, severity, kind);
     struct problem *p;

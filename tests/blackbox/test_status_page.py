@@ -172,16 +172,16 @@ class NoScripts(PageCase):
             self.assertEqual((rows[row[0]][1], rows[row[0]][4:]), (row[1], row[4:]))
         for table in ("backend-list", "listener-list"):
             self.assertEqual([row[:2] for row in plain.rows(table)], [row[:2] for row in live.rows(table)])
-        self.assertEqual([row[1:] for row in plain.rows("warning-list")], [row[1:] for row in live.rows("warning-list")])
+        warnings = [[row[1:] for row in browser.rows("warning-list")] for browser in (plain, live)]
+        self.assertEqual(warnings[0], warnings[1])
 
 
 class Access(PageCase):
     """What axe-core finds, and what does not fit a small screen."""
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.axe = axe_source()
+    def setUp(self):
+        super().setUp()
+        self.axe = axe_source()
 
     def check_page(self, browser):
         for width in (2560, 768, 360):
