@@ -82,6 +82,11 @@ void server_log_counters(struct server *s)
     stats_log(&view, &s->log);
 }
 
+const char *server_microhttpd_version(void)
+{
+    return web_server_version();
+}
+
 void server_stop(struct server *s)
 {
     server_begin_stop(s);

@@ -144,6 +144,14 @@ static bool are_clients_done(const struct run *run)
 
 /* Phases */
 
+/* A run of few requests spends none of its time on more of them while podop recovers. */
+static double pace_of(const struct run *run, enum world_phase phase)
+{
+    const double pace = profiles[run->options->profile].pace;
+
+    return phase == WORLD_RECOVERING && run->options->requests > 0 ? 8 * pace : pace;
+}
+
 static void begin(struct run *run, enum world_phase phase, int64_t for_ns)
 {
     static const char *const names[] = {
@@ -154,6 +162,7 @@ static void begin(struct run *run, enum world_phase phase, int64_t for_ns)
 
     sim_trace("phase %s", names[phase]);
     run->world.phase = phase;
+    run->world.pace = pace_of(run, phase);
     run->phase_until_ns = sim_now() + for_ns;
 }
 
