@@ -157,12 +157,13 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* Whether podop may not have asked for the name since then: it does so each half minute, and again
- * soon after that failed. */
-static bool is_unheard_since(const struct failure *f, int64_t from_ns)
+/* Whether no query was answered soon enough since then, but for moments. */
+static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t moments_ns)
 {
-    return spans_longest_gap(&judge.names, from_ns, f->since_ns) <
-           45 * SECOND + judge_paused_ns(from_ns, f->since_ns);
+    const int64_t bad_ns = spans_cover(&judge.names, from_ns, f->since_ns) +
+                           spans_cover(&judge.names_slow, from_ns, f->since_ns);
+
+    return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
 /* Whether the service has moved and podop may not have had the time to ask for its name again, which
@@ -187,10 +188,10 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_unheard_since(f, spans_last_from_ns(moves)))
+        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
-           is_unheard_since(f, judge.started_ns);
+           is_nameless_since(f, judge.started_ns, after_ns);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing
@@ -271,9 +272,12 @@ static enum excuse_reason excuse_url(const struct failure *f)
 
     for (size_t i = 0; i < urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
-        const enum excuse_reason failed = excuse_asked(f, notes);
         const enum excuse_reason refused = excuse_suspended(f, notes);
+        enum excuse_reason failed = excuse_asked(f, notes);
 
+        /* The trial of a suspended URL does not wait until it is not refused any more. */
+        if (failed == EXCUSE_NONE && refused != EXCUSE_NONE && meets(f, &notes->bad, 0, 0))
+            failed = EXCUSE_OUTAGE;
         if (f->was_asked && is_final(f, notes))
             return EXCUSE_KEY;
         are_all &= failed != EXCUSE_NONE || refused != EXCUSE_NONE;

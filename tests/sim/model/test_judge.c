@@ -460,12 +460,6 @@ static void names_matter_after_a_move(void **state)
     pass(5);
     ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, DNS, 0.1, "!"));
-    judge_names(false);
-    ASSERT_BREAKS(NULL, look(f, NAMED, 0.1, "!"));
-    judge_names(true);
-    pass(50); /* podop has asked for the name */
-    judge_names(false);
-    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
 }
 
 static void a_lookup_survives_one_process(void **state)
