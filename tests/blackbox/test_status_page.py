@@ -249,7 +249,7 @@ class Picture(PageCase):
         for i in range(7):
             self.dict(name="quota").change(("set", f"shared/u{i}", "1"))
         client.ask("auth", "bob")
-        browser = self.open(width=1280, height=860)
+        browser = self.open(width=1280, height=740)
         self.assertEqual(browser.text("h1"), "Everything works")
         self.assertRegex(browser.run("return document.querySelector('.spark .all').getAttribute('d')"), "^M.*L.*L")
         self.assertEqual(len(browser.run("return [...document.querySelectorAll('rect.outage')]")), 1)

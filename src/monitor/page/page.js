@@ -88,7 +88,7 @@
     for (const key in attributes) node.setAttribute(key, attributes[key]);
     return node;
   }
-  const WIDE = 110, HIGH = 24, DAY_WIDE = 130;
+  const WIDE = 110, HIGH = 24, DAY_WIDE = 110;
   function spark() {
     const root = svg('svg', {width: WIDE, height: HIGH, viewBox: `0 0 ${WIDE} ${HIGH}`, 'class': 'spark',
       'aria-hidden': 'true'});
