@@ -125,8 +125,7 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
-           has_hung(f, harms);
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
 }
 
 static bool may_be_open(const struct failure *f, const struct row *row)
@@ -213,8 +212,9 @@ static bool is_out(const struct failure *f, const struct backend_notes *notes, i
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
-    const int64_t silent_ns =
-        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+    const int64_t silent_ns = f->table->retries == 0 || f->table->has_search
+                                  ? 0
+                                  : least_of(f->least_ns, connect_ns * 9 / 10);
 
     return meets(f, &notes->bad, pause_ns, f->least_ns) ||
            meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);

@@ -203,7 +203,9 @@ static void judge_order(const struct looked_up *u, const char *text, size_t len)
         return;
     KEYS_EACH(rules, u->used)
     {
-        if (is_after(u, place_of(u, rules), text, len))
+        const struct ledger_place place = place_of(u, rules);
+
+        if (is_after(u, place, text, len) && !ledger_is_waiting(u->own, place, l->after))
             return;
     }
     trace_view(u);

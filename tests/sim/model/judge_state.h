@@ -108,7 +108,8 @@ bool judge_search_allows(const struct search_case *search, const char *text, siz
 enum excuse_reason judge_search_excuse(const struct search_case *search,
                                        const struct excuse_case *failure);
 
-/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now. */
+/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now.
+ */
 int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */

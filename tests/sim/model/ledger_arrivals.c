@@ -104,11 +104,11 @@ static void check_order(struct ledger_change *change, const struct truth_key *ke
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !other->is_ambiguous &&
-            other->made_key == key && !is_loose(change) &&
-            ledger_precedes(change, other) && !ledger_was_apart(change, other)) {
+        if (other != change && other->made > 0 && !other->is_ambiguous && other->made_key == key &&
+            !is_loose(change) && ledger_precedes(change, other) &&
+            !ledger_was_apart(change, other)) {
             ledger_trace(change->key);
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));
@@ -135,8 +135,9 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     change->last = made;
     change->has_no_key |= made == LEDGER_NO_KEY;
     change->refusals += made == LEDGER_REFUSED;
-    if (made != LEDGER_MADE && made != LEDGER_MADE_UNSAID)
+    if (made != LEDGER_MADE && made != LEDGER_MADE_LATE && made != LEDGER_MADE_UNSAID)
         return;
+    change->is_unsaid = made == LEDGER_MADE_UNSAID && (change->made == 0 || change->is_unsaid);
     if (!arrival->is_late && arrival->number != 0 && change->made == 0)
         check_order(change, arrival->key);
     if (change->made++ == 0) {

@@ -91,6 +91,19 @@ int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *mad
     return INT64_MIN;
 }
 
+bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number)
+{
+    for (struct list_node *node = list_last(&key->changes); node != NULL;
+         node = list_previous(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
+
+        if (change->tx->number == number && change->tx->told == LEDGER_WAITING &&
+            ledger_is_at(change, place))
+            return true;
+    }
+    return false;
+}
+
 /* Whether podop may show the value of a change to a lookup that was sent then. */
 static bool can_show(const struct ledger_change *change, int64_t sent_ns)
 {

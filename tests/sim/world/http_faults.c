@@ -17,7 +17,7 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     case HTTP_TELLS_FAILURE:
     case HTTP_REFUSES_WRITE: return LEDGER_REFUSED;
     case HTTP_DRIP:
-    case HTTP_LATE: return LEDGER_MADE_UNSAID;
+    case HTTP_LATE: return LEDGER_MADE_LATE;
     case HTTP_503:
     case HTTP_CLOSE:
     case HTTP_RESET:
