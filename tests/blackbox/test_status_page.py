@@ -147,7 +147,7 @@ class Many(PageCase):
         browser.driver.find_element("css selector", head + " button").send_keys(" ")
         self.assertEqual(browser.rows("table-list")[0][0], "t99 url")
         self.assertEqual(browser.run("return document.activeElement.parentNode.dataset.sort"), "name")
-        browser.driver.find_element("css selector", "#table-list th[data-sort=rate] button").click()
+        browser.driver.find_element("css selector", "#table-list th[data-sort=hour] button").click()
         self.assertEqual(browser.rows("table-list")[0][0], "t7 url")
 
 
