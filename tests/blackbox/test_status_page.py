@@ -249,10 +249,11 @@ class Picture(PageCase):
         for i in range(7):
             self.dict(name="quota").change(("set", f"shared/u{i}", "1"))
         client.ask("auth", "bob")
-        browser = self.open(width=1280, height=740)
+        browser = self.open(width=1280, height=727)
         self.assertEqual(browser.text("h1"), "Everything works")
         self.assertRegex(browser.run("return document.querySelector('.spark .all').getAttribute('d')"), "^M.*L.*L")
         self.assertEqual(len(browser.run("return [...document.querySelectorAll('rect.outage')]")), 1)
+        browser.run("document.documentElement.style.overflow = 'hidden'")  # no scroll bar
         picture = browser.screenshot()
         self.assertEqual(picture[:8], b"\x89PNG\r\n\x1a\n")
         if os.environ.get("PODOP_PICTURE"):
