@@ -4,22 +4,20 @@
 
 #include "podop/mem.h"
 
+#include <stdio.h>
+
 enum {
+    TABLE_COLUMNS_MIN = 8,
     TABLE_COLUMNS_MAX = 20,
+    BACKEND_COLUMNS_USUAL = 21, /* http://127.0.0.1:8080 */
     BACKEND_COLUMNS_MAX = 60,
-    NUMBERS_COLUMNS = 50, /* all columns of numbers, each with a blank before it */
-    REASON_COLUMNS_MIN = 10,
+    REASON_COLUMNS_MIN = 12,
 };
 
 struct row {
     const struct top_backend *backend;
     const struct top_backend_rates *rates;
     double seconds;
-};
-
-struct layout {
-    size_t table, backend;
-    bool has_numbers, has_reason;
 };
 
 static const char *name_of(enum top_state state)
@@ -73,31 +71,99 @@ static size_t columns_of(const char *text, size_t max)
     return columns;
 }
 
-/* Cuts the names of tables first, then the URLs. */
+static void write_state(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    snprintf(out, TOP_NUMBER_BYTES, "%s", name_of(row->backend->state));
+}
+
+static void write_since(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    if (row->backend->state == TOP_SUSPENDED)
+        top_text_age(row->backend->since_ms, out);
+}
+
+static void write_requests(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    if (row->rates->is_known && row->backend->has_requests)
+        top_text_rate((double)row->rates->requests / row->seconds, out);
+}
+
+static void write_failures(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    if (row->rates->is_known && row->backend->has_requests)
+        top_text_rate((double)row->rates->failures / row->seconds, out);
+}
+
+static void write_in_flight(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    top_text_count(row->backend->in_flight, out);
+}
+
+static void write_waiting(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    if (row->backend->has_requests)
+        top_text_count(row->backend->waiting, out);
+}
+
+static void write_failed(const struct row *row, char out[TOP_NUMBER_BYTES])
+{
+    if (row->backend->has_failed)
+        top_text_age(row->backend->failed_ms, out);
+}
+
+struct column {
+    const char *title;
+    size_t columns;
+    bool is_left;
+    void (*write)(const struct row *row, char out[TOP_NUMBER_BYTES]);
+};
+
+/* Those that fit beside the two names are shown, from the first on. 80 columns have all, and more
+ * have the reason of the last failure as well. */
+static const struct column columns[] = {
+    {"STATE", 9, true, write_state},       {"SINCE", 5, false, write_since},
+    {"REQS/S", 6, false, write_requests},  {"FAILS/S", 7, false, write_failures},
+    {"FLIGHT", 6, false, write_in_flight}, {"WAIT", 4, false, write_waiting},
+    {"FAILED", 6, false, write_failed},
+};
+
+struct layout {
+    size_t table, backend; /* the width of each name */
+    size_t count;          /* of the columns that are shown */
+    bool has_reason;
+};
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Gives both names what they need, and cuts those of tables first. */
 static struct layout lay_out(size_t width, const struct top_sample *s)
 {
-    struct layout l = {.table = sizeof("TABLE") - 1, .backend = sizeof("BACKEND") - 1};
-    size_t numbers, left;
+    size_t table = sizeof("TABLE") - 1, backend = sizeof("BACKEND") - 1, left = width, least;
+    struct layout l = {0};
 
     for (size_t i = 0; i < s->backend_count; i++) {
-        l.table = larger(l.table, columns_of(s->backends[i].table, TABLE_COLUMNS_MAX));
-        l.backend = larger(l.backend, columns_of(s->backends[i].name, BACKEND_COLUMNS_MAX));
+        table = larger(table, columns_of(s->backends[i].table, TABLE_COLUMNS_MAX));
+        backend = larger(backend, columns_of(s->backends[i].name, BACKEND_COLUMNS_MAX));
     }
-    l.has_numbers = width >= NUMBERS_COLUMNS + 20;
-    numbers = l.has_numbers ? NUMBERS_COLUMNS : 0;
-    left = width - numbers;
-    if (l.table + 1 + l.backend > left && l.table > left / 3)
-        l.table = larger(left / 3, left > l.backend + 1 ? left - l.backend - 1 : 0);
-    if (l.table + 1 + l.backend > left)
-        l.backend = left > l.table + 1 ? left - l.table - 1 : 0;
-    l.has_reason = l.has_numbers && left >= l.table + 1 + l.backend + 1 + REASON_COLUMNS_MIN;
+    least = smaller(table, TABLE_COLUMNS_MIN) + 1 + smaller(backend, BACKEND_COLUMNS_USUAL);
+    while (l.count < ARRAY_LEN(columns) && least + 1 + columns[l.count].columns <= left) {
+        left -= 1 + columns[l.count].columns;
+        l.count++;
+    }
+    l.backend = smaller(backend, left > TABLE_COLUMNS_MIN ? left - TABLE_COLUMNS_MIN - 1 : 0);
+    l.table = smaller(table, left > l.backend ? left - l.backend - 1 : 0);
+    l.has_reason =
+        l.count == ARRAY_LEN(columns) && left >= l.table + 1 + l.backend + 1 + REASON_COLUMNS_MIN;
     return l;
 }
 
-static void add_cell(struct top_page *page, const char *text, size_t columns, bool is_left)
+static void add_cell(struct top_page *page, const char *text, size_t width, bool is_left)
 {
     top_page_add(page, SPAN(" "));
-    top_page_cell(page, span_of(text), columns, is_left);
+    top_page_cell(page, span_of(text), width, is_left);
 }
 
 static void draw_titles(const struct layout *l, struct top_page *page)
@@ -105,63 +171,25 @@ static void draw_titles(const struct layout *l, struct top_page *page)
     top_page_begin(page, TOP_TITLE);
     top_page_cell(page, SPAN("TABLE"), l->table, true);
     add_cell(page, "BACKEND", l->backend, true);
-    if (!l->has_numbers)
-        return;
-    add_cell(page, "STATE", 9, true);
-    add_cell(page, "SINCE", 5, false);
-    add_cell(page, "REQS/S", 6, false);
-    add_cell(page, "FAILS/S", 7, false);
-    add_cell(page, "FLIGHT", 6, false);
-    add_cell(page, "WAIT", 4, false);
-    add_cell(page, "FAILED", 6, false);
+    for (size_t i = 0; i < l->count; i++)
+        add_cell(page, columns[i].title, columns[i].columns, columns[i].is_left);
     if (l->has_reason)
         add_cell(page, "LAST REASON", page->width, true);
 }
 
-static void draw_rate(uint64_t count, const struct row *row, size_t columns, struct top_page *page)
-{
-    char text[TOP_NUMBER_BYTES] = "-";
-
-    if (row->rates->is_known && row->backend->has_requests)
-        top_text_rate((double)count / row->seconds, text);
-    add_cell(page, text, columns, false);
-}
-
-static void draw_age(bool is_known, uint64_t ms, size_t columns, struct top_page *page)
-{
-    char text[TOP_NUMBER_BYTES] = "-";
-
-    if (is_known)
-        top_text_age(ms, text);
-    add_cell(page, text, columns, false);
-}
-
-static void draw_count(uint64_t count, size_t columns, struct top_page *page)
-{
-    char text[TOP_NUMBER_BYTES];
-
-    top_text_count(count, text);
-    add_cell(page, text, columns, false);
-}
-
 static void draw_row(const struct row *row, const struct layout *l, struct top_page *page)
 {
-    const struct top_backend *b = row->backend;
+    top_page_begin(page, row->backend->state <= TOP_FAILING ? TOP_BAD : TOP_PLAIN);
+    top_page_cell(page, span_of(row->backend->table), l->table, true);
+    add_cell(page, row->backend->name, l->backend, true);
+    for (size_t i = 0; i < l->count; i++) {
+        char text[TOP_NUMBER_BYTES] = "-";
 
-    top_page_begin(page, b->state <= TOP_FAILING ? TOP_BAD : TOP_PLAIN);
-    top_page_cell(page, span_of(b->table), l->table, true);
-    add_cell(page, b->name, l->backend, true);
-    if (!l->has_numbers)
-        return;
-    add_cell(page, name_of(b->state), 9, true);
-    draw_age(b->state == TOP_SUSPENDED, b->since_ms, 5, page);
-    draw_rate(row->rates->requests, row, 6, page);
-    draw_rate(row->rates->failures, row, 7, page);
-    draw_count(b->in_flight, 6, page);
-    draw_count(b->waiting, 4, page);
-    draw_age(b->has_failed, b->failed_ms, 6, page);
+        columns[i].write(row, text);
+        add_cell(page, text, columns[i].columns, columns[i].is_left);
+    }
     if (l->has_reason)
-        add_cell(page, b->reason, page->width, true);
+        add_cell(page, row->backend->reason, page->width, true);
 }
 
 void top_backends_draw(const struct top_view *view, const struct top_sample *s,
@@ -176,12 +204,12 @@ void top_backends_draw(const struct top_view *view, const struct top_sample *s,
     layout = lay_out(view->width, s);
     draw_titles(&layout, page);
     rows = sort_rows(s, rates);
-    if (room < s->backend_count && room > 0)
+    if (room < s->backend_count && room > 1)
         room--;
     end = s->backend_count < room ? s->backend_count : room;
     for (size_t i = 0; i < end; i++)
         draw_row(&rows[i], &layout, page);
-    if (end < s->backend_count && lines > 1) {
+    if (end < s->backend_count && lines > 2) {
         top_page_begin(page, TOP_PLAIN);
         top_page_format(page, "... and %zu more", s->backend_count - end);
     }

@@ -200,12 +200,12 @@ void top_tables_draw(const struct top_view *view, const struct top_sample *s,
     }
     rows = sort_rows(view, s, rates);
     first = view->skipped < s->table_count ? view->skipped : s->table_count - 1;
-    if (room < s->table_count - first && room > 0)
+    if (room < s->table_count - first && room > 1)
         room--; /* for the line that says so */
     end = s->table_count - first < room ? s->table_count : first + room;
     for (size_t i = first; i < end; i++)
         draw_row(&rows[i], name, count, page);
-    if (end < s->table_count && lines > 1) {
+    if (end < s->table_count && lines > 2) {
         top_page_begin(page, TOP_PLAIN);
         top_page_format(page, "... and %zu more", s->table_count - end);
     }

@@ -45,19 +45,20 @@ static void draw_work(const struct top_sample *s, const struct top_rates *rates,
                       struct top_page *page)
 {
     char lookups[TOP_NUMBER_BYTES] = "-", failed[TOP_NUMBER_BYTES] = "-";
-    uint64_t asked = 0, failures = 0, pending = 0, lost = 0;
+    uint64_t asked = 0, failures = 0, pending = 0, lost = 0, lost_now = 0;
 
     for (size_t i = 0; i < s->table_count; i++) {
         asked += rates->tables[i].counts[TOP_LOOKUPS];
         failures += rates->tables[i].counts[TOP_FAILED];
         pending += s->tables[i].pending;
         lost += s->tables[i].counts[TOP_LOST];
+        lost_now += rates->tables[i].counts[TOP_LOST];
     }
     if (rates->seconds > 0) {
         top_text_rate((double)asked / rates->seconds, lookups);
         top_text_rate((double)failures / rates->seconds, failed);
     }
-    top_page_begin(page, failures > 0 || lost > 0 ? TOP_BAD : TOP_PLAIN);
+    top_page_begin(page, failures > 0 || lost_now > 0 ? TOP_BAD : TOP_PLAIN);
     top_page_format(page,
                     "lookups %s/s, failed %s/s, clients %" PRIu64 ", requests %" PRIu64
                     ", writes pending %" PRIu64 ", lost %" PRIu64,
@@ -109,17 +110,11 @@ static void draw_keys(const struct top_view *view, struct top_page *page)
                     orders[view->order]);
 }
 
-static void draw_blank(struct top_page *page, size_t height)
-{
-    if (page->count < height)
-        top_page_begin(page, TOP_PLAIN);
-}
-
-/* Returns how many of so many lines the backends get: what they need, but no more than a third
- * unless the tables leave more. */
+/* Returns how many of so many lines the backends get, with the blank line before them: what they
+ * need, but no more than a third unless the tables leave more. */
 static size_t lines_of_backends(const struct top_sample *s, size_t lines)
 {
-    const size_t wanted = s->backend_count == 0 ? 0 : s->backend_count + 1;
+    const size_t wanted = s->backend_count == 0 ? 0 : s->backend_count + 2;
     const size_t tables = s->table_count == 0 ? 0 : s->table_count + 1;
     const size_t left = lines > tables ? lines - tables : 0;
     const size_t most = left > lines / 3 ? left : lines / 3;
@@ -127,31 +122,36 @@ static size_t lines_of_backends(const struct top_sample *s, size_t lines)
     return wanted < most ? wanted : most;
 }
 
+static void draw_lists(const struct top_view *view, const struct top_sample *s,
+                       const struct top_rates *rates, size_t lines, struct top_page *page)
+{
+    const size_t backends = lines_of_backends(s, lines);
+
+    top_tables_draw(view, s, rates, lines - backends, page);
+    if (backends < 2)
+        return;
+    top_page_begin(page, TOP_PLAIN);
+    top_backends_draw(view, s, rates, backends - 1, page);
+}
+
 void top_view_draw(const struct top_view *view, const struct top_sample *s,
                    const struct top_rates *rates, struct top_page *page)
 {
-    size_t lines = view->height, backends;
+    const size_t height = view->has_keys ? view->height - 1 : view->height;
 
     draw_process(view, &s->process, page);
     draw_work(s, rates, page);
     draw_loop(view, &s->process, page);
     if (view->fault != NULL)
         draw_fault(view, page);
-    draw_blank(page, view->height);
-    lines -= page->count + 1 + (view->has_keys ? 1 : 0); /* a blank line between the lists */
-    if (view->height < page->count + 1 + (view->has_keys ? 1 : 0))
-        lines = 0;
-    backends = lines_of_backends(s, lines);
-    top_tables_draw(view, s, rates, lines - backends, page);
-    if (backends > 0)
-        draw_blank(page, view->height);
-    top_backends_draw(view, s, rates, backends, page);
-    if (page->count > view->height)
-        page->count = view->height;
-    if (!view->has_keys || view->height == 0)
+    top_page_begin(page, TOP_PLAIN);
+    if (page->count < height)
+        draw_lists(view, s, rates, height - page->count, page);
+    if (page->count > height)
+        page->count = height;
+    if (!view->has_keys)
         return;
-    while (page->count + 1 < view->height)
-        draw_blank(page, view->height);
-    page->count = page->count < view->height ? page->count : view->height - 1;
+    while (page->count < height)
+        top_page_begin(page, TOP_PLAIN);
     draw_keys(view, page);
 }
