@@ -255,7 +255,7 @@ class Life(TopCase):
 
     def test_podop_that_is_frozen(self):
         podop = self.start(url_table(self.http))
-        terminal = self.terminal(*FAST, "--timeout", "1")
+        terminal = self.terminal(*FAST, "--timeout", "1", columns=200)
         terminal.wait_line(r"^t +0 ")
         podop.freeze()
         try:

@@ -83,7 +83,7 @@ static void leave(struct terminal *t)
         return;
     write_all(SPAN(LEAVE), &ignored);
     if (t->has_keys)
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &t->modes);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &t->modes);
     t->is_entered = false;
 }
 
