@@ -28,6 +28,8 @@ static int check_all_allowed(const struct config *next, struct error *err)
 {
     int status = check_allowed(&next->control, err);
 
+    if (status == 0)
+        status = check_allowed(&next->http, err);
     for (size_t i = 0; i < next->listen_count && status == 0; i++)
         status = check_allowed(&next->listen[i], err);
     return status;
@@ -58,6 +60,7 @@ static void take_over(struct server *s, struct reloaded *next)
     router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
+    monitor_restart(s->monitor);
     router_dispose(&previous, &s->disposal);
     json_files_free(&s->json_files);
     s->json_files = next->json_files;
@@ -74,7 +77,8 @@ static int switch_to(void *arg, struct reloaded *next, struct error *err)
 {
     struct server *s = arg;
 
-    if (listeners_plan(&s->listeners, next->config, err) == -1 ||
+    if (server_start_monitor(s, next->config, err) == -1 ||
+        listeners_plan(&s->listeners, next->config, err) == -1 ||
         listeners_switch(&s->listeners, next->config, err) == -1)
         return -1; /* the running configuration is unchanged */
     take_over(s, next);
@@ -88,12 +92,12 @@ static void ended(void *arg, int status)
 {
     struct server *s = arg;
 
-    s->stats.reloaded_at = time(NULL);
-    s->stats.has_failed = status == -1;
+    s->counts.reloaded_at = time(NULL);
+    s->counts.last_reload_failed = status == -1;
     if (status == 0)
-        s->stats.reloads++;
+        s->counts.reloads++;
     else
-        s->stats.reloads_failed++;
+        s->counts.reloads_failed++;
     server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
 }
 

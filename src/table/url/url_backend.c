@@ -150,6 +150,34 @@ struct url_report url_backends_report(const struct url_backends *b, size_t at)
     };
 }
 
+/* Returns whether the URL has places, and all of them are suspended. */
+static bool is_suspended(const struct url_backends *b, size_t index)
+{
+    const size_t step = b->count;
+    bool is_suspended = false;
+
+    if (index == b->count)
+        return breaker_is_open(&b->health->of[url_backends_commit(b)].breaker);
+    for (size_t at = index; at < url_backends_commit(b); at += step) {
+        if (url_state_may_serve(&b->health->of[at]))
+            return false;
+        is_suspended = is_suspended || !b->health->of[at].is_gone;
+    }
+    return is_suspended;
+}
+
+bool url_backends_describe(const struct url_backends *b, size_t index, struct table_backend *to)
+{
+    if (index >= url_backends_count(b))
+        return false;
+    *to = (struct table_backend){
+        .backend = http_site_backend(b->sites->items[index]),
+        .is_for_writes = index == b->count,
+        .is_suspended = is_suspended(b, index),
+    };
+    return true;
+}
+
 void url_backends_close(struct url_backends *b)
 {
     url_sites_unref(&b->sites);
