@@ -71,7 +71,7 @@ const char options_help[] =
     "  -c, --control PATH      the control socket (default: /run/podop/control.sock)\n"
     "  -u, --user USER         use the private key of USER, priv/KEY, instead of shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
-    "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
+    "  -t, --timeout SECONDS   how long to wait for podop (default: 30; top: 5)\n"
     "      --forms             get: print each key that podop looks up, and its result, to\n"
     "                          standard error, over the control socket\n"
     "  -R, --recurse           iterate: also print keys with a / after PATH\n"

@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { FIRST_INTERVAL_MS = 500, SCROLL_LINES = 1 };
+enum { FIRST_INTERVAL_MS = 500, SCROLL_LINES = 1, TIMEOUT_MS_DEFAULT = 5000 };
 
 struct top {
     struct top_feed feed;
@@ -221,13 +221,19 @@ static enum exit_status show_always(struct top *top)
     return EXIT_FOUND;
 }
 
+/* Counters take podop no time: what is slow to tell them is in trouble, and top is to say so. */
+static uint32_t timeout_of(const struct options *o)
+{
+    return strchr(o->given, 't') == NULL ? TIMEOUT_MS_DEFAULT : o->timeout_ms;
+}
+
 enum exit_status command_top(const struct options *o)
 {
     struct top top = {.interval_ms = o->interval_ms, .is_changed = true};
     enum exit_status status;
 
     setlocale(LC_CTYPE, "");
-    top_feed_init(&top.feed, o->control, o->timeout_ms);
+    top_feed_init(&top.feed, o->control, timeout_of(o));
     if (o->shows_once || !terminal_is_fit())
         status = show_once(&top);
     else
