@@ -1,5 +1,5 @@
-/* top_backends.c - the list of backends, those that fail first. */
-#include "top_tables.h"
+#include "top_backends.h"
+
 #include "top_text.h"
 
 #include "podop/mem.h"
@@ -192,8 +192,8 @@ static void draw_row(const struct row *row, const struct layout *l, struct top_p
         add_cell(page, row->backend->reason, page->width, true);
 }
 
-void top_backends_draw(const struct top_view *view, const struct top_sample *s,
-                       const struct top_rates *rates, size_t lines, struct top_page *page)
+void top_backends_draw(const struct top_sample *s, const struct top_rates *rates, size_t lines,
+                       struct top_page *page)
 {
     size_t room = lines == 0 ? 0 : lines - 1, end;
     struct layout layout;
@@ -201,7 +201,7 @@ void top_backends_draw(const struct top_view *view, const struct top_sample *s,
 
     if (lines == 0 || s->backend_count == 0)
         return;
-    layout = lay_out(view->width, s);
+    layout = lay_out(page->width, s);
     draw_titles(&layout, page);
     rows = sort_rows(s, rates);
     if (room < s->backend_count && room > 1)

@@ -1,4 +1,3 @@
-/* top_tables.c - the list of tables. top_backends.c has the other one. */
 #include "top_tables.h"
 
 #include "top_text.h"
@@ -124,15 +123,15 @@ static int compare_rows(const void *pa, const void *pb)
     return strcmp(a->table->name, b->table->name);
 }
 
-static struct row *sort_rows(const struct top_view *view, const struct top_sample *s,
-                             const struct top_rates *rates)
+static struct row *sort_rows(const struct top_list *list)
 {
+    const struct top_sample *s = list->sample;
     struct row *rows = xcalloc(s->table_count, sizeof(rows[0]));
 
     for (size_t i = 0; i < s->table_count; i++) {
-        rows[i] = (struct row){&s->tables[i], &rates->tables[i], rates->seconds, 0, 0};
-        rows[i].weight = weight_of(&rows[i], view->order);
-        rows[i].total = total_of(&rows[i], view->order);
+        rows[i] = (struct row){&s->tables[i], &list->rates->tables[i], list->rates->seconds, 0, 0};
+        rows[i].weight = weight_of(&rows[i], list->order);
+        rows[i].total = total_of(&rows[i], list->order);
     }
     qsort(rows, s->table_count, sizeof(rows[0]), compare_rows);
     return rows;
@@ -183,31 +182,36 @@ static void draw_row(const struct row *row, size_t name, size_t count, struct to
     }
 }
 
-void top_tables_draw(const struct top_view *view, const struct top_sample *s,
-                     const struct top_rates *rates, size_t lines, struct top_page *page)
+static void draw_titles(size_t name, size_t count, struct top_page *page)
 {
-    size_t count, name, first, room = lines == 0 ? 0 : lines - 1, end;
-    struct row *rows;
-
-    if (lines == 0 || s->table_count == 0)
-        return;
-    count = lay_out(view->width, longest_name(s), &name);
     top_page_begin(page, TOP_TITLE);
     top_page_cell(page, SPAN("TABLE"), name, true);
     for (size_t i = 0; i < count; i++) {
         top_page_add(page, SPAN(" "));
         top_page_cell(page, span_of(columns[i].title), columns[i].columns, false);
     }
-    rows = sort_rows(view, s, rates);
-    first = view->skipped < s->table_count ? view->skipped : s->table_count - 1;
-    if (room < s->table_count - first && room > 1)
+}
+
+void top_tables_draw(const struct top_list *list, size_t lines, struct top_page *page)
+{
+    const size_t tables = list->sample->table_count;
+    const size_t first = list->skipped < tables ? list->skipped : tables - 1;
+    size_t room = lines == 0 ? 0 : lines - 1, count, name, end;
+    struct row *rows;
+
+    if (lines == 0 || tables == 0)
+        return;
+    count = lay_out(page->width, longest_name(list->sample), &name);
+    draw_titles(name, count, page);
+    rows = sort_rows(list);
+    if (room < tables - first && room > 1)
         room--; /* for the line that says so */
-    end = s->table_count - first < room ? s->table_count : first + room;
+    end = tables - first < room ? tables : first + room;
     for (size_t i = first; i < end; i++)
         draw_row(&rows[i], name, count, page);
-    if (end < s->table_count && lines > 2) {
+    if (end < tables && lines > 2) {
         top_page_begin(page, TOP_PLAIN);
-        top_page_format(page, "... and %zu more", s->table_count - end);
+        top_page_format(page, "... and %zu more", tables - end);
     }
     free(rows);
 }

@@ -2,6 +2,7 @@
 
 #include "podop/mem.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <wchar.h>
 
@@ -107,7 +108,7 @@ void top_text_us(uint64_t us, char out[TOP_NUMBER_BYTES])
 {
     if (us < 1000)
         snprintf(out, TOP_NUMBER_BYTES, "%uus", (unsigned)us);
-    else if (us < 1000 * 1000)
+    else if (us < 1000000)
         snprintf(out, TOP_NUMBER_BYTES, "%.3gms", (double)us / 1000);
     else
         snprintf(out, TOP_NUMBER_BYTES, "%.3gs", (double)us / 1e6);
@@ -122,7 +123,7 @@ void top_text_age(uint64_t ms, char out[TOP_NUMBER_BYTES])
 
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (ms >= units[i].ms) {
-            snprintf(out, TOP_NUMBER_BYTES, "%.0f%c", (double)(ms / units[i].ms), units[i].unit);
+            snprintf(out, TOP_NUMBER_BYTES, "%" PRIu64 "%c", ms / units[i].ms, units[i].unit);
             return;
         }
     }

@@ -1,12 +1,12 @@
 #include "top_view.h"
 
-#include "top_tables.h"
+#include "top_backends.h"
 #include "top_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { CLOCK_BYTES = 32 };
+enum { CLOCK_BYTES = 32, MINUTES_OF_DAY = 24 * 60 };
 
 /* Writes the time of day, with the date unless it is today. */
 static const char *print_clock(time_t at, time_t now, char out[CLOCK_BYTES])
@@ -32,8 +32,8 @@ static void draw_process(const struct top_view *view, const struct top_process *
     top_page_add(page, SPAN("podop "));
     top_page_add(page, span_of(p->version));
     top_page_format(page, ", pid %" PRIu64 ", up ", p->pid);
-    if (minutes >= 24 * 60)
-        top_page_format(page, "%" PRIu64 " d ", minutes / (24 * 60));
+    if (minutes >= MINUTES_OF_DAY)
+        top_page_format(page, "%" PRIu64 " d ", minutes / MINUTES_OF_DAY);
     top_page_format(page, "%02u:%02u:%02u, memory %.1f MiB", (unsigned)(minutes / 60 % 24),
                     (unsigned)(minutes % 60), (unsigned)(p->uptime_s % 60),
                     (double)p->rss_bytes / (1024 * 1024));
@@ -125,13 +125,14 @@ static size_t lines_of_backends(const struct top_sample *s, size_t lines)
 static void draw_lists(const struct top_view *view, const struct top_sample *s,
                        const struct top_rates *rates, size_t lines, struct top_page *page)
 {
+    const struct top_list list = {s, rates, view->order, view->skipped};
     const size_t backends = lines_of_backends(s, lines);
 
-    top_tables_draw(view, s, rates, lines - backends, page);
+    top_tables_draw(&list, lines - backends, page);
     if (backends < 2)
         return;
     top_page_begin(page, TOP_PLAIN);
-    top_backends_draw(view, s, rates, backends - 1, page);
+    top_backends_draw(s, rates, backends - 1, page);
 }
 
 void top_view_draw(const struct top_view *view, const struct top_sample *s,

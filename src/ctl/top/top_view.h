@@ -3,12 +3,9 @@
 #ifndef PODOP_CTL_TOP_TOP_VIEW_H
 #define PODOP_CTL_TOP_TOP_VIEW_H
 
-#include "top_page.h"
-#include "top_rates.h"
+#include "top_tables.h"
 
 #include <time.h>
-
-enum top_order { TOP_BY_LOOKUPS, TOP_BY_FAILURES, TOP_BY_PENDING, TOP_BY_NAME };
 
 struct top_view {
     size_t width, height; /* of the picture, in columns and lines; SIZE_MAX: as much as it takes */
