@@ -40,10 +40,7 @@ struct counter_metric {
     uint32_t divisor;   /* makes the family's unit of the counter's; 0: they are equal */
 };
 
-#define COUNTER_NO_METRIC                                                                          \
-    {                                                                                              \
-        0                                                                                          \
-    }
+#define COUNTER_NO_METRIC {0}
 
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in tables, the kind is read first */
 struct counter {

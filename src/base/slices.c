@@ -16,8 +16,8 @@ static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
     slices_start(s);
 }
 
-void slices_init(struct slices *s, struct ev_loop *loop, uint32_t slice_us,
-                 bool (*step)(void *arg), void *arg)
+void slices_init(struct slices *s, struct ev_loop *loop, uint32_t slice_us, bool (*step)(void *arg),
+                 void *arg)
 {
     *s = (struct slices){.loop = loop, .slice_us = slice_us, .step = step, .arg = arg};
     ev_timer_init(&s->next_turn, on_next_turn, 0.0, 0.0);

@@ -48,11 +48,10 @@ static void warn_exposed(const struct node *listener, const char *what_clients_m
 
     if (node_find(listener, "allow") == NULL && socket != NULL && socket->kind == NODE_STRING &&
         is_exposed(socket->text))
-        fault_warn(
-            faults, socket->origin,
-            "socket '%s' accepts other hosts, and any client may %s: name its clients with "
-            "'allow', or use 127.0.0.1 or a unix socket",
-            socket->text, what_clients_may);
+        fault_warn(faults, socket->origin,
+                   "socket '%s' accepts other hosts, and any client may %s: name its clients with "
+                   "'allow', or use 127.0.0.1 or a unix socket",
+                   socket->text, what_clients_may);
 }
 
 void warn_sockets(const struct node *root, struct faults *faults)

@@ -47,22 +47,10 @@ struct backend_snapshot {
 #define BACKEND(member) offsetof(struct backend_snapshot, member), COUNTER_ALWAYS_SHOWN
 
 /* clang-format off: tables */
-#define METRIC(family)                                                                             \
-    {                                                                                              \
-        (family), NULL, NULL, 0                                                                    \
-    }
-#define METRIC_IN(family, divisor)                                                                 \
-    {                                                                                              \
-        (family), NULL, NULL, (divisor)                                                            \
-    }
-#define LABEL(name)                                                                                \
-    {                                                                                              \
-        NULL, (name), NULL, 0                                                                      \
-    }
-#define OUTCOME(outcome)                                                                           \
-    {                                                                                              \
-        "podop_backend_requests_total", "outcome", (outcome), 0                                    \
-    }
+#define METRIC(family) {(family), NULL, NULL, 0}
+#define METRIC_IN(family, divisor) {(family), NULL, NULL, (divisor)}
+#define LABEL(name) {NULL, (name), NULL, 0}
+#define OUTCOME(outcome) {"podop_backend_requests_total", "outcome", (outcome), 0}
 
 static const struct counter process_counters[] = {
     {COUNTER_LABEL, NULL, "version", NULL, "version of podop", PROCESS(version), NO_METRIC},

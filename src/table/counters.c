@@ -24,22 +24,10 @@ struct table_snapshot {
 #define WITH_PENDING SNAPSHOT(has_pending)
 #define NO_METRIC COUNTER_NO_METRIC
 /* clang-format off: each is an initialiser */
-#define METRIC(family)                                                                             \
-    {                                                                                              \
-        (family), NULL, NULL, 0                                                                    \
-    }
-#define LOOKUPS(result)                                                                            \
-    {                                                                                              \
-        "podop_lookups_total", "result", (result), 0                                               \
-    }
-#define CACHE_LOOKUPS(outcome)                                                                     \
-    {                                                                                              \
-        "podop_cache_lookups_total", "outcome", (outcome), 0                                       \
-    }
-#define WRITES(result)                                                                             \
-    {                                                                                              \
-        "podop_transactions_total", "result", (result), 0                                          \
-    }
+#define METRIC(family) {(family), NULL, NULL, 0}
+#define LOOKUPS(result) {"podop_lookups_total", "result", (result), 0}
+#define CACHE_LOOKUPS(outcome) {"podop_cache_lookups_total", "outcome", (outcome), 0}
+#define WRITES(result) {"podop_transactions_total", "result", (result), 0}
 /* clang-format on */
 #define ANSWERS(status) SNAPSHOT(counts.answers[status])
 #define COMMITS(status) SNAPSHOT(counts.commits[status])

@@ -223,9 +223,9 @@ static void test_leave(void **state)
     close(clients[0]);
     clients[0] = -1;
     assert_answer(clients[1], "HTTP/1.1 201 ", "\r\n\r\nabcdefghij");
-    for (int i = 0; i < TURNS_MAX && gone == 0; i++)
+    for (int i = 0; i < TURNS_MAX && gone < 2; i++)
         turn();
-    assert_int_equal(gone, 1);
+    assert_int_equal(gone, 2); /* the other one is closed after its answer, since there are many */
 }
 
 /* The end of podop in the middle of a rendering, as monitor_free() does it. */
