@@ -42,7 +42,7 @@ class Completion(harness.Case):
 
     def test_options(self):
         """bash offers the options of --help, and no option after one that takes an argument."""
-        for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["get"]), ("podopctl", ["top"])):
+        for program, command in (("podop", []), *(("podopctl", [name]) for name in ("iterate", "get", "top"))):
             told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
             self.assertTrue(told)
             offered = self.offers(program, *command, "-")

@@ -43,7 +43,8 @@ class Page(ControlCase):
         section = read(*PAGE).partition("## What to do about an alert\n")[2]
         named = re.findall(r"`(Podop\w+)`", "".join(re.findall(r"(?m)^\|([^|]*)\|", section)))
         self.assertEqual(len(named), len(set(named)))
-        self.assertEqual(set(named), set(re.findall(r"alert: (\w+)", read("examples", "prometheus", "podop.rules.yml"))))
+        rules = read("examples", "prometheus", "podop.rules.yml")
+        self.assertEqual(set(named), set(re.findall(r"alert: (\w+)", rules)))
 
     def test_configurations(self):
         settings = [text for _, text in fenced(*PAGE) if text.startswith("http = ")]

@@ -145,7 +145,8 @@ class Picture(TopCase):
 
     def test_names_cannot_move_the_cursor(self):
         fake = self.fake()
-        fake.answer = answer_of(**{"日本語の長い名前のテーブル": (1, 0), "\x1b[2J\x1b]0;x\x07\x9b": (1, 0), "a\u202eb\u0301": (1, 0)})
+        names = ("日本語の長い名前のテーブル", "\x1b[2J\x1b]0;x\x07\x9b", "a\u202eb\u0301")
+        fake.answer = answer_of(**{name: (1, 0) for name in names})
         fake.answer["version"] = "\x1b[31m9"
         terminal = self.terminal(*FAST)
         for pattern in (r"^podop \\x1b\[31m9, pid", r"^日本語の長い名前の~ ", r"^\\x1b\[2J\\x1b\]0;x~ ", r"^a\\u202eb\\u0301 "):

@@ -100,19 +100,46 @@ static struct top_backend *add_backend(struct top_sample *s, const struct top_ta
     return b;
 }
 
-/* Two sockets of the same URL are one host here: an answer does not tell the two apart. */
-static uint64_t waiting_for(struct span answer, const char *url)
+/* The queues of all hosts, read once for all backends. */
+struct pool {
+    char *host;
+    uint64_t waiting;
+};
+
+struct pools {
+    struct pool *items;
+    size_t count;
+};
+
+static struct pools read_pools(struct span answer)
 {
     struct json_cursor cursor = array_at(answer, "/pool");
-    struct span ignored, pool;
-    uint64_t waiting = 0;
-    char *host;
+    struct span ignored, item;
+    struct pools p = {0};
 
-    while (json_next(&cursor, &ignored, &pool)) {
-        host = text_at(pool, "/host");
-        if (strcmp(host, url) == 0)
-            waiting += number_at(pool, "/waiting");
-        free(host);
+    while (json_next(&cursor, &ignored, &item)) {
+        p.items = xreallocarray(p.items, p.count + 1, sizeof(p.items[0]));
+        p.items[p.count++] = (struct pool){text_at(item, "/host"), number_at(item, "/waiting")};
+    }
+    return p;
+}
+
+static void free_pools(struct pools *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->items[i].host);
+    free(p->items);
+    *p = (struct pools){0};
+}
+
+/* Two sockets of the same URL are one host here: an answer does not tell the two apart. */
+static uint64_t waiting_for(const struct pools *p, const char *url)
+{
+    uint64_t waiting = 0;
+
+    for (size_t i = 0; i < p->count; i++) {
+        if (strcmp(p->items[i].host, url) == 0)
+            waiting += p->items[i].waiting;
     }
     return waiting;
 }
@@ -136,7 +163,7 @@ static char *name_of_place(struct span from, const char *url)
     return name;
 }
 
-static void read_place(struct span answer, struct span from, struct top_backend *b)
+static void read_place(const struct pools *pools, struct span from, struct top_backend *b)
 {
     char *url = text_at(from, "/url");
 
@@ -145,7 +172,7 @@ static void read_place(struct span answer, struct span from, struct top_backend 
     b->failures = number_at(from, "/failures");
     b->has_requests = true;
     b->in_flight = number_at(from, "/in_flight");
-    b->waiting = waiting_for(answer, url);
+    b->waiting = waiting_for(pools, url);
     b->since_ms = number_at(from, "/since_ms");
     b->has_failed = part(from, "/failed_ms").len > 0;
     b->failed_ms = number_at(from, "/failed_ms");
@@ -173,14 +200,14 @@ static void read_program(struct span from, struct top_backend *b)
     b->state = is_true(from, "/running") ? TOP_UP : TOP_DOWN;
 }
 
-static void read_backends(struct top_sample *s, struct span answer, struct span from)
+static void read_backends(struct top_sample *s, const struct pools *pools, struct span from)
 {
     const struct top_table *table = &s->tables[s->table_count - 1];
     struct json_cursor cursor = array_at(from, "/backends");
     struct span ignored, item;
 
     while (json_next(&cursor, &ignored, &item))
-        read_place(answer, item, add_backend(s, table));
+        read_place(pools, item, add_backend(s, table));
     cursor = array_at(from, "/processes");
     while (json_next(&cursor, &ignored, &item))
         read_program(item, add_backend(s, table));
@@ -207,6 +234,7 @@ static void read_process(struct span answer, struct top_process *p)
 void top_sample_init(struct top_sample *s, struct span answer, uint64_t at_ms)
 {
     struct json_cursor cursor = array_at(answer, "/tables");
+    struct pools pools = read_pools(answer);
     struct span ignored, table;
 
     *s = (struct top_sample){.at_ms = at_ms};
@@ -214,8 +242,9 @@ void top_sample_init(struct top_sample *s, struct span answer, uint64_t at_ms)
     while (json_next(&cursor, &ignored, &table)) {
         s->tables = xreallocarray(s->tables, s->table_count + 1, sizeof(s->tables[0]));
         read_table(table, &s->tables[s->table_count++]);
-        read_backends(s, answer, table);
+        read_backends(s, &pools, table);
     }
+    free_pools(&pools);
 }
 
 void top_sample_deinit(struct top_sample *s)
