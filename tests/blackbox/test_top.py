@@ -143,6 +143,17 @@ class Picture(TopCase):
         terminal.press("q")
         self.check_end(terminal, 0)
 
+    def test_follows_the_size_at_once(self):
+        fake = self.fake(a=(1, 0))
+        terminal = self.terminal("--interval", "3600")
+        wait_until(lambda: fake.asked == 2, "nothing else will happen")
+        terminal.wait_line("^a +0 ")
+        terminal.resize(20, 10)
+        terminal.wait_line("~$")
+        terminal.resize(100, 30)
+        terminal.wait_line("q quit$")
+        self.assertEqual(fake.asked, 2)
+
     def test_names_cannot_move_the_cursor(self):
         fake = self.fake()
         names = ("日本語の長い名前のテーブル", "\x1b[2J\x1b]0;x\x07\x9b", "a\u202eb\u0301")
