@@ -61,6 +61,10 @@ struct counter_set {
     size_t count;
 };
 
+/* Returns the counter of this name in JSON, or NULL. group may be NULL. */
+const struct counter *counter_set_find(const struct counter_set *set, const char *group,
+                                       const char *name);
+
 /* Takes the counters of one thing, as they are now. All is borrowed for the call. */
 typedef void counter_visit_fn(void *arg, const struct counter_set *set, const void *snapshot);
 

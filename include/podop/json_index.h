@@ -37,6 +37,9 @@ void json_index_unref(struct json_index **index, struct disposal *disposal);
 /* Returns whether the file at path is still the one that was read, and unchanged. */
 bool json_index_is_current(const struct json_index *index, const char *path);
 
+/* Returns whether the reading of index began before that of other. */
+bool json_index_is_older(const struct json_index *index, const struct json_index *other);
+
 size_t json_index_count(const struct json_index *index);
 struct span json_index_key(const struct json_index *index,
                            size_t i); /* decoded, in its normal form */

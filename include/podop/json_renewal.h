@@ -19,14 +19,15 @@ void json_renewals_free(struct json_renewals **renewals);
 struct json_renewal_user {
     const char *table;             /* its name, for messages; borrowed until the end */
     const struct key_rules *rules; /* of the keys in the file; copied; may be NULL */
-    /* Called from the loop with the index of the present file, borrowed, which may be the one that
-     * the table has. Must not end a renewal. */
+    /* Called, mostly from the loop, with the index of the present file, borrowed, which may be the
+     * one that the table has. Must not end a renewal. */
     void (*renewed)(void *arg, struct json_index *index);
     void *arg;
 };
 
-/* Reads path again soon, and after each change. index is what the table has read, borrowed. When
- * the file is broken, a warning is logged, and the table keeps what it has. */
+/* Reads path again soon, and after each change. index is what the table has read, borrowed. If
+ * another table has the file of a later reading, renewed() is called before this returns. When the
+ * file is broken, a warning is logged, and the table keeps what it has. */
 struct json_renewal *json_renewal_start(struct json_renewals *renewals, const char *path,
                                         struct json_index *index,
                                         const struct json_renewal_user *user);

@@ -85,6 +85,8 @@ struct service {
     struct log *log;
     const struct admin *admin; /* borrowed; for the control protocol */
     struct request_counts requests;
+    /* Of changes in unfinished transactions, also of clients that have disconnected. */
+    size_t commit_bytes;
     /* Of requests that were longer than max_request, and were thrown away. */
     uint64_t long_requests;
     struct rate_limit long_requests_logged;

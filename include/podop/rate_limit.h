@@ -14,11 +14,20 @@ struct rate_limit {
     bool was_logged;
 };
 
+/* Returns after how many milliseconds the event may be logged again; 0: now. */
+static inline uint64_t rate_limit_left_ms(const struct rate_limit *limit, uint64_t now_ms,
+                                          uint64_t interval_ms)
+{
+    const uint64_t passed_ms = now_ms - limit->logged_at_ms;
+
+    return limit->was_logged && passed_ms < interval_ms ? interval_ms - passed_ms : 0;
+}
+
 /* Returns whether the event may be logged now, and records that it is. now_ms never decreases. */
 static inline bool rate_limit_allows(struct rate_limit *limit, uint64_t now_ms,
                                      uint64_t interval_ms)
 {
-    if (limit->was_logged && now_ms - limit->logged_at_ms < interval_ms)
+    if (rate_limit_left_ms(limit, now_ms, interval_ms) > 0)
         return false;
     limit->was_logged = true;
     limit->logged_at_ms = now_ms;

@@ -20,11 +20,14 @@ struct socket_address {
     int fd; /* borrowed: a socket that listens already; -1: none */
 };
 
+enum socket_kind { SOCKET_PATH, SOCKET_HOST, SOCKET_SYSTEMD };
+
+/* Returns which kind of socket text names, by its first bytes alone, and stores where its path,
+ * "HOST:PORT" or name begins, after a prefix such as "unix:". */
+enum socket_kind socket_address_kind(const char *text, const char **bare);
+
 /* Checks the syntax of text without resolving names. Returns 0, or -1 with ERR_CONFIG. */
 int socket_address_check(const char *text, struct error *err);
-
-/* Returns the name after "systemd:", or NULL if text has another form. */
-const char *socket_address_systemd_name(const char *text);
 
 /* Fills address for a descriptor that systemd passed under name. Returns 0, or -1 with errno. */
 int socket_address_of_descriptor(struct socket_address *address, int fd, const char *name);

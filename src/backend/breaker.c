@@ -54,12 +54,20 @@ uint64_t breaker_left_ms(const struct breaker *b, uint32_t pause_max_ms, uint64_
     return left_ms(b->tried_at_ms, least(b->pause_ms, pause_max_ms), now_ms);
 }
 
+static void begin_trial(struct breaker *b, uint32_t pause_ms, uint64_t now_ms)
+{
+    if (left_ms(b->active_at_ms, BREAKER_OLD_PAUSES * pause_ms, now_ms) == 0)
+        b->is_in_doubt = true;
+    b->active_at_ms = now_ms;
+}
+
 static enum breaker_trial take_again(struct breaker *b, uint32_t pause_ms, uint64_t now_ms)
 {
     if (b->is_tried_again || left_ms(b->tried_again_at_ms, pause_ms, now_ms) > 0)
         return BREAKER_NO_TRIAL;
     b->is_tried_again = true;
     b->tried_again_at_ms = now_ms;
+    begin_trial(b, pause_ms, now_ms);
     return BREAKER_TRIAL_AGAIN;
 }
 
@@ -75,6 +83,7 @@ enum breaker_trial breaker_take_trial(struct breaker *b, uint64_t key, uint32_t 
     if (left_ms(b->tried_at_ms, pause_ms, now_ms) > 0)
         return BREAKER_NO_TRIAL;
     b->tried_at_ms = now_ms;
+    begin_trial(b, pause_ms, now_ms);
     add_suspect(b, key); /* while this trial hangs, the next one is for another key */
     return BREAKER_TRIAL;
 }
@@ -111,8 +120,8 @@ static void open_circuit(struct breaker *b, enum breaker_kind kind, uint64_t key
         add_suspect(b, key);
     b->cause = kind;
     b->pause_ms = BREAKER_PAUSE_MIN_MS;
-    b->opened_at_ms = b->tried_at_ms = b->tried_again_at_ms = now_ms;
-    b->is_tried_again = false;
+    b->opened_at_ms = b->tried_at_ms = b->tried_again_at_ms = b->active_at_ms = now_ms;
+    b->is_tried_again = b->is_in_doubt = false;
 }
 
 static uint32_t longer_pause_ms(const struct breaker *b, uint32_t pause_max_ms)
@@ -124,6 +133,12 @@ static uint32_t longer_pause_ms(const struct breaker *b, uint32_t pause_max_ms)
 static void close_for_suspect(struct breaker *b, uint64_t key)
 {
     *b = (struct breaker){.suspect_count = 1, .suspects = {key}};
+}
+
+static void end_doubt(struct breaker *b, uint64_t now_ms)
+{
+    b->is_in_doubt = false;
+    b->active_at_ms = now_ms;
 }
 
 /* Ends the trial of a key that failed already. The key may be the cause, so the pause stays. */
@@ -156,8 +171,10 @@ void breaker_failure(struct breaker *b, enum breaker_kind kind, uint64_t key,
                b->cause == BREAKER_UNSENT) {
         close_for_suspect(b, key);
     } else if (trial == BREAKER_TRIAL_AGAIN) {
+        end_doubt(b, now_ms);
         fail_again(b, kind, key);
     } else if (trial == BREAKER_TRIAL) {
+        end_doubt(b, now_ms);
         fail_trial(b, kind, key, pause_max_ms);
     }
 }

@@ -16,6 +16,7 @@ enum {
     BREAKER_SUSPECTS_MAX = 8, /* how many keys are remembered */
     BREAKER_PAUSE_MIN_MS = 1000,
     BREAKER_PAUSE_MAX_MS = 30 * 1000, /* each failed trial doubles the pause up to this */
+    BREAKER_OLD_PAUSES = 2,           /* without a request, after which a suspension is in doubt */
 };
 
 enum breaker_kind {
@@ -36,11 +37,21 @@ struct breaker {
     uint64_t tried_at_ms;       /* the pause begins here */
     uint64_t tried_again_at_ms; /* likewise, for keys that failed already */
     bool is_tried_again;        /* a trial with such a key is under way */
+    uint64_t active_at_ms;      /* the last trial or failure; while the circuit is open */
+    bool is_in_doubt;           /* see breaker_is_in_doubt() */
 };
 
 static inline bool breaker_is_open(const struct breaker *b)
 {
     return b->pause_ms != 0;
+}
+
+/* Returns whether the circuit is open because of failures that were old when the trial under way
+ * began: nothing was known of the server for two pauses. Then there is no reason to refuse the
+ * requests that come together with the trial. The next failed trial ends the doubt. */
+static inline bool breaker_is_in_doubt(const struct breaker *b)
+{
+    return breaker_is_open(b) && b->is_in_doubt;
 }
 
 /* Returns the number of failures in a row, of the kind that has most. */

@@ -1,5 +1,6 @@
 #include "podop/socket_address.h"
 
+#include "podop/mem.h"
 #include "podop/span.h"
 #include "podop/systemd.h"
 
@@ -21,11 +22,23 @@ struct host_port {
     char port[6];
 };
 
-static const char *unix_path(const char *text)
+enum socket_kind socket_address_kind(const char *text, const char **bare)
 {
-    if (strncmp(text, "unix:", 5) == 0)
-        return text + 5;
-    return text[0] == '/' ? text : NULL;
+    static const struct {
+        const char *prefix;
+        enum socket_kind kind;
+    } prefixes[] = {{"unix:", SOCKET_PATH}, {"inet:", SOCKET_HOST}, {"systemd:", SOCKET_SYSTEMD}};
+
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        size_t len = strlen(prefixes[i].prefix);
+
+        if (strncmp(text, prefixes[i].prefix, len) == 0) {
+            *bare = text + len;
+            return prefixes[i].kind;
+        }
+    }
+    *bare = text;
+    return text[0] == '/' ? SOCKET_PATH : SOCKET_HOST;
 }
 
 static int check_path(const char *path, struct error *err)
@@ -41,9 +54,10 @@ static int check_path(const char *path, struct error *err)
     return 0;
 }
 
-static int split_host_port(const char *text, struct host_port *to, struct error *err)
+/* Splits host, which is text without its prefix. */
+static int split_host_port(const char *text, const char *host, struct host_port *to,
+                           struct error *err)
 {
-    const char *host = strncmp(text, "inet:", 5) == 0 ? text + 5 : text;
     const char *colon = strrchr(host, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - host);
     bool is_bracketed = len >= 2 && host[0] == '[' && host[len - 1] == ']';
@@ -72,11 +86,6 @@ static int split_host_port(const char *text, struct host_port *to, struct error 
     return 0;
 }
 
-const char *socket_address_systemd_name(const char *text)
-{
-    return strncmp(text, "systemd:", 8) == 0 ? text + 8 : NULL;
-}
-
 /* systemd.socket(5), FileDescriptorName=: ASCII without control characters and ':'. */
 static int check_systemd_name(const char *name, struct error *err)
 {
@@ -97,13 +106,15 @@ static int check_systemd_name(const char *name, struct error *err)
 
 int socket_address_check(const char *text, struct error *err)
 {
-    const char *path = unix_path(text);
-    const char *name = socket_address_systemd_name(text);
     struct host_port ignored;
+    const char *bare;
 
-    if (name != NULL)
-        return check_systemd_name(name, err);
-    return path != NULL ? check_path(path, err) : split_host_port(text, &ignored, err);
+    switch (socket_address_kind(text, &bare)) {
+    case SOCKET_SYSTEMD: return check_systemd_name(bare, err);
+    case SOCKET_PATH: return check_path(bare, err);
+    case SOCKET_HOST: break;
+    }
+    return split_host_port(text, bare, &ignored, err);
 }
 
 static void describe(struct socket_address *a)
@@ -136,8 +147,8 @@ int socket_address_of_descriptor(struct socket_address *address, int fd, const c
     return 0;
 }
 
-static int resolve_host(const char *text, struct socket_address *addresses, int max,
-                        struct error *err)
+static int resolve_host(const char *text, const char *bare, struct socket_address *addresses,
+                        int max, struct error *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
@@ -145,7 +156,7 @@ static int resolve_host(const char *text, struct socket_address *addresses, int 
     int count = 0;
     int code;
 
-    if (split_host_port(text, &at, err) == -1)
+    if (split_host_port(text, bare, &at, err) == -1)
         return -1;
     code = getaddrinfo(at.host, at.port, &hints, &found);
     if (code != 0)
@@ -166,21 +177,22 @@ static int resolve_host(const char *text, struct socket_address *addresses, int 
 int socket_address_resolve(const char *text, struct socket_address *addresses, int max,
                            struct error *err)
 {
-    const char *path = unix_path(text);
+    const char *bare;
+    const enum socket_kind kind = socket_address_kind(text, &bare);
 
-    if (socket_address_systemd_name(text) != NULL)
+    if (kind == SOCKET_SYSTEMD)
         return error_set(
             err, ERR_CONFIG,
             "'%s' is a socket that systemd passes to podop; podopctl cannot connect to it", text);
-    if (path == NULL)
-        return resolve_host(text, addresses, max, err);
-    if (check_path(path, err) == -1)
+    if (kind == SOCKET_HOST)
+        return resolve_host(text, bare, addresses, max, err);
+    if (check_path(bare, err) == -1)
         return -1;
     memset(addresses, 0, sizeof(*addresses));
     addresses->u.un.sun_family = AF_UNIX;
-    memcpy(addresses->u.un.sun_path, path, strlen(path));
+    memcpy(addresses->u.un.sun_path, bare, strlen(bare));
     addresses->len = sizeof(addresses->u.un);
     addresses->fd = -1;
-    snprintf(addresses->text, sizeof(addresses->text), "%s", path);
+    snprintf(addresses->text, sizeof(addresses->text), "%s", bare);
     return 1;
 }

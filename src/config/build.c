@@ -2,7 +2,9 @@
 
 #include "build_allow.h"
 #include "build_table.h"
+#include "podop/account.h"
 #include "podop/mem.h"
+#include "podop/socket_address.h"
 #include "podop/suggestion.h"
 #include "schema.h"
 #include "walk.h"
@@ -30,9 +32,9 @@ static size_t section_count(const struct node *root, const char *name)
 static void check_handed_over(const struct node *node, const char *where, struct faults *faults)
 {
     static const char *const names[] = {"permissions", "owner", "group"};
-    const char *socket = node_find_text(node, "socket");
+    const char *socket = node_find_text(node, "socket"), *bare;
 
-    if (socket == NULL || strncmp(socket, "systemd:", 8) != 0)
+    if (socket == NULL || socket_address_kind(socket, &bare) != SOCKET_SYSTEMD)
         return;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const struct node *setting = node_find(node, names[i]);
@@ -44,6 +46,27 @@ static void check_handed_over(const struct node *node, const char *where, struct
     }
 }
 
+/* Looks for the accounts now, and not when the socket is opened, because a search may block. A
+ * fault is reported when the socket is opened. */
+static void find_accounts(struct listen_config *listener)
+{
+    struct socket_accounts *a = &listener->accounts;
+    gid_t ignored;
+
+    if (listener->socket == NULL)
+        return;
+    if (listener->owner != NULL)
+        a->has_uid = account_find_user(listener->owner, &a->uid, &ignored, &a->failure) == 0;
+    if (a->failure.text[0] != '\0') {
+        error_prefix(&a->failure, "owner of %s", listener->socket);
+        return;
+    }
+    if (listener->group != NULL)
+        a->has_gid = account_find_group(listener->group, &a->gid, &a->failure) == 0;
+    if (a->failure.text[0] != '\0')
+        error_prefix(&a->failure, "group of %s", listener->socket);
+}
+
 static void build_control(const struct node *root, struct listen_config *control,
                           struct faults *faults)
 {
@@ -53,6 +76,7 @@ static void build_control(const struct node *root, struct listen_config *control
     control->mode = MODE_CONTROL;
     control->max_clients = CONTROL_CLIENTS_MAX;
     control->request_timeout_ms = CONTROL_REQUEST_TIMEOUT_MS;
+    find_accounts(control);
     build_allow(group, " in 'control'", control, faults);
 }
 
@@ -82,6 +106,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     walk_group(&schema_listen, node, listener, where, faults);
     walk_mandatory(&schema_listen, node, NULL, where, faults);
     check_handed_over(node, where, faults);
+    find_accounts(listener);
     build_allow(node, where, listener, faults);
 }
 
@@ -129,18 +154,13 @@ static void check_table_doubles(const struct config *config, struct faults *faul
     free(named);
 }
 
-/* Returns the socket without its optional "unix:" or "inet:" prefix. */
-static const char *bare_socket(const char *socket)
-{
-    if (strncmp(socket, "unix:", 5) == 0 || strncmp(socket, "inet:", 5) == 0)
-        return socket + 5;
-    return socket;
-}
-
 static bool is_same_socket(const struct listen_config *a, const struct listen_config *b)
 {
+    const char *bare_a, *bare_b;
+
     return a->socket != NULL && b->socket != NULL &&
-           strcmp(bare_socket(a->socket), bare_socket(b->socket)) == 0;
+           socket_address_kind(a->socket, &bare_a) == socket_address_kind(b->socket, &bare_b) &&
+           strcmp(bare_a, bare_b) == 0;
 }
 
 static void check_socket_doubles(const struct config *config, struct faults *faults)

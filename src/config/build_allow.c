@@ -1,12 +1,17 @@
 #include "build_allow.h"
 
-#include <string.h>
+#include "podop/socket_address.h"
 
 static enum allow_sockets kind_of(const char *socket)
 {
-    if (strncmp(socket, "systemd:", 8) == 0)
-        return ALLOW_ON_BOTH;
-    return socket[0] == '/' || strncmp(socket, "unix:", 5) == 0 ? ALLOW_ON_UNIX : ALLOW_ON_TCP;
+    const char *bare;
+
+    switch (socket_address_kind(socket, &bare)) {
+    case SOCKET_PATH: return ALLOW_ON_UNIX;
+    case SOCKET_HOST: return ALLOW_ON_TCP;
+    case SOCKET_SYSTEMD: break;
+    }
+    return ALLOW_ON_BOTH;
 }
 
 static void add_text(const struct node *value, const char *where, struct listen_config *listener,

@@ -2,6 +2,7 @@
 #include "warnings.h"
 
 #include "podop/endpoint.h"
+#include "podop/socket_address.h"
 
 #include <string.h>
 
@@ -31,10 +32,10 @@ static bool is_served(const struct node *listen, const char *table)
 static bool is_exposed(const char *socket)
 {
     struct endpoint endpoint;
+    const char *bare;
 
-    if (strncmp(socket, "inet:", 5) == 0)
-        socket += 5;
-    if (!endpoint_parse(socket, &endpoint) || endpoint.port == 0)
+    if (socket_address_kind(socket, &bare) != SOCKET_HOST || !endpoint_parse(bare, &endpoint) ||
+        endpoint.port == 0)
         return false;
     if (endpoint.is_ipv6)
         return memcmp(endpoint.bytes, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16) != 0;

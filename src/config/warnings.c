@@ -1,6 +1,7 @@
 #include "warnings.h"
 
 #include "podop/mem.h"
+#include "podop/socket_address.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,13 +128,10 @@ static void add_path(struct config *config, const char *origin, const char *path
 static void add_socket(struct config *config, const struct node *group)
 {
     const struct node *socket = node_find(group, "socket");
-    const char *path = node_find_text(group, "socket");
-    const char *slash;
+    const char *text = node_find_text(group, "socket"), *path, *slash;
     char *directory;
 
-    if (path != NULL && strncmp(path, "unix:", 5) == 0)
-        path += 5;
-    if (path == NULL || path[0] != '/')
+    if (text == NULL || socket_address_kind(text, &path) != SOCKET_PATH || path[0] != '/')
         return;
     slash = strrchr(path, '/');
     directory = xmemdup0(path, slash == path ? 1 : (size_t)(slash - path));

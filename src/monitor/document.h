@@ -34,9 +34,6 @@ struct document_kind {
     void (*end)(void *state); /* frees what state owns; may be NULL */
 };
 
-/* Returns the present view. */
-typedef struct monitor_view monitor_view_fn(void *arg);
-
 struct document {
     const struct document_kind *kind;
     monitor_view_fn *view;

@@ -1,6 +1,7 @@
 #include "monitor.h"
 
 #include "documents.h"
+#include "past.h"
 
 #include "podop/mem.h"
 
@@ -12,6 +13,9 @@ struct monitor {
     struct web_server *server; /* NULL: not started */
     struct document documents[DOCUMENTS_MAX];
     size_t count;
+    monitor_view_fn *view; /* without the past */
+    void *arg;
+    struct past *past; /* NULL: nothing is remembered */
 };
 
 static bool is_wanted(const struct document *d, const struct web_request *request)
@@ -36,13 +40,24 @@ static void on_request(void *arg, struct web_request *request)
                                                      .body = web_body_of(SPAN("not found\n"))});
 }
 
+static struct monitor_view view_of(void *arg)
+{
+    const struct monitor *m = arg;
+    struct monitor_view view = m->view(m->arg);
+
+    view.past = m->past;
+    return view;
+}
+
 struct monitor *monitor_new(struct ev_loop *loop, monitor_view_fn *view, void *arg)
 {
     struct monitor *m = xcalloc(1, sizeof(*m));
 
     m->loop = loop;
+    m->view = view;
+    m->arg = arg;
     for (; documents[m->count] != NULL; m->count++)
-        document_init(&m->documents[m->count], documents[m->count], loop, view, arg);
+        document_init(&m->documents[m->count], documents[m->count], loop, view_of, m);
     return m;
 }
 
@@ -56,6 +71,7 @@ void monitor_free(struct monitor **pmonitor)
     for (size_t i = 0; i < m->count; i++)
         document_deinit(&m->documents[i]);
     web_server_free(&m->server);
+    past_free(&m->past);
     free(m);
 }
 
@@ -64,6 +80,14 @@ int monitor_start(struct monitor *m, struct error *err)
     if (m->server == NULL)
         m->server = web_server_new(m->loop, on_request, m, err);
     return m->server == NULL ? -1 : 0;
+}
+
+void monitor_remember(struct monitor *m, bool is_wanted)
+{
+    if (!is_wanted)
+        past_free(&m->past);
+    else if (m->past == NULL)
+        m->past = past_new(m->loop, m->view, m->arg);
 }
 
 void monitor_add(struct monitor *m, int fd, web_gone_fn *gone, void *arg)
@@ -75,4 +99,6 @@ void monitor_restart(struct monitor *m)
 {
     for (size_t i = 0; i < m->count; i++)
         document_restart(&m->documents[i]);
+    if (m->past != NULL)
+        past_restart(m->past);
 }

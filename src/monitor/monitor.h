@@ -12,6 +12,8 @@ struct monitor *monitor_new(struct ev_loop *loop, monitor_view_fn *view, void *a
 /* Closes all connections. *monitor becomes NULL; a NULL *monitor is fine. */
 void monitor_free(struct monitor **monitor);
 
+/* Remembers the past for the status page, or forgets it. view must have tables. */
+void monitor_remember(struct monitor *monitor, bool is_wanted);
 /* Prepares for connections, if that was not done. Returns 0, or -1 with the reason in err. */
 int monitor_start(struct monitor *monitor, struct error *err);
 /* Serves a connection; see web_server_add(). The monitor must be started. */

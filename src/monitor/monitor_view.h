@@ -9,6 +9,9 @@
 
 #include <time.h>
 
+struct fault_list;
+struct past;
+
 /* What the server has counted itself. */
 struct server_counts {
     uint64_t started_at_ms; /* monotonic clock */
@@ -27,6 +30,7 @@ struct client_counts {
 
 struct listener_counts {
     struct span socket; /* borrowed until the loop runs again */
+    struct span mode;   /* what it serves, as the setting says it; likewise */
     uint64_t clients;   /* connected */
     uint64_t clients_max;
     uint64_t accepted, refused;
@@ -47,8 +51,14 @@ struct monitor_view {
     const struct http *http;
     const struct router *router;
     bool is_stopping;
+    struct log *log;
+    const struct fault_list *faults; /* of the last reload */
+    const struct past *past;         /* NULL: nothing is remembered */
     const struct monitor_ops *ops;
     void *arg; /* of ops */
 };
+
+/* Returns the present view. */
+typedef struct monitor_view monitor_view_fn(void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 #include "suspensions.h"
 
+#include "podop/http.h"
 #include "podop/mem.h"
 #include "podop/table_backend.h"
 
@@ -49,7 +50,7 @@ static void add_table(struct suspensions *s, struct table *table)
     struct table_backend at;
 
     for (size_t i = 0; table_backend(table, i, &at); i++) {
-        if (at.is_suspended)
+        if (at.is_suspended && at.backend != NULL)
             add(s, at.backend->id);
     }
 }

@@ -64,7 +64,7 @@ bool web_server_is_built(void)
     return true;
 }
 
-const char *web_server_library(void)
+const char *web_server_version(void)
 {
     return MHD_get_version();
 }
@@ -394,9 +394,9 @@ bool web_server_is_built(void)
     return false;
 }
 
-const char *web_server_library(void)
+const char *web_server_version(void)
 {
-    return NULL;
+    return "none";
 }
 
 struct web_server *web_server_new(struct ev_loop *loop, web_handler_fn *handler, void *arg,

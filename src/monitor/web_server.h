@@ -33,8 +33,8 @@ typedef void web_gone_fn(void *arg);
 
 /* Returns whether podop is built with libmicrohttpd. Otherwise web_server_new() fails. */
 bool web_server_is_built(void);
-/* Returns "libmicrohttpd/0.9.75", or NULL when podop is built without it. */
-const char *web_server_library(void);
+/* Returns the version of libmicrohttpd, "0.9.75", or "none" when podop is built without it. */
+const char *web_server_version(void);
 
 /* Returns NULL with the reason in err. */
 struct web_server *web_server_new(struct ev_loop *loop, web_handler_fn *handle, void *arg,

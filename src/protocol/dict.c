@@ -10,7 +10,8 @@
 
 enum {
     LINE_BYTES_DEFAULT = 1024 * 1024,
-    COMMIT_BYTES_MAX = 16 * 1024 * 1024, /* changes of one client in unfinished commits */
+    COMMIT_BYTES_MAX = 16 * 1024 * 1024,      /* changes of one client in unfinished commits */
+    ALL_COMMIT_BYTES_MAX = 256 * 1024 * 1024, /* of all clients, also those that have left */
 };
 
 static struct dict_session *session_of(struct session *session)
@@ -212,20 +213,30 @@ static bool on_begin(struct dict_session *s, const struct dict_line *line)
     return dict_transaction_begin(&s->open, line->id, user_of(s, line, 1), expire_s);
 }
 
+/* Returns why the changes cannot be committed, or NULL; fault is why they could not be collected.
+ */
+static const char *refusal_of(const struct dict_session *s, const char *fault)
+{
+    return fault == NULL && s->io.service->commit_bytes > ALL_COMMIT_BYTES_MAX
+               ? "the unfinished transactions of all clients are too large"
+               : fault;
+}
+
 /* Makes a request even for an unknown transaction, because the reply must name its id. */
 static void on_commit(struct dict_session *s, const struct dict_line *line)
 {
     struct dict_request *r = dict_request_new(
         s, DICT_KIND_COMMIT, line->command == DICT_COMMIT_ASYNC, SPAN(""), SPAN(""));
+    const char *why;
     char *fault;
 
     s->io.service->requests.of[REQUEST_DICT_TRANSACTION]++;
     r->id = line->id;
-    r->changes = dict_transaction_take(&s->open, line->id, &fault);
-    s->commit_bytes += r->changes->bytes;
+    dict_request_take_changes(r, dict_transaction_take(&s->open, line->id, &fault));
     transaction_seal(r->changes, r->table);
-    if (fault != NULL && r->table != NULL) /* without a table, start_commit() has a better reason */
-        dict_order_answer(r, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(fault)});
+    why = refusal_of(s, fault);
+    if (why != NULL && r->table != NULL) /* without a table, start_commit() has a better reason */
+        dict_order_answer(r, &(struct reply){.status = REPLY_PERMANENT, .reason = span_of(why)});
     else if (!dict_order_park(r))
         start_commit(r);
     free(fault);

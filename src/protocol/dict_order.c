@@ -70,6 +70,22 @@ struct dict_request *dict_request_new(struct dict_session *s, enum dict_kind kin
     return r;
 }
 
+void dict_request_take_changes(struct dict_request *r, struct transaction *changes)
+{
+    r->changes = changes;
+    r->session->commit_bytes += changes->bytes;
+    r->session->io.service->commit_bytes += changes->bytes;
+}
+
+static void dict_request_drop_changes(struct dict_request *r)
+{
+    const size_t bytes = r->changes == NULL ? 0 : r->changes->bytes;
+
+    r->session->commit_bytes -= bytes;
+    r->session->io.service->commit_bytes -= bytes;
+    transaction_free(&r->changes);
+}
+
 void dict_request_free(struct dict_request *r)
 {
     struct dict_session *s = r->session;
@@ -78,12 +94,11 @@ void dict_request_free(struct dict_request *r)
     s->count--;
     s->count_in[r->state]--;
     s->replies.request_bytes -= r->bytes_len;
-    s->commit_bytes -= r->changes == NULL ? 0 : r->changes->bytes;
+    dict_request_drop_changes(r);
     if (r->state == DICT_LOOKING_UP)
         reply_queue_cancelled(&s->replies);
     table_op_cancel(&r->op);
     table_iteration_cancel(&r->iteration);
-    transaction_free(&r->changes);
     table_unref(&r->table);
     free(r);
 }

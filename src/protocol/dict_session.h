@@ -110,6 +110,8 @@ bool dict_session_logs_requests(const struct dict_session *s); /* the debug log 
 struct dict_request *dict_request_new(struct dict_session *s, enum dict_kind kind, bool is_async,
                                       struct span name, struct span user);
 void dict_request_free(struct dict_request *r); /* cancels what it waits for */
+/* Makes changes, which r takes over, those of r, a commit, and counts their bytes. */
+void dict_request_take_changes(struct dict_request *r, struct transaction *changes);
 void dict_request_set_state(struct dict_request *r, enum dict_state state);
 /* Releases r's table and postpones r: state is one of the two DICT_POSTPONED. */
 void dict_request_postpone(struct dict_request *r, enum dict_state state);

@@ -168,10 +168,10 @@ static void count_last_bytes(struct client *c, size_t n)
         c->phase = CLIENT_DRAINING;
 }
 
+/* Requests that are kept, because the session was full, are still to be answered. */
 static void end_of_requests(struct client *c)
 {
     c->phase = CLIENT_DRAINING;
-    buf_deinit(&c->in);
     deadline_stop(&c->deadline);
 }
 

@@ -22,8 +22,9 @@ static bool is_loopback(const struct socket_address *address)
 static bool is_literal(const char *socket)
 {
     struct endpoint ignored;
+    const char *bare;
 
-    return endpoint_parse(strncmp(socket, "inet:", 5) == 0 ? socket + 5 : socket, &ignored);
+    return socket_address_kind(socket, &bare) == SOCKET_HOST && endpoint_parse(bare, &ignored);
 }
 
 void exposure_report(const struct listeners *all, config_report_fn *warn, void *arg)

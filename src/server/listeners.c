@@ -71,14 +71,14 @@ static int plan_addresses(struct listeners *all, struct config *config,
                           const struct listen_config *listen, struct error *err)
 {
     struct socket_address at[ADDRESSES_MAX];
-    const char *name;
+    const char *bare;
     int count, planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    name = socket_address_systemd_name(listen->socket);
-    count = name != NULL ? activation_resolve(all->activation, name, at, ADDRESSES_MAX, err)
-                         : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
+    count = socket_address_kind(listen->socket, &bare) == SOCKET_SYSTEMD
+                ? activation_resolve(all->activation, bare, at, ADDRESSES_MAX, err)
+                : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
     for (int i = 0; i < count; i++) {
         if (plan_address(all, &at[i], config, listen, err) == 0)
             planned++;
@@ -237,6 +237,17 @@ static void add_closed(const struct listeners *all, const struct listener *open,
     }
 }
 
+static struct span name_of_mode(enum listen_mode mode)
+{
+    static const char *const names[] = {[MODE_AUTO] = "auto",
+                                        [MODE_POSTFIX] = "postfix",
+                                        [MODE_DOVECOT] = "dovecot",
+                                        [MODE_CONTROL] = "control",
+                                        [MODE_HTTP] = "http"};
+
+    return span_of(names[mode]);
+}
+
 bool listeners_count(const struct listeners *all, size_t i, struct listener_counts *to)
 {
     for (const struct listener *l = all->first; l != NULL; l = l->next) {
@@ -244,6 +255,7 @@ bool listeners_count(const struct listeners *all, size_t i, struct listener_coun
             continue;
         *to = (struct listener_counts){
             .socket = span_of(l->address.text),
+            .mode = name_of_mode(l->service->base.listen->mode),
             .clients = l->clients,
             .clients_max = l->service->base.listen->max_clients,
             .accepted = l->accepted,

@@ -39,6 +39,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_unload(&s);
         return NULL;
     }
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     server_log_warnings(s);
     activation_log_unused(&s->activation, &s->log);
     router_take_over(s->router, NULL);
@@ -79,6 +80,11 @@ void server_log_counters(struct server *s)
     const struct monitor_view view = server_view(s);
 
     stats_log(&view, &s->log);
+}
+
+const char *server_microhttpd_version(void)
+{
+    return web_server_version();
 }
 
 void server_stop(struct server *s)

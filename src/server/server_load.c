@@ -110,6 +110,8 @@ struct monitor_view server_view(void *arg)
         .http = s->http,
         .router = s->router,
         .is_stopping = s->is_stopping,
+        .log = &s->log,
+        .faults = &s->reload_faults,
         .ops = &monitor_ops,
         .arg = s,
     };

@@ -11,6 +11,7 @@ static struct reload_env begin(void *arg)
     struct server *s = arg;
 
     notify_reloading(&s->notify);
+    fault_list_clear(&s->reload_faults);
     return (struct reload_env){
         .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
 }
@@ -66,6 +67,7 @@ static void take_over(struct server *s, struct reloaded *next)
     s->json_files = next->json_files;
     config_unref(&s->config);
     s->config = next->config;
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     *next = (struct reloaded){0};
     http_set_pool(s->http, &s->config->pool);
     http_reload_names(s->http);
@@ -101,9 +103,17 @@ static void ended(void *arg, int status)
     server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
 }
 
+static void fault(void *arg, const char *text)
+{
+    struct server *s = arg;
+
+    fault_list_add(&s->reload_faults, span_of(text));
+}
+
 const struct reloads_ops server_reload_ops = {
     .begin = begin,
     .check = check,
     .switch_to = switch_to,
     .ended = ended,
+    .fault = fault,
 };

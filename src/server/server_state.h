@@ -9,6 +9,7 @@
 #include "reloads.h"
 #include "sandbox.h"
 
+#include "monitor/fault_list.h"
 #include "monitor/monitor.h"
 
 #include "podop/coprocess.h"
@@ -35,6 +36,7 @@ struct server {
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;
     struct reloads reloads;
+    struct fault_list reload_faults; /* of the last reload */
     struct activation activation;
     struct listeners listeners;
     struct clients clients;

@@ -166,6 +166,11 @@ static void fill_snapshot(const struct table *t, struct table_snapshot *s)
     read_writes(t, s);
 }
 
+bool table_has_asked(const struct table *t)
+{
+    return t->memory->counters.fetches > 0;
+}
+
 void table_visit_counters(struct table *t, counter_visit_fn *visit, void *arg)
 {
     struct table_snapshot snapshot;

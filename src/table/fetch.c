@@ -116,14 +116,27 @@ static bool is_outage(enum reply_status status)
     return status == REPLY_TEMPORARY || status == REPLY_TIMEOUT;
 }
 
+static bool have_all_another(const struct fetch *fetch)
+{
+    LIST_FOR_EACH (at, &fetch->waiters) {
+        struct fetch_waiter *waiter = CONTAINER_OF(at, struct fetch_waiter, node);
+
+        if (waiter->has_other == NULL || !waiter->has_other(waiter))
+            return false;
+    }
+    return true;
+}
+
 bool fetch_has_stale(const struct fetch *fetch)
 {
     const struct in_flight *flight = &fetch->flight;
     const struct table *t = fetch->table;
-    struct reply ignored;
+    struct reply stale;
 
-    return t->memory->cache != NULL && cache_get(t->memory->cache, flight->identity, flight->hash,
-                                                 loop_now_ms(t->env.loop), &ignored) == CACHE_STALE;
+    if (t->memory->cache == NULL || cache_get(t->memory->cache, flight->identity, flight->hash,
+                                              loop_now_ms(t->env.loop), &stale) != CACHE_STALE)
+        return false;
+    return !reply_is_miss(&stale) || have_all_another(fetch);
 }
 
 /* Replaces a failure by a stale answer, which is borrowed from the cache until the next call on

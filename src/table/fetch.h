@@ -24,7 +24,8 @@ struct fetch {
 /* Gives the answer to all lookups that wait for it. fetch is gone when this returns. */
 void fetch_finish(struct fetch *fetch, const struct reply *reply);
 
-/* Returns whether the cache has an answer that takes the place of a failure. */
+/* Returns whether the cache has a value that answers all waiters if the fetch fails: its own, or
+ * after an expired miss that of a later form of their keys. */
 bool fetch_has_stale(const struct fetch *fetch);
 
 /* Notes something about the lookup that a human may want to know; text may be any bytes. Does
@@ -44,6 +45,8 @@ struct fetch_waiter {
     /* Set before answered() is called: the answer is a failure, and the key was a miss before it.
      * Not an answer itself, because Postfix rejects mail for a miss. */
     bool was_miss;
+    /* Returns whether the cache has a value that is the answer when was_miss is set. NULL: no. */
+    bool (*has_other)(struct fetch_waiter *waiter);
     /* Called once with the answer, which is borrowed. */
     void (*answered)(struct fetch_waiter *waiter, const struct reply *reply);
 };

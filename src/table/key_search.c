@@ -92,6 +92,20 @@ bool key_search_next(struct key_search *s, struct table_key *form)
     return true;
 }
 
+bool key_search_any_later(const struct key_search *s,
+                          bool (*is_wanted)(struct table *table, const struct table_key *form),
+                          struct table *table)
+{
+    struct key_forms forms = s->forms; /* shares its bytes, which going on does not change */
+    struct key_form form;
+
+    while (key_forms_next(&forms, &form)) {
+        if (is_wanted(table, &(struct table_key){.key = form.key}))
+            return true;
+    }
+    return false;
+}
+
 uint64_t key_search_deadline_at_ms(const struct key_search *s)
 {
     return s->deadline_at_ms;

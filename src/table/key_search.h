@@ -15,6 +15,10 @@ void key_search_free(struct key_search **search); /* *search becomes NULL; a NUL
 
 /* Goes to the next form, which is borrowed until the next call. Returns false after the last. */
 bool key_search_next(struct key_search *search, struct table_key *form);
+/* Returns whether is_wanted returns true for any of the forms after the current one. */
+bool key_search_any_later(const struct key_search *search,
+                          bool (*is_wanted)(struct table *table, const struct table_key *form),
+                          struct table *table);
 uint64_t key_search_deadline_at_ms(const struct key_search *search); /* of all forms together */
 
 /* Keeps a copy of a reply after which the search goes on: of the first failure, or else of the

@@ -92,6 +92,17 @@ static struct table_op *look_up_by_rules(struct table *t, const struct table_key
     return op;
 }
 
+struct table_op *lookup_key(struct table *t, const struct table_key *key, struct reply *answer)
+{
+    struct normal_key normal;
+    struct table_op *op;
+
+    normal_key_init(&normal, t, key);
+    op = look_up_normal(t, &normal.key, answer);
+    normal_key_deinit(&normal);
+    return op;
+}
+
 void lookup_choose(struct table *t)
 {
     t->look_up = t->rules != NULL             ? look_up_by_rules

@@ -241,6 +241,7 @@ void pending_put(struct pending_writes *q, struct pending_write *w, struct trans
     w->waiting = value;
     w->order = ++q->order;
     w->attempts = 0;
+    w->is_superseded = false;
     q->writes++;
     q->bytes += cost(w, value);
     if (is_first)
@@ -258,7 +259,7 @@ const struct change *pending_newest(const struct pending_write *w)
 {
     const struct transaction *t = newest(w);
 
-    return t == NULL || (t == w->writing && w->is_superseded) ? NULL : &t->changes[0];
+    return t == NULL || w->is_superseded ? NULL : &t->changes[0];
 }
 
 void pending_begin(struct pending_writes *q, struct pending_write *w)
@@ -266,7 +267,6 @@ void pending_begin(struct pending_writes *q, struct pending_write *w)
     heap_remove(q, w);
     w->writing = w->waiting;
     w->waiting = NULL;
-    w->is_superseded = false;
 }
 
 void pending_normalise(struct pending_writes *q, struct pending_write *w, const struct table *table)
@@ -348,7 +348,7 @@ static int compare_order(const void *a, const void *b)
     return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
 }
 
-/* Drops the value that waits in older, which must not be written over a newer one. That under way
+/* Drops the value that waits in older, which must not be written over a newer one. One under way
  * is not tried again. */
 static void supersede(struct pending_writes *q, struct pending_write *older)
 {
@@ -364,8 +364,10 @@ static void supersede(struct pending_writes *q, struct pending_write *older)
  * newer. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
-    if (pending_has_queue(w) || pending_has_queue(older))
+    if (pending_has_queue(w) || pending_has_queue(older)) {
+        older->is_superseded |= newest(w) != NULL;
         return false;
+    }
     if (w->writing != NULL) {
         supersede(q, older);
         return false;
@@ -376,6 +378,7 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     older->waiting = w->waiting;
     older->order = w->order;
     older->attempts = w->attempts;
+    older->is_superseded = w->is_superseded;
     w->waiting = NULL;
     heap_remove(q, w);
     if (older->writing == NULL && older->heap_at == 0)

@@ -30,8 +30,8 @@ struct pending_write {
     uint64_t due_at_ms;
     uint64_t taken_at_ms; /* when the oldest value was accepted that may not be written yet */
     bool is_urgent;       /* the queue of transactions is not empty */
-    /* another entry has a newer value of the key than the one under way, which is not tried again
-     */
+    /* another entry has a newer value of the key than this one: a value that waits must be dropped
+     * instead of written, and one under way is not tried again */
     bool is_superseded;
     /* Set by table_writes.c and table_writer.c: */
     void *owner;

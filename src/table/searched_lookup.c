@@ -79,6 +79,29 @@ static bool take_answer(struct table_op *op, struct reply *reply, char **bytes)
     return true;
 }
 
+static bool has_value(struct table *t, const struct table_key *form)
+{
+    uint64_t ignored_ms;
+    struct identity id;
+    struct reply reply;
+    bool is_value;
+
+    identity_of_normal(&id, t, form);
+    is_value = cache_look(t->memory->cache, id.bytes, id.hash, loop_now_ms(t->env.loop), &reply,
+                          &ignored_ms) != CACHE_ABSENT &&
+               !reply_is_miss(&reply);
+    identity_free(&id);
+    return is_value;
+}
+
+/* Returns whether the cache, which there must be, has a value of a later form. */
+static bool has_later_value(struct fetch_waiter *waiter)
+{
+    const struct table_op *op = CONTAINER_OF(waiter, struct table_op, waiter);
+
+    return key_search_any_later(op->search, has_value, op->table);
+}
+
 struct table_op *searched_lookup(struct table *t, struct key_search *search, struct buf *notes,
                                  struct reply *answer)
 {
@@ -86,6 +109,7 @@ struct table_op *searched_lookup(struct table *t, struct key_search *search, str
 
     op->search = search;
     op->take = take_answer;
+    op->waiter.has_other = has_later_value;
     t->memory->counters.lookups++;
     *answer = (struct reply){.status = REPLY_MISS}; /* unless there is a form */
     if (!search_on(op, answer))

@@ -95,7 +95,7 @@ struct table_ops {
     void (*add_stats)(struct table *table, struct buf *out);
     /* Logs the counters that the type has besides those of every table; NULL: it has none. */
     void (*log_stats)(struct table *table, struct log *log);
-    /* See table_backend(). NULL: tables of the type have no URLs. */
+    /* See table_backend(). NULL: tables of the type have no backends. */
     bool (*backend)(struct table *table, size_t i, struct table_backend *to);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
@@ -103,6 +103,9 @@ struct table_ops {
     /* gives up what start() began; NULL: start() always ends the fetch */
     void (*cancel)(struct fetch *fetch);
 
+    /* Returns whether the table's settings let it take no writes, although its type does. NULL: it
+     * takes writes if commit is not NULL. */
+    bool (*is_read_only)(struct table *table);
     /* Returns why a change can never be made, or NULL. Without this function, all changes can be
      * made. */
     const char *(*change_fault)(struct table *table, const struct change *change);
@@ -124,9 +127,11 @@ struct table_ops {
     void (*stop)(struct table_iteration *it); /* frees what go_on() began; called at the end, too */
 };
 
-static inline bool table_is_writable(const struct table *table)
+static inline bool table_is_writable(struct table *table)
 {
-    return table->ops->commit != NULL;
+    const struct table_ops *ops = table->ops;
+
+    return ops->commit != NULL && !(ops->is_read_only != NULL && ops->is_read_only(table));
 }
 
 /* Writes "table NAME: " and the formatted reason into text and returns it. Every byte of it is

@@ -20,12 +20,11 @@ enum {
 
 /* Lost writes */
 
-static void log_lost(struct table_writes *w)
+/* Logs losses that were not logged yet, unless the last line is too recent. */
+static void log_due_losses(struct table_writes *w, uint64_t now_ms)
 {
-    log_error(w->owner->log, "write_lost", LOG_STR("table", w->name),
-              LOG_UINT("writes", w->lost_unlogged),
-              LOG_IF(w->last_reason[0] != '\0', LOG_STR("reason", w->last_reason)));
-    w->lost_unlogged = 0;
+    if (w->lost_unlogged > 0 && rate_limit_allows(&w->lost_logged, now_ms, LOG_INTERVAL_MS))
+        table_writes_log_lost(w);
 }
 
 /* Logs the loss now, or as part of the count of a later line. */
@@ -33,8 +32,7 @@ static void lose(struct table_writes *w, uint64_t now_ms)
 {
     w->lost++;
     w->lost_unlogged++;
-    if (rate_limit_allows(&w->lost_logged, now_ms, LOG_INTERVAL_MS))
-        log_lost(w);
+    log_due_losses(w, now_ms);
 }
 
 void table_writer_give_up(struct table_writes *w)
@@ -49,8 +47,7 @@ void table_writer_give_up(struct table_writes *w)
         snprintf(w->last_reason, sizeof(w->last_reason), "podop stopped");
     w->lost += left;
     w->lost_unlogged += left;
-    if (w->lost_unlogged > 0)
-        log_lost(w);
+    table_writes_log_lost(w);
 }
 
 /* Writing */
@@ -201,6 +198,16 @@ static bool has_budget(struct writes_owner *owner)
     return owner->budget > 0;
 }
 
+/* Drops a value that must not be written over a newer one, and lets the transactions that wait for
+ * it go on. */
+static void drop_superseded(struct table_writes *w, struct pending_write *p)
+{
+    pending_begin(&w->queue, p);
+    pending_end(&w->queue, p);
+    commit_turns_pass(p);
+    pending_release(&w->queue, p);
+}
+
 /* Does one thing that is due and returns its cost; 0: there is nothing to do now. */
 static size_t step(struct table_writes *w, uint64_t now_ms)
 {
@@ -212,7 +219,10 @@ static size_t step(struct table_writes *w, uint64_t now_ms)
     p = find_due(w, now_ms);
     if (p == NULL)
         return 0;
-    write_now(w, p);
+    if (p->is_superseded)
+        drop_superseded(w, p);
+    else
+        write_now(w, p);
     return WRITE_COST;
 }
 
@@ -222,6 +232,8 @@ void table_writer_run(struct table_writes *w)
     size_t cost = 1;
 
     w->refs++;
+    if (w->owner != NULL && !w->owner->is_closed)
+        log_due_losses(w, now_ms);
     while (cost > 0 && w->owner != NULL && !w->owner->is_closed && has_budget(w->owner)) {
         cost = step(w, now_ms);
         w->owner->budget -= cost < w->owner->budget ? cost : w->owner->budget;

@@ -37,6 +37,15 @@ struct table_writes *table_writes_new(struct writes_owner *owner, const char *na
     return w;
 }
 
+void table_writes_log_lost(struct table_writes *w)
+{
+    if (w->lost_unlogged > 0)
+        log_error(w->owner->log, "write_lost", LOG_STR("table", w->name),
+                  LOG_UINT("writes", w->lost_unlogged),
+                  LOG_IF(w->last_reason[0] != '\0', LOG_STR("reason", w->last_reason)));
+    w->lost_unlogged = 0;
+}
+
 void table_writes_disown(struct table_writes *w)
 {
     if (w->owner == NULL)
@@ -54,6 +63,8 @@ void table_writes_unref(struct table_writes **pw)
     *pw = NULL;
     if (w == NULL || --w->refs > 0)
         return;
+    if (w->owner != NULL)
+        table_writes_log_lost(w);
     table_writes_disown(w);
     pending_deinit(&w->queue);
     free(w->name);
@@ -88,7 +99,6 @@ static struct transaction *cut_out(const struct transaction *t, const struct cha
 {
     struct transaction *one = transaction_new(span_of(t->user));
 
-    one->expire_s = t->expire_s;
     one->has_timestamp = t->has_timestamp;
     one->timestamp_s = t->timestamp_s;
     one->timestamp_ns = t->timestamp_ns;
@@ -113,7 +123,7 @@ bool table_writes_take(struct table_writes *w, const struct transaction *t)
 {
     const uint64_t now_ms = clock_now_ms();
 
-    if (!may_take(w) || !pending_has_room(&w->queue, t))
+    if (!may_take(w) || t->expire_s != 0 || !pending_has_room(&w->queue, t))
         return false;
     for (size_t i = 0; i < t->count; i++) {
         if (!can_wait(w, &t->changes[i]))
@@ -183,10 +193,21 @@ static double wait_s(const struct table_writes *w, uint64_t now_ms)
     return at_ms <= now_ms ? 0.0 : (double)(at_ms - now_ms) / 1000.0;
 }
 
+/* Returns the same as wait_s(), or the seconds until lost writes can be logged if that is sooner.
+ */
+static double wait_or_log_s(const struct table_writes *w, uint64_t now_ms)
+{
+    const double work_s = wait_s(w, now_ms);
+    const double log_s =
+        (double)rate_limit_left_ms(&w->lost_logged, now_ms, LOG_INTERVAL_MS) / 1000.0;
+
+    return w->lost_unlogged > 0 && (work_s < 0.0 || log_s < work_s) ? log_s : work_s;
+}
+
 static void set_timer(struct table_writes *w)
 {
     struct ev_loop *loop = w->owner->loop;
-    const double after_s = w->owner->is_closed ? -1.0 : wait_s(w, clock_now_ms());
+    const double after_s = w->owner->is_closed ? -1.0 : wait_or_log_s(w, clock_now_ms());
 
     ev_timer_stop(loop, &w->timer);
     if (after_s < 0.0)

@@ -62,8 +62,8 @@ void table_writes_unref(struct table_writes **w); /* *w becomes NULL; NULL is fi
 void table_writes_disown(struct table_writes *w);
 
 /* Makes copies of all changes pending. Returns false, with none of them pending, when one is an
- * increment or too large, when there is no room, or when a transaction is queued for one of the
- * keys. */
+ * increment or too large, when they expire, when there is no room, or when a transaction is queued
+ * for one of the keys. */
 bool table_writes_take(struct table_writes *w, const struct transaction *transaction);
 /* Returns the last change of key that may not be written yet, or NULL. Borrowed until the next
  * call. identity is that of key in table. */
@@ -75,6 +75,8 @@ const struct change *table_writes_find(struct table_writes *w, struct table *tab
 unsigned table_writes_window_max(const struct table_writes *w);
 /* Makes pending writes due now; with after_failures also those that wait for another try. */
 void table_writes_hurry(struct table_writes *w, bool after_failures);
+/* Logs how many writes were lost since the last line, if any. */
+void table_writes_log_lost(struct table_writes *w);
 /* Sets the timer for what is due next. May free w, unless the caller has a reference. */
 void table_writes_schedule(struct table_writes *w);
 

@@ -122,7 +122,7 @@ class Report:
             for lookup, count in instructions.items():
                 is_hit = lookup.startswith("hit")
                 self.single(f"user instructions, {lookup}", count, need=2500 if is_hit else None,
-                            goal=1600 if is_hit else 9000, at_most=True)
+                            goal=1450 if is_hit else 9000, at_most=True)
         memory = singles.get("memory")
         if memory:
             self.single("dirty memory at start", memory["start"]["dirty"] / 1024, need=3, goal=1.8,

@@ -298,8 +298,10 @@ class Bench:
         try:
             self.load("scraped", "hit", "--in-turn", "--count", str(KEYS))
             self.keep("scrape none", self.lookups("scraped", "hit", 1))
-            with subprocess.Popen(["chrt", "-i", "0", "taskset", "-c", "1", sys.executable, str(HERE / "scrape.py"),
-                                   str(port), str(SCRAPES)], stdout=subprocess.PIPE, text=True) as flood:
+            with subprocess.Popen(["chrt", "-o", "0", "taskset", "-c", "1", sys.executable,
+                                   str(HERE / "scrape.py"), str(port), str(SCRAPES)],
+                                  stdout=subprocess.PIPE, text=True) as flood:
+                flood.stdout.readline()  # it has begun
                 result = self.lookups("scraped", "hit", 1)
                 flood.terminate()
                 result["scrapes"] = json.loads(flood.communicate(timeout=60)[0])

@@ -1,4 +1,7 @@
-"""scrape.py PORT CONNECTIONS: asks for /metrics over and over until SIGTERM, then prints the answers and their bytes."""
+"""scrape.py PORT CONNECTIONS: asks for /metrics, /status.json and the status page over and over until SIGTERM.
+
+Prints a line when it begins, and at the end how many answers it got, and their bytes.
+"""
 
 import json
 import selectors
@@ -6,7 +9,8 @@ import signal
 import socket
 import sys
 
-REQUEST = b"GET /metrics HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n"
+REQUESTS = [f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
+            for path in ("/metrics", "/status.json", "/")]
 
 
 class Flood:
@@ -15,7 +19,7 @@ class Flood:
     def __init__(self, port: int, connections: int) -> None:
         self.address = ("127.0.0.1", port)
         self.selector = selectors.DefaultSelector()
-        self.answers = self.bytes = self.bad = 0
+        self.answers = self.bytes = self.bad = self.asked = 0
         self.ends = False
         signal.signal(signal.SIGTERM, self.stop)
         for _ in range(connections):
@@ -26,7 +30,8 @@ class Flood:
 
     def ask(self) -> None:
         sock = socket.create_connection(self.address)
-        sock.sendall(REQUEST)
+        sock.sendall(REQUESTS[self.asked % len(REQUESTS)])
+        self.asked += 1
         self.selector.register(sock, selectors.EVENT_READ, [0])
 
     def run(self) -> None:
@@ -48,6 +53,7 @@ class Flood:
 
 def main() -> None:
     flood = Flood(int(sys.argv[1]), int(sys.argv[2]))
+    print("begun", flush=True)
     flood.run()
     print(json.dumps({"answers": flood.answers, "bytes": flood.bytes, "bad": flood.bad}))
 

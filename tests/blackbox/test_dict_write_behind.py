@@ -84,6 +84,14 @@ class WriteBehind(Write):
         podop.stop()
         self.assertEqual(self.store.values, {b"/l": b"2", b"/i": b"42"})
 
+    def test_expiry(self):
+        """A write that expires is made at once: a pending value would be found for longer, and written later."""
+        self.start(write_behind="1h")
+        self.check_payload(self.dovecot.change(("set", "shared/k", "1")), "O")
+        self.check_payload(self.dovecot.change(("set", "shared/k", "2"), expire=60), "O")
+        self.assertEqual([(request.body, request.header("Podop-Expire")) for request in list(self.http.requests)],
+                         [(b"1", []), (b"2", ["60"])])
+
     def test_increment_is_not_starved_by_writers(self):
         """Pending writes before an increment are written at once, and later writes of the key wait for the
         increment."""

@@ -5,7 +5,7 @@ import json
 import harness
 from control_case import FAILED, FOUND, MISS, USAGE, ControlCase
 from dict import EXACT
-from harness import http, url_table
+from harness import Backend, http, url_table
 from keys_case import Keys, target
 from nameserver import FakeServer, mx
 from program_case import PREAMBLE, Program
@@ -118,6 +118,30 @@ class Search(Keys):
         self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
         self.check("bob@x.example", "TEMP", "bob@x.example", "@x.example")
         self.check("new@v.example", "TEMP", "new@v.example")
+
+    def test_an_expired_miss_waits_for_a_restart(self):
+        """Only a stale value answers at once while the backend refuses connections; a miss is none."""
+        self.keep(**{"@v.example": "catch@w.example"})
+        self.run_table(VIRTUAL, cache={"ttl": "1ms", "negative_ttl": "1ms", "stale": "1h"})
+        self.check("bob@v.example", "OK catch@w.example", "bob@v.example", "@v.example")
+        self.check("bob@x.example", "NOTFOUND ", "bob@x.example", "@x.example")
+        self.expire()
+        self.http.stop()
+        client = self.client()
+        client.request("t", "bob@x.example")
+        self.assertEqual(self.client().ask("t", "bob@v.example"), b"OK catch@w.example")
+        self.assertFalse(client.has_news())
+        again = Backend(port=self.http.port, default=lambda request: http(status=404))
+        self.addCleanup(again.stop)
+        self.check_payload(client.read(), "NOTFOUND ")
+
+    def test_an_iteration_looks_up_no_other_form(self):
+        """A name without a value is left out, and does not get that of a catch-all."""
+        self.keep(**{"@v.example": "catch@w.example", "users/bob@v.example": "bob"})
+        self.http.on(target("users/"), http('["bob@v.example", "gone@v.example"]'))
+        self.run_table(VIRTUAL)
+        self.assertEqual(self.dict().rows("shared/users/"), [(b"shared/users/bob@v.example", b"bob")])
+        self.assertEqual(sorted(self.asked()), ["users/", "users/bob@v.example", "users/gone@v.example"])
 
     def test_each_form_passes_skip(self):
         self.keep(**{"bob@v.example": "alice@w.example"})

@@ -168,6 +168,18 @@ class Tables(WriteBehindCase):
         self.check_payload(self.dict().get("shared/key9"), "O9")
         harness.wait_until(lambda: len(store.values) == 50, "all is written")
 
+    def test_removed_and_lost(self):
+        """The log tells of each lost write, also of a table that is gone."""
+        store = self.write("store.json", "{}")
+        script = self.write("program.py", PROGRAM)
+        self.start({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "write_behind": "1h"},
+                   self.table("u"))
+        for number in range(5):
+            self.check_payload(self.dovecot.change(("set", f"shared/{number}", "never")), "O")
+        self.reload(self.table("u"))
+        self.server.wait_log("event=write_lost table=t writes=1 ")
+        self.server.wait_log("event=write_lost table=t writes=4 ")
+
     def test_another_type(self):
         """The new type takes no writes: pending writes go where they were meant for."""
         path = self.write("t.json", '{"key3": "old", "x": "y"}')
@@ -181,6 +193,35 @@ class Tables(WriteBehindCase):
         self.come_back()
         self.wait_all(50)
         harness.wait_until(lambda: self.dovecot.get("shared/key3") == b"Oold", "the file answers")
+
+    def test_lookups_by_post(self):
+        """The new settings take no writes, and a POST to the URL would be a lookup."""
+        asked = self.backend(default=lambda request: http("null"))
+        self.start()
+        self.write_keys(5)
+        self.reload(url_table(asked, template="/lookup", lookup="post"))
+        self.check_payload(self.client().ask("t", "x"), "NOTFOUND ")
+        self.check_failure(self.dovecot.change(("set", "shared/new", "1")))
+        self.wait_all(5)
+        self.assertEqual([json.loads(request.body)["key"] for request in asked.requests], ["x"])
+
+    def test_program_and_a_key_without_utf8(self):
+        """The program gets no such key: the write is given up, and says so."""
+        store = self.write("store.json", "{}")
+        script = self.write("program.py", PROGRAM)
+        self.start(sandbox=False)
+        self.go_down()
+        self.check_payload(self.dovecot.change(("set", b"shared/caf\xe9", "1")), "O")
+        self.write_keys(1)
+        self.reload({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "processes": 1,
+                     "write_behind": "1h"}, sandbox=False)
+        self.server.wait_log("event=write_lost .*UTF-8")
+        harness.wait_until(lambda: self.client().ask("t", "key0") == b"OK 0", "the other key is written")
+        self.server.stop()
+        with open(store + ".log", encoding="utf-8") as log:
+            keys = [json.loads(line)["key"] for line in log if '"set"' in line]
+        self.assertEqual(keys, ["key0"])
+        self.assertEqual(self.logged("event=backend_failed table=t backend=/"), [])
 
     def test_program_and_back(self):
         """From one type that takes writes to another."""

@@ -54,11 +54,13 @@ static size_t choose(struct world *w, size_t below)
     return (w->chance >> 16) % below;
 }
 
-/* Takes some of what has come, and sometimes wants no more before the next turn. */
+/* Takes some of what has come, and sometimes wants no more before the next turn. What it leaves is
+ * never too large, however the answer is cut. */
 static size_t on_data(void *arg, struct span bytes, bool *is_blocked)
 {
     struct call *call = arg;
-    const struct span taken = {bytes.ptr, bytes.len - bytes.len / 3};
+    const size_t left = bytes.len / 3 < RESPONSE_MAX ? bytes.len / 3 : RESPONSE_MAX;
+    const struct span taken = {bytes.ptr, bytes.len - left};
 
     buf_add(&call->body, taken);
     call->is_blocked = *is_blocked = (bytes.len & 1) != 0;

@@ -234,6 +234,35 @@ static void test_trial_given_up_is_free(void **state)
     assert_int_equal(try(&b, 9, 2000), BREAKER_TRIAL_AGAIN);
 }
 
+/* After a silence, nothing is known of the server until the trial has ended. */
+static void test_old_failures_are_in_doubt(void **state)
+{
+    enum { OLD = BREAKER_OLD_PAUSES * BREAKER_PAUSE_MIN_MS };
+    struct breaker b = {0};
+
+    (void)state;
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 0);
+    assert_int_equal(breaker_take_trial(&b, 8, ALONE, OLD - 1), BREAKER_TRIAL);
+    assert_false(breaker_is_in_doubt(&b)); /* the failures were recent */
+    breaker_failure(&b, BREAKER_UNANSWERED, 8, BREAKER_TRIAL, ALONE, 5000);
+    fail_often(&b, BREAKER_UNSENT, BREAKER_FAILURES_MAX, 1, 10000); /* the connection was back */
+    assert_false(breaker_is_in_doubt(&b));
+    assert_int_equal(breaker_take_trial(&b, 8, ALONE, 10000 + OLD), BREAKER_TRIAL_AGAIN);
+    assert_true(breaker_is_in_doubt(&b));
+    breaker_failure(&b, BREAKER_UNSENT, 9, BREAKER_NO_TRIAL, ALONE, 20000); /* it is no trial */
+    breaker_drop_trial(&b, BREAKER_TRIAL_AGAIN);
+    assert_true(breaker_is_in_doubt(&b));
+    assert_int_equal(breaker_take_trial(&b, 9, ALONE, 30000), BREAKER_TRIAL);
+    breaker_failure(&b, BREAKER_UNSENT, 9, BREAKER_TRIAL, ALONE, 30000);
+    assert_false(breaker_is_in_doubt(&b));
+    assert_int_equal(breaker_take_trial(&b, 9, ALONE, 30000 + OLD - 1), BREAKER_TRIAL);
+    assert_false(breaker_is_in_doubt(&b));
+    assert_int_equal(breaker_take_trial(&b, 10, ALONE, 30000 + 2 * OLD - 1), BREAKER_TRIAL);
+    assert_true(breaker_is_in_doubt(&b));
+    assert_true(breaker_answered(&b, false, BREAKER_TRIAL));
+    assert_false(breaker_is_in_doubt(&b));
+}
+
 /* Requests from before the suspension do not prolong the pause. Old connections may serve while new
  * ones are refused, so an answer closes the circuit only when it was open for missing answers. */
 static void test_late_ends(void **state)
@@ -372,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_reached_again),
         cmocka_unit_test(test_failures_that_are_answers_while_suspended),
         cmocka_unit_test(test_trial_given_up_is_free),
+        cmocka_unit_test(test_old_failures_are_in_doubt),
         cmocka_unit_test(test_late_ends),
         cmocka_unit_test(test_one_key_costs_no_other_an_answer),
     };

@@ -1,8 +1,11 @@
 /* A client at one end of a socketpair, whose session is the test's: it takes lines. A line "bad" is
- * malformed, "later" is answered when the test says so, a line that begins with "+" is thrown away
- * and answered with "none", and any other line is answered at once by itself. */
+ * malformed, "later" is answered when the test says so, "full" makes the session full, a line that
+ * begins with "+" is thrown away and answered with "none", and any other line is answered at once
+ * by itself. */
 #include "unit.h"
 
+#include "server/client.h"
+#include "server/client_input.h"
 #include "server/clients.h"
 
 #include "podop/deadline.h"
@@ -47,6 +50,8 @@ static enum feed take_line(struct session *s, struct span line)
         return FEED_BAD;
     if (span_equal(line, SPAN("later\n")))
         s->pending++;
+    else if (span_equal(line, SPAN("full\n")))
+        s->is_full = true;
     else
         buf_add(s->io.out, line);
     return FEED_OK;
@@ -284,6 +289,24 @@ static void test_a_peer_that_stops_sending_gets_its_answers(void **state)
     assert_int_equal(gone, 1);
 }
 
+/* While others need all of the turns, a session may have room again, and its client may be read,
+ * before the client is served. */
+static void test_a_peer_that_stops_sending_loses_no_kept_request(void **state)
+{
+    struct client *c = client();
+
+    (void)state;
+    assert_int_equal(send(peer, "full\nkept\npart", 14, 0), 14);
+    assert_true(client_input_read(c));
+    session->is_full = false;
+    shutdown(peer, SHUT_WR);
+    assert_true(client_input_read(c));
+    client_serve(c);
+    turns();
+    assert_received("kept\n");
+    assert_int_equal(gone, 1);
+}
+
 /* READING -> DRAINING -> LINGERING -> freed. */
 static void test_a_refused_client_can_read_its_answers(void **state)
 {
@@ -347,6 +370,7 @@ int main(void)
         CLIENT(test_a_full_session_is_not_read),
         CLIENT(test_a_peer_that_hangs_up_is_freed),
         CLIENT(test_a_peer_that_stops_sending_gets_its_answers),
+        CLIENT(test_a_peer_that_stops_sending_loses_no_kept_request),
         CLIENT(test_a_refused_client_can_read_its_answers),
         CLIENT(test_an_unknown_protocol_is_refused),
         CLIENT(test_a_stop_answers_what_has_arrived),

@@ -92,6 +92,30 @@ static void test_dict_too_large_open_transactions(void **state)
     free(line);
 }
 
+/* Also of clients that have disconnected, whose commits go on. */
+static void test_dict_too_large_commits_of_all_clients(void **state)
+{
+    enum { ALL_BYTES = 256 * 1024 * 1024 };
+    struct fake_peer peer;
+
+    (void)state;
+    open_peer(&peer, HELLO_40);
+    peer.service.commit_bytes = ALL_BYTES;
+    send_lines(&peer, "B1\tu\nS1\tshared/a\tx\nC1\n");
+    assert_out(&peer, "F1\tthe unfinished transactions of all clients are too large\n");
+    assert_int_equal(peer.service.commit_bytes, ALL_BYTES);
+    peer.service.commit_bytes = 0;
+    send_lines(&peer, "B2\tu\nS2\tshared/a\tx\nC2\nB3\tu\nS3\tshared/a\ty\nC3\n");
+    assert_int_equal(committing_count, 1);
+    assert_true(peer.service.commit_bytes > 0);
+    end_commit(0, REPLY_FOUND);
+    assert_int_equal(committing_count, 1);
+    end_commit(0, REPLY_FOUND);
+    assert_int_equal(peer.service.commit_bytes, 0);
+    assert_out(&peer, "O2\nO3\n");
+    fake_peer_close(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +123,7 @@ int main(void)
         WITH_TABLE(test_dict_full_of_async_commits),
         WITH_TABLE(test_dict_too_many_open_transactions),
         WITH_TABLE(test_dict_too_large_open_transactions),
+        WITH_TABLE(test_dict_too_large_commits_of_all_clients),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,28 @@ static void test_tables_share_a_file(void **state)
     stop(&second);
 }
 
+/* A reload has read the file before it changed, and opens its table after the others were renewed.
+ */
+static void test_a_table_with_an_older_file(void **state)
+{
+    struct user first = {0}, second = {0};
+    const struct json_renewal_user user = {.table = "t", .renewed = on_renewed, .arg = &second};
+    char *path = temporary_path("t.json");
+    struct error err = {0};
+
+    (void)state;
+    temporary_write("t.json", "{}");
+    start(&first);
+    second.index = json_index_read(path, NULL, NULL, &err);
+    temporary_replace("t.json", "{\"a\": 1}");
+    wait_for_keys(&first, 1);
+    second.renewal = json_renewal_start(all, path, second.index, &user);
+    assert_ptr_equal(second.index, first.index);
+    stop(&first);
+    stop(&second);
+    free(path);
+}
+
 /* A table ends while its file is read, and the next one begins. */
 static void test_end_while_reading(void **state)
 {
@@ -135,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FILE(test_renewal),
         WITH_FILE(test_tables_share_a_file),
+        WITH_FILE(test_a_table_with_an_older_file),
         WITH_FILE(test_end_while_reading),
     };
 

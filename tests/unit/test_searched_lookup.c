@@ -462,6 +462,34 @@ static void test_search_goes_on_after_what_was_a_miss(void **state)
     assert_int_equal(third.status, REPLY_TEMPORARY);
 }
 
+/* Only a value keeps a lookup from waiting for a backend that restarts, never a miss. */
+static void test_search_has_stale_with_a_later_value(void **state)
+{
+    struct caller first = {0}, second = {0}, third = {0};
+
+    (void)state;
+    ask(&first, fake.table, "bob+x@v.example");
+    answer_form("bob+x@v.example", &miss);
+    answer_form("bob@v.example", &miss);
+    answer_value("@v.example", "alice@w.example");
+    wait_until_stale();
+    ask(&second, fake.table, "bob+x@v.example");
+    assert_true(fetch_has_stale(fake.waiting[0]));
+    answer_form("bob+x@v.example", &miss);
+    assert_true(fetch_has_stale(fake.waiting[0]));
+    answer_form("bob@v.example", &miss);
+    assert_true(fetch_has_stale(fake.waiting[0]));
+    answer_form("@v.example", &miss);
+    wait_until_stale();
+    ask(&third, fake.table, "bob+x@v.example");
+    assert_false(fetch_has_stale(fake.waiting[0]));
+    answer_form("bob+x@v.example", &miss);
+    answer_form("bob@v.example", &miss);
+    assert_false(fetch_has_stale(fake.waiting[0]));
+    answer_form("@v.example", &miss);
+    assert_int_equal(third.status, REPLY_MISS);
+}
+
 static bool fails_at_once(struct span key, struct reply *reply)
 {
     (void)key;
@@ -600,6 +628,7 @@ int main(void)
         WITH(test_search_ends_in_the_cache, setup_search_cached),
         WITH(test_search_stale, setup_search_stale),
         WITH(test_search_goes_on_after_what_was_a_miss, setup_search_stale),
+        WITH(test_search_has_stale_with_a_later_value, setup_search_stale),
         WITH(test_search_of_what_were_misses_fails, setup_search_stale),
         cmocka_unit_test(test_search_skips_forms),
         WITH(test_search_cancel, setup_search),

@@ -26,6 +26,27 @@ static void test_address_good(void **state)
     }
 }
 
+static void test_address_kind(void **state)
+{
+    static const struct {
+        const char *text, *bare;
+        enum socket_kind kind;
+    } cases[] = {
+        {"/run/s", "/run/s", SOCKET_PATH},          {"unix:/run/s", "/run/s", SOCKET_PATH},
+        {"unix:relative", "relative", SOCKET_PATH}, {"localhost:80", "localhost:80", SOCKET_HOST},
+        {"inet:[::1]:80", "[::1]:80", SOCKET_HOST}, {"inet:systemd:80", "systemd:80", SOCKET_HOST},
+        {"systemd:podop", "podop", SOCKET_SYSTEMD},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *bare;
+
+        assert_int_equal(socket_address_kind(cases[i].text, &bare), cases[i].kind);
+        assert_string_equal(bare, cases[i].bare);
+    }
+}
+
 static void test_address_systemd(void **state)
 {
     struct socket_address at;
@@ -38,8 +59,6 @@ static void test_address_systemd(void **state)
         assert_int_equal(err.kind, ERR_CONFIG);
         assert_non_null(strstr(err.text, "without libsystemd"));
     }
-    assert_string_equal(socket_address_systemd_name("systemd:podop"), "podop");
-    assert_null(socket_address_systemd_name("inet:systemd:80"));
     assert_int_equal(socket_address_check("inet:systemd:80", &err), 0); /* a host of that name */
     assert_int_equal(socket_address_resolve("systemd:podop", &at, 1, &err), -1);
     assert_int_equal(err.kind, ERR_CONFIG);
@@ -219,10 +238,11 @@ static void test_address_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_address_good),        cmocka_unit_test(test_address_systemd),
-        cmocka_unit_test(test_address_bad),         cmocka_unit_test(test_address_unix),
-        cmocka_unit_test(test_address_unix_length), cmocka_unit_test(test_address_host_length),
-        cmocka_unit_test(test_address_inet),        cmocka_unit_test(test_address_names),
+        cmocka_unit_test(test_address_good),        cmocka_unit_test(test_address_kind),
+        cmocka_unit_test(test_address_systemd),     cmocka_unit_test(test_address_bad),
+        cmocka_unit_test(test_address_unix),        cmocka_unit_test(test_address_unix_length),
+        cmocka_unit_test(test_address_host_length), cmocka_unit_test(test_address_inet),
+        cmocka_unit_test(test_address_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

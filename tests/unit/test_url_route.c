@@ -86,8 +86,11 @@ static void test_commit_url_is_a_route_of_its_own(void **state)
     url_case_close(t);
 }
 
-static void test_hash_is_of_key_and_user(void **state)
+/* A private key and a shared one that lead to the same URL are one key, as in the cache. */
+static void test_hash_is_of_the_url(void **state)
 {
+    const struct table_key same[] = {{.key = SPAN("k"), .user = SPAN("u"), .is_private = true},
+                                     {.key = SPAN("k/u")}};
     const struct table_key keys[] = {
         {.key = SPAN("k")},
         {.key = SPAN("k"), .user = SPAN("u"), .is_private = true},
@@ -106,6 +109,11 @@ static void test_hash_is_of_key_and_user(void **state)
         for (size_t j = 0; j < i; j++)
             assert_int_not_equal(hashes[i], hashes[j]);
     }
+    for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+        url_route_set_key(&route, &same[i]);
+        hashes[i] = url_route_hash(&route);
+    }
+    assert_int_equal(hashes[0], hashes[1]);
     url_case_close(t);
 }
 
@@ -152,6 +160,33 @@ static void test_last_resort(void **state)
     write.ignores_suspension = true;
     assert_takes(&write, 0);
     assert_true(write.is_last_resort);
+    url_route_close(&write);
+    url_case_close(t);
+}
+
+/* The first requests after a silence come together: none is refused because another one is the
+ * trial. */
+static void test_old_suspension_refuses_nothing(void **state)
+{
+    struct url_table *t = open_three(*state);
+    struct url_route lookup = route_of(t, true), write = route_of(t, false);
+
+    for (size_t at = 0; at < 3; at++)
+        suspend(t, at, BREAKER_UNSENT);
+    end_pause(t, 0);
+    t->backends.health->of[0].breaker.active_at_ms = 0;
+    assert_takes(&lookup, 0);
+    assert_int_equal(lookup.trial, BREAKER_TRIAL);
+    assert_takes(&write, 0);
+    assert_true(write.is_last_resort);
+    refuse(&write);
+    assert_false(url_route_take(&write)); /* it asks there once */
+    refuse(&lookup);
+    url_route_close(&lookup);
+    end_pause(t, 0);
+    assert_takes(&lookup, 0);
+    assert_false(url_route_take(&write)); /* the trial failed a moment ago */
+    url_route_close(&lookup);
     url_route_close(&write);
     url_case_close(t);
 }
@@ -259,9 +294,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_CASE(test_urls_in_their_order),
         WITH_CASE(test_commit_url_is_a_route_of_its_own),
-        WITH_CASE(test_hash_is_of_key_and_user),
+        WITH_CASE(test_hash_is_of_the_url),
         WITH_CASE(test_requests_that_try_a_suspended_url),
         WITH_CASE(test_last_resort),
+        WITH_CASE(test_old_suspension_refuses_nothing),
         WITH_CASE(test_suspended_after_the_choice),
         WITH_CASE(test_shares_of_the_time),
         WITH_CASE(test_waits_only_when_refused),

@@ -343,6 +343,27 @@ static void test_write_behind_loses_only_what_is_hopeless(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
+/* Losses after the first are logged when the next line is due, though nothing else happens. */
+static void test_write_behind_logs_all_losses(void **state)
+{
+    struct table_writes *w = fake.table->writes;
+
+    (void)state;
+    set("a", "1");
+    set("b", "1");
+    write_behind_stop(wb);
+    run_until(&fake.commit_count, 2);
+    end_commit(&fake, REPLY_PERMANENT, true);
+    assert_int_equal(w->lost_unlogged, 0);
+    w->lost_logged.logged_at_ms -= LOG_INTERVAL_MS - 50;
+    end_commit(&fake, REPLY_PERMANENT, true);
+    assert_int_equal(w->lost_unlogged, 1);
+    for (int i = 0; i < TURNS_MAX && w->lost_unlogged > 0; i++)
+        ev_run(loop, EVRUN_ONCE);
+    assert_int_equal(w->lost_unlogged, 0);
+    assert_int_equal(w->lost, 2);
+}
+
 /* After a reload, the new table of the name makes the pending writes. */
 static void test_write_behind_outlives_its_table(void **state)
 {
@@ -405,6 +426,57 @@ static void test_write_behind_of_keys_that_become_one_under_way(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
+/* The same while a transaction waits for the older write, which keeps the two keys apart. */
+static void test_write_behind_newer_than_a_write_that_is_waited_for(void **state)
+{
+    struct table_config folding = pending_config;
+    struct writer waiting;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "1");
+    commit_one(&waiting, CHANGE_INCREMENT, "K", "");
+    run_until(&fake.commit_count, 1);
+    set("k", "2");
+    open_fake(&folded, &folding);
+    run_until(&folded.commit_count, 1);
+    end_commit(&folded, REPLY_FOUND, true);
+    end_commit(&fake, REPLY_TEMPORARY, true);
+    run_due();
+    assert_int_equal(waiting.status, REPLY_TEMPORARY);
+    write_behind_stop(wb);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
+    assert_true(write_behind_is_empty(wb));
+}
+
+/* The same while the older value is not under way yet: it is dropped. */
+static void test_write_behind_newer_than_a_value_that_is_waited_for(void **state)
+{
+    struct table_config folding = pending_config;
+    struct writer waiting;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "1");
+    set("k", "2");
+    commit_one(&waiting, CHANGE_INCREMENT, "K", "");
+    open_fake(&folded, &folding);
+    run_until(&fake.commit_count, 1);
+    assert_int_equal(fake.commits[0]->transaction->changes[0].kind, CHANGE_INCREMENT);
+    run_until(&folded.commit_count, 1);
+    assert_true(span_equal(folded.commits[0]->transaction->changes[0].value, SPAN("2")));
+    end_commit(&fake, REPLY_FOUND, true);
+    assert_int_equal(waiting.status, REPLY_FOUND);
+    set("k", "3"); /* through the new entry, which is not superseded */
+    end_commit(&folded, REPLY_TEMPORARY, true);
+    write_behind_stop(wb);
+    run_until(&folded.commit_count, 1);
+    assert_true(span_equal(folded.commits[0]->transaction->changes[0].value, SPAN("3")));
+    end_commit(&folded, REPLY_FOUND, true);
+    assert_true(write_behind_is_empty(wb));
+}
+
 /* A table whose name was removed makes its pending writes, and accepts no new ones. */
 static void test_write_behind_of_a_name_that_is_gone(void **state)
 {
@@ -454,7 +526,10 @@ int main(void)
         WITH(test_write_behind_outlives_its_table),
         WITH(test_write_behind_of_keys_that_become_one),
         WITH(test_write_behind_of_keys_that_become_one_under_way),
+        WITH(test_write_behind_newer_than_a_write_that_is_waited_for),
+        WITH(test_write_behind_newer_than_a_value_that_is_waited_for),
         WITH(test_write_behind_of_a_name_that_is_gone),
+        WITH(test_write_behind_logs_all_losses),
         WITH(test_write_behind_counts_what_is_left),
     };
 

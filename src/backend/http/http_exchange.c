@@ -140,6 +140,20 @@ static void end_failed(struct http_exchange *ex, enum http_wire_result result)
     end_broken(ex, ex->connection->wire.reason);
 }
 
+static bool has_more_to_send(const struct http_exchange *ex)
+{
+    return ex->sent < ex->request.len && !ex->is_send_closed;
+}
+
+static void watch(struct http_exchange *ex)
+{
+    const struct http_wire *wire = &ex->connection->wire;
+    const bool sends = has_more_to_send(ex) && !wire->sends_after_reading;
+
+    http_connection_watch(ex->connection,
+                          sends || wire->receives_after_writing ? EV_READ | EV_WRITE : EV_READ);
+}
+
 /* Receiving */
 
 static bool give_body(struct http_exchange *ex, struct span body, bool is_last)
@@ -236,7 +250,10 @@ static bool receive_once(struct http_exchange *ex)
 
     result = http_wire_receive(&c->wire, http->received, sizeof(http->received), &n);
     switch (result) {
-    case HTTP_WIRE_BLOCKED: return false;
+    case HTTP_WIRE_BLOCKED:
+        if (http_connection_is_tls(c))
+            watch(ex);
+        return false;
     case HTTP_WIRE_CLOSED: end_closed(ex); return false;
     case HTTP_WIRE_FAILED:
     case HTTP_WIRE_LOST: end_failed(ex, result); return false;
@@ -279,16 +296,6 @@ static void on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 }
 
 /* Sending */
-
-static bool has_more_to_send(const struct http_exchange *ex)
-{
-    return ex->sent < ex->request.len && !ex->is_send_closed;
-}
-
-static void watch(struct http_exchange *ex)
-{
-    http_connection_watch(ex->connection, has_more_to_send(ex) ? EV_READ | EV_WRITE : EV_READ);
-}
 
 /* Sends what the connection takes. A failure is only noted, because a server that takes no more
  * of a request may have answered it. */
@@ -334,7 +341,7 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
         send_some(ex);
         watch(ex);
     }
-    if (revents & EV_READ)
+    if ((revents & EV_READ) || c->wire.receives_after_writing)
         receive(ex);
 }
 
@@ -358,6 +365,7 @@ static bool begin(struct http_exchange *ex)
     ex->sent = 0;
     ex->is_send_closed = false;
     c->wire.reason[0] = '\0';
+    c->wire.sends_after_reading = c->wire.receives_after_writing = false;
     if (http_connection_is_outdated(c) || !http_wire_is_silent(&c->wire))
         return false;
     http_give_way_begin(c, HTTP_WAIT_ANSWER);

@@ -15,12 +15,15 @@
 enum {
     OPENSSL_3 = 0x30000000,
     OPENSSL_OP_IGNORE_UNEXPECTED_EOF = 1 << 7,
-    OPENSSL_RECEIVED_SHUTDOWN = 2
+    OPENSSL_RECEIVED_SHUTDOWN = 2,
+    OPENSSL_WRITING = 2, /* results of SSL_want() */
+    OPENSSL_READING = 3,
 };
 
 typedef unsigned long openssl_version_fn(void);
 typedef uint64_t openssl_clear_options_fn(void *context, uint64_t options);
 typedef int openssl_get_shutdown_fn(const void *session);
+typedef int openssl_want_fn(const void *session);
 typedef void any_fn(void);
 
 enum {
@@ -81,6 +84,21 @@ bool http_tls_has_ended_well(CURL *easy)
 
     return session != NULL && get_shutdown != NULL &&
            (get_shutdown(session) & OPENSSL_RECEIVED_SHUTDOWN) != 0;
+}
+
+enum http_tls_wait http_tls_waits(CURL *easy)
+{
+    openssl_want_fn *want = (openssl_want_fn *)find_function("SSL_want");
+    bool is_openssl;
+    const void *session = openssl_session(easy, &is_openssl);
+
+    if (session == NULL || want == NULL)
+        return HTTP_TLS_WAITS_UNKNOWN;
+    switch (want(session)) {
+    case OPENSSL_READING: return HTTP_TLS_WAITS_TO_READ;
+    case OPENSSL_WRITING: return HTTP_TLS_WAITS_TO_WRITE;
+    default: return HTTP_TLS_WAITS_UNKNOWN;
+    }
 }
 
 /* Returns a value of CURLOPT_CAPATH that adds no authorities. From libcurl 8.17 on, NULL means the

@@ -18,4 +18,11 @@ void http_tls_add_hint(char reason[CURL_ERROR_SIZE]);
  * OpenSSL. */
 bool http_tls_has_ended_well(CURL *easy);
 
+enum http_tls_wait { HTTP_TLS_WAITS_UNKNOWN, HTTP_TLS_WAITS_TO_READ, HTTP_TLS_WAITS_TO_WRITE };
+
+/* Returns what the last call waits for that had to be made again: during a renegotiation, sending
+ * may have to wait for bytes, and receiving for room. Unknown with TLS libraries other than
+ * OpenSSL. */
+enum http_tls_wait http_tls_waits(CURL *easy);
+
 #endif

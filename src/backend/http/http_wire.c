@@ -53,17 +53,27 @@ static enum http_wire_result tls_result(struct http_wire *wire, CURLcode code, s
     return failed(error);
 }
 
+static enum http_wire_result receive_tls(struct http_wire *wire, char *to, size_t max, size_t *n)
+{
+    CURLcode code;
+
+    errno = 0;
+    code = curl_easy_recv(wire->tls, to, max, n);
+    return tls_result(wire, code, *n);
+}
+
 enum http_wire_result http_wire_receive(struct http_wire *wire, char *to, size_t max, size_t *n)
 {
     ssize_t got;
 
     *n = 0;
     if (wire->tls != NULL) {
-        CURLcode code;
+        const enum http_wire_result result = receive_tls(wire, to, max, n);
 
-        errno = 0;
-        code = curl_easy_recv(wire->tls, to, max, n);
-        return tls_result(wire, code, *n);
+        wire->sends_after_reading = false; /* it can be tried again */
+        wire->receives_after_writing =
+            result == HTTP_WIRE_BLOCKED && http_tls_waits(wire->tls) == HTTP_TLS_WAITS_TO_WRITE;
+        return result;
     }
     got = socket_recv(wire->fd, to, max, MSG_DONTWAIT);
     if (got > 0)
@@ -82,6 +92,8 @@ enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, 
 
         errno = 0;
         code = curl_easy_send(wire->tls, bytes.ptr, max, n);
+        wire->sends_after_reading =
+            code == CURLE_AGAIN && http_tls_waits(wire->tls) == HTTP_TLS_WAITS_TO_READ;
         return tls_result(wire, code, *n);
     }
     got = socket_send(wire->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -93,10 +105,10 @@ enum http_wire_result http_wire_send(struct http_wire *wire, struct span bytes, 
 bool http_wire_is_silent(struct http_wire *wire)
 {
     char byte;
-    size_t n;
+    size_t n = 0;
 
     if (wire->tls != NULL) /* bytes on the socket may be session tickets, which TLS has to read */
-        return http_wire_receive(wire, &byte, 1, &n) == HTTP_WIRE_BLOCKED;
+        return receive_tls(wire, &byte, 1, &n) == HTTP_WIRE_BLOCKED;
     return socket_recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }

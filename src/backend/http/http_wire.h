@@ -14,6 +14,8 @@ enum { HTTP_RECEIVE_BYTES = 16384 }; /* the size of the buffers that are receive
 struct http_wire {
     int fd;                       /* -1: not connected */
     CURL *tls;                    /* borrowed; NULL: plain TCP or a unix socket */
+    bool sends_after_reading;     /* TLS: the last send waits for bytes of the peer */
+    bool receives_after_writing;  /* TLS: the last receive waits for room to send */
     char reason[CURL_ERROR_SIZE]; /* of the last failure */
 };
 

@@ -29,6 +29,7 @@ struct member {
 struct json_index {
     struct disposable disposable;
     atomic_uint refs;
+    unsigned long number; /* of its reading, in the order in which readings of all files began */
     struct json_identity identity;
     struct buf text; /* the file */
     struct buf keys; /* decoded, one after the other */
@@ -309,11 +310,13 @@ static void trim(struct buf *b)
 struct json_index *json_index_read(const char *path, const struct key_rules *rules,
                                    const atomic_bool *is_cancelled, struct error *err)
 {
+    static atomic_ulong readings;
     struct json_index *index = xcalloc(1, sizeof(*index));
     const struct reader r = {index, path, rules, is_cancelled, err};
     int status;
 
     atomic_init(&index->refs, 1);
+    index->number = atomic_fetch_add(&readings, 1);
     buf_init(&index->text, FILE_BYTES_MAX);
     buf_init(&index->keys, BUF_LIMITED_BY_INPUT); /* folding makes some keys longer */
     status = read_file(&r);
@@ -379,6 +382,11 @@ bool json_index_is_current(const struct json_index *index, const char *path)
     return old->is_settled && stat(path, &info) == 0 && info.st_dev == old->device &&
            info.st_ino == old->inode && info.st_size == old->size &&
            is_same_time(info.st_mtim, old->modified) && is_same_time(info.st_ctim, old->changed);
+}
+
+bool json_index_is_older(const struct json_index *index, const struct json_index *other)
+{
+    return index->number < other->number;
 }
 
 size_t json_index_count(const struct json_index *index)

@@ -206,14 +206,17 @@ struct json_renewal *json_renewal_start(struct json_renewals *all, const char *p
 {
     struct json_renewal *renewal = xcalloc(1, sizeof(*renewal));
     struct file *file = find(all, path, user->rules);
+    const bool is_older = file != NULL && json_index_is_older(index, file->index);
 
     if (file == NULL)
         file = file_new(all, path, user->rules, index);
-    else
+    else if (!is_older)
         set_index(file, index);
     renewal->file = file;
     renewal->user = *user;
     list_append(&file->users, &renewal->node);
+    if (is_older) /* the file has changed while a reload went on after reading it */
+        user->renewed(user->arg, file->index);
     return renewal;
 }
 

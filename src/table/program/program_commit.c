@@ -15,11 +15,23 @@ static void fail(struct program_commit *c, enum reply_status status, struct span
                                                                    (int)why.len, why.ptr)});
 }
 
+static const char not_utf8[] = "a key that is not valid UTF-8 cannot be written";
+
 const char *program_table_change_fault(struct table *table, const struct change *change)
 {
     (void)table;
-    return program_wire_can_hold(&change->key) ? NULL
-                                               : "a key that is not valid UTF-8 cannot be written";
+    return program_wire_can_hold(&change->key) ? NULL : not_utf8;
+}
+
+/* Returns whether a request can hold all keys. A pending write that was accepted with other
+ * settings of the table, for a URL, may have any key. */
+static bool can_hold(const struct transaction *t)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (!program_wire_can_hold(&t->changes[i].key))
+            return false;
+    }
+    return true;
 }
 
 static void add_line(struct program_request *request, uint64_t id, struct buf *out)
@@ -87,6 +99,10 @@ void program_table_commit(struct commit *commit)
 
     if (commit->transaction->count == 0) { /* there is nothing to ask for */
         commit_finish(commit, &(struct reply){.status = REPLY_FOUND});
+        return;
+    }
+    if (!can_hold(commit->transaction)) {
+        fail(c, REPLY_PERMANENT, span_of(not_utf8));
         return;
     }
     c->request.ops = &ops;

@@ -150,6 +150,22 @@ struct url_report url_backends_report(const struct url_backends *b, size_t at)
     };
 }
 
+/* Adds what a place says about its URL. */
+static void add_place(const struct url_state *state, uint64_t now_ms, struct table_backend *to)
+{
+    const uint64_t failing_ms = outage_lasts_ms(&state->outage, now_ms);
+    const uint64_t suspended_ms =
+        breaker_is_open(&state->breaker) ? now_ms - state->breaker.opened_at_ms : 0;
+    const uint64_t since_ms = failing_ms > suspended_ms ? failing_ms : suspended_ms;
+
+    if (state->is_gone)
+        return;
+    to->is_used = to->is_used || state->requests > 0;
+    to->is_failing = to->is_failing || outage_is_on(&state->outage);
+    if (since_ms > to->since_ms)
+        to->since_ms = since_ms;
+}
+
 /* Returns whether the URL has places, and all of them are suspended. */
 static bool is_suspended(const struct url_backends *b, size_t index)
 {
@@ -168,13 +184,22 @@ static bool is_suspended(const struct url_backends *b, size_t index)
 
 bool url_backends_describe(const struct url_backends *b, size_t index, struct table_backend *to)
 {
+    const struct http_backend *backend;
+    const uint64_t now_ms = clock_now_ms();
+
     if (index >= url_backends_count(b))
         return false;
+    backend = http_site_backend(b->sites->items[index]);
     *to = (struct table_backend){
-        .backend = http_site_backend(b->sites->items[index]),
+        .backend = backend,
+        .name = span_of(backend->name),
         .is_for_writes = index == b->count,
         .is_suspended = is_suspended(b, index),
     };
+    if (index == b->count)
+        add_place(&b->health->of[url_backends_commit(b)], now_ms, to);
+    for (size_t at = index; index < b->count && at < url_backends_commit(b); at += b->count)
+        add_place(&b->health->of[at], now_ms, to);
     return true;
 }
 

@@ -23,11 +23,18 @@ static size_t request_changes(const struct url_commit *c)
     return c->attempt.table->backends.has_commit ? c->base.transaction->count : 1;
 }
 
+bool url_commit_is_read_only(struct table *table)
+{
+    const struct url_table *t = url_table_of(table);
+
+    return t->is_post && !t->backends.has_commit;
+}
+
 const char *url_commit_change_fault(struct table *table, const struct change *change)
 {
     const struct url_table *t = url_table_of(table);
 
-    if (t->is_post && !t->backends.has_commit)
+    if (url_commit_is_read_only(table))
         return "a table with lookup = \"post\" cannot be written to without commit_url";
     for (size_t i = 0; i < t->backends.count; i++) {
         char *target;

@@ -14,6 +14,7 @@ struct url_commit {
 };
 
 /* Slots of struct table_ops; the commit is a struct url_commit. */
+bool url_commit_is_read_only(struct table *table);
 const char *url_commit_change_fault(struct table *table, const struct change *change);
 void url_commit_start(struct commit *commit);
 void url_commit_abort(struct commit *commit);

@@ -1,12 +1,12 @@
 #include "url_iterate.h"
 
 #include "table/json_reply.h"
+#include "table/lookup.h"
 #include "url_error.h"
 #include "url_request.h"
 
 #include "podop/encoding.h"
 #include "podop/json_value.h"
-#include "podop/lookup.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,7 +115,7 @@ static void look_up_put_off(struct url_iteration *it)
         row++;
     key.key = (struct span){row->key, key.key.len + row->name.len};
     it->put_off--;
-    row->op = table_lookup(it->base.table, &key, &known);
+    row->op = lookup_key(it->base.table, &key, &known);
     if (row->op == NULL)
         end_row(row, &known);
     else
@@ -143,7 +143,7 @@ static void look_up_value(struct url_iteration *it, struct span name)
         memcpy(bytes, path.ptr, path.len);
     memcpy(bytes + path.len, name.ptr, name.len);
     key.key = (struct span){bytes, path.len + name.len};
-    op = table_lookup(it->base.table, &key, &known);
+    op = lookup_key(it->base.table, &key, &known);
     if (op == NULL) {
         take_value(it, name, &known);
         free(bytes);

@@ -2,6 +2,8 @@
 
 #include "url_places.h"
 
+#include "table/identity.h"
+
 #include "podop/clock.h"
 #include "podop/mem.h"
 
@@ -39,15 +41,17 @@ void url_route_set_key(struct url_route *route, const struct table_key *key)
     route->key_hash = 0;
 }
 
-/* Computes the hash on first use: after a failure, or when many requests are under way. */
+/* Computes the hash on first use: after a failure, or when many requests are under way. Keys with
+ * the same URL are one key. */
 uint64_t url_route_hash(struct url_route *route)
 {
-    const struct hash_key *by = &route->backends->health->hash_key;
+    struct identity identity;
 
-    if (route->key_hash == 0)
-        route->key_hash = (hash_span(by, route->key->key) ^
-                           (route->key->is_private ? ~hash_span(by, route->key->user) : 0)) |
-                          1;
+    if (route->key_hash == 0) {
+        identity_of_normal(&identity, route->backends->table, route->key);
+        route->key_hash = hash_span(&route->backends->health->hash_key, identity.bytes) | 1;
+        identity_free(&identity);
+    }
     return route->key_hash;
 }
 
@@ -153,7 +157,7 @@ static bool find_last_resort(struct url_route *route)
         const struct breaker *b = &state_of(route, i)->breaker;
 
         if (mark_of(route, i) != 0 || state_of(route, i)->is_gone || !breaker_is_open(b) ||
-            (b->cause != BREAKER_ANSWERED && !route->ignores_suspension))
+            (b->cause != BREAKER_ANSWERED && !breaker_is_in_doubt(b) && !route->ignores_suspension))
             continue;
         route->at = i;
         route->is_last_resort = true;

@@ -127,6 +127,7 @@ const struct table_ops table_url = {
     .backend = url_table_backend,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
+    .is_read_only = url_commit_is_read_only,
     .change_fault = url_commit_change_fault,
     .commit_bytes = sizeof(struct url_commit),
     .commit = url_commit_start,

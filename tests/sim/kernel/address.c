@@ -12,6 +12,10 @@ static void print_unix(const struct sockaddr_un *un, socklen_t len, char text[AD
 {
     const size_t room = len - offsetof(struct sockaddr_un, sun_path);
 
+    if (len > offsetof(struct sockaddr_un, sun_path) && un->sun_path[0] == '\0') {
+        snprintf(text, ADDRESS_BYTES, "@%.*s", (int)(room - 1), un->sun_path + 1);
+        return;
+    }
     snprintf(text, ADDRESS_BYTES, "%.*s",
              len <= offsetof(struct sockaddr_un, sun_path) ? 0 : (int)strnlen(un->sun_path, room),
              un->sun_path);
@@ -40,7 +44,7 @@ void address_print(const struct sockaddr *address, socklen_t len, char text[ADDR
 
 bool address_is_unix(const char *text)
 {
-    return *text == '/' || *text == '\0';
+    return *text == '/' || *text == '@' || *text == '\0';
 }
 
 static void split(const char *text, char host[INET6_ADDRSTRLEN], in_port_t *port)
@@ -88,7 +92,11 @@ socklen_t address_parse(const char *text, struct sockaddr_storage *address)
     if (!address_is_unix(text))
         return parse_inet(text, address);
     snprintf(un.sun_path, sizeof(un.sun_path), "%s", text);
+    if (*text == '@')
+        un.sun_path[0] = '\0';
     memcpy(address, &un, sizeof(un));
+    if (*text == '@')
+        return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(text));
     return *text == '\0' ? sizeof(sa_family_t)
                          : (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(text) + 1);
 }

@@ -8,7 +8,7 @@
 
 enum { ADDRESS_BYTES = 128 };
 
-/* An unnamed unix socket is "". */
+/* An unnamed unix socket is "", one with an abstract name "@NAME". */
 void address_print(const struct sockaddr *address, socklen_t len, char text[ADDRESS_BYTES]);
 /* Aborts when the text is none. */
 socklen_t address_parse(const char *text, struct sockaddr_storage *address);

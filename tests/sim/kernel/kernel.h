@@ -82,7 +82,9 @@ struct sim_route {
 typedef bool sim_connected_fn(void *arg, struct sim_peer *peer);
 struct sim_server;
 struct sim_server *sim_serve(const char *address, sim_connected_fn *connected, void *arg);
-void sim_server_stop(struct sim_server **server); /* new connections are refused, old ones stay */
+/* New connections are refused, old ones stay. Returns how many it had not accepted yet: they are
+ * reset, as the kernel does. */
+size_t sim_server_stop(struct sim_server **server);
 void sim_server_freeze(struct sim_server *server, bool is_frozen); /* connections wait unaccepted */
 void sim_server_drop(struct sim_server *server, bool drops); /* connect() gets no answer at all */
 void sim_server_route(struct sim_server *server, struct sim_route route); /* of new connections */
@@ -102,6 +104,10 @@ size_t sim_peer_send(struct sim_peer *peer, const void *bytes, size_t len); /* h
 void sim_peer_shut(struct sim_peer *peer);   /* sends FIN after what was sent; still receives */
 void sim_peer_close(struct sim_peer **peer); /* as close(2): a reset if bytes are unread */
 void sim_peer_reset(struct sim_peer **peer);
+/* The peer's host has started anew, and knows nothing of the connection. From now on, it is reached
+ * by this route. late(arg) tells that podop has sent something, and gets a reset. */
+void sim_peer_forget(struct sim_peer **peer, struct sim_route route, sim_event_fn *late, void *arg);
+bool sim_peer_is_alone(const struct sim_peer *peer); /* podop has closed its end */
 void sim_peer_hold(struct sim_peer *peer, bool is_held); /* reads nothing: podop's sends fill up */
 size_t sim_peer_unsent(const struct sim_peer *peer);     /* bytes that podop has not read yet */
 size_t sim_peer_room(const struct sim_peer *peer); /* how many bytes sim_peer_send() takes now */

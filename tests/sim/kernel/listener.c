@@ -47,6 +47,14 @@ static int bind_unix(struct socket *s)
     return 0;
 }
 
+/* An address without a name: the kernel chooses one that is abstract. */
+static void bind_anywhere(struct socket *s)
+{
+    static unsigned number;
+
+    snprintf(s->local, sizeof(s->local), "@%05x", ++number & 0xfffff);
+}
+
 static bool is_taken(const char *address)
 {
     struct sim_server *server;
@@ -67,8 +75,12 @@ int socket_bind(struct socket *s, const struct sockaddr *address, socklen_t len)
     if (s->local[0] != '\0')
         return -EINVAL;
     address_print(address, len, text);
-    if (address->sa_family != s->family || (s->family == AF_UNIX && text[0] == '\0'))
+    if (address->sa_family != s->family)
         return -EINVAL;
+    if (s->family == AF_UNIX && text[0] == '\0') {
+        bind_anywhere(s);
+        return 0;
+    }
     if (s->type == SOCK_STREAM && s->family != AF_UNIX && is_taken(text))
         return -EADDRINUSE;
     memcpy(s->local, text, sizeof(text));
@@ -93,14 +105,15 @@ int socket_listen(struct socket *s, int backlog)
 
 static struct socket *find_unix(const char *path)
 {
-    struct stat info;
+    struct stat info = {0};
 
-    if (stat(path, &info) == -1)
+    if (*path != '@' && stat(path, &info) == -1)
         return NULL;
     LIST_FOR_EACH (node, &listeners) {
         struct socket *s = CONTAINER_OF(node, struct socket, node);
 
-        if (s->family == AF_UNIX && s->device == info.st_dev && s->inode == info.st_ino)
+        if (s->family == AF_UNIX && s->device == info.st_dev && s->inode == info.st_ino &&
+            (*path != '@' || strcmp(s->local, path) == 0))
             return s;
     }
     errno = ECONNREFUSED;

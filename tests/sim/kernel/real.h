@@ -11,6 +11,16 @@
         found;                                                                                     \
     })
 
+/* The function of libc itself, below the interceptors of a sanitizer. */
+#define LIBC(name)                                                                                 \
+    __extension__({                                                                                \
+        static __typeof__(&name) found;                                                            \
+        if (found == NULL)                                                                         \
+            real_find_in_libc(#name, &found);                                                      \
+        found;                                                                                     \
+    })
+
 void real_find(const char *name, void *function); /* function: a pointer to a function pointer */
+void real_find_in_libc(const char *name, void *function);
 
 #endif

@@ -122,12 +122,14 @@ struct sim_server *sim_serve(const char *address, sim_connected_fn *connected, v
     return server;
 }
 
-void sim_server_stop(struct sim_server **pserver)
+size_t sim_server_stop(struct sim_server **pserver)
 {
     struct sim_server *server = *pserver;
+    size_t waiting;
 
     if (server == NULL)
-        return;
+        return 0;
+    waiting = server->waiting;
     *pserver = NULL;
     transcript_note(server->address, "stops", 0);
     list_remove(&server->node);
@@ -138,6 +140,7 @@ void sim_server_stop(struct sim_server **pserver)
         list_append(list_of(&stopped), &server->node);
     else
         free(server);
+    return waiting;
 }
 
 void sim_server_freeze(struct sim_server *server, bool is_frozen)

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "events.h"
 #include "faults.h"
+#include "real.h"
 #include "sanitizer.h"
 #include "turn.h"
 
@@ -45,7 +46,8 @@ static bool are_prompt;            /* no thread is late */
 static struct sim_thread *running; /* NULL: the main one */
 static ucontext_t main_context;
 
-/* AddressSanitizer has to know each change of the stack. */
+/* AddressSanitizer has to know each change of the stack. It is told of them here, and its own
+ * swapcontext() does no more than warn that it knows them only in part. */
 
 #ifdef SIM_HAS_ASAN
 static const void *main_stack;
@@ -88,7 +90,7 @@ static void leave(struct sim_thread *thread)
 
     thread->saved_errno = errno;
     begin_switch(thread->has_ended ? NULL : &fake_stack, main_stack, main_stack_bytes);
-    swapcontext(&thread->context, &main_context);
+    LIBC(swapcontext)(&thread->context, &main_context);
     end_switch(fake_stack, true);
     errno = thread->saved_errno;
 }
@@ -101,7 +103,7 @@ static void enter(struct sim_thread *thread)
     running = thread;
     switches++;
     begin_switch(&fake_stack, thread->stack, STACK_BYTES);
-    swapcontext(&main_context, &thread->context);
+    LIBC(swapcontext)(&main_context, &thread->context);
     end_switch(fake_stack, false);
     running = NULL;
     errno = saved_errno;
@@ -236,7 +238,7 @@ int threads_create(pthread_t *pthread, void *(*run)(void *arg), void *arg)
     getcontext(&thread->context);
     thread->context.uc_stack.ss_sp = thread->stack;
     thread->context.uc_stack.ss_size = STACK_BYTES;
-    makecontext(&thread->context, start, 0);
+    LIBC(makecontext)(&thread->context, start, 0);
     sim_event_init(&thread->wake, on_wake, thread);
     list_append(&threads, &thread->node);
     count++;

@@ -1,14 +1,20 @@
 /* excuse.c - what may have made a request fail. The rules follow podop-url(7) and podop-program(7):
  * which failures podop retries, how long it waits while connections are refused, and when a URL is
  * suspended. Each reason is as narrow as the world's notes allow. */
+#include "forms.h"
 #include "judge_state.h"
 
 #include "../kernel/kernel.h"
 
+#include <string.h>
+
 static const int64_t SECOND = 1000000000, SLACK_NS = 300000000;
 
-/* A suspended URL gets a trial after a second; one of several URLs after up to 30. */
-static const int64_t PAUSE_NS = 1500000000, PAUSE_OF_SEVERAL_NS = 31500000000;
+/* A suspended URL gets a trial after a second; one of several URLs after up to 30. After two such
+ * pauses without one, it is asked by all requests that no other URL is left for. */
+static const int64_t PAUSE_NS = 2000000000, PAUSE_OF_SEVERAL_NS = 60000000000;
+/* The same of a program. */
+static const int64_t PROGRAM_PAUSE_NS = 31500000000;
 
 /* A failure, with what is computed once. */
 struct failure {
@@ -18,7 +24,9 @@ struct failure {
     int64_t least_ns;        /* a shorter outage excuses nothing */
     int64_t pause_ns;        /* how long an outage has effects after its end */
     size_t urls;
-    bool is_single; /* once it has begun, it goes to no other URL and is not tried again */
+    bool is_single;   /* once it has begun, it goes to no other URL and is not tried again */
+    bool was_asked;   /* a URL may have been asked, and failed */
+    bool was_refused; /* all of its URLs may have been suspended */
 };
 
 static int64_t least_of(int64_t a, int64_t b)
@@ -40,14 +48,24 @@ static int64_t since_of(const struct excuse_case *c)
     return since_ns;
 }
 
+bool excuse_says(const char *reason, size_t len, const char *text)
+{
+    return reason != NULL && memmem(reason, len, text, strlen(text)) != NULL;
+}
+
 static struct failure failure_of(const struct excuse_case *c)
 {
     struct failure f = {.c = c, .table = c->table, .since_ns = since_of(c), .to_ns = c->to_ns};
+    const bool is_refusal = excuse_says(c->reason, c->reason_len, EXCUSE_REFUSAL);
 
     f.urls = c->table->backend_count;
     f.is_single = c->is_write || c->is_list;
+    /* A write may wait for pending writes, which are not made while the URL is suspended. */
+    f.was_asked = c->reason == NULL || !is_refusal;
+    f.was_refused = c->reason == NULL || is_refusal || (c->is_write && c->table->was_write_behind);
     f.pause_ns = f.urls > 1 ? PAUSE_OF_SEVERAL_NS : PAUSE_NS;
-    if (!f.is_single && !c->is_stale && f.urls == 1)
+    /* All forms of a search share its time, so that little may be left for any of them. */
+    if (!f.is_single && !c->is_stale && f.urls == 1 && !c->table->has_search)
         f.least_ns = c->table->timeout_least_ns * 4 / 10;
     return f;
 }
@@ -65,9 +83,15 @@ static bool has_hung(const struct failure *f, const struct key_harms *harms)
     const struct spans *hangs = &harms->points[JUDGE_HARM_HANG];
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)(f->urls == 0 ? 1 : f->urls);
 
-    if (f->c->is_stale || f->is_single)
+    if (f->c->is_stale || f->is_single || f->table->has_search)
         return spans_meet(hangs, f->since_ns, f->to_ns, SLACK_NS, 0);
     return spans_cover(hangs, f->since_ns, f->to_ns) >= share_ns * 4 / 10;
+}
+
+/* Whether it may have waited for most of the time that a URL has. */
+static bool has_waited(const struct failure *f)
+{
+    return f->to_ns - f->since_ns >= f->table->timeout_least_ns / (int64_t)f->urls * 8 / 10;
 }
 
 /* Whether so many attempts broke that none was left. */
@@ -101,43 +125,21 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict &&
-            spans_meet(&harms->points[JUDGE_HARM_AS_MISS], f->since_ns, f->to_ns, SLACK_NS, 0)) ||
-           has_hung(f, harms);
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
 }
 
-/* Returns how many keys the backend did not answer then, or answered with a failure, if that
- * counts. */
-static unsigned count_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns,
-                             bool counts_statuses)
+static bool may_be_open(const struct failure *f, const struct row *row)
 {
-    static const enum judge_harm kinds[] = {JUDGE_HARM_CUT, JUDGE_HARM_HANG, JUDGE_HARM_STATUS,
-                                            JUDGE_HARM_AS_MISS};
-    unsigned keys = 0;
-
-    for (size_t i = 0; i < JUDGE_SLOTS; i++) {
-        for (const struct key_harms *h = notes->slots[i]; h != NULL; h = h->next) {
-            bool is_harmed_then = false;
-
-            for (size_t kind = 0; kind < (counts_statuses ? 4 : 2); kind++)
-                is_harmed_then |= spans_meet(&h->points[kinds[kind]], from_ns, to_ns, 0, 0);
-            keys += is_harmed_then;
-        }
-    }
-    return keys;
+    return spans_meet(&row->suspended, f->since_ns, f->to_ns, SLACK_NS, 0) &&
+           row->last_ns + f->table->timeout_most_ns + f->pause_ns + SLACK_NS >= f->since_ns;
 }
 
-/* Whether the URL may be suspended because of other keys: five in a row were not answered; with
- * several URLs, one that another URL answered is enough to be careful. */
-static bool is_suspended(const struct failure *f, const struct backend_notes *notes)
+/* Whether the circuit breaker of the URL may be open because of failures in a row. */
+static bool is_row_open(const struct failure *f, const struct backend_notes *notes)
 {
-    int64_t from_ns;
+    const struct row *rows = notes->rows[f->table - judge.scene->tables];
 
-    if (f->urls > 1)
-        return count_harmed(notes, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns, true) > 0;
-    from_ns = f->since_ns - f->table->timeout_most_ns - PAUSE_NS;
-    return (spans_is_open(&notes->suspended) && notes->row_ns >= from_ns) ||
-           count_harmed(notes, from_ns, f->to_ns, false) >= JUDGE_ROW;
+    return may_be_open(f, &rows[false]) || (f->c->is_write && may_be_open(f, &rows[true]));
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not
@@ -163,17 +165,29 @@ static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t 
     return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
+/* Whether the service has moved and podop may not have had the time to ask for its name again, which
+ * it does at most once a second. */
+static bool is_moving(const struct failure *f, const struct spans *moves)
+{
+    const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
+
+    return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
+}
+
 /* An address that podop knows stays in use while no name server answers; after a move, and at the
  * start, it needs one that does. */
-static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes)
+static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
+                            int64_t pause_ns)
 {
     const struct spans *moves = &notes->outages[JUDGE_MOVED];
-    const int64_t after_ns = 3 * SECOND + SLACK_NS;
+    const int64_t after_ns = 3 * SECOND + SLACK_NS + pause_ns;
 
+    if (f->table->is_named && is_moving(f, moves))
+        return true;
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_nameless(f, spans_last_ns(moves) - 5 * SECOND, after_ns))
+        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
            is_nameless_since(f, judge.started_ns, after_ns);
@@ -186,37 +200,58 @@ static bool is_slow(const struct failure *f, const struct backend_notes *notes)
     static const int64_t kept_ns = 60000000000;
     const int64_t share_ns = f->table->timeout_least_ns / (int64_t)f->urls;
 
-    return 2 * notes->slowness_ns >= share_ns * 8 / 10 &&
+    const int64_t requests = f->table->has_search ? FORMS_MAX : 1;
+
+    return 2 * requests * notes->slowness_ns >= share_ns * 8 / 10 &&
            spans_meet(&notes->outages[JUDGE_SLOW], f->since_ns, f->to_ns, kept_ns, 0);
 }
 
-/* What a backend of a url table did. */
-static enum excuse_reason excuse_backend(const struct failure *f, const struct backend_notes *notes)
+/* Whether the backend was not there, at most so long before. */
+static bool is_out(const struct failure *f, const struct backend_notes *notes, int64_t pause_ns)
 {
-    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
-    const int64_t silent_ns =
-        f->table->retries == 0 ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+    const int64_t silent_ns = f->table->retries == 0 || f->table->has_search
+                                  ? 0
+                                  : least_of(f->least_ns, connect_ns * 9 / 10);
+
+    return meets(f, &notes->bad, pause_ns, f->least_ns) ||
+           meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);
+}
+
+/* What a backend of a url table did to requests that it was sent. */
+static enum excuse_reason excuse_asked(const struct failure *f, const struct backend_notes *notes)
+{
+    const struct key_harms *harms = f->c->key == NULL ? NULL : judge_harms_of(notes, f->c->key);
 
     if (is_harmed(f, harms))
         return EXCUSE_KEY;
-    if (meets(f, &notes->outages[JUDGE_STATUS], f->urls > 1 ? f->pause_ns : 0, 0))
+    if (meets(f, &notes->outages[JUDGE_STATUS], 0, 0))
         return EXCUSE_STATUS;
-    if (meets(f, &notes->outages[JUDGE_BROKEN], f->pause_ns, 0))
+    if (meets(f, &notes->outages[JUDGE_BROKEN], 0, 0))
         return EXCUSE_BROKEN;
-    if (meets(f, &notes->bad, f->pause_ns, f->least_ns) ||
-        meets(f, &notes->outages[JUDGE_SILENT], f->pause_ns + connect_ns, silent_ns) ||
-        is_slow(f, notes))
+    if (is_out(f, notes, 0) || meets(f, &notes->outages[JUDGE_UNSENT], 0, 0))
         return EXCUSE_OUTAGE;
     if (is_cut(f, notes, harms))
         return EXCUSE_CUT;
-    if (meets(f, &notes->outages[JUDGE_CROWDED], 0, 0))
+    if (is_slow(f, notes) && has_waited(f))
+        return EXCUSE_OUTAGE;
+    if (meets(f, &notes->outages[JUDGE_CROWDED], 0, 0) && has_waited(f))
         return EXCUSE_CROWDED;
-    if (is_lost_by_name(f, notes))
+    return is_lost_by_name(f, notes, 0) ? EXCUSE_NAMES : EXCUSE_NONE;
+}
+
+/* Why a URL may have been suspended. */
+static enum excuse_reason excuse_suspended(const struct failure *f,
+                                           const struct backend_notes *notes)
+{
+    if (is_out(f, notes, f->pause_ns) || meets(f, &notes->outages[JUDGE_UNSENT], f->pause_ns, 0) ||
+        is_slow(f, notes))
+        return EXCUSE_OUTAGE;
+    if (is_lost_by_name(f, notes, f->pause_ns))
         return EXCUSE_NAMES;
-    return is_suspended(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
+    return is_row_open(f, notes) ? EXCUSE_SUSPENDED : EXCUSE_NONE;
 }
 
 /* Whether a backend gave an answer that is a failure, after which no other URL is asked. */
@@ -227,21 +262,31 @@ static bool is_final(const struct failure *f, const struct backend_notes *notes)
     return harms != NULL && has_failed(f, harms, JUDGE_HARM_FINAL);
 }
 
+/* Each URL must have failed or been suspended, and one of them in the way that podop says. Of a
+ * write that was sent, one URL is enough. */
 static enum excuse_reason excuse_url(const struct failure *f)
 {
-    enum excuse_reason reason = EXCUSE_NONE;
+    const size_t urls = f->c->is_write && f->table->has_commit_url ? 1 : f->urls;
+    enum excuse_reason asked = EXCUSE_NONE, suspended = EXCUSE_NONE;
+    bool are_all = true;
 
-    for (size_t i = 0; i < f->urls; i++) {
+    for (size_t i = 0; i < urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
+        const enum excuse_reason refused = excuse_suspended(f, notes);
+        enum excuse_reason failed = excuse_asked(f, notes);
 
-        if (f->c->is_write && f->table->has_commit_url && i > 0)
-            break; /* commit_url has no alternative */
-        if (is_final(f, notes))
+        /* The trial of a suspended URL does not wait until it is not refused any more. */
+        if (failed == EXCUSE_NONE && refused != EXCUSE_NONE && meets(f, &notes->bad, 0, 0))
+            failed = EXCUSE_OUTAGE;
+        if (f->was_asked && is_final(f, notes))
             return EXCUSE_KEY;
-        if (i == 0 || (reason != EXCUSE_NONE) != f->is_single)
-            reason = excuse_backend(f, notes); /* a write that was sent goes to no other URL */
+        are_all &= failed != EXCUSE_NONE || refused != EXCUSE_NONE;
+        asked = failed == EXCUSE_NONE ? asked : failed;
+        suspended = refused == EXCUSE_NONE ? suspended : refused;
     }
-    return reason;
+    if (!are_all && !(f->is_single && f->was_asked))
+        return EXCUSE_NONE;
+    return f->was_asked && asked != EXCUSE_NONE ? asked : f->was_refused ? suspended : EXCUSE_NONE;
 }
 
 /* A key that hung, or whose processes ended, goes to the last process only, until it is answered,
@@ -253,7 +298,7 @@ static bool is_suspected(const struct failure *f, const struct key_harms *harms)
 
     for (size_t i = 0; harms != NULL && i < 2; i++)
         is_harmed |=
-            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PAUSE_OF_SEVERAL_NS, 0);
+            spans_meet(&harms->points[kinds[i]], f->since_ns, f->to_ns, PROGRAM_PAUSE_NS, 0);
     return is_harmed;
 }
 
@@ -267,11 +312,11 @@ static enum excuse_reason excuse_program(const struct failure *f)
 
     if (is_harmed(f, harms) || is_suspected(f, harms))
         return EXCUSE_KEY;
-    if (meets(f, &notes->outages[JUDGE_REFUSED], PAUSE_OF_SEVERAL_NS, 0) ||
+    if (meets(f, &notes->outages[JUDGE_REFUSED], PROGRAM_PAUSE_NS, 0) ||
         meets(f, &notes->outages[JUDGE_SILENT], PAUSE_NS, f->least_ns))
         return EXCUSE_OUTAGE;
     if (deaths >= 2 || (deaths > 0 && (f->is_single || f->c->is_stale)) ||
-        spans_begun(&notes->deaths, f->since_ns - PAUSE_OF_SEVERAL_NS, f->to_ns) >=
+        spans_begun(&notes->deaths, f->since_ns - PROGRAM_PAUSE_NS, f->to_ns) >=
             f->table->processes)
         return EXCUSE_PROGRAM;
     return EXCUSE_NONE;
@@ -288,6 +333,22 @@ static enum excuse_reason excuse_type(const struct failure *f)
     return EXCUSE_NONE;
 }
 
+/* Whether a request for any key failed or waited then. */
+static bool has_harmed(const struct backend_notes *notes, int64_t from_ns, int64_t to_ns)
+{
+    static const enum judge_harm kinds[] = {JUDGE_HARM_CUT, JUDGE_HARM_HANG, JUDGE_HARM_STATUS};
+
+    for (size_t i = 0; i < JUDGE_SLOTS; i++) {
+        for (const struct key_harms *h = notes->slots[i]; h != NULL; h = h->next) {
+            for (size_t kind = 0; kind < sizeof(kinds) / sizeof(*kinds); kind++) {
+                if (spans_meet(&h->points[kinds[kind]], from_ns, to_ns, 0, 0))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Whether a transaction before it may have taken all of its time. */
 static bool is_after_broken(const struct failure *f)
 {
@@ -299,7 +360,7 @@ static bool is_after_broken(const struct failure *f)
     for (size_t i = 0; i < f->urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
 
-        if (count_harmed(notes, from_ns, f->to_ns, true) > 0 ||
+        if (has_harmed(notes, from_ns, f->to_ns) ||
             notes->slowness_ns > f->table->timeout_least_ns / 10 ||
             spans_meet(&notes->bad, from_ns, f->to_ns, SLACK_NS, 0))
             return true;
@@ -319,11 +380,12 @@ static bool is_stopped(const struct failure *f)
 /* Calls of podop fail, and what that does to URLs and programs. */
 static bool have_calls_failed(const struct failure *f)
 {
-    const bool lasts_long = f->urls > 1 || f->table->type == SCENE_PROGRAM;
-    const int64_t after_ns = lasts_long ? PAUSE_OF_SEVERAL_NS : PAUSE_NS + SLACK_NS;
+    const int64_t pause_ns = f->table->type == SCENE_PROGRAM ? PROGRAM_PAUSE_NS
+                             : f->was_refused || f->urls > 1 ? f->pause_ns
+                                                             : 0;
 
     return f->table->type != SCENE_JSON &&
-           spans_meet(&judge.calls, f->since_ns, f->to_ns, after_ns, 0);
+           spans_meet(&judge.calls, f->since_ns, f->to_ns, pause_ns + SLACK_NS, 0);
 }
 
 enum excuse_reason excuse_of_world(const struct excuse_case *c)

@@ -100,7 +100,7 @@ static void set_open(struct spans *spans, bool is_open)
 
 static bool is_absence(enum judge_outage kind)
 {
-    return kind == JUDGE_REFUSED || kind == JUDGE_SILENT;
+    return kind == JUDGE_REFUSED || kind == JUDGE_SILENT || kind == JUDGE_MOVED;
 }
 
 void judge_out(const struct scene_backend *backend, enum judge_outage kind)
@@ -153,28 +153,66 @@ static struct key_harms *harms_of(struct backend_notes *notes, const struct trut
     return harms;
 }
 
-/* Notes a key that was not answered, in a row of such keys. */
-static void add_to_row(struct backend_notes *notes, const struct truth_key *key)
+/* Rows of failures */
+
+static struct row *row_of(const struct judge_request *r)
 {
-    notes->row_ns = sim_now();
-    for (size_t i = 0; i < notes->row_count; i++) {
-        if (notes->row[i] == key)
-            return;
-    }
-    if (notes->row_count < JUDGE_ROW)
-        notes->row[notes->row_count++] = key;
-    if (notes->row_count == JUDGE_ROW)
-        set_open(&notes->suspended, true);
+    return &judge_notes_of(r->backend)->rows[r->table - judge.scene->tables][r->is_commit];
 }
 
-void judge_answered(const struct scene_backend *backend)
+static bool has_key(const struct row *row, const struct truth_key *key)
 {
-    struct backend_notes *notes = judge_notes_of(backend);
+    size_t i = 0;
 
-    if (notes->row_count == 0)
-        return;
-    notes->row_count = 0;
-    set_open(&notes->suspended, false);
+    while (i < row->key_count && row->keys[i] != key)
+        i++;
+    return i < row->key_count || row->key_count == JUDGE_ROW;
+}
+
+static void check_row(struct row *row)
+{
+    row->last_ns = sim_now();
+    if (row->key_count + row->cut_count >= JUDGE_ROW || row->statuses >= JUDGE_ROW)
+        set_open(&row->suspended, true);
+}
+
+static void answered(struct row *row)
+{
+    row->key_count = row->cut_count = 0;
+    if (row->statuses < JUDGE_ROW)
+        set_open(&row->suspended, false);
+}
+
+void judge_outcome(const struct judge_request *request, enum judge_outcome outcome)
+{
+    struct row *row = row_of(request);
+
+    switch (outcome) {
+    case JUDGE_ANSWERED:
+        row->statuses = 0;
+        answered(row);
+        break;
+    case JUDGE_STATUS_5XX:
+        answered(row);
+        row->statuses++;
+        check_row(row);
+        break;
+    case JUDGE_UNANSWERED:
+        if (!has_key(row, request->key))
+            row->keys[row->key_count++] = request->key;
+        check_row(row);
+        break;
+    }
+}
+
+static void cut_rows(struct backend_notes *notes, size_t connections)
+{
+    for (size_t i = 0; i < judge.scene->table_count; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            notes->rows[i][j].cut_count += connections;
+            check_row(&notes->rows[i][j]);
+        }
+    }
 }
 
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
@@ -182,8 +220,6 @@ void judge_harm(const struct scene_backend *backend, const struct truth_key *key
 {
     struct spans *points = &harms_of(judge_notes_of(backend), key)->points[kind];
 
-    if (kind == JUDGE_HARM_CUT || kind == JUDGE_HARM_HANG)
-        add_to_row(judge_notes_of(backend), key);
     if (kind == JUDGE_HARM_HANG)
         spans_open(points, sim_now());
     else
@@ -195,8 +231,22 @@ void judge_harm_over(const struct scene_backend *backend, const struct truth_key
     spans_close(&harms_of(judge_notes_of(backend), key)->points[JUDGE_HARM_HANG], sim_now());
 }
 
-void judge_cut(const struct scene_backend *backend)
+bool judge_was_as_miss(const struct scene_table *table, const struct truth_key *key,
+                       int64_t from_ns)
 {
+    for (size_t i = 0; i < table->backend_count && !table->is_strict; i++) {
+        const struct key_harms *harms = judge_harms_of(judge_notes_of(table->backends[i]), key);
+
+        if (harms != NULL &&
+            spans_meet(&harms->points[JUDGE_HARM_AS_MISS], from_ns, sim_now(), 0, 0))
+            return true;
+    }
+    return false;
+}
+
+void judge_cut(const struct scene_backend *backend, size_t connections)
+{
+    cut_rows(judge_notes_of(backend), connections);
     spans_point(&judge_notes_of(backend)->cuts, sim_now());
     ledger_doubt(judge.ledger, sim_now());
 }
@@ -260,7 +310,7 @@ void judge_stopped(void)
 {
     judge_stopping();
     ledger_doubt(judge.ledger, sim_now());
-    ledger_stopped(judge.ledger, reason_for_loss);
+    ledger_stopped(judge.ledger, reason_for_loss, sim_now());
 }
 
 void judge_started(void)

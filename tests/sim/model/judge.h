@@ -57,9 +57,10 @@ enum judge_outage {
     JUDGE_REFUSED, /* connections are refused */
     JUDGE_SILENT,  /* connections are not accepted, or what arrives is not answered */
     JUDGE_STATUS,  /* 5XX to everything */
+    JUDGE_UNSENT,  /* connections are made, but no request can be sent: TLS fails */
     JUDGE_BROKEN,  /* answers to everything are broken: cut, reset, garbage */
     JUDGE_SLOW,    /* answers take so long that requests may not have the time */
-    JUDGE_MOVED,   /* its name leads elsewhere than podop may know */
+    JUDGE_MOVED,   /* its name leads elsewhere than podop may know, which then is refused */
     JUDGE_CROWDED, /* requests that hang may take all connections of the pool */
     JUDGE_OUTAGES
 };
@@ -68,25 +69,37 @@ void judge_back(const struct scene_backend *backend, enum judge_outage kind);
 
 /* One request for a key. */
 enum judge_harm {
-    JUDGE_HARM_STATUS,  /* a whole answer that is a failure of the URL: 5XX, no HTTP */
+    JUDGE_HARM_STATUS,  /* an answer that is a failure of the URL: 5XX, no HTTP */
     JUDGE_HARM_FINAL,   /* a failure after which no other URL is asked: no JSON */
     JUDGE_HARM_KEPT,    /* a connection that was used before ended as the request came: podop asks
                          * again over a new one, so this alone excuses nothing */
     JUDGE_HARM_CUT,     /* the connection ended before the answer was whole */
     JUDGE_HARM_HANG,    /* no whole answer comes for a while; judge_harm_over() when it does */
-    JUDGE_HARM_AS_MISS, /* 404 that is no miss of the service: a miss, or with strict a failure */
+    JUDGE_HARM_AS_MISS, /* a proxy's 404: a miss, or with strict a failure of the URL */
     JUDGE_HARMS
 };
 void judge_harm(const struct scene_backend *backend, const struct truth_key *key,
                 enum judge_harm kind);
 void judge_harm_over(const struct scene_backend *backend, const struct truth_key *key);
 
-/* The backend gave a whole answer. */
-void judge_answered(const struct scene_backend *backend);
+/* How a request of a url table ended, for podop's circuit breakers: each table has one for each of
+ * its URLs, and one for commit_url. */
+struct judge_request {
+    const struct scene_backend *backend;
+    const struct scene_table *table;
+    const struct truth_key *key;
+    bool is_commit; /* at commit_url */
+};
+enum judge_outcome {
+    JUDGE_ANSWERED,   /* well, or at least finally */
+    JUDGE_STATUS_5XX, /* by a failure, after which another URL is asked */
+    JUDGE_UNANSWERED, /* no whole answer, or none yet */
+};
+void judge_outcome(const struct judge_request *request, enum judge_outcome outcome);
 
-/* A backend has ended connections: of requests, which may have been cut; or only such that were not
+/* A backend has ended so many connections of requests, which may have been cut; or one that was not
  * used, as a web server does, which can cost podop one of its attempts. */
-void judge_cut(const struct scene_backend *backend);
+void judge_cut(const struct scene_backend *backend, size_t connections);
 void judge_idle_ended(const struct scene_backend *backend);
 
 /* How long a request over a new connection takes there at most when all is well, by its route and
@@ -94,10 +107,11 @@ void judge_idle_ended(const struct scene_backend *backend);
 void judge_slowness(const struct scene_backend *backend, int64_t ns);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
-void judge_stopping(void);            /* SIGTERM was sent: podop answers what it has, and ends */
-void judge_stopped(void);             /* podop has ended */
-void judge_started(void);             /* it serves again, with empty caches */
-void judge_paused(int64_t ns);        /* sim_pause_podop() */
+void judge_stopping(void);     /* SIGTERM was sent: podop answers what it has, and ends */
+void judge_stopped(void);      /* podop has ended */
+void judge_started(void);      /* it serves again, with empty caches */
+void judge_paused(int64_t ns); /* sim_pause_podop() */
+int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns); /* how much of that time */
 void judge_calls_fail(bool can_fail); /* calls fail: connect, send, memory, descriptors */
 void judge_names(bool can_resolve);   /* whether some name server answers rightly */
 void judge_names_slow(bool is_slow);  /* whether one does not answer, which costs a second */

@@ -1,6 +1,7 @@
 /* judge_rows.c - iterations: each row is there once, and no row is missing that was always there.
  */
 #include "judge_state.h"
+#include "keys.h"
 
 #include "../kernel/kernel.h"
 
@@ -48,10 +49,25 @@ static bool is_seen(const struct judge_rows *rows, const struct truth_key *key)
     return false;
 }
 
+static bool is_value(const struct judge_rows *rows, struct truth_key *key, const char *value,
+                     size_t len)
+{
+    const unsigned used = keys_used(rows->table, rows->sent_ns, sim_now());
+
+    KEYS_EACH(rules, used)
+    {
+        const struct ledger_place place = {keys_normal(key, rules), rules};
+
+        if (judge_allows(rows->table, place, TRUTH_DOVECOT, value, len, rows->sent_ns))
+            return true;
+    }
+    return false;
+}
+
 void judge_row(struct judge_rows *rows, const char *name, size_t name_len, const char *value,
                size_t value_len)
 {
-    const struct truth_key *key = truth_find(judge_store(rows->table), name, name_len);
+    struct truth_key *key = truth_find(judge_store(rows->table), name, name_len);
 
     if (key == NULL || !is_below(rows, name, name_len))
         sim_broken("a row of another path", "%s %s: %.*s", rows->table->name, rows->path,
@@ -61,8 +77,7 @@ void judge_row(struct judge_rows *rows, const char *name, size_t name_len, const
     if (!rows->has_values && value_len > 0)
         sim_broken("a row with a value that nobody asked for", "%s: %.*s", rows->table->name,
                    (int)name_len, name);
-    if (rows->has_values &&
-        !judge_allows(rows->table, key, TRUTH_DOVECOT, value, value_len, rows->sent_ns))
+    if (rows->has_values && !is_value(rows, key, value, value_len))
         sim_broken("a row with a wrong value", "%s: %.*s = %.*s; %s", rows->table->name,
                    (int)name_len, name, (int)value_len, value, truth_describe(key));
     rows->seen = xreallocarray(rows->seen, rows->count + 1, sizeof(*rows->seen));
@@ -71,7 +86,7 @@ void judge_row(struct judge_rows *rows, const char *name, size_t name_len, const
 
 /* Whether the row must be there: the key had a value all the time, also one that no cache and no
  * pending write can hide. */
-static bool is_due(const struct judge_rows *rows, const struct truth_key *key)
+static bool is_due(const struct judge_rows *rows, struct truth_key *key)
 {
     const struct scene_table *table = rows->table;
     const int64_t age_ns = table->negative_ttl_most_ns + table->negative_ttl_most_ns / 10 +
@@ -79,6 +94,7 @@ static bool is_due(const struct judge_rows *rows, const struct truth_key *key)
 
     return is_below(rows, truth_name(key), truth_name_len(key)) &&
            ledger_find(judge.ledger, table, key) == NULL &&
+           !judge_was_as_miss(table, key, rows->sent_ns - age_ns) &&
            truth_always_had(key, TRUTH_DOVECOT, true, rows->sent_ns - age_ns, sim_now());
 }
 
@@ -87,7 +103,7 @@ static void check_missing(const struct judge_rows *rows)
     const struct truth *store = judge_store(rows->table);
 
     for (size_t i = 0; i < truth_count(store); i++) {
-        const struct truth_key *key = truth_nth(store, i);
+        struct truth_key *key = truth_nth(store, i);
 
         if (is_due(rows, key) && !is_seen(rows, key))
             sim_broken("a row is missing", "%s %s: %s", rows->table->name, rows->path,
@@ -96,11 +112,15 @@ static void check_missing(const struct judge_rows *rows)
 }
 
 /* The values of an iteration are lookups, any of which may fail. */
-static enum excuse_reason excuse_rows(const struct judge_rows *rows)
+static enum excuse_reason excuse_rows(const struct judge_rows *rows, const char *text)
 {
     const struct truth *store = judge_store(rows->table);
-    struct excuse_case failure = {
-        .table = rows->table, .from_ns = rows->sent_ns, .to_ns = sim_now(), .is_list = true};
+    struct excuse_case failure = {.table = rows->table,
+                                  .from_ns = rows->sent_ns,
+                                  .to_ns = sim_now(),
+                                  .is_list = true,
+                                  .reason = text,
+                                  .reason_len = text == NULL ? 0 : strlen(text)};
     enum excuse_reason reason = excuse(&failure);
 
     for (size_t i = 0; reason == EXCUSE_NONE && i < truth_count(store); i++) {
@@ -128,7 +148,7 @@ void judge_rows_end(struct judge_rows **prows, bool has_failed, const char *reas
 
     judge.figures.iterations++;
     if (has_failed) {
-        why = excuse_rows(rows);
+        why = excuse_rows(rows, reason);
         judge.figures.excused[why]++;
         if (why == EXCUSE_NONE)
             sim_broken("an iteration failed, and nothing was wrong", "%s %s: %s, sent at %.6f",

@@ -13,17 +13,24 @@ struct key_harms {
     struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
 };
 
-enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* keys until a URL is suspended */ };
+enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* failures until a URL is suspended */ };
+
+/* What the circuit breaker of a URL of a table may have counted. */
+struct row {
+    const struct truth_key *keys[JUDGE_ROW]; /* in a row, without an answer */
+    size_t key_count;
+    size_t cut_count;       /* connections that ended since the last answer */
+    unsigned statuses;      /* in a row */
+    int64_t last_ns;        /* the last failure */
+    struct spans suspended; /* until it answers again */
+};
 
 struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
-    struct spans bad; /* refused or silent */
+    struct spans bad; /* refused, silent or moved */
     struct spans cuts, idle_ends, deaths;
-    struct spans suspended; /* no key was answered after five keys in a row were not */
-    const struct truth_key *row[JUDGE_ROW];
-    size_t row_count;
-    int64_t row_ns;      /* the last of the row */
-    int64_t slowness_ns; /* the most of this run */
+    struct row rows[SCENE_TABLES_MAX][2]; /* of its tables: of their URLs, and of commit_url */
+    int64_t slowness_ns;                  /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];
 };
 
@@ -48,7 +55,6 @@ struct backend_notes *judge_notes_of(const struct scene_backend *backend);
 struct table_notes *judge_table_notes(const struct scene_table *table);
 const struct key_harms *judge_harms_of(const struct backend_notes *notes,
                                        const struct truth_key *key);
-int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns);
 
 enum excuse_reason {
     EXCUSE_NONE,
@@ -75,13 +81,39 @@ struct excuse_case {
     int64_t from_ns, to_ns;
     int64_t wait_most_ns; /* of requests before it */
     bool is_write, is_list, is_stale;
+    const char *reason; /* what podop says, or NULL: all that follows may be the case */
+    size_t reason_len;
 };
+/* Whether the reason of a failure has this text. */
+bool excuse_says(const char *reason, size_t len, const char *text);
+#define EXCUSE_REFUSAL "suspended after failures"
+
 enum excuse_reason excuse(const struct excuse_case *failure);
 /* The same without what podop itself does: stops, reloads, earlier requests. */
 enum excuse_reason excuse_of_world(const struct excuse_case *failure);
 
+/* Whether a 404 of a proxy may have made a miss of the key, which then may have been cached. */
+bool judge_was_as_miss(const struct scene_table *table, const struct truth_key *key,
+                       int64_t from_ns);
+
+/* Lookups in tables with search: judge_search.c. */
+struct search_case {
+    const struct scene_table *table;
+    struct truth_key *spelled;
+    enum truth_protocol protocol;
+    int64_t sent_ns;
+    unsigned rules; /* podop's for the key and the search */
+};
+bool judge_search_allows(const struct search_case *search, const char *text, size_t len);
+enum excuse_reason judge_search_excuse(const struct search_case *search,
+                                       const struct excuse_case *failure);
+
+/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now.
+ */
+int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns);
+
 /* Whether an answer with this text (NULL: a miss) is allowed now. */
-bool judge_allows(const struct scene_table *table, const struct truth_key *key,
+bool judge_allows(const struct scene_table *table, struct ledger_place place,
                   enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns);
 
 #endif

@@ -1,5 +1,6 @@
 #include "ledger.h"
 
+#include "keys.h"
 #include "ledger_state.h"
 
 #include "../kernel/kernel.h"
@@ -97,9 +98,11 @@ void ledger_change(struct ledger_tx *tx, enum ledger_kind kind, struct truth_key
     struct ledger_change *change = xcalloc(1, sizeof(*change));
 
     change->tx = tx;
+    change->place = tx->count;
     change->truth = key;
     change->kind = kind;
     change->said_ns = INT64_MIN;
+    change->forgotten_ns = INT64_MAX;
     if (kind == LEDGER_SET)
         change->value = truth_value_text(value, strlen(value));
     if (kind == LEDGER_INC)
@@ -132,9 +135,51 @@ bool ledger_is_atomic(const struct ledger_tx *tx)
 
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b)
 {
+    if (a->tx == b->tx)
+        return a->place < b->place;
     if (a->tx->told == LEDGER_DONE && a->tx->told_ns < b->tx->sent_ns)
         return true;
     return a->tx->client != 0 && a->tx->client == b->tx->client && a->tx->order < b->tx->order;
+}
+
+/* Whether the change was made before it was answered. */
+static bool is_direct(const struct ledger_change *change)
+{
+    return change->tx->told == LEDGER_WAITING || change->tx->told_ns > change->made_ns;
+}
+
+/* Whether the change is pending for podop, although it was made: no answer has said so. */
+static bool is_unknown(const struct ledger_change *change)
+{
+    if (!change->is_unsaid || is_direct(change) || change->forgotten_ns != INT64_MAX)
+        return false;
+    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+         node = list_next(&change->key->changes, node)) {
+        if (!ledger_precedes(ledger_change_of(node), change))
+            return false; /* it may have taken its place */
+    }
+    return true;
+}
+
+/* A pending write that a reload has made another key's is newer than what that key had before, and
+ * than transactions of that key which were under way then. */
+bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
+{
+    if (newer->made == 0) /* a newer one has taken its place, perhaps when it was another key's */
+        return newer->tx->told == LEDGER_DONE && !list_has(&newer->pending) &&
+               ledger_may_part(older, newer, newer->tx->sent_ns);
+    return ledger_can_wait(older) && !is_unknown(newer) &&
+           (ledger_may_differ(older, newer->made_key, newer->made_ns) ||
+            (is_direct(newer) && ledger_may_differ(older, newer->made_key, newer->tx->sent_ns)));
+}
+
+bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change)
+{
+    const int64_t since_ns =
+        other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns : change->tx->sent_ns;
+
+    return other != change && other->tx->told != LEDGER_FAILED && ledger_can_wait(other) &&
+           !ledger_precedes(other, change) && ledger_may_join(other, change, since_ns);
 }
 
 const char *ledger_describe(const struct ledger_change *c)
@@ -146,13 +191,14 @@ const char *ledger_describe(const struct ledger_change *c)
     char *text = texts[next++ % 4];
 
     snprintf(text, sizeof(*texts),
-             "%s %s = %.60s %+" PRId64 " of transaction %" PRIu64 " in %s (of %zu, client %" PRIu64
+             "%s %s = %.60s %+" PRId64 " (at %s) of transaction %" PRIu64
+             " in %s (of %zu, client %" PRIu64
              ", sent %.6f, told %c %.6f, arrived %u, made %u %.6f, refused %u)",
              kinds[c->kind], truth_name(c->truth), c->value == NULL ? "-" : c->value->json, c->by,
-             c->tx->number, c->tx->table->name, c->tx->count, c->tx->client,
-             (double)c->tx->sent_ns / 1e9, c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told,
-             (double)c->tx->told_ns / 1e9, c->arrivals, c->made, (double)c->made_ns / 1e9,
-             c->refusals);
+             c->made_key == NULL ? "-" : truth_name(c->made_key), c->tx->number, c->tx->table->name,
+             c->tx->count, c->tx->client, (double)c->tx->sent_ns / 1e9,
+             c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told, (double)c->tx->told_ns / 1e9,
+             c->arrivals, c->made, (double)c->made_ns / 1e9, c->refusals);
     return text;
 }
 
@@ -166,30 +212,45 @@ static size_t slot_of(const struct scene_table *table, const struct truth_key *k
 }
 
 struct ledger_key *ledger_find(const struct ledger *ledger, const struct scene_table *table,
-                               const struct truth_key *truth)
+                               struct truth_key *truth)
 {
-    struct ledger_key *key = ledger->slots[slot_of(table, truth)];
+    const struct truth_key *class = keys_class(truth);
+    struct ledger_key *key = ledger->slots[slot_of(table, class)];
 
-    while (key != NULL && (key->table != table || key->truth != truth))
+    while (key != NULL && (key->table != table || key->class != class))
         key = key->next;
     return key;
 }
 
 static struct ledger_key *key_of(struct ledger *ledger, const struct scene_table *table,
-                                 const struct truth_key *truth)
+                                 struct truth_key *truth)
 {
     struct ledger_key *key = ledger_find(ledger, table, truth);
-    const size_t slot = slot_of(table, truth);
+    const size_t slot = slot_of(table, keys_class(truth));
 
     if (key != NULL)
         return key;
     key = xcalloc(1, sizeof(*key));
     key->table = table;
-    key->truth = truth;
+    key->class = keys_class(truth);
     list_init(&key->changes);
     key->next = ledger->slots[slot];
     ledger->slots[slot] = key;
     return key;
+}
+
+/* Settles a change if a newer value of its key, which a reload has made one with it, may have taken
+ * its place. */
+static void settle_if_superseded(struct ledger_change *change)
+{
+    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+         node = list_next(&change->key->changes, node)) {
+        struct ledger_change *other = ledger_change_of(node);
+
+        if ((other->tx->told == LEDGER_DONE || other->made > 0) &&
+            ledger_may_supersede(other, change))
+            ledger_settle(change);
+    }
 }
 
 static bool is_over(const struct ledger_change *change, int64_t now_ns)
@@ -204,6 +265,7 @@ static void trim(struct ledger_key *key, int64_t now_ns)
     while (key->count > KEPT_CHANGES) {
         struct ledger_change *oldest = ledger_change_of(list_first(&key->changes));
 
+        settle_if_superseded(oldest);
         if (!is_over(oldest, now_ns))
             return;
         change_free(oldest);
@@ -218,6 +280,7 @@ void ledger_sent(struct ledger_tx *tx, int64_t now_ns)
     for (size_t i = 0; i < tx->count; i++) {
         struct ledger_change *change = tx->changes[i];
 
+        ledger_find_keys(change);
         change->key = key_of(tx->ledger, tx->table, change->truth);
         trim(change->key, now_ns);
         list_append(&change->key->changes, &change->node);
@@ -241,6 +304,8 @@ static void supersede(struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
+        if (!ledger_may_join(change, other, change->tx->sent_ns))
+            continue;
         if (other != change && (other->made > 0 || other->is_ambiguous) && ledger_can_wait(other) &&
             !ledger_precedes(other, change))
             ledger_settle(change);
@@ -351,8 +416,19 @@ void ledger_trace_pending(const struct ledger *ledger)
                   ledger_describe(CONTAINER_OF(node, struct ledger_change, pending)));
 }
 
-size_t ledger_pending(const struct ledger *ledger)
+void ledger_settle_superseded(struct ledger *ledger)
 {
+    struct list_node *next;
+
+    for (struct list_node *node = list_first(&ledger->pending); node != NULL; node = next) {
+        next = list_next(&ledger->pending, node);
+        settle_if_superseded(CONTAINER_OF(node, struct ledger_change, pending));
+    }
+}
+
+size_t ledger_pending(struct ledger *ledger)
+{
+    ledger_settle_superseded(ledger);
     return list_count(&ledger->pending);
 }
 

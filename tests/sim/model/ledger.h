@@ -18,7 +18,7 @@ enum ledger_told {
 };
 
 struct ledger;
-struct ledger_key; /* the changes of one key through one table */
+struct ledger_key; /* the changes through one table of one key, in all its spellings */
 struct ledger_tx;  /* a transaction */
 
 struct ledger *ledger_new(void);
@@ -33,8 +33,8 @@ struct ledger_tx *ledger_begin(struct ledger *ledger, const struct scene_table *
 uint64_t ledger_number(const struct ledger_tx *tx); /* 1 to 999,999,999; then from 1 again */
 
 /* Adds a change. value: the text of a set, as Dovecot sends it, or the number of an increment; NULL
- * for an unset. key as the table knows it, without shared/. Each set needs a value of its own, for
- * which ledger_number() is good. */
+ * for an unset. key as the client writes it, without shared/; of priv/KEY, KEY/USER. Each set needs
+ * a value of its own, for which ledger_number() is good. */
 void ledger_change(struct ledger_tx *tx, enum ledger_kind kind, struct truth_key *key,
                    const char *value);
 size_t ledger_changes(const struct ledger_tx *tx);
@@ -53,7 +53,7 @@ void ledger_drop(struct ledger_tx **tx);
 /* A change as it arrives at a backend. */
 struct ledger_arrival {
     const struct scene_table *table;
-    struct truth_key *key;
+    struct truth_key *key; /* as the request has it */
     enum ledger_kind kind;
     const char *value; /* JSON of a set, the number of an increment */
     size_t value_len;
@@ -65,7 +65,8 @@ struct ledger_arrival {
 /* What the backend made of it. */
 enum ledger_made {
     LEDGER_MADE,        /* and answers with a plain success */
-    LEDGER_MADE_UNSAID, /* but the answer is another, or none, or may not arrive */
+    LEDGER_MADE_LATE,   /* and answers so, but late */
+    LEDGER_MADE_UNSAID, /* but the answer is another, or none */
     LEDGER_NO_KEY,      /* an increment of no key: not made, 404 */
     LEDGER_REFUSED,     /* surely not made, and the answer says so */
     LEDGER_IGNORED,     /* not made, and no answer says so */
@@ -79,10 +80,16 @@ void ledger_doubt(struct ledger *ledger, int64_t now_ns);
 /* For the judge. */
 
 struct ledger_key *ledger_find(const struct ledger *ledger, const struct scene_table *table,
-                               const struct truth_key *key);
+                               struct truth_key *key); /* NULL: no spelling was ever changed */
 
 /* Writes the changes of the key to the transcript. */
 void ledger_trace(const struct ledger_key *key);
+
+/* A key of the store as a lookup meets it: podop may use these rules for it. */
+struct ledger_place {
+    struct truth_key *key;
+    unsigned rules;
+};
 
 /* What a lookup must see that was sent at sent_ns and is answered now. */
 struct ledger_view {
@@ -90,20 +97,26 @@ struct ledger_view {
     bool is_pending;  /* the last acknowledged write is surely not in the store yet: only pending
                        * values may be seen, and no failure */
 };
-struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns);
+struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place place,
+                               int64_t sent_ns);
 
-/* When the transaction of this number, which was acknowledged, has changed the key; INT64_MIN: it
- * was not, or is pending. */
-int64_t ledger_made_ns(const struct ledger_key *key, uint64_t number);
+/* When the transaction of this number, which was acknowledged, has changed this key of the store;
+ * INT64_MIN: it was not, or is pending. */
+int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *made, uint64_t number);
+
+/* Whether the transaction of this number surely changes the key that a lookup of the place is for,
+ * and was not answered yet. */
+bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number);
 
 /* Whether text (NULL: a miss) is a value that may have been pending during the lookup. */
-bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protocol,
-                        const char *text, size_t len, int64_t sent_ns);
+bool ledger_had_pending(const struct ledger_key *key, struct ledger_place place,
+                        enum truth_protocol protocol, const char *text, size_t len,
+                        int64_t sent_ns);
 
 /* podop has ended: what was pending is written, or lost. Breaks for each lost write that excuse
  * (NULL: nothing does) gives no reason for. */
 typedef const char *ledger_excuse_fn(const struct scene_table *table, const struct truth_key *key);
-void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse);
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse, int64_t now_ns);
 
 /* podop may give up this many pending writes: the log said write_lost. Breaks unless the backends
  * refused a value ten times, or a program said "permanent". */
@@ -113,7 +126,7 @@ void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsi
 void ledger_trace_pending(const struct ledger *ledger);
 
 /* How many acknowledged writes are not in the stores. */
-size_t ledger_pending(const struct ledger *ledger);
+size_t ledger_pending(struct ledger *ledger);
 uint64_t ledger_total(const struct ledger *ledger); /* transactions since the start */
 
 #endif

@@ -17,10 +17,11 @@ static bool is_of_transaction(const struct ledger_change *change,
     return change->tx->count == arrival->count || (arrival->count == 1 && ledger_can_wait(change));
 }
 
-static bool is_same(const struct ledger_change *change, const struct ledger_arrival *arrival,
+static bool is_same(struct ledger_change *change, const struct ledger_arrival *arrival,
                     const struct truth_value *value)
 {
-    if (change->kind != arrival->kind || !is_of_transaction(change, arrival))
+    if (change->kind != arrival->kind || !is_of_transaction(change, arrival) ||
+        !ledger_may_be(change, arrival->key))
         return false;
     switch (arrival->kind) {
     case LEDGER_SET: return truth_value_equal(change->value, value);
@@ -98,16 +99,20 @@ static bool is_loose(const struct ledger_change *change)
     return change->tx->told == LEDGER_UNCERTAIN || change->tx->told == LEDGER_LOST;
 }
 
-static void check_order(const struct ledger_change *change)
+/* The change is made now, in this key of the store. */
+static void check_order(struct ledger_change *change, const struct truth_key *key)
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !is_loose(change) &&
-            ledger_precedes(change, other))
+        if (other != change && other->made > 0 && !other->is_ambiguous && other->made_key == key &&
+            !is_loose(change) && ledger_precedes(change, other) &&
+            !ledger_was_apart(change, other)) {
+            ledger_trace(change->key);
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));
+        }
     }
 }
 
@@ -118,7 +123,7 @@ static void settle_older(struct ledger_change *change)
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && ledger_precedes(other, change) && ledger_can_wait(change))
+        if (ledger_may_supersede(change, other) && ledger_precedes(other, change))
             ledger_settle(other);
     }
 }
@@ -130,12 +135,15 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     change->last = made;
     change->has_no_key |= made == LEDGER_NO_KEY;
     change->refusals += made == LEDGER_REFUSED;
-    if (made != LEDGER_MADE && made != LEDGER_MADE_UNSAID)
+    if (made != LEDGER_MADE && made != LEDGER_MADE_LATE && made != LEDGER_MADE_UNSAID)
         return;
+    change->is_unsaid = made == LEDGER_MADE_UNSAID && (change->made == 0 || change->is_unsaid);
     if (!arrival->is_late && arrival->number != 0 && change->made == 0)
-        check_order(change);
-    if (change->made++ == 0)
+        check_order(change, arrival->key);
+    if (change->made++ == 0) {
         change->made_ns = now_ns;
+        change->made_key = arrival->key;
+    }
     if (made == LEDGER_MADE && !arrival->is_late)
         change->said_ns = now_ns;
     ledger_settle(change);
@@ -150,7 +158,8 @@ static void doubt_others(const struct ledger_key *key, const struct ledger_arriv
          node = list_next(&key->changes, node)) {
         struct ledger_change *change = ledger_change_of(node);
 
-        if (change == found || change->kind != arrival->kind || !ledger_can_wait(change))
+        if (change == found || change->kind != arrival->kind || !ledger_can_wait(change) ||
+            !ledger_may_be(change, arrival->key))
             continue;
         change->is_ambiguous = true;
         ledger_settle(change);
@@ -208,18 +217,41 @@ void ledger_gave_up(struct ledger *ledger, const struct scene_table *table, unsi
         sim_broken("a pending write was given up without need", "%u of %s", count, table->name);
 }
 
-void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse)
+static const char *reason_of(struct ledger_change *change, ledger_excuse_fn *excuse)
+{
+    const char *reason = NULL;
+
+    for (size_t i = 0; excuse != NULL && i < change->key_count && reason == NULL; i++)
+        reason = excuse(change->tx->table, change->keys[i]);
+    return reason;
+}
+
+/* podop's memory ended with it: what it had not made is not pending any more, also where a write of
+ * another client may have taken its place. */
+static void forget_all(struct ledger *ledger, int64_t now_ns)
+{
+    for (size_t i = 0; i < LEDGER_SLOTS; i++) {
+        for (const struct ledger_key *key = ledger->slots[i]; key != NULL; key = key->next) {
+            for (struct list_node *node = list_first(&key->changes); node != NULL;
+                 node = list_next(&key->changes, node))
+                ledger_forget(ledger_change_of(node), now_ns);
+        }
+    }
+}
+
+void ledger_stopped(struct ledger *ledger, ledger_excuse_fn *excuse, int64_t now_ns)
 {
     struct list_node *node;
 
+    ledger_settle_superseded(ledger);
     while ((node = list_first(&ledger->pending)) != NULL) {
         struct ledger_change *change = CONTAINER_OF(node, struct ledger_change, pending);
-        const char *reason = excuse == NULL ? NULL : excuse(change->tx->table, change->key->truth);
+        const char *reason = reason_of(change, excuse);
 
         if (reason == NULL)
             sim_broken("a pending write was lost at a stop", "%s", ledger_describe(change));
         sim_trace("a pending write is lost, %s: %s", reason, ledger_describe(change));
-        change->is_given_up = true;
         ledger_settle(change);
     }
+    forget_all(ledger, now_ns);
 }

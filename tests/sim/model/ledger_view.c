@@ -3,82 +3,126 @@
 
 #include "../kernel/kernel.h"
 
-/* Returns the newest change that may be pending and was acknowledged before the lookup. */
-static struct ledger_change *newest(const struct ledger_key *key, int64_t sent_ns)
+/* Whether the change was acknowledged before the lookup was sent. */
+static bool is_known(const struct ledger_change *change, int64_t sent_ns)
+{
+    return change->tx->told == LEDGER_DONE && change->tx->told_ns <= sent_ns;
+}
+
+/* Whether a newer change, which was acknowledged before the lookup, has taken its place. */
+static bool is_replaced(const struct ledger_key *key, struct ledger_change *change,
+                        struct ledger_place place, int64_t sent_ns)
 {
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
-        struct ledger_change *change = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
-        if (change->tx->told == LEDGER_DONE && change->tx->told_ns <= sent_ns)
-            return change;
-    }
-    return NULL;
-}
-
-/* Returns whether one that was committed after it has been made. */
-static bool is_overtaken(const struct ledger_key *key, struct ledger_change *change)
-{
-    for (struct list_node *node = list_next(&key->changes, &change->node); node != NULL;
-         node = list_next(&key->changes, node)) {
-        if (ledger_change_of(node)->made > 0)
+        if (other != change && is_known(other, sent_ns) && ledger_is_at(other, place) &&
+            ledger_precedes(change, other) && !ledger_was_apart(change, other))
             return true;
     }
     return false;
 }
 
-struct ledger_view ledger_view(const struct ledger_key *key, int64_t sent_ns)
+/* Whether one that was committed after it may have taken its place: in the store, or by rules that
+ * were others for a while. */
+static bool is_overtaken(const struct ledger_key *key, struct ledger_change *change,
+                         struct ledger_place place)
+{
+    for (struct list_node *node = list_first(&key->changes); node != NULL;
+         node = list_next(&key->changes, node)) {
+        struct ledger_change *other = ledger_change_of(node);
+
+        if (other == change || ledger_precedes(other, change) ||
+            (other->tx->told != LEDGER_WAITING && other->tx->told_ns < change->tx->sent_ns))
+            continue;
+        if ((other->made > 0 && other->made_key == place.key) ||
+            (!ledger_is_at(other, place) && ledger_may_supersede(other, change)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the change is surely not in the store yet, and is found, if it is the newest. */
+static bool is_surely_pending(const struct ledger_key *key, struct ledger_change *change,
+                              struct ledger_place place)
+{
+    return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up &&
+           change->forgotten_ns == INT64_MAX && !change->is_ambiguous &&
+           !is_overtaken(key, change, place);
+}
+
+struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place place,
+                               int64_t sent_ns)
 {
     struct ledger_view view = {.floor_ns = INT64_MIN};
-    struct ledger_change *last = newest(key, sent_ns);
+    bool can_be_made = false;
 
     for (struct list_node *node = list_first(&key->changes); node != NULL;
          node = list_next(&key->changes, node)) {
-        const struct ledger_change *change = ledger_change_of(node);
+        struct ledger_change *change = ledger_change_of(node);
 
-        if (change->tx->told == LEDGER_DONE && change->tx->told_ns <= sent_ns && change->made > 0 &&
-            !change->is_ambiguous && change->made_ns > view.floor_ns)
+        if (!is_known(change, sent_ns))
+            continue;
+        if (change->made > 0 && change->made_key == place.key && !change->is_ambiguous &&
+            change->made_ns > view.floor_ns)
             view.floor_ns = change->made_ns;
+        if (!ledger_may_be_at(change, place) || is_replaced(key, change, place, sent_ns))
+            continue;
+        if (is_surely_pending(key, change, place))
+            view.is_pending = true;
+        else
+            can_be_made = true;
     }
-    view.is_pending = last != NULL && last->made == 0 && !last->is_given_up &&
-                      !last->is_ambiguous && !is_overtaken(key, last);
+    view.is_pending &= !can_be_made;
     return view;
 }
 
-int64_t ledger_made_ns(const struct ledger_key *key, uint64_t number)
+int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *made, uint64_t number)
 {
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
         const struct ledger_change *change = ledger_change_of(node);
 
-        if (change->tx->number == number)
-            return change->tx->told == LEDGER_DONE && change->made > 0 ? change->made_ns
-                                                                       : INT64_MIN;
+        if (change->tx->number == number && change->tx->told == LEDGER_DONE && change->made > 0 &&
+            change->made_key == made)
+            return change->made_ns;
     }
     return INT64_MIN;
+}
+
+bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number)
+{
+    for (struct list_node *node = list_last(&key->changes); node != NULL;
+         node = list_previous(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
+
+        if (change->tx->number == number && change->tx->told == LEDGER_WAITING &&
+            ledger_is_at(change, place))
+            return true;
+    }
+    return false;
 }
 
 /* Whether podop may show the value of a change to a lookup that was sent then. */
 static bool can_show(const struct ledger_change *change, int64_t sent_ns)
 {
-    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED)
+    if (!ledger_can_wait(change) || change->tx->told == LEDGER_FAILED ||
+        change->forgotten_ns < sent_ns)
         return false;
     return change->made == 0 || change->said_ns == INT64_MIN || change->said_ns >= sent_ns;
 }
 
-bool ledger_had_pending(const struct ledger_key *key, enum truth_protocol protocol,
-                        const char *text, size_t len, int64_t sent_ns)
+bool ledger_had_pending(const struct ledger_key *key, struct ledger_place place,
+                        enum truth_protocol protocol, const char *text, size_t len, int64_t sent_ns)
 {
-    const struct ledger_change *last = newest(key, sent_ns);
-
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
-        const struct ledger_change *change = ledger_change_of(node);
+        struct ledger_change *change = ledger_change_of(node);
 
-        if (can_show(change, sent_ns) && truth_value_shows(change->value, protocol, text, len))
+        if (truth_value_shows(change->value, protocol, text, len) && can_show(change, sent_ns) &&
+            ledger_may_be_at(change, place) && !is_replaced(key, change, place, sent_ns))
             return true;
-        if (change == last)
-            return false;
     }
     return false;
 }

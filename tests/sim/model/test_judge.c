@@ -105,6 +105,8 @@ static void put(struct fixture *f, const char *text)
     truth_value_unref(&value);
 }
 
+static const char suspended[] = "!suspended after failures; the last one: why";
+
 /* Judges a lookup that took so long: its value, a miss with NULL, or a failure with "!". */
 static void look(struct fixture *f, int table, double took_s, const char *answer)
 {
@@ -112,9 +114,9 @@ static void look(struct fixture *f, int table, double took_s, const char *answer
                                         .key = "key",
                                         .protocol = TRUTH_DOVECOT,
                                         .sent_ns = sim_now() - seconds(took_s)};
-    const enum judge_status status = answer == NULL             ? JUDGE_MISS
-                                     : strcmp(answer, "!") == 0 ? JUDGE_FAILED
-                                                                : JUDGE_FOUND;
+    const enum judge_status status = answer == NULL     ? JUDGE_MISS
+                                     : answer[0] == '!' ? JUDGE_FAILED
+                                                        : JUDGE_FOUND;
 
     judge_lookup(&lookup, status, answer, answer == NULL ? 0 : strlen(answer));
 }
@@ -333,23 +335,89 @@ static void refused_connections_are_tried_again(void **state)
     ASSERT_BREAKS(NULL, look(f, PLAIN, 5, "!"));
     judge_back(f->web, JUDGE_REFUSED);
     pass(1);
-    ASSERT_BREAKS(NULL, look(f, PLAIN, 0, "!")); /* suspended */
-    pass(1);
-    ASSERT_BREAKS(failed, look(f, PLAIN, 0, "!"));
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0, suspended));
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0, "!")); /* it was asked */
+    pass(1.5);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0, suspended));
 }
 
-static void five_hanging_keys_suspend_a_url(void **state)
+/* A request of a table ends at the first backend. */
+static void end(struct fixture *f, int table, const char *key, enum judge_outcome outcome)
+{
+    const struct judge_request request = {.backend = f->web,
+                                          .table = &f->tables[table],
+                                          .key = truth_add(f->store, key, strlen(key))};
+
+    judge_outcome(&request, outcome);
+}
+
+static void five_unanswered_keys_suspend_a_url(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e"};
     struct fixture *f = *state;
 
     for (volatile size_t i = 0; i < 5; i++) {
-        ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
-        judge_harm(f->web, truth_add(f->store, names[i], 1), JUDGE_HARM_CUT);
+        ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+        end(f, PLAIN, names[i], JUDGE_UNANSWERED);
     }
-    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
-    pass(8);
-    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!")); /* this key did not fail */
+    ASSERT_BREAKS(failed,
+                  look(f, HELD, 0.1, suspended)); /* each table has its own circuit breaker */
+    pass(7);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+    end(f, PLAIN, "a", JUDGE_UNANSWERED);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    end(f, PLAIN, "a", JUDGE_ANSWERED);
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+}
+
+static void an_answer_ends_the_row(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 5; i++) {
+        end(f, PLAIN, names[i], JUDGE_UNANSWERED);
+        end(f, PLAIN, "a", i % 2 == 0 ? JUDGE_ANSWERED : JUDGE_STATUS_5XX);
+        end(f, CACHED, "a", JUDGE_UNANSWERED); /* one key */
+    }
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+    ASSERT_BREAKS(failed, look(f, CACHED, 0.1, suspended));
+}
+
+static void five_statuses_suspend_one_of_several(void **state)
+{
+    struct fixture *f = *state;
+
+    judge_harm(f->web + 1, f->key, JUDGE_HARM_STATUS); /* the second URL has failed for the key */
+    for (volatile size_t i = 0; i < 5; i++) {
+        ASSERT_BREAKS(failed, look(f, SEVERAL, 0.1, "!"));
+        end(f, SEVERAL, "a", JUDGE_STATUS_5XX);
+    }
+    ASSERT_BREAKS(NULL, look(f, SEVERAL, 0.1, "!"));
+    end(f, SEVERAL, "b", JUDGE_ANSWERED);
+    pass(1);
+    judge_harm(f->web + 1, f->key, JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(failed, look(f, SEVERAL, 0.1, "!"));
+}
+
+static void a_restart_cuts_five_requests(void **state)
+{
+    struct fixture *f = *state;
+
+    judge_cut(f->web, 4);
+    pass(0.5);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+    judge_cut(f->web, 1);
+    pass(0.5);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    end(f, PLAIN, "a", JUDGE_ANSWERED);
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
 }
 
 static void a_stop_excuses_after_its_timeout(void **state)
@@ -404,6 +472,18 @@ static void a_lookup_survives_one_process(void **state)
     ASSERT_BREAKS(NULL, look(f, PROGRAM, 0.1, "!"));
     pass(40);
     ASSERT_BREAKS(failed, look(f, PROGRAM, 0.1, "!"));
+}
+
+static void a_timeout_takes_its_time(void **state)
+{
+    static const char over[] = "!table: no answer within the table's timeout";
+    struct fixture *f = *state;
+
+    judge_harm(f->web, f->key, JUDGE_HARM_HANG);
+    pass(10);
+    ASSERT_BREAKS("a timeout that came too early", look(f, PLAIN, 4, over));
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 4.6, over));
+    ASSERT_BREAKS(NULL, look(f, CACHED, 0.1, over)); /* it may have joined an earlier lookup */
 }
 
 static void nothing_is_excused_after_the_recovery(void **state)
@@ -486,6 +566,77 @@ static void an_iteration_has_each_row_once(void **state)
     ASSERT_BREAKS("a row of another path", list(f, other, 1));
 }
 
+/* Searches */
+
+static void put_form(struct fixture *f, const char *name, const char *text)
+{
+    struct truth_value *value = truth_value_string(text, strlen(text));
+
+    truth_put(truth_add(f->store, name, strlen(name)), value, sim_now());
+    truth_value_unref(&value);
+}
+
+static void search(struct fixture *f, int table, const char *answer)
+{
+    const struct judge_lookup lookup = {.table = &f->tables[table],
+                                        .key = "bob+news@mail.example",
+                                        .protocol = TRUTH_POSTFIX,
+                                        .sent_ns = sim_now() - seconds(0.1)};
+    const enum judge_status status = answer == NULL             ? JUDGE_MISS
+                                     : strcmp(answer, "!") == 0 ? JUDGE_FAILED
+                                                                : JUDGE_FOUND;
+
+    judge_lookup(&lookup, status, answer, answer == NULL ? 0 : strlen(answer));
+}
+
+static void a_search_gives_the_first_form(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[PLAIN].has_search = true; /* virtual */
+    ASSERT_BREAKS(NULL, search(f, PLAIN, NULL));
+    put_form(f, "@mail.example", "all");
+    pass(1);
+    ASSERT_BREAKS(false_miss, search(f, PLAIN, NULL));
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "all"));
+    put_form(f, "bob@mail.example", "bob");
+    pass(1);
+    ASSERT_BREAKS(wrong_value, search(f, PLAIN, "all"));
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "bob"));
+}
+
+static void a_form_that_fails_ends_a_search(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[PLAIN].has_search = f->scene.tables[CACHED].has_search = true;
+    put_form(f, "bob@mail.example", "bob");
+    put_form(f, "@mail.example", "all");
+    pass(100);
+    judge_harm(f->web, truth_find(f->store, "bob@mail.example", 16), JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "!"));
+    ASSERT_BREAKS(wrong_value, search(f, PLAIN, "all"));
+    ASSERT_BREAKS(wrong_value, search(f, CACHED, "all")); /* it never was a miss */
+    truth_put(truth_find(f->store, "bob@mail.example", 16), NULL, sim_now());
+    pass(1);
+    judge_harm(f->web, truth_find(f->store, "bob@mail.example", 16), JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(NULL, search(f, CACHED, "all"));
+}
+
+static void a_404_of_a_proxy_is_a_miss_or_a_failure(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, "v1");
+    pass(100);
+    judge_harm(f->web, f->key, JUDGE_HARM_AS_MISS);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, NULL));
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    f->scene.tables[PLAIN].is_strict = true;
+    ASSERT_BREAKS(false_miss, look(f, PLAIN, 0.1, NULL));
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -503,11 +654,18 @@ int main(void)
         CASE(each_attempt_must_have_been_cut),
         CASE(a_key_must_hang_for_long_enough),
         CASE(refused_connections_are_tried_again),
-        CASE(five_hanging_keys_suspend_a_url),
+        CASE(a_search_gives_the_first_form),
+        CASE(a_form_that_fails_ends_a_search),
+        CASE(a_404_of_a_proxy_is_a_miss_or_a_failure),
+        CASE(five_unanswered_keys_suspend_a_url),
+        CASE(an_answer_ends_the_row),
+        CASE(five_statuses_suspend_one_of_several),
+        CASE(a_restart_cuts_five_requests),
         CASE(a_stop_excuses_after_its_timeout),
         CASE(an_absent_table_excuses),
         CASE(names_matter_after_a_move),
         CASE(a_lookup_survives_one_process),
+        CASE(a_timeout_takes_its_time),
         CASE(nothing_is_excused_after_the_recovery),
         CASE(a_json_file_is_read_soon),
         CASE(answers_come_in_time),

@@ -21,6 +21,7 @@ struct truth_key {
     struct moment *moments; /* the oldest first */
     size_t begin, end, size;
     bool has_forgotten; /* moments before the first one */
+    struct truth_key *aliases[TRUTH_ALIASES];
     char name[];
 };
 
@@ -152,6 +153,21 @@ const char *truth_name(const struct truth_key *key)
 size_t truth_name_len(const struct truth_key *key)
 {
     return key->name_len;
+}
+
+struct truth *truth_of(const struct truth_key *key)
+{
+    return key->truth;
+}
+
+struct truth_key *truth_alias(const struct truth_key *key, unsigned number)
+{
+    return key->aliases[number];
+}
+
+void truth_set_alias(struct truth_key *key, unsigned number, struct truth_key *other)
+{
+    key->aliases[number] = other;
 }
 
 /* History */

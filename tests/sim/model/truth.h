@@ -47,6 +47,12 @@ struct truth_key *truth_nth(const struct truth *truth,
                             size_t index); /* in order of their addition */
 const char *truth_name(const struct truth_key *key);
 size_t truth_name_len(const struct truth_key *key);
+struct truth *truth_of(const struct truth_key *key); /* its store */
+
+/* Other keys of the store that the caller has noted with this one, by number; NULL: not yet. */
+enum { TRUTH_ALIASES = 9 };
+struct truth_key *truth_alias(const struct truth_key *key, unsigned number);
+void truth_set_alias(struct truth_key *key, unsigned number, struct truth_key *other);
 
 /* The key has value (NULL: none) from now_ns on. The value is referenced, not taken. */
 void truth_put(struct truth_key *key, struct truth_value *value, int64_t now_ns);

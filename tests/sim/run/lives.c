@@ -3,6 +3,7 @@
 #include "podop_main.h"
 
 #include "../model/judge.h"
+#include "../model/keys.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -110,10 +111,11 @@ static void write_good_files(const struct world *world)
 
 static void tell_judge(const struct world *world)
 {
-    const struct scene *scene = world->scene;
+    struct scene *scene = world->scene;
 
     judge_started();
     for (size_t i = 0; i < scene->table_count; i++) {
+        keys_changed(&scene->tables[i], sim_now());
         judge_absent(&scene->tables[i], scene->tables[i].is_absent);
         if (scene->tables[i].type == SCENE_JSON)
             judge_renewed(&scene->tables[i], sim_now());

@@ -62,9 +62,30 @@ static const struct option options[] = {
     {0},
 };
 
+/* Ends this process with its parent, which may have ended already. */
+static void die_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        raise(SIGKILL);
+}
+
+/* Ends at these signals, even if they were ignored or blocked, as in the background of a script. */
+static void heed_signals(void)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        signal(numbers[i], SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Runs the seed in a process of its own. Returns whether it ended well. */
 static bool run_once(struct run_options *run)
 {
+    const pid_t parent = getpid();
     int status;
     pid_t child;
 
@@ -72,8 +93,9 @@ static bool run_once(struct run_options *run)
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        /* podop takes SIGTERM and SIGINT for itself. */
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (setpgid(0, 0) == -1) /* podop takes SIGTERM and SIGINT for itself: they go to us only */
+            perror("podop_sim: setpgid");
+        die_with(parent);
         exit(run_seed(run));
     }
     if (child == -1 || waitpid(child, &status, 0) == -1) {
@@ -142,6 +164,8 @@ int main(int argc, char **argv)
     int option;
 
     fix_addresses(argv);
+    die_with(getppid());
+    heed_signals();
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == OPTION_HELP) {
             fputs(help, stdout);

@@ -3,8 +3,11 @@
 #include "lives.h"
 
 #include "../model/judge.h"
+#include "../model/keys.h"
 #include "../world/actor.h"
 #include "../world/admin.h"
+
+#include "podop/mem.h"
 
 #include <math.h>
 #include <signal.h>
@@ -45,6 +48,8 @@ static void reloaded(struct world *world, bool is_ok, int64_t asked_ns)
         return;
     is_known = true;
     tell_judge(world->scene);
+    for (size_t i = 0; i < world->scene->table_count; i++)
+        keys_changed(&world->scene->tables[i], sim_now());
 }
 
 static void reload(struct actor *a)
@@ -57,6 +62,34 @@ static void reload(struct actor *a)
         sim_signal(SIGHUP);
     else
         admin_reload(a->world, reloaded);
+}
+
+/* A second reload comes soon after a first one, while what the first one found is under way. */
+static struct sim_event second;
+static struct sim_random second_random;
+
+static void reload_second(void *arg)
+{
+    static const enum scene_change kinds[] = {SCENE_KEYS, SCENE_PLACES, SCENE_TABLE_BACK,
+                                              SCENE_OTHER_BACK};
+    struct world *world = arg;
+    const enum scene_change kind = kinds[sim_random(&second_random, ARRAY_LEN(kinds))];
+
+    world_fault(world, "reload", "%s, soon after another", scene_change_names[kind]);
+    change(world, kind, &second_random);
+    admin_reload(world, reloaded);
+}
+
+static void reload_twice(struct actor *a)
+{
+    static const enum scene_change kinds[] = {SCENE_KEYS, SCENE_PLACES, SCENE_TABLE_AWAY};
+    const enum scene_change kind = kinds[sim_random(&a->random, ARRAY_LEN(kinds))];
+
+    world_fault(a->world, "reload", "%s, and another soon", scene_change_names[kind]);
+    change(a->world, kind, &a->random);
+    admin_reload(a->world, reloaded);
+    second_random = a->random;
+    sim_event_in(&second, actor_duration(a, 0.001, 1));
 }
 
 static void reload_again(void *arg)
@@ -186,9 +219,11 @@ void podop_faults_start(struct world *world)
     is_known = true;
     sim_on_turn(on_turn, NULL);
     sim_event_init(&again, reload_again, world);
+    sim_event_init(&second, reload_second, world);
     sim_event_init(&log_flows, let_log_flow, world);
     sim_event_init(&calls_work, let_calls_work, world);
     actor_start(world, "reload", reload, NULL, 5);
+    actor_start(world, "reload.twice", reload_twice, NULL, 4);
     actor_start(world, "stop", stop, NULL, 20);
     actor_start(world, "pause", pause_podop, NULL, 15);
     actor_start(world, "clock", step_clock, NULL, 10);
@@ -207,6 +242,7 @@ void podop_faults_mend(struct world *world)
     let_calls_work(world);
     sim_event_stop(&calls_work);
     sim_event_stop(&log_flows);
+    sim_event_stop(&second);
     let_log_flow(world);
     change(world, SCENE_TABLE_BACK, &random);
     reload_again(world);

@@ -97,7 +97,19 @@ static bool has_dict(const struct scene_table *table)
     return table->type != SCENE_DNS;
 }
 
-/* Client i is the only one that writes keys of its user in its table. */
+static unsigned user_of(const struct scene_table *table, unsigned number)
+{
+    return table->has_spellings ? SCENE_USERS - 1 - number % 2 : number % SCENE_USERS;
+}
+
+static bool is_writer(const struct scene_table *table, unsigned number)
+{
+    return table->is_writable && (table->has_spellings || number < SCENE_USERS);
+}
+
+/* In a table without several spellings, one client writes the keys of a user; in others, several
+ * do.
+ */
 static void start_dovecot(struct run *run, struct sim_random *random)
 {
     unsigned users[SCENE_TABLES_MAX] = {0};
@@ -113,7 +125,7 @@ static void start_dovecot(struct run *run, struct sim_random *random)
         user = &users[table - run->scene.tables];
         if (world_has_actor(name))
             dovecot_start(&run->dovecot[run->dovecot_count++], &run->world, name, table,
-                          *user % SCENE_USERS, table->is_writable && *user < SCENE_USERS, pause_ns);
+                          user_of(table, *user), is_writer(table, *user), pause_ns);
         ++*user;
     }
 }
@@ -133,6 +145,14 @@ static bool are_clients_done(const struct run *run)
 
 /* Phases */
 
+/* A run of few requests spends none of its time on more of them while podop recovers. */
+static double pace_of(const struct run *run, enum world_phase phase)
+{
+    const double pace = profiles[run->options->profile].pace;
+
+    return phase == WORLD_RECOVERING && run->options->requests > 0 ? 8 * pace : pace;
+}
+
 static void begin(struct run *run, enum world_phase phase, int64_t for_ns)
 {
     static const char *const names[] = {
@@ -143,6 +163,7 @@ static void begin(struct run *run, enum world_phase phase, int64_t for_ns)
 
     sim_trace("phase %s", names[phase]);
     run->world.phase = phase;
+    run->world.pace = pace_of(run, phase);
     run->phase_until_ns = sim_now() + for_ns;
 }
 

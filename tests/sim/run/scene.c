@@ -1,6 +1,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
+#include "../model/keys.h"
 
 #include "podop/mem.h"
 
@@ -41,19 +42,24 @@ static int64_t one_of(struct sim_random *random, const int64_t *values, size_t c
     one_of(random, (const int64_t[]){__VA_ARGS__},                                                 \
            sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
-/* Backends. web1 and web4 serve the same store. */
+/* Backends. web1, web4 and web6 serve the same store. */
 
-enum { WEB1, WEB2, WEB3, WEB4, WEBS };
+enum { WEB1, WEB2, WEB3, WEB4, WEB5, WEB6, WEBS };
 
 static void make_backends(struct scene *scene)
 {
-    scene->backends[WEB1] = (struct scene_backend){"web1", "127.0.0.1:8001", NULL, 0};
+    scene->backends[WEB1] = (struct scene_backend){"web1", "127.0.0.1:8001", NULL, 0, NULL};
     scene->backends[WEB2] =
-        (struct scene_backend){"web2", text_of("%s/web2.sock", scene->directory), NULL, 1};
-    scene->backends[WEB3] = (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2};
-    scene->backends[WEB4] = (struct scene_backend){"web4", "127.0.0.4:8004", NULL, 0};
+        (struct scene_backend){"web2", text_of("%s/web2.sock", scene->directory), NULL, 1, NULL};
+    scene->backends[WEB3] =
+        (struct scene_backend){"web3", "127.0.0.3:8003", "web3.sim.example", 2, NULL};
+    scene->backends[WEB4] = (struct scene_backend){"web4", "127.0.0.4:8004", NULL, 0, NULL};
+    scene->backends[WEB5] =
+        (struct scene_backend){"web5", "127.0.0.5:8005", "web5.sim.example", 3, SCENE_AUTHORITY};
+    scene->backends[WEB6] =
+        (struct scene_backend){"web6", "127.0.0.6:8006", NULL, 0, SCENE_PUBLIC_AUTHORITY};
     scene->backend_count = WEBS;
-    scene->store_count = 3;
+    scene->store_count = 4;
 }
 
 /* Adds a backend that serves one table alone: a program, a file, DNS. */
@@ -62,7 +68,7 @@ static const struct scene_backend *add_backend(struct scene *scene, const char *
 {
     struct scene_backend *backend = &scene->backends[scene->backend_count++];
 
-    *backend = (struct scene_backend){name, address, NULL, scene->store_count++};
+    *backend = (struct scene_backend){name, address, NULL, scene->store_count++, NULL};
     return backend;
 }
 
@@ -141,7 +147,7 @@ static void make_commit(struct scene *scene, struct scene_table *table, struct s
 static void make_folded(struct scene *scene, struct scene_table *table, struct sim_random *random)
 {
     make_plain(scene, table, random);
-    table->is_folded = true;
+    table->rules = keys_rules(KEYS_FOLD_ALL, KEYS_IDNA_NONE);
     if (sim_chance(random, 0.5))
         make_cached(scene, table, random);
 }
@@ -150,6 +156,45 @@ static void make_strict(struct scene *scene, struct scene_table *table, struct s
 {
     make_cached(scene, table, random);
     table->is_strict = true;
+}
+
+static void make_secure(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    use_web(scene, table, WEB5);
+    table->has_commit_url = sim_chance(random, 0.3);
+    if (sim_chance(random, 0.3))
+        table->write_behind_ns = ONE_OF(random, 100, 1000) * MS;
+}
+
+static void make_secure_cached(struct scene *scene, struct scene_table *table,
+                               struct sim_random *random)
+{
+    use_web(scene, table, WEB5);
+    table->ttl_ns = ONE_OF(random, 1, 5, 30) * SECOND;
+    table->negative_ttl_ns = ONE_OF(random, 0, 1000) * MS;
+    table->stale_ns = ONE_OF(random, 0, 60) * SECOND;
+    table->is_shared = true;
+}
+
+/* With and without TLS. */
+static void make_mixed(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    use(scene, table, sim_random(random, 2), 2, (const size_t[]){WEB1, WEB6});
+}
+
+/* A search over several forms of a key. */
+static void make_forms(struct scene *scene, struct scene_table *table, struct sim_random *random)
+{
+    if (sim_chance(random, 0.5))
+        make_cached(scene, table, random);
+    else if (sim_chance(random, 0.5))
+        make_several(scene, table, random);
+    else
+        make_plain(scene, table, random);
+    table->is_writable = false;
+    table->has_search = table->has_spellings = true;
+    table->is_strict = sim_chance(random, 0.5);
+    table->rules = (unsigned)sim_random(random, SCENE_RULES);
 }
 
 /* podop checks that the file can be executed; the modelled kernel runs the world's program. */
@@ -209,13 +254,23 @@ static const struct {
     double share; /* of the scenes that have it */
     void (*make)(struct scene *scene, struct scene_table *table, struct sim_random *random);
 } kinds[] = {
-    {"plain", 1, make_plain},         {"cached", 0.8, make_cached},
-    {"several", 0.5, make_several},   {"spread", 0.4, make_spread},
-    {"named", 0.5, make_named},       {"held", 0.7, make_held},
-    {"heldc", 0.4, make_held_cached}, {"commit", 0.5, make_commit},
-    {"folded", 0.3, make_folded},     {"strict", 0.4, make_strict},
-    {"program", 0.5, make_program},   {"json", 0.5, make_json},
+    {"plain", 1, make_plain},
+    {"cached", 0.8, make_cached},
+    {"several", 0.5, make_several},
+    {"spread", 0.4, make_spread},
+    {"named", 0.5, make_named},
+    {"held", 0.7, make_held},
+    {"heldc", 0.4, make_held_cached},
+    {"commit", 0.5, make_commit},
+    {"folded", 0.3, make_folded},
+    {"strict", 0.4, make_strict},
+    {"program", 0.5, make_program},
+    {"json", 0.5, make_json},
     {"dns", 0.4, make_dns},
+    {"secure", 0.6, make_secure},
+    {"securec", 0.4, make_secure_cached},
+    {"mixed", 0.4, make_mixed},
+    {"forms", 0.6, make_forms},
 };
 
 static void remember(int64_t now_ns, int64_t *most_ns)
@@ -238,6 +293,7 @@ void scene_remember(struct scene *scene)
         table->was_write_behind |= table->write_behind_ns > 0;
         table->was_shared |= table->is_shared;
         table->was_absent |= table->is_absent;
+        keys_may_change(table, table->rules, sim_now());
     }
     remember(scene->shutdown_timeout_ns, &scene->shutdown_timeout_most_ns);
 }
@@ -261,6 +317,8 @@ static void make_table(struct scene *scene, size_t kind, bool is_wanted)
     kinds[kind].make(scene, table, &random);
     if (table->timeout_ns == 0)
         table->timeout_ns = ONE_OF(&random, 2, 5, 10) * SECOND;
+    table->has_error = table->type == SCENE_URL && sim_chance(&random, 0.3);
+    table->has_spellings |= table->is_writable && (table->rules != 0 || sim_chance(&random, 0.5));
     scene->table_count++;
 }
 
@@ -284,6 +342,7 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
     scene->socket = text_of("%s/podop.sock", directory);
     scene->control = text_of("%s/control.sock", directory);
     scene->config = text_of("%s/podop.conf", directory);
+    scene->ca_file = text_of("%s/ca.pem", directory);
     scene->inet = "127.0.0.1:9100";
     scene->log_level = sim_chance(&random, 0.1) ? "debug" : "info";
     scene->shutdown_timeout_ns = ONE_OF(&random, 1, 5, 10, 30) * SECOND;
@@ -293,6 +352,9 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
         if (only == NULL || is_listed(only, kinds[i].name))
             make_table(scene, i, only != NULL);
     }
+    sim_file_write(scene->ca_file,
+                   "-----BEGIN CERTIFICATE-----\n" SCENE_AUTHORITY "\n-----END CERTIFICATE-----\n",
+                   SIM_IN_PLACE);
     scene_remember(scene);
     scene_write(scene);
 }
@@ -316,9 +378,57 @@ void scene_user_key(const struct scene_table *table, bool is_number, unsigned nu
     snprintf(key, SCENE_KEY_BYTES, "%c%u/%s", is_number ? 'n' : 'k', number, name);
 }
 
+/* The domain of the last user has two forms. */
 void scene_user(const struct scene_table *table, unsigned user, char name[SCENE_KEY_BYTES / 2])
 {
-    snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s.example", user, table->name);
+    snprintf(name, SCENE_KEY_BYTES / 2, "u%u@%s%s.example", user,
+             user == SCENE_USERS - 1 && table->has_spellings ? KEYS_A_LABEL "." : "", table->name);
+}
+
+void scene_form_key(struct sim_random *random, bool is_any_form, char key[SCENE_KEY_BYTES])
+{
+    const unsigned user = (unsigned)sim_random(random, 3);
+    const char *extension = sim_chance(random, 0.5) ? "+x" : "";
+    char domain[30];
+    const char *parent = sim_chance(random, 0.5) ? "forms.example" : "example";
+
+    snprintf(domain, sizeof(domain), "d%u.forms.example", (unsigned)sim_random(random, 2));
+    switch (is_any_form ? sim_random(random, 7) : sim_random(random, 8) == 0) {
+    case 0: snprintf(key, SCENE_KEY_BYTES, "f%u%s@%s", user, extension, domain); break;
+    case 1: snprintf(key, SCENE_KEY_BYTES, "%s", domain); break;
+    case 2: snprintf(key, SCENE_KEY_BYTES, "@%s", domain); break;
+    case 3: snprintf(key, SCENE_KEY_BYTES, ".%s", parent); break;
+    case 4: snprintf(key, SCENE_KEY_BYTES, "%s", parent); break;
+    case 5: snprintf(key, SCENE_KEY_BYTES, "f%u%s@", user, extension); break;
+    default: snprintf(key, SCENE_KEY_BYTES, "f%u@%s", user, domain);
+    }
+}
+
+static void raise(char *from, const char *to)
+{
+    for (; from < to; from++)
+        *from = *from >= 'a' && *from <= 'z' ? (char)(*from - 'a' + 'A') : *from;
+}
+
+void scene_spell(const struct scene_table *table, struct sim_random *random,
+                 char key[SCENE_KEY_BYTES])
+{
+    char *at = strchr(key, '@'), *end = key + strlen(key);
+    char *label = at == NULL ? NULL : strstr(at, KEYS_A_LABEL);
+
+    if (!table->has_spellings)
+        return;
+    if (sim_chance(random, 0.3))
+        raise(key, key + 1);
+    if (at != NULL && sim_chance(random, 0.2))
+        raise(key, at);
+    if (label == NULL && at != NULL && sim_chance(random, 0.3))
+        raise(at, end);
+    if (label == NULL || sim_chance(random, 0.5))
+        return;
+    memmove(label + strlen(KEYS_U_LABEL), label + strlen(KEYS_A_LABEL),
+            strlen(label + strlen(KEYS_A_LABEL)) + 1);
+    memcpy(label, KEYS_U_LABEL, strlen(KEYS_U_LABEL));
 }
 
 void scene_listed_key(unsigned number, char key[SCENE_KEY_BYTES])

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "../kernel/kernel.h"
+#include "../model/forms.h"
 
 #include "podop/mem.h"
 
@@ -18,6 +19,9 @@ const char *const scene_change_names[SCENE_CHANGES] = {
     [SCENE_WRITE_BEHIND] = "write_behind",
     [SCENE_TABLE_AWAY] = "table away",
     [SCENE_TABLE_BACK] = "table back",
+    [SCENE_KEYS] = "keys",
+    [SCENE_PLACES] = "places",
+    [SCENE_OTHER_BACK] = "table back as another",
     [SCENE_LOG] = "log",
     [SCENE_FAULTY] = "faulty",
 };
@@ -29,34 +33,75 @@ static void write_duration(FILE *out, const char *name, int64_t ns)
     fprintf(out, " %s = \"%" PRId64 "ms\";", name, ns / 1000000);
 }
 
-static const char *url_host(const struct scene_backend *backend, char *text, size_t size)
+const char *scene_host(const struct scene_backend *backend, char *text, size_t size)
 {
     if (backend->address[0] == '/')
-        return "localhost";
-    if (backend->host == NULL)
-        return backend->address;
-    snprintf(text, size, "%s%s", backend->host, strchr(backend->address, ':'));
+        snprintf(text, size, "localhost");
+    else if (backend->host != NULL)
+        snprintf(text, size, "%s", backend->host);
+    else
+        snprintf(text, size, "%.*s", (int)strcspn(backend->address, ":"), backend->address);
     return text;
 }
 
-static void write_urls(FILE *out, const struct scene_table *table)
+/* Returns the other name of the host, or NULL. A socket may have any, but one in a certificate. */
+static const char *other_host(const struct scene_backend *backend)
 {
+    if (backend->authority != NULL)
+        return NULL;
+    if (backend->address[0] == '/')
+        return "other.sim.example";
+    return strncmp(backend->address, "127.0.0.1:", 10) == 0 ? "localhost" : NULL;
+}
+
+/* Writes the URL of the table's backend of this place, but for what comes after the path. */
+static void write_url(FILE *out, const struct scene_table *table, size_t place)
+{
+    const struct scene_backend *backend = table->backends[place];
+    const char *port = strchr(backend->address, ':');
+    const char *other = table->has_other_host ? other_host(backend) : NULL;
     char host[100];
 
+    fprintf(out, "%s://%s%s%s%s", backend->authority == NULL ? "http" : "https",
+            other != NULL ? other : scene_host(backend, host, sizeof(host)),
+            port == NULL ? "" : port, table->has_other_path ? SCENE_OTHER_PATH : "", table->path);
+}
+
+static bool has_authority(const struct scene_table *table, const char *authority)
+{
+    for (size_t i = 0; i < table->backend_count; i++) {
+        const char *its = table->backends[i]->authority;
+
+        if (its != NULL && strcmp(its, authority) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_urls(FILE *out, const struct scene *scene, const struct scene_table *table)
+{
     fprintf(out, " param = [");
-    for (size_t i = 0; i < table->backend_count; i++)
-        fprintf(out, "%s \"http://%s%s/{}\"", i == 0 ? "" : ",",
-                url_host(table->backends[i], host, sizeof(host)), table->path);
+    for (size_t i = 0; i < table->backend_count; i++) {
+        fprintf(out, "%s \"", i == 0 ? "" : ",");
+        write_url(out, table, i);
+        fprintf(out, "/{}\"");
+    }
     fprintf(out, " ];");
+    if (has_authority(table, SCENE_AUTHORITY))
+        fprintf(out, " tls = { ca_file = \"%s\"; };", scene->ca_file);
     if (table->backends[0]->address[0] == '/')
         fprintf(out, " unix_socket = \"%s\";", table->backends[0]->address);
-    if (table->has_commit_url)
-        fprintf(out, " commit_url = \"http://%s%s-commit\";",
-                url_host(table->backends[0], host, sizeof(host)), table->path);
+    if (table->has_commit_url) {
+        fprintf(out, " commit_url = \"");
+        write_url(out, table, 0);
+        fprintf(out, "-commit\";");
+    }
     fprintf(out, " retries = %u;", table->retries);
     write_duration(out, "connect_timeout", table->connect_timeout_ns);
     if (table->is_strict)
         fprintf(out, " strict = true;");
+    if (table->has_error)
+        fprintf(out, " error = \"/error\";");
     if (table->is_spread)
         fprintf(out, " balance = \"spread\";");
 }
@@ -72,10 +117,10 @@ static void write_cache(FILE *out, const struct scene_table *table)
     fprintf(out, " };");
 }
 
-static void write_type(FILE *out, const struct scene_table *table)
+static void write_type(FILE *out, const struct scene *scene, const struct scene_table *table)
 {
     switch (table->type) {
-    case SCENE_URL: write_urls(out, table); break;
+    case SCENE_URL: write_urls(out, scene, table); break;
     case SCENE_PROGRAM:
         fprintf(out, " param = \"%s\"; processes = %u;", table->path, table->processes);
         break;
@@ -84,7 +129,37 @@ static void write_type(FILE *out, const struct scene_table *table)
     }
 }
 
-static void write_table(FILE *out, const struct scene_table *table, bool is_first)
+static void write_rules(FILE *out, unsigned rules)
+{
+    static const char *const folds[KEYS_FOLDS] = {[KEYS_FOLD_DOMAIN] = "\"domain\"",
+                                                  [KEYS_FOLD_ALL] = "true"};
+    static const char *const labels[KEYS_IDNAS] = {[KEYS_IDNA_ASCII] = "ascii",
+                                                   [KEYS_IDNA_UNICODE] = "unicode"};
+
+    if (rules == 0)
+        return;
+    fprintf(out, " key = {");
+    if (folds[keys_fold_of(rules)] != NULL)
+        fprintf(out, " fold = %s;", folds[keys_fold_of(rules)]);
+    if (labels[keys_idna_of(rules)] != NULL)
+        fprintf(out, " idna = \"%s\";", labels[keys_idna_of(rules)]);
+    fprintf(out, " };");
+}
+
+static void write_search(FILE *out, unsigned rules)
+{
+    static const char *const folds[KEYS_FOLDS] = {
+        [KEYS_FOLD_NONE] = "false", [KEYS_FOLD_DOMAIN] = "\"domain\"", [KEYS_FOLD_ALL] = "true"};
+    static const char *const searches[FORMS_SEARCHES] = {[FORMS_VIRTUAL] = "virtual",
+                                                         [FORMS_TRANSPORT] = "transport",
+                                                         [FORMS_ACCESS] = "access"};
+
+    fprintf(out, " key = { fold = %s; search = \"%s\"; extension = \"+\"; };",
+            folds[keys_fold_of(rules)], searches[forms_search_of(rules)]);
+}
+
+static void write_table(FILE *out, const struct scene *scene, const struct scene_table *table,
+                        bool is_first)
 {
     static const char *const types[] = {[SCENE_URL] = "url",
                                         [SCENE_PROGRAM] = "program",
@@ -93,14 +168,16 @@ static void write_table(FILE *out, const struct scene_table *table, bool is_firs
 
     fprintf(out, "%s  { name = \"%s\"; type = \"%s\";", is_first ? "" : ",\n", table->name,
             types[table->type]);
-    write_type(out, table);
+    write_type(out, scene, table);
     write_duration(out, "timeout", table->timeout_ns);
     if (table->write_behind_ns > 0)
         write_duration(out, "write_behind", table->write_behind_ns);
     if (table->is_shared)
         fprintf(out, " share = true;");
-    if (table->is_folded)
-        fprintf(out, " key = { fold = true; };");
+    if (table->has_search)
+        write_search(out, table->rules);
+    else
+        write_rules(out, table->rules);
     write_cache(out, table);
     fprintf(out, " }");
 }
@@ -121,7 +198,7 @@ static void write_text(FILE *out, const struct scene *scene)
     for (size_t i = 0; i < scene->table_count; i++) {
         if (scene->tables[i].is_absent)
             continue;
-        write_table(out, &scene->tables[i], is_first);
+        write_table(out, scene, &scene->tables[i], is_first);
         is_first = false;
     }
     fprintf(out, "\n);\n%s", scene->is_faulty ? "unknown = 1;\n" : "");
@@ -201,6 +278,20 @@ static void bring_tables_back(struct scene *scene)
         scene->tables[i].is_absent = false;
 }
 
+/* Two keys that were two become one, or one becomes two. */
+static void change_keys(struct scene_table *table, struct sim_random *random)
+{
+    if (table->has_spellings && sim_chance(random, 0.7))
+        table->rules = (unsigned)sim_random(random, SCENE_RULES);
+}
+
+/* The same service by another path, or another name of its host. */
+static void change_place(struct scene_table *table, struct sim_random *random)
+{
+    table->has_other_path = sim_chance(random, 0.5);
+    table->has_other_host = sim_chance(random, 0.5);
+}
+
 static void change_table(struct scene_table *table, enum scene_change change,
                          struct sim_random *random)
 {
@@ -214,6 +305,14 @@ static void change_table(struct scene_table *table, enum scene_change change,
         change_urls(table);
     else if (change == SCENE_WRITE_BEHIND && sim_chance(random, 0.5))
         change_write_behind(table, random);
+    else if (change == SCENE_KEYS)
+        change_keys(table, random);
+    else if (change == SCENE_PLACES && sim_chance(random, 0.5))
+        change_place(table, random);
+    else if (change == SCENE_OTHER_BACK && table->is_absent) {
+        change_keys(table, random);
+        change_place(table, random);
+    }
 }
 
 void scene_change(struct scene *scene, enum scene_change change, struct sim_random *random)
@@ -222,7 +321,7 @@ void scene_change(struct scene *scene, enum scene_change change, struct sim_rand
         change_table(&scene->tables[i], change, random);
     if (change == SCENE_TABLE_AWAY)
         take_table_away(scene, random);
-    else if (change == SCENE_TABLE_BACK)
+    else if (change == SCENE_TABLE_BACK || change == SCENE_OTHER_BACK)
         bring_tables_back(scene);
     else if (change == SCENE_LOG)
         scene->log_level = sim_chance(random, 0.7)   ? "info"

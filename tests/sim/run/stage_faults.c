@@ -1,6 +1,10 @@
 /* stage_faults.c - what backends and name servers do by the seed. */
 #include "stage.h"
 
+#include "../world/tls_server.h"
+
+#include "../model/keys.h"
+
 #include "podop/mem.h"
 
 #include <inttypes.h>
@@ -30,6 +34,10 @@ static struct truth_key *choose_key(struct actor *a, unsigned store)
         table = &scene->tables[sim_random(&a->random, scene->table_count)];
     while (table->store != store);
     world_key(table, &a->random, key);
+    if (table->has_search)
+        scene_form_key(&a->random, true, key);
+    else if (table->has_spellings) /* as podop asks for it now */
+        return keys_normal(truth_add(judge_store(table), key, strlen(key)), table->rules);
     return truth_find(judge_store(table), key, strlen(key));
 }
 
@@ -38,8 +46,9 @@ static struct truth_key *choose_key(struct actor *a, unsigned store)
 static void web_out(struct actor *a)
 {
     const struct part *part = a->data;
+    const unsigned kinds = backend_of(part)->authority == NULL ? HTTP_TLS_HANGS : HTTP_OUTAGES;
     const enum http_outage outage =
-        (enum http_outage)(HTTP_UP + 1 + sim_random(&a->random, HTTP_OUTAGES - 1));
+        (enum http_outage)(HTTP_UP + 1 + sim_random(&a->random, kinds - 1));
     const int64_t ns = actor_duration(a, 0.005, 20);
 
     world_fault(a->world, http_outage_names[outage], "%s for %.3fs", backend_of(part)->name,
@@ -76,6 +85,7 @@ static void web_manner(struct actor *a)
                                  .chunked = rarely(a),
                                  .close = rarely(a),
                                  .spaced = rarely(a),
+                                 .no_length = rarely(a),
                                  .idle_end = rarely(a),
                                  .twice = rarely(a)};
 
@@ -86,6 +96,20 @@ static void web_manner(struct actor *a)
         manner.idle_ns = (int64_t)(1 + sim_random(&a->random, 5000)) * ms;
     world_fault(a->world, "manner", "%s", backend_of(part)->name);
     http_backend_manner(part->stage->webs[part->place], manner);
+}
+
+static void web_tls(struct actor *a)
+{
+    static const size_t records[] = {0, 0, 7, 100, 4096};
+    const struct part *part = a->data;
+    const struct tls_manner manner = {.one_round = sim_random_unit(&a->random),
+                                      .tickets = rarely(a),
+                                      .renegotiates = rarely(a),
+                                      .empty = rarely(a),
+                                      .record = records[sim_random(&a->random, 5)]};
+
+    world_fault(a->world, "tls manner", "%s", backend_of(part)->name);
+    http_backend_tls(part->stage->webs[part->place], &manner);
 }
 
 static void web_route(struct actor *a)
@@ -104,10 +128,10 @@ static void web_move(struct actor *a)
 {
     const struct part *part = a->data;
     char host[40], address[60];
-    const unsigned number = 3 + 10 * (unsigned)sim_random(&a->random, 4);
+    const unsigned number = (unsigned)part->place + 1 + 10 * (unsigned)sim_random(&a->random, 4);
 
     snprintf(host, sizeof(host), "127.0.0.%u", number);
-    snprintf(address, sizeof(address), "%s:8003", host);
+    snprintf(address, sizeof(address), "%s%s", host, strchr(backend_of(part)->address, ':'));
     world_fault(a->world, "move", "%s to %s", backend_of(part)->name, address);
     zone_set(part->stage->zone, backend_of(part)->host, host,
              1 + (unsigned)sim_random(&a->random, 30));
@@ -197,6 +221,15 @@ static struct truth_value *choose_value(struct actor *a, const struct scene_tabl
     return truth_value_new(text, strlen(text));
 }
 
+static bool has_search(const struct scene *scene, unsigned store)
+{
+    for (size_t i = 0; i < scene->table_count; i++) {
+        if (scene->tables[i].store == store && scene->tables[i].has_search)
+            return true;
+    }
+    return false;
+}
+
 static void change_value(struct actor *a)
 {
     const struct part *part = a->data;
@@ -207,7 +240,10 @@ static void change_value(struct actor *a)
 
     if (table == NULL)
         return;
-    scene_static_key(table, (unsigned)sim_random(&a->random, SCENE_STATIC_KEYS), key);
+    if (has_search(scene, table->store) && sim_chance(&a->random, 0.5))
+        scene_form_key(&a->random, true, key);
+    else
+        scene_static_key(table, (unsigned)sim_random(&a->random, SCENE_STATIC_KEYS), key);
     if (sim_chance(&a->random, 0.7))
         value = choose_value(a, table, key);
     truth_put(truth_add(part->stage->stores[part->place], key, strlen(key)), value, sim_now());
@@ -238,6 +274,8 @@ static void start_web(struct stage *stage, size_t place)
     start(stage, "key", backend->name, place, web_key, 1);
     start(stage, "manner", backend->name, place, web_manner, 8);
     start(stage, "route", backend->name, place, web_route, 15);
+    if (backend->authority != NULL)
+        start(stage, "tls", backend->name, place, web_tls, 8);
     if (backend->host != NULL)
         start(stage, "move", backend->name, place, web_move, 15);
 }

@@ -51,6 +51,8 @@ struct client {
     unsigned rounds;      /* until it leaves */
     int64_t pause_ns;     /* between rounds, in the mean */
     uint64_t connections; /* so far; the number of the present one */
+    int64_t connected_ns; /* the present one */
+    bool is_eager;        /* begins a round without waiting for the answers to the last one */
     bool is_slow;         /* its route is slow, so times of answers say nothing */
 };
 

@@ -1,6 +1,8 @@
 #include "buf_print.h"
 #include "dict_request.h"
 
+#include "../model/keys.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +32,8 @@ static const char *user_field(const struct dovecot *d, char field[SCENE_KEY_BYTE
     return d->major == 2 ? "" : field;
 }
 
-/* Adds the path of a key. The user's own key has two names, which are one key except for a program.
- */
+/* Adds the path of a key as it is written. The user's own key has two names, which are one key
+ * except for a program. */
 static void add_path(struct client *c, const char *key)
 {
     const struct dovecot *d = dovecot_of(c);
@@ -53,24 +55,26 @@ static void set_wait(struct client *c, struct request *r)
     r->wait_ns = 3 * client_wait_before(c, r);
 }
 
-static bool changes_key(const struct ledger_tx *tx, const char *key)
+static bool changes_key(const struct ledger_tx *tx, struct truth_key *key, unsigned rules)
 {
     for (size_t i = 0; i < ledger_changes(tx); i++) {
-        if (strcmp(truth_name(ledger_change_key(tx, i)), key) == 0)
+        if (keys_normal(ledger_change_key(tx, i), rules) == keys_normal(key, rules))
             return true;
     }
     return false;
 }
 
 /* Returns the number of the last pending transaction of the client that changes the key, or 0. */
-static uint64_t last_change(const struct client *c, const char *key)
+static uint64_t last_change(struct client *c, const char *name)
 {
+    const struct scene_table *table = dovecot_of(c)->table;
+    struct truth_key *key = truth_add(judge_store(table), name, strlen(name));
     uint64_t number = 0;
 
     LIST_FOR_EACH (node, &c->requests) {
         const struct dict_request *r = dict_request_of(CONTAINER_OF(node, struct request, node));
 
-        if (r->tx != NULL && changes_key(r->tx, key))
+        if (r->tx != NULL && changes_key(r->tx, key, table->rules))
             number = ledger_number(r->tx);
     }
     return number;
@@ -149,8 +153,7 @@ static void choose_value(struct client *c, const struct ledger_tx *tx, size_t in
     }
 }
 
-/* Chooses another key than those of the changes before this one. Returns false when none is left.
- */
+/* Chooses a key; most transactions change each key once. Returns false to end the transaction. */
 static bool choose_key(struct client *c, struct change *changes, size_t index, bool *is_number)
 {
     const struct dovecot *d = dovecot_of(c);
@@ -159,6 +162,9 @@ static bool choose_key(struct client *c, struct change *changes, size_t index, b
     *is_number = number >= SCENE_TEXT_KEYS;
     scene_user_key(d->table, *is_number, *is_number ? number - SCENE_TEXT_KEYS : number, d->user,
                    changes[index].key);
+    scene_spell(d->table, &c->random, changes[index].key);
+    if (d->table->has_spellings)
+        return true;
     for (size_t i = 0; i < index; i++) {
         if (strcmp(changes[i].key, changes[index].key) == 0)
             return false;
@@ -325,4 +331,5 @@ void dovecot_start(struct dovecot *d, struct world *world, const char *name,
                           .most = 1 + (unsigned)sim_random(&random, 6),
                           .writer_id = ++writers << 32};
     client_start(&d->client, world, name, &ops, pause_ns);
+    d->client.is_eager = is_writer && sim_chance(&random, 0.5);
 }

@@ -6,32 +6,51 @@
 #include <string.h>
 
 const char *const http_fault_names[HTTP_FAULTS] = {
-    [HTTP_WELL] = "well",       [HTTP_500] = "500",
-    [HTTP_503] = "503",         [HTTP_CLOSE] = "close",
-    [HTTP_RESET] = "reset",     [HTTP_TRUNCATE] = "truncate",
-    [HTTP_GARBAGE] = "garbage", [HTTP_LENGTH] = "wrong length",
-    [HTTP_HANG] = "hang",       [HTTP_DRIP] = "drip",
-    [HTTP_LATE] = "late",       [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_WELL] = "well",
+    [HTTP_500] = "500",
+    [HTTP_503] = "503",
+    [HTTP_CLOSE] = "close",
+    [HTTP_RESET] = "reset",
+    [HTTP_TRUNCATE] = "truncate",
+    [HTTP_GARBAGE] = "garbage",
+    [HTTP_LENGTH] = "wrong length",
+    [HTTP_HANG] = "hang",
+    [HTTP_DRIP] = "drip",
+    [HTTP_LATE] = "late",
+    [HTTP_REFUSES_WRITE] = "refuses writes",
+    [HTTP_NOT_FOUND] = "404",
+    [HTTP_TELLS_FAILURE] = "tells a failure",
+    [HTTP_UNNOTIFIED] = "no close_notify",
 };
 
 const char *const http_outage_names[HTTP_OUTAGES] = {
-    [HTTP_UP] = "up",           [HTTP_DOWN] = "down",
-    [HTTP_CLOSED] = "closed",   [HTTP_FROZEN] = "frozen",
-    [HTTP_DROPS] = "drops",     [HTTP_DEAD_ROUTE] = "dead route",
-    [HTTP_ALL_500] = "all 500", [HTTP_ALL_BROKEN] = "all broken",
+    [HTTP_UP] = "up",
+    [HTTP_DOWN] = "down",
+    [HTTP_CLOSED] = "closed",
+    [HTTP_FROZEN] = "frozen",
+    [HTTP_DROPS] = "drops",
+    [HTTP_DEAD_ROUTE] = "dead route",
+    [HTTP_VANISHED] = "host vanishes",
+    [HTTP_ALL_500] = "all 500",
+    [HTTP_ALL_BROKEN] = "all broken",
+    [HTTP_TLS_HANGS] = "TLS hangs",
+    [HTTP_TLS_FAILS] = "TLS fails",
 };
 
 static const enum judge_outage excuses[HTTP_OUTAGES] = {
-    [HTTP_UP] = JUDGE_OUTAGES,     [HTTP_DOWN] = JUDGE_REFUSED,
-    [HTTP_CLOSED] = JUDGE_REFUSED, [HTTP_FROZEN] = JUDGE_SILENT,
-    [HTTP_DROPS] = JUDGE_SILENT,   [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
-    [HTTP_ALL_500] = JUDGE_STATUS, [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
+    [HTTP_UP] = JUDGE_OUTAGES,        [HTTP_DOWN] = JUDGE_REFUSED,
+    [HTTP_CLOSED] = JUDGE_REFUSED,    [HTTP_FROZEN] = JUDGE_SILENT,
+    [HTTP_DROPS] = JUDGE_SILENT,      [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
+    [HTTP_VANISHED] = JUDGE_SILENT,   [HTTP_ALL_500] = JUDGE_STATUS,
+    [HTTP_ALL_BROKEN] = JUDGE_BROKEN, [HTTP_TLS_HANGS] = JUDGE_SILENT,
+    [HTTP_TLS_FAILS] = JUDGE_UNSENT,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
 
 static void outage_over(void *arg);
 static void drop_over(void *arg);
+static void move_over(void *arg);
 
 static void listen_again(struct http_backend *b)
 {
@@ -53,11 +72,14 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
     b->truth = judge_store_of(backend);
     b->address = xstrdup(backend->address);
     b->random = sim_random_of(name);
+    b->identity =
+        (struct tls_identity){scene_host(backend, b->host, sizeof(b->host)), backend->authority};
     b->max_connections = max_connections;
     b->thawed_ns = INT64_MIN / 2;
     list_init(&b->connections);
     sim_event_init(&b->outage_end, outage_over, b);
     sim_event_init(&b->drop_end, drop_over, b);
+    sim_event_init(&b->move_end, move_over, b);
     listen_again(b);
     return b;
 }
@@ -65,14 +87,18 @@ struct http_backend *http_backend_new(const struct scene_backend *backend, struc
 static void end_all(struct http_backend *b, double reset_share)
 {
     struct list_node *node, *next;
+    size_t ended = 0;
 
     for (node = b->connections.ring.next; node != &b->connections.ring; node = next) {
         struct http_connection *c = CONTAINER_OF(node, struct http_connection, node);
 
         next = node->next;
-        if (c->step != HTTP_ENDING)
-            web_connection_end(c, sim_chance(&b->random, reset_share));
+        if (c->step == HTTP_ENDING)
+            continue;
+        web_connection_end(c, sim_chance(&b->random, reset_share));
+        ended++;
     }
+    judge_cut(b->scene, ended);
 }
 
 static void hold_all(struct http_backend *b, bool is_held)
@@ -93,6 +119,7 @@ void http_backend_free(struct http_backend **pbackend)
     *pbackend = NULL;
     sim_event_stop(&b->outage_end);
     sim_event_stop(&b->drop_end);
+    sim_event_stop(&b->move_end);
     while (!list_is_empty(&b->connections))
         web_connection_free(CONTAINER_OF(b->connections.ring.next, struct http_connection, node));
     if (b->server != NULL)
@@ -106,7 +133,9 @@ void http_backend_free(struct http_backend **pbackend)
 static void tell_slowness(const struct http_backend *b)
 {
     const int64_t way_ns = b->route.delay_ns + b->route.jitter_ns;
-    const int64_t own_ns = 6 * way_ns + b->manner.latency_ns + b->manner.jitter_ns;
+    const int64_t ways =
+        b->scene->authority == NULL ? 6 : 14; /* a handshake has up to two rounds */
+    const int64_t own_ns = ways * way_ns + b->manner.latency_ns + b->manner.jitter_ns;
 
     judge_slowness(b->scene, own_ns + own_ns * CLIENTS / b->max_connections);
 }
@@ -115,6 +144,14 @@ void http_backend_manner(struct http_backend *b, struct http_manner manner)
 {
     b->manner = manner;
     tell_slowness(b);
+}
+
+void http_backend_tls(struct http_backend *b, const struct tls_manner *manner)
+{
+    const enum tls_fault fault = b->tls.fault; /* of an outage */
+
+    b->tls = *manner;
+    b->tls.fault = fault;
 }
 
 void http_backend_route(struct http_backend *b, struct sim_route route)
@@ -172,6 +209,31 @@ static void drop_over(void *arg)
     judge_back(b->scene, JUDGE_SILENT);
 }
 
+/* A server that hung goes on with its handshakes. */
+static void thaw_all(struct http_backend *b)
+{
+    LIST_FOR_EACH (node, &b->connections)
+        tls_server_thaw(CONTAINER_OF(node, struct http_connection, node)->tls);
+}
+
+static bool is_unreachable(enum http_outage outage)
+{
+    return outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE || outage == HTTP_VANISHED;
+}
+
+static void vanish_all(struct http_backend *b)
+{
+    LIST_FOR_EACH (node, &b->connections)
+        web_connection_vanish(CONTAINER_OF(node, struct http_connection, node));
+}
+
+static void forget_all(struct http_backend *b)
+{
+    judge_cut(b->scene, list_count(&b->connections));
+    LIST_FOR_EACH_SAFE (node, &b->connections)
+        web_connection_forget(CONTAINER_OF(node, struct http_connection, node));
+}
+
 static void outage_over(void *arg)
 {
     struct http_backend *b = arg;
@@ -182,14 +244,19 @@ static void outage_over(void *arg)
     sim_event_stop(&b->outage_end);
     b->outage = HTTP_UP;
     sim_trace("%s: the end of '%s'", b->scene->name, http_outage_names[outage]);
+    b->tls.fault = TLS_WELL;
+    if (outage == HTTP_TLS_HANGS)
+        thaw_all(b);
     if (outage == HTTP_FROZEN)
         sim_server_freeze(b->server, false);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE)
+    if (is_unreachable(outage))
         sim_server_drop(b->server, false);
+    if (outage == HTTP_VANISHED)
+        forget_all(b);
     if (outage == HTTP_FROZEN || outage == HTTP_DEAD_ROUTE)
         hold_all(b, false);
     listen_again(b);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE) {
+    if (is_unreachable(outage)) {
         b->is_drop_felt = true;
         sim_event_in(&b->drop_end, syn_again_ns);
         return;
@@ -199,8 +266,10 @@ static void outage_over(void *arg)
 
 static void stop_listening(struct http_backend *b)
 {
-    if (b->server != NULL)
-        sim_server_stop(&b->server);
+    const size_t unaccepted = b->server == NULL ? 0 : sim_server_stop(&b->server);
+
+    if (unaccepted > 0)
+        judge_cut(b->scene, unaccepted);
 }
 
 void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t ns)
@@ -210,18 +279,23 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     if (outage == HTTP_UP)
         return;
     b->outage = outage;
+    if (outage == HTTP_TLS_HANGS)
+        b->tls.fault = TLS_HANGS;
+    if (outage == HTTP_TLS_FAILS)
+        b->tls.fault =
+            TLS_REFUSES + (enum tls_fault)sim_random(&b->random, TLS_FAULTS - TLS_REFUSES);
     sim_trace("%s: '%s' for %.3f s", b->scene->name, http_outage_names[outage], (double)ns / 1e9);
     judge_out(b->scene, excuses[outage]);
     if (outage == HTTP_DOWN || outage == HTTP_CLOSED)
         stop_listening(b);
     if (outage == HTTP_DOWN)
-        judge_cut(b->scene);
-    if (outage == HTTP_DOWN)
         end_all(b, 0.5);
     if (outage == HTTP_FROZEN)
         sim_server_freeze(b->server, true);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE)
+    if (is_unreachable(outage))
         sim_server_drop(b->server, true);
+    if (outage == HTTP_VANISHED)
+        vanish_all(b);
     if (outage == HTTP_FROZEN || outage == HTTP_DEAD_ROUTE)
         hold_all(b, true);
     sim_event_in(&b->outage_end, ns);
@@ -244,13 +318,28 @@ enum http_outage http_backend_state(const struct http_backend *b)
     return b->outage;
 }
 
+/* podop asks for the name again when connections fail, but not within a second after the last
+ * answer, and then tries again within a tenth of a second. */
+static const int64_t ask_again_ns = INT64_C(1100000000);
+
+static void move_over(void *arg)
+{
+    struct http_backend *b = arg;
+
+    b->is_move_felt = false;
+    judge_back(b->scene, JUDGE_MOVED);
+}
+
 void http_backend_move(struct http_backend *b, const char *address)
 {
     outage_over(b);
     sim_trace("%s moves to %s", b->scene->name, address);
-    judge_out(b->scene, JUDGE_MOVED);
-    judge_back(b->scene, JUDGE_MOVED);
-    judge_cut(b->scene);
+    if (!b->is_move_felt && strcmp(address, b->address) != 0) {
+        b->is_move_felt = true;
+        judge_out(b->scene, JUDGE_MOVED);
+    }
+    if (b->is_move_felt)
+        sim_event_in(&b->move_end, ask_again_ns);
     stop_listening(b);
     end_all(b, 0.5);
     free(b->address);

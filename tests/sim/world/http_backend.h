@@ -19,12 +19,15 @@ struct http_manner {
     double chunked;                /* the share of answers in chunks */
     double close;                  /* with Connection: close, or FIN right after the answer */
     double spaced;                 /* with blanks, odd header case, further headers, 100 Continue */
+    double no_length;              /* of answers that end with the connection */
     double idle_end;               /* of kept connections that end as the next request arrives */
     double twice;                  /* with an unasked second answer right after it */
     int64_t idle_ns;               /* closes what is not used for so long; 0: never */
 };
 void http_backend_manner(struct http_backend *backend, struct http_manner manner);
 void http_backend_route(struct http_backend *backend, struct sim_route route);
+struct tls_manner;
+void http_backend_tls(struct http_backend *backend, const struct tls_manner *manner);
 
 /* Faults of one key, of lookups and writes alike. */
 enum http_fault {
@@ -40,6 +43,9 @@ enum http_fault {
     HTTP_DRIP,          /* a byte now and then */
     HTTP_LATE,          /* an answer after some seconds */
     HTTP_REFUSES_WRITE, /* 409: lookups are answered well, writes fail for good */
+    HTTP_UNNOTIFIED,    /* TLS: an answer without a length, or a part of it, and no close_notify */
+    HTTP_NOT_FOUND,      /* 404 of a proxy, which is not a miss of the service */
+    HTTP_TELLS_FAILURE,  /* 200, and a failure at the place that the setting error names */
     HTTP_FAULTS
 };
 extern const char *const http_fault_names[HTTP_FAULTS];
@@ -54,8 +60,11 @@ enum http_outage {
     HTTP_FROZEN, /* accepts nothing, reads nothing */
     HTTP_DROPS,  /* connect() gets no answer, old connections live */
     HTTP_DEAD_ROUTE, /* nothing arrives, in either direction, until the end */
+    HTTP_VANISHED,   /* the host is off: nothing arrives, and after its start it knows nothing */
     HTTP_ALL_500,
     HTTP_ALL_BROKEN, /* each request at random one of the faults above */
+    HTTP_TLS_HANGS,  /* new connections: the handshake is not answered */
+    HTTP_TLS_FAILS,  /* the same: it is refused, or the certificate is not valid */
     HTTP_OUTAGES
 };
 extern const char *const http_outage_names[HTTP_OUTAGES];

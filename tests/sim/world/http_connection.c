@@ -16,14 +16,20 @@ bool web_connected(void *arg, struct sim_peer *peer)
     struct http_connection *c = xcalloc(1, sizeof(*c));
 
     c->backend = b;
-    c->peer = peer;
     buf_init(&c->in, BUF_LIMITED_BY_INPUT);
     buf_init(&c->out, BUF_LIMITED_BY_INPUT);
     sim_event_init(&c->event, act, c);
     list_append(&b->connections, &c->node);
-    sim_peer_set(peer, &ops, c);
+    if (b->scene->authority == NULL) {
+        c->peer = peer;
+        sim_peer_set(peer, &ops, c);
+    } else {
+        c->tls = tls_server_new(peer, &b->identity, &b->tls, &ops, c);
+    }
     if (b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE)
-        sim_peer_hold(peer, true);
+        web_connection_hold(c, true);
+    if (b->outage == HTTP_VANISHED)
+        web_connection_vanish(c);
     return true;
 }
 
@@ -53,6 +59,25 @@ static void hang_over(struct http_connection *c)
     count_hanging(c->backend, -1);
 }
 
+static enum tls_end tls_end_of(const struct http_connection *c)
+{
+    if (c->resets)
+        return TLS_END_RESET;
+    if (!c->cuts)
+        return TLS_END_NOTIFY;
+    return sim_chance(&c->backend->random, 0.5) ? TLS_END_FIN : TLS_END_CUT;
+}
+
+static void hang_up(struct http_connection *c)
+{
+    if (c->tls != NULL)
+        tls_server_close(&c->tls, tls_end_of(c));
+    else if (c->resets)
+        sim_peer_reset(&c->peer);
+    else
+        sim_peer_close(&c->peer); /* does nothing after web_connection_forget() */
+}
+
 void web_connection_free(struct http_connection *c)
 {
     hang_over(c);
@@ -60,16 +85,49 @@ void web_connection_free(struct http_connection *c)
     list_remove(&c->node);
     buf_deinit(&c->in);
     buf_deinit(&c->out);
-    if (c->peer != NULL && c->resets)
-        sim_peer_reset(&c->peer);
-    else if (c->peer != NULL)
-        sim_peer_close(&c->peer);
+    hang_up(c);
     free(c);
+}
+
+void web_connection_vanish(struct http_connection *c)
+{
+    struct sim_route route = c->backend->route;
+
+    hang_over(c);
+    sim_event_stop(&c->event);
+    c->step = HTTP_VANISHED_HOST;
+    route.is_dead = true;
+    if (c->tls != NULL)
+        tls_server_route(c->tls, route);
+    else
+        sim_peer_route(c->peer, route);
+}
+
+/* podop uses a kept connection, whose end it could not know. */
+static void was_cut(void *arg)
+{
+    const struct http_backend *b = arg;
+
+    judge_cut(b->scene, 1);
+}
+
+void web_connection_forget(struct http_connection *c)
+{
+    struct http_backend *b = c->backend;
+
+    if (c->tls != NULL)
+        tls_server_forget(&c->tls, b->route, was_cut, b);
+    else
+        sim_peer_forget(&c->peer, b->route, was_cut, b);
+    web_connection_free(c);
 }
 
 void web_connection_hold(struct http_connection *c, bool is_held)
 {
-    sim_peer_hold(c->peer, is_held);
+    if (c->tls != NULL)
+        tls_server_hold(c->tls, is_held);
+    else
+        sim_peer_hold(c->peer, is_held);
 }
 
 void web_connection_end(struct http_connection *c, bool resets)
@@ -102,9 +160,38 @@ void web_connection_mend(struct http_connection *c)
     }
 }
 
+/* Sends the first bytes of out that the connection takes. */
+static void send_some(struct http_connection *c, size_t len)
+{
+    buf_drop(&c->out, c->tls != NULL ? tls_server_send(c->tls, c->out.ptr, len)
+                                     : sim_peer_send(c->peer, c->out.ptr, len));
+}
+
+static bool happens(struct http_connection *c, double share)
+{
+    return c->tls != NULL && sim_chance(&c->backend->random, share);
+}
+
+/* What a server does with a connection that waits for the next request. */
+static void be_idle(struct http_connection *c)
+{
+    const struct http_backend *b = c->backend;
+
+    if (happens(c, b->tls.tickets))
+        tls_server_ticket(c->tls);
+    if (happens(c, b->tls.renegotiates / 4))
+        tls_server_renegotiate(c->tls);
+    if (b->manner.idle_ns > 0)
+        sim_event_in(&c->event, b->manner.idle_ns);
+}
+
 void web_connection_send(struct http_connection *c)
 {
-    buf_drop(&c->out, sim_peer_send(c->peer, c->out.ptr, c->out.len));
+    const bool begins = c->step != HTTP_SENDING;
+
+    if (begins && happens(c, c->backend->tls.tickets))
+        tls_server_ticket(c->tls);
+    send_some(c, c->out.len);
     if (c->out.len > 0) {
         c->step = HTTP_SENDING; /* until has_room() */
         return;
@@ -112,10 +199,12 @@ void web_connection_send(struct http_connection *c)
     c->served++;
     buf_clear(&c->in);
     c->step = HTTP_IDLE;
+    if (c->closes_unsaid) /* podop may send a request meanwhile */
+        judge_idle_ended(c->backend->scene);
     if (c->closes || c->has_left)
         web_connection_end(c, c->resets);
-    else if (c->backend->manner.idle_ns > 0)
-        sim_event_in(&c->event, c->backend->manner.idle_ns);
+    else
+        be_idle(c);
 }
 
 static void has_room(void *arg)
@@ -131,16 +220,23 @@ static bool is_silent(const struct http_backend *b)
     return b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE;
 }
 
+/* Ends a hang with the answer, which podop may still wait for. */
+static void answer_at_last(struct http_connection *c)
+{
+    hang_over(c);
+    if (!c->has_left)
+        judge_outcome(&c->asked, JUDGE_ANSWERED);
+    web_connection_send(c);
+}
+
 static void drip(struct http_connection *c)
 {
     if (c->out.len > 1) {
-        (void)sim_peer_send(c->peer, c->out.ptr, 1);
-        buf_drop(&c->out, 1);
+        send_some(c, 1);
         sim_event_in(&c->event, DRIP_NS);
         return;
     }
-    hang_over(c);
-    web_connection_send(c);
+    answer_at_last(c);
 }
 
 /* Sends an answer that nobody has asked for. On a route without delays, podop can know it before it
@@ -153,7 +249,10 @@ static bool speaks_unasked(struct http_connection *c)
     if (route->delay_ns > 0 || route->segment > 0 || route->cut > 0 ||
         !sim_chance(&c->backend->random, c->backend->manner.twice))
         return false;
-    (void)sim_peer_send(c->peer, answer, sizeof(answer) - 1);
+    if (c->tls != NULL)
+        (void)tls_server_send(c->tls, answer, sizeof(answer) - 1);
+    else
+        (void)sim_peer_send(c->peer, answer, sizeof(answer) - 1);
     return true;
 }
 
@@ -178,11 +277,9 @@ static void act(void *arg)
     case HTTP_IDLE: end_idle(c); break;
     case HTTP_THINKING: http_serve(c); break;
     case HTTP_DRIPPING: drip(c); break;
-    case HTTP_WAITING_LATE:
-        hang_over(c);
-        web_connection_send(c);
-        break;
+    case HTTP_WAITING_LATE: answer_at_last(c); break;
     case HTTP_SENDING:
+    case HTTP_VANISHED_HOST:
     case HTTP_HANGING: break;
     case HTTP_ENDING: web_connection_free(c); break;
     }
@@ -206,7 +303,7 @@ static size_t arrived(void *arg, const char *bytes, size_t len)
     struct http_connection *c = arg;
     size_t used;
 
-    if (c->step == HTTP_ENDING)
+    if (c->step == HTTP_ENDING || c->step == HTTP_VANISHED_HOST)
         return len;
     used = http_request_len((struct span){bytes, len});
     if (used == 0)
@@ -216,6 +313,8 @@ static size_t arrived(void *arg, const char *bytes, size_t len)
                    c->backend->scene->name, (int)len, bytes);
     buf_add(&c->in, (struct span){bytes, used});
     c->step = HTTP_THINKING;
+    if (happens(c, c->backend->tls.renegotiates))
+        tls_server_renegotiate(c->tls);
     sim_event_in(&c->event, latency(c->backend));
     return used;
 }
@@ -226,6 +325,8 @@ static void ended(void *arg, enum sim_end how)
 
     (void)how;
     c->has_left = true;
+    if (c->step == HTTP_VANISHED_HOST)
+        return;
     if (c->step != HTTP_ENDING && c->step != HTTP_THINKING) /* then http_serve() decides */
         web_connection_end(c, false);
 }

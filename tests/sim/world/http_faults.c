@@ -1,6 +1,8 @@
 /* http_faults.c - how an HTTP backend answers a request, rightly or not. */
 #include "http_service.h"
 
+#include "podop/mem.h"
+
 #include <string.h>
 
 /* Returns what a fault makes of a write. */
@@ -11,13 +13,16 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     switch (fault) {
     case HTTP_WELL: return LEDGER_MADE;
     case HTTP_500:
+    case HTTP_NOT_FOUND:
+    case HTTP_TELLS_FAILURE:
     case HTTP_REFUSES_WRITE: return LEDGER_REFUSED;
     case HTTP_DRIP:
-    case HTTP_LATE: return LEDGER_MADE_UNSAID;
+    case HTTP_LATE: return LEDGER_MADE_LATE;
     case HTTP_503:
     case HTTP_CLOSE:
     case HTTP_RESET:
     case HTTP_TRUNCATE:
+    case HTTP_UNNOTIFIED:
     case HTTP_GARBAGE:
     case HTTP_LENGTH:
     case HTTP_HANG:
@@ -31,6 +36,12 @@ static void harm(struct http_connection *c, const struct truth_key *key, enum ju
     judge_harm(c->backend->scene, key, kind);
 }
 
+static void note(const struct http_connection *c, enum judge_outcome outcome)
+{
+    if (!c->has_left)
+        judge_outcome(&c->asked, outcome);
+}
+
 static void send_status(struct http_connection *c, const struct truth_key *key,
                         enum http_fault fault)
 {
@@ -41,6 +52,33 @@ static void send_status(struct http_connection *c, const struct truth_key *key,
                                        : 409;
     buf_clear(&c->out);
     harm(c, key, JUDGE_HARM_STATUS);
+    note(c, JUDGE_STATUS_5XX);
+    http_service_send(c, &parts);
+    web_connection_send(c);
+}
+
+/* A proxy does not know the path, or not now. */
+static void send_not_found(struct http_connection *c, const struct truth_key *key, bool is_write)
+{
+    const struct http_answer_parts parts = {
+        .status = 404, .type = "text/html", .body = SPAN("<h1>Not Found</h1>")};
+    const bool is_failure = is_write || c->asked.table->is_strict;
+
+    buf_clear(&c->out);
+    harm(c, key, is_write ? JUDGE_HARM_STATUS : JUDGE_HARM_AS_MISS);
+    note(c, is_failure ? JUDGE_STATUS_5XX : JUDGE_ANSWERED);
+    http_service_send(c, &parts);
+    web_connection_send(c);
+}
+
+static void tell_failure(struct http_connection *c, const struct truth_key *key)
+{
+    const struct http_answer_parts parts = {
+        .status = 200, .type = "application/json", .body = SPAN("{\"error\": \"no database\"}")};
+
+    buf_clear(&c->out);
+    harm(c, key, JUDGE_HARM_FINAL);
+    note(c, JUDGE_ANSWERED);
     http_service_send(c, &parts);
     web_connection_send(c);
 }
@@ -54,6 +92,7 @@ static void send_garbage(struct http_connection *c, const struct truth_key *key,
 
     buf_clear(&c->out);
     harm(c, key, is_http ? JUDGE_HARM_FINAL : JUDGE_HARM_STATUS);
+    note(c, is_http ? JUDGE_ANSWERED : JUDGE_UNANSWERED);
     if (is_http)
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\": ]"));
     else
@@ -70,6 +109,21 @@ static void send_part(struct http_connection *c)
     web_connection_send(c);
 }
 
+/* Sends what looks like a whole answer and is the beginning of a longer one: it has no length, and
+ * TLS ends without close_notify. */
+static void send_unnotified(struct http_connection *c)
+{
+    static const char *const parts[] = {"1", "\"a part\"", "null", "true", "[]", "{}", ""};
+
+    buf_clear(&c->out);
+    buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                          "Connection: close\r\n\r\n"));
+    buf_add(&c->out, span_of(parts[sim_random(&c->backend->random, ARRAY_LEN(parts))]));
+    c->closes = true;
+    c->cuts = true;
+    web_connection_send(c);
+}
+
 /* Sends the answer in out with a Content-Length that is never reached. */
 static void send_short(struct http_connection *c)
 {
@@ -79,24 +133,57 @@ static void send_short(struct http_connection *c)
     web_connection_send(c);
 }
 
+static bool is_unanswered(enum http_fault fault)
+{
+    switch (fault) {
+    case HTTP_CLOSE:
+    case HTTP_RESET:
+    case HTTP_TRUNCATE:
+    case HTTP_UNNOTIFIED:
+    case HTTP_LENGTH:
+    case HTTP_HANG:
+    case HTTP_DRIP:
+    case HTTP_LATE: return true;
+    case HTTP_WELL:
+    case HTTP_500:
+    case HTTP_503:
+    case HTTP_GARBAGE: /* send_garbage() */
+    case HTTP_REFUSES_WRITE:
+    case HTTP_NOT_FOUND:
+    case HTTP_TELLS_FAILURE:
+    case HTTP_FAULTS: break;
+    }
+    return false;
+}
+
 /* Does what the fault says; out has the right answer. */
 static void misbehave(struct http_connection *c, enum http_fault fault, const struct truth_key *key,
                       bool is_write)
 {
     struct sim_random *random = &c->backend->random;
 
+    if (is_unanswered(fault))
+        note(c, JUDGE_UNANSWERED);
     switch (fault) {
     case HTTP_WELL:
-        judge_answered(c->backend->scene);
+        note(c, JUDGE_ANSWERED);
+        if (c->backend->is_drop_felt) /* the connection may have come as podop gave it up */
+            ledger_doubt(c->backend->ledger, sim_now());
         web_connection_send(c);
         return;
     case HTTP_500:
     case HTTP_503:
     case HTTP_REFUSES_WRITE: send_status(c, key, fault); return;
+    case HTTP_NOT_FOUND: send_not_found(c, key, is_write); return;
+    case HTTP_TELLS_FAILURE: tell_failure(c, key); return;
     case HTTP_GARBAGE: send_garbage(c, key, is_write); return;
     case HTTP_TRUNCATE:
         harm(c, key, JUDGE_HARM_CUT);
         send_part(c);
+        return;
+    case HTTP_UNNOTIFIED:
+        harm(c, key, JUDGE_HARM_CUT);
+        send_unnotified(c);
         return;
     case HTTP_LENGTH:
         harm(c, key, JUDGE_HARM_CUT);
@@ -135,37 +222,56 @@ static void end_kept(struct http_connection *c, const struct truth_key *key)
 }
 
 /* A second answer right after the first. podop can know it only while it has not sent the next
- * request, so it comes in the same segment. */
+ * request, so it comes in the same segment, and in the same record of TLS. */
 static void add_second(struct http_connection *c)
 {
     const struct sim_route *route = &c->backend->route;
+    const struct tls_manner *tls = &c->backend->tls;
 
+    if (c->has_no_length || tls->record > 0 || tls->empty > 0)
+        return;
     if (route->delay_ns == 0 && route->segment == 0 && route->cut == 0 &&
         sim_chance(&c->backend->random, c->backend->manner.twice))
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"second\""));
 }
 
-/* Returns the key whose fault decides: of a commit, the first that has one. */
+/* Returns the key whose fault decides: of a commit, the first that has one. *first: the first key,
+ * by which podop knows the request. */
 static const struct truth_key *key_of(struct http_connection *c, struct http_request *r,
-                                      enum http_fault *fault)
+                                      enum http_fault *fault, const struct truth_key **first)
 {
     struct http_changes changes;
     const struct truth_key *key = truth_add(c->backend->truth, r->key.ptr, r->key.len);
-    const struct truth_key *first = NULL;
     enum ledger_kind kind;
     struct span value;
 
     *fault = http_backend_fault(c->backend, key);
+    *first = key;
     if (r->verb != HTTP_COMMIT)
         return key;
     http_changes_init(&changes, r);
-    while (*fault == HTTP_WELL && http_changes_next(&changes, &kind, &value)) {
+    for (size_t i = 0; http_changes_next(&changes, &kind, &value); i++) {
         key = truth_add(c->backend->truth, changes.key.ptr, changes.key.len);
+        *first = i == 0 ? key : *first;
+        if (*fault != HTTP_WELL) /* of all requests */
+            break;
         *fault = http_backend_fault(c->backend, key);
-        first = first == NULL ? key : first;
+        if (*fault != HTTP_WELL)
+            break;
     }
     http_changes_deinit(&changes);
-    return *fault == HTTP_WELL ? first : key;
+    return *fault == HTTP_WELL ? *first : key;
+}
+
+/* Whether the fault means anything for the request. A 404 to an unset is a success, and one to an
+ * increment is about the key. */
+static bool can_be(enum http_fault fault, const struct http_request *r)
+{
+    if (fault == HTTP_REFUSES_WRITE)
+        return http_service_is_write(r);
+    if (fault == HTTP_NOT_FOUND)
+        return r->verb == HTTP_GET || r->verb == HTTP_SET;
+    return fault != HTTP_TELLS_FAILURE || (r->table->has_error && r->verb != HTTP_LIST);
 }
 
 static void serve(struct http_connection *c, struct http_request *r)
@@ -173,11 +279,17 @@ static void serve(struct http_connection *c, struct http_request *r)
     struct http_backend *b = c->backend;
     const bool is_write = http_service_is_write(r);
     enum http_fault fault;
-    const struct truth_key *key = key_of(c, r, &fault);
+    const struct truth_key *first;
+    const struct truth_key *key = key_of(c, r, &fault, &first);
 
-    if (fault == HTTP_REFUSES_WRITE && !is_write)
+    if (!can_be(fault, r))
         fault = HTTP_WELL;
+    if (fault == HTTP_UNNOTIFIED && c->tls == NULL)
+        fault = HTTP_TRUNCATE;
+    c->needs_length = fault != HTTP_WELL;
     b->figures.faults[fault]++;
+    c->asked = (struct judge_request){
+        .backend = b->scene, .table = r->table, .key = first, .is_commit = r->verb == HTTP_COMMIT};
     if (fault == HTTP_WELL && !is_write && c->served > 0 &&
         sim_chance(&b->random, b->manner.idle_end)) {
         end_kept(c, key);

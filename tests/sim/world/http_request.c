@@ -99,8 +99,10 @@ static enum http_verb verb_of(struct span method)
 static void read_target(struct http_request *r, struct span target)
 {
     const char *path = r->table->path;
-    const size_t len = strlen(path);
+    const size_t len = strlen(path), other = strlen(SCENE_OTHER_PATH);
 
+    if (target.len > other && memcmp(target.ptr, SCENE_OTHER_PATH, other) == 0)
+        target = skip(target, other);
     if (target.len < len || memcmp(target.ptr, path, len) != 0)
         sim_broken("a request to a path of another table", "%s: %.*s", r->table->name,
                    (int)target.len, target.ptr);
@@ -224,10 +226,15 @@ void http_answer(struct buf *out, unsigned status, const char *type, struct span
                   (unsigned)sim_random(random, 1000));
     if (type != NULL)
         buf_print(out, "%s: %s\r\n", style.is_spaced ? "content-TYPE" : "Content-Type", type);
-    if (style.closes)
+    if (style.closes || style.has_no_length)
         buf_print(out, "Connection: close\r\n");
     if (!has_body(status)) {
         buf_print(out, "\r\n");
+        return;
+    }
+    if (style.has_no_length) {
+        buf_print(out, "\r\n");
+        buf_add(out, body);
         return;
     }
     if (style.is_chunked) {

@@ -41,6 +41,7 @@ void http_changes_deinit(struct http_changes *changes);
 /* How an answer is written. */
 struct http_style {
     bool is_chunked, is_spaced, closes;
+    bool has_no_length; /* the end of the connection is that of the body */
 };
 
 /* Appends an answer. type: of the content, NULL: none. */

@@ -9,22 +9,28 @@
 
 #define JSON_TYPE "application/json"
 
-static struct http_style style_of(struct http_backend *b)
+static struct http_style style_of(struct http_connection *c)
 {
+    struct http_backend *b = c->backend;
+
     return (struct http_style){
         .is_chunked = sim_chance(&b->random, b->manner.chunked),
         .is_spaced = sim_chance(&b->random, b->manner.spaced),
         .closes = sim_chance(&b->random, b->manner.close) && sim_chance(&b->random, 0.5),
+        .has_no_length = sim_chance(&b->random, b->manner.no_length) && !c->needs_length,
     };
 }
 
 void http_service_send(struct http_connection *c, const struct http_answer_parts *answer)
 {
     struct http_backend *b = c->backend;
-    const struct http_style style = style_of(b);
+    const struct http_style style = style_of(c);
 
     http_answer(&c->out, answer->status, answer->type, answer->body, style, &b->random);
-    c->closes = style.closes || sim_chance(&b->random, b->manner.close);
+    c->has_no_length = style.has_no_length;
+    c->cuts = !style.has_no_length && c->tls != NULL && sim_chance(&b->random, 0.3);
+    c->closes = style.closes || style.has_no_length || sim_chance(&b->random, b->manner.close);
+    c->closes_unsaid = c->closes && !style.closes && !style.has_no_length;
 }
 
 /* Lookups */
@@ -157,7 +163,8 @@ static unsigned make(struct http_connection *c, const struct ledger_arrival *arr
                      enum ledger_made fate)
 {
     const bool is_there = truth_now(arrival->key) != NULL;
-    const bool is_made = fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID;
+    const bool is_made =
+        fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID;
 
     if (is_made && arrival->kind == LEDGER_INC && !is_there)
         fate = LEDGER_NO_KEY;
@@ -193,20 +200,43 @@ static unsigned write_one(struct http_connection *c, struct http_request *r, enu
     return make(c, &arrival, fate);
 }
 
+enum { CHANGES_KNOWN = 8 }; /* of a transaction */
+
+/* Which keys are there, after some changes of a transaction. */
+struct presence {
+    struct {
+        const struct truth_key *key;
+        bool is_there;
+    } changed[CHANGES_KNOWN];
+    size_t count;
+};
+
+static bool is_there(const struct presence *p, const struct truth_key *key)
+{
+    for (size_t i = p->count; i > 0; i--) {
+        if (p->changed[i - 1].key == key)
+            return p->changed[i - 1].is_there;
+    }
+    return truth_now(key) != NULL;
+}
+
 /* Returns whether each key to be incremented is there, after the changes before it. */
 static bool can_commit(struct http_connection *c, struct http_request *r)
 {
+    struct presence presence = {.count = 0};
     struct http_changes changes;
     enum ledger_kind kind;
     struct span value;
     bool is_good = true;
 
     http_changes_init(&changes, r);
-    while (http_changes_next(&changes, &kind, &value)) {
+    while (presence.count < CHANGES_KNOWN && http_changes_next(&changes, &kind, &value)) {
         struct truth_key *key = truth_add(c->backend->truth, changes.key.ptr, changes.key.len);
 
-        if (kind == LEDGER_INC && truth_now(key) == NULL)
+        if (kind == LEDGER_INC && !is_there(&presence, key))
             is_good = false;
+        presence.changed[presence.count].key = key;
+        presence.changed[presence.count++].is_there = kind != LEDGER_UNSET;
     }
     http_changes_deinit(&changes);
     return is_good;
@@ -214,7 +244,8 @@ static bool can_commit(struct http_connection *c, struct http_request *r)
 
 static unsigned write_all(struct http_connection *c, struct http_request *r, enum ledger_made fate)
 {
-    const bool is_made = fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID;
+    const bool is_made =
+        fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID;
     const bool is_good = !is_made || can_commit(c, r);
     struct http_changes changes;
     enum ledger_kind kind;

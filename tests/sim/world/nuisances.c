@@ -1,5 +1,6 @@
 #include "nuisances.h"
 
+#include "deaf_client.h"
 #include "netstring_text.h"
 #include "wire.h"
 
@@ -172,6 +173,7 @@ static void send_garbage(struct actor *a)
 void nuisances_start(struct world *world)
 {
     actor_start(world, "stall", stall, NULL, 5);
+    actor_start(world, "deaf", deaf_client, NULL, 8);
     actor_start(world, "leave", leave, NULL, 2);
     actor_start(world, "flood", flood, NULL, 5);
     actor_start(world, "halves", send_half, NULL, 4);

@@ -16,24 +16,12 @@ static const struct {
              {"TIMEOUT ", JUDGE_FAILED},
              {"PERM ", JUDGE_FAILED}};
 
-/* Asks now and then with capital letters, where the table folds them. */
-static void write_key(struct client *c, const struct scene_table *table, char *key)
-{
-    world_key(table, &c->random, key);
-    if (!table->is_folded)
-        return;
-    for (char *at = key; *at != '\0'; at++) {
-        if (*at >= 'a' && *at <= 'z' && sim_chance(&c->random, 0.2))
-            *at = (char)(*at - 'a' + 'A');
-    }
-}
-
 static void ask_one(struct client *c)
 {
     const struct scene_table *table = world_table(c->world, &c->random, NULL);
     struct request *r = client_request(c, REQUEST_LOOKUP, table);
 
-    write_key(c, table, r->key);
+    world_key(table, &c->random, r->key);
     netstring_begin(&c->out, strlen(table->name) + 1 + strlen(r->key));
     buf_add(&c->out, span_of(table->name));
     buf_add_char(&c->out, ' ');

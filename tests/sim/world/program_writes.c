@@ -90,9 +90,24 @@ static void make(struct program_request *r, const struct change *change,
                                            .number = all->number,
                                            .count = all->count};
 
-    if (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID)
+    if (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID)
         apply(change);
     ledger_arrived(r->program->ledger, &arrival, fate, sim_now());
+}
+
+/* Returns whether the key is there after that many of the changes. */
+static bool is_there_then(struct program_request *r, struct span line, size_t changes,
+                          const struct truth_key *key)
+{
+    struct program_objects cursor = program_objects(line, r->changes);
+    bool is_there = truth_now(key) != NULL;
+    struct span object;
+
+    while (changes-- > 0 && program_next(&cursor, &object)) {
+        if (program_store_key(r->program, object) == key)
+            is_there = !program_is_text(program_member(object, "op"), "unset");
+    }
+    return is_there;
 }
 
 static struct inspection inspect(struct program_request *r, struct span line)
@@ -107,7 +122,7 @@ static struct inspection inspect(struct program_request *r, struct span line)
         if (own != 0)
             all.number = own;
         if (program_is_text(program_member(object, "op"), "inc") &&
-            truth_now(program_store_key(r->program, object)) == NULL)
+            !is_there_then(r, line, all.count, program_store_key(r->program, object)))
             all.has_keys = false;
     }
     return all;
@@ -121,7 +136,8 @@ const char *program_write(struct program_request *r, struct span line, enum ledg
     bool was_there = true;
     const struct inspection all = inspect(r, line);
 
-    if (!all.has_keys && (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID))
+    if (!all.has_keys &&
+        (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID))
         fate = LEDGER_NO_KEY;
     while (program_next(&cursor, &object)) {
         change_init(&change, r->program, object);

@@ -87,11 +87,14 @@ void world_key(const struct scene_table *table, struct sim_random *random,
 {
     const double dice = sim_random_unit(random);
 
-    if (table->is_writable && dice < 0.4)
+    if (table->has_search && dice < 0.9)
+        scene_form_key(random, false, key);
+    else if (table->is_writable && dice < 0.4)
         scene_user_key(table, dice < 0.1, (unsigned)sim_random(random, SCENE_NUMBER_KEYS),
                        (unsigned)sim_random(random, SCENE_USERS), key);
     else if (table->has_lists && dice < 0.45)
         scene_listed_key((unsigned)sim_random(random, SCENE_LISTED_KEYS), key);
     else
         scene_static_key(table, (unsigned)sim_random(random, SCENE_STATIC_KEYS), key);
+    scene_spell(table, random, key);
 }
