@@ -18,7 +18,7 @@ static void test_reads_what_stats_says(void **state)
         "'backends':[{'url':'http://a','address':'::1','requests':9,'failures':2,"
         "'failures_in_row':1,'left_alone':true,'in_flight':1,'since_ms':77,'failed_ms':0,"
         "'reason':'x\\u0000y\\n'},{'url':'http://b','requests':0},{'url':'http://c',"
-        "'requests':1,'failures_in_row':1},{'url':'http://d','requests':1}]},"
+        "'requests':1,'failing_ms':5},{'url':'http://d','requests':1}]},"
         "{'table':'p','processes':[{'pid':42,'running':true,'requests':2},{'pid':0,"
         "'running':false,'requests':0}]}]}",
         1);

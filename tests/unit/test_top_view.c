@@ -152,14 +152,14 @@ static void test_backends_that_fail_come_first(void **state)
          HEAD(1, 1) "'tables':[{'table':'t','backends':[{'url':'http://a','requests':1},"
                     "{'url':'http://b','requests':1}]}]}",
          HEAD(1, 3) "'pool':[{'host':'http://b','waiting':8}],'tables':[{'table':'t','backends':["
-                    "{'url':'http://a','requests':5},"
+                    "{'url':'http://a','requests':5,'failing_ms':9000},"
                     "{'url':'http://b','requests':3,'failures':2,'left_alone':true,"
                     "'since_ms':61000,'failed_ms':2000,'in_flight':7,'reason':'broken'}]}]}",
          &page);
     assert_line(&page, "t     http://b",
                 "t     http://b suspended    1m    1.0     1.0      7    8     2s broken");
     assert_line(&page, "t     http://a",
-                "t     http://a up            -    2.0       0      0    0      -");
+                "t     http://a failing      9s    2.0       0      0    0      -");
     assert_true(line_with(&page, "t     http://b") < line_with(&page, "t     http://a"));
     top_page_deinit(&page);
 }

@@ -78,7 +78,7 @@ static void write_state(const struct row *row, char out[TOP_NUMBER_BYTES])
 
 static void write_since(const struct row *row, char out[TOP_NUMBER_BYTES])
 {
-    if (row->backend->state == TOP_SUSPENDED)
+    if (row->backend->state == TOP_SUSPENDED || row->backend->state == TOP_FAILING)
         top_text_age(row->backend->since_ms, out);
 }
 

@@ -166,6 +166,7 @@ static char *name_of_place(struct span from, const char *url)
 static void read_place(const struct pools *pools, struct span from, struct top_backend *b)
 {
     char *url = text_at(from, "/url");
+    bool is_failing;
 
     b->name = name_of_place(from, url);
     b->requests = number_at(from, "/requests");
@@ -173,13 +174,14 @@ static void read_place(const struct pools *pools, struct span from, struct top_b
     b->has_requests = true;
     b->in_flight = number_at(from, "/in_flight");
     b->waiting = waiting_for(pools, url);
-    b->since_ms = number_at(from, "/since_ms");
+    is_failing = part(from, "/failing_ms").len > 0;
+    b->since_ms = number_at(from, is_failing ? "/failing_ms" : "/since_ms");
     b->has_failed = part(from, "/failed_ms").len > 0;
     b->failed_ms = number_at(from, "/failed_ms");
     b->reason = text_at(from, "/reason");
     if (is_true(from, "/left_alone"))
         b->state = TOP_SUSPENDED;
-    else if (number_at(from, "/failures_in_row") > 0)
+    else if (is_failing)
         b->state = TOP_FAILING;
     else
         b->state = b->requests > 0 ? TOP_UP : TOP_UNUSED;

@@ -41,7 +41,7 @@ struct top_table {
 enum top_state {
     TOP_SUSPENDED,
     TOP_DOWN,    /* a program that does not run */
-    TOP_FAILING, /* its last request failed */
+    TOP_FAILING, /* it is asked, and some of its requests fail */
     TOP_UP,
     TOP_UNUSED, /* nothing was asked of it yet */
 };
@@ -53,8 +53,8 @@ struct top_backend {
     uint64_t requests, failures;
     bool has_requests; /* requests and failures are counted */
     uint64_t in_flight;
-    uint64_t waiting; /* for a connection to this host, of all tables */
-    uint64_t since_ms;
+    uint64_t waiting;  /* for a connection to this host, of all tables */
+    uint64_t since_ms; /* how long it has been suspended or failing */
     bool has_failed;
     uint64_t failed_ms; /* since the last failure */
 };
