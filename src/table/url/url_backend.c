@@ -144,6 +144,8 @@ struct url_report url_backends_report(const struct url_backends *b, size_t at)
         .cause = is_open ? causes[breaker->cause] : NULL,
         .suspended_ms = is_open ? now_ms - breaker->opened_at_ms : 0,
         .left_ms = is_open ? breaker_left_ms(breaker, pause_max_ms, now_ms) : 0,
+        .is_failing = outage_is_on(&state->outage),
+        .failing_ms = outage_lasts_ms(&state->outage, now_ms),
         .has_failed = state->failed_at_ms != 0,
         .failed_ms = now_ms - state->failed_at_ms,
         .reason = state->reason,

@@ -77,6 +77,8 @@ struct url_report {
     const char *cause;     /* of the suspension: "unsent", "unanswered" or "answered" */
     uint64_t suspended_ms; /* since then */
     uint64_t left_ms;      /* until a request may try it; 0: the next one does */
+    bool is_failing;       /* it failed, and has not recovered */
+    uint64_t failing_ms;   /* since then */
     bool has_failed;       /* at least once */
     uint64_t failed_ms;    /* since the last failure */
     const char *reason;    /* of the last failure */
