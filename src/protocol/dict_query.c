@@ -151,7 +151,7 @@ static void go_to_next_path(struct dict_request *r)
     r->name = dict_next_path(&r->more_paths);
     r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
     r->was_after_write = false;
-    r->key_hash = 0;
+    r->key_hashes[0] = 0;
 }
 
 /* Takes the reply to the current path. Returns whether the next path begins now; otherwise r is
