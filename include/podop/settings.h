@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct string_list {
     char **items;
@@ -19,12 +20,21 @@ struct string_list {
 
 enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL, MODE_HTTP };
 
+/* What 'owner' and 'group' of a socket name. */
+struct socket_accounts {
+    bool has_uid, has_gid; /* the setting is there, and was found */
+    uid_t uid;
+    gid_t gid;
+    struct error failure; /* why one was not found; an empty text: there is no such */
+};
+
 struct listen_config {
     char *origin; /* for messages: "FILE:LINE" or "--name", never NULL */
     char *socket; /* as written: /path, unix:/path, HOST:PORT, inet:HOST:PORT */
     enum listen_mode mode;
-    unsigned permissions;      /* of a unix socket, e.g. 0660 */
-    char *owner, *group;       /* names or numbers; NULL: not changed */
+    unsigned permissions; /* of a unix socket, e.g. 0660 */
+    char *owner, *group;  /* names or numbers; NULL: not changed */
+    struct socket_accounts accounts;
     struct string_list allow;  /* users, groups and networks, as written */
     struct allow_list allowed; /* what they mean */
     struct string_list tables; /* only these are served here; empty: all */

@@ -2,6 +2,7 @@
 
 #include "build_allow.h"
 #include "build_table.h"
+#include "podop/account.h"
 #include "podop/mem.h"
 #include "podop/socket_address.h"
 #include "podop/suggestion.h"
@@ -45,6 +46,27 @@ static void check_handed_over(const struct node *node, const char *where, struct
     }
 }
 
+/* Looks for the accounts now, and not when the socket is opened, because a search may block. A
+ * fault is reported when the socket is opened. */
+static void find_accounts(struct listen_config *listener)
+{
+    struct socket_accounts *a = &listener->accounts;
+    gid_t ignored;
+
+    if (listener->socket == NULL)
+        return;
+    if (listener->owner != NULL)
+        a->has_uid = account_find_user(listener->owner, &a->uid, &ignored, &a->failure) == 0;
+    if (a->failure.text[0] != '\0') {
+        error_prefix(&a->failure, "owner of %s", listener->socket);
+        return;
+    }
+    if (listener->group != NULL)
+        a->has_gid = account_find_group(listener->group, &a->gid, &a->failure) == 0;
+    if (a->failure.text[0] != '\0')
+        error_prefix(&a->failure, "group of %s", listener->socket);
+}
+
 static void build_control(const struct node *root, struct listen_config *control,
                           struct faults *faults)
 {
@@ -54,6 +76,7 @@ static void build_control(const struct node *root, struct listen_config *control
     control->mode = MODE_CONTROL;
     control->max_clients = CONTROL_CLIENTS_MAX;
     control->request_timeout_ms = CONTROL_REQUEST_TIMEOUT_MS;
+    find_accounts(control);
     build_allow(group, " in 'control'", control, faults);
 }
 
@@ -83,6 +106,7 @@ static void build_listener(const struct node *node, size_t index, struct listen_
     walk_group(&schema_listen, node, listener, where, faults);
     walk_mandatory(&schema_listen, node, NULL, where, faults);
     check_handed_over(node, where, faults);
+    find_accounts(listener);
     build_allow(node, where, listener, faults);
 }
 

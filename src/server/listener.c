@@ -4,7 +4,6 @@
 #include "same_text.h"
 #include "socket_acl.h"
 
-#include "podop/account.h"
 #include "podop/clock.h"
 #include "podop/mem.h"
 
@@ -65,13 +64,14 @@ static int check_path_free(const struct socket_address *at, struct error *err)
 static int set_owner(const char *path, const struct socket_address *at,
                      const struct listen_config *config, struct error *err)
 {
-    uid_t uid = (uid_t)-1;
-    gid_t gid = (gid_t)-1, ignored;
+    const struct socket_accounts *accounts = &config->accounts;
+    const uid_t uid = accounts->has_uid ? accounts->uid : (uid_t)-1;
+    const gid_t gid = accounts->has_gid ? accounts->gid : (gid_t)-1;
 
-    if (config->owner != NULL && account_find_user(config->owner, &uid, &ignored, err) == -1)
-        return error_prefix(err, "owner of %s", at->text);
-    if (config->group != NULL && account_find_group(config->group, &gid, err) == -1)
-        return error_prefix(err, "group of %s", at->text);
+    if (accounts->failure.text[0] != '\0') {
+        *err = accounts->failure;
+        return -1;
+    }
     /* lchown(), because another user of the directory may have put a symbolic link there. */
     if ((uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0)
         return 0;

@@ -39,6 +39,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         server_unload(&s);
         return NULL;
     }
+    s->is_user = warnings_is_user(s->config);
     server_log_warnings(s);
     activation_log_unused(&s->activation, &s->log);
     router_take_over(s->router, NULL);

@@ -570,6 +570,27 @@ static void test_config_auth_and_tls(void **state)
     config_unref(&config);
 }
 
+/* What owner and group name is known before a socket is opened. */
+static void test_accounts(void **state)
+{
+    struct config *config =
+        load_good("listen = ( { socket = \"/a\"; owner = \"4711\"; group = \"4712\"; }, { socket = "
+                  "\"/b\"; },\n"
+                  "           { socket = \"/c\"; owner = \"no such user\"; } );\n" TABLE(""),
+                  (struct config_source){0});
+    const struct listen_config *listen = config->listen;
+
+    (void)state;
+    assert_true(listen[0].accounts.has_uid && listen[0].accounts.has_gid);
+    assert_int_equal(listen[0].accounts.uid, 4711);
+    assert_int_equal(listen[0].accounts.gid, 4712);
+    assert_string_equal(listen[0].accounts.failure.text, "");
+    assert_false(listen[1].accounts.has_uid || listen[1].accounts.has_gid);
+    assert_string_equal(listen[2].accounts.failure.text,
+                        "owner of /c: there is no user 'no such user'");
+    config_unref(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_config_include_faults),
         cmocka_unit_test(test_config_defaults),
         cmocka_unit_test(test_config_negative_ttl),
+        cmocka_unit_test(test_accounts),
         cmocka_unit_test(test_config_equal_tables),
     };
 

@@ -233,6 +233,20 @@ static void test_a_file_of_another_process_stays(void **state)
     assert_true(exists());
 }
 
+/* The accounts were looked for when the configuration was read: a search may block the loop. */
+static void test_opening_looks_for_no_accounts(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    config->listen[0].owner = xstrdup("no such user");
+    open_good(&listener, NULL);
+    close_listener(&listener);
+    config->listen[0].accounts.failure = (struct error){ERR_SYSTEM, "owner of /x: no answer"};
+    assert_int_equal(open_at(&listener, NULL, &err), -1);
+    assert_string_equal(err.text, "owner of /x: no answer");
+}
+
 static void test_fits(void **state)
 {
     (void)state;
@@ -296,6 +310,7 @@ int main(void)
         LISTENER(test_a_socket_of_another_user_is_not_replaced),
         LISTENER(test_an_own_socket_is_replaced),
         LISTENER(test_a_file_of_another_process_stays),
+        LISTENER(test_opening_looks_for_no_accounts),
         LISTENER(test_fits),
         LISTENER(test_at_most_max_clients),
         LISTENER(test_descriptors_are_left_for_backends),

@@ -175,6 +175,30 @@ void sim_peer_reset(struct sim_peer **ppeer)
     stream_reset(give_up(ppeer));
 }
 
+void sim_peer_forget(struct sim_peer **ppeer, struct sim_route route, sim_event_fn *late, void *arg)
+{
+    struct stream_end *end;
+    struct stream *stream;
+
+    if (*ppeer == NULL)
+        return;
+    transcript_note((*ppeer)->name, "is forgotten", 0);
+    end = give_up(ppeer);
+    end->on_late_bytes = late;
+    end->late_arg = arg;
+    stream = end->stream;
+    stream->busy++; /* podop's end may be closed already */
+    stream_forget(end);
+    stream_set_route(stream, &route);
+    stream->busy--;
+    stream_free_if_over(stream);
+}
+
+bool sim_peer_is_alone(const struct sim_peer *peer)
+{
+    return !peer->end->other->is_open;
+}
+
 /* Use */
 
 size_t sim_peer_room(const struct sim_peer *peer)

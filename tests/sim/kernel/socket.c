@@ -86,7 +86,9 @@ static void free_socket(struct sim_file *file)
     socket_stop_connecting(s);
     if (s->state == SOCKET_LISTENING)
         socket_stop_listening(s);
-    if (s->end != NULL)
+    if (s->end != NULL && s->is_in_repair)
+        stream_forget(s->end);
+    else if (s->end != NULL)
         stream_close(s->end);
     free(s);
 }
@@ -107,12 +109,22 @@ static void wake(void *arg)
 
 static const struct stream_owner_ops owner_ops = {wake, wake};
 
+static void keep_alive(const struct socket *s)
+{
+    static const int64_t second = 1000000000;
+
+    if (s->end != NULL && s->keeps_alive)
+        stream_keep_alive(s->end, s->keep_idle_s * second, s->keep_interval_s * second,
+                          s->keep_count);
+}
+
 void socket_attach(struct socket *s, struct stream_end *end)
 {
     s->end = end;
     s->state = SOCKET_CONNECTED;
     stream_own(end, &owner_ops, s);
     stream_set_user_timeout(end, s->user_timeout_ms);
+    keep_alive(s);
     file_wake(&s->file);
 }
 
@@ -131,6 +143,9 @@ static struct socket *socket_new(const struct file_ops *ops, int family, int typ
     s->family = family;
     s->type = type;
     s->mode = 0777;
+    s->keep_idle_s = 7200; /* net.ipv4.tcp_keepalive_time, and so on */
+    s->keep_interval_s = 75;
+    s->keep_count = 9;
     list_init(&s->backlog);
     list_init(&s->datagrams);
     return s;
@@ -178,6 +193,7 @@ int socket_open_connected(struct stream_end *end, const struct socket *listener,
     }
     memcpy(s->local, listener->local, sizeof(s->local));
     snprintf(s->remote, sizeof(s->remote), "%s", remote);
+    s->keeps_alive = listener->keeps_alive;
     socket_attach(s, end);
     return fd;
 }
@@ -270,12 +286,31 @@ static void set_user_timeout(struct socket *s, const void *value)
         stream_set_user_timeout(s->end, s->user_timeout_ms);
 }
 
+static void set_keepalive(struct socket *s, int level, int name, int value)
+{
+    if (level == SOL_SOCKET && name == SO_KEEPALIVE)
+        s->keeps_alive = value != 0;
+    else if (level == IPPROTO_TCP && name == TCP_KEEPIDLE)
+        s->keep_idle_s = value;
+    else if (level == IPPROTO_TCP && name == TCP_KEEPINTVL)
+        s->keep_interval_s = value;
+    else if (level == IPPROTO_TCP && name == TCP_KEEPCNT)
+        s->keep_count = value;
+    else if (level == IPPROTO_TCP && name == TCP_REPAIR)
+        s->is_in_repair = value == 1;
+    else
+        return;
+    keep_alive(s);
+}
+
 int socket_set_option(struct socket *s, int level, int name, const void *value, socklen_t len)
 {
     if (level != SOL_SOCKET && s->family == AF_UNIX)
         return -EOPNOTSUPP;
     if (level == IPPROTO_TCP && name == TCP_USER_TIMEOUT && len == sizeof(s->user_timeout_ms))
         set_user_timeout(s, value);
+    else if (len == sizeof(int))
+        set_keepalive(s, level, name, *(const int *)value);
     return 0;
 }
 

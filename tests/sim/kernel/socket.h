@@ -26,6 +26,9 @@ struct socket {
     int error;   /* SO_ERROR while there is no end */
     mode_t mode; /* of the file of a unix socket, by fchmod() */
     unsigned user_timeout_ms;
+    bool keeps_alive; /* SO_KEEPALIVE, and the seconds and the number of its probes */
+    int keep_idle_s, keep_interval_s, keep_count;
+    bool is_in_repair;      /* TCP_REPAIR: close() sends nothing */
     struct stream_end *end; /* of a connection */
     /* connecting.c */
     struct sim_event step;

@@ -19,6 +19,7 @@ enum {
 
 static void on_change(void *arg);
 static void on_give_up(void *arg);
+static void on_probe(void *arg);
 
 /* Lives */
 
@@ -31,6 +32,7 @@ static void end_init(struct stream *stream, int number, const struct sim_route *
     end->other = &stream->ends[1 - number];
     end->is_open = true;
     sim_event_init(&end->give_up, on_give_up, end);
+    sim_event_init(&end->keepalive.probe, on_probe, end);
     if (stream->kind == STREAM_TCP)
         flow_init(&end->in, route, window - window / 2, window / 2 == 0 ? 1 : window / 2);
     else
@@ -62,13 +64,14 @@ void stream_set_route(struct stream *stream, const struct sim_route *route)
     stream->busy--;
 }
 
-static void free_if_over(struct stream *stream)
+void stream_free_if_over(struct stream *stream)
 {
     if (stream->busy > 0 || stream->ends[0].is_open || stream->ends[1].is_open)
         return;
     for (int i = 0; i < 2; i++) {
         flow_deinit(&stream->ends[i].in);
         sim_event_stop(&stream->ends[i].give_up);
+        sim_event_stop(&stream->ends[i].keepalive.probe);
     }
     free(stream);
 }
@@ -114,6 +117,8 @@ static void answer_closed(struct stream_end *end)
     if (end->stream->kind != STREAM_TCP || end->has_answered || end->in.arrived == 0)
         return;
     end->has_answered = true;
+    if (end->on_late_bytes != NULL)
+        end->on_late_bytes(end->late_arg);
     flow_mark(&end->other->in, FLOW_RESET);
 }
 
@@ -148,6 +153,44 @@ static void on_give_up(void *arg)
         stream_break(end, ETIMEDOUT);
 }
 
+/* Keepalive: after a time of silence, the peer is asked so many times. A host that does not know
+ * the connection answers with a reset. While data is not acknowledged, that decides alone. */
+static void on_probe(void *arg)
+{
+    struct stream_end *end = arg;
+    struct stream_keepalive *k = &end->keepalive;
+    const int64_t silent_ns = sim_now() - k->heard_ns;
+
+    if (end->is_gone || !end->is_open)
+        return;
+    if (flow_unarrived(&end->other->in) > 0 || silent_ns < k->idle_ns) {
+        sim_event_in(&k->probe, silent_ns < k->idle_ns ? k->idle_ns - silent_ns : k->idle_ns);
+    } else if (end->in.route.is_dead) {
+        if (silent_ns >= k->idle_ns + k->probes * k->interval_ns)
+            stream_break(end, ETIMEDOUT);
+        else
+            sim_event_in(&k->probe, k->interval_ns);
+    } else if (end->other->is_forgotten) {
+        stream_break(end, ECONNRESET);
+    } else {
+        k->heard_ns = sim_now();
+        sim_event_in(&k->probe, k->idle_ns);
+    }
+}
+
+void stream_keep_alive(struct stream_end *end, int64_t idle_ns, int64_t interval_ns, int64_t probes)
+{
+    struct stream_keepalive *k = &end->keepalive;
+
+    if (end->stream->kind != STREAM_TCP)
+        return;
+    k->idle_ns = idle_ns;
+    k->interval_ns = interval_ns;
+    k->probes = probes;
+    k->heard_ns = sim_now();
+    sim_event_in(&k->probe, idle_ns);
+}
+
 void stream_set_user_timeout(struct stream_end *end, unsigned ms)
 {
     end->user_timeout_ms = ms;
@@ -160,6 +203,7 @@ static void on_change(void *arg)
     struct stream *stream = end->stream;
 
     stream->busy++;
+    end->keepalive.heard_ns = sim_now();
     take_reset(end);
     if (end->in.has[FLOW_CLOSED_UNREAD] && !end->is_gone) {
         end->is_gone = true;
@@ -173,7 +217,7 @@ static void on_change(void *arg)
         tell_room(end->other);
     }
     stream->busy--;
-    free_if_over(stream);
+    stream_free_if_over(stream);
 }
 
 /* Calls */
@@ -279,7 +323,7 @@ static void leave(struct stream_end *end, enum flow_mark_kind mark)
         flow_mark(to_other, mark);
     }
     stream->busy--;
-    free_if_over(stream);
+    stream_free_if_over(stream);
 }
 
 void stream_close(struct stream_end *end)
@@ -290,6 +334,19 @@ void stream_close(struct stream_end *end)
 void stream_reset(struct stream_end *end)
 {
     leave(end, end->stream->kind == STREAM_TCP ? FLOW_RESET : closing_mark(end));
+}
+
+void stream_forget(struct stream_end *end)
+{
+    struct stream *stream = end->stream;
+
+    stream->busy++;
+    end->is_open = false;
+    end->is_forgotten = true;
+    flow_take(&end->in, end->in.arrived);
+    flow_drop_unsent(&end->other->in);
+    stream->busy--;
+    stream_free_if_over(stream);
 }
 
 void stream_break(struct stream_end *end, int error)

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -423,6 +424,85 @@ static void receive_after_reset_by_sending(void)
     close(p.listener);
 }
 
+/* TCP_REPAIR needs CAP_NET_ADMIN; without it, the programs that need it are left out. */
+static bool can_repair;
+
+static void find_out_about_repair(void)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+
+    can_repair = setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0;
+    close(fd);
+}
+
+/* Closes the server without a word to the client, as a host that starts anew. */
+static void forget_server(const struct pair *p)
+{
+    const int on = 1;
+
+    note_result("repair", setsockopt(p->server, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)));
+    close(p->server);
+}
+
+static void send_to_a_host_that_has_forgotten(void)
+{
+    struct pair p;
+
+    if (!can_repair)
+        return;
+    p = tcp_pair();
+    forget_server(&p);
+    note_events("client", p.client, 0);
+    note_receive("client receives", p.client);
+    note_send("client sends", p.client, "x");
+    note_events("client after that", p.client, POLLHUP);
+    note_receive("client receives", p.client);
+    note_send("client sends again", p.client, "x");
+    close(p.client);
+    close(p.listener);
+}
+
+static void set_tcp(int fd, int level, int name, int value)
+{
+    note_result("option", setsockopt(fd, level, name, &value, sizeof(value)));
+}
+
+static void keep_alive(void)
+{
+    struct pair p;
+
+    if (!can_repair)
+        return;
+    p = tcp_pair();
+    set_tcp(p.client, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+    set_tcp(p.client, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+    set_tcp(p.client, IPPROTO_TCP, TCP_KEEPCNT, 2);
+    set_tcp(p.client, SOL_SOCKET, SO_KEEPALIVE, 1);
+    forget_server(&p);
+    note_events("client of a silent host", p.client, POLLHUP);
+    note_receive("client receives", p.client);
+    note_receive("client receives again", p.client);
+    close(p.client);
+    close(p.listener);
+}
+
+static void bind_without_a_name(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(at);
+    const int listener = unix_socket(), fd = unix_socket();
+
+    note_result("bind", bind(listener, (struct sockaddr *)&at, sizeof(at.sun_family)));
+    note_result("listen", listen(listener, 1));
+    note_result("name", getsockname(listener, (struct sockaddr *)&at, &len));
+    note("%d bytes, the first is %d", (int)len, at.sun_path[0]);
+    note_result("connect", connect(fd, (struct sockaddr *)&at, len));
+    note_events("listener", listener, POLLIN);
+    close(fd);
+    close(listener);
+}
+
 static void fill(struct pair (*make)(void))
 {
     const struct pair p = make();
@@ -784,6 +864,9 @@ static void (*const programs[])(void) = {
     ask_for_names,
     ask_for_options,
     send_to_closed_port,
+    send_to_a_host_that_has_forgotten,
+    keep_alive,
+    bind_without_a_name,
     use_pipe,
     use_epoll,
     use_eventfd,
@@ -834,6 +917,7 @@ static void test_programs(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(directory));
+    find_out_about_repair();
     real = run_programs();
     sim_begin(1);
     model = run_programs();

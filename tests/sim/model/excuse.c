@@ -125,8 +125,7 @@ static bool is_harmed(const struct failure *f, const struct key_harms *harms)
     if (harms == NULL)
         return false;
     return has_failed(f, harms, JUDGE_HARM_STATUS) || has_failed(f, harms, JUDGE_HARM_FINAL) ||
-           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) ||
-           has_hung(f, harms);
+           (f->table->is_strict && has_failed(f, harms, JUDGE_HARM_AS_MISS)) || has_hung(f, harms);
 }
 
 static bool may_be_open(const struct failure *f, const struct row *row)
@@ -157,16 +156,17 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* Whether podop may not have asked for the name since then: it does so each half minute, and again
- * soon after that failed. */
-static bool is_unheard_since(const struct failure *f, int64_t from_ns)
+/* Whether no query was answered soon enough since then, but for moments. */
+static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t moments_ns)
 {
-    return spans_longest_gap(&judge.names, from_ns, f->since_ns) <
-           45 * SECOND + judge_paused_ns(from_ns, f->since_ns);
+    const int64_t bad_ns = spans_cover(&judge.names, from_ns, f->since_ns) +
+                           spans_cover(&judge.names_slow, from_ns, f->since_ns);
+
+    return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
-/* Whether the service has moved and podop may not have had the time to ask for its name again, which
- * it does at most once a second. */
+/* Whether the service has moved and podop may not have had the time to ask for its name again,
+ * which it does at most once a second. */
 static bool is_moving(const struct failure *f, const struct spans *moves)
 {
     const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);
@@ -187,10 +187,10 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (!f->table->is_named || !is_nameless(f, f->since_ns, after_ns))
         return false;
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
-        is_unheard_since(f, spans_last_from_ns(moves)))
+        is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
     return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
-           is_unheard_since(f, judge.started_ns);
+           is_nameless_since(f, judge.started_ns, after_ns);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing
@@ -212,8 +212,9 @@ static bool is_out(const struct failure *f, const struct backend_notes *notes, i
     /* A connection that is not answered fails after connect_timeout, also when the outage has ended
      * meanwhile; without retries, so does its lookup. */
     const int64_t connect_ns = f->table->connect_timeout_ns;
-    const int64_t silent_ns =
-        f->table->retries == 0 || f->table->has_search ? 0 : least_of(f->least_ns, connect_ns * 9 / 10);
+    const int64_t silent_ns = f->table->retries == 0 || f->table->has_search
+                                  ? 0
+                                  : least_of(f->least_ns, connect_ns * 9 / 10);
 
     return meets(f, &notes->bad, pause_ns, f->least_ns) ||
            meets(f, &notes->outages[JUDGE_SILENT], pause_ns + connect_ns, silent_ns);
@@ -271,9 +272,12 @@ static enum excuse_reason excuse_url(const struct failure *f)
 
     for (size_t i = 0; i < urls; i++) {
         const struct backend_notes *notes = judge_notes_of(f->table->backends[i]);
-        const enum excuse_reason failed = excuse_asked(f, notes);
         const enum excuse_reason refused = excuse_suspended(f, notes);
+        enum excuse_reason failed = excuse_asked(f, notes);
 
+        /* The trial of a suspended URL does not wait until it is not refused any more. */
+        if (failed == EXCUSE_NONE && refused != EXCUSE_NONE && meets(f, &notes->bad, 0, 0))
+            failed = EXCUSE_OUTAGE;
         if (f->was_asked && is_final(f, notes))
             return EXCUSE_KEY;
         are_all &= failed != EXCUSE_NONE || refused != EXCUSE_NONE;

@@ -69,12 +69,12 @@ void judge_back(const struct scene_backend *backend, enum judge_outage kind);
 
 /* One request for a key. */
 enum judge_harm {
-    JUDGE_HARM_STATUS, /* an answer that is a failure of the URL: 5XX, no HTTP */
-    JUDGE_HARM_FINAL,  /* a failure after which no other URL is asked: no JSON */
-    JUDGE_HARM_KEPT,   /* a connection that was used before ended as the request came: podop asks
-                        * again over a new one, so this alone excuses nothing */
-    JUDGE_HARM_CUT,    /* the connection ended before the answer was whole */
-    JUDGE_HARM_HANG,   /* no whole answer comes for a while; judge_harm_over() when it does */
+    JUDGE_HARM_STATUS,  /* an answer that is a failure of the URL: 5XX, no HTTP */
+    JUDGE_HARM_FINAL,   /* a failure after which no other URL is asked: no JSON */
+    JUDGE_HARM_KEPT,    /* a connection that was used before ended as the request came: podop asks
+                         * again over a new one, so this alone excuses nothing */
+    JUDGE_HARM_CUT,     /* the connection ended before the answer was whole */
+    JUDGE_HARM_HANG,    /* no whole answer comes for a while; judge_harm_over() when it does */
     JUDGE_HARM_AS_MISS, /* a proxy's 404: a miss, or with strict a failure of the URL */
     JUDGE_HARMS
 };

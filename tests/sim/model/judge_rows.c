@@ -77,8 +77,7 @@ void judge_row(struct judge_rows *rows, const char *name, size_t name_len, const
     if (!rows->has_values && value_len > 0)
         sim_broken("a row with a value that nobody asked for", "%s: %.*s", rows->table->name,
                    (int)name_len, name);
-    if (rows->has_values &&
-        !is_value(rows, key, value, value_len))
+    if (rows->has_values && !is_value(rows, key, value, value_len))
         sim_broken("a row with a wrong value", "%s: %.*s = %.*s; %s", rows->table->name,
                    (int)name_len, name, (int)value_len, value, truth_describe(key));
     rows->seen = xreallocarray(rows->seen, rows->count + 1, sizeof(*rows->seen));

@@ -34,9 +34,18 @@ struct backend_notes {
     struct key_harms *slots[JUDGE_SLOTS];
 };
 
+/* At known_ns and later, podop had the contents that a file had at file_ns, or newer ones. */
+struct renewal {
+    int64_t known_ns, file_ns;
+};
+
+enum { JUDGE_RENEWALS = 64 };
+
 struct table_notes {
     struct spans absent, broken_file;
-    int64_t renewed_ns;
+    struct renewal renewals[JUDGE_RENEWALS]; /* of a json table; the last is at renewal_count - 1,
+                                              * and so on modulo JUDGE_RENEWALS */
+    size_t renewal_count;
 };
 
 struct judge {
@@ -108,7 +117,8 @@ bool judge_search_allows(const struct search_case *search, const char *text, siz
 enum excuse_reason judge_search_excuse(const struct search_case *search,
                                        const struct excuse_case *failure);
 
-/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now. */
+/* How long before sent_ns a value (NULL: a miss) may have been in the store that is answered now.
+ */
 int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t sent_ns);
 
 /* Whether an answer with this text (NULL: a miss) is allowed now. */

@@ -142,17 +142,41 @@ bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *
     return a->tx->client != 0 && a->tx->client == b->tx->client && a->tx->order < b->tx->order;
 }
 
-/* A pending write that a reload has made another key's is newer than what that key had before. */
-bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer)
+/* Whether the change was made before it was answered. */
+static bool is_direct(const struct ledger_change *change)
 {
-    return newer->made > 0 && ledger_can_wait(older) &&
-           ledger_may_differ(older, newer->made_key, newer->made_ns);
+    return change->tx->told == LEDGER_WAITING || change->tx->told_ns > change->made_ns;
+}
+
+/* Whether the change is pending for podop, although it was made: no answer has said so. */
+static bool is_unknown(const struct ledger_change *change)
+{
+    if (!change->is_unsaid || is_direct(change) || change->forgotten_ns != INT64_MAX)
+        return false;
+    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+         node = list_next(&change->key->changes, node)) {
+        if (!ledger_precedes(ledger_change_of(node), change))
+            return false; /* it may have taken its place */
+    }
+    return true;
+}
+
+/* A pending write that a reload has made another key's is newer than what that key had before, and
+ * than transactions of that key which were under way then. */
+bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer)
+{
+    if (newer->made == 0) /* a newer one has taken its place, perhaps when it was another key's */
+        return newer->tx->told == LEDGER_DONE && !list_has(&newer->pending) &&
+               ledger_may_part(older, newer, newer->tx->sent_ns);
+    return ledger_can_wait(older) && !is_unknown(newer) &&
+           (ledger_may_differ(older, newer->made_key, newer->made_ns) ||
+            (is_direct(newer) && ledger_may_differ(older, newer->made_key, newer->tx->sent_ns)));
 }
 
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change)
 {
-    const int64_t since_ns = other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns
-                                                                       : change->tx->sent_ns;
+    const int64_t since_ns =
+        other->tx->sent_ns > change->tx->sent_ns ? other->tx->sent_ns : change->tx->sent_ns;
 
     return other != change && other->tx->told != LEDGER_FAILED && ledger_can_wait(other) &&
            !ledger_precedes(other, change) && ledger_may_join(other, change, since_ns);
@@ -167,13 +191,14 @@ const char *ledger_describe(const struct ledger_change *c)
     char *text = texts[next++ % 4];
 
     snprintf(text, sizeof(*texts),
-             "%s %s = %.60s %+" PRId64 " (at %s) of transaction %" PRIu64 " in %s (of %zu, client %" PRIu64
+             "%s %s = %.60s %+" PRId64 " (at %s) of transaction %" PRIu64
+             " in %s (of %zu, client %" PRIu64
              ", sent %.6f, told %c %.6f, arrived %u, made %u %.6f, refused %u)",
              kinds[c->kind], truth_name(c->truth), c->value == NULL ? "-" : c->value->json, c->by,
-             c->made_key == NULL ? "-" : truth_name(c->made_key), c->tx->number, c->tx->table->name, c->tx->count, c->tx->client,
-             (double)c->tx->sent_ns / 1e9, c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told,
-             (double)c->tx->told_ns / 1e9, c->arrivals, c->made, (double)c->made_ns / 1e9,
-             c->refusals);
+             c->made_key == NULL ? "-" : truth_name(c->made_key), c->tx->number, c->tx->table->name,
+             c->tx->count, c->tx->client, (double)c->tx->sent_ns / 1e9,
+             c->tx->told == LEDGER_WAITING ? '-' : (char)c->tx->told, (double)c->tx->told_ns / 1e9,
+             c->arrivals, c->made, (double)c->made_ns / 1e9, c->refusals);
     return text;
 }
 

@@ -65,7 +65,8 @@ struct ledger_arrival {
 /* What the backend made of it. */
 enum ledger_made {
     LEDGER_MADE,        /* and answers with a plain success */
-    LEDGER_MADE_UNSAID, /* but the answer is another, or none, or may not arrive */
+    LEDGER_MADE_LATE,   /* and answers so, but late */
+    LEDGER_MADE_UNSAID, /* but the answer is another, or none */
     LEDGER_NO_KEY,      /* an increment of no key: not made, 404 */
     LEDGER_REFUSED,     /* surely not made, and the answer says so */
     LEDGER_IGNORED,     /* not made, and no answer says so */
@@ -102,6 +103,10 @@ struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place
 /* When the transaction of this number, which was acknowledged, has changed this key of the store;
  * INT64_MIN: it was not, or is pending. */
 int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *made, uint64_t number);
+
+/* Whether the transaction of this number surely changes the key that a lookup of the place is for,
+ * and was not answered yet. */
+bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number);
 
 /* Whether text (NULL: a miss) is a value that may have been pending during the lookup. */
 bool ledger_had_pending(const struct ledger_key *key, struct ledger_place place,

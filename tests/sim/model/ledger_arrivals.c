@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 static const int64_t DOUBT_NS = 20000000000; /* an answer may lie unread while podop is stopped */
-enum { ATTEMPTS = 10 };                      /* after which podop gives a pending write up */
 
 /* Without a number, the request has all changes of the transaction, or one that was kept. */
 static bool is_of_transaction(const struct ledger_change *change,
@@ -104,11 +103,11 @@ static void check_order(struct ledger_change *change, const struct truth_key *ke
 {
     for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        const struct ledger_change *other = ledger_change_of(node);
+        struct ledger_change *other = ledger_change_of(node);
 
-        if (other != change && other->made > 0 && !other->is_ambiguous &&
-            other->made_key == key && !is_loose(change) &&
-            ledger_precedes(change, other) && !ledger_was_apart(change, other)) {
+        if (other != change && other->made > 0 && !other->is_ambiguous && other->made_key == key &&
+            !is_loose(change) && ledger_precedes(change, other) &&
+            !ledger_was_apart(change, other)) {
             ledger_trace(change->key);
             sim_broken("an older write after a newer one", "%s after %s", ledger_describe(change),
                        ledger_describe(other));
@@ -135,8 +134,9 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     change->last = made;
     change->has_no_key |= made == LEDGER_NO_KEY;
     change->refusals += made == LEDGER_REFUSED;
-    if (made != LEDGER_MADE && made != LEDGER_MADE_UNSAID)
+    if (made != LEDGER_MADE && made != LEDGER_MADE_LATE && made != LEDGER_MADE_UNSAID)
         return;
+    change->is_unsaid = made == LEDGER_MADE_UNSAID && (change->made == 0 || change->is_unsaid);
     if (!arrival->is_late && arrival->number != 0 && change->made == 0)
         check_order(change, arrival->key);
     if (change->made++ == 0) {
@@ -195,7 +195,7 @@ static unsigned give_up(const struct ledger_key *key, unsigned count)
          node = list_next(&key->changes, node)) {
         struct ledger_change *change = ledger_change_of(node);
 
-        if (change->is_given_up || change->refusals < ATTEMPTS)
+        if (change->is_given_up || change->refusals < LEDGER_ATTEMPTS)
             continue;
         change->is_given_up = true;
         ledger_settle(change);

@@ -1,6 +1,6 @@
 /* ledger_keys.c - which key of the store a change is for. It has its normal form when it is
- * committed. While it is pending, a reload may give its table other rules, which make another key of
- * that form; an attempt that fails may leave it with the new key. */
+ * committed. While it is pending, a reload may give its table other rules, which make another key
+ * of that form; an attempt that fails may leave it with the new key. */
 #include "keys.h"
 #include "ledger_state.h"
 
@@ -29,8 +29,8 @@ void ledger_find_keys(struct ledger_change *change)
     change->rules_seen = table->rules_count;
 }
 
-/* Takes the rules that came since the last look. A change that was not answered yet may be sealed by
- * them as well. */
+/* Takes the rules that came since the last look. A change that was not answered yet may be sealed
+ * by them as well. */
 static void follow(struct ledger_change *change)
 {
     const struct scene_table *table = change->tx->table;
@@ -85,6 +85,21 @@ bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t s
     {
         for (size_t i = 0; i < b->key_count; i++) {
             if (count_at(a, keys_normal(b->keys[i], rules), rules) > 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns)
+{
+    const unsigned used = keys_used(a->tx->table, at_ns, at_ns);
+
+    follow(b);
+    KEYS_EACH(rules, used)
+    {
+        for (size_t i = 0; i < b->key_count; i++) {
+            if (count_at(a, keys_normal(b->keys[i], rules), rules) < a->key_count)
                 return true;
         }
     }

@@ -7,7 +7,10 @@
 
 #include "podop/list.h"
 
-enum { LEDGER_FORMS = 12 }; /* of a key, by all rules */
+enum {
+    LEDGER_FORMS = 12,    /* of a key, by all rules */
+    LEDGER_ATTEMPTS = 10, /* after which podop gives a pending write up; the log may say so later */
+};
 
 /* One change. It is in the list of its key from its commit on. */
 struct ledger_change {
@@ -21,19 +24,20 @@ struct ledger_change {
     struct truth_key *keys[LEDGER_FORMS];
     size_t key_count;
     unsigned rules_seen; /* of the table's log */
-    size_t place;            /* in the transaction */
+    size_t place;        /* in the transaction */
     enum ledger_kind kind;
     struct truth_value *value; /* of a set */
     int64_t by;                /* of an increment */
     unsigned arrivals, made, refusals;
-    enum ledger_made last; /* what was made of the last arrival */
-    int64_t made_ns;       /* the first time */
+    enum ledger_made last;            /* what was made of the last arrival */
+    int64_t made_ns;                  /* the first time */
     const struct truth_key *made_key; /* the key of the store that was changed then */
-    int64_t said_ns;       /* the last plain success */
-    int64_t forgotten_ns;  /* podop ended, and its memory with it; INT64_MAX: not yet */
-    bool has_no_key;       /* an increment of no key */
-    bool is_ambiguous;     /* a request without a number may have been this one */
-    bool is_given_up;      /* podop may have given it up; it must not be made */
+    int64_t said_ns;                  /* the last plain success */
+    int64_t forgotten_ns;             /* podop ended, and its memory with it; INT64_MAX: not yet */
+    bool is_unsaid;                   /* it was made, and no answer can have said so */
+    bool has_no_key;                  /* an increment of no key */
+    bool is_ambiguous;                /* a request without a number may have been this one */
+    bool is_given_up;                 /* podop may have given it up; it must not be made */
 };
 
 struct ledger_tx {
@@ -74,6 +78,8 @@ bool ledger_may_be_at(struct ledger_change *change, struct ledger_place place);
 bool ledger_is_at(struct ledger_change *change, struct ledger_place place);
 /* Whether podop may have taken the two for one key since then. */
 bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns);
+/* Whether it may have taken them for two at that instant. */
+bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns);
 /* Whether it may have taken the change for one of another key at that instant. */
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns);
 
@@ -85,12 +91,12 @@ bool ledger_is_atomic(const struct ledger_tx *tx);
 bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
 /* Whether older may be made after newer, which it precedes and which was made: it was pending, and
  * was another key at that time. */
-bool ledger_was_apart(struct ledger_change *older, const struct ledger_change *newer);
+bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer);
 /* Whether other is a newer value of the key, for which podop may have dropped the pending change.
  */
 bool ledger_may_supersede(struct ledger_change *other, struct ledger_change *change);
-void ledger_settle(struct ledger_change *change); /* it is not pending any more */
-void ledger_settle_superseded(struct ledger *ledger);     /* those that newer ones have replaced */
+void ledger_settle(struct ledger_change *change);     /* it is not pending any more */
+void ledger_settle_superseded(struct ledger *ledger); /* those that newer ones have replaced */
 static inline void ledger_forget(struct ledger_change *change, int64_t now_ns)
 {
     if (now_ns < change->forgotten_ns)

@@ -48,8 +48,8 @@ static bool is_surely_pending(const struct ledger_key *key, struct ledger_change
                               struct ledger_place place)
 {
     return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up &&
-           change->forgotten_ns == INT64_MAX && !change->is_ambiguous &&
-           !is_overtaken(key, change, place);
+           change->refusals < LEDGER_ATTEMPTS && change->forgotten_ns == INT64_MAX &&
+           !change->is_ambiguous && !is_overtaken(key, change, place);
 }
 
 struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place place,
@@ -89,6 +89,19 @@ int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *mad
             return change->made_ns;
     }
     return INT64_MIN;
+}
+
+bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number)
+{
+    for (struct list_node *node = list_last(&key->changes); node != NULL;
+         node = list_previous(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
+
+        if (change->tx->number == number && change->tx->told == LEDGER_WAITING &&
+            ledger_is_at(change, place))
+            return true;
+    }
+    return false;
 }
 
 /* Whether podop may show the value of a change to a lookup that was sent then. */

@@ -81,22 +81,6 @@ int64_t spans_cover(const struct spans *spans, int64_t from_ns, int64_t to_ns)
     return total_ns;
 }
 
-int64_t spans_longest_gap(const struct spans *spans, int64_t from_ns, int64_t to_ns)
-{
-    int64_t longest_ns = 0, begin_ns = from_ns;
-
-    for (unsigned i = first_of(spans); i < spans->count && begin_ns < to_ns; i++) {
-        const int64_t own_ns = least_of(spans->ring[i % SPANS_KEPT].from_ns, to_ns);
-        const int64_t end_ns = spans->ring[i % SPANS_KEPT].to_ns;
-
-        if (own_ns - begin_ns > longest_ns)
-            longest_ns = own_ns - begin_ns;
-        if (end_ns > begin_ns)
-            begin_ns = end_ns;
-    }
-    return begin_ns < to_ns && to_ns - begin_ns > longest_ns ? to_ns - begin_ns : longest_ns;
-}
-
 unsigned spans_begun(const struct spans *spans, int64_t from_ns, int64_t to_ns)
 {
     unsigned begun = 0;

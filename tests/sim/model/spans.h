@@ -33,7 +33,6 @@ bool spans_meet(const struct spans *spans, int64_t from_ns, int64_t to_ns, int64
 /* How much of the time they cover, and how many began in it. */
 int64_t spans_cover(const struct spans *spans, int64_t from_ns, int64_t to_ns);
 unsigned spans_begun(const struct spans *spans, int64_t from_ns, int64_t to_ns);
-int64_t spans_longest_gap(const struct spans *spans, int64_t from_ns, int64_t to_ns); /* in it */
 int64_t spans_last_from_ns(const struct spans *spans); /* the beginning of the last */
 int64_t spans_last_ns(const struct spans *spans);      /* the end of the last; INT64_MIN: none */
 

@@ -460,12 +460,6 @@ static void names_matter_after_a_move(void **state)
     pass(5);
     ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, DNS, 0.1, "!"));
-    judge_names(false);
-    ASSERT_BREAKS(NULL, look(f, NAMED, 0.1, "!"));
-    judge_names(true);
-    pass(50); /* podop has asked for the name */
-    judge_names(false);
-    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
 }
 
 static void a_lookup_survives_one_process(void **state)
@@ -513,6 +507,7 @@ static void a_json_file_is_read_soon(void **state)
     ASSERT_BREAKS(NULL, look(f, JSON, 0, "v1"));
     judge_renewed(&f->tables[JSON], sim_now());
     ASSERT_BREAKS(wrong_value, look(f, JSON, 0, "v1"));
+    ASSERT_BREAKS(NULL, look(f, JSON, 0.5, "v1")); /* it may have waited for its turn */
     pass(1);
     put(f, "v3");
     judge_file_broken(&f->tables[JSON], true);
@@ -572,6 +567,77 @@ static void an_iteration_has_each_row_once(void **state)
     ASSERT_BREAKS("a row of another path", list(f, other, 1));
 }
 
+/* Searches */
+
+static void put_form(struct fixture *f, const char *name, const char *text)
+{
+    struct truth_value *value = truth_value_string(text, strlen(text));
+
+    truth_put(truth_add(f->store, name, strlen(name)), value, sim_now());
+    truth_value_unref(&value);
+}
+
+static void search(struct fixture *f, int table, const char *answer)
+{
+    const struct judge_lookup lookup = {.table = &f->tables[table],
+                                        .key = "bob+news@mail.example",
+                                        .protocol = TRUTH_POSTFIX,
+                                        .sent_ns = sim_now() - seconds(0.1)};
+    const enum judge_status status = answer == NULL             ? JUDGE_MISS
+                                     : strcmp(answer, "!") == 0 ? JUDGE_FAILED
+                                                                : JUDGE_FOUND;
+
+    judge_lookup(&lookup, status, answer, answer == NULL ? 0 : strlen(answer));
+}
+
+static void a_search_gives_the_first_form(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[PLAIN].has_search = true; /* virtual */
+    ASSERT_BREAKS(NULL, search(f, PLAIN, NULL));
+    put_form(f, "@mail.example", "all");
+    pass(1);
+    ASSERT_BREAKS(false_miss, search(f, PLAIN, NULL));
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "all"));
+    put_form(f, "bob@mail.example", "bob");
+    pass(1);
+    ASSERT_BREAKS(wrong_value, search(f, PLAIN, "all"));
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "bob"));
+}
+
+static void a_form_that_fails_ends_a_search(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[PLAIN].has_search = f->scene.tables[CACHED].has_search = true;
+    put_form(f, "bob@mail.example", "bob");
+    put_form(f, "@mail.example", "all");
+    pass(100);
+    judge_harm(f->web, truth_find(f->store, "bob@mail.example", 16), JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(NULL, search(f, PLAIN, "!"));
+    ASSERT_BREAKS(wrong_value, search(f, PLAIN, "all"));
+    ASSERT_BREAKS(wrong_value, search(f, CACHED, "all")); /* it never was a miss */
+    truth_put(truth_find(f->store, "bob@mail.example", 16), NULL, sim_now());
+    pass(1);
+    judge_harm(f->web, truth_find(f->store, "bob@mail.example", 16), JUDGE_HARM_STATUS);
+    ASSERT_BREAKS(NULL, search(f, CACHED, "all"));
+}
+
+static void a_404_of_a_proxy_is_a_miss_or_a_failure(void **state)
+{
+    struct fixture *f = *state;
+
+    put(f, "v1");
+    pass(100);
+    judge_harm(f->web, f->key, JUDGE_HARM_AS_MISS);
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, NULL));
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, "!"));
+    f->scene.tables[PLAIN].is_strict = true;
+    ASSERT_BREAKS(false_miss, look(f, PLAIN, 0.1, NULL));
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, "!"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -589,6 +655,9 @@ int main(void)
         CASE(each_attempt_must_have_been_cut),
         CASE(a_key_must_hang_for_long_enough),
         CASE(refused_connections_are_tried_again),
+        CASE(a_search_gives_the_first_form),
+        CASE(a_form_that_fails_ends_a_search),
+        CASE(a_404_of_a_proxy_is_a_miss_or_a_failure),
         CASE(five_unanswered_keys_suspend_a_url),
         CASE(an_answer_ends_the_row),
         CASE(five_statuses_suspend_one_of_several),

@@ -1,6 +1,7 @@
 #include "ledger.h"
 
 #include "fake_run.h"
+#include "keys.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -229,8 +230,8 @@ static struct ledger_place place_of(struct truth_key *key)
 
 static bool shows(const struct fixture *f, const char *text, int64_t sent_ns)
 {
-    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), TRUTH_DOVECOT, text,
-                              text == NULL ? 0 : strlen(text), sent_ns);
+    return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), TRUTH_DOVECOT,
+                              text, text == NULL ? 0 : strlen(text), sent_ns);
 }
 
 static void lookups_see_pending_values(void **state)
@@ -271,7 +272,8 @@ static void a_stop_with_a_reason_forgets(void **state)
     ledger_told(&tx, LEDGER_DONE, later());
     ASSERT_BREAKS(NULL, ledger_stopped(f->ledger, reason_of, fake_now_ns));
     assert_int_equal(ledger_pending(f->ledger), 0);
-    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    assert_false(
+        ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     assert_true(shows(f, "x1", fake_now_ns - seconds(3))); /* an answer from before the end */
     assert_false(shows(f, "x1", later()));
 }
@@ -291,9 +293,11 @@ static void a_stop_forgets_what_another_client_may_have_replaced(void **state)
     arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
     ledger_told(&second, LEDGER_DONE, later());
     assert_int_equal(ledger_pending(f->ledger), 0);
-    assert_true(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    assert_true(
+        ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     ledger_stopped(f->ledger, NULL, fake_now_ns);
-    assert_false(ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
+    assert_false(
+        ledger_view(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), later()).is_pending);
     assert_false(shows(f, "x2", later()));
 }
 
@@ -331,6 +335,98 @@ static void an_unset_without_a_number_is_any_of_them(void **state)
     assert_int_equal(ledger_pending(f->ledger), 0);
 }
 
+/* Keys in several spellings, by rules that change */
+
+enum { FOLDED = 2 /* keys_rules(KEYS_FOLD_ALL, KEYS_IDNA_NONE) */ };
+
+static struct ledger_tx *set_key(struct fixture *f, struct truth_key *key, const char *value)
+{
+    struct ledger_tx *tx = ledger_begin(f->ledger, &f->held, CLIENT);
+
+    ledger_change(tx, LEDGER_SET, key, value);
+    ledger_sent(tx, later());
+    return tx;
+}
+
+static void use_rules(struct fixture *f, unsigned rules)
+{
+    keys_may_change(&f->held, rules, later());
+    f->held.rules = rules;
+    keys_changed(&f->held, later());
+}
+
+static void a_write_goes_to_the_normal_form_of_its_key(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    struct ledger_tx *tx;
+
+    use_rules(f, FOLDED);
+    tx = set_key(f, upper, "x1");
+    ASSERT_BREAKS("a write that no client made",
+                  arrive(f, &f->held, upper, "\"x1\"", ledger_number(tx), LEDGER_MADE));
+    ASSERT_BREAKS(NULL, arrive(f, &f->held, f->a, "\"x1\"", ledger_number(tx), LEDGER_MADE));
+    ledger_told(&tx, LEDGER_DONE, later());
+}
+
+static void two_keys_that_become_one_have_the_newer_value(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    struct ledger_tx *older, *newer;
+    uint64_t number, newer_number;
+
+    use_rules(f, 0);
+    older = set_key(f, upper, "x1");
+    number = ledger_number(older);
+    ledger_told(&older, LEDGER_DONE, later());
+    newer = set_key(f, f->a, "x2");
+    newer_number = ledger_number(newer);
+    ledger_told(&newer, LEDGER_DONE, later());
+    use_rules(f, FOLDED);
+    arrive(f, &f->held, f->a, "\"x2\"", newer_number, LEDGER_MADE);
+    ASSERT_BREAKS("an older write after a newer one",
+                  arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE));
+    assert_int_equal(ledger_pending(f->ledger), 0);
+}
+
+static void a_pending_write_may_follow_what_another_key_had(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    struct ledger_tx *older, *newer;
+    uint64_t number, newer_number;
+
+    use_rules(f, 0);
+    older = set_key(f, upper, "x1");
+    number = ledger_number(older);
+    ledger_told(&older, LEDGER_DONE, later());
+    newer = set_key(f, f->a, "x2");
+    newer_number = ledger_number(newer);
+    ledger_told(&newer, LEDGER_DONE, later());
+    arrive(f, &f->held, f->a, "\"x2\"", newer_number, LEDGER_MADE);
+    assert_int_equal(ledger_pending(f->ledger), 1);
+    use_rules(f, FOLDED);
+    ASSERT_BREAKS(NULL, arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE));
+}
+
+static void one_key_that_becomes_two_is_found_as_written(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    struct ledger_tx *tx;
+    const struct ledger_key *key;
+
+    use_rules(f, FOLDED);
+    tx = set_key(f, upper, "x1");
+    ledger_told(&tx, LEDGER_DONE, later());
+    key = ledger_find(f->ledger, &f->held, f->a);
+    assert_true(ledger_view(key, (struct ledger_place){f->a, FOLDED}, later()).is_pending);
+    use_rules(f, 0);
+    assert_true(ledger_view(key, place_of(f->a), later()).is_pending);
+    assert_false(ledger_view(key, place_of(upper), later()).is_pending);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -349,6 +445,10 @@ int main(void)
         CASE(a_stop_forgets_what_another_client_may_have_replaced),
         CASE(old_changes_are_forgotten),
         CASE(an_unset_without_a_number_is_any_of_them),
+        CASE(a_write_goes_to_the_normal_form_of_its_key),
+        CASE(two_keys_that_become_one_have_the_newer_value),
+        CASE(a_pending_write_may_follow_what_another_key_had),
+        CASE(one_key_that_becomes_two_is_found_as_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,8 @@ static bool is_writer(const struct scene_table *table, unsigned number)
     return table->is_writable && (table->has_spellings || number < SCENE_USERS);
 }
 
-/* In a table without several spellings, one client writes the keys of a user; in others, several do.
+/* In a table without several spellings, one client writes the keys of a user; in others, several
+ * do.
  */
 static void start_dovecot(struct run *run, struct sim_random *random)
 {

@@ -30,6 +30,7 @@ const char *const http_outage_names[HTTP_OUTAGES] = {
     [HTTP_FROZEN] = "frozen",
     [HTTP_DROPS] = "drops",
     [HTTP_DEAD_ROUTE] = "dead route",
+    [HTTP_VANISHED] = "host vanishes",
     [HTTP_ALL_500] = "all 500",
     [HTTP_ALL_BROKEN] = "all broken",
     [HTTP_TLS_HANGS] = "TLS hangs",
@@ -42,6 +43,7 @@ static const enum judge_outage excuses[HTTP_OUTAGES] = {
     [HTTP_DROPS] = JUDGE_SILENT,     [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
     [HTTP_ALL_500] = JUDGE_STATUS,   [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
     [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_UNSENT,
+    [HTTP_VANISHED] = JUDGE_SILENT,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
@@ -214,6 +216,24 @@ static void thaw_all(struct http_backend *b)
         tls_server_thaw(CONTAINER_OF(node, struct http_connection, node)->tls);
 }
 
+static bool is_unreachable(enum http_outage outage)
+{
+    return outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE || outage == HTTP_VANISHED;
+}
+
+static void vanish_all(struct http_backend *b)
+{
+    LIST_FOR_EACH (node, &b->connections)
+        web_connection_vanish(CONTAINER_OF(node, struct http_connection, node));
+}
+
+static void forget_all(struct http_backend *b)
+{
+    judge_cut(b->scene, list_count(&b->connections));
+    LIST_FOR_EACH_SAFE (node, &b->connections)
+        web_connection_forget(CONTAINER_OF(node, struct http_connection, node));
+}
+
 static void outage_over(void *arg)
 {
     struct http_backend *b = arg;
@@ -229,12 +249,14 @@ static void outage_over(void *arg)
         thaw_all(b);
     if (outage == HTTP_FROZEN)
         sim_server_freeze(b->server, false);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE)
+    if (is_unreachable(outage))
         sim_server_drop(b->server, false);
+    if (outage == HTTP_VANISHED)
+        forget_all(b);
     if (outage == HTTP_FROZEN || outage == HTTP_DEAD_ROUTE)
         hold_all(b, false);
     listen_again(b);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE) {
+    if (is_unreachable(outage)) {
         b->is_drop_felt = true;
         sim_event_in(&b->drop_end, syn_again_ns);
         return;
@@ -256,6 +278,8 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     drop_over(b);
     if (outage == HTTP_UP)
         return;
+    if (is_unreachable(outage) && b->scene->address[0] == '/')
+        outage = HTTP_FROZEN; /* there is no network between two ends of a unix socket */
     b->outage = outage;
     if (outage == HTTP_TLS_HANGS)
         b->tls.fault = TLS_HANGS;
@@ -270,8 +294,10 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
         end_all(b, 0.5);
     if (outage == HTTP_FROZEN)
         sim_server_freeze(b->server, true);
-    if (outage == HTTP_DROPS || outage == HTTP_DEAD_ROUTE)
+    if (is_unreachable(outage))
         sim_server_drop(b->server, true);
+    if (outage == HTTP_VANISHED)
+        vanish_all(b);
     if (outage == HTTP_FROZEN || outage == HTTP_DEAD_ROUTE)
         hold_all(b, true);
     sim_event_in(&b->outage_end, ns);

@@ -60,6 +60,7 @@ enum http_outage {
     HTTP_FROZEN, /* accepts nothing, reads nothing */
     HTTP_DROPS,  /* connect() gets no answer, old connections live */
     HTTP_DEAD_ROUTE, /* nothing arrives, in either direction, until the end */
+    HTTP_VANISHED,   /* the host is off: nothing arrives, and after its start it knows nothing */
     HTTP_ALL_500,
     HTTP_ALL_BROKEN, /* each request at random one of the faults above */
     HTTP_TLS_HANGS,  /* new connections: the handshake is not answered */

@@ -56,8 +56,9 @@ struct http_connection {
         HTTP_DRIPPING,
         HTTP_WAITING_LATE, /* out is sent at the event */
         HTTP_HANGING,
-        HTTP_SENDING, /* out waits for room */
-        HTTP_ENDING,  /* frees itself at the event */
+        HTTP_SENDING,       /* out waits for room */
+        HTTP_ENDING,        /* frees itself at the event */
+        HTTP_VANISHED_HOST, /* does nothing any more */
     } step;
     const struct truth_key *harmed; /* a hang that the judge knows of */
     struct judge_request asked;     /* the last request */
@@ -74,6 +75,9 @@ struct http_connection {
 bool web_connected(void *backend, struct sim_peer *peer);
 void web_connection_free(struct http_connection *c);
 void web_connection_hold(struct http_connection *c, bool is_held);
+/* Its host is off until web_connection_forget(), after which podop gets a reset when it sends. */
+void web_connection_vanish(struct http_connection *c);
+void web_connection_forget(struct http_connection *c);
 /* Ends it in its own event. */
 void web_connection_end(struct http_connection *c, bool resets);
 /* Sends what is in out; after that it ends, if closes is set. */

@@ -28,6 +28,8 @@ bool web_connected(void *arg, struct sim_peer *peer)
     }
     if (b->outage == HTTP_FROZEN || b->outage == HTTP_DEAD_ROUTE)
         web_connection_hold(c, true);
+    if (b->outage == HTTP_VANISHED)
+        web_connection_vanish(c);
     return true;
 }
 
@@ -73,7 +75,7 @@ static void hang_up(struct http_connection *c)
     else if (c->resets)
         sim_peer_reset(&c->peer);
     else
-        sim_peer_close(&c->peer);
+        sim_peer_close(&c->peer); /* does nothing after web_connection_forget() */
 }
 
 void web_connection_free(struct http_connection *c)
@@ -85,6 +87,39 @@ void web_connection_free(struct http_connection *c)
     buf_deinit(&c->out);
     hang_up(c);
     free(c);
+}
+
+void web_connection_vanish(struct http_connection *c)
+{
+    struct sim_route route = c->backend->route;
+
+    hang_over(c);
+    sim_event_stop(&c->event);
+    c->step = HTTP_VANISHED_HOST;
+    route.is_dead = true;
+    if (c->tls != NULL)
+        tls_server_route(c->tls, route);
+    else
+        sim_peer_route(c->peer, route);
+}
+
+/* podop uses a kept connection, whose end it could not know. */
+static void was_cut(void *arg)
+{
+    const struct http_backend *b = arg;
+
+    judge_cut(b->scene, 1);
+}
+
+void web_connection_forget(struct http_connection *c)
+{
+    struct http_backend *b = c->backend;
+
+    if (c->tls != NULL)
+        tls_server_forget(&c->tls, b->route, was_cut, b);
+    else
+        sim_peer_forget(&c->peer, b->route, was_cut, b);
+    web_connection_free(c);
 }
 
 void web_connection_hold(struct http_connection *c, bool is_held)
@@ -244,6 +279,7 @@ static void act(void *arg)
     case HTTP_DRIPPING: drip(c); break;
     case HTTP_WAITING_LATE: answer_at_last(c); break;
     case HTTP_SENDING:
+    case HTTP_VANISHED_HOST:
     case HTTP_HANGING: break;
     case HTTP_ENDING: web_connection_free(c); break;
     }
@@ -267,7 +303,7 @@ static size_t arrived(void *arg, const char *bytes, size_t len)
     struct http_connection *c = arg;
     size_t used;
 
-    if (c->step == HTTP_ENDING)
+    if (c->step == HTTP_ENDING || c->step == HTTP_VANISHED_HOST)
         return len;
     used = http_request_len((struct span){bytes, len});
     if (used == 0)
@@ -289,6 +325,8 @@ static void ended(void *arg, enum sim_end how)
 
     (void)how;
     c->has_left = true;
+    if (c->step == HTTP_VANISHED_HOST)
+        return;
     if (c->step != HTTP_ENDING && c->step != HTTP_THINKING) /* then http_serve() decides */
         web_connection_end(c, false);
 }

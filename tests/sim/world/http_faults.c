@@ -17,7 +17,7 @@ static enum ledger_made fate_of(struct http_connection *c, enum http_fault fault
     case HTTP_TELLS_FAILURE:
     case HTTP_REFUSES_WRITE: return LEDGER_REFUSED;
     case HTTP_DRIP:
-    case HTTP_LATE: return LEDGER_MADE_UNSAID;
+    case HTTP_LATE: return LEDGER_MADE_LATE;
     case HTTP_503:
     case HTTP_CLOSE:
     case HTTP_RESET:
@@ -73,9 +73,8 @@ static void send_not_found(struct http_connection *c, const struct truth_key *ke
 
 static void tell_failure(struct http_connection *c, const struct truth_key *key)
 {
-    const struct http_answer_parts parts = {.status = 200,
-                                            .type = "application/json",
-                                            .body = SPAN("{\"error\": \"no database\"}")};
+    const struct http_answer_parts parts = {
+        .status = 200, .type = "application/json", .body = SPAN("{\"error\": \"no database\"}")};
 
     buf_clear(&c->out);
     harm(c, key, JUDGE_HARM_FINAL);
@@ -236,27 +235,32 @@ static void add_second(struct http_connection *c)
         buf_add(&c->out, SPAN("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n\"second\""));
 }
 
-/* Returns the key whose fault decides: of a commit, the first that has one. */
+/* Returns the key whose fault decides: of a commit, the first that has one. *first: the first key,
+ * by which podop knows the request. */
 static const struct truth_key *key_of(struct http_connection *c, struct http_request *r,
-                                      enum http_fault *fault)
+                                      enum http_fault *fault, const struct truth_key **first)
 {
     struct http_changes changes;
     const struct truth_key *key = truth_add(c->backend->truth, r->key.ptr, r->key.len);
-    const struct truth_key *first = NULL;
     enum ledger_kind kind;
     struct span value;
 
     *fault = http_backend_fault(c->backend, key);
+    *first = key;
     if (r->verb != HTTP_COMMIT)
         return key;
     http_changes_init(&changes, r);
-    while (*fault == HTTP_WELL && http_changes_next(&changes, &kind, &value)) {
+    for (size_t i = 0; http_changes_next(&changes, &kind, &value); i++) {
         key = truth_add(c->backend->truth, changes.key.ptr, changes.key.len);
+        *first = i == 0 ? key : *first;
+        if (*fault != HTTP_WELL) /* of all requests */
+            break;
         *fault = http_backend_fault(c->backend, key);
-        first = first == NULL ? key : first;
+        if (*fault != HTTP_WELL)
+            break;
     }
     http_changes_deinit(&changes);
-    return *fault == HTTP_WELL ? first : key;
+    return *fault == HTTP_WELL ? *first : key;
 }
 
 /* Whether the fault means anything for the request. A 404 to an unset is a success, and one to an
@@ -275,7 +279,8 @@ static void serve(struct http_connection *c, struct http_request *r)
     struct http_backend *b = c->backend;
     const bool is_write = http_service_is_write(r);
     enum http_fault fault;
-    const struct truth_key *key = key_of(c, r, &fault);
+    const struct truth_key *first;
+    const struct truth_key *key = key_of(c, r, &fault, &first);
 
     if (!can_be(fault, r))
         fault = HTTP_WELL;
@@ -284,7 +289,7 @@ static void serve(struct http_connection *c, struct http_request *r)
     c->needs_length = fault != HTTP_WELL;
     b->figures.faults[fault]++;
     c->asked = (struct judge_request){
-        .backend = b->scene, .table = r->table, .key = key, .is_commit = r->verb == HTTP_COMMIT};
+        .backend = b->scene, .table = r->table, .key = first, .is_commit = r->verb == HTTP_COMMIT};
     if (fault == HTTP_WELL && !is_write && c->served > 0 &&
         sim_chance(&b->random, b->manner.idle_end)) {
         end_kept(c, key);

@@ -163,7 +163,8 @@ static unsigned make(struct http_connection *c, const struct ledger_arrival *arr
                      enum ledger_made fate)
 {
     const bool is_there = truth_now(arrival->key) != NULL;
-    const bool is_made = fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID;
+    const bool is_made =
+        fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID;
 
     if (is_made && arrival->kind == LEDGER_INC && !is_there)
         fate = LEDGER_NO_KEY;
@@ -243,7 +244,8 @@ static bool can_commit(struct http_connection *c, struct http_request *r)
 
 static unsigned write_all(struct http_connection *c, struct http_request *r, enum ledger_made fate)
 {
-    const bool is_made = fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID;
+    const bool is_made =
+        fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID;
     const bool is_good = !is_made || can_commit(c, r);
     struct http_changes changes;
     enum ledger_kind kind;

@@ -51,7 +51,7 @@ static enum ledger_made fate_of(struct program *p, enum program_fault fault)
     switch (fault) {
     case PROGRAM_WELL: return LEDGER_MADE;
     case PROGRAM_TEMPORARY: return LEDGER_REFUSED;
-    case PROGRAM_LATE: return LEDGER_MADE_UNSAID;
+    case PROGRAM_LATE: return LEDGER_MADE_LATE;
     case PROGRAM_UNCERTAIN:
     case PROGRAM_HANG:
     case PROGRAM_DIES:
@@ -130,6 +130,20 @@ static const struct truth_key *faulty_key(struct program_request *r, struct span
     return key;
 }
 
+/* podop does not know which key of a transaction is the one that is not answered. */
+static void note_others(struct program_request *r, struct span line)
+{
+    struct program_objects cursor = program_objects(line, r->changes);
+    struct span object;
+
+    while (program_next(&cursor, &object)) {
+        const struct truth_key *key = program_store_key(r->program, object);
+
+        if (key != r->key)
+            judge_harm(r->program->scene, key, JUDGE_HARM_CUT);
+    }
+}
+
 static void answer_request(struct program_request *r, struct span line)
 {
     enum program_fault fault = PROGRAM_WELL;
@@ -137,6 +151,8 @@ static void answer_request(struct program_request *r, struct span line)
     if (!program_is_text(r->op, "more"))
         r->key = faulty_key(r, line, &fault);
     r->program->figures.faults[fault]++;
+    if (fault == PROGRAM_HANG || fault == PROGRAM_LATE || fault == PROGRAM_DIES)
+        note_others(r, line);
     answer_right(r, line, fate_of(r->program, fault));
     misbehave(r, fault);
     if (sim_chance(&r->program->random, r->program->manner.log))

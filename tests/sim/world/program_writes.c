@@ -90,7 +90,7 @@ static void make(struct program_request *r, const struct change *change,
                                            .number = all->number,
                                            .count = all->count};
 
-    if (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID)
+    if (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID)
         apply(change);
     ledger_arrived(r->program->ledger, &arrival, fate, sim_now());
 }
@@ -136,7 +136,8 @@ const char *program_write(struct program_request *r, struct span line, enum ledg
     bool was_there = true;
     const struct inspection all = inspect(r, line);
 
-    if (!all.has_keys && (fate == LEDGER_MADE || fate == LEDGER_MADE_UNSAID))
+    if (!all.has_keys &&
+        (fate == LEDGER_MADE || fate == LEDGER_MADE_LATE || fate == LEDGER_MADE_UNSAID))
         fate = LEDGER_NO_KEY;
     while (program_next(&cursor, &object)) {
         change_init(&change, r->program, object);

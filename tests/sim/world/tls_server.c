@@ -318,3 +318,18 @@ void tls_server_close(struct tls_server **pserver, enum tls_end how)
         sim_peer_close(&s->peer);
     free_server(s);
 }
+
+void tls_server_route(struct tls_server *s, struct sim_route route)
+{
+    sim_peer_route(s->peer, route);
+}
+
+void tls_server_forget(struct tls_server **pserver, struct sim_route route, sim_event_fn *late,
+                       void *arg)
+{
+    struct tls_server *s = *pserver;
+
+    *pserver = NULL;
+    sim_peer_forget(&s->peer, route, late, arg);
+    free_server(s);
+}

@@ -46,6 +46,10 @@ void tls_server_ticket(struct tls_server *server);
 void tls_server_renegotiate(struct tls_server *server); /* if that is possible now */
 void tls_server_thaw(struct tls_server *server);
 void tls_server_hold(struct tls_server *server, bool is_held);
+/* As sim_peer_route() and sim_peer_forget(). */
+void tls_server_route(struct tls_server *server, struct sim_route route);
+void tls_server_forget(struct tls_server **server, struct sim_route route, sim_event_fn *late,
+                       void *arg);
 
 enum tls_end {
     TLS_END_NOTIFY, /* close_notify, then FIN */
