@@ -11,8 +11,9 @@
  *   as those of cache entries, idle connections, outages and pauses, for durations that are
  * counted, and for intervals between log lines. Timers of libev that only postpone work also run on
  * it.
- * - The wall clock: for what people read, namely the time stamps of log lines and the time of the
- *   last reload, and for the age of a file, whose times are on this clock. No wait uses it.
+ * - The wall clock: for what people read, namely the time stamps of log lines and the times of the
+ *   start and of the last reload, and for the age of a file, whose times are on this clock. No wait
+ *   uses it.
  *
  * A deadline is checked at the end of a turn of the loop. By then, everything that had arrived when
  * the turn began is read, and the work for libcurl and for clients is done. After lost time, the
