@@ -40,6 +40,7 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
         return NULL;
     }
     monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
+    s->is_user = warnings_is_user(s->config);
     server_log_warnings(s);
     activation_log_unused(&s->activation, &s->log);
     router_take_over(s->router, NULL);

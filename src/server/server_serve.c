@@ -94,6 +94,6 @@ static void log_warning_text(void *arg, const char *text)
 
 void server_log_warnings(struct server *s)
 {
-    warnings_report(s->config, log_warning_text, s);
+    warnings_report(s->config, s->is_user, log_warning_text, s);
     exposure_report(&s->listeners, log_warning_text, s);
 }

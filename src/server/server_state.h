@@ -50,6 +50,7 @@ struct server {
     struct sandbox sandbox;
     struct deadline stop_deadline;
     bool is_stopping;
+    bool is_user; /* podop runs as the configured user, which no reload changes */
 };
 
 #endif

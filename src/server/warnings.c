@@ -7,23 +7,21 @@
 
 #include <unistd.h>
 
-/* Returns whether podop runs as the configured user, or as any user but root without one. */
-static bool is_configured_user(const struct config *config)
+bool warnings_is_user(const struct config *config)
 {
     struct error unknown = {0};
     uid_t uid;
     gid_t gid;
 
-    return geteuid() != 0 &&
-           (config->user == NULL ||
-            (account_find_user(config->user, &uid, &gid, &unknown) == 0 && uid == geteuid()));
+    return geteuid() != 0 && config->user != NULL &&
+           account_find_user(config->user, &uid, &gid, &unknown) == 0 && uid == geteuid();
 }
 
-void warnings_report(const struct config *config, config_report_fn *warn, void *arg)
+void warnings_report(const struct config *config, bool is_user, config_report_fn *warn, void *arg)
 {
     for (size_t i = 0; i < config->warnings.count; i++)
         warn(arg, config->warnings.items[i]);
-    if (config->user != NULL && is_configured_user(config))
+    if (is_user)
         access_check(config, warn, arg);
 }
 
@@ -33,5 +31,5 @@ void warnings_report_as_user(const struct config *config, config_report_fn *warn
 
     if (geteuid() == 0 && config->user != NULL)
         privileges_drop(config->user, config->group, &ignored);
-    warnings_report(config, warn, arg);
+    warnings_report(config, warnings_is_user(config), warn, arg);
 }

@@ -1,5 +1,6 @@
 """Reload: sockets that stay, come and go; a configuration with a fault changes nothing."""
 
+import mmap
 import os
 import signal
 import stat
@@ -26,6 +27,28 @@ class Sockets(Reload):
         self.assertEqual(podop.descriptors(), descriptors)
         for address in (self.socket, ("127.0.0.1", port)):
             self.ask(self.client(address), "k", "OK k", "new")
+
+    def test_a_user_database_that_does_not_answer(self):
+        """Clients are served meanwhile: the loop asks for no owner, group or user."""
+        path = self.write("accounts", bytes(2))
+        options = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
+        os.chmod(os.path.dirname(self.socket), 0o777)
+        settings = {"user": "nobody"} if os.geteuid() == 0 else {}
+        listen = [{"socket": self.socket, "permissions": "0666"}]
+        self.reloads = 0
+        podop = self.podop("-c", self.configure(listen=listen, **settings), env={
+            "LD_PRELOAD": os.environ["HOLD_ACCOUNTS"], "HOLD_ACCOUNTS_FILE": path, "ASAN_OPTIONS": options})
+        client = self.client()
+        with open(path, "r+b") as file, mmap.mmap(file.fileno(), 2) as accounts:
+            accounts[0] = 1
+            self.configure(listen=listen + [{"socket": self.path("new"), "owner": "nobody"}], **settings)
+            podop.signal(signal.SIGHUP)
+            harness.wait_until(lambda: accounts[1] == 1, "the reload waits for the user database")
+            self.ask(client, "k", "OK k")
+            self.assertEqual(podop.lines("event=reload "), [])
+            accounts[0] = 0
+            podop.wait_lines(1, "event=reload ")
+        self.assertEqual(self.client(self.path("new")).ask("t", "k"), b"OK k")
 
     def test_limits_of_an_unchanged_socket(self):
         podop = self.start(listen=[{"socket": self.socket, "max_clients": 1}])

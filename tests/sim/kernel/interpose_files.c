@@ -126,5 +126,7 @@ FILE *fopen(const char *restrict path, const char *restrict mode)
         errno = ENOENT;
         return NULL;
     }
+    if (*mode == 'r' && open_fails())
+        return NULL;
     return REAL(fopen)(files_path(path, other, sizeof(other)), mode);
 }

@@ -165,8 +165,8 @@ static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t 
     return bad_ns >= f->since_ns - from_ns - moments_ns;
 }
 
-/* Whether the service has moved and podop may not have had the time to ask for its name again, which
- * it does at most once a second. */
+/* Whether the service has moved and podop may not have had the time to ask for its name again,
+ * which it does at most once a second. */
 static bool is_moving(const struct failure *f, const struct spans *moves)
 {
     const int64_t patience_ns = least_of(f->table->timeout_least_ns, f->table->connect_timeout_ns);

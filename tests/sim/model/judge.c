@@ -36,8 +36,6 @@ void judge_init(const struct scene *scene, struct truth *const *stores, struct l
     judge.ledger = ledger;
     judge.began_ns = judge.started_ns = sim_now();
     judge.recovered_ns = INT64_MAX;
-    for (size_t i = 0; i < SCENE_TABLES_MAX; i++)
-        judge.tables[i].renewed_ns = judge.began_ns;
 }
 
 void judge_deinit(void)
@@ -280,7 +278,10 @@ void judge_absent(const struct scene_table *table, bool is_absent)
 
 void judge_renewed(const struct scene_table *table, int64_t file_ns)
 {
-    judge_table_notes(table)->renewed_ns = file_ns;
+    struct table_notes *notes = judge_table_notes(table);
+
+    notes->renewals[notes->renewal_count++ % JUDGE_RENEWALS] =
+        (struct renewal){.known_ns = sim_now(), .file_ns = file_ns};
 }
 
 void judge_file_broken(const struct scene_table *table, bool is_broken)

@@ -47,18 +47,32 @@ int64_t judge_age_ns(const struct scene_table *table, int64_t ttl_ns, int64_t se
     return age_ns == 0 ? 0 : with_pauses(age_ns, sent_ns);
 }
 
+/* What podop surely had of a json file when the request was sent: one that waits for its turn may
+ * have been looked up before a later renewal. */
+static int64_t renewed_ns(const struct table_notes *notes, int64_t sent_ns)
+{
+    for (size_t i = notes->renewal_count; i-- > 0 && i + JUDGE_RENEWALS >= notes->renewal_count;) {
+        const struct renewal *renewal = &notes->renewals[i % JUDGE_RENEWALS];
+
+        if (renewal->known_ns <= sent_ns)
+            return renewal->file_ns;
+    }
+    return judge.began_ns;
+}
+
 /* The oldest contents of a json file that podop may still have. */
 static int64_t file_floor_ns(const struct scene_table *table, int64_t sent_ns)
 {
     const struct table_notes *notes = judge_table_notes(table);
+    const int64_t known_ns = renewed_ns(notes, sent_ns);
     int64_t lag_ns = 4 * SECOND;
 
     if (spans_meet(&judge.calls, sent_ns - 65 * SECOND, sent_ns, 0, 0))
         lag_ns = 65 * SECOND; /* a file could not be watched */
     lag_ns += judge_paused_ns(sent_ns - lag_ns, sent_ns);
     if (spans_meet(&notes->broken_file, sent_ns - lag_ns, sent_ns, 0, 0))
-        return notes->renewed_ns;
-    return most_of(notes->renewed_ns, sent_ns - lag_ns);
+        return known_ns;
+    return most_of(known_ns, sent_ns - lag_ns);
 }
 
 static int64_t floor_of(const struct scene_table *table, struct ledger_place place,

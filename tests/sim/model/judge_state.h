@@ -34,9 +34,18 @@ struct backend_notes {
     struct key_harms *slots[JUDGE_SLOTS];
 };
 
+/* At known_ns and later, podop had the contents that a file had at file_ns, or newer ones. */
+struct renewal {
+    int64_t known_ns, file_ns;
+};
+
+enum { JUDGE_RENEWALS = 64 };
+
 struct table_notes {
     struct spans absent, broken_file;
-    int64_t renewed_ns;
+    struct renewal renewals[JUDGE_RENEWALS]; /* of a json table; the last is at renewal_count - 1,
+                                              * and so on modulo JUDGE_RENEWALS */
+    size_t renewal_count;
 };
 
 struct judge {

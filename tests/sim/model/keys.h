@@ -1,5 +1,5 @@
-/* keys.h - which key of its store a table makes of what a client wrote: the normal form that KEYS in
- * podop.conf(5) promises, under each of the rules that a reload can give to a table. */
+/* keys.h - which key of its store a table makes of what a client wrote: the normal form that KEYS
+ * in podop.conf(5) promises, under each of the rules that a reload can give to a table. */
 #ifndef SIM_KEYS_H
 #define SIM_KEYS_H
 
@@ -26,8 +26,9 @@ static inline enum keys_idna keys_idna_of(unsigned rules)
 }
 
 /* The only label that is not ASCII in a domain of the world. */
-#define KEYS_U_LABEL "b\xc3\xbc" \
-                     "cher"
+#define KEYS_U_LABEL                                                                               \
+    "b\xc3\xbc"                                                                                    \
+    "cher"
 #define KEYS_A_LABEL "xn--bcher-kva"
 
 /* The file of the configuration has these rules for the table from now on: podop may use them, or

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 static const int64_t DOUBT_NS = 20000000000; /* an answer may lie unread while podop is stopped */
-enum { ATTEMPTS = 10 };                      /* after which podop gives a pending write up */
 
 /* Without a number, the request has all changes of the transaction, or one that was kept. */
 static bool is_of_transaction(const struct ledger_change *change,
@@ -196,7 +195,7 @@ static unsigned give_up(const struct ledger_key *key, unsigned count)
          node = list_next(&key->changes, node)) {
         struct ledger_change *change = ledger_change_of(node);
 
-        if (change->is_given_up || change->refusals < ATTEMPTS)
+        if (change->is_given_up || change->refusals < LEDGER_ATTEMPTS)
             continue;
         change->is_given_up = true;
         ledger_settle(change);

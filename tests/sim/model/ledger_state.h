@@ -7,7 +7,10 @@
 
 #include "podop/list.h"
 
-enum { LEDGER_FORMS = 12 }; /* of a key, by all rules */
+enum {
+    LEDGER_FORMS = 12,    /* of a key, by all rules */
+    LEDGER_ATTEMPTS = 10, /* after which podop gives a pending write up; the log may say so later */
+};
 
 /* One change. It is in the list of its key from its commit on. */
 struct ledger_change {

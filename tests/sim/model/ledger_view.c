@@ -48,8 +48,8 @@ static bool is_surely_pending(const struct ledger_key *key, struct ledger_change
                               struct ledger_place place)
 {
     return ledger_is_at(change, place) && change->made == 0 && !change->is_given_up &&
-           change->forgotten_ns == INT64_MAX && !change->is_ambiguous &&
-           !is_overtaken(key, change, place);
+           change->refusals < LEDGER_ATTEMPTS && change->forgotten_ns == INT64_MAX &&
+           !change->is_ambiguous && !is_overtaken(key, change, place);
 }
 
 struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place place,

@@ -92,6 +92,39 @@ static void reload_twice(struct actor *a)
     sim_event_in(&second, actor_duration(a, 0.001, 1));
 }
 
+/* Signals at awkward moments: some in a row while a reload is under way, or a configuration that
+ * vanishes or comes back after SIGHUP was sent. */
+static struct sim_event next_signal;
+static unsigned signals_left;
+static bool is_config_away;
+
+static void send_next(void *arg)
+{
+    struct world *world = arg;
+
+    if (is_config_away || world->phase != WORLD_BUSY) {
+        is_config_away = false;
+        scene_write(world->scene);
+    }
+    if (signals_left == 0)
+        return;
+    signals_left--;
+    sim_signal(signals_left % 3 == 2 ? SIGUSR1 : SIGHUP);
+    sim_event_in(&next_signal, signals_left % 2 == 0 ? 0 : 100000);
+}
+
+static void storm(struct actor *a)
+{
+    world_fault(a->world, "signals", "now");
+    if (sim_chance(&a->random, 0.3)) {
+        is_config_away = true;
+        sim_file_write(a->world->scene->config, NULL, SIM_RENAME);
+    }
+    signals_left = 1 + (unsigned)sim_random(&a->random, 30);
+    sim_signal(SIGHUP);
+    sim_event_in(&next_signal, (int64_t)sim_random(&a->random, 3000000));
+}
+
 static void reload_again(void *arg)
 {
     struct world *world = arg;
@@ -216,14 +249,18 @@ static void odd_calls(struct actor *a)
 
 void podop_faults_start(struct world *world)
 {
+    struct sim_random random = sim_random_of("reload.twice pace");
+
     is_known = true;
     sim_on_turn(on_turn, NULL);
     sim_event_init(&again, reload_again, world);
+    sim_event_init(&next_signal, send_next, world);
     sim_event_init(&second, reload_second, world);
     sim_event_init(&log_flows, let_log_flow, world);
     sim_event_init(&calls_work, let_calls_work, world);
     actor_start(world, "reload", reload, NULL, 5);
-    actor_start(world, "reload.twice", reload_twice, NULL, 4);
+    actor_start(world, "reload.twice", reload_twice, NULL, sim_chance(&random, 0.3) ? 0.5 : 6);
+    actor_start(world, "signals", storm, NULL, 15);
     actor_start(world, "stop", stop, NULL, 20);
     actor_start(world, "pause", pause_podop, NULL, 15);
     actor_start(world, "clock", step_clock, NULL, 10);

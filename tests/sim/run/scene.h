@@ -46,12 +46,12 @@ struct scene_table {
     int64_t write_behind_ns; /* 0: writes are made before they are answered */
     bool was_write_behind;   /* at some time of this run */
     bool is_writable, has_commit_url, is_strict, is_spread;
-    bool has_error;  /* the setting error: answers with 200 may tell of a failure */
-    bool has_search; /* several forms of a key are looked up: model/forms.h */
-    bool is_shared;  /* the setting share, or a cache */
-    bool was_shared; /* at some time of this run */
-    bool is_named;   /* its URLs have names, which DNS must resolve */
-    bool has_lists;  /* iterations can be made */
+    bool has_error;     /* the setting error: answers with 200 may tell of a failure */
+    bool has_search;    /* several forms of a key are looked up: model/forms.h */
+    bool is_shared;     /* the setting share, or a cache */
+    bool was_shared;    /* at some time of this run */
+    bool is_named;      /* its URLs have names, which DNS must resolve */
+    bool has_lists;     /* iterations can be made */
     bool has_spellings; /* clients write its keys in several ways, and reloads change its rules */
     unsigned rules;     /* for keys, now; see model/keys.h */
     struct scene_rules rules_log[SCENE_RULES_KEPT]; /* the last ones, rules_count in all */

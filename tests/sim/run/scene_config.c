@@ -131,10 +131,10 @@ static void write_type(FILE *out, const struct scene *scene, const struct scene_
 
 static void write_rules(FILE *out, unsigned rules)
 {
-    static const char *const folds[KEYS_FOLDS] = {[KEYS_FOLD_DOMAIN] = "\"domain\"",
-                                                  [KEYS_FOLD_ALL] = "true"};
-    static const char *const labels[KEYS_IDNAS] = {[KEYS_IDNA_ASCII] = "ascii",
-                                                   [KEYS_IDNA_UNICODE] = "unicode"};
+    static const char *const folds[KEYS_FOLDS] = {
+        [KEYS_FOLD_DOMAIN] = "\"domain\"", [KEYS_FOLD_ALL] = "true"};
+    static const char *const labels[KEYS_IDNAS] = {
+        [KEYS_IDNA_ASCII] = "ascii", [KEYS_IDNA_UNICODE] = "unicode"};
 
     if (rules == 0)
         return;
@@ -150,9 +150,8 @@ static void write_search(FILE *out, unsigned rules)
 {
     static const char *const folds[KEYS_FOLDS] = {
         [KEYS_FOLD_NONE] = "false", [KEYS_FOLD_DOMAIN] = "\"domain\"", [KEYS_FOLD_ALL] = "true"};
-    static const char *const searches[FORMS_SEARCHES] = {[FORMS_VIRTUAL] = "virtual",
-                                                         [FORMS_TRANSPORT] = "transport",
-                                                         [FORMS_ACCESS] = "access"};
+    static const char *const searches[FORMS_SEARCHES] = {
+        [FORMS_VIRTUAL] = "virtual", [FORMS_TRANSPORT] = "transport", [FORMS_ACCESS] = "access"};
 
     fprintf(out, " key = { fold = %s; search = \"%s\"; extension = \"+\"; };",
             folds[keys_fold_of(rules)], searches[forms_search_of(rules)]);

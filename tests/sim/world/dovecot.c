@@ -219,6 +219,21 @@ static struct dict_request *begin_commit(struct client *c)
     return dict;
 }
 
+/* Whether an earlier change of the transaction could be taken for this one, as it arrives. */
+static bool is_repeated(const struct dict_request *r, const struct change *changes, size_t index)
+{
+    struct truth *store = judge_store(r->base.table);
+    const struct change *own = &changes[index];
+
+    for (size_t i = 0; i < index; i++) {
+        if (own->kind == changes[i].kind && strcmp(own->value, changes[i].value) == 0 &&
+            keys_class(truth_add(store, own->key, strlen(own->key))) ==
+                keys_class(truth_add(store, changes[i].key, strlen(changes[i].key))))
+            return true;
+    }
+    return false;
+}
+
 static void commit(struct client *c)
 {
     struct dict_request *r = begin_commit(c);
@@ -231,6 +246,8 @@ static void commit(struct client *c)
         if (!choose_key(c, changes, i, &is_number))
             break;
         choose_value(c, r->tx, i, is_number, &changes[i]);
+        if (is_repeated(r, changes, i))
+            break;
         add_change(c, r, &changes[i]);
     }
     buf_print(&c->out, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);

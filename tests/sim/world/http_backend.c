@@ -38,12 +38,12 @@ const char *const http_outage_names[HTTP_OUTAGES] = {
 };
 
 static const enum judge_outage excuses[HTTP_OUTAGES] = {
-    [HTTP_UP] = JUDGE_OUTAGES,        [HTTP_DOWN] = JUDGE_REFUSED,
-    [HTTP_CLOSED] = JUDGE_REFUSED,    [HTTP_FROZEN] = JUDGE_SILENT,
-    [HTTP_DROPS] = JUDGE_SILENT,      [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
-    [HTTP_VANISHED] = JUDGE_SILENT,   [HTTP_ALL_500] = JUDGE_STATUS,
-    [HTTP_ALL_BROKEN] = JUDGE_BROKEN, [HTTP_TLS_HANGS] = JUDGE_SILENT,
-    [HTTP_TLS_FAILS] = JUDGE_UNSENT,
+    [HTTP_UP] = JUDGE_OUTAGES,       [HTTP_DOWN] = JUDGE_REFUSED,
+    [HTTP_CLOSED] = JUDGE_REFUSED,   [HTTP_FROZEN] = JUDGE_SILENT,
+    [HTTP_DROPS] = JUDGE_SILENT,     [HTTP_DEAD_ROUTE] = JUDGE_SILENT,
+    [HTTP_ALL_500] = JUDGE_STATUS,   [HTTP_ALL_BROKEN] = JUDGE_BROKEN,
+    [HTTP_TLS_HANGS] = JUDGE_SILENT, [HTTP_TLS_FAILS] = JUDGE_UNSENT,
+    [HTTP_VANISHED] = JUDGE_SILENT,
 };
 
 enum { CLIENTS = 32 }; /* more or less, that ask one backend at a time */
@@ -278,6 +278,8 @@ void http_backend_out(struct http_backend *b, enum http_outage outage, int64_t n
     drop_over(b);
     if (outage == HTTP_UP)
         return;
+    if (is_unreachable(outage) && b->scene->address[0] == '/')
+        outage = HTTP_FROZEN; /* there is no network between two ends of a unix socket */
     b->outage = outage;
     if (outage == HTTP_TLS_HANGS)
         b->tls.fault = TLS_HANGS;

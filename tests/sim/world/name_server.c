@@ -10,9 +10,17 @@
 #include <string.h>
 
 const char *const name_state_names[NAMES_STATES] = {
-    [NAMES_WELL] = "well",         [NAMES_DEAD] = "dead",       [NAMES_SILENT] = "silent",
-    [NAMES_SERVFAIL] = "servfail", [NAMES_REFUSED] = "refused", [NAMES_GARBAGE] = "garbage",
-    [NAMES_SLOW] = "slow",         [NAMES_TWICE] = "twice",
+    [NAMES_WELL] = "well",
+    [NAMES_DEAD] = "dead",
+    [NAMES_SILENT] = "silent",
+    [NAMES_SERVFAIL] = "servfail",
+    [NAMES_REFUSED] = "refused",
+    [NAMES_GARBAGE] = "garbage",
+    [NAMES_SLOW] = "slow",
+    [NAMES_TWICE] = "twice",
+    [NAMES_CUT] = "truncated",
+    [NAMES_CUT_SLOW] = "truncated, slow",
+    [NAMES_CUT_BROKEN] = "truncated, broken",
 };
 
 enum {
@@ -26,6 +34,7 @@ enum {
     RCODE_SERVFAIL = 2,
     RCODE_NXDOMAIN = 3,
     RCODE_REFUSED = 5,
+    FLAG_TRUNCATED = 2, /* TC, in the third byte */
     HOSTS_MAX = 32,
     MX_TTL_S = 3600,
     NEGATIVE_TTL_S = 3600,
@@ -49,7 +58,8 @@ struct name_server {
     struct list_node node;
     struct zone *zone;
     const char *address;
-    struct sim_port *port; /* NULL: closed */
+    struct sim_port *port;     /* NULL: closed */
+    struct sim_server *server; /* TCP; NULL: refuses */
     struct sim_random random;
     enum name_state state;
     uint64_t queries;
@@ -303,9 +313,14 @@ static void spoil(struct name_server *s, struct message *m)
     }
 }
 
-static void arrived(void *arg, const char *from, const char *bytes, size_t len)
+static bool is_cut(enum name_state state)
 {
-    struct name_server *s = arg;
+    return state == NAMES_CUT || state == NAMES_CUT_SLOW || state == NAMES_CUT_BROKEN;
+}
+
+/* Makes the answer to a query. Returns false for one that has none. */
+static bool make_answer(struct name_server *s, const char *bytes, size_t len, struct message *made)
+{
     struct message m = {.len = 0};
     struct question q;
     unsigned code;
@@ -313,7 +328,7 @@ static void arrived(void *arg, const char *from, const char *bytes, size_t len)
     s->queries++;
     if (s->state == NAMES_SILENT || !read_question((const unsigned char *)bytes, len, &q) ||
         q.end > MESSAGE_BYTES / 2)
-        return;
+        return false;
     memcpy(m.bytes, bytes, q.end);
     m.len = q.end;
     code = s->state == NAMES_SERVFAIL  ? RCODE_SERVFAIL
@@ -324,22 +339,129 @@ static void arrived(void *arg, const char *from, const char *bytes, size_t len)
     m.bytes[7] = (unsigned char)m.answers;
     m.bytes[9] = (unsigned char)m.authorities;
     m.bytes[11] = 0;
+    *made = m;
+    return true;
+}
+
+static void arrived(void *arg, const char *from, const char *bytes, size_t len)
+{
+    struct name_server *s = arg;
+    struct message m;
+
+    if (!make_answer(s, bytes, len, &m))
+        return;
     if (s->state == NAMES_GARBAGE)
         spoil(s, &m);
+    if (is_cut(s->state))
+        m.bytes[2] |= FLAG_TRUNCATED;
     send_bytes(s, from, &m);
+}
+
+/* TCP: a length of two bytes before each message. */
+
+struct name_connection {
+    struct name_server *server;
+    struct sim_peer *peer;
+    struct sim_event ends; /* after an answer that is cut */
+    bool was_cut;          /* nothing follows it */
+};
+
+static void end_connection(struct name_connection *c)
+{
+    sim_event_stop(&c->ends);
+    sim_peer_close(&c->peer);
+    free(c);
+}
+
+static void on_ends(void *arg)
+{
+    end_connection(arg);
+}
+
+static void answer_by_tcp(struct name_connection *c, const char *bytes, size_t len)
+{
+    struct name_server *s = c->server;
+    struct message m;
+    char text[MESSAGE_BYTES + 2];
+    size_t all;
+
+    if (c->was_cut || !make_answer(s, bytes, len, &m))
+        return;
+    text[0] = (char)(m.len >> 8);
+    text[1] = (char)(m.len & 0xff);
+    memcpy(text + 2, m.bytes, m.len);
+    all = m.len + 2;
+    if (s->state == NAMES_CUT_BROKEN) {
+        all = (size_t)sim_random(&s->random, all);
+        c->was_cut = true;
+        sim_event_in(&c->ends, 0);
+    }
+    (void)sim_peer_send(c->peer, text, all);
+}
+
+static size_t take_queries(void *arg, const char *bytes, size_t len)
+{
+    size_t used = 0;
+
+    while (len - used > 2) {
+        const unsigned char *b = (const unsigned char *)bytes + used;
+        const size_t query = (size_t)b[0] << 8 | b[1];
+
+        if (len - used - 2 < query)
+            break;
+        answer_by_tcp(arg, bytes + used + 2, query);
+        used += 2 + query;
+    }
+    return used;
+}
+
+static void on_client_end(void *arg, enum sim_end how)
+{
+    (void)how;
+    end_connection(arg);
+}
+
+static bool take_connection(void *arg, struct sim_peer *peer)
+{
+    static const struct sim_peer_ops ops = {take_queries, on_client_end, NULL};
+    struct name_server *s = arg;
+    struct name_connection *c = xcalloc(1, sizeof(*c));
+
+    c->server = s;
+    c->peer = peer;
+    sim_event_init(&c->ends, on_ends, c);
+    sim_peer_set(peer, &ops, c);
+    if (s->state == NAMES_CUT_SLOW)
+        sim_peer_route(peer, (struct sim_route){.delay_ns = 200000000 + (int64_t)sim_random(
+                                                                            &s->random, 1400000000),
+                                                .cut = 0.5,
+                                                .segment = 1 + sim_random(&s->random, 40)});
+    return true;
+}
+
+static void set_tcp(struct name_server *s)
+{
+    const bool refuses =
+        s->state == NAMES_DEAD || (s->state == NAMES_CUT_BROKEN && sim_chance(&s->random, 0.5));
+
+    if (refuses && s->server != NULL)
+        sim_server_stop(&s->server);
+    else if (!refuses && s->server == NULL)
+        s->server = sim_serve(s->address, take_connection, s);
 }
 
 /* Servers */
 
 static bool is_right(enum name_state state)
 {
-    return state == NAMES_WELL || state == NAMES_TWICE;
+    return state == NAMES_WELL || state == NAMES_TWICE || state == NAMES_CUT;
 }
 
 /* podop waits a second for a server that does not answer, and asks the next one. */
 static bool is_mute(enum name_state state)
 {
-    return state == NAMES_SILENT || state == NAMES_GARBAGE || state == NAMES_SLOW;
+    return state == NAMES_SILENT || state == NAMES_GARBAGE || state == NAMES_SLOW ||
+           state == NAMES_CUT_SLOW || state == NAMES_CUT_BROKEN;
 }
 
 static void tell_judge(const struct zone *zone)
@@ -367,6 +489,7 @@ struct name_server *name_server_new(struct zone *zone, const char *address)
     s->address = address;
     s->random = sim_random_of(name);
     s->port = sim_port_open(address, arrived, s);
+    set_tcp(s);
     list_append(&zone->servers, &s->node);
     return s;
 }
@@ -381,6 +504,8 @@ void name_server_free(struct name_server **pserver)
     list_remove(&s->node);
     if (s->port != NULL)
         sim_port_close(&s->port);
+    if (s->server != NULL)
+        sim_server_stop(&s->server);
     free(s);
 }
 
@@ -394,6 +519,7 @@ void name_server_state(struct name_server *s, enum name_state state)
         sim_port_close(&s->port);
     else if (s->port == NULL)
         s->port = sim_port_open(s->address, arrived, s);
+    set_tcp(s);
     tell_judge(s->zone);
 }
 

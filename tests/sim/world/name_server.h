@@ -1,4 +1,4 @@
-/* name_server.h - DNS over UDP: addresses of backends, and the MX records of dns tables. */
+/* name_server.h - DNS over UDP and TCP: addresses of backends, and the MX records of dns tables. */
 #ifndef SIM_NAME_SERVER_H
 #define SIM_NAME_SERVER_H
 
@@ -28,9 +28,12 @@ enum name_state {
     NAMES_SILENT,
     NAMES_SERVFAIL,
     NAMES_REFUSED,
-    NAMES_GARBAGE, /* no DNS, another id, another question */
-    NAMES_SLOW,    /* after 0.2 to 3 seconds */
-    NAMES_TWICE,   /* each answer twice */
+    NAMES_GARBAGE,    /* no DNS, another id, another question */
+    NAMES_SLOW,       /* after 0.2 to 3 seconds */
+    NAMES_TWICE,      /* each answer twice */
+    NAMES_CUT,        /* by UDP, no answer is whole (TC); by TCP all are well */
+    NAMES_CUT_SLOW,   /* the same, and TCP answers in pieces, after 0.2 to 3 seconds */
+    NAMES_CUT_BROKEN, /* the same, and TCP is refused, or ends within an answer */
     NAMES_STATES
 };
 extern const char *const name_state_names[NAMES_STATES];

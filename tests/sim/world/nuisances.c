@@ -44,11 +44,9 @@ static void on_end(void *arg, enum sim_end how)
 }
 
 /* Returns NULL when podop does not accept it. */
-static struct nuisance *begin(struct actor *a, int64_t for_ns)
+static struct nuisance *begin_at(struct actor *a, const char *address, int64_t for_ns)
 {
     static const struct wire_ops ops = {on_data, on_end};
-    const struct scene *scene = a->world->scene;
-    const char *address = sim_chance(&a->random, 0.5) ? scene->socket : scene->inet;
     struct nuisance *n = xcalloc(1, sizeof(*n));
 
     world_fault(a->world, a->name, "for %.3fs", (double)for_ns / 1e9);
@@ -60,6 +58,13 @@ static struct nuisance *begin(struct actor *a, int64_t for_ns)
     }
     sim_event_in(&n->leaves, for_ns);
     return n;
+}
+
+static struct nuisance *begin(struct actor *a, int64_t for_ns)
+{
+    const struct scene *scene = a->world->scene;
+
+    return begin_at(a, sim_chance(&a->random, 0.5) ? scene->socket : scene->inet, for_ns);
 }
 
 /* What they send */
@@ -170,10 +175,36 @@ static void send_garbage(struct actor *a)
         wire_write(&n->wire, span_of(kinds[sim_random(&a->random, ARRAY_LEN(kinds))]));
 }
 
+/* A client whose host vanishes without a word. podop's kernel ends the connection when nothing
+ * answers its probes (tcp(7)): two hours and eleven minutes, and podop has to close it. */
+static const int64_t keepalive_ns = (7200 + 9 * 75 + 60) * INT64_C(1000000000);
+
+static void on_host_is_gone(void *arg)
+{
+    struct nuisance *n = arg;
+
+    if (!sim_peer_is_alone(n->wire.peer))
+        sim_broken("a connection to a host that is gone is kept", "for more than two hours");
+    end(n);
+}
+
+static void vanish(struct actor *a)
+{
+    struct nuisance *n = begin_at(a, a->world->scene->inet, keepalive_ns);
+
+    if (n == NULL)
+        return;
+    n->leaves.run = on_host_is_gone;
+    n->is_rude = true;
+    send_much(a, n, (unsigned)sim_random(&a->random, 4));
+    sim_peer_route(n->wire.peer, (struct sim_route){.is_dead = true});
+}
+
 void nuisances_start(struct world *world)
 {
     actor_start(world, "stall", stall, NULL, 5);
     actor_start(world, "deaf", deaf_client, NULL, 8);
+    actor_start(world, "vanish", vanish, NULL, 20);
     actor_start(world, "leave", leave, NULL, 2);
     actor_start(world, "flood", flood, NULL, 5);
     actor_start(world, "halves", send_half, NULL, 4);
