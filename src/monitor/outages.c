@@ -80,10 +80,9 @@ void outages_init(struct outages *all)
 
 void outages_deinit(struct outages *all)
 {
-    struct list_node *node;
-
-    while ((node = list_pop(&all->backends)) != NULL)
+    LIST_FOR_EACH_SAFE (node, &all->backends)
         free(of(node));
+    outages_init(all);
 }
 
 void outages_failed(struct outages *all, struct span backend, uint64_t now_ms)

@@ -168,8 +168,12 @@ static bool add_fault(const struct status_view *v, size_t i, struct buf *out)
 
 static void add_words(struct buf *out, const char *name)
 {
-    for (; *name != '\0'; name++)
-        buf_add_char(out, *name == '_' ? ' ' : *name);
+    for (; *name != '\0'; name++) {
+        if (*name == '_')
+            buf_add_char(out, ' ');
+        else
+            buf_add_char(out, *name);
+    }
 }
 
 static void add_about(const struct warning *w, struct buf *out)

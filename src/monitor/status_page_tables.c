@@ -44,15 +44,15 @@ bool status_page_add_table(const struct status_view *v, size_t i, struct buf *ou
     status_add_rate(out, (double)recent->lookups / (double)recent->seconds);
     html_add(out, "</td>");
     html_add_count_cell(out, lookups_of_hour(&t.history));
+    html_add_share_cell(out, recent->failed, recent->lookups, true);
+    html_add_took_cell(out, recent->p50_us);
+    html_add_took_cell(out, recent->p99_us);
     html_add_share_cell(out, recent->found, recent->lookups, false);
     html_add_share_cell(out, recent->miss, recent->lookups, false);
-    html_add_share_cell(out, recent->failed, recent->lookups, true);
     if (t.has_cache)
         html_add_share_cell(out, recent->fresh, recent->lookups, false);
     else
         html_add(out, "<td class=\"n zero\">no cache</td>");
-    html_add_took_cell(out, recent->p50_us);
-    html_add_took_cell(out, recent->p99_us);
     if (t.has_pending)
         html_add_count_cell(out, t.pending_writes);
     else

@@ -8,7 +8,7 @@
 #define NO_BREAK "\xc2\xa0"       /* U+00A0 */
 #define DASH "\xe2\x80\x93"       /* U+2013: there is nothing to show */
 
-enum { DAY_S = 24 * 60 * 60 };
+static const uint64_t minute_s = 60, hour_s = 3600, day_s = 86400;
 
 static void __attribute__((format(printf, 2, 3))) add(struct buf *out, const char *format, ...)
 {
@@ -83,15 +83,15 @@ void status_add_took(struct buf *out, int64_t us)
 
 void status_add_lasted(struct buf *out, uint64_t seconds)
 {
-    if (seconds < 60)
+    if (seconds < minute_s)
         add(out, "%" PRIu64 NO_BREAK "s", seconds);
-    else if (seconds < 60 * 60)
-        add(out, "%" PRIu64 NO_BREAK "min", seconds / 60);
-    else if (seconds < 2 * DAY_S)
-        add(out, "%" PRIu64 NO_BREAK "h" NO_BREAK "%" PRIu64 NO_BREAK "min", seconds / 3600,
-            seconds % 3600 / 60);
+    else if (seconds < hour_s)
+        add(out, "%" PRIu64 NO_BREAK "min", seconds / minute_s);
+    else if (seconds < 2 * day_s)
+        add(out, "%" PRIu64 NO_BREAK "h" NO_BREAK "%" PRIu64 NO_BREAK "min", seconds / hour_s,
+            seconds % hour_s / minute_s);
     else
-        add(out, "%" PRIu64 NO_BREAK "days", seconds / DAY_S);
+        add(out, "%" PRIu64 NO_BREAK "days", seconds / day_s);
 }
 
 void status_add_bytes(struct buf *out, uint64_t bytes)

@@ -108,7 +108,6 @@ class Browser:
 
     def screenshot(self) -> bytes:
         """Returns a PNG image of what the window shows."""
-        self.command("Emulation.setScrollbarsHidden", hidden=True)
         return base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
 
     def axe(self, source: str) -> list[str]:

@@ -138,7 +138,7 @@ class Hour(StatusCase):
         self.client().ask("t", "k")
         self.minute()
         self.configure(url_table(self.http, timeout="3s"), url_table(self.http, "new"))
-        self.ctl("reload")
+        self.reload(self.server)
         self.assertEqual((self.table()["lookups"], self.table()["history"]["lookups"]), (0, [1, 0]))
         self.client().ask("t", "k")
         self.client().ask("new", "k")
@@ -149,14 +149,14 @@ class Hour(StatusCase):
 
     def test_listener_that_comes_with_a_reload(self):
         """What was before is in the counters, and not in the running minute."""
-        podop = self.podop("-c", self.configure(listener=False))
+        podop = self.start(listener=False)
         self.client().ask("t", "k")
         self.configure()
-        self.ctl("reload")
+        self.reload(self.server)
         self.client().ask("t", "k2")
         self.assertEqual((self.table()["lookups"], self.table()["history"]["lookups"]), (2, [1]))
         self.configure(listener=False)
-        self.ctl("reload")
+        self.reload(self.server)
         self.assertTrue(harness.refuses(("127.0.0.1", self.port)))
         self.assertTrue(podop.is_running)
 
@@ -191,7 +191,7 @@ class Outages(StatusCase):
         self.client().ask("t", "down")
         self.assertIsNone(self.outages()[0]["ended"])
         self.configure(url_table(self.http, "other", "/o/§"))
-        self.ctl("reload")
+        self.reload(self.server)
         wait_until(lambda: self.outages()[0]["ended"] is not None, "the outage has ended")
 
 
@@ -203,7 +203,7 @@ class Secrets(StatusCase):
 
     def check_clean(self):
         for path in ("/status.json", "/"):
-            body = self.get(path)[2]
+            body = self.fetch(path).text
             for word in self.WORDS:
                 self.assertNotIn(word, body, path)
 
@@ -246,7 +246,7 @@ class Secrets(StatusCase):
 class Warnings(StatusCase):
     def test_level_of_the_log_does_not_matter(self):
         self.http.on("/down", DOWN)
-        self.start(log={"level": "error"}, verbose=())
+        self.podop("-c", self.configure(log={"level": "error"}), verbose=())
         wait_until(lambda: not harness.refuses(("127.0.0.1", self.port)), "podop listens")
         self.client().ask("t", "down")
         warning = next(w for w in self.status()["warnings"] if w["event"] == "backend_failed")

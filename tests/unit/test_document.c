@@ -77,8 +77,6 @@ static int setup(void **state)
     struct error err = {0};
 
     (void)state;
-    if (!web_server_is_built())
-        skip();
     loop = ev_loop_new(EVFLAG_AUTO);
     service_clock_hold(loop);
     server = web_server_new(loop, handle, NULL, &err);
@@ -250,5 +248,9 @@ int main(void)
         WITH(test_too_large), WITH(test_leave), WITH(test_stop),
     };
 
+    if (!web_server_is_built()) {
+        print_message("built without libmicrohttpd: nothing to test\n");
+        return 0;
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,7 +202,7 @@
       name.append(make('span', 'name'), ' ', make('span', 'type'));
       const c = {name, state: cell(row, 'td'), rate: cell(row, 'td', 'n'), hour: cell(row, 'td', 'n')};
       c.hour.append(spark(), make('span', 'sr'));
-      for (const key of ['found', 'miss', 'failed', 'hits', 'p50', 'p99', 'pending']) c[key] = cell(row, 'td', 'n');
+      for (const key of ['failed', 'p50', 'p99', 'found', 'miss', 'hits', 'pending']) c[key] = cell(row, 'td', 'n');
       return c;
     }, (c, r) => {
       const recent = r.t.recent;
