@@ -38,6 +38,11 @@ uint64_t table_now_ms(const struct table *table)
     return service_now_ms(table->env.loop);
 }
 
+void table_start_deadline(const struct table *table, struct deadline *deadline, uint64_t at_ms)
+{
+    deadline_start(deadline, table->env.loop, at_ms);
+}
+
 struct span table_name(const struct table *table)
 {
     return (struct span){table->name, table->name_len};
