@@ -305,6 +305,7 @@ void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_
 void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
 {
     turn->key = w;
+    turn->order = ++q->turns;
     list_append(&w->turns, &turn->node);
     w->is_urgent = true;
     pending_move(q, w, 0); /* due now, also when it waits for the end of the write under way */
@@ -324,28 +325,38 @@ bool pending_has_queue(const struct pending_write *w)
     return !list_is_empty(&w->turns);
 }
 
+static struct pending_turn *turn_of(struct list_node *node)
+{
+    return LIST_ENTRY_OR_NULL(node, struct pending_turn, node);
+}
+
 struct pending_turn *pending_last_turn(const struct pending_write *w)
 {
-    return pending_has_queue(w) ? CONTAINER_OF(w->turns.ring.prev, struct pending_turn, node)
-                                : NULL;
+    return turn_of(list_last(&w->turns));
 }
 
 struct pending_turn *pending_first_turn(const struct pending_write *w)
 {
-    struct list_node *first = list_first(&w->turns);
+    return w->waiting != NULL || w->writing != NULL ? NULL : turn_of(list_first(&w->turns));
+}
 
-    return w->waiting != NULL || w->writing != NULL
-               ? NULL
-               : LIST_ENTRY_OR_NULL(first, struct pending_turn, node);
+struct pending_turn *pending_next_turn(const struct pending_turn *turn)
+{
+    return turn_of(list_next(&turn->key->turns, &turn->node));
 }
 
 /* Renaming */
 
+/* The newest value comes last, and after all keys without a value. */
 static int compare_order(const void *a, const void *b)
 {
-    struct pending_write *const *left = a, *const *right = b;
+    const struct pending_write *left = *(struct pending_write *const *)a;
+    const struct pending_write *right = *(struct pending_write *const *)b;
+    const bool has_left = newest(left) != NULL, has_right = newest(right) != NULL;
 
-    return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
+    if (has_left != has_right)
+        return has_left - has_right;
+    return (left->order > right->order) - (left->order < right->order);
 }
 
 /* Drops the value that waits in older, which must not be written over a newer one. One under way
@@ -359,19 +370,33 @@ static void supersede(struct pending_writes *q, struct pending_write *older)
     pending_release(q, older);
 }
 
-/* Merges w, which is newer, into older. Returns false when w is under way, which supersedes older,
- * or when transactions are queued for one of them: then both stay, and pending_find() returns the
- * newer. */
-static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
+/* Moves the transactions of w to the queue of older. Each stays after those that came before it, in
+ * the queues of all keys, so that no two wait for each other. */
+static void move_queue(struct pending_write *older, struct pending_write *w)
 {
-    if (pending_has_queue(w) || pending_has_queue(older)) {
-        older->is_superseded |= newest(w) != NULL;
-        return false;
+    struct list both;
+
+    list_init(&both);
+    while (pending_has_queue(older) || pending_has_queue(w)) {
+        struct pending_turn *a = turn_of(list_first(&older->turns));
+        struct pending_turn *b = turn_of(list_first(&w->turns));
+        struct pending_turn *first = b == NULL || (a != NULL && a->order < b->order) ? a : b;
+
+        list_remove(&first->node);
+        first->key = older;
+        list_append(&both, &first->node);
     }
-    if (w->writing != NULL) {
-        supersede(q, older);
-        return false;
-    }
+    while (!list_is_empty(&both))
+        list_append(&older->turns, list_pop(&both));
+    older->is_urgent = pending_has_queue(older);
+    if (older->is_urgent)
+        older->due_at_ms = 0;
+}
+
+/* Moves the value that waits in w, and the transactions after it, to older. */
+static void take_over(struct pending_writes *q, struct pending_write *older,
+                      struct pending_write *w)
+{
     if (older->waiting == NULL)
         older->due_at_ms = w->due_at_ms;
     drop_value(q, older, &older->waiting);
@@ -381,10 +406,30 @@ static bool merge(struct pending_writes *q, struct pending_write *older, struct 
     older->is_superseded = w->is_superseded;
     w->waiting = NULL;
     heap_remove(q, w);
+    move_queue(older, w);
     if (older->writing == NULL && older->heap_at == 0)
         heap_add(q, older);
     entry_free(w);
-    return true;
+}
+
+/* Merges w, which is newer, into older. Returns false when both stay, and pending_find() is to
+ * return w. Where transactions are queued, an older value that waits is dropped later, to let
+ * them go on. */
+static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
+{
+    const bool is_queued = pending_has_queue(older) || pending_has_queue(w);
+
+    if (newest(w) == NULL)
+        return false;
+    if (w->writing == NULL && (older->writing != NULL || !is_queued)) {
+        take_over(q, older, w);
+        return true;
+    }
+    if (is_queued)
+        older->is_superseded = true;
+    else
+        supersede(q, older);
+    return false;
 }
 
 /* Gives w its new identity. A key without a value, for which only transactions are queued, keeps
