@@ -283,12 +283,14 @@ void config_unref(struct config **pconfig)
     for (size_t i = 0; i < config->listen_count; i++) {
         schema_clear(&schema_listen, &config->listen[i]);
         allow_clear(&config->listen[i].allowed);
+        free(config->listen[i].resolved);
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
     allow_clear(&config->control.allowed);
     string_list_clear(&config->warnings);
     paths_free(config);
+    free(config->control.resolved);
     free(config->control.origin);
     free(config->tables);
     free(config->listen);

@@ -12,7 +12,11 @@ static struct reload_env begin(void *arg)
 
     notify_reloading(&s->notify);
     return (struct reload_env){
-        .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
+        .source = &s->source,
+        .config = s->config,
+        .json_files = s->json_files,
+        .tables = server_table_env(s),
+    };
 }
 
 /* Refuses a list without a user or group that may exist: its clients would be refused until the
