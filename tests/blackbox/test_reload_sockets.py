@@ -47,6 +47,7 @@ class Sockets(Reload):
             self.assertEqual(podop.lines("event=reload "), [])
             accounts[0] = 0
             podop.wait_lines(1, "event=reload ")
+            self.assertEqual(accounts[2], 0)
 
     def test_a_user_database_that_does_not_answer(self):
         """Clients are served meanwhile: the loop asks for no owner, group or user."""
