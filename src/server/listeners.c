@@ -157,14 +157,15 @@ static int publish(struct listeners *all, bool is_replacing, struct error *err)
 
 int listeners_switch(struct listeners *all, struct config *config, struct error *err)
 {
-    /* Replacing a socket file cannot be undone. It comes last, when the renames that can be undone
-     * have succeeded. */
+    /* Replacing a socket file cannot be undone on all file systems. It comes last, when the renames
+     * that can be undone have succeeded. */
     if (publish(all, false, err) == -1 || publish(all, true, err) == -1) {
         give_up(all);
         return -1;
     }
     for (struct listener *l = all->first; l != NULL; l = l->next) {
         if (l->planned != NULL) {
+            listener_settle(l);
             listener_service_set_config(l->service, config, l->planned);
         } else {
             listener_drain(l);
