@@ -11,6 +11,8 @@ struct iterate_options {
     bool recurse;      /* also names with a '/' in them */
     bool no_values;    /* the rows' values are empty */
     uint64_t max_rows; /* 0: no limit */
+    /* of the first part of the backend's answer; 0: the table's timeout after the beginning */
+    uint64_t deadline_at_ms;
 };
 
 struct iterate_events {

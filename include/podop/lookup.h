@@ -13,6 +13,10 @@
  */
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer);
+/* The same for a request that has waited already: the answer comes until deadline_at_ms. 0: within
+ * the table's timeout from now. */
+struct table_op *table_lookup_until(struct table *table, const struct table_key *key,
+                                    uint64_t deadline_at_ms, struct reply *answer);
 
 /* Does the same lookup for a human, and adds notes on how its answer came about, each an item
  * ["name","text"] of a JSON array. The lookup uses neither the cache nor the request of another

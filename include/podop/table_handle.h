@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct deadline;
 struct ev_loop;
 struct http;
 struct coprocesses;
@@ -54,5 +55,7 @@ struct span table_name(const struct table *table);    /* a NUL byte follows it *
 uint32_t table_timeout_ms(const struct table *table); /* of a whole lookup or commit */
 /* Returns service_now_ms(), the clock for the deadlines of the table's requests. */
 uint64_t table_now_ms(const struct table *table);
+/* Starts deadline, which is the caller's, for a request of table that has not begun yet. */
+void table_start_deadline(const struct table *table, struct deadline *deadline, uint64_t at_ms);
 
 #endif

@@ -11,5 +11,9 @@
  * A commit cannot be cancelled; a caller that is no longer interested ignores the reply. */
 void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
                   void *arg);
+/* The same for a request that has waited already: the reply comes until deadline_at_ms. 0: within
+ * the table's timeout from now. */
+void table_commit_until(struct table *table, const struct transaction *transaction,
+                        uint64_t deadline_at_ms, commit_done_fn *done, void *arg);
 
 #endif

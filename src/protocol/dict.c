@@ -40,6 +40,7 @@ static void on_slot_free(struct reply_slot *slot)
 }
 
 static void start(struct dict_request *r);
+static void expire(void *arg);
 
 static struct session *dict_open(const struct session_io *io)
 {
@@ -50,6 +51,7 @@ static struct session *dict_open(const struct session_io *io)
     list_init(&s->requests);
     dict_transactions_init(&s->open);
     s->start = start;
+    s->expire = expire;
     reply_queue_init(&s->replies, s->io.out, s->io.is_under_memory_pressure, on_slot_free);
     return (struct session *)s;
 }
@@ -103,9 +105,9 @@ static size_t dict_buffered_bytes(const struct session *session)
 
 /* Commits */
 
-static void commit_done(void *arg, const struct reply *reply)
+/* Answers r from the loop. */
+static void finish(struct dict_request *r, const struct reply *reply)
 {
-    struct dict_request *r = arg;
     struct dict_session *s = r->session;
 
     dict_order_answer(r, reply);
@@ -115,6 +117,19 @@ static void commit_done(void *arg, const struct reply *reply)
     }
     dict_order_run_parked(s);
     free_without_requests(s);
+}
+
+static void commit_done(void *arg, const struct reply *reply)
+{
+    finish(arg, reply);
+}
+
+static void expire(void *arg)
+{
+    struct dict_request *r = arg;
+    const struct reply late = dict_order_late(r);
+
+    finish(r, &late);
 }
 
 static void start_commit(struct dict_request *r)
@@ -127,7 +142,7 @@ static void start_commit(struct dict_request *r)
         return;
     }
     dict_request_set_state(r, DICT_COMMITTING);
-    table_commit(r->table, r->changes, commit_done, r);
+    table_commit_until(r->table, r->changes, dict_order_deadline_at_ms(r), commit_done, r);
 }
 
 static void start(struct dict_request *r)
@@ -169,6 +184,7 @@ static void on_lookup(struct dict_session *s, const struct dict_line *line)
 {
     const struct span name = line->field[0], user = user_of(s, line, 1);
 
+    s->io.service->requests.of[REQUEST_DICT_LOOKUP]++;
     if (!dict_query_lookup_at_once(s, name, user))
         dict_query_run(dict_request_new(s, DICT_KIND_LOOKUP, false, name, user));
 }
@@ -188,6 +204,7 @@ static bool on_iterate(struct dict_session *s, const struct dict_line *line)
         return false;
     buf_init(&paths, BUF_LIMITED_BY_INPUT);
     dict_add_paths(&paths, line, path, s->major == 2);
+    s->io.service->requests.of[REQUEST_DICT_ITERATION]++;
     r = dict_request_new(s, DICT_KIND_ITERATE, false, buf_span(&paths), user_of(s, line, path + 1));
     buf_deinit(&paths);
     r->more_paths = r->name;
@@ -228,6 +245,7 @@ static void on_commit(struct dict_session *s, const struct dict_line *line)
     const char *why;
     char *fault;
 
+    s->io.service->requests.of[REQUEST_DICT_TRANSACTION]++;
     r->id = line->id;
     dict_request_take_changes(r, dict_transaction_take(&s->open, line->id, &fault));
     transaction_seal(r->changes, r->table);

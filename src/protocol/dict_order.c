@@ -57,6 +57,7 @@ struct dict_request *dict_request_new(struct dict_session *s, enum dict_kind kin
         .user = {r->bytes + name.len, user.len},
         .bytes_len = name.len + user.len,
     };
+    deadline_init(&r->parked, s->expire, r);
     if (name.len > 0)
         memcpy(r->bytes, name.ptr, name.len);
     if (user.len > 0)
@@ -90,6 +91,7 @@ void dict_request_free(struct dict_request *r)
 {
     struct dict_session *s = r->session;
 
+    deadline_stop(&r->parked);
     list_remove(&r->node);
     s->count--;
     s->count_in[r->state]--;
@@ -122,6 +124,7 @@ void dict_request_restart(struct dict_request *r)
 {
     struct table *table;
 
+    deadline_stop(&r->parked);
     dict_request_set_state(r, DICT_STARTING);
     if (r->kind == DICT_KIND_COMMIT)
         return;
@@ -215,7 +218,7 @@ static bool must_wait(struct dict_request *r)
 {
     if (!is_after_write(r->session, r))
         return is_after_iteration(r->session, r);
-    r->was_after_write = true;
+    r->is_after_write = true;
     return true;
 }
 
@@ -224,6 +227,9 @@ bool dict_order_park(struct dict_request *r)
     if (!must_wait(r))
         return false;
     dict_request_set_state(r, DICT_PARKED);
+    r->was_parked = true;
+    if (r->table != NULL)
+        table_start_deadline(r->table, &r->parked, dict_order_deadline_at_ms(r));
     if (r->kind != DICT_KIND_COMMIT)
         table_unref(&r->table); /* a reload may replace it meanwhile */
     return true;
@@ -271,11 +277,23 @@ static struct reply no_such_table(const struct dict_session *s, char *text)
     return (struct reply){.status = REPLY_TEMPORARY, .reason = {text, (size_t)len}};
 }
 
-/* Returns whether r was parked for longer than a request of its table may take. */
+struct reply dict_order_late(const struct dict_request *r)
+{
+    const struct span why = r->is_after_write ? SPAN("an earlier write took too long")
+                                              : SPAN("earlier requests took too long");
+
+    return (struct reply){.status = REPLY_TIMEOUT, .reason = why};
+}
+
+uint64_t dict_order_deadline_at_ms(const struct dict_request *r)
+{
+    return r->arrived_at_ms + table_timeout_ms(r->table);
+}
+
+/* Returns whether r was parked for as long as a request of its table may take. */
 static bool is_late(const struct dict_request *r)
 {
-    return r->was_after_write &&
-           table_now_ms(r->table) - r->arrived_at_ms > table_timeout_ms(r->table);
+    return r->was_parked && table_now_ms(r->table) >= dict_order_deadline_at_ms(r);
 }
 
 bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text)
@@ -283,8 +301,7 @@ bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text)
     if (r->table == NULL)
         *reply = no_such_table(r->session, text);
     else if (is_late(r))
-        *reply = (struct reply){.status = REPLY_TIMEOUT,
-                                .reason = SPAN("an earlier write took too long")};
+        *reply = dict_order_late(r);
     else
         return false;
     return true;
@@ -338,6 +355,7 @@ void dict_order_answer(struct dict_request *r, const struct reply *reply)
     struct dict_session *s = r->session;
 
     log_answer(r, reply);
+    deadline_stop(&r->parked);
     dict_request_set_state(r, DICT_ANSWERED);
     s->has_ended = true;
     if (s->is_orphan)

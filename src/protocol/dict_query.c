@@ -63,7 +63,8 @@ static void await(struct dict_request *r, struct table_op *op)
 /* Returns whether *known is the reply; otherwise r waits. */
 static bool look_up(struct dict_request *r, struct reply *known)
 {
-    struct table_op *op = table_lookup(r->table, &r->key, known);
+    struct table_op *op =
+        table_lookup_until(r->table, &r->key, dict_order_deadline_at_ms(r), known);
 
     if (op != NULL)
         await(r, op);
@@ -89,6 +90,7 @@ static void iterate(struct dict_request *r)
 {
     static const struct iterate_events events = {.row = add_row, .done = iteration_done};
 
+    r->options.deadline_at_ms = dict_order_deadline_at_ms(r);
     r->iteration = table_iterate(r->table, &r->key, &r->options, &events, r);
     dict_request_set_state(r, DICT_ITERATING);
 }
@@ -146,11 +148,18 @@ static bool has_next_path(const struct dict_request *r, const struct reply *repl
            (reply->status == REPLY_FOUND || (r->is_exact && reply->status == REPLY_MISS));
 }
 
+/* Gives the current path its whole time. */
+static void restart_time(struct dict_request *r)
+{
+    r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
+    r->was_parked = false;
+    r->is_after_write = false;
+}
+
 static void go_to_next_path(struct dict_request *r)
 {
     r->name = dict_next_path(&r->more_paths);
-    r->arrived_at_ms = r->table == NULL ? 0 : table_now_ms(r->table);
-    r->was_after_write = false;
+    restart_time(r);
     r->key_hashes[0] = 0;
 }
 
@@ -236,6 +245,7 @@ static void resume(struct dict_request *r)
     const bool is_next_due = r->state == DICT_POSTPONED_NEXT;
 
     dict_request_restart(r);
+    restart_time(r); /* the client took the time that has passed */
     if (is_next_due)
         go_to_next_path(r);
     dict_query_run(r);

@@ -8,6 +8,7 @@
 #include "dict_transaction.h"
 #include "reply_queue.h"
 
+#include "podop/deadline.h"
 #include "podop/list.h"
 #include "podop/protocol.h"
 #include "podop/table.h"
@@ -17,9 +18,11 @@ enum dict_kind { DICT_KIND_LOOKUP, DICT_KIND_ITERATE, DICT_KIND_COMMIT };
 
 /* A new request is STARTING. The transitions:
  *
- *     STARTING ---> PARKED           an earlier request must end first
- *        ^            |
- *        +------------+              that request has ended
+ *     STARTING ---> PARKED ---+      an earlier request must end first
+ *        ^            |       |
+ *        +------------+       |      that request has ended
+ *                             v
+ *                          ANSWERED  it has not, within the table's timeout
  *
  *     STARTING ---> LOOKING_UP,      the table has the request
  *        ^          ITERATING,
@@ -64,6 +67,8 @@ struct dict_session {
     size_t count_in[DICT_STATES];          /* of requests by state */
     size_t commit_bytes;                   /* of the changes in unfinished commits */
     void (*start)(struct dict_request *r); /* runs a request that is no longer parked */
+    /* answers a request, which is arg, that is parked for too long; from the loop */
+    deadline_fn *expire;
     bool has_ended; /* a request was answered since the last dict_order_run_parked() */
     bool is_orphan; /* the client has disconnected, and commits go on */
 };
@@ -75,10 +80,12 @@ struct dict_request {
     enum dict_kind kind;
     enum dict_state state;
     bool is_async;          /* of a commit: its reply does not wait for earlier replies */
-    bool was_after_write;   /* it was parked until an earlier write ended */
+    bool was_parked;        /* since the current path became due */
+    bool is_after_write;    /* it is or was parked for an earlier write, not only for iterations */
+    struct deadline parked; /* runs while it is parked */
     struct table *table;    /* a reference; NULL: no such table. Parked and postponed lookups and
                              * iterations have no reference, and find the table again */
-    uint64_t arrived_at_ms; /* when the current path became due */
+    uint64_t arrived_at_ms; /* when the current path became due; its timeout counts from then */
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration; points into name */
     /* See transaction_key(): as the client wrote the key, and in the normal form that it has in the
@@ -123,6 +130,10 @@ void dict_request_restart(struct dict_request *r);
 
 /* Returns true when r must wait for an earlier request: then r is parked. */
 bool dict_order_park(struct dict_request *r);
+/* Returns the reply to a request that was parked for too long. */
+struct reply dict_order_late(const struct dict_request *r);
+/* Returns until when r's table, which there is, must have answered; on the service clock. */
+uint64_t dict_order_deadline_at_ms(const struct dict_request *r);
 /* Returns true and fills *reply when r must not run, because there is no such table, or because r
  * was parked for too long. The reason may point into text, which has DICT_REASON_BYTES. */
 bool dict_order_refuses(struct dict_request *r, struct reply *reply, char *text);

@@ -48,18 +48,35 @@ static struct table *next_served(const struct listener_service *service, size_t 
     return table;
 }
 
-uint32_t listener_service_reply_timeout_ms(const struct listener_service *service)
+static void take_longer(uint32_t *longest_ms, const struct table *table)
 {
-    uint32_t longest_ms = REPLY_TIMEOUT_MIN_MS;
+    if (table != NULL && table_timeout_ms(table) > *longest_ms)
+        *longest_ms = table_timeout_ms(table);
+}
+
+/* Computes the longest timeout once for all clients. Asks the router for each name of 'tables', and
+ * not 'tables' for each name of the router, because both can be long. */
+static void find_longest_timeout(struct listener_service *service)
+{
+    const struct string_list *served = &service->base.listen->tables;
     const struct table *table;
 
-    if (service->base.listen->reply_timeout_ms != 0)
-        return service->base.listen->reply_timeout_ms;
-    for (size_t n = 0; (table = next_served(service, &n)) != NULL;) {
-        if (table_timeout_ms(table) > longest_ms)
-            longest_ms = table_timeout_ms(table);
-    }
-    return longest_ms;
+    service->longest_timeout_ms = REPLY_TIMEOUT_MIN_MS;
+    if (service->router == NULL)
+        return;
+    for (size_t i = 0; i < served->count; i++)
+        take_longer(&service->longest_timeout_ms,
+                    router_find_table(service->router, span_of(served->items[i])));
+    for (size_t i = 0; served->count == 0 && (table = router_table(service->router, i)) != NULL;
+         i++)
+        take_longer(&service->longest_timeout_ms, table);
+}
+
+uint32_t listener_service_reply_timeout_ms(const struct listener_service *service)
+{
+    const uint32_t set_ms = service->base.listen->reply_timeout_ms;
+
+    return set_ms != 0 ? set_ms : service->longest_timeout_ms;
 }
 
 static const char *suggest_table(const struct listener_service *service, const char *name)
@@ -117,6 +134,7 @@ struct listener_service *listener_service_new(struct config *config,
                 .log = log,
             },
         .config = config_ref(config),
+        .longest_timeout_ms = REPLY_TIMEOUT_MIN_MS,
     };
     return service;
 }
@@ -133,6 +151,7 @@ void listener_service_set_router(struct listener_service *service, const struct 
 {
     service->router = router;
     service->base.serial++;
+    find_longest_timeout(service);
 }
 
 void listener_service_set_config(struct listener_service *service, struct config *config,
@@ -143,4 +162,5 @@ void listener_service_set_config(struct listener_service *service, struct config
     service->config = config;
     service->base.listen = listen;
     service->base.serial++;
+    find_longest_timeout(service);
 }

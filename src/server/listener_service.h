@@ -11,6 +11,7 @@ struct listener_service {
     struct service base;
     const struct router *router; /* borrowed; NULL: podop no longer serves this listener */
     struct config *config;       /* a reference; base.listen is in it */
+    uint32_t longest_timeout_ms; /* of the tables that are served, but at least 1 s */
     struct rate_limit unknown_limit;
     uint64_t unknown_tables; /* requests for tables that do not exist */
 };

@@ -58,7 +58,7 @@ void commit_finish(struct commit *c, const struct reply *reply)
 }
 
 struct commit *commit_new(struct table *table, const struct transaction *transaction,
-                          commit_done_fn *done, void *arg)
+                          uint64_t deadline_at_ms, commit_done_fn *done, void *arg)
 {
     struct commits *commits = table->env.commits;
     size_t bytes = table->ops->commit_bytes;
@@ -66,7 +66,7 @@ struct commit *commit_new(struct table *table, const struct transaction *transac
 
     c->table = table_ref(table);
     c->transaction = transaction;
-    c->deadline_at_ms = table_now_ms(table) + table->timeout_ms;
+    c->deadline_at_ms = table_deadline_at_ms(table, deadline_at_ms);
     c->done = done;
     c->arg = arg;
     c->next = commits->first;
@@ -88,7 +88,7 @@ void commit_send(struct commit *c)
 struct commit *commit_through(struct table *table, const struct transaction *transaction,
                               bool ignores_suspension, commit_done_fn *done, void *arg)
 {
-    struct commit *c = commit_new(table, transaction, done, arg);
+    struct commit *c = commit_new(table, transaction, 0, done, arg);
 
     c->ignores_suspension = ignores_suspension;
     commit_send(c);

@@ -47,10 +47,10 @@ struct commit {
  * the type's commit() has not returned yet. */
 void commit_finish(struct commit *commit, const struct reply *reply);
 
-/* Returns a new commit, for the rest of src/table. The caller clears is_starting before it
- * returns. */
+/* Returns a new commit, for the rest of src/table. deadline_at_ms is as in table_commit_until().
+ * The caller clears is_starting before it returns. */
 struct commit *commit_new(struct table *table, const struct transaction *transaction,
-                          commit_done_fn *done, void *arg);
+                          uint64_t deadline_at_ms, commit_done_fn *done, void *arg);
 void commit_send(struct commit *commit); /* gives it to the type */
 /* Does the same as table_commit(), but checks nothing, and never makes the transaction pending.
  * The commit lives until done has returned. */

@@ -48,7 +48,7 @@ static void keep_extension(struct key_search *s, struct span key)
 }
 
 struct key_search *key_search_new(const struct table *t, const struct table_key *key,
-                                  const struct table_key *normal)
+                                  const struct table_key *normal, uint64_t deadline_at_ms)
 {
     struct key_search *s;
 
@@ -63,7 +63,7 @@ struct key_search *key_search_new(const struct table *t, const struct table_key 
     buf_init(&s->list, BUF_LIMITED_BY_INPUT);
     buf_add(&s->key, normal->key);
     key_forms_begin(&s->forms, s->rules, buf_span(&s->key));
-    s->deadline_at_ms = table_now_ms(t) + t->timeout_ms;
+    s->deadline_at_ms = table_deadline_at_ms(t, deadline_at_ms);
     return s;
 }
 

@@ -8,9 +8,10 @@
 struct key_search;
 
 /* Returns a search for key, of which normal is the normal form, or NULL when the rules of table
- * look up nothing but the key itself. Both are copied. */
+ * look up nothing but the key itself. Both are copied. deadline_at_ms is as in
+ * table_lookup_until(). */
 struct key_search *key_search_new(const struct table *table, const struct table_key *key,
-                                  const struct table_key *normal);
+                                  const struct table_key *normal, uint64_t deadline_at_ms);
 void key_search_free(struct key_search **search); /* *search becomes NULL; a NULL *search is fine */
 
 /* Goes to the next form, which is borrowed until the next call. Returns false after the last. */

@@ -10,11 +10,11 @@
 
 /* Returns an op that waits, or NULL and fills *answer. */
 static struct table_op *ask(struct table *t, const struct table_key *key, const struct identity *id,
-                            struct buf *notes, struct reply *answer)
+                            uint64_t deadline_at_ms, struct buf *notes, struct reply *answer)
 {
     struct table_op *op = table_op_new(t, notes);
 
-    if (!table_op_ask(op, key, id, table_now_ms(t) + t->timeout_ms, answer))
+    if (!table_op_ask(op, key, id, table_deadline_at_ms(t, deadline_at_ms), answer))
         return op;
     table_op_count(t, answer);
     table_op_free(op);
@@ -23,17 +23,16 @@ static struct table_op *ask(struct table *t, const struct table_key *key, const 
 
 /* Looks up a key that is in its normal form. Inlined twice, because a call would cost a cache hit
  * 15 instructions. */
-static inline __attribute__((always_inline)) struct table_op *look_up(struct table *t,
-                                                                      const struct table_key *key,
-                                                                      const struct identity *id,
-                                                                      struct reply *answer)
+static inline __attribute__((always_inline)) struct table_op *
+look_up(struct table *t, const struct table_key *key, const struct identity *id,
+        uint64_t deadline_at_ms, struct reply *answer)
 {
     t->memory->counters.lookups++;
     if (known_settled(t, key, known_pending(t, key, id), answer) || known_cached(t, id, answer)) {
         table_op_count(t, answer);
         return NULL;
     }
-    return ask(t, key, id, NULL, answer);
+    return ask(t, key, id, deadline_at_ms, NULL, answer);
 }
 
 static struct table_op *explain(struct table *t, const struct table_key *key,
@@ -44,7 +43,7 @@ static struct table_op *explain(struct table *t, const struct table_key *key,
     t->memory->counters.lookups++;
     explain_known(t, key, id, pending, notes);
     if (!known_settled(t, key, pending, answer))
-        return ask(t, key, id, notes, answer);
+        return ask(t, key, id, 0, notes, answer);
     table_op_count(t, answer);
     return NULL;
 }
@@ -53,40 +52,40 @@ static struct table_op *explain(struct table *t, const struct table_key *key,
  * need. */
 
 static struct table_op *look_up_plain(struct table *t, const struct table_key *key,
-                                      struct reply *answer)
+                                      uint64_t deadline_at_ms, struct reply *answer)
 {
     struct identity id;
     struct table_op *op;
 
     identity_plain(&id, key);
     identity_hash(&id, t);
-    op = look_up(t, key, &id, answer);
+    op = look_up(t, key, &id, deadline_at_ms, answer);
     identity_free(&id);
     return op;
 }
 
 static struct table_op *look_up_normal(struct table *t, const struct table_key *key,
-                                       struct reply *answer)
+                                       uint64_t deadline_at_ms, struct reply *answer)
 {
     struct identity id;
     struct table_op *op;
 
     identity_of_normal(&id, t, key);
-    op = look_up(t, key, &id, answer);
+    op = look_up(t, key, &id, deadline_at_ms, answer);
     identity_free(&id);
     return op;
 }
 
 static struct table_op *look_up_by_rules(struct table *t, const struct table_key *key,
-                                         struct reply *answer)
+                                         uint64_t deadline_at_ms, struct reply *answer)
 {
     struct normal_key normal;
     struct key_search *forms;
     struct table_op *op;
 
     normal_key_init(&normal, t, key);
-    forms = key_search_new(t, key, &normal.key);
-    op = forms == NULL ? look_up_normal(t, &normal.key, answer)
+    forms = key_search_new(t, key, &normal.key, deadline_at_ms);
+    op = forms == NULL ? look_up_normal(t, &normal.key, deadline_at_ms, answer)
                        : searched_lookup(t, forms, NULL, answer);
     normal_key_deinit(&normal);
     return op;
@@ -98,7 +97,7 @@ struct table_op *lookup_key(struct table *t, const struct table_key *key, struct
     struct table_op *op;
 
     normal_key_init(&normal, t, key);
-    op = look_up_normal(t, &normal.key, answer);
+    op = look_up_normal(t, &normal.key, 0, answer);
     normal_key_deinit(&normal);
     return op;
 }
@@ -113,7 +112,13 @@ void lookup_choose(struct table *t)
 struct table_op *table_lookup(struct table *table, const struct table_key *key,
                               struct reply *answer)
 {
-    return table->look_up(table, key, answer);
+    return table->look_up(table, key, 0, answer);
+}
+
+struct table_op *table_lookup_until(struct table *table, const struct table_key *key,
+                                    uint64_t deadline_at_ms, struct reply *answer)
+{
+    return table->look_up(table, key, deadline_at_ms, answer);
 }
 
 static struct table_op *explain_normal(struct table *t, const struct table_key *key,
@@ -137,7 +142,7 @@ struct table_op *table_explain(struct table *t, const struct table_key *key, str
 
     normal_key_init(&normal, t, key);
     explain_normal_form(key, &normal.key, notes);
-    forms = key_search_new(t, key, &normal.key);
+    forms = key_search_new(t, key, &normal.key, 0);
     op = forms == NULL ? explain_normal(t, &normal.key, notes, answer)
                        : searched_lookup(t, forms, notes, answer);
     normal_key_deinit(&normal);

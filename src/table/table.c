@@ -147,7 +147,7 @@ void table_retire_name(struct table *table)
 
 static void drop_forms(struct table *table, const struct table_key *key)
 {
-    struct key_search *search = key_search_new(table, key, key);
+    struct key_search *search = key_search_new(table, key, key, 0);
     struct table_key form;
 
     while (search != NULL && key_search_next(search, &form))

@@ -18,6 +18,7 @@ struct commit;
 struct fetch;
 struct identity;
 struct key_rules;
+struct table_backend;
 struct table_iteration;
 struct table_op;
 struct table_memory;
@@ -26,7 +27,7 @@ struct table_writes;
 typedef bool identify_fn(struct table *table, const struct table_key *key,
                          struct identity *identity);
 typedef struct table_op *look_up_fn(struct table *table, const struct table_key *key,
-                                    struct reply *answer);
+                                    uint64_t deadline_at_ms, struct reply *answer);
 
 /* The base of every type's struct; table.c fills it. */
 struct table {
@@ -41,7 +42,7 @@ struct table {
     /* Identifies any key, and one that is in its normal form. They differ when there are rules.
      * NULL: keys are plain. */
     identify_fn *identify, *identify_normal;
-    look_up_fn *look_up;     /* does table_lookup() */
+    look_up_fn *look_up;     /* does table_lookup_until() */
     struct key_rules *rules; /* of the setting 'key'; NULL: it changes nothing */
     bool folds_all;          /* the rules fold whole keys */
     bool uses_hash;          /* something finds keys by the hash of their identity */
@@ -94,6 +95,8 @@ struct table_ops {
     void (*add_stats)(struct table *table, struct buf *out);
     /* Logs the counters that the type has besides those of every table; NULL: it has none. */
     void (*log_stats)(struct table *table, struct log *log);
+    /* See table_backend(). NULL: tables of the type have no backends. */
+    bool (*backend)(struct table *table, size_t i, struct table_backend *to);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);
@@ -129,6 +132,12 @@ static inline bool table_is_writable(struct table *table)
     const struct table_ops *ops = table->ops;
 
     return ops->commit != NULL && !(ops->is_read_only != NULL && ops->is_read_only(table));
+}
+
+/* Returns deadline_at_ms, or for 0 the table's timeout from now. */
+static inline uint64_t table_deadline_at_ms(const struct table *table, uint64_t deadline_at_ms)
+{
+    return deadline_at_ms != 0 ? deadline_at_ms : table_now_ms(table) + table->timeout_ms;
 }
 
 /* Writes "table NAME: " and the formatted reason into text and returns it. Every byte of it is

@@ -113,7 +113,13 @@ static void enter_queue(struct commit *c)
 void table_commit(struct table *table, const struct transaction *transaction, commit_done_fn *done,
                   void *arg)
 {
-    struct commit *c = commit_new(table, transaction, done, arg);
+    table_commit_until(table, transaction, 0, done, arg);
+}
+
+void table_commit_until(struct table *table, const struct transaction *transaction,
+                        uint64_t deadline_at_ms, commit_done_fn *done, void *arg)
+{
+    struct commit *c = commit_new(table, transaction, deadline_at_ms, done, arg);
 
     if (has_to_queue(table->env.commits, c)) {
         enter_queue(c);

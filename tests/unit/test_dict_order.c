@@ -1,5 +1,6 @@
 #include "dict_case.h"
 
+#include "held_clock.h"
 #include "table/identity.h"
 
 static void test_dict_in_order_without_ids(void **state)
@@ -200,6 +201,104 @@ static void test_dict_parked_for_too_long(void **state)
                       "Fan earlier write took too long\n");
     assert_int_equal(pending(&peer), 0);
     fake_peer_close(&peer);
+}
+
+enum { PARKED_TIMEOUT_MS = 1000 };
+
+/* The time that a request was parked is a part of its table's timeout. */
+static void test_dict_parked_has_what_is_left(void **state)
+{
+    static const char *const lines[] = {
+        "Lshared/a\tbob\n",
+        "I16\t0\tshared/a\tbob\n",
+        "I0\t0\tshared/\tbob\n",
+        "B2\tbob\nS2\tshared/a\t2\nC2\n",
+    };
+
+    (void)state;
+    meta.table->timeout_ms = PARKED_TIMEOUT_MS;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct fake_peer peer;
+        uint64_t deadline_at_ms;
+
+        open_peer(&peer, HELLO_32 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+        held_clock_pass_ms(loop, PARKED_TIMEOUT_MS / 4);
+        deadline_at_ms = table_now_ms(meta.table) + PARKED_TIMEOUT_MS;
+        send_lines(&peer, lines[i]);
+        held_clock_pass_ms(loop, PARKED_TIMEOUT_MS / 2);
+        end_commit(0, REPLY_FOUND);
+        run();
+        if (meta.waiting_count == 1)
+            assert_int_equal(meta.waiting[0]->deadline_at_ms, deadline_at_ms);
+        else if (iterating_count == 1)
+            assert_int_equal(iterating[0]->options.deadline_at_ms, deadline_at_ms);
+        else
+            assert_int_equal(committing[0]->deadline_at_ms, deadline_at_ms);
+        end_all(OLDEST_FIRST);
+        fake_peer_close(&peer);
+    }
+}
+
+/* What a request waits for may last longer than its own table's timeout. */
+static void test_dict_parked_until_its_time_is_over(void **state)
+{
+    static const char *const lines[] = {
+        "Lshared/a\tbob\n",
+        "I16\t0\tshared/a\tbob\n",
+        "I0\t0\tshared/\tbob\n",
+        "B2\tbob\nS2\tshared/a\t2\nC2\n",
+    };
+
+    (void)state;
+    meta.table->timeout_ms = PARKED_TIMEOUT_MS;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        struct fake_peer peer;
+
+        open_peer(&peer, HELLO_32 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+        send_lines(&peer, lines[i]);
+        held_clock_pass_ms(loop, PARKED_TIMEOUT_MS / 2);
+        assert_null(strstr(buf_string(&peer.out), "an earlier write took too long"));
+        held_clock_pass_ms(loop, PARKED_TIMEOUT_MS / 2 + 50);
+        assert_non_null(strstr(buf_string(&peer.out), "an earlier write took too long"));
+        assert_int_equal(committing_count, 1);
+        end_commit(0, REPLY_FOUND);
+        run();
+        assert_int_equal(committing_count + iterating_count + meta.waiting_count, 0);
+        assert_int_equal(pending(&peer), 0);
+        fake_peer_close(&peer);
+    }
+}
+
+static void test_dict_parked_for_iterations_until_its_time_is_over(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    meta.table->timeout_ms = PARKED_TIMEOUT_MS;
+    open_peer(&peer, HELLO_40);
+    for (int i = 0; i < 5; i++)
+        send_lines(&peer, "I0\t0\tshared/a/\tu\n");
+    held_clock_pass_ms(loop, PARKED_TIMEOUT_MS + 50);
+    assert_non_null(strstr(buf_string(&peer.out), "+5\tFearlier requests took too long\n"));
+    assert_int_equal(iterating_count, 4);
+    end_all(OLDEST_FIRST);
+    assert_int_equal(pending(&peer), 0);
+    fake_peer_close(&peer);
+}
+
+/* A transaction whose client has left is parked no longer than others. */
+static void test_dict_parked_without_its_client(void **state)
+{
+    struct fake_peer peer;
+
+    (void)state;
+    meta.table->timeout_ms = PARKED_TIMEOUT_MS;
+    open_peer(&peer, HELLO_40 "B1\tu\nS1\tshared/a\t1\nC1\nB2\tu\nS2\tshared/a\t2\nC2\n");
+    fake_peer_close(&peer);
+    held_clock_pass_ms(loop, PARKED_TIMEOUT_MS + 50);
+    end_commit(0, REPLY_FOUND);
+    run();
+    assert_int_equal(committing_count, 0); /* the session is gone: the sanitizer looks for leaks */
 }
 
 /* Rows are not buffered: an iteration without an id starts at its turn. */
@@ -420,6 +519,10 @@ int main(void)
         WITH_TABLE(test_dict_parked_after_commits),
         WITH_TABLE(test_dict_chain_of_commits),
         WITH_TABLE(test_dict_parked_for_too_long),
+        WITH_TABLE(test_dict_parked_has_what_is_left),
+        WITH_TABLE(test_dict_parked_until_its_time_is_over),
+        WITH_TABLE(test_dict_parked_for_iterations_until_its_time_is_over),
+        WITH_TABLE(test_dict_parked_without_its_client),
         WITH_TABLE(test_dict_iterations_without_ids_wait),
         WITH_TABLE(test_dict_iterations_with_ids_mix),
         WITH_TABLE(test_dict_few_iterations_at_a_time),

@@ -98,6 +98,41 @@ static void test_serial_changes_with_router_and_settings(void **state)
     assert_ptr_equal(service->base.listen, &config->listen[1]);
 }
 
+/* Calls of the router, which the linker leads here. */
+static unsigned router_calls;
+
+struct table *__real_router_table(const struct router *of, size_t i);
+struct table *__wrap_router_table(const struct router *of, size_t i);
+struct table *__wrap_router_table(const struct router *of, size_t i)
+{
+    router_calls++;
+    return __real_router_table(of, i);
+}
+
+struct table *__real_router_find_table(const struct router *of, struct span name);
+struct table *__wrap_router_find_table(const struct router *of, struct span name);
+struct table *__wrap_router_find_table(const struct router *of, struct span name)
+{
+    router_calls++;
+    return __real_router_find_table(of, name);
+}
+
+/* Each progress of a slow client asks for the timeout, which does not look at the tables again. */
+static void test_reply_timeout_is_computed_once(void **state)
+{
+    (void)state;
+    listener_service_set_router(service, router);
+    config->listen[1].reply_timeout_ms = 0;
+    for (size_t i = 0; i < 2; i++) {
+        listener_service_set_config(service, config, &config->listen[i]);
+        router_calls = 0;
+        assert_int_equal(listener_service_reply_timeout_ms(service), i == 0 ? 3000 : 2000);
+        assert_int_equal(router_calls, 0);
+    }
+    listener_service_set_config(service, config, &config->listen[1]);
+    assert_int_equal(router_calls, 2); /* one for each name of 'tables' */
+}
+
 static void test_reply_timeout(void **state)
 {
     (void)state;
@@ -208,6 +243,7 @@ int main(void)
         WITH_SERVICE(test_finds_only_the_listeners_tables),
         WITH_SERVICE(test_serial_changes_with_router_and_settings),
         WITH_SERVICE(test_reply_timeout),
+        WITH_SERVICE(test_reply_timeout_is_computed_once),
         WITH_SERVICE(test_unknown_tables_are_logged_once_a_minute),
         WITH_SERVICE(test_long_requests_are_logged_once_a_minute),
         WITH_SERVICE(test_long_unknown_names_are_cut),

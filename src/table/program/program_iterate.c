@@ -134,7 +134,8 @@ static void start(struct program_iteration *it)
     buf_init(&it->texts, BUF_LIMITED_BY_INPUT);
     it->request.ops = &ops;
     it->request.key = program_key(program_set_of(it->base.table), &it->base.path);
-    it->request.deadline_at_ms = table_now_ms(it->base.table) + it->base.table->timeout_ms;
+    it->request.deadline_at_ms =
+        table_deadline_at_ms(it->base.table, it->base.options.deadline_at_ms);
     if (!program_wire_can_hold(&it->base.path))
         finish(it, REPLY_FOUND, SPAN(""));
     else if (!program_ask(program_set_of(it->base.table), &it->request, &reason))

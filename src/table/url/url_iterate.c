@@ -377,7 +377,7 @@ static void start(struct url_iteration *it)
     it->ahead_max = ITERATION_LOOKUPS_MAX;
     buf_init(&it->rest, BUF_LIMITED_BY_INPUT);
     url_attempt_init(&it->attempt, &iteration_request, t,
-                     table_now_ms(&t->base) + t->base.timeout_ms);
+                     table_deadline_at_ms(&t->base, it->base.options.deadline_at_ms));
     if (!url_question_can_hold(t, &it->base.path)) {
         on_missed(&it->attempt);
         return;

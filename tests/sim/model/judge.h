@@ -24,8 +24,8 @@ struct judge_lookup {
     const char *key; /* as the client sent it; of priv/KEY, "KEY/USER" */
     enum truth_protocol protocol;
     int64_t sent_ns;      /* the first byte of the request */
-    int64_t wait_most_ns; /* more time that it may have had: for a broken key of an earlier
-                           * transaction, whose answer it had to wait for. Else 0 */
+    int64_t wait_most_ns; /* how long an earlier transaction can last, which it may have to wait
+                           * for, and which may meet a fault that it does not meet itself. Else 0 */
     uint64_t after;       /* the number of the last transaction that was sent before it on the same
                            * connection and changes the key; 0: none is under way */
 };
@@ -46,7 +46,8 @@ void judge_write(struct ledger_tx **tx, const struct scene_table *table, enum le
                  const char *reason, int64_t sent_ns, int64_t wait_most_ns);
 
 /* An answer took from complete_ns, the last byte of the request, until now: at most the timeout of
- * its table, one turn, pauses, and wait_most_ns. Not for clients that read nothing. */
+ * its table, one turn, pauses, and wait_most_ns for answers that come first. Not for clients that
+ * read nothing. */
 void judge_time(const struct scene_table *table, int64_t complete_ns, int64_t wait_most_ns,
                 const char *what);
 

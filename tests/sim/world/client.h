@@ -15,10 +15,10 @@ struct request {
     struct list_node node;
     enum request_kind kind;
     const struct scene_table *table;
-    int64_t sent_ns;           /* the first byte of its round */
-    int64_t complete_ns;       /* its last byte was given to the connection; 0: not yet */
-    int64_t wait_ns;           /* it may have to wait so much longer for requests before it */
-    size_t end;                /* of its bytes in the round */
+    int64_t sent_ns;     /* the first byte of its round */
+    int64_t complete_ns; /* its last byte was given to the connection; 0: not yet */
+    int64_t wait_ns;     /* requests before it, for which it may have to wait, can last so long */
+    size_t end;          /* of its bytes in the round */
     char key[SCENE_KEY_BYTES]; /* as the table knows it; of an iteration, the path */
 };
 

@@ -46,7 +46,7 @@ static struct span until_tab(struct span line)
 static void check_time(const struct client *c, const struct dict_request *r)
 {
     if (!c->is_slow)
-        judge_time(r->base.table, r->base.complete_ns, r->base.wait_ns, r->base.key);
+        judge_time(r->base.table, r->base.complete_ns, r->turn_ns, r->base.key);
 }
 
 /* Lookups */

@@ -17,8 +17,9 @@ struct dict_request {
     struct judge_rows *rows; /* of an iteration that is not exact */
     char *row;               /* of an exact one: the value that came */
     struct ledger_tx *tx;
-    uint64_t after; /* of a lookup: an earlier transaction of its key; see struct judge_lookup */
-    uint32_t id;    /* of the transaction */
+    int64_t turn_ns; /* its answer may come so much later, after those of iterations before it */
+    uint64_t after;  /* of a lookup: an earlier transaction of its key; see struct judge_lookup */
+    uint32_t id;     /* of the transaction */
     bool is_async;
 };
 

@@ -48,11 +48,31 @@ static void add_path(struct client *c, const char *key)
         buf_print(&c->out, "shared/%s", key);
 }
 
-/* Requests before it on the connection may have to end first: transactions of its key, or all of
- * them where answers have no ids. */
+enum { ITERATION_PARTS_MOST = 3 }; /* of a backend's answer, each with the whole timeout */
+
+static bool is_after_iteration(const struct client *c, const struct request *request)
+{
+    LIST_FOR_EACH (node, &c->requests) {
+        const struct request *r = CONTAINER_OF(node, struct request, node);
+
+        if (r == request)
+            return false;
+        if (r->kind == REQUEST_ITERATION)
+            return true;
+    }
+    return false;
+}
+
+/* Transactions of its key before it on the connection have to end first, but it has no more time
+ * for that. Where answers have no ids, its answer comes after those of all iterations before it. */
 static void set_wait(struct client *c, struct request *r)
 {
-    r->wait_ns = 3 * client_wait_before(c, r);
+    const struct dovecot *d = dovecot_of(c);
+    const bool has_ids = d->major > 2 || d->minor > 0;
+
+    r->wait_ns = client_wait_before(c, r);
+    dict_request_of(r)->turn_ns =
+        has_ids || !is_after_iteration(c, r) ? 0 : ITERATION_PARTS_MOST * r->wait_ns;
 }
 
 static bool changes_key(const struct ledger_tx *tx, struct truth_key *key, unsigned rules)
