@@ -98,9 +98,11 @@ static enum http_verb verb_of(struct span method)
 /* Fills key, or sets the verb for a commit or a list. */
 static void read_target(struct http_request *r, struct span target)
 {
-    const char *path = r->table->path;
+    const char *path = r->table->path, *query = memchr(target.ptr, '?', target.len);
     const size_t len = strlen(path), other = strlen(SCENE_OTHER_PATH);
 
+    if (query != NULL)
+        target.len = (size_t)(query - target.ptr);
     if (target.len > other && memcmp(target.ptr, SCENE_OTHER_PATH, other) == 0)
         target = skip(target, other);
     if (target.len < len || memcmp(target.ptr, path, len) != 0)
