@@ -292,6 +292,11 @@ void judge_absent(const struct scene_table *table, bool is_absent)
     spans_set(absent, is_absent, sim_now());
 }
 
+bool judge_can_be_absent(const struct scene_table *table, int64_t at_ns)
+{
+    return spans_meet(&judge_table_notes(table)->absent, at_ns, at_ns, 0, 0);
+}
+
 void judge_renewed(const struct scene_table *table, int64_t file_ns)
 {
     struct table_notes *notes = judge_table_notes(table);

@@ -110,6 +110,7 @@ void judge_idle_ended(const struct scene_backend *backend);
 void judge_slowness(const struct scene_backend *backend, int64_t ns);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
+bool judge_can_be_absent(const struct scene_table *table, int64_t at_ns); /* at that instant */
 void judge_stopping(void);     /* SIGTERM was sent: podop answers what it has, and ends */
 void judge_stopped(void);      /* podop has ended */
 void judge_started(void);      /* it serves again, with empty caches */
