@@ -138,8 +138,12 @@ static bool may_be_open(const struct failure *f, const struct row *row)
 static bool is_row_open(const struct failure *f, const struct backend_notes *notes)
 {
     const struct row *rows = notes->rows[f->table - judge.scene->tables];
+    const size_t count = JUDGE_PLACES * (f->c->is_write ? 2 : 1); /* commit_url is the second */
+    bool is_open = false;
 
-    return may_be_open(f, &rows[false]) || (f->c->is_write && may_be_open(f, &rows[true]));
+    for (size_t i = 0; i < count; i++)
+        is_open |= may_be_open(f, &rows[i]);
+    return is_open;
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not

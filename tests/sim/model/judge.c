@@ -145,9 +145,16 @@ static struct key_harms *harms_of(struct backend_notes *notes, const struct trut
 
 /* Rows of failures */
 
+static size_t place_of(bool has_other_path, bool has_other_host)
+{
+    return 2 * (size_t)has_other_path + has_other_host;
+}
+
 static struct row *row_of(const struct judge_request *r)
 {
-    return &judge_notes_of(r->backend)->rows[r->table - judge.scene->tables][r->is_commit];
+    struct row *rows = judge_notes_of(r->backend)->rows[r->table - judge.scene->tables];
+
+    return &rows[r->is_commit * JUDGE_PLACES + place_of(r->has_other_path, r->has_other_host)];
 }
 
 static bool has_key(const struct row *row, const struct truth_key *key)
@@ -178,6 +185,7 @@ void judge_outcome(const struct judge_request *request, enum judge_outcome outco
     struct row *row = row_of(request);
 
     judge_name_reached(judge_notes_of(request->backend));
+    row->used_ns = sim_now();
     switch (outcome) {
     case JUDGE_ANSWERED:
         row->statuses = 0;
@@ -196,12 +204,23 @@ void judge_outcome(const struct judge_request *request, enum judge_outcome outco
     }
 }
 
+/* Whether podop may have requests under way at this place. */
+static bool is_in_use(const struct scene_table *table, const struct row *row, size_t place)
+{
+    return place == place_of(table->has_other_path, table->has_other_host) ||
+           sim_now() - row->used_ns < table->timeout_most_ns;
+}
+
 static void cut_rows(struct backend_notes *notes, size_t connections)
 {
     for (size_t i = 0; i < judge.scene->table_count; i++) {
-        for (size_t j = 0; j < 2; j++) {
-            notes->rows[i][j].cut_count += connections;
-            check_row(&notes->rows[i][j]);
+        for (size_t j = 0; j < 2 * JUDGE_PLACES; j++) {
+            struct row *row = &notes->rows[i][j];
+
+            if (!is_in_use(&judge.scene->tables[i], row, j % JUDGE_PLACES))
+                continue;
+            row->cut_count += connections;
+            check_row(row);
         }
     }
 }
@@ -271,6 +290,11 @@ void judge_absent(const struct scene_table *table, bool is_absent)
     if (!is_absent && spans_is_open(absent))
         judge_table_returns(table);
     spans_set(absent, is_absent, sim_now());
+}
+
+bool judge_can_be_absent(const struct scene_table *table, int64_t at_ns)
+{
+    return spans_meet(&judge_table_notes(table)->absent, at_ns, at_ns, 0, 0);
 }
 
 void judge_renewed(const struct scene_table *table, int64_t file_ns)

@@ -13,7 +13,11 @@ struct key_harms {
     struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
 };
 
-enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* failures until a URL is suspended */ };
+enum {
+    JUDGE_SLOTS = 64,
+    JUDGE_ROW = 5,    /* failures until a URL is suspended */
+    JUDGE_PLACES = 4, /* by path and host */
+};
 
 /* What the circuit breaker of a URL of a table may have counted. */
 struct row {
@@ -22,6 +26,7 @@ struct row {
     size_t cut_count;       /* connections that ended since the last answer */
     unsigned statuses;      /* in a row */
     int64_t last_ns;        /* the last failure */
+    int64_t used_ns;        /* the last request that ended */
     struct spans suspended; /* until it answers again */
 };
 
@@ -37,7 +42,7 @@ struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
     struct spans bad; /* refused, silent or moved */
     struct spans cuts, idle_ends, deaths;
-    struct row rows[SCENE_TABLES_MAX][2]; /* of its tables: of their URLs, and of commit_url */
+    struct row rows[SCENE_TABLES_MAX][2 * JUDGE_PLACES]; /* of tables' URLs, then of commit_url */
     struct naming naming;
     int64_t slowness_ns; /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];

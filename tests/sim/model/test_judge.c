@@ -351,6 +351,32 @@ static void end(struct fixture *f, int table, const char *key, enum judge_outcom
     judge_outcome(&request, outcome);
 }
 
+static void end_elsewhere(struct fixture *f, const char *key, enum judge_outcome outcome)
+{
+    const struct judge_request request = {.backend = f->web,
+                                          .table = &f->tables[PLAIN],
+                                          .key = truth_add(f->store, key, strlen(key)),
+                                          .has_other_host = true};
+
+    judge_outcome(&request, outcome);
+}
+
+static void an_old_url_has_a_row_of_its_own(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct fixture *f = *state;
+
+    for (volatile size_t i = 0; i < 5; i++) {
+        ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+        end_elsewhere(f, names[i], JUDGE_UNANSWERED);
+        end(f, PLAIN, names[i], JUDGE_ANSWERED);
+    }
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    end_elsewhere(f, "a", JUDGE_ANSWERED);
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+}
+
 static void five_unanswered_keys_suspend_a_url(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d", "e"};
@@ -682,6 +708,7 @@ int main(void)
         CASE(a_search_gives_the_first_form),
         CASE(a_form_that_fails_ends_a_search),
         CASE(a_404_of_a_proxy_is_a_miss_or_a_failure),
+        CASE(an_old_url_has_a_row_of_its_own),
         CASE(five_unanswered_keys_suspend_a_url),
         CASE(an_answer_ends_the_row),
         CASE(five_statuses_suspend_one_of_several),
