@@ -40,9 +40,11 @@ static void print_fault(void *arg, const char *text)
 
 static void print_version(void)
 {
-    printf("podop %s (%s; c-ares/%s; libev/%d.%d; libconfig/%d.%d.%d; json-c/%s)\n", PODOP_VERSION,
-           http_library(), resolver_version(), ev_version_major(), ev_version_minor(),
-           LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION, json_c_version());
+    printf(
+        "podop %s (%s; c-ares/%s; libev/%d.%d; libconfig/%d.%d.%d; json-c/%s; libmicrohttpd/%s)\n",
+        PODOP_VERSION, http_library(), resolver_version(), ev_version_major(), ev_version_minor(),
+        LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION, json_c_version(),
+        server_microhttpd_version());
 }
 
 static void on_stop_signal(struct ev_loop *loop, ev_signal *w, int revents)

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* Options: s socket, c control, t timeout, a as, u user, j json; R N M are those of iterate, F of
- * get. */
+ * get, O I of top. */
 static const struct command commands[] = {
     {"get", "TABLE KEY...", 2, SIZE_MAX, "stauFcj", command_get},
     {"set", "TABLE KEY VALUE", 3, 3, "stauj", command_set},
@@ -24,9 +24,10 @@ static const struct command commands[] = {
     {"flush", "TABLE [KEY]", 1, 2, "ctuj", command_flush},
     {"reload", "", 0, 0, "ctj", command_reload},
     {"stats", "", 0, 0, "ctj", command_stats},
+    {"top", "", 0, 0, "ctOI", command_top},
 };
 
-#define COMMAND_NAMES "get, set, unset, inc, iterate, explain, flush, reload, stats"
+#define COMMAND_NAMES "get, set, unset, inc, iterate, explain, flush, reload, stats, top"
 
 static const struct command *find_command(const char *name)
 {

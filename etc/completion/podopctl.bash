@@ -2,7 +2,7 @@
 
 _podopctl()
 {
-    local word=$2 i command='' options='--timeout --json --version --help'
+    local word=$2 i command='' options='--timeout --version --help'
 
     case $3 in
     -a | --as)
@@ -14,13 +14,13 @@ _podopctl()
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
         ;;
-    -u | --user | -t | --timeout | --max)
+    -u | --user | -t | --timeout | --max | --interval)
         return
         ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        -a | --as | -s | --socket | -c | --control | -u | --user | -t | --timeout | --max) ((i++)) ;;
+        -a | --as | -s | --socket | -c | --control | -u | --user | -t | --timeout | --max | --interval) ((i++)) ;;
         -*) ;;
         *)
             command=${COMP_WORDS[i]}
@@ -28,10 +28,12 @@ _podopctl()
             ;;
         esac
     done
+    [[ $command == top ]] || options+=' --json'
     case $command in
     '') options+=' --socket --as --user --control' ;;
     explain | flush) options+=' --control --user' ;;
     reload | stats) options+=' --control' ;;
+    top) options+=' --control --interval --once' ;;
     get) options+=' --socket --as --user --forms --control' ;;
     iterate) options+=' --socket --as --user --recurse --no-values --max' ;;
     *) options+=' --socket --as --user' ;;
@@ -39,7 +41,7 @@ _podopctl()
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
     elif [[ -z $command ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'get set unset inc iterate explain flush reload stats' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'get set unset inc iterate explain flush reload stats top' -- "$word")
     fi
 }
 complete -F _podopctl podopctl

@@ -25,9 +25,22 @@ struct histogram {
     const uint64_t *counts;
     size_t buckets;
     const char *bound_name; /* the JSON name of a bound, with its unit */
+    uint32_t bound_us;      /* the unit of the bounds in microseconds */
+    uint64_t sum_us;        /* of all values */
 };
 
 #define COUNTER_ALWAYS_SHOWN SIZE_MAX
+
+/* What a counter is as a metric: a sample of the family of that name, with a label of its own. A
+ * counter of kind COUNTER_LABEL has no family: it labels all samples of its set. */
+struct counter_metric {
+    const char *family; /* NULL: the counter is not a metric */
+    const char *label;  /* name; NULL: none */
+    const char *value;  /* of the label */
+    uint32_t divisor;   /* makes the family's unit of the counter's; 0: they are equal */
+};
+
+#define COUNTER_NO_METRIC {0}
 
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in tables, the kind is read first */
 struct counter {
@@ -39,6 +52,7 @@ struct counter {
     size_t offset;        /* of the value in the snapshot */
     size_t shown_offset;  /* of the bool in the snapshot that says whether JSON has the group, or
                            * COUNTER_ALWAYS_SHOWN. The log line always has all of its fields. */
+    struct counter_metric metric;
 };
 
 /* Counters in the order of the log line. In JSON, a group is where its first counter is. */
@@ -46,6 +60,13 @@ struct counter_set {
     const struct counter *counters;
     size_t count;
 };
+
+/* Returns the counter of this name in JSON, or NULL. group may be NULL. */
+const struct counter *counter_set_find(const struct counter_set *set, const char *group,
+                                       const char *name);
+
+/* Takes the counters of one thing, as they are now. All is borrowed for the call. */
+typedef void counter_visit_fn(void *arg, const struct counter_set *set, const void *snapshot);
 
 /* Return the value of a counter in a snapshot. counter_number() is for totals and gauges. */
 uint64_t counter_number(const struct counter *counter, const void *snapshot);

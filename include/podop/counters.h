@@ -9,6 +9,10 @@
 
 extern const struct counter_set table_counter_set; /* the counters that all types have */
 
+/* Returns whether a lookup has ever begun a request. */
+bool table_has_asked(const struct table *table);
+/* Calls visit once, with this set. */
+void table_visit_counters(struct table *table, counter_visit_fn *visit, void *arg);
 /* Appends these counters, and those of the table's type, as an item of a JSON array. */
 void table_add_stats(struct table *table, struct buf *out);
 void table_log_counters(struct table *table, struct log *log); /* as lines in the log */

@@ -8,10 +8,12 @@
  *   as much time left as before, and its backend is not blamed. All instants that modules hand to
  *   each other, such as deadline_at_ms, are on this clock.
  * - The monotonic clock, loop_now_ms() or clock.h: for ages that go on while podop is stopped, such
- *   as those of cache entries, idle connections, outages and pauses, and for intervals between log
- *   lines. Timers of libev that only postpone work also run on it.
- * - The wall clock: for what people read, namely the time stamps of log lines and the time of the
- *   last reload, and for the age of a file, whose times are on this clock. No wait uses it.
+ *   as those of cache entries, idle connections, outages and pauses, for durations that are
+ * counted, and for intervals between log lines. Timers of libev that only postpone work also run on
+ * it.
+ * - The wall clock: for what people read, namely the time stamps of log lines and the times of the
+ *   start and of the last reload, and for the age of a file, whose times are on this clock. No wait
+ *   uses it.
  *
  * A deadline is checked at the end of a turn of the loop. By then, everything that had arrived when
  * the turn began is read, and the work for libcurl and for clients is done. After lost time, the
@@ -39,9 +41,11 @@ enum { DEADLINE_BEAT_MS = 100 };
 void service_clock_hold(struct ev_loop *loop);
 void service_clock_release(struct ev_loop *loop);
 
-/* Both return the time of the beginning of this turn. Without a clock no time counts as lost. */
+/* All three return the time of the beginning of this turn. Without a clock no time counts as lost.
+ */
 uint64_t service_now_ms(struct ev_loop *loop);
 uint64_t loop_now_ms(struct ev_loop *loop);           /* the monotonic clock */
+uint64_t loop_now_us(struct ev_loop *loop);           /* likewise in microseconds */
 const struct turns *loop_turns(struct ev_loop *loop); /* only while the clock exists */
 
 typedef void deadline_fn(void *arg);

@@ -3,8 +3,10 @@
 #ifndef PODOP_HTTP_H
 #define PODOP_HTTP_H
 
+#include "podop/durations.h"
 #include "podop/endpoint.h"
 #include "podop/error.h"
+#include "podop/list.h"
 #include "podop/log.h"
 #include "podop/settings.h"
 #include "podop/span.h"
@@ -155,14 +157,38 @@ struct http_call *http_start(struct http_site *site, const struct http_request *
 void http_go_on(struct http_call *call);   /* unblocks a stream; fine if it is not blocked */
 void http_cancel(struct http_call **call); /* *call becomes NULL; a NULL *call is fine */
 
-/* The load of the pool of one host. */
-struct http_load {
-    struct span url;         /* "http://host:port" */
-    struct span unix_socket; /* empty: over TCP */
-    uint32_t in_flight;      /* calls */
-    size_t waiting;          /* calls */
+/* How requests to a backend have ended, for its counters. */
+enum http_counted {
+    HTTP_COUNTED_ANSWERED,     /* wholly, with a status below 500 */
+    HTTP_COUNTED_SERVER_ERROR, /* wholly, with another status */
+    HTTP_COUNTED_FAILED,
+    HTTP_COUNTED_TIMEOUT,
+    HTTP_COUNTED_UNUSABLE,  /* HTTP_TOO_LARGE, HTTP_ENCODED */
+    HTTP_COUNTED_NOT_SENT,  /* it ended in the queue */
+    HTTP_COUNTED_CANCELLED, /* its answer was not wanted any more, or not read */
+    HTTP_COUNTED_OUTCOMES,
 };
-typedef void http_load_fn(void *arg, const struct http_load *load);
-void http_each_load(const struct http *http, http_load_fn *each, void *arg); /* for every host */
+
+/* A backend host, for all tables, whatever their credentials. It lives as long as a site of it. */
+struct http_backend {
+    uint64_t id;       /* from 1, in the order in which they were opened; never used again */
+    char *name;        /* "http://host:port", or "http://host:port unix:/path" */
+    char *url;         /* "http://host:port" */
+    char *unix_socket; /* NULL: over TCP */
+    uint64_t outcomes[HTTP_COUNTED_OUTCOMES];
+    struct durations durations; /* of requests that were sent and not cancelled; without streams */
+    size_t connections;         /* open, or being opened */
+    struct list hosts;          /* private */
+};
+
+/* Returns the backend with the lowest id above id, or NULL. Borrowed until the loop runs again. */
+const struct http_backend *http_next_backend(const struct http *http, uint64_t id);
+const struct http_backend *http_site_backend(const struct http_site *site);
+
+/* What a backend has to do at present. */
+struct http_load {
+    uint64_t in_flight, waiting, connections;
+};
+struct http_load http_backend_load(const struct http_backend *backend);
 
 #endif

@@ -16,6 +16,16 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG };
 
+struct log_field;
+
+/* Sees the events of level warning and error, even if the level of the log is lower. Must not log.
+ * The fields are borrowed for the call, and may have text of peers. */
+struct log_observer {
+    void (*see)(void *arg, enum log_level level, const char *event, const struct log_field *fields,
+                size_t count);
+    void *arg;
+};
+
 struct log {
     enum log_level level; /* lines of a higher value are not written */
     enum log_format format;
@@ -24,6 +34,7 @@ struct log {
     uint64_t lost; /* lines dropped and not yet reported; the writer counts its own */
     struct syslog_socket syslog;
     struct log_writer *writer; /* writes to stderr in a thread; NULL: log_write() does it itself */
+    const struct log_observer *observer; /* borrowed; NULL: none */
 };
 
 enum log_kind { LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_THOUSANDTHS };
@@ -42,12 +53,18 @@ struct log_field {
 #define LOG_MS(name, us) ((struct log_field){(name), {NULL, 0}, (us), LOG_KIND_THOUSANDTHS})
 #define LOG_IF(condition, field) ((condition) ? (field) : (struct log_field){0})
 
-/* Needs at least one field. The fields are evaluated only if the level is written. */
+/* Returns whether an event of this level is written or observed. */
+static inline bool log_wants(const struct log *log, enum log_level level)
+{
+    return level <= log->level || (level <= LOG_LEVEL_WARNING && log->observer != NULL);
+}
+
+/* Needs at least one field. The fields are evaluated only if the event is wanted. */
 #define log_at(log, at, event, ...)                                                                \
     do {                                                                                           \
-        if ((at) <= (log)->level) {                                                                \
+        if (log_wants((log), (at))) {                                                              \
             const struct log_field log_fields_[] = {__VA_ARGS__};                                  \
-            log_write((log), (at), (event), log_fields_,                                           \
+            log_event((log), (at), (event), log_fields_,                                           \
                       sizeof(log_fields_) / sizeof(log_fields_[0]));                               \
         }                                                                                          \
     } while (0)
@@ -66,6 +83,9 @@ void log_start_writer(struct log *log);
 void log_configure(struct log *log, enum log_level level, enum log_format format,
                    enum log_target target);
 
+/* Has the event observed, and written if its level is. */
+void log_event(struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t count);
 /* Never blocks. A line that cannot be written or queued is dropped and counted, and a later line
  * reports the count. With a writer, the queue of log_queue.h sets the limit; without one, the
  * reader of stderr does. Lines for syslog go to stderr while there is no system logger. */

@@ -18,6 +18,12 @@ static inline bool outage_is_on(const struct outage *outage)
     return outage->since_ms != 0;
 }
 
+/* Returns how long the outage lasts; 0: there is none. */
+static inline uint64_t outage_lasts_ms(const struct outage *outage, uint64_t now_ms)
+{
+    return outage_is_on(outage) ? now_ms - outage->since_ms : 0;
+}
+
 /* Records that a request of table failed at backend. The name of backend has no path, query or
  * secret. */
 void outage_failure(struct outage *outage, struct log *log, const char *table, const char *backend,

@@ -47,6 +47,27 @@ struct admin {
     void (*stats)(void *arg, struct buf *out); /* appends members to a JSON object */
 };
 
+/* What a client may ask for, by its protocol. */
+enum request_kind {
+    REQUEST_SOCKETMAP_LOOKUP,
+    REQUEST_DICT_LOOKUP,
+    REQUEST_DICT_ITERATION,
+    REQUEST_DICT_TRANSACTION,
+    REQUEST_CONTROL,
+    REQUEST_KINDS,
+};
+
+/* How often each kind was asked for. */
+struct request_counts {
+    uint64_t of[REQUEST_KINDS];
+};
+
+/* The names of each kind, for people. */
+struct request_name {
+    const char *protocol, *kind;
+};
+extern const struct request_name request_kinds[REQUEST_KINDS];
+
 /* The service of one listener for its sessions. They all share it, and each has a
  * reference. A reload changes the fields between two callbacks: a session reads them again for each
  * request. It may keep a table together with the serial under which it found the table. */
@@ -63,6 +84,7 @@ struct service {
     const struct listen_config *listen; /* the listener's settings */
     struct log *log;
     const struct admin *admin; /* borrowed; for the control protocol */
+    struct request_counts requests;
     /* Of changes in unfinished transactions, also of clients that have disconnected. */
     size_t commit_bytes;
     /* Of requests that were longer than max_request, and were thrown away. */

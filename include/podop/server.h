@@ -31,6 +31,9 @@ void server_run(struct server *server);
 void server_reload_logged(struct server *server);
 void server_log_counters(struct server *server);
 
+/* Returns the version of libmicrohttpd, or "none" when podop is built without it. */
+const char *server_microhttpd_version(void);
+
 /* Begins to stop: no client is accepted any more, and requests under way have shutdown_timeout to
  * finish. A second call stops at once. */
 void server_stop(struct server *server);

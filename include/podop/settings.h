@@ -20,7 +20,7 @@ struct string_list {
     size_t count;
 };
 
-enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL };
+enum listen_mode { MODE_AUTO, MODE_POSTFIX, MODE_DOVECOT, MODE_CONTROL, MODE_HTTP };
 
 /* What 'owner' and 'group' of a socket name. */
 struct socket_accounts {
@@ -48,6 +48,11 @@ struct listen_config {
     size_t max_request;        /* bytes; 0: the protocol's own default */
     size_t max_reply;          /* bytes of a socketmap reply's payload */
 };
+
+static inline bool listen_config_is_set(const struct listen_config *listen)
+{
+    return listen->socket != NULL && listen->socket[0] != '\0';
+}
 
 struct cache_config {
     uint32_t ttl_ms; /* 0: no cache */
@@ -130,6 +135,7 @@ struct config {
     uint32_t shutdown_timeout_ms;
     struct pool_config pool;
     struct listen_config control; /* the socket of podopctl; its path may be NULL: none */
+    struct listen_config http;    /* the socket for metrics and health; NULL or empty: none */
     struct listen_config *listen;
     size_t listen_count;
     struct table_config *tables;

@@ -39,6 +39,9 @@ void transaction_add(struct transaction *transaction, const struct change *chang
  * read other keys as well, so each change may touch it. */
 #define TRANSACTION_ANY_KEY UINT64_MAX
 uint64_t transaction_key(struct table *table, const struct table_key *key);
+/* Does the same for the normal form that key has in next, another table of the same name. */
+uint64_t transaction_key_of_next(struct table *table, struct table *next,
+                                 const struct table_key *key);
 /* Gives keys and users the normal form that they have in table. Leaves the member bytes as it is,
  * because callers have counted it. */
 void transaction_normalise(struct transaction *transaction, const struct table *table);

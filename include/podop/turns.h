@@ -31,6 +31,7 @@ struct turns {
     bool is_catching_up;
     uint64_t count[TURN_BUCKETS];
     uint64_t longest_us;
+    uint64_t sum_us; /* of all turns */
 };
 
 /* Begins a turn. due_at_us is when the loop planned to wake up at the latest; 0: it had no plan. */

@@ -9,6 +9,23 @@ static const void *value_of(const struct counter *c, const void *snapshot)
     return (const char *)snapshot + c->offset;
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+const struct counter *counter_set_find(const struct counter_set *set, const char *group,
+                                       const char *name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct counter *c = &set->counters[i];
+
+        if (c->name != NULL && is_same(c->name, name) && is_same(c->group, group))
+            return c;
+    }
+    return NULL;
+}
+
 uint64_t counter_number(const struct counter *c, const void *snapshot)
 {
     uint64_t n;

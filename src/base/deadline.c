@@ -197,6 +197,13 @@ uint64_t loop_now_ms(struct ev_loop *loop)
     return c == NULL ? clock_coarse_ms() : c->turns.began_us / 1000;
 }
 
+uint64_t loop_now_us(struct ev_loop *loop)
+{
+    const struct service_clock *c = ev_userdata(loop);
+
+    return c == NULL ? clock_now_us() : c->turns.began_us;
+}
+
 const struct turns *loop_turns(struct ev_loop *loop)
 {
     const struct service_clock *c = ev_userdata(loop);

@@ -259,11 +259,27 @@ static bool write_syslog(struct log *log, enum log_level level, struct span line
     return true;
 }
 
+static void observe(struct log *log, enum log_level level, const char *event,
+                    const struct log_field *fields, size_t count)
+{
+    if (log->observer != NULL && level <= LOG_LEVEL_WARNING)
+        log->observer->see(log->observer->arg, level, event, fields, count);
+}
+
+void log_event(struct log *log, enum log_level level, const char *event,
+               const struct log_field *fields, size_t count)
+{
+    observe(log, level, event, fields, count);
+    if (level <= log->level)
+        log_write(log, level, event, fields, count);
+}
+
 static void report_lost(struct log *log)
 {
     const uint64_t lost = log->lost;
 
     log->lost = 0;
+    observe(log, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost), 1);
     log_write(log, LOG_LEVEL_WARNING, "log_lines_lost", &LOG_UINT("lines", lost), 1);
     if (log->lost > 0) /* the report itself was lost, and is not counted */
         log->lost = lost;

@@ -22,6 +22,7 @@ static void count(struct turns *t, uint64_t us)
     while (i < TURN_BUCKETS - 1 && us > (uint64_t)turn_bucket_ms[i] * 1000)
         i++;
     t->count[i]++;
+    t->sum_us += us;
     if (us > t->longest_us)
         t->longest_us = us;
 }

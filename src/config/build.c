@@ -17,6 +17,7 @@
 enum {
     CONTROL_CLIENTS_MAX = 16, /* more of them wait in the backlog */
     CONTROL_REQUEST_TIMEOUT_MS = 10 * 1000,
+    HTTP_CLIENTS_MAX = 16,
 };
 
 /* Returns the number of elements of a section, or 0 if it is missing or not a list. */
@@ -77,6 +78,17 @@ static void build_control(const struct node *root, struct listen_config *control
     control->request_timeout_ms = CONTROL_REQUEST_TIMEOUT_MS;
     find_accounts(control);
     build_allow(group, " in 'control'", control, faults);
+}
+
+static void build_http(const struct node *root, struct listen_config *http, struct faults *faults)
+{
+    const struct node *group = node_find(root, "http");
+
+    http->origin = xstrdup(group == NULL ? root->origin : group->origin);
+    http->mode = MODE_HTTP;
+    http->max_clients = HTTP_CLIENTS_MAX;
+    check_handed_over(group, " in 'http'", faults);
+    build_allow(group, " in 'http'", http, faults);
 }
 
 static void build_listener(const struct node *node, size_t index, struct listen_config *listener,
@@ -169,7 +181,14 @@ static void check_socket_doubles(const struct config *config, struct faults *fau
             fault_add(faults, listener->origin,
                       "socket '%s' is already the socket of 'control' (%s)", listener->socket,
                       config->control.origin);
+        if (is_same_socket(&config->http, listener))
+            fault_add(faults, listener->origin, "socket '%s' is already the socket of 'http' (%s)",
+                      listener->socket, config->http.origin);
     }
+    if (listen_config_is_set(&config->http) && is_same_socket(&config->control, &config->http))
+        fault_add(faults, config->http.origin,
+                  "socket '%s' is already the socket of 'control' (%s)", config->http.socket,
+                  config->control.origin);
 }
 
 /* Searches the tables as written, because a table with faults is not missing. */
@@ -204,20 +223,26 @@ static void check_served(const struct node *listener, const struct node *tables,
     }
 }
 
-/* Runs the checks of the caller and of the table types, and reports their faults with the line of
- * the setting. */
-static void check_beyond(const struct config *config, const struct config_checks *checks,
-                         const struct node *listen, const struct node *tables,
-                         struct faults *faults)
+static void check_socket(const struct listen_config *listen, const struct config_checks *checks,
+                         const struct node *group, struct faults *faults)
 {
     struct error err = {0};
 
-    for (size_t i = 0; i < config->listen_count; i++) {
-        const struct listen_config *l = &config->listen[i];
+    if (listen_config_is_set(listen) && checks->listen != NULL &&
+        checks->listen(listen, &err) == -1)
+        fault_add(faults, node_find(group, "socket")->origin, "%s", err.text);
+}
 
-        if (l->socket != NULL && checks->listen != NULL && checks->listen(l, &err) == -1)
-            fault_add(faults, node_find(listen->children[i], "socket")->origin, "%s", err.text);
-    }
+/* Runs the checks of the caller and of the table types, and reports their faults with the line of
+ * the setting. */
+static void check_beyond(const struct config *config, const struct config_checks *checks,
+                         const struct node *root, struct faults *faults)
+{
+    const struct node *listen = node_find(root, "listen"), *tables = node_find(root, "tables");
+
+    for (size_t i = 0; i < config->listen_count; i++)
+        check_socket(&config->listen[i], checks, listen->children[i], faults);
+    check_socket(&config->http, checks, node_find(root, "http"), faults);
     for (size_t i = 0; i < config->table_count; i++)
         check_param(&config->tables[i], tables->children[i], faults);
 }
@@ -236,6 +261,7 @@ struct config *config_build(const struct node *root, const struct config_types *
     schema_set_defaults(&schema_root, config);
     walk_group(&schema_root, root, config, "", faults);
     build_control(root, &config->control, faults);
+    build_http(root, &config->http, faults);
     check_section(
         root, "listen",
         "no sockets to listen on: add listen = ( { socket = \"/run/podop/podop.sock\"; } );",
@@ -260,7 +286,7 @@ struct config *config_build(const struct node *root, const struct config_types *
     for (size_t i = 0; i < config->table_count; i++)
         build_table(types, tables->children[i], defaults, i, &config->tables[i], faults);
     check_table_doubles(config, faults);
-    check_beyond(config, checks, listen, tables, faults);
+    check_beyond(config, checks, root, faults);
     warn_beyond(root, types, checks, faults);
     paths_collect(config, types, root);
     return config;

@@ -288,10 +288,13 @@ void config_unref(struct config **pconfig)
     }
     schema_clear(&schema_root, config);
     allow_clear(&config->control.allowed);
+    allow_clear(&config->http.allowed);
     string_list_clear(&config->warnings);
     paths_free(config);
     free(config->control.resolved);
+    free(config->http.resolved);
     free(config->control.origin);
+    free(config->http.origin);
     free(config->tables);
     free(config->listen);
     free(config);

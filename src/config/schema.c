@@ -138,6 +138,24 @@ static const struct setting control_settings[] = {
 static const struct setting_group schema_control = {.name = "control",
                                                     SETTINGS_OF(control_settings)};
 
+static const struct setting http_settings[] = {
+    {"socket", SETTING_STRING, FIELD(listen_config, socket), .default_note = "none",
+     .may_be_empty = true,
+     .doc = "/path, unix:/path, HOST:PORT, [::1]:PORT, inet:HOST:PORT or systemd:NAME"},
+    {"permissions", SETTING_PERMISSIONS, FIELD(listen_config, permissions), 0, 0777,
+     .default_text = "\"0660\"", .doc = "permissions of a unix socket, in octal"},
+    {"owner", SETTING_STRING, FIELD(listen_config, owner),
+     .default_note = "the user who started podop",
+     .doc = "owner of a unix socket, as a name or a number"},
+    {"group", SETTING_STRING, FIELD(listen_config, group),
+     .default_note = "the group of the user who started podop",
+     .doc = "group of a unix socket, as a name or a number"},
+    {"allow", SETTING_STRINGS, FIELD(listen_config, allow), .may_be_one = true,
+     .default_note = "every client",
+     .doc = "the clients that may connect: users and groups to a unix socket, networks to TCP"},
+};
+static const struct setting_group schema_http = {.name = "http", SETTINGS_OF(http_settings)};
+
 static const struct setting cache_settings[] = {
     {"ttl", SETTING_DURATION, FIELD(cache_config, ttl_ms), 0, 30 * DAY, .default_text = "0",
      .doc = "how long a value is cached; 0: not at all"},
@@ -233,6 +251,8 @@ static const struct setting root_settings[] = {
      .doc = "HTTP connections to the backends, shared by all tables"},
     {"control", SETTING_GROUP, FIELD(config, control), .group = &schema_control,
      .doc = "the socket for podopctl"},
+    {"http", SETTING_GROUP, FIELD(config, http), .group = &schema_http,
+     .doc = "the socket for metrics and health checks"},
 };
 const struct setting_group schema_root = {.name = "", SETTINGS_OF(root_settings)};
 

@@ -42,17 +42,17 @@ static bool is_exposed(const char *socket)
     return endpoint.bytes[0] != 127;
 }
 
-static void warn_exposed(const struct node *listener, struct faults *faults)
+static void warn_exposed(const struct node *listener, const char *what_clients_may,
+                         struct faults *faults)
 {
     const struct node *socket = node_find(listener, "socket");
 
     if (node_find(listener, "allow") == NULL && socket != NULL && socket->kind == NODE_STRING &&
         is_exposed(socket->text))
-        fault_warn(
-            faults, socket->origin,
-            "socket '%s' accepts other hosts, and any client may look up and write: name its "
-            "clients with 'allow', or use 127.0.0.1 or a unix socket",
-            socket->text);
+        fault_warn(faults, socket->origin,
+                   "socket '%s' accepts other hosts, and any client may %s: name its clients with "
+                   "'allow', or use 127.0.0.1 or a unix socket",
+                   socket->text, what_clients_may);
 }
 
 void warn_sockets(const struct node *root, struct faults *faults)
@@ -60,7 +60,8 @@ void warn_sockets(const struct node *root, struct faults *faults)
     const struct node *listen = node_find(root, "listen"), *tables = node_find(root, "tables");
 
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
-        warn_exposed(listen->children[i], faults);
+        warn_exposed(listen->children[i], "look up and write", faults);
+    warn_exposed(node_find(root, "http"), "read the metrics", faults);
     for (size_t i = 0; listen != NULL && tables != NULL && i < tables->count; i++) {
         const char *name = node_find_text(tables->children[i], "name");
 

@@ -109,6 +109,7 @@ void warn_beyond(const struct node *root, const struct config_types *types,
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
         warn_owner(listen->children[i], checks, faults);
     warn_owner(node_find(root, "control"), checks, faults);
+    warn_owner(node_find(root, "http"), checks, faults);
     warn_sockets(root, faults);
     warn_params(root, types, faults);
 }
@@ -185,6 +186,7 @@ void paths_collect(struct config *config, const struct config_types *types, cons
     for (size_t i = 0; listen != NULL && i < listen->count; i++)
         add_socket(config, listen->children[i]);
     add_socket(config, node_find(root, "control"));
+    add_socket(config, node_find(root, "http"));
     for (size_t i = 0; i < types->count; i++)
         add_group(config, types->items[i]->settings, node_find(root, "defaults"));
     for (size_t i = 0; tables != NULL && i < tables->count; i++)

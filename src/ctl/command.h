@@ -23,5 +23,6 @@ enum exit_status command_explain(const struct options *options);
 enum exit_status command_flush(const struct options *options);
 enum exit_status command_reload(const struct options *options);
 enum exit_status command_stats(const struct options *options);
+enum exit_status command_top(const struct options *options);
 
 #endif

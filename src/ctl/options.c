@@ -10,18 +10,29 @@
 enum {
     TIMEOUT_SECONDS_DEFAULT = 30, /* Dovecot's own; the default timeout of a table is shorter */
     TIMEOUT_SECONDS_MAX = 24 * 60 * 60,
+    INTERVAL_MS_DEFAULT = 2000,
+    INTERVAL_MS_MIN = 100,
+    INTERVAL_MS_MAX = 3600 * 1000,
 };
 
 /* Letters of options that have no short form. */
-enum { OPTION_NO_VALUES = 'N', OPTION_MAX = 'M', OPTION_FORMS = 'F' };
+enum {
+    OPTION_NO_VALUES = 'N',
+    OPTION_MAX = 'M',
+    OPTION_FORMS = 'F',
+    OPTION_ONCE = 'O',
+    OPTION_INTERVAL = 'I'
+};
 
 static const struct option longs[] = {
     {"as", required_argument, NULL, 'a'},
     {"control", required_argument, NULL, 'c'},
     {"forms", no_argument, NULL, OPTION_FORMS},
+    {"interval", required_argument, NULL, OPTION_INTERVAL},
     {"json", no_argument, NULL, 'j'},
     {"max", required_argument, NULL, OPTION_MAX},
     {"no-values", no_argument, NULL, OPTION_NO_VALUES},
+    {"once", no_argument, NULL, OPTION_ONCE},
     {"recurse", no_argument, NULL, 'R'},
     {"socket", required_argument, NULL, 's'},
     {"timeout", required_argument, NULL, 't'},
@@ -51,6 +62,7 @@ const char options_help[] =
     "  flush TABLE [KEY]       remove a key, or all keys, from the cache\n"
     "  reload                  read the configuration again, and print its errors\n"
     "  stats                   print the counters\n"
+    "  top                     show the counters as rates, and renew them; q ends it\n"
     "\n"
     "  -s, --socket ADDR       podop's socket: /path, unix:/path, HOST:PORT, inet:HOST:PORT\n"
     "                          (default: /run/podop/podop.sock)\n"
@@ -59,12 +71,14 @@ const char options_help[] =
     "  -c, --control PATH      the control socket (default: /run/podop/control.sock)\n"
     "  -u, --user USER         use the private key of USER, priv/KEY, instead of shared/KEY\n"
     "  -j, --json              print one JSON object a line\n"
-    "  -t, --timeout SECONDS   how long to wait for podop (default: 30)\n"
+    "  -t, --timeout SECONDS   how long to wait for podop (default: 30; top: 5)\n"
     "      --forms             get: print each key that podop looks up, and its result, to\n"
     "                          standard error, over the control socket\n"
     "  -R, --recurse           iterate: also print keys with a / after PATH\n"
     "      --no-values         iterate: print keys only\n"
     "      --max NUMBER        iterate: print at most NUMBER keys\n"
+    "      --interval SECONDS  top: how often (default: 2, at least 0.1)\n"
+    "      --once              top: print one picture as text, and end\n"
     "  -V, --version           print the version\n"
     "  -h, --help              print this\n"
     "\n"
@@ -108,6 +122,23 @@ static int parse_timeout(struct options *o, const char *text, struct error *err)
     if (parse_number(text, "--timeout", TIMEOUT_SECONDS_MAX, &seconds, err) == -1)
         return -1;
     o->timeout_ms = (uint32_t)seconds * 1000;
+    return 0;
+}
+
+/* Takes seconds with at most three decimals. */
+static int parse_interval(struct options *o, const char *text, struct error *err)
+{
+    const size_t whole = strspn(text, "0123456789");
+    const size_t decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+    const size_t len = whole + (decimals > 0 ? 1 + decimals : 0);
+    double ms = 0;
+
+    if (whole > 0 && decimals <= 3 && text[len] == '\0')
+        ms = strtod(text, NULL) * 1000 + 0.5; /* in the C locale */
+    if (ms < INTERVAL_MS_MIN || ms >= INTERVAL_MS_MAX + 1)
+        return error_set(err, ERR_USAGE, "--interval takes seconds from 0.1 to 3600, not '%s'",
+                         text);
+    o->interval_ms = (uint32_t)ms;
     return 0;
 }
 
@@ -170,6 +201,8 @@ static int take_option(struct options *o, int letter, char **argv, struct error 
     case 'R': o->recurse = true; return 0;
     case OPTION_NO_VALUES: o->no_values = true; return 0;
     case OPTION_FORMS: o->shows_forms = true; return 0;
+    case OPTION_ONCE: o->shows_once = true; return 0;
+    case OPTION_INTERVAL: return parse_interval(o, optarg, err);
     case 's': o->where = optarg; return 0;
     default: o->user = optarg; return 0; /* 'u' */
     }
@@ -197,6 +230,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
         .where = "/run/podop/podop.sock",
         .control = "/run/podop/control.sock",
         .timeout_ms = TIMEOUT_SECONDS_DEFAULT * 1000,
+        .interval_ms = INTERVAL_MS_DEFAULT,
         .args = xcalloc((size_t)argc + 1, sizeof(o->args[0])),
     };
     forget_last_time(argv);

@@ -24,7 +24,9 @@ struct options {
     uint32_t timeout_ms; /* for each wait for podop */
     bool recurse, no_values;
     bool shows_forms;
-    uint64_t max_rows; /* 0: all */
+    bool shows_once;
+    uint32_t interval_ms; /* between two questions of top */
+    uint64_t max_rows;    /* 0: all */
 
     char given[OPTIONS_GIVEN_MAX]; /* the letters of the given options, each once */
     const char **args;             /* pointers into argv: the command and its arguments */

@@ -10,7 +10,7 @@ static void add_label(const struct counter *c, const void *snapshot, struct buf 
         json_add_member(out, c->name, text);
 }
 
-static void add_histogram(const char *name, const struct histogram *h, struct buf *out)
+void json_add_histogram(struct buf *out, const char *name, const struct histogram *h)
 {
     json_add_name(out, name);
     buf_add_char(out, '[');
@@ -36,7 +36,7 @@ static void add_counter(const struct counter *c, const void *snapshot, struct bu
     case COUNTER_LABEL: add_label(c, snapshot, out); break;
     case COUNTER_HISTOGRAM:
         histogram = counter_histogram(c, snapshot);
-        add_histogram(c->name, &histogram, out);
+        json_add_histogram(out, c->name, &histogram);
         break;
     }
 }
@@ -56,8 +56,8 @@ static bool begins_group(const struct counter_set *set, size_t at)
     return true;
 }
 
-static void add_group(const struct counter_set *set, const char *group, const void *snapshot,
-                      struct buf *out)
+void counter_set_add_json_group(const struct counter_set *set, const char *group,
+                                const void *snapshot, struct buf *out)
 {
     json_add_name(out, group);
     buf_add_char(out, '{');
@@ -78,6 +78,6 @@ void counter_set_add_json(const struct counter_set *set, const void *snapshot, s
         if (c->group == NULL)
             add_counter(c, snapshot, out);
         else if (begins_group(set, i))
-            add_group(set, c->group, snapshot, out);
+            counter_set_add_json_group(set, c->group, snapshot, out);
     }
 }

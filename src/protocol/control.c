@@ -309,6 +309,7 @@ static void on_line(struct control_session *s, struct span line)
     struct pending *p = pending_new(s);
     struct control_request request;
 
+    s->io.service->requests.of[REQUEST_CONTROL]++;
     control_request_init(&request);
     if (control_request_parse(&request, line))
         run(p, &request);

@@ -184,6 +184,7 @@ static void on_lookup(struct dict_session *s, const struct dict_line *line)
 {
     const struct span name = line->field[0], user = user_of(s, line, 1);
 
+    s->io.service->requests.of[REQUEST_DICT_LOOKUP]++;
     if (!dict_query_lookup_at_once(s, name, user))
         dict_query_run(dict_request_new(s, DICT_KIND_LOOKUP, false, name, user));
 }
@@ -203,6 +204,7 @@ static bool on_iterate(struct dict_session *s, const struct dict_line *line)
         return false;
     buf_init(&paths, BUF_LIMITED_BY_INPUT);
     dict_add_paths(&paths, line, path, s->major == 2);
+    s->io.service->requests.of[REQUEST_DICT_ITERATION]++;
     r = dict_request_new(s, DICT_KIND_ITERATE, false, buf_span(&paths), user_of(s, line, path + 1));
     buf_deinit(&paths);
     r->more_paths = r->name;
@@ -243,6 +245,7 @@ static void on_commit(struct dict_session *s, const struct dict_line *line)
     const char *why;
     char *fault;
 
+    s->io.service->requests.of[REQUEST_DICT_TRANSACTION]++;
     r->id = line->id;
     dict_request_take_changes(r, dict_transaction_take(&s->open, line->id, &fault));
     transaction_seal(r->changes, r->table);

@@ -137,16 +137,37 @@ void dict_request_restart(struct dict_request *r)
 
 /* Which requests may start */
 
-/* Both compare keys as the table of the commit identifies them: r may have another table, from
- * after a reload. */
+/* These compare keys as the table of the commit identifies them: r may have another table, from
+ * after a reload. Then r may be for the normal form that its key has there. */
+
+static void hash_key(struct dict_request *r, struct table *table)
+{
+    struct table *current = dict_session_table(r->session);
+
+    if (r->key_hashes[0] != 0 && r->hashed_for == table &&
+        r->hashed_serial == r->session->table_serial)
+        return;
+    r->key_hashes[0] = r->key_hashes[1] = transaction_key(table, &r->key);
+    if (current != NULL && current != table)
+        r->key_hashes[1] = transaction_key_of_next(table, current, &r->key);
+    r->hashed_for = table;
+    r->hashed_serial = r->session->table_serial;
+}
 
 static bool may_touch_key(struct dict_request *r, const struct dict_request *commit)
 {
-    if (r->key_hash == 0 || r->hashed_for != commit->table) {
-        r->key_hash = transaction_key(commit->table, &r->key);
-        r->hashed_for = commit->table;
-    }
-    return transaction_may_touch(commit->changes, r->key_hash);
+    hash_key(r, commit->table);
+    return transaction_may_touch(commit->changes, r->key_hashes[0]) ||
+           transaction_may_touch(commit->changes, r->key_hashes[1]);
+}
+
+static bool may_touch_below(const struct dict_request *r, const struct dict_request *commit)
+{
+    struct table *current = dict_session_table(r->session);
+
+    return transaction_touches_below(commit->changes, commit->table, &r->key) ||
+           (current != NULL && current != commit->table &&
+            transaction_touches_below(commit->changes, current, &r->key));
 }
 
 static bool may_overlap(const struct dict_request *r, const struct dict_request *commit)
@@ -162,8 +183,7 @@ static bool may_conflict(struct dict_request *r, const struct dict_request *comm
         return may_touch_key(r, commit);
     switch (r->kind) {
     case DICT_KIND_LOOKUP: return may_touch_key(r, commit);
-    case DICT_KIND_ITERATE:
-        return transaction_touches_below(commit->changes, commit->table, &r->key);
+    case DICT_KIND_ITERATE: return may_touch_below(r, commit);
     case DICT_KIND_COMMIT: return may_overlap(r, commit);
     }
     return false;

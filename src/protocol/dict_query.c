@@ -160,7 +160,7 @@ static void go_to_next_path(struct dict_request *r)
 {
     r->name = dict_next_path(&r->more_paths);
     restart_time(r);
-    r->key_hash = 0;
+    r->key_hashes[0] = 0;
 }
 
 /* Takes the reply to the current path. Returns whether the next path begins now; otherwise r is

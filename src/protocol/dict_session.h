@@ -88,10 +88,13 @@ struct dict_request {
     uint64_t arrived_at_ms; /* when the current path became due; its timeout counts from then */
     uint64_t arrived_at_us; /* for the debug log; 0 at other levels */
     struct table_key key;   /* of a lookup or iteration; points into name */
-    uint64_t key_hash;      /* see transaction_key(); 0: not computed yet */
-    /* the table whose key_hash it is; only compared, with tables of earlier commits, which are kept
-     */
+    /* See transaction_key(): as the client wrote the key, and in the normal form that it has in the
+     * current table. 0: not computed yet. */
+    uint64_t key_hashes[2];
+    /* the table whose key_hashes they are; only compared, with tables of earlier commits, which are
+     * kept */
     const struct table *hashed_for;
+    uint64_t hashed_serial; /* of the current table */
     struct span name;       /* the current path, as the client wrote it; in bytes */
     struct span more_paths; /* of an iteration, for dict_next_path(); in bytes */
     struct span user;       /* in bytes */

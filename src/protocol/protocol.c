@@ -2,6 +2,14 @@
 
 #include "podop/clock.h"
 
+const struct request_name request_kinds[REQUEST_KINDS] = {
+    [REQUEST_SOCKETMAP_LOOKUP] = {"socketmap", "lookup"},
+    [REQUEST_DICT_LOOKUP] = {"dict", "lookup"},
+    [REQUEST_DICT_ITERATION] = {"dict", "iteration"},
+    [REQUEST_DICT_TRANSACTION] = {"dict", "transaction"},
+    [REQUEST_CONTROL] = {"control", "command"},
+};
+
 struct service *service_ref(struct service *service)
 {
     service->refs++;

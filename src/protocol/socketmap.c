@@ -283,6 +283,7 @@ static void request(struct socketmap_session *s, struct span payload)
     struct query q = {.table = payload, .key = SPAN("")};
     struct table *table;
 
+    s->io.service->requests.of[REQUEST_SOCKETMAP_LOOKUP]++;
     if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
         q.started_at_us = clock_now_us();
     if (!socketmap_parse_request(payload, &q.table, &q.key)) {
@@ -307,6 +308,7 @@ static void answer_long(struct socketmap_session *s)
 
     if (s->io.service->log->level >= LOG_LEVEL_DEBUG)
         q.started_at_us = clock_now_us();
+    s->io.service->requests.of[REQUEST_SOCKETMAP_LOOKUP]++;
     service_log_long_request(s->io.service, "socketmap");
     answer_known(s, &q, NULL, &none);
 }

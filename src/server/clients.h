@@ -4,14 +4,13 @@
 
 #include "client_state.h"
 
+#include "monitor/monitor_view.h"
+
 void clients_init(struct clients *clients, struct ev_loop *loop, struct log *log);
 void clients_deinit(struct clients *clients); /* hangs up on all of them */
 
 void clients_add(struct clients *clients, struct listener *listener, int fd); /* fd is taken */
 
-struct client_counts {
-    size_t clients, requests; /* connected; under way */
-};
 struct client_counts clients_count(const struct clients *clients);
 
 /* Answers what has arrived by now, then hangs up on each client. */

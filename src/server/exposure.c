@@ -37,9 +37,10 @@ void exposure_report(const struct listeners *all, config_report_fn *warn, void *
             is_literal(listen->socket))
             continue;
         if (asprintf(&text,
-                     "%s: warning: socket '%s' accepts other hosts on %s, and any client may look "
-                     "up and write: name its clients with 'allow'",
-                     listen->origin, listen->socket, l->address.text) == -1)
+                     "%s: warning: socket '%s' accepts other hosts on %s, and any client may %s: "
+                     "name its clients with 'allow'",
+                     listen->origin, listen->socket, l->address.text,
+                     listen->mode == MODE_HTTP ? "read the metrics" : "look up and write") == -1)
             abort();
         warn(arg, text);
         free(text);

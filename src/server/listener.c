@@ -218,6 +218,7 @@ static bool accept_one(struct listener *l)
 
     if (fd != -1) {
         l->clients++;
+        l->accepted++;
         l->accept(l->accept_arg, l, fd);
         if (fd < l->fd_max)
             return true;
@@ -352,7 +353,9 @@ void listener_client_gone(struct listener *l)
 
 void listener_drain(struct listener *l)
 {
-    while (!l->is_borrowed && l->fd != -1 && accept_one(l))
+    const bool is_limited = l->service->base.listen->mode == MODE_HTTP;
+
+    while (!l->is_borrowed && l->fd != -1 && (!is_limited || has_room(l)) && accept_one(l))
         ;
 }
 

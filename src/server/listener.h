@@ -39,6 +39,7 @@ struct listener {
     struct rate_limit unread_limit; /* of the event client_not_reading */
     struct admission admission;     /* who was refused */
     uint64_t not_reading;           /* clients that were disconnected because they did not read */
+    uint64_t accepted;              /* clients, since the listener was opened */
     uint32_t clients;               /* connected now */
     int fd_max;                     /* clients get descriptors below this */
     listener_accept_fn *accept;
@@ -67,7 +68,8 @@ bool listener_fits(const struct listener *l, const struct listen_config *config)
  * changed. */
 void listener_start(struct listener *l, int fd_max, listener_accept_fn *accept, void *arg);
 /* Accepts all clients in the backlog of a socket that is about to be closed, even beyond
- * max_clients. A borrowed socket keeps its backlog for the next process. */
+ * max_clients, but not those of 'http', which ask again. A borrowed socket keeps its backlog for
+ * the next process. */
 void listener_drain(struct listener *l);
 void listener_client_gone(struct listener *l); /* must be called for each freed client */
 /* Closes the socket; connected clients stay. The socket file is removed if it is still podop's own.

@@ -82,8 +82,8 @@ static void find_addresses(struct listeners *all, const struct listen_config *li
                                               &found->failure);
 }
 
-static int plan_socket(struct listeners *all, struct config *config,
-                       const struct listen_config *listen, struct error *err)
+static int plan_addresses(struct listeners *all, struct config *config,
+                          const struct listen_config *listen, struct error *err)
 {
     struct socket_addresses found = {0};
     int planned = 0;
@@ -104,6 +104,19 @@ static int plan_socket(struct listeners *all, struct config *config,
     return 0;
 }
 
+static int plan_socket(struct listeners *all, struct config *config,
+                       const struct listen_config *listen, struct error *err)
+{
+    return plan_addresses(all, config, listen, err) == -1 ? error_prefix(err, "%s", listen->origin)
+                                                          : 0;
+}
+
+static int plan_optional(struct listeners *all, struct config *config,
+                         const struct listen_config *listen, struct error *err)
+{
+    return listen_config_is_set(listen) ? plan_socket(all, config, listen, err) : 0;
+}
+
 static bool is_new(const struct listener *l)
 {
     return l->planned != NULL && l->service->base.listen == l->planned;
@@ -122,18 +135,15 @@ static void give_up(struct listeners *all)
 
 int listeners_plan(struct listeners *all, struct config *config, struct error *err)
 {
-    const struct listen_config *at = &config->control;
-    const bool has_control = at->socket != NULL && at->socket[0] != '\0';
-    int status = has_control ? plan_socket(all, config, at, err) : 0;
+    int status = plan_optional(all, config, &config->control, err);
 
-    for (size_t i = 0; i < config->listen_count && status == 0; i++) {
-        at = &config->listen[i];
-        status = plan_socket(all, config, at, err);
-    }
     if (status == 0)
-        return 0;
-    give_up(all);
-    return error_prefix(err, "%s", at->origin);
+        status = plan_optional(all, config, &config->http, err);
+    for (size_t i = 0; i < config->listen_count && status == 0; i++)
+        status = plan_socket(all, config, &config->listen[i], err);
+    if (status == -1)
+        give_up(all);
+    return status;
 }
 
 /* Returns whether l takes the place of another socket that is open now. */
@@ -191,6 +201,12 @@ void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *acce
     }
 }
 
+static void add_requests(struct request_counts *to, const struct request_counts *from)
+{
+    for (size_t i = 0; i < REQUEST_KINDS; i++)
+        to->of[i] += from->of[i];
+}
+
 void listeners_forget_closed(struct listeners *all)
 {
     struct listener **link = &all->first;
@@ -200,6 +216,7 @@ void listeners_forget_closed(struct listeners *all)
 
         if (l->fd == -1 && l->clients == 0) {
             *link = l->next;
+            add_requests(&all->past_requests, &l->service->base.requests);
             listener_free(&l);
         } else {
             link = &l->next;
@@ -217,6 +234,63 @@ void listeners_close(struct listeners *all)
 {
     for (struct listener *l = all->first; l != NULL; l = l->next)
         listener_close(l);
+}
+
+void listeners_close_clients(struct listeners *all)
+{
+    for (struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->service->base.listen->mode != MODE_HTTP)
+            listener_close(l);
+    }
+}
+
+/* Adds the clients of closed sockets of the same address, which a reload has replaced. */
+static void add_closed(const struct listeners *all, const struct listener *open,
+                       struct listener_counts *to)
+{
+    for (const struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->fd == -1 && is_same_address(&l->address, &open->address))
+            to->clients += l->clients;
+    }
+}
+
+static struct span name_of_mode(enum listen_mode mode)
+{
+    static const char *const names[] = {[MODE_AUTO] = "auto",
+                                        [MODE_POSTFIX] = "postfix",
+                                        [MODE_DOVECOT] = "dovecot",
+                                        [MODE_CONTROL] = "control",
+                                        [MODE_HTTP] = "http"};
+
+    return span_of(names[mode]);
+}
+
+bool listeners_count(const struct listeners *all, size_t i, struct listener_counts *to)
+{
+    for (const struct listener *l = all->first; l != NULL; l = l->next) {
+        if (l->fd == -1 || i-- > 0)
+            continue;
+        *to = (struct listener_counts){
+            .socket = span_of(l->address.text),
+            .mode = name_of_mode(l->service->base.listen->mode),
+            .clients = l->clients,
+            .clients_max = l->service->base.listen->max_clients,
+            .accepted = l->accepted,
+            .refused = l->admission.refused,
+        };
+        add_closed(all, l, to);
+        return true;
+    }
+    return false;
+}
+
+struct request_counts listeners_count_requests(const struct listeners *all)
+{
+    struct request_counts sum = all->past_requests;
+
+    for (const struct listener *l = all->first; l != NULL; l = l->next)
+        add_requests(&sum, &l->service->base.requests);
+    return sum;
 }
 
 void listeners_free(struct listeners *all)

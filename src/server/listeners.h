@@ -7,12 +7,15 @@
 #include "activation.h"
 #include "listener.h"
 
+#include "monitor/monitor_view.h"
+
 struct listeners {
     struct ev_loop *loop;
     struct log *log;
     struct activation *activation; /* borrowed: the sockets that systemd passed */
     const struct admin *admin;     /* borrowed: for the sessions of the control socket */
     struct listener *first;
+    struct request_counts past_requests; /* of listeners that are gone */
 };
 
 /* Finds the open socket for each listener of config, and opens those that are missing. A new unix
@@ -29,6 +32,10 @@ void listeners_start(struct listeners *all, int fd_max, listener_accept_fn *acce
 void listeners_forget_closed(struct listeners *all); /* frees those that have no clients */
 void listeners_drain(struct listeners *all);         /* see listener_drain() */
 void listeners_close(struct listeners *all);
+void listeners_close_clients(struct listeners *all); /* all but that of 'http' */
+/* Fills *to for the i-th open socket. Returns false: i is too large. */
+bool listeners_count(const struct listeners *all, size_t i, struct listener_counts *to);
+struct request_counts listeners_count_requests(const struct listeners *all);
 void listeners_free(struct listeners *all); /* after the last client */
 
 #endif

@@ -1,16 +1,19 @@
 #include "reload.h"
 
 #include "reload_resolve.h"
-#include "slices.h"
 
 #include "podop/mem.h"
+#include "podop/slices.h"
 #include "podop/thread.h"
 
 #include <ev.h>
 
 #include <stdlib.h>
 
-enum { FAULTS_BYTES_MAX = 1024 * 1024 }; /* later faults of the configuration are not reported */
+enum {
+    FAULTS_BYTES_MAX = 1024 * 1024, /* later faults of the configuration are not reported */
+    SLICE_US = 2000,
+};
 
 struct reload {
     struct reload_env env;
@@ -138,7 +141,7 @@ struct reload *reload_start(const struct reload_env *env)
 
     r->env = *env;
     r->result.json_files = json_files_new(env->tables.disposal);
-    slices_init(&r->opening, env->tables.loop, open_next, r);
+    slices_init(&r->opening, env->tables.loop, SLICE_US, open_next, r);
     buf_init(&r->faults, FAULTS_BYTES_MAX);
     ev_async_init(&r->read, on_read);
     r->read.data = r;

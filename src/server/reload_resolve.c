@@ -11,7 +11,8 @@ static bool is_named_by(const struct listen_config *listen, const char *socket)
 
 static bool has_socket(const struct config *config, const char *socket)
 {
-    bool has = config != NULL && is_named_by(&config->control, socket);
+    bool has = config != NULL &&
+               (is_named_by(&config->control, socket) || is_named_by(&config->http, socket));
 
     for (size_t i = 0; config != NULL && i < config->listen_count && !has; i++)
         has = is_named_by(&config->listen[i], socket);
@@ -34,6 +35,7 @@ static void resolve(struct listen_config *listen, const struct config *previous)
 void reload_resolve(struct config *config, const struct config *previous)
 {
     resolve(&config->control, previous);
+    resolve(&config->http, previous);
     for (size_t i = 0; i < config->listen_count; i++)
         resolve(&config->listen[i], previous);
 }

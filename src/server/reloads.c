@@ -4,6 +4,7 @@ static void report(void *arg, const char *text)
 {
     struct reloads *all = arg;
 
+    all->ops->fault(all->arg, text);
     if (all->is_logged)
         log_error(all->log, "reload_failed", LOG_STR("reason", text));
     LIST_FOR_EACH (node, &all->requests) {

@@ -18,7 +18,9 @@ struct reloads_ops {
     /* Replaces the running configuration with *next, which is taken and cleared. Returns 0, or -1
      * with err filled and without any change. */
     int (*switch_to)(void *arg, struct reloaded *next, struct error *err);
-    void (*ended)(void *arg, int status); /* called after each reload; status is 0 or -1 */
+    /* Called after each reload; status is 0 or -1. */
+    void (*ended)(void *arg, int status);
+    void (*fault)(void *arg, const char *text); /* called for each fault */
 };
 
 struct reloads {

@@ -7,6 +7,8 @@
 #include "server_stop.h"
 #include "warnings.h"
 
+#include "monitor/stats.h"
+
 int server_check(struct ev_loop *loop, const struct config_source *source, config_report_fn *report,
                  config_report_fn *warn, void *arg, struct error *err)
 {
@@ -31,11 +33,13 @@ struct server *server_new(struct ev_loop *loop, const struct config_source *sour
     reloads_init(&s->reloads, &server_reload_ops, s, loop, &s->log);
     server_stop_init(s);
     if (listeners_plan(&s->listeners, s->config, err) == -1 ||
+        server_start_monitor(s, s->config, err) == -1 ||
         listeners_switch(&s->listeners, s->config, err) == -1 ||
         privileges_drop(s->config->user, s->config->group, err) == -1) {
         server_unload(&s);
         return NULL;
     }
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     s->is_user = warnings_is_user(s->config);
     server_log_warnings(s);
     activation_log_unused(&s->activation, &s->log);
@@ -74,9 +78,14 @@ void server_reload_logged(struct server *s)
 
 void server_log_counters(struct server *s)
 {
-    const struct stats_sources sources = server_stats_sources(s);
+    const struct monitor_view view = server_view(s);
 
-    stats_log(&sources, &s->log);
+    stats_log(&view, &s->log);
+}
+
+const char *server_microhttpd_version(void)
+{
+    return web_server_version();
 }
 
 void server_stop(struct server *s)

@@ -4,10 +4,17 @@
 #include "podop/clock.h"
 #include "podop/mem.h"
 
+#include "monitor/stats.h"
+
 #include <stdlib.h>
+
+enum { DISPOSING_US = 2000 }; /* in each turn */
 
 static int check_listen(const struct listen_config *listen, struct error *err)
 {
+    if (listen->mode == MODE_HTTP && !web_server_is_built())
+        return error_set(err, ERR_CONFIG,
+                         "'http' needs libmicrohttpd, which this podop is built without");
     return socket_address_check(listen->socket, err);
 }
 
@@ -46,9 +53,9 @@ static bool dispose_some(void *arg)
 
 static void add_stats(void *arg, struct buf *out)
 {
-    const struct stats_sources sources = server_stats_sources(arg);
+    const struct monitor_view view = server_view(arg);
 
-    stats_add(&sources, out);
+    stats_add(&view, out);
 }
 
 static void reload_for_admin(void *arg, struct reload_request *request)
@@ -56,6 +63,58 @@ static void reload_for_admin(void *arg, struct reload_request *request)
     struct server *s = arg;
 
     reloads_want(&s->reloads, request);
+}
+
+static void show_counts(void *arg, struct server_counts *to)
+{
+    const struct server *s = arg;
+
+    *to = s->counts;
+    to->connections = s->clients.connections;
+}
+
+static void show_clients(void *arg, struct client_counts *to)
+{
+    const struct server *s = arg;
+
+    *to = clients_count(&s->clients);
+}
+
+static bool show_listener(void *arg, size_t i, struct listener_counts *to)
+{
+    const struct server *s = arg;
+
+    return listeners_count(&s->listeners, i, to);
+}
+
+static void show_requests(void *arg, struct request_counts *to)
+{
+    const struct server *s = arg;
+
+    *to = listeners_count_requests(&s->listeners);
+}
+
+static const struct monitor_ops monitor_ops = {
+    .counts = show_counts,
+    .clients = show_clients,
+    .listener = show_listener,
+    .requests = show_requests,
+};
+
+struct monitor_view server_view(void *arg)
+{
+    struct server *s = arg;
+
+    return (struct monitor_view){
+        .loop = s->loop,
+        .http = s->http,
+        .router = s->router,
+        .is_stopping = s->is_stopping,
+        .log = &s->log,
+        .faults = &s->reload_faults,
+        .ops = &monitor_ops,
+        .arg = s,
+    };
 }
 
 static struct server *server_alloc(struct ev_loop *loop, const struct config_source *source)
@@ -67,14 +126,16 @@ static struct server *server_alloc(struct ev_loop *loop, const struct config_sou
     s->source.checks = &checks;
     s->loop = loop;
     service_clock_hold(loop);
-    slices_init(&s->disposing, loop, dispose_some, &s->disposal);
+    slices_init(&s->disposing, loop, DISPOSING_US, dispose_some, &s->disposal);
     disposal_init(&s->disposal, start_disposing, s);
     log_init(&s->log);
     s->admin = (struct admin){.arg = s, .reload = reload_for_admin, .stats = add_stats};
-    s->stats.started_at_ms = clock_now_ms();
+    s->counts.started_at_ms = clock_now_ms();
+    s->counts.started_at = time(NULL);
     s->listeners = (struct listeners){
         .loop = loop, .log = &s->log, .activation = &s->activation, .admin = &s->admin};
     clients_init(&s->clients, loop, &s->log);
+    s->monitor = monitor_new(loop, server_view, s);
     return s;
 }
 
@@ -97,17 +158,6 @@ struct table_env server_table_env(struct server *s)
         .json_files = s->json_files,
         .file_watch = s->file_watch,
         .json_renewals = s->json_renewals,
-    };
-}
-
-struct stats_sources server_stats_sources(const struct server *s)
-{
-    return (struct stats_sources){
-        .own = &s->stats,
-        .clients = &s->clients,
-        .http = s->http,
-        .router = s->router,
-        .loop = s->loop,
     };
 }
 
@@ -167,6 +217,7 @@ void server_unload(struct server **pserver)
     deadline_stop(&s->stop_deadline);
     reloads_deinit(&s->reloads);
     listeners_close(&s->listeners);
+    monitor_free(&s->monitor);
     if (s->write_behind != NULL)
         write_behind_close(s->write_behind);
     clients_deinit(&s->clients);

@@ -13,6 +13,7 @@ void server_unload(struct server **server); /* ends and frees everything; *serve
 /* Returns the environment of this server's tables. */
 struct table_env server_table_env(struct server *server);
 void server_configure_log(struct server *server);
-struct stats_sources server_stats_sources(const struct server *server);
+/* Returns what the server shows of itself; arg is the server. */
+struct monitor_view server_view(void *arg);
 
 #endif

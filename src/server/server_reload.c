@@ -11,6 +11,7 @@ static struct reload_env begin(void *arg)
     struct server *s = arg;
 
     notify_reloading(&s->notify);
+    fault_list_clear(&s->reload_faults);
     return (struct reload_env){
         .source = &s->source,
         .config = s->config,
@@ -32,6 +33,8 @@ static int check_all_allowed(const struct config *next, struct error *err)
 {
     int status = check_allowed(&next->control, err);
 
+    if (status == 0)
+        status = check_allowed(&next->http, err);
     for (size_t i = 0; i < next->listen_count && status == 0; i++)
         status = check_allowed(&next->listen[i], err);
     return status;
@@ -62,11 +65,13 @@ static void take_over(struct server *s, struct reloaded *next)
     router_take_over(next->router, previous);
     s->router = next->router;
     listeners_serve(&s->listeners, s->router);
+    monitor_restart(s->monitor);
     router_dispose(&previous, &s->disposal);
     json_files_free(&s->json_files);
     s->json_files = next->json_files;
     config_unref(&s->config);
     s->config = next->config;
+    monitor_remember(s->monitor, listen_config_is_set(&s->config->http));
     *next = (struct reloaded){0};
     http_set_pool(s->http, &s->config->pool);
     http_reload_names(s->http);
@@ -78,7 +83,8 @@ static int switch_to(void *arg, struct reloaded *next, struct error *err)
 {
     struct server *s = arg;
 
-    if (listeners_plan(&s->listeners, next->config, err) == -1 ||
+    if (server_start_monitor(s, next->config, err) == -1 ||
+        listeners_plan(&s->listeners, next->config, err) == -1 ||
         listeners_switch(&s->listeners, next->config, err) == -1)
         return -1; /* the running configuration is unchanged */
     take_over(s, next);
@@ -92,13 +98,20 @@ static void ended(void *arg, int status)
 {
     struct server *s = arg;
 
-    s->stats.reloaded_at = time(NULL);
-    s->stats.has_failed = status == -1;
+    s->counts.reloaded_at = time(NULL);
+    s->counts.last_reload_failed = status == -1;
     if (status == 0)
-        s->stats.reloads++;
+        s->counts.reloads++;
     else
-        s->stats.reloads_failed++;
+        s->counts.reloads_failed++;
     server_notify_ready(s, status == 0 ? "" : "; the last reload failed");
+}
+
+static void fault(void *arg, const char *text)
+{
+    struct server *s = arg;
+
+    fault_list_add(&s->reload_faults, span_of(text));
 }
 
 const struct reloads_ops server_reload_ops = {
@@ -106,4 +119,5 @@ const struct reloads_ops server_reload_ops = {
     .check = check,
     .switch_to = switch_to,
     .ended = ended,
+    .fault = fault,
 };

@@ -10,16 +10,34 @@
 
 enum { RESERVED_DESCRIPTORS = 64 }; /* for files, the event loop and name resolution */
 
+static void on_monitor_gone(void *arg)
+{
+    struct listener *listener = arg;
+    struct server *s = listener->accept_arg;
+
+    listener_client_gone(listener);
+    listeners_forget_closed(&s->listeners);
+}
+
+int server_start_monitor(struct server *s, const struct config *config, struct error *err)
+{
+    return listen_config_is_set(&config->http) ? monitor_start(s->monitor, err) : 0;
+}
+
 static void on_accept(void *arg, struct listener *listener, int fd)
 {
     struct server *s = arg;
+    const bool is_http = listener->service->base.listen->mode == MODE_HTTP;
 
     if (admission_check(&listener->admission, listener->service->base.listen, fd,
                         listener->address.text, &s->log)) {
-        clients_add(&s->clients, listener, fd);
+        if (is_http)
+            monitor_add(s->monitor, fd, on_monitor_gone, listener);
+        else
+            clients_add(&s->clients, listener, fd);
         return;
     }
-    s->stats.refused++;
+    s->counts.refused++;
     close(fd);
     listener_client_gone(listener);
 }

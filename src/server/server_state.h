@@ -8,8 +8,9 @@
 #include "notify.h"
 #include "reloads.h"
 #include "sandbox.h"
-#include "slices.h"
-#include "stats.h"
+
+#include "monitor/fault_list.h"
+#include "monitor/monitor.h"
 
 #include "podop/coprocess.h"
 #include "podop/deadline.h"
@@ -17,6 +18,7 @@
 #include "podop/file_watch.h"
 #include "podop/http.h"
 #include "podop/json_renewal.h"
+#include "podop/slices.h"
 #include "podop/transaction.h"
 #include "podop/write_behind.h"
 
@@ -34,15 +36,17 @@ struct server {
     struct disposal disposal;      /* frees large memory, in the slices of disposing */
     struct slices disposing;
     struct reloads reloads;
+    struct fault_list reload_faults; /* of the last reload */
     struct activation activation;
     struct listeners listeners;
     struct clients clients;
+    struct monitor *monitor;
     struct commits commits;
     struct write_behind *write_behind;
     struct hash_key hash_key; /* of the keys of tables */
     struct notify notify;
     struct admin admin; /* for the control socket */
-    struct stats stats;
+    struct server_counts counts;
     struct sandbox sandbox;
     struct deadline stop_deadline;
     bool is_stopping;

@@ -33,7 +33,7 @@ static void finish_requests(struct server *s)
 {
     log_info(&s->log, "stopping", LOG_UINT("ms_at_most", s->config->shutdown_timeout_ms));
     listeners_drain(&s->listeners);
-    listeners_close(&s->listeners);
+    listeners_close_clients(&s->listeners); /* /ready says meanwhile that podop stops */
     deadline_start_in(&s->stop_deadline, s->loop, s->config->shutdown_timeout_ms);
     clients_stop(&s->clients);
     write_behind_stop(s->write_behind);

@@ -10,9 +10,9 @@
 struct commit_turns {
     struct list_node node;       /* in writes->ready or writes->failed, or in none */
     struct table_writes *writes; /* a reference */
-    struct commit *commit;
-    struct deadline deadline; /* of the wait */
-    struct reply failure;     /* when reason is not NULL */
+    struct commit *commit;       /* NULL: it has ended */
+    struct deadline deadline;    /* of the wait */
+    struct reply failure;        /* when reason is not NULL */
     char *reason;
     size_t blocked; /* turns that are not the first for their key */
     size_t count;
@@ -74,9 +74,12 @@ void commit_turns_pass(struct pending_write *key)
 
     if (turn == NULL || turn->is_free)
         return;
-    turn->is_free = true;
     c = turn->owner;
-    if (--c->blocked == 0 && c->reason == NULL)
+    for (; turn != NULL && turn->owner == c; turn = pending_next_turn(turn)) {
+        turn->is_free = true;
+        c->blocked--;
+    }
+    if (c->blocked == 0 && c->reason == NULL && c->commit != NULL)
         list_append(&c->writes->ready, &c->node);
 }
 
@@ -99,6 +102,7 @@ static void on_end(struct commit *commit)
     struct table_writes *w = c->writes;
 
     commit->turns = NULL;
+    c->commit = NULL;
     deadline_stop(&c->deadline);
     list_remove(&c->node);
     leave(c);

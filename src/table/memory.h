@@ -7,6 +7,7 @@
 #include "cache.h"
 #include "table_type.h"
 
+#include "podop/durations.h"
 #include "podop/list.h"
 #include "podop/transaction.h"
 
@@ -21,6 +22,7 @@ struct table_counters {
     uint64_t joined, fetches;
     uint64_t commits[TABLE_STATUSES];
     uint64_t iterations;
+    struct durations waited; /* of lookups that were not answered at once */
 };
 
 /* The memories of all tables of one name, from before and after a reload: a write to one of them

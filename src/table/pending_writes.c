@@ -371,6 +371,7 @@ void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_
 void pending_enqueue(struct pending_writes *q, struct pending_write *w, struct pending_turn *turn)
 {
     turn->key = w;
+    turn->order = ++q->turns;
     list_append(&w->turns, &turn->node);
     w->is_urgent = true;
     pending_move(q, w, 0); /* due now, also when it waits for the end of the write under way */
@@ -390,41 +391,100 @@ bool pending_has_queue(const struct pending_write *w)
     return !list_is_empty(&w->turns);
 }
 
+static struct pending_turn *turn_of(struct list_node *node)
+{
+    return LIST_ENTRY_OR_NULL(node, struct pending_turn, node);
+}
+
 struct pending_turn *pending_last_turn(const struct pending_write *w)
 {
-    return pending_has_queue(w) ? CONTAINER_OF(w->turns.ring.prev, struct pending_turn, node)
-                                : NULL;
+    return turn_of(list_last(&w->turns));
 }
 
 struct pending_turn *pending_first_turn(const struct pending_write *w)
 {
-    struct list_node *first = list_first(&w->turns);
+    return w->waiting != NULL || w->writing != NULL ? NULL : turn_of(list_first(&w->turns));
+}
 
-    return w->waiting != NULL || w->writing != NULL
-               ? NULL
-               : LIST_ENTRY_OR_NULL(first, struct pending_turn, node);
+struct pending_turn *pending_next_turn(const struct pending_turn *turn)
+{
+    return turn_of(list_next(&turn->key->turns, &turn->node));
 }
 
 /* Renaming */
 
+/* The newest value comes last, and after all keys without a value. */
 static int compare_order(const void *a, const void *b)
 {
-    struct pending_write *const *left = a, *const *right = b;
+    const struct pending_write *left = *(struct pending_write *const *)a;
+    const struct pending_write *right = *(struct pending_write *const *)b;
+    const bool has_left = newest(left) != NULL, has_right = newest(right) != NULL;
 
-    return ((*left)->order > (*right)->order) - ((*left)->order < (*right)->order);
+    if (has_left != has_right)
+        return has_left - has_right;
+    return (left->order > right->order) - (left->order < right->order);
 }
 
-/* Lets w, which is newer, supersede older. A value for which transactions are queued stays due, so
- * that they go on when it is dropped. */
-static void supersede(struct pending_writes *q, struct pending_write *older,
-                      const struct pending_write *w)
+/* Moves the transactions of w to the queue of older. Each stays after those that came before it, in
+ * the queues of all keys, so that no two wait for each other. */
+static void move_queue(struct pending_write *older, struct pending_write *w)
 {
+    struct list both;
+
+    list_init(&both);
+    while (pending_has_queue(older) || pending_has_queue(w)) {
+        struct pending_turn *a = turn_of(list_first(&older->turns));
+        struct pending_turn *b = turn_of(list_first(&w->turns));
+        struct pending_turn *first = b == NULL || (a != NULL && a->order < b->order) ? a : b;
+
+        list_remove(&first->node);
+        first->key = older;
+        list_append(&both, &first->node);
+    }
+    while (!list_is_empty(&both))
+        list_append(&older->turns, list_pop(&both));
+    older->is_urgent = pending_has_queue(older);
+    if (older->is_urgent)
+        older->due_at_ms = 0;
+}
+
+/* Moves the value that waits in w, and the transactions after it, to older, which is under way. */
+static void take_over(struct pending_writes *q, struct pending_write *older,
+                      struct pending_write *w)
+{
+    if (older->waiting == NULL)
+        older->due_at_ms = w->due_at_ms;
+    drop_value(q, older, &older->waiting);
+    older->waiting = w->waiting;
+    older->order = w->order;
+    older->attempts = w->attempts;
+    older->is_superseded = w->is_superseded;
+    older->is_replaced = w->is_replaced;
+    w->waiting = NULL;
+    if (w->heap_at != 0)
+        heap_remove(q, w);
+    move_queue(older, w);
+    entry_free(w);
+}
+
+/* Lets w, which is newer, supersede older. Returns false when both stay: older is kept until the
+ * value of w is made. Where transactions are queued, an older value that waits is dropped when it
+ * is due, to let them go on, and w is merged into one that is under way. */
+static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
+{
+    const bool is_queued = pending_has_queue(older) || pending_has_queue(w);
+
     if (newest(w) == NULL)
-        return;
+        return false;
+    if (is_queued && older->writing != NULL && w->writing == NULL) {
+        take_over(q, older, w);
+        return true;
+    }
     older->is_superseded = true;
     older->is_replaced |= newest(older) != NULL && is_same_key(newest(w), newest(older));
-    if (older->heap_at != 0 && !pending_has_queue(older))
+    if (older->heap_at != 0 && !is_queued)
         heap_remove(q, older);
+    return false;
 }
 
 /* Gives w its new identity. A key without a value, for which only transactions are queued, keeps
@@ -446,8 +506,8 @@ static void rename_entry(struct pending_writes *q, struct pending_write *w,
     }
     w->is_superseded = w->is_replaced;
     older = find_hashed(q, w->identity, w->hash);
-    if (older != NULL)
-        supersede(q, older, w);
+    if (older != NULL && merge(q, older, w))
+        return;
     link_entry(q, w);
     q->keys++;
     if (w->heap_at != 0 && is_after_older(q, w))

@@ -47,7 +47,8 @@ struct pending_turn {
     struct pending_write *key;
     struct list_node node;
     struct commit_turns *owner;
-    bool is_free; /* it is the first, and its owner does not count it as blocked */
+    uint64_t order; /* number of the turn, counted over all keys */
+    bool is_free;   /* its owner does not count it as blocked */
 };
 
 struct pending_writes {
@@ -55,8 +56,8 @@ struct pending_writes {
     size_t slot_count, keys;     /* keys: entries, those without a value included */
     struct pending_write **heap; /* [1] is the first that is due */
     size_t heap_count, heap_room;
-    size_t writes, bytes; /* values that wait or are under way */
-    uint64_t order;
+    size_t writes, bytes;  /* values that wait or are under way */
+    uint64_t order, turns; /* the last numbers */
 };
 
 void pending_init(struct pending_writes *q);
@@ -99,10 +100,14 @@ bool pending_has_queue(const struct pending_write *w);
 struct pending_turn *pending_last_turn(const struct pending_write *w);
 /* Returns the first queued transaction when no value is left to be written, else NULL. */
 struct pending_turn *pending_first_turn(const struct pending_write *w);
+/* Returns the transaction that is queued after turn for the same key, or NULL. A transaction has
+ * several turns for a key, one after the other, when its keys have become one. */
+struct pending_turn *pending_next_turn(const struct pending_turn *turn);
 
 /* Gives all keys new identities, as identify() says. Of keys that become one, only the newest value
  * is written; the others are kept until then, as the next change may make them keys of their own
- * again. */
+ * again. The newest one waits for the end of an older one that is under way, unless it is under way
+ * as well. */
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);
 

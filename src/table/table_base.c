@@ -6,6 +6,7 @@
 
 #include "podop/deadline.h"
 #include "podop/mem.h"
+#include "podop/table_backend.h"
 
 #include <fnmatch.h>
 #include <stdarg.h>
@@ -76,4 +77,22 @@ bool table_skips(const struct table *t, struct span key)
         matches = fnmatch(t->skip.items[i], text, 0) == 0;
     free(text);
     return matches;
+}
+
+bool table_backend(struct table *t, size_t i, struct table_backend *to)
+{
+    return t->ops->backend != NULL && t->ops->backend(t, i, to);
+}
+
+bool table_is_suspended(struct table *t)
+{
+    struct table_backend at;
+    bool has_urls = false;
+
+    for (size_t i = 0; table_backend(t, i, &at); i++) {
+        if (!at.is_for_writes && !at.is_suspended)
+            return false;
+        has_urls = has_urls || !at.is_for_writes;
+    }
+    return has_urls;
 }

@@ -3,6 +3,7 @@
 #include "known_answer.h"
 #include "table_op_private.h"
 
+#include "podop/clock.h"
 #include "podop/mem.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ void table_op_free(struct table_op *op)
 /* Gives the caller its one answer. */
 static void finish(struct table_op *op, const struct reply *reply)
 {
+    durations_add(&op->table->memory->counters.waited, clock_now_us() - op->began_us);
     table_op_count(op->table, reply);
     op->done(op->arg, reply);
     table_op_free(op);
@@ -55,6 +57,7 @@ struct table_op *table_op_new(struct table *table, struct buf *notes)
         .table = table_ref(table),
         .waiter.answered = on_answered,
         .notes = notes,
+        .began_us = loop_now_us(table->env.loop),
     };
     return op;
 }

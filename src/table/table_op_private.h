@@ -19,6 +19,7 @@ struct table_op {
     table_op_take_fn *take;    /* NULL: each answer is taken as it is */
     struct reply *answer;      /* filled if the answer comes while the fetch starts; NULL later */
     struct buf *notes;         /* the caller's, of an explained lookup; or NULL */
+    uint64_t began_us;         /* of loop_now_us() */
     table_done_fn *done;
     void *arg;
 };

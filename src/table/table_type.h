@@ -18,6 +18,7 @@ struct commit;
 struct fetch;
 struct identity;
 struct key_rules;
+struct table_backend;
 struct table_iteration;
 struct table_op;
 struct table_memory;
@@ -94,6 +95,8 @@ struct table_ops {
     void (*add_stats)(struct table *table, struct buf *out);
     /* Logs the counters that the type has besides those of every table; NULL: it has none. */
     void (*log_stats)(struct table *table, struct log *log);
+    /* See table_backend(). NULL: tables of the type have no backends. */
+    bool (*backend)(struct table *table, size_t i, struct table_backend *to);
     /* Begins fetch, which must end in one fetch_finish(), now or later. Must not end another fetch
      * before it returns. */
     void (*start)(struct fetch *fetch);

@@ -139,6 +139,20 @@ uint64_t transaction_key(struct table *table, const struct table_key *key)
                                                           : hash_of(table, key);
 }
 
+uint64_t transaction_key_of_next(struct table *table, struct table *next,
+                                 const struct table_key *key)
+{
+    struct normal_key normal;
+    uint64_t hash;
+
+    if (table_keys_search(next, key))
+        return TRANSACTION_ANY_KEY;
+    normal_key_init(&normal, next, key);
+    hash = transaction_key(table, &normal.key);
+    normal_key_deinit(&normal);
+    return hash;
+}
+
 static int compare_hashes(const void *a, const void *b)
 {
     const uint64_t *left = a, *right = b;

@@ -21,12 +21,14 @@ import time
 from report import BURST, POOL, POOL_IDLE_SECONDS, SHAPES, Report
 
 HERE = pathlib.Path(__file__).resolve().parent
-GROUPS = ("hits", "misses", "slow", "latency", "reload", "instructions", "memory", "start")
+GROUPS = ("hits", "misses", "slow", "latency", "reload", "scrape", "instructions", "memory", "start")
 KEYS = 10000
 HIT_PAIRS = 3
 # The cores of podop, the memory server or wrk; of nginx; of the load generator.
 LAYOUTS = {"two": (0, 1, 1), "one": (0, 0, 0), "apart": (0, 1, 0)}
 IDLE_CLIENTS = 2000
+SCRAPED_TABLES = 1000  # each with a backend of its own
+SCRAPES = 16           # connections of the flood: as many as podop serves at a time
 NGINX_MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules")
 ECHO_MODULE = "ngx_http_echo_module.so"
 PODOP_CONF = """
@@ -272,6 +274,42 @@ class Bench:
         result["reloads"] = len(re.findall(r"event=reload", log.read_text(encoding="utf-8")))
         self.keep("reload", result)
 
+    def start_scraped(self):
+        """Starts podop with many tables and the HTTP listener. Returns the port of that."""
+        holder = reserve_port()
+        port = holder.getsockname()[1]
+        command = self.podop_command("scraped", POOL)
+        conf = command[-1]
+        more = "".join(f'  ,{{ name = "table{i:04}"; type = "url"; param = "http://127.0.0.2:{20000 + i}/§"; '
+                       'cache = { ttl = 3600; }; }\n' for i in range(SCRAPED_TABLES))
+        text = conf.read_text()
+        end = text.rindex(");")
+        conf.write_text(f'{text[:end]}{more}{text[end:]}http = {{ socket = "127.0.0.1:{port}"; }};\n')
+        self.start("scraped", command, self.socket_of("scraped"))
+        holder.close()
+        return port
+
+    def round_scrape(self):
+        """Measures hits one at a time while /metrics is asked for without a pause, and while it is not.
+
+        The flood is on the core of the load generator, and has what that leaves.
+        """
+        port = self.start_scraped()
+        try:
+            self.load("scraped", "hit", "--in-turn", "--count", str(KEYS))
+            self.keep("scrape none", self.lookups("scraped", "hit", 1))
+            with subprocess.Popen(["chrt", "-o", "0", "taskset", "-c", "1", sys.executable,
+                                   str(HERE / "scrape.py"), str(port), str(SCRAPES)],
+                                  stdout=subprocess.PIPE, text=True) as flood:
+                assert flood.stdout
+                flood.stdout.readline()  # it has begun
+                result = self.lookups("scraped", "hit", 1)
+                flood.terminate()
+                result["scrapes"] = json.loads(flood.communicate(timeout=60)[0])
+            self.keep("scrape", result)
+        finally:
+            self.stop("scraped")
+
     def round_start(self):
         command = self.podop_command("start", 64)
         for _ in range(3):
@@ -395,6 +433,7 @@ def main():
     report = Report(bench.runs)
     report.all_ratios()
     report.reload()
+    report.scrape()
     report.start()
     report.wrong()
     report.once(singles)

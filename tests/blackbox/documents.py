@@ -17,3 +17,10 @@ def fenced(*path: str) -> list[tuple[str, str]]:
 def block(*path: str, begin: str) -> str:
     """Returns the fenced block that begins like this."""
     return next(text for _, text in fenced(*path) if text.startswith(begin))
+
+
+def known_metrics() -> dict[str, tuple[str, set[str]]]:
+    """Returns the kind and the labels of each metric that docs/monitoring.md lists."""
+    with open(os.path.join(SOURCE, "docs", "monitoring.md"), encoding="utf-8") as file:
+        rows = re.findall(r"(?m)^\| `((?:podop|process)_\w+)` \| (\w+) \|([^|]*)\| \S", file.read())
+    return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}

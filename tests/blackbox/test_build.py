@@ -149,7 +149,7 @@ class Musl(Build):
     FLAGS = ("-std=c11", "-D_GNU_SOURCE", '-DPODOP_VERSION="0"', '-DPODOP_DEFAULT_CONFIG="/etc/podop.conf"', "-Werror",
              "-Wall", "-Wextra", "-Werror=implicit-function-declaration")
     HEADERS = ("ev.h", "libconfig.h", "ares*.h", "idn2.h", "unicase.h", "uninorm.h", "unitypes.h", "unistring",
-               "curl", "json-c", "openssl", "seccomp*.h", "linux", "asm", "asm-generic")
+               "curl", "json-c", "openssl", "seccomp*.h", "microhttpd.h", "linux", "asm", "asm-generic")
 
     def setUp(self):
         super().setUp()
@@ -177,7 +177,8 @@ class Musl(Build):
         self.assertTrue(sources)
         folders = sorted({os.path.dirname(source) for source in sources})
         include = [f"-I{folder}" for folder in [os.path.join(SOURCE, "include"), *folders]]
-        optional = ["-DPODOP_WITH_SECCOMP"] if os.path.exists(self.path("include", "seccomp.h")) else []
+        optional = [f"-DPODOP_WITH_{name}" for name, header in (("SECCOMP", "seccomp.h"), ("HTTP", "microhttpd.h"))
+                    if os.path.exists(self.path("include", header))]
         failures = []
         for source in sources:
             done = call("musl-gcc", "-fsyntax-only", *self.FLAGS, *optional, *include, "-isystem", self.path("include"),

@@ -42,11 +42,12 @@ class Completion(harness.Case):
 
     def test_options(self):
         """bash offers the options of --help, and no option after one that takes an argument."""
-        for program, command in (("podop", []), ("podopctl", ["iterate"]), ("podopctl", ["get"])):
+        for program, command in (("podop", []), *(("podopctl", [name]) for name in ("iterate", "get", "top"))):
             told = re.findall(r"(?m)^ +(-\w, )?(--[a-z-]+)( [A-Z]+)?", harness.run(VARIABLES[program], "--help").stdout)
             self.assertTrue(told)
-            others = self.offers(program, "get" if command == ["iterate"] else "iterate", "-")
-            offered = self.offers(program, *command, "-") | (others if command else set())
+            offered = self.offers(program, *command, "-")
+            for other in ("get", "iterate", "top") if command else ():  # together they have all options
+                offered |= self.offers(program, other, "-")
             self.assertEqual(offered, {name for _, name, _ in told})
             for short, name, argument in told:
                 for option in filter(None, (name, short.rstrip(", "))):
@@ -60,7 +61,8 @@ class Completion(harness.Case):
             with self.subTest(before=before):
                 self.assertEqual(self.offers("podopctl", *before, ""), known)
         self.assertEqual(self.offers("podopctl", "get", ""), set())
-        for command, option in (("get", "--recurse"), ("set", "--control"), ("stats", "--socket"), ("flush", "--as")):
+        for command, option in (("get", "--recurse"), ("set", "--control"), ("stats", "--socket"), ("flush", "--as"),
+                                ("top", "--json"), ("stats", "--once")):
             with self.subTest(command=command, option=option):
                 self.assertNotIn(option, self.offers("podopctl", command, "--"))
 

@@ -37,6 +37,8 @@ class Stats(ControlCase):
         self.assertEqual({name: t["backends"][0][name] for name in ("url", "requests", "failures")},
                          {"url": self.http.url, "requests": 5, "failures": 1})
         self.assertIs(t["backends"][0]["left_alone"], False)
+        self.assertGreaterEqual(t["backends"][0]["failing_ms"], t["backends"][0]["failed_ms"])
+        self.assertNotIn("failing_ms", other["backends"][0])
         self.assertEqual((other["lookups"], other["fetches"], "cache" in other), (3, 3, False))
         self.assertEqual((answer["connections"], answer["clients"], answer["requests"]), (3, 3, 1))
         self.assertEqual(answer["pool"], [{"host": self.http.url, "in_flight": 0, "waiting": 0}])

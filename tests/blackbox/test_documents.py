@@ -12,7 +12,8 @@ from harness import Case
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGES = ("podop.8", "podop.conf.5", "podop-url.7", "podop-program.7", "podopctl.1")
 DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
-             *sorted(os.path.join("docs", name) for name in os.listdir(os.path.join(SOURCE, "docs"))))
+             *sorted(os.path.join("docs", name) for name in os.listdir(os.path.join(SOURCE, "docs"))
+                     if name.endswith(".md")))
 SETTING = re.compile(r"^\s*#?([a-z_]+) = ", re.MULTILINE)
 TABLE = re.compile(r'\bname = "(\w+)"')
 

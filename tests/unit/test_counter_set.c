@@ -13,7 +13,8 @@ struct snapshot {
     struct histogram histogram;
 };
 
-#define AT(member) offsetof(struct snapshot, member), COUNTER_ALWAYS_SHOWN
+#define NO_METRIC COUNTER_NO_METRIC
+#define AT(member) offsetof(struct snapshot, member), COUNTER_ALWAYS_SHOWN, NO_METRIC
 
 static const struct counter counters[] = {
     {COUNTER_LABEL, NULL, "name", "what", "help", AT(name)},
@@ -22,7 +23,7 @@ static const struct counter counters[] = {
     {COUNTER_GAUGE, NULL, NULL, "only_log", "help", AT(now)},
     {COUNTER_FLAG, NULL, "flag", NULL, "help", AT(flag)},
     {COUNTER_TOTAL, "other", "hidden", "hidden", "help", offsetof(struct snapshot, hidden),
-     offsetof(struct snapshot, shows_hidden)},
+     offsetof(struct snapshot, shows_hidden), NO_METRIC},
     {COUNTER_HISTOGRAM, NULL, "turns", "turns_ms", "help", AT(histogram)},
     {COUNTER_GAUGE, "group", "late", "late", "help", AT(late)},
 };
@@ -37,7 +38,7 @@ static struct snapshot snapshot = {
     .now = 6,
     .late = 8,
     .flag = true,
-    .histogram = {bounds, counts, 3, "ms_at_most"},
+    .histogram = {bounds, counts, 3, "ms_at_most", 1000, 123},
 };
 
 static void assert_json(const char *expected)

@@ -74,11 +74,51 @@ static void set(struct transaction *t, const char *key)
     table_commit(fake.table, t, ignore, NULL);
 }
 
+/* Removes the durations, which depend on the machine. */
+static void remove_duration(void)
+{
+    static const char name[] = ",\"duration\":[";
+    char *from = strstr(buf_string(&out), name);
+    const char *to = from == NULL ? NULL : strchr(from, ']');
+
+    assert_non_null(to);
+    memmove(from, to + 1, strlen(to + 1) + 1);
+    out.len = strlen(out.ptr);
+}
+
 static void assert_stats(const char *expected)
 {
     out.len = 0;
     table_add_stats(fake.table, &out);
+    buf_string(&out);
+    remove_duration();
     assert_string_equal(buf_string(&out), expected);
+}
+
+static void sum_durations(void *arg, const struct counter_set *set, const void *snapshot)
+{
+    uint64_t *sum = arg;
+
+    for (size_t i = 0; i < set->count; i++) {
+        struct histogram h;
+
+        if (set->counters[i].kind != COUNTER_HISTOGRAM)
+            continue;
+        h = counter_histogram(&set->counters[i], snapshot);
+        for (size_t j = 0; j < h.buckets; j++)
+            sum[j == 0 ? 0 : 1] += h.counts[j];
+    }
+}
+
+/* Asserts how many lookups have a duration, and how many of them are in the first bucket at least.
+ */
+static void assert_durations(uint64_t all, uint64_t first_min)
+{
+    uint64_t sum[2] = {0};
+
+    table_visit_counters(fake.table, sum_durations, sum);
+    assert_int_equal(sum[0] + sum[1], all);
+    assert_in_range(sum[0], first_min, all);
 }
 
 static void test_counters_of_an_unused_table(void **state)
@@ -90,6 +130,24 @@ static void test_counters_of_an_unused_table(void **state)
                  "\"uncertain\":0,\"permanent\":0},\"joined\":0,\"fetches\":0,"
                  "\"commits\":{\"found\":0,\"miss\":0,\"temporary\":0,\"timeout\":0,"
                  "\"uncertain\":0,\"permanent\":0},\"iterations\":0}");
+}
+
+/* Each answered lookup has a duration, and a lookup that is answered at once a short one. */
+static void test_counters_of_durations(void **state)
+{
+    const struct table_config config = {
+        .timeout_ms = LONG_MS, .cache = {.ttl_ms = LONG_MS, .max_entries = 9, .max_bytes = 9999}};
+
+    (void)state;
+    open_fake(&config);
+    assert_durations(0, 0);
+    ask("a");
+    assert_durations(0, 0);
+    answer(REPLY_FOUND);
+    assert_durations(1, 0);
+    ask("a");
+    ask("a");
+    assert_durations(3, 2);
 }
 
 static void test_counters_of_lookups(void **state)
@@ -163,9 +221,8 @@ static void test_counters_of_pending_writes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH(test_counters_of_an_unused_table),
-        WITH(test_counters_of_lookups),
-        WITH(test_counters_of_commits),
+        WITH(test_counters_of_an_unused_table), WITH(test_counters_of_durations),
+        WITH(test_counters_of_lookups),         WITH(test_counters_of_commits),
         WITH(test_counters_of_pending_writes),
     };
 

@@ -395,15 +395,48 @@ static bool identify_twice(struct table *table, const struct table_key *key, str
     return true;
 }
 
+/* A request that comes after a reload, and whether it waits for a commit of shared/a through the
+ * table from before. */
+struct reloaded_case {
+    const char *line;
+    bool is_parked;
+};
+
+static void check_reloaded(const struct table_config *config, identify_fn *identify,
+                           const struct reloaded_case *c)
+{
+    struct fake_table next;
+    const struct fake_tables reloaded = {{&next}, 1};
+    struct fake_peer peer;
+
+    fake_table_open(&next, "meta", config, loop);
+    next.ops.commit = meta.ops.commit;
+    next.ops.commit_bytes = meta.ops.commit_bytes;
+    next.table->env.commits = &commits;
+    if (identify != NULL)
+        next.table->identify = identify;
+    open_peer(&peer, HELLO_32 "B1\tbob\nS1\tshared/a\t1\nC1\n");
+    fake_peer_reload(&peer, &reloaded);
+    send_lines(&peer, c->line);
+    if (committing_count + next.waiting_count != (c->is_parked ? 1 : 2))
+        fail_msg("%s", c->line);
+    end_commit(0, REPLY_FOUND);
+    assert_int_equal(committing_count + next.waiting_count, 1);
+    if (committing_count > 0)
+        end_commit(0, REPLY_FOUND);
+    else
+        fake_table_answer(&next, 0, &(struct reply){.status = REPLY_MISS});
+    assert_int_equal(pending(&peer), 0);
+    fake_peer_close(&peer);
+    fake_table_close(&next);
+}
+
 /* A table from after a reload may identify keys in another way, as with another URL. Requests wait
  * for a commit of the old table all the same. */
 static void test_dict_parked_after_a_commit_of_the_old_table(void **state)
 {
     static const struct table_config config = {.timeout_ms = 1000000};
-    static const struct {
-        const char *line;
-        bool is_parked;
-    } cases[] = {
+    static const struct reloaded_case cases[] = {
         {"Lshared/a\tbob\n", true},
         {"I16\t0\tshared/a\tbob\n", true},
         {"B2\tbob\nS2\tshared/a\t2\nC2\n", true},
@@ -412,31 +445,27 @@ static void test_dict_parked_after_a_commit_of_the_old_table(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct fake_table next;
-        const struct fake_tables reloaded = {{&next}, 1};
-        struct fake_peer peer;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check_reloaded(&config, identify_twice, &cases[i]);
+}
 
-        fake_table_open(&next, "meta", &config, loop);
-        next.ops.commit = meta.ops.commit;
-        next.ops.commit_bytes = meta.ops.commit_bytes;
-        next.table->env.commits = &commits;
-        next.table->identify = identify_twice;
-        open_peer(&peer, HELLO_32 "B1\tbob\nS1\tshared/a\t1\nC1\n");
-        fake_peer_reload(&peer, &reloaded);
-        send_lines(&peer, cases[i].line);
-        if (committing_count + next.waiting_count != (cases[i].is_parked ? 1 : 2))
-            fail_msg("case %zu", i);
-        end_commit(0, REPLY_FOUND);
-        assert_int_equal(committing_count + next.waiting_count, 1);
-        if (committing_count > 0)
-            end_commit(0, REPLY_FOUND);
-        else
-            fake_table_answer(&next, 0, &(struct reply){.status = REPLY_MISS});
-        assert_int_equal(pending(&peer), 0);
-        fake_peer_close(&peer);
-        fake_table_close(&next);
-    }
+/* The same with a table that makes another key of what the client writes: the one that the commit
+ * changes. */
+static void test_dict_parked_in_another_spelling_after_a_reload(void **state)
+{
+    static const struct table_config config = {.timeout_ms = 1000000,
+                                               .key = {.fold = KEY_FOLD_ALL}};
+    static const struct reloaded_case cases[] = {
+        {"Lshared/A\tbob\n", true},
+        {"I16\t0\tshared/A\tbob\n", true},
+        {"B2\tbob\nS2\tshared/A\t2\nC2\n", true},
+        {"Lshared/B\tbob\n", false},
+        {"B2\tbob\nS2\tshared/B\t2\nC2\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        check_reloaded(&config, NULL, &cases[i]);
 }
 
 /* Its time does not count from the start of the machine. */
@@ -499,6 +528,7 @@ int main(void)
         WITH_TABLE(test_dict_few_iterations_at_a_time),
         WITH_TABLE(test_dict_parked_requests_release_their_table),
         WITH_TABLE(test_dict_parked_after_a_commit_of_the_old_table),
+        WITH_TABLE(test_dict_parked_in_another_spelling_after_a_reload),
         WITH_TABLE(test_dict_parked_before_its_table_is_back),
         WITH_TABLE(test_dict_order_of_readiness),
     };

@@ -580,6 +580,43 @@ static void test_log_init(void **state)
     unsetenv("JOURNAL_STREAM");
 }
 
+struct seen {
+    unsigned events;
+    char last[40];
+    uint64_t number;
+};
+
+static void see(void *arg, enum log_level level, const char *event, const struct log_field *fields,
+                size_t count)
+{
+    struct seen *seen = arg;
+
+    assert_true(level <= LOG_LEVEL_WARNING);
+    assert_int_equal(count, 1);
+    seen->events++;
+    seen->number = fields[0].number;
+    snprintf(seen->last, sizeof(seen->last), "%s", event);
+}
+
+static void test_observer_sees_what_is_not_written(void **state)
+{
+    struct seen seen = {0};
+    const struct log_observer observer = {see, &seen};
+    struct log log;
+
+    (void)state;
+    log_init(&log);
+    log.level = LOG_LEVEL_ERROR;
+    log_warning(&log, "unseen", LOG_UINT("n", 1));
+    log.observer = &observer;
+    log_warning(&log, "seen", LOG_UINT("n", 2));
+    log_info(&log, "too_low", LOG_UINT("n", 3));
+    assert_int_equal(seen.events, 1);
+    assert_string_equal(seen.last, "seen");
+    assert_int_equal(seen.number, 2);
+    log_deinit(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +635,7 @@ int main(void)
         cmocka_unit_test(test_log_syslog_long_line),
         cmocka_unit_test(test_log_syslog_full),
         cmocka_unit_test(test_log_syslog_restarted),
+        cmocka_unit_test(test_observer_sees_what_is_not_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -367,6 +367,26 @@ static void test_pending_rename_and_back(void **state)
     assert_int_equal(q.keys, 0);
 }
 
+/* A key without a value, for which a transaction is queued, hides no value of another key that
+ * becomes the same. */
+static void test_pending_rename_with_a_queue(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *queue;
+
+    (void)state;
+    put("a2", "1", 0, 10);
+    queue = put("a", "2", 0, 20); /* its identity stays */
+    pending_begin(&q, queue);
+    pending_enqueue(&q, queue, &turn);
+    pending_end(&q, queue);
+    pending_rename(&q, name_by_first_byte, NULL);
+    assert_newest("a", "1");
+    pending_dequeue(&turn);
+    pending_release(&q, queue);
+    assert_newest("a", "1");
+}
+
 static void test_pending_many_keys(void **state)
 {
     enum { COUNT = 5000 };
@@ -422,6 +442,7 @@ int main(void)
         WITH_QUEUE(test_pending_queue_during_write),
         WITH_QUEUE(test_pending_rename),
         WITH_QUEUE(test_pending_rename_and_back),
+        WITH_QUEUE(test_pending_rename_with_a_queue),
         WITH_QUEUE(test_pending_many_keys),
         WITH_QUEUE(test_pending_normalise),
     };

@@ -14,6 +14,7 @@ static struct reloads reloads;
 static struct reload_request requests[REQUESTS_MAX];
 static char words[WORDS_BYTES_MAX]; /* what happened, in its order */
 static int check_status, switch_status;
+static unsigned faults; /* reported to the server */
 
 static void note(const char *word, const char *text)
 {
@@ -56,7 +57,14 @@ static void ended(void *arg, int status)
     note("ended", status == 0 ? "" : "(failed)");
 }
 
-static const struct reloads_ops ops = {begin, check, switch_to, ended};
+static void fault(void *arg, const char *text)
+{
+    (void)arg;
+    assert_int_not_equal(strlen(text), 0);
+    faults++;
+}
+
+static const struct reloads_ops ops = {begin, check, switch_to, ended, fault};
 
 static void on_fault(void *arg, const char *text)
 {
@@ -100,6 +108,7 @@ static int setup(void **state)
     reloads_init(&reloads, &ops, NULL, loop, &log_);
     words[0] = '\0';
     check_status = switch_status = 0;
+    faults = 0;
     return 0;
 }
 
@@ -152,6 +161,7 @@ static void test_a_fault_of_the_configuration(void **state)
     assert_non_null(strstr(words, "begin fault:podop.conf:"));
     assert_non_null(strstr(words, " ended(failed) done0 failed0"));
     assert_null(strstr(words, "switch"));
+    assert_int_equal(faults, 2);
 }
 
 static void test_a_configuration_that_cannot_be_used(void **state)
@@ -170,6 +180,7 @@ static void test_a_switch_that_fails(void **state)
     want(0);
     run();
     assert_string_equal(words, "begin switch fault:switched ended(failed) done0 failed0");
+    assert_int_equal(faults, 1);
 }
 
 static void test_stop(void **state)

@@ -132,7 +132,7 @@ static void test_schema_every_setting_is_whole(void **state)
         count += type->settings == NULL ? 0 : check_group(type->settings);
     }
     assert_int_equal(count,
-                     10 + 3 + 12 + 9 + 5 + 5 + 3 + 5 /* and of the types: */ + 24 + 3 + 2 + 1);
+                     11 + 3 + 12 + 9 + 5 + 5 + 3 + 5 + 5 /* and of the types: */ + 24 + 3 + 2 + 1);
 }
 
 static void test_schema_defaults(void **state)

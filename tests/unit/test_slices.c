@@ -1,8 +1,10 @@
 #include "unit.h"
 
-#include "server/slices.h"
+#include "podop/slices.h"
 
 #include "podop/clock.h"
+
+enum { SLICE_US = 2000 };
 
 static struct ev_loop *loop;
 static struct slices slices;
@@ -17,7 +19,7 @@ static bool step(void *arg)
 /* A step that uses up a slice. */
 static bool long_step(void *arg)
 {
-    const uint64_t until_us = clock_now_us() + 2000;
+    const uint64_t until_us = clock_now_us() + SLICE_US;
 
     (void)arg;
     while (clock_now_us() < until_us)
@@ -44,7 +46,7 @@ static int teardown(void **state)
 static void test_runs_to_the_last_step(void **state)
 {
     (void)state;
-    slices_init(&slices, loop, step, NULL);
+    slices_init(&slices, loop, SLICE_US, step, NULL);
     last_step = 10;
     slices_start(&slices);
     assert_int_equal(steps, 0); /* from the next turn on */
@@ -55,7 +57,7 @@ static void test_runs_to_the_last_step(void **state)
 static void test_starting_twice_is_starting_once(void **state)
 {
     (void)state;
-    slices_init(&slices, loop, step, NULL);
+    slices_init(&slices, loop, SLICE_US, step, NULL);
     last_step = 1;
     slices_start(&slices);
     slices_start(&slices);
@@ -66,7 +68,7 @@ static void test_starting_twice_is_starting_once(void **state)
 static void test_one_slice_in_a_turn(void **state)
 {
     (void)state;
-    slices_init(&slices, loop, long_step, NULL);
+    slices_init(&slices, loop, SLICE_US, long_step, NULL);
     last_step = 3;
     slices_start(&slices);
     for (unsigned turn = 1; turn <= 3; turn++) {
@@ -82,7 +84,7 @@ static void test_stop(void **state)
 
     (void)state;
     slices_stop(&unused);
-    slices_init(&slices, loop, step, NULL);
+    slices_init(&slices, loop, SLICE_US, step, NULL);
     last_step = 3;
     slices_start(&slices);
     slices_stop(&slices);

@@ -3,9 +3,10 @@
 
 #include "podop/counters.h"
 
-#include "server/stats.h"
+#include "monitor/stats.h"
 
-static const struct counter_set *const sets[] = {&stats_process_set, &stats_pool_set,
+static const struct counter_set *const sets[] = {&stats_process_set, &stats_listener_set,
+                                                 &stats_request_set, &stats_backend_set,
                                                  &table_counter_set};
 
 static char manual[128 * 1024]; /* its section on counters, with each word between blanks */

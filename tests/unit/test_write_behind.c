@@ -447,7 +447,8 @@ static void test_write_behind_of_keys_that_become_one_under_way(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
-/* The same while a transaction waits for the older write, which keeps the two keys apart. */
+/* The same while a transaction waits for the older write, which is under way: the newer value is
+ * written after it. */
 static void test_write_behind_newer_than_a_write_that_is_waited_for(void **state)
 {
     struct table_config folding = pending_config;
@@ -460,14 +461,57 @@ static void test_write_behind_newer_than_a_write_that_is_waited_for(void **state
     run_until(&fake.commit_count, 1);
     set("k", "2");
     open_fake(&folded, &folding);
-    run_until(&folded.commit_count, 1);
-    end_commit(&folded, REPLY_FOUND, true);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
     end_commit(&fake, REPLY_TEMPORARY, true);
     run_due();
     assert_int_equal(waiting.status, REPLY_TEMPORARY);
     write_behind_stop(wb);
+    run_until(&folded.commit_count, 1);
+    assert_true(span_equal(folded.commits[0]->transaction->changes[0].value, SPAN("2")));
+    end_commit(&folded, REPLY_FOUND, true);
     run_due();
     assert_int_equal(folded.commit_count, 0);
+    assert_true(write_behind_is_empty(wb));
+}
+
+/* The same with transactions that wait for both keys: they are made after the newer value, one
+ * after the other. */
+static void test_write_behind_newer_than_a_write_of_a_queue(void **state)
+{
+    struct table_config folding = pending_config;
+    struct writer first, both, last;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "1");
+    commit_one(&first, CHANGE_INCREMENT, "K", "");
+    run_until(&fake.commit_count, 1);
+    set("k", "2");
+    begin(&both);
+    add(&both, CHANGE_INCREMENT, "K", "");
+    add(&both, CHANGE_INCREMENT, "k", "");
+    commit(&both);
+    commit_one(&last, CHANGE_INCREMENT, "k", "");
+    open_fake(&folded, &folding);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
+    end_commit(&fake, REPLY_FOUND, true);
+    run_until(&folded.commit_count, 1);
+    assert_true(span_equal(folded.commits[0]->transaction->changes[0].value, SPAN("2")));
+    assert_int_equal(fake.commit_count, 0);
+    end_commit(&folded, REPLY_FOUND, true);
+    run_until(&fake.commit_count, 1);
+    end_commit(&fake, REPLY_FOUND, true);
+    assert_int_equal(first.status, REPLY_FOUND);
+    run_until(&fake.commit_count, 1);
+    end_commit(&fake, REPLY_FOUND, true);
+    assert_int_equal(both.status, REPLY_FOUND);
+    assert_int_equal(last.replies, 0);
+    run_until(&fake.commit_count, 1);
+    end_commit(&fake, REPLY_FOUND, true);
+    assert_int_equal(last.status, REPLY_FOUND);
+    run_due();
     assert_true(write_behind_is_empty(wb));
 }
 
@@ -549,6 +593,7 @@ int main(void)
         WITH(test_write_behind_of_keys_that_were_one),
         WITH(test_write_behind_of_keys_that_become_one_under_way),
         WITH(test_write_behind_newer_than_a_write_that_is_waited_for),
+        WITH(test_write_behind_newer_than_a_write_of_a_queue),
         WITH(test_write_behind_newer_than_a_value_that_is_waited_for),
         WITH(test_write_behind_of_a_name_that_is_gone),
         WITH(test_write_behind_logs_all_losses),

@@ -34,8 +34,9 @@ struct http_call {
     http_done_fn *done;
     void *arg;
     uint64_t started_at_ms, sent_at_ms;
-    size_t discarded;   /* bytes of an unwanted body */
-    size_t excerpt_max; /* see http_request, as for the members without a comment */
+    uint64_t sent_at_us; /* monotonic clock, as of the beginning of the turn */
+    size_t discarded;    /* bytes of an unwanted body */
+    size_t excerpt_max;  /* see http_request, as for the members without a comment */
     bool is_repeatable;
     bool reads_answer;
     bool is_fresh;
@@ -84,16 +85,47 @@ static void call_free(struct http_call *call)
     free(call);
 }
 
-static void finish(struct http_call *call, const struct http_answer *answer)
-{
-    detach(call);
-    call->done(call->arg, answer); /* the site may be gone from here on */
-    call_free(call);
-}
-
 static bool is_in_flight(const struct http_call *call)
 {
     return call->turn.state == HTTP_TURN_IN_FLIGHT;
+}
+
+static enum http_counted counted_as(const struct http_answer *answer)
+{
+    switch (answer->outcome) {
+    case HTTP_ANSWERED:
+        return answer->status < 500 ? HTTP_COUNTED_ANSWERED : HTTP_COUNTED_SERVER_ERROR;
+    case HTTP_FAILED: return HTTP_COUNTED_FAILED;
+    case HTTP_TIMED_OUT: return HTTP_COUNTED_TIMEOUT;
+    case HTTP_TOO_LARGE:
+    case HTTP_ENCODED: return HTTP_COUNTED_UNUSABLE;
+    case HTTP_QUEUE_FULL:
+    case HTTP_UNWANTED: return HTTP_COUNTED_NOT_SENT;
+    case HTTP_UNREAD: return HTTP_COUNTED_CANCELLED;
+    }
+    return HTTP_COUNTED_FAILED;
+}
+
+/* Counts the end of the call for its backend. Needs no clock: the time of the turn will do. */
+static void count(const struct http_call *call, enum http_counted outcome)
+{
+    struct http_backend *backend = call->site->host->backend;
+
+    if (!is_in_flight(call)) {
+        backend->outcomes[HTTP_COUNTED_NOT_SENT]++;
+        return;
+    }
+    backend->outcomes[outcome]++;
+    if (outcome != HTTP_COUNTED_CANCELLED && call->data == NULL)
+        durations_add(&backend->durations, call->site->http->turns->began_us - call->sent_at_us);
+}
+
+static void finish(struct http_call *call, const struct http_answer *answer)
+{
+    count(call, counted_as(answer));
+    detach(call);
+    call->done(call->arg, answer); /* the site may be gone from here on */
+    call_free(call);
 }
 
 /* Returns whether most of the call's time passed in the queue, so that the server is not at fault.
@@ -152,6 +184,7 @@ static void on_begin(struct http_turn *turn)
     struct http_call *call = call_of(turn);
 
     call->sent_at_ms = turns_now_ms(call->site->http->turns);
+    call->sent_at_us = call->site->http->turns->began_us;
     call->site->http->in_flight++;
     http_exchange_start(&call->exchange, call->site, call->is_fresh);
 }
@@ -433,6 +466,7 @@ void http_cancel(struct http_call **pcall)
     if (call == NULL)
         return;
     *pcall = NULL;
+    count(call, HTTP_COUNTED_CANCELLED);
     detach(call);
     call_free(call);
 }

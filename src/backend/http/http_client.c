@@ -70,25 +70,6 @@ uint32_t http_max_connections(const struct http *http)
     return http->pool.max_connections;
 }
 
-static struct http_load load_of(const struct http_host *host)
-{
-    return (struct http_load){
-        .url = span_of(host->base),
-        .unix_socket = span_of(host->unix_socket == NULL ? "" : host->unix_socket),
-        .in_flight = host->calls.in_flight + host->streams.in_flight,
-        .waiting = (size_t)host->calls.waiting_count + host->streams.waiting_count,
-    };
-}
-
-void http_each_load(const struct http *http, http_load_fn *each, void *arg)
-{
-    LIST_FOR_EACH (at, &http->hosts) {
-        const struct http_load load = load_of(CONTAINER_OF(at, struct http_host, node));
-
-        each(arg, &load);
-    }
-}
-
 void http_set_log(struct http *http, struct log *log)
 {
     names_set_log(http->names, log);

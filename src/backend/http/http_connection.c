@@ -13,6 +13,7 @@ struct http_connection *http_connection_new(struct http_site *site)
     struct http_connection *c = xmalloc(sizeof(*c));
 
     *c = (struct http_connection){.http = site->http, .host = site->host, .wire = {.fd = -1}};
+    c->host->backend->connections++;
     c->name = c->host->target.name == NULL ? NULL : name_addresses(c->host->target.name);
     ev_io_set(&c->io, -1, EV_READ);
     return c;
@@ -98,6 +99,7 @@ void http_connection_free(struct http_connection *c)
     http_handshake_stop(&c->handshake);
     if (has_plain_fd)
         close(c->wire.fd);
+    c->host->backend->connections--;
     free(c);
 }
 

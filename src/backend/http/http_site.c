@@ -2,6 +2,7 @@
 #include "http_site.h"
 
 #include "backend/dns/names.h"
+#include "http_backend.h"
 #include "http_idle.h"
 #include "http_request.h"
 
@@ -107,6 +108,7 @@ static struct http_host *host_new(struct http *http, const struct http_site_conf
     list_init(&host->idle);
     list_init(&host->give_way.starved);
     list_prepend(&http->hosts, &host->node);
+    http_backend_join(http, host);
     http_site_allow_connections(http);
     return host;
 }
@@ -145,12 +147,13 @@ static struct http_host *host_ref(struct http *http, const struct http_site_conf
     return host;
 }
 
-static void host_unref(struct http_host *host)
+static void host_unref(struct http *http, struct http_host *host)
 {
     if (--host->sites > 0)
         return;
     list_remove(&host->node);
     http_idle_close_all(host);
+    http_backend_leave(http, host);
     names_unref(&host->target.name);
     if (host->sessions != NULL)
         curl_share_cleanup(host->sessions);
@@ -202,7 +205,7 @@ void http_site_close(struct http_site **psite)
         return;
     *psite = NULL;
     list_remove(&site->node);
-    host_unref(site->host);
+    host_unref(site->http, site->host);
     http_request_wipe(&site->head);
     curl_url_cleanup(site->url);
     free(site);

@@ -34,6 +34,8 @@ struct http_give_way {
 /* The calls of all sites to one host, and its idle connections. */
 struct http_host {
     struct list_node node; /* in http.hosts */
+    struct http_backend *backend;
+    struct list_node in_backend;
     char *base;
     char *unix_socket; /* NULL: over TCP */
     uint64_t tls_hash; /* distinguishes TLS settings */
@@ -54,6 +56,9 @@ struct http {
     struct pool_config pool;
     struct hash_key tls_key; /* of http_host.tls_hash */
     struct list hosts, sites;
+    struct http_backend **backends; /* by their ids */
+    size_t backend_count;
+    uint64_t last_backend_id;
     uint32_t in_flight; /* calls */
     ev_timer idle;      /* closes connections that have been idle for too long */
     struct names *names;

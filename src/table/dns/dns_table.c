@@ -8,9 +8,11 @@
 #include "table/identity.h"
 
 #include "podop/clock.h"
+#include "podop/counters.h"
 #include "podop/mem.h"
 #include "podop/outage.h"
 #include "podop/resolver.h"
+#include "podop/table_backend.h"
 
 #include <stdlib.h>
 
@@ -298,6 +300,19 @@ static bool dns_table_identify(struct table *table, const struct table_key *key,
     return true;
 }
 
+static bool dns_table_backend(struct table *table, size_t i, struct table_backend *to)
+{
+    const struct dns_table *t = dns_table_of(table);
+
+    *to = (struct table_backend){
+        .name = span_of(t->servers),
+        .is_used = table_has_asked(table),
+        .is_failing = outage_is_on(&t->outage),
+        .since_ms = outage_lasts_ms(&t->outage, clock_now_ms()),
+    };
+    return i == 0;
+}
+
 static void dns_table_start(struct fetch *fetch)
 {
     struct dns_fetch *f = dns_fetch_of(fetch);
@@ -331,6 +346,7 @@ const struct table_ops table_dns = {
     .init = dns_table_init,
     .deinit = dns_table_deinit,
     .identify = dns_table_identify,
+    .backend = dns_table_backend,
     .start = dns_table_start,
     .cancel = dns_table_cancel,
 };

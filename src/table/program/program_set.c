@@ -3,14 +3,15 @@
 #include "program_ids.h"
 #include "program_slow.h"
 
-#include "podop/hash.h"
-
 #include "podop/clock.h"
 #include "podop/coprocess.h"
+#include "podop/counters.h"
 #include "podop/deferred.h"
+#include "podop/hash.h"
 #include "podop/json_object.h"
 #include "podop/mem.h"
 #include "podop/outage.h"
+#include "podop/table_backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,6 +210,16 @@ bool program_ask(struct program_set *s, struct program_request *r, const char **
 long program_pid(const struct program_request *r)
 {
     return r->id == NULL ? 0 : coprocess_pid(process_of(r->id)->coprocess);
+}
+
+void program_set_describe(const struct program_set *s, struct table_backend *to)
+{
+    *to = (struct table_backend){
+        .name = span_of(s->path),
+        .is_used = table_has_asked(s->table),
+        .is_failing = outage_is_on(&s->outage),
+        .since_ms = outage_lasts_ms(&s->outage, clock_now_ms()),
+    };
 }
 
 void program_set_add_stats(const struct program_set *s, struct buf *out)

@@ -8,6 +8,7 @@
 #include "table/table_type.h"
 
 #include "podop/shell_words.h"
+#include "podop/table_backend.h"
 
 struct program_set;
 
@@ -30,6 +31,8 @@ bool program_ask(struct program_set *set, struct program_request *request, const
 long program_pid(const struct program_request *request);
 /* Adds "processes" to the JSON object of a table's counters. */
 void program_set_add_stats(const struct program_set *set, struct buf *out);
+/* Describes the program as a backend of its table. */
+void program_set_describe(const struct program_set *set, struct table_backend *to);
 /* Asks the process that had more for the next part, by request->deadline_at_ms. Returns false
  * when that process has ended, or reads too slowly. */
 bool program_ask_more(struct program_request *request);

@@ -140,6 +140,12 @@ static void program_table_add_stats(struct table *table, struct buf *out)
     program_set_add_stats(program_set_of(table), out);
 }
 
+static bool program_table_backend(struct table *table, size_t i, struct table_backend *to)
+{
+    program_set_describe(program_set_of(table), to);
+    return i == 0;
+}
+
 const struct table_ops table_program = {
     .config =
         {
@@ -159,6 +165,7 @@ const struct table_ops table_program = {
     .descriptors = program_table_descriptors,
     .identify = program_table_identify,
     .add_stats = program_table_add_stats,
+    .backend = program_table_backend,
     .start = program_table_start,
     .cancel = program_table_cancel,
     .change_fault = program_table_change_fault,

@@ -144,10 +144,65 @@ struct url_report url_backends_report(const struct url_backends *b, size_t at)
         .cause = is_open ? causes[breaker->cause] : NULL,
         .suspended_ms = is_open ? now_ms - breaker->opened_at_ms : 0,
         .left_ms = is_open ? breaker_left_ms(breaker, pause_max_ms, now_ms) : 0,
+        .is_failing = outage_is_on(&state->outage),
+        .failing_ms = outage_lasts_ms(&state->outage, now_ms),
         .has_failed = state->failed_at_ms != 0,
         .failed_ms = now_ms - state->failed_at_ms,
         .reason = state->reason,
     };
+}
+
+/* Adds what a place says about its URL. */
+static void add_place(const struct url_state *state, uint64_t now_ms, struct table_backend *to)
+{
+    const uint64_t failing_ms = outage_lasts_ms(&state->outage, now_ms);
+    const uint64_t suspended_ms =
+        breaker_is_open(&state->breaker) ? now_ms - state->breaker.opened_at_ms : 0;
+    const uint64_t since_ms = failing_ms > suspended_ms ? failing_ms : suspended_ms;
+
+    if (state->is_gone)
+        return;
+    to->is_used = to->is_used || state->requests > 0;
+    to->is_failing = to->is_failing || outage_is_on(&state->outage);
+    if (since_ms > to->since_ms)
+        to->since_ms = since_ms;
+}
+
+/* Returns whether the URL has places, and all of them are suspended. */
+static bool is_suspended(const struct url_backends *b, size_t index)
+{
+    const size_t step = b->count;
+    bool is_suspended = false;
+
+    if (index == b->count)
+        return breaker_is_open(&b->health->of[url_backends_commit(b)].breaker);
+    for (size_t at = index; at < url_backends_commit(b); at += step) {
+        if (url_state_may_serve(&b->health->of[at]))
+            return false;
+        is_suspended = is_suspended || !b->health->of[at].is_gone;
+    }
+    return is_suspended;
+}
+
+bool url_backends_describe(const struct url_backends *b, size_t index, struct table_backend *to)
+{
+    const struct http_backend *backend;
+    const uint64_t now_ms = clock_now_ms();
+
+    if (index >= url_backends_count(b))
+        return false;
+    backend = http_site_backend(b->sites->items[index]);
+    *to = (struct table_backend){
+        .backend = backend,
+        .name = span_of(backend->name),
+        .is_for_writes = index == b->count,
+        .is_suspended = is_suspended(b, index),
+    };
+    if (index == b->count)
+        add_place(&b->health->of[url_backends_commit(b)], now_ms, to);
+    for (size_t at = index; index < b->count && at < url_backends_commit(b); at += b->count)
+        add_place(&b->health->of[at], now_ms, to);
+    return true;
 }
 
 void url_backends_close(struct url_backends *b)

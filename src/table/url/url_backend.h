@@ -7,6 +7,7 @@
 #include "url_template.h"
 
 #include "podop/settings.h"
+#include "podop/table_backend.h"
 
 struct table;
 
@@ -76,10 +77,14 @@ struct url_report {
     const char *cause;     /* of the suspension: "unsent", "unanswered" or "answered" */
     uint64_t suspended_ms; /* since then */
     uint64_t left_ms;      /* until a request may try it; 0: the next one does */
+    bool is_failing;       /* it failed, and has not recovered */
+    uint64_t failing_ms;   /* since then */
     bool has_failed;       /* at least once */
     uint64_t failed_ms;    /* since the last failure */
     const char *reason;    /* of the last failure */
 };
+/* Does table_backend() for the URL of that index in items. */
+bool url_backends_describe(const struct url_backends *b, size_t index, struct table_backend *to);
 size_t url_backends_count(const struct url_backends *b); /* with commit_url */
 struct url_report url_backends_report(const struct url_backends *b, size_t at);
 

@@ -113,6 +113,8 @@ static void add_place(const struct url_report *r, struct buf *out)
         json_add_member(out, "cause", span_of(r->cause));
         json_add_number(out, "since_ms", r->suspended_ms);
     }
+    if (r->is_failing)
+        json_add_number(out, "failing_ms", r->failing_ms);
     if (r->has_failed) {
         json_add_number(out, "failed_ms", r->failed_ms);
         json_add_member(out, "reason", span_of(r->reason));

@@ -74,6 +74,11 @@ static void url_table_take_over(struct table *next, struct table *previous)
     url_backends_take_over(&url_table_of(next)->backends, &url_table_of(previous)->backends);
 }
 
+static bool url_table_backend(struct table *table, size_t i, struct table_backend *to)
+{
+    return url_backends_describe(&url_table_of(table)->backends, i, to);
+}
+
 static void url_table_activate(struct table *table)
 {
     url_renewal_start(url_table_of(table)->renewal);
@@ -119,6 +124,7 @@ const struct table_ops table_url = {
     .invalidates_all = url_identity_invalidates_all,
     .add_stats = url_explain_add_stats,
     .log_stats = url_explain_log_stats,
+    .backend = url_table_backend,
     .start = url_lookup_start,
     .cancel = url_lookup_cancel,
     .is_read_only = url_commit_is_read_only,

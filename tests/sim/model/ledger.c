@@ -133,13 +133,16 @@ bool ledger_is_atomic(const struct ledger_tx *tx)
     return tx->count == 1 || tx->table->has_commit_url || tx->table->type == SCENE_PROGRAM;
 }
 
-bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b)
+/* Of one client, podop makes only transactions in their order that change one key: of two keys that
+ * a reload made one later, the one that was accepted later is newer. */
+bool ledger_precedes(struct ledger_change *a, struct ledger_change *b)
 {
     if (a->tx == b->tx)
         return a->place < b->place;
     if (a->tx->told == LEDGER_DONE && a->tx->told_ns < b->tx->sent_ns)
         return true;
-    return a->tx->client != 0 && a->tx->client == b->tx->client && a->tx->order < b->tx->order;
+    return a->tx->client != 0 && a->tx->client == b->tx->client && a->tx->order < b->tx->order &&
+           !ledger_were_two(a, b);
 }
 
 /* Whether the change was made before it was answered. */
@@ -149,13 +152,13 @@ static bool is_direct(const struct ledger_change *change)
 }
 
 /* Whether the change is pending for podop, although it was made: no answer has said so. */
-static bool is_unknown(const struct ledger_change *change)
+static bool is_unknown(struct ledger_change *change)
 {
     if (!change->is_unsaid || is_direct(change) || change->forgotten_ns != INT64_MAX)
         return false;
-    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+    for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
-        if (!ledger_precedes(ledger_change_of(node), change))
+        if (node != &change->node && !ledger_precedes(ledger_change_of(node), change))
             return false; /* it may have taken its place */
     }
     return true;
@@ -243,7 +246,7 @@ static struct ledger_key *key_of(struct ledger *ledger, const struct scene_table
  * its place. */
 static void settle_if_superseded(struct ledger_change *change)
 {
-    for (struct list_node *node = list_next(&change->key->changes, &change->node); node != NULL;
+    for (struct list_node *node = list_first(&change->key->changes); node != NULL;
          node = list_next(&change->key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 

@@ -91,10 +91,8 @@ bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t s
     return false;
 }
 
-bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns)
+static bool may_part(struct ledger_change *a, struct ledger_change *b, unsigned used)
 {
-    const unsigned used = keys_used(a->tx->table, at_ns, at_ns);
-
     follow(b);
     KEYS_EACH(rules, used)
     {
@@ -104,6 +102,18 @@ bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t a
         }
     }
     return false;
+}
+
+bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns)
+{
+    return may_part(a, b, keys_used(a->tx->table, at_ns, at_ns));
+}
+
+bool ledger_were_two(struct ledger_change *a, struct ledger_change *b)
+{
+    const int64_t end_ns = a->tx->told == LEDGER_WAITING ? sim_now() : a->tx->told_ns;
+
+    return may_part(a, b, keys_used(a->tx->table, b->tx->sent_ns, end_ns));
 }
 
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns)

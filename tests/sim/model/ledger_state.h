@@ -80,6 +80,8 @@ bool ledger_is_at(struct ledger_change *change, struct ledger_place place);
 bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns);
 /* Whether it may have taken them for two at that instant. */
 bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns);
+/* Whether it may have taken the two for two keys while both had no answer. */
+bool ledger_were_two(struct ledger_change *a, struct ledger_change *b);
 /* Whether it may have taken the change for one of another key at that instant. */
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns);
 
@@ -88,7 +90,7 @@ bool ledger_can_wait(const struct ledger_change *change);
 /* Whether the backend makes all changes of a transaction or none. */
 bool ledger_is_atomic(const struct ledger_tx *tx);
 /* Whether podop must make a before b, if they change one key. */
-bool ledger_precedes(const struct ledger_change *a, const struct ledger_change *b);
+bool ledger_precedes(struct ledger_change *a, struct ledger_change *b);
 /* Whether older may be made after newer, which it precedes and which was made: it was pending, and
  * was another key at that time. */
 bool ledger_was_apart(struct ledger_change *older, struct ledger_change *newer);

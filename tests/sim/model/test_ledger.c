@@ -410,6 +410,33 @@ static void a_pending_write_may_follow_what_another_key_had(void **state)
     ASSERT_BREAKS(NULL, arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE));
 }
 
+/* Transactions of a client for two keys may be accepted in any order; of those, the last one is the
+ * newest when a reload makes the keys one. */
+static void two_keys_that_become_one_have_the_value_accepted_last(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    struct ledger_tx *first, *second;
+    uint64_t number;
+
+    use_rules(f, 0);
+    first = set_key(f, upper, "x1");
+    number = ledger_number(first);
+    second = set_key(f, f->a, "x2");
+    ledger_told(&second, LEDGER_DONE, later());
+    ledger_told(&first, LEDGER_DONE, later());
+    use_rules(f, FOLDED);
+    ASSERT_BREAKS(NULL, arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE));
+    assert_int_equal(ledger_pending(f->ledger), 0);
+    first = set_key(f, upper, "x3");
+    second = set_key(f, f->a, "x4");
+    arrive(f, &f->held, f->a, "\"x4\"", ledger_number(second), LEDGER_MADE);
+    ASSERT_BREAKS("an older write after a newer one",
+                  arrive(f, &f->held, f->a, "\"x3\"", ledger_number(first), LEDGER_MADE));
+    ledger_told(&second, LEDGER_DONE, later());
+    ledger_told(&first, LEDGER_DONE, later());
+}
+
 static void one_key_that_becomes_two_is_found_as_written(void **state)
 {
     struct fixture *f = *state;
@@ -448,6 +475,7 @@ int main(void)
         CASE(a_write_goes_to_the_normal_form_of_its_key),
         CASE(two_keys_that_become_one_have_the_newer_value),
         CASE(a_pending_write_may_follow_what_another_key_had),
+        CASE(two_keys_that_become_one_have_the_value_accepted_last),
         CASE(one_key_that_becomes_two_is_found_as_written),
     };
 

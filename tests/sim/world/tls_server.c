@@ -35,6 +35,7 @@ struct tls_server {
     struct buf plain;   /* what ops has not taken */
     struct buf out;     /* records that the peer has not taken */
     size_t pending_len; /* of a send that is not over: they are in out */
+    bool has_ended; /* the client's end is gone: room for more may never come */
 };
 
 static size_t on_data(void *arg, const char *bytes, size_t len);
@@ -262,6 +263,7 @@ static void on_end(void *arg, enum sim_end how)
 {
     struct tls_server *s = arg;
 
+    s->has_ended = true;
     if (s->ops != NULL) {
         s->ops->end(s->arg, how);
         return;
@@ -307,7 +309,7 @@ void tls_server_close(struct tls_server **pserver, enum tls_end how)
     *pserver = NULL;
     if (how != TLS_END_RESET && s->was_open)
         add_end(s, how);
-    if (how != TLS_END_RESET && s->out.len > 0) {
+    if (how != TLS_END_RESET && s->out.len > 0 && !s->has_ended) {
         s->ops = NULL; /* on_room() closes */
         sim_peer_hold(s->peer, false);
         return;

@@ -1,13 +1,11 @@
-#include "slices.h"
+#include "podop/slices.h"
 
 #include "podop/clock.h"
-
-enum { SLICE_US = 2000 };
 
 static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct slices *s = w->data;
-    const uint64_t until_us = clock_now_us() + SLICE_US;
+    const uint64_t until_us = clock_now_us() + s->slice_us;
 
     (void)loop;
     (void)revents;
@@ -18,9 +16,10 @@ static void on_next_turn(struct ev_loop *loop, ev_timer *w, int revents)
     slices_start(s);
 }
 
-void slices_init(struct slices *s, struct ev_loop *loop, bool (*step)(void *arg), void *arg)
+void slices_init(struct slices *s, struct ev_loop *loop, uint32_t slice_us, bool (*step)(void *arg),
+                 void *arg)
 {
-    *s = (struct slices){.loop = loop, .step = step, .arg = arg};
+    *s = (struct slices){.loop = loop, .slice_us = slice_us, .step = step, .arg = arg};
     ev_timer_init(&s->next_turn, on_next_turn, 0.0, 0.0);
     s->next_turn.data = s;
 }

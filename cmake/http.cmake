@@ -1,0 +1,13 @@
+# libmicrohttpd, for the listener of metrics and health checks.
+string(TOUPPER "${PODOP_HTTP}" wanted)
+if(wanted STREQUAL "AUTO")
+    pkg_check_modules(MICROHTTPD IMPORTED_TARGET libmicrohttpd>=0.9.75)
+elseif(wanted)
+    pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+endif()
+if(wanted AND MICROHTTPD_FOUND)
+    set_source_files_properties(src/monitor/web_server.c PROPERTIES COMPILE_DEFINITIONS PODOP_WITH_HTTP)
+    target_link_libraries(podop_core PRIVATE PkgConfig::MICROHTTPD)
+else()
+    message(STATUS "podop is built without libmicrohttpd")
+endif()
