@@ -292,6 +292,7 @@ void config_unref(struct config **pconfig)
     string_list_clear(&config->warnings);
     paths_free(config);
     free(config->control.resolved);
+    free(config->http.resolved);
     free(config->control.origin);
     free(config->http.resolved);
     free(config->http.origin);
