@@ -1,5 +1,5 @@
-/* shown_text.h - faults and warnings of the configuration as they may be shown: no value, because it
- * may be a secret or a key, and of a URL only its scheme and host. Pure. */
+/* shown_text.h - faults and warnings of the configuration as they may be shown: no value, because
+ * it may be a secret or a key, and of a URL only its scheme and host. Pure. */
 #ifndef PODOP_MONITOR_SHOWN_TEXT_H
 #define PODOP_MONITOR_SHOWN_TEXT_H
 
