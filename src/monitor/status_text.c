@@ -4,9 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define THIN_SPACE "\xe2\x80\xaf" /* U+202F, which breaks no line */
-#define NO_BREAK "\xc2\xa0"       /* U+00A0 */
-#define DASH "\xe2\x80\x93"       /* U+2013: there is nothing to show */
+#define THIN_SPACE "\xe2\x80\xaf"  /* U+202F, which breaks no line */
+#define NO_BREAK "\xc2\xa0"        /* U+00A0 */
+#define DASH "\xe2\x80\x93"        /* U+2013: there is nothing to show */
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD: for a byte that is not UTF-8 */
 
 static const uint64_t minute_s = 60, hour_s = 3600, day_s = 86400;
 
@@ -21,17 +22,27 @@ static void __attribute__((format(printf, 2, 3))) add(struct buf *out, const cha
     buf_add(out, span_of(text));
 }
 
+/* Returns how a character of HTML is written that is not written as it is; else nothing. */
+static struct span escape_of(char c)
+{
+    switch (c) {
+    case '&': return SPAN("&amp;");
+    case '<': return SPAN("&lt;");
+    case '>': return SPAN("&gt;");
+    case '"': return SPAN("&quot;");
+    case '\'': return SPAN("&#39;");
+    default: return SPAN("");
+    }
+}
+
 void status_add_text(struct buf *out, struct span text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.ptr[i]) {
-        case '&': buf_add(out, SPAN("&amp;")); break;
-        case '<': buf_add(out, SPAN("&lt;")); break;
-        case '>': buf_add(out, SPAN("&gt;")); break;
-        case '"': buf_add(out, SPAN("&quot;")); break;
-        case '\'': buf_add(out, SPAN("&#39;")); break;
-        default: buf_add_char(out, text.ptr[i]); break;
-        }
+    while (text.len > 0) {
+        const size_t len = span_utf8_char(text);
+        const struct span escape = len == 0 ? SPAN(REPLACEMENT) : escape_of(text.ptr[0]);
+
+        buf_add(out, escape.len > 0 ? escape : (struct span){text.ptr, len});
+        text = span_skip(text, len == 0 ? 1 : len);
     }
 }
 

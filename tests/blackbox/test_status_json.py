@@ -195,6 +195,14 @@ class Outages(StatusCase):
         wait_until(lambda: self.outages()[0]["ended"] is not None, "the outage has ended")
 
 
+FAULTY_URLS = ("http:/h/geheim-path/{}", "h:1/geheim-path/{}?geheim-query", "http://h/a b/{}?geheim-query",
+               "http://h/../geheim-path/{}", "http://h/{foo}?geheim-query", "http://h/{}#geheim-path",
+               "http://h\\\\geheim-path/{}")
+
+FAULTY_SECRETS = ('headers = "X-Key: geheim-secret";', 'headers = [ "X-Key geheim-secret" ];',
+                  'headers = [ "X-K ey: geheim-secret" ];', 'auth = "Bearer geheim-secret";')
+
+
 class Secrets(StatusCase):
     """Nothing that is not from the configuration, and of it no secret, path or query."""
 
@@ -228,13 +236,21 @@ class Secrets(StatusCase):
         self.assertIn("backend_failed", events)
         self.assertIn("unknown_table", events)
 
+    @staticmethod
+    def table_of(url, more=""):
+        return f'tables = ( {{ name = "t"; type = "url"; param = "{url}"; {more} }} );'
+
     def test_faults(self):
         podop = self.start()
+        twice = self.write("twice.json", '{"geheim-key": "geheim-value", "geheim-key": "geheim-value"}')
         url = "http://geheim-user:geheim-secret@h:1/geheim-path?geheim-query"
         for number, text in enumerate((f'http = {{ socket = "{url}"; }};', f'listen = ( {{ socket = "{url}/["; }} );',
                                        f'tables = ( {{ name = "t"; type = "url"; param = "{url}\\n{{}}"; }} );',
                                        f'tables = ( {{ name = "{url}"; type = "{url}"; param = "{url}"; }} );',
-                                       f'tables = ( {{ name = "t"; type = "url"; param = "{url} {{}}'), 1):
+                                       f'tables = ( {{ name = "t"; type = "url"; param = "{url} {{}}',
+                                       *map(self.table_of, FAULTY_URLS),
+                                       *(self.table_of("http://h/{}", more) for more in FAULTY_SECRETS),
+                                       f'tables = ( {{ name = "t"; type = "json"; param = "{twice}"; }} );'), 1):
             self.write("podop.conf", text)
             podop.signal(signal.SIGHUP)
             wait_until(lambda n=number: self.status()["reload"]["failed"] == n, "the reload has failed")

@@ -29,6 +29,67 @@ static void test_urls_are_cut_after_their_host(void **state)
     }
 }
 
+static void test_faulty_urls_are_not_shown(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"/etc/p.conf:1: table 't': invalid URL 'http:/h/a?token=x': expected http:// or https://",
+         "/etc/p.conf:1: table 't': invalid URL '...': expected http:// or https://"},
+        {"table 't': invalid URL 'h:1/x': expected", "table 't': invalid URL '...': expected"},
+        {"byte 0x20 in '/a b/{}?token=x' must be percent-encoded, %20",
+         "byte 0x20 in '...' must be percent-encoded, %20"},
+        {"'/a/../x' has a path segment . or ..", "'...' has a path segment . or .."},
+        {"'http://h/a b?token=x' is bad", "'http://h' is bad"},
+        {"'http://h/it's?token=x' is bad", "'http://h' is bad"},
+        {"'http://h/a' b?token=x' is bad", "'http://h' is bad"},
+        {"'http:/a' b?token=x' is bad", "'...' is bad"},
+        {"the host of 'http://h\\x'", "the host of 'http://h'"},
+        {"'param' must be a string, got \"a?token=x\"", "'param' must be a string, got \"...\""},
+        {"'x/y://h/p'", "'...'"},
+        {"'http:/a?token", "'..."},
+        {"it's/here", "it's/here"},
+        {"'a'b', 'c'", "'a'b', 'c'"},
+        {"''", "''"},
+        {"'", "'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char shown[200];
+
+        AT_CASE("%zu", i);
+        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
+static void test_values_are_not_shown(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"'headers' in table 't' expects a list of strings such as [ \"a\", \"b\" ], got \"X: k\"",
+         "'headers' in table 't' expects a list of strings such as [ \"...\""},
+        {"'auth' in table 't' expects a group, { ... }, got \"Bearer k\"",
+         "'auth' in table 't' expects a group, { ... }, got \"...\""},
+        {"f.json:1: duplicate key \"k\", which is in line 1 already",
+         "f.json:1: duplicate key \"...\", which is in line 1 already"},
+        {"got \"k\", \"k", "got \"...\", \"..."},
+        {"got \"a://k\"", "got \"...\""},
+        {"the header 'X k'", "the header '...'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char shown[200];
+
+        AT_CASE("%zu", i);
+        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
 static void test_long_text_is_cut_between_characters(void **state)
 {
     char shown[6];
@@ -48,6 +109,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_urls_are_cut_after_their_host),
+        cmocka_unit_test(test_faulty_urls_are_not_shown),
+        cmocka_unit_test(test_values_are_not_shown),
         cmocka_unit_test(test_long_text_is_cut_between_characters),
     };
 

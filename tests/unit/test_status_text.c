@@ -18,6 +18,8 @@ static void test_escapes(void **state)
     (void)state;
     status_add_text(&out, SPAN("<a b='c' d=\"e\">&amp; \xc3\xa9"));
     assert_added("&lt;a b=&#39;c&#39; d=&quot;e&quot;&gt;&amp;amp; \xc3\xa9");
+    status_add_text(&out, SPAN("a\xff\xc3<"));
+    assert_added("a\xef\xbf\xbd\xef\xbf\xbd&lt;");
 }
 
 static void test_numbers(void **state)
