@@ -49,7 +49,7 @@ static void set_name(size_t i, const char *letters)
 static int setup(void **state)
 {
     const struct url_settings settings = {.balance = BALANCE_SPREAD,
-                                          .commit_url = (char *)(uintptr_t) "BACKEND/commit"};
+                                          .commit_url = (char *)(uintptr_t)"BACKEND/commit"};
 
     url_case_setup(state);
     table = url_case_open(*state, &settings, urls);
