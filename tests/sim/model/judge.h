@@ -38,7 +38,8 @@ struct judge_rows *judge_rows_begin(const struct scene_table *table, const char 
                                     bool has_values, int64_t sent_ns);
 void judge_row(struct judge_rows *rows, const char *name, size_t name_len, const char *value,
                size_t value_len); /* name: with path before it, without shared/ */
-void judge_rows_end(struct judge_rows **rows, bool has_failed, const char *reason);
+void judge_rows_end(struct judge_rows **rows, bool has_failed, const char *reason,
+                    int64_t wait_most_ns); /* of requests before it, which is a part of its time */
 void judge_rows_left(struct judge_rows **rows); /* the client left: nothing is judged */
 
 /* A transaction was answered: ledger_told() after a look at what excuses a failure. */

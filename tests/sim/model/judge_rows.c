@@ -112,12 +112,14 @@ static void check_missing(const struct judge_rows *rows)
 }
 
 /* The values of an iteration are lookups, any of which may fail. */
-static enum excuse_reason excuse_rows(const struct judge_rows *rows, const char *text)
+static enum excuse_reason excuse_rows(const struct judge_rows *rows, const char *text,
+                                      int64_t wait_most_ns)
 {
     const struct truth *store = judge_store(rows->table);
     struct excuse_case failure = {.table = rows->table,
                                   .from_ns = rows->sent_ns,
                                   .to_ns = sim_now(),
+                                  .wait_most_ns = wait_most_ns,
                                   .is_list = true,
                                   .reason = text,
                                   .reason_len = text == NULL ? 0 : strlen(text)};
@@ -141,14 +143,15 @@ static void rows_free(struct judge_rows **prows)
     free(rows);
 }
 
-void judge_rows_end(struct judge_rows **prows, bool has_failed, const char *reason)
+void judge_rows_end(struct judge_rows **prows, bool has_failed, const char *reason,
+                    int64_t wait_most_ns)
 {
     struct judge_rows *rows = *prows;
     enum excuse_reason why;
 
     judge.figures.iterations++;
     if (has_failed) {
-        why = excuse_rows(rows, reason);
+        why = excuse_rows(rows, reason, wait_most_ns);
         judge.figures.excused[why]++;
         if (why == EXCUSE_NONE)
             sim_broken("an iteration failed, and nothing was wrong", "%s %s: %s, sent at %.6f",

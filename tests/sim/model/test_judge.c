@@ -597,7 +597,29 @@ static void list(struct fixture *f, const char *const *rows, size_t count)
     f->rows = judge_rows_begin(&f->tables[PLAIN], "dir/", false, true, sim_now());
     for (size_t i = 0; i < count; i++)
         judge_row(f->rows, rows[i], strlen(rows[i]), "1", 1);
-    judge_rows_end(&f->rows, false, NULL);
+    judge_rows_end(&f->rows, false, NULL, 0);
+}
+
+/* An iteration that failed after so long. */
+static void fail_list(struct fixture *f, double took_s, double wait_s)
+{
+    if (f->rows != NULL)
+        judge_rows_left(&f->rows);
+    f->rows = judge_rows_begin(&f->tables[PLAIN], "dir/", false, true, sim_now() - seconds(took_s));
+    judge_rows_end(&f->rows, true, "earlier requests took too long", seconds(wait_s));
+}
+
+static void an_iteration_may_have_waited(void **state)
+{
+    static const char failed_list[] = "an iteration failed, and nothing was wrong";
+    struct fixture *f = *state;
+
+    ASSERT_BREAKS(failed_list, fail_list(f, 5, 5)); /* nothing made the others wait */
+    judge_harm(f->web, f->key, JUDGE_HARM_HANG);
+    pass(5);
+    ASSERT_BREAKS(NULL, fail_list(f, 5, 5));
+    ASSERT_BREAKS(failed_list, fail_list(f, 5, 0)); /* there were no others */
+    ASSERT_BREAKS(failed_list, fail_list(f, 1, 5)); /* it had more time */
 }
 
 static void an_iteration_has_each_row_once(void **state)
@@ -722,6 +744,7 @@ int main(void)
         CASE(nothing_is_excused_after_the_recovery),
         CASE(a_json_file_is_read_soon),
         CASE(answers_come_in_time),
+        CASE(an_iteration_may_have_waited),
         CASE(an_iteration_has_each_row_once),
     };
 

@@ -154,7 +154,7 @@ static bool answer_iteration(struct client *c, struct dict_request *r, struct sp
         return false;
     snprintf(reason, sizeof(reason), "%.*s", (int)line.len, line.len == 0 ? "" : line.ptr);
     if (r->rows != NULL)
-        judge_rows_end(&r->rows, has_failed, reason);
+        judge_rows_end(&r->rows, has_failed, reason, r->base.wait_ns);
     else
         end_exact(c, r, has_failed, span_of(reason));
     client_answered(c, &r->base);
