@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct socket_addresses;
+
 struct string_list {
     char **items;
     size_t count;
@@ -35,6 +37,8 @@ struct listen_config {
     unsigned permissions; /* of a unix socket, e.g. 0660 */
     char *owner, *group;  /* names or numbers; NULL: not changed */
     struct socket_accounts accounts;
+    /* of a socket with a host name that a reload adds, see reload_resolve.h; NULL: not resolved */
+    struct socket_addresses *resolved;
     struct string_list allow;  /* users, groups and networks, as written */
     struct allow_list allowed; /* what they mean */
     struct string_list tables; /* only these are served here; empty: all */

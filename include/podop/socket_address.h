@@ -20,6 +20,14 @@ struct socket_address {
     int fd; /* borrowed: a socket that listens already; -1: none */
 };
 
+/* What socket_address_resolve() returned for a host name. */
+enum { SOCKET_ADDRESSES_MAX = 16 };
+struct socket_addresses {
+    int count; /* -1: failure says why */
+    struct error failure;
+    struct socket_address at[SOCKET_ADDRESSES_MAX];
+};
+
 enum socket_kind { SOCKET_PATH, SOCKET_HOST, SOCKET_SYSTEMD };
 
 /* Returns which kind of socket text names, by its first bytes alone, and stores where its path,

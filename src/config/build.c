@@ -88,6 +88,7 @@ static void build_http(const struct node *root, struct listen_config *http, stru
     http->mode = MODE_HTTP;
     http->max_clients = HTTP_CLIENTS_MAX;
     check_handed_over(group, " in 'http'", faults);
+    find_accounts(http);
     build_allow(group, " in 'http'", http, faults);
 }
 

@@ -283,6 +283,7 @@ void config_unref(struct config **pconfig)
     for (size_t i = 0; i < config->listen_count; i++) {
         schema_clear(&schema_listen, &config->listen[i]);
         allow_clear(&config->listen[i].allowed);
+        free(config->listen[i].resolved);
         free(config->listen[i].origin);
     }
     schema_clear(&schema_root, config);
@@ -290,7 +291,10 @@ void config_unref(struct config **pconfig)
     allow_clear(&config->http.allowed);
     string_list_clear(&config->warnings);
     paths_free(config);
+    free(config->control.resolved);
+    free(config->http.resolved);
     free(config->control.origin);
+    free(config->http.resolved);
     free(config->http.origin);
     free(config->tables);
     free(config->listen);

@@ -13,7 +13,12 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef RENAME_EXCHANGE /* musl has neither the call nor this */
+#define RENAME_EXCHANGE (1 << 1)
+#endif
 
 enum {
     ACCEPTS_PER_WAKEUP = 64,
@@ -285,14 +290,33 @@ int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_
     return 0;
 }
 
+/* Exchanges the files at the path and at the temporary name. Not all file systems can do that. */
+static bool swap(const struct listener *l)
+{
+    return syscall(SYS_renameat2, AT_FDCWD, l->hidden.u.un.sun_path, AT_FDCWD, l->address.text,
+                   RENAME_EXCHANGE) == 0;
+}
+
 int listener_publish(struct listener *l, struct error *err)
 {
     if (!l->is_hidden)
         return 0;
-    if (rename(l->hidden.u.un.sun_path, l->address.text) == -1)
+    l->is_swapped = swap(l);
+    if (!l->is_swapped && rename(l->hidden.u.un.sun_path, l->address.text) == -1)
         return bind_errno(err, "cannot listen on", &l->address);
-    unhide(l);
+    l->is_hidden = false;
+    if (!l->is_swapped)
+        unhide(l);
     return 0;
+}
+
+void listener_settle(struct listener *l)
+{
+    if (!l->is_swapped)
+        return;
+    l->is_swapped = false;
+    unlink(l->hidden.u.un.sun_path);
+    unhide(l);
 }
 
 bool listener_fits(const struct listener *l, const struct listen_config *config)
@@ -341,10 +365,11 @@ void listener_close(struct listener *l)
         return;
     stop_accepting(l);
     ev_timer_stop(l->loop, &l->pause);
-    if (l->is_hidden)
+    if (l->is_hidden || (l->is_swapped && swap(l)))
         unlink(l->hidden.u.un.sun_path);
     else if (has_file(l))
         unlink(l->address.text);
+    l->is_swapped = false;
     unhide(l);
     if (!l->is_borrowed)
         close(l->fd);

@@ -27,6 +27,8 @@ struct listener {
     bool is_unix;
     bool is_borrowed; /* systemd passed fd, which listens before podop starts and after it stops */
     bool is_hidden;   /* bound under a temporary name, until listener_publish() */
+    bool
+        is_swapped; /* the temporary name has the file that was replaced, until listener_settle() */
     struct socket_address hidden;
     int hidden_dir; /* descriptor of the directory in hidden, or -1 */
     dev_t device;   /* device and inode identify podop's own socket file */
@@ -54,7 +56,10 @@ struct listener {
 int listener_open(struct listener *l, struct ev_loop *loop, const struct socket_address *address,
                   struct listener_service *service, const struct listener *replaced,
                   struct error *err);
-int listener_publish(struct listener *l, struct error *err); /* -1 with ERR_BIND */
+/* Renames the socket file to its path. -1 with ERR_BIND. listener_close() undoes it and puts a file
+ * that was replaced back, where the file system can exchange two names. */
+int listener_publish(struct listener *l, struct error *err);
+void listener_settle(struct listener *l); /* removes the file that was replaced */
 /* Returns whether the open socket has the owner, group and permissions of config, and its file is
  * still at its path. */
 bool listener_fits(const struct listener *l, const struct listen_config *config);

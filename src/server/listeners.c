@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-enum { ADDRESSES_MAX = 16 }; /* of one host name */
-
 static bool is_same_address(const struct socket_address *a, const struct socket_address *b)
 {
     return a->len == b->len && memcmp(&a->u, &b->u, a->len) == 0;
@@ -67,25 +65,43 @@ static int plan_address(struct listeners *all, const struct socket_address *at,
     return 0;
 }
 
+/* Fills *found. The thread of a reload has resolved the host names; at the start, when no client
+ * waits, they are resolved here. */
+static void find_addresses(struct listeners *all, const struct listen_config *listen,
+                           struct socket_addresses *found)
+{
+    const char *bare;
+
+    if (listen->resolved != NULL)
+        *found = *listen->resolved;
+    else if (socket_address_kind(listen->socket, &bare) == SOCKET_SYSTEMD)
+        found->count = activation_resolve(all->activation, bare, found->at, SOCKET_ADDRESSES_MAX,
+                                          &found->failure);
+    else
+        found->count = socket_address_resolve(listen->socket, found->at, SOCKET_ADDRESSES_MAX,
+                                              &found->failure);
+}
+
 static int plan_addresses(struct listeners *all, struct config *config,
                           const struct listen_config *listen, struct error *err)
 {
-    struct socket_address at[ADDRESSES_MAX];
-    const char *bare;
-    int count, planned = 0;
+    struct socket_addresses found = {0};
+    int planned = 0;
 
     if (plan_same_spelling(all, listen))
         return 0;
-    count = socket_address_kind(listen->socket, &bare) == SOCKET_SYSTEMD
-                ? activation_resolve(all->activation, bare, at, ADDRESSES_MAX, err)
-                : socket_address_resolve(listen->socket, at, ADDRESSES_MAX, err);
-    for (int i = 0; i < count; i++) {
-        if (plan_address(all, &at[i], config, listen, err) == 0)
+    find_addresses(all, listen, &found);
+    if (found.count == -1) {
+        *err = found.failure;
+        return -1;
+    }
+    for (int i = 0; i < found.count; i++) {
+        if (plan_address(all, &found.at[i], config, listen, err) == 0)
             planned++;
-        else if (err->kind != ERR_NO_ADDRESS || (planned == 0 && i + 1 == count))
+        else if (err->kind != ERR_NO_ADDRESS || (planned == 0 && i + 1 == found.count))
             return -1; /* one missing address is allowed: localhost is [::1] even without IPv6 */
     }
-    return count == -1 ? -1 : 0;
+    return 0;
 }
 
 static int plan_socket(struct listeners *all, struct config *config,
@@ -151,14 +167,15 @@ static int publish(struct listeners *all, bool is_replacing, struct error *err)
 
 int listeners_switch(struct listeners *all, struct config *config, struct error *err)
 {
-    /* Replacing a socket file cannot be undone. It comes last, when the renames that can be undone
-     * have succeeded. */
+    /* Replacing a socket file cannot be undone on all file systems. It comes last, when the renames
+     * that can be undone have succeeded. */
     if (publish(all, false, err) == -1 || publish(all, true, err) == -1) {
         give_up(all);
         return -1;
     }
     for (struct listener *l = all->first; l != NULL; l = l->next) {
         if (l->planned != NULL) {
+            listener_settle(l);
             listener_service_set_config(l->service, config, l->planned);
         } else {
             listener_drain(l);

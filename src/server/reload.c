@@ -1,5 +1,7 @@
 #include "reload.h"
 
+#include "reload_resolve.h"
+
 #include "podop/mem.h"
 #include "podop/slices.h"
 #include "podop/thread.h"
@@ -42,8 +44,10 @@ static void add_fault(void *arg, const char *text)
 static void read_all(struct reload *r)
 {
     r->result.config = config_load(r->env.source, add_fault, &r->faults);
-    if (r->result.config != NULL)
+    if (r->result.config != NULL) {
+        reload_resolve(r->result.config, r->env.config);
         reload_read_files(r->result.config, r->result.json_files, r->env.json_files);
+    }
     ev_async_send(r->env.tables.loop, &r->read);
 }
 

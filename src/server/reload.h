@@ -1,6 +1,6 @@
-/* reload.h - prepares one reload: a thread reads the configuration and the files of its tables,
- * then the loop opens the tables in slices. The running configuration stays as it is; the caller
- * replaces it with the result. */
+/* reload.h - prepares one reload: a thread reads the configuration and the files of its tables, and
+ * resolves the host names of new sockets, then the loop opens the tables in slices. The running
+ * configuration stays as it is; the caller replaces it with the result. */
 #ifndef PODOP_SERVER_RELOAD_H
 #define PODOP_SERVER_RELOAD_H
 
@@ -18,6 +18,7 @@ struct reloaded {
 
 struct reload_env {
     const struct config_source *source;
+    const struct config *config;         /* the running one; NULL: there is none */
     const struct json_files *json_files; /* the files of the present tables */
     struct table_env tables;             /* its json_files are set by the reload */
     config_report_fn *report;            /* called from the loop for each fault */

@@ -13,7 +13,11 @@ static struct reload_env begin(void *arg)
     notify_reloading(&s->notify);
     fault_list_clear(&s->reload_faults);
     return (struct reload_env){
-        .source = &s->source, .json_files = s->json_files, .tables = server_table_env(s)};
+        .source = &s->source,
+        .config = s->config,
+        .json_files = s->json_files,
+        .tables = server_table_env(s),
+    };
 }
 
 /* Refuses a list without a user or group that may exist: its clients would be refused until the

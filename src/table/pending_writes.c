@@ -86,11 +86,14 @@ static void grow(struct pending_writes *q)
 static struct pending_write *find_hashed(const struct pending_writes *q, struct span identity,
                                          uint64_t hash)
 {
-    struct pending_write *w = q->slot_count == 0 ? NULL : *slot_of(q, hash);
+    struct pending_write *w = q->slot_count == 0 ? NULL : *slot_of(q, hash), *found = NULL;
 
-    while (w != NULL && !(w->hash == hash && span_equal(w->identity, identity)))
-        w = w->next_in_slot;
-    return w;
+    for (; w != NULL && (found == NULL || found->is_superseded); w = w->next_in_slot) {
+        if (w->hash == hash && span_equal(w->identity, identity) &&
+            (found == NULL || !w->is_superseded))
+            found = w;
+    }
+    return found;
 }
 
 struct pending_write *pending_find(const struct pending_writes *q, const struct identity *id)
@@ -190,6 +193,30 @@ static void heap_remove(struct pending_writes *q, struct pending_write *w)
     heap_sink(q, moved);
 }
 
+static bool is_same_identity(const struct pending_write *a, const struct pending_write *b)
+{
+    return a->hash == b->hash && span_equal(a->identity, b->identity);
+}
+
+/* Returns whether a value that w has superseded is being written: then that of w comes after it. */
+static bool is_after_older(const struct pending_writes *q, const struct pending_write *w)
+{
+    for (const struct pending_write *at = *slot_of(q, w->hash); at != NULL; at = at->next_in_slot) {
+        if (at != w && at->is_superseded && at->writing != NULL && is_same_identity(at, w) &&
+            !pending_has_queue(at))
+            return true;
+    }
+    return false;
+}
+
+/* Lets the value that waits in w become due, unless it must not be written yet. */
+static void let_wait(struct pending_writes *q, struct pending_write *w)
+{
+    if (w->waiting != NULL && w->writing == NULL && w->heap_at == 0 && !w->is_superseded &&
+        !is_after_older(q, w))
+        heap_add(q, w);
+}
+
 struct pending_write *pending_first(const struct pending_writes *q)
 {
     return q->heap_count == 0 ? NULL : q->heap[1];
@@ -230,6 +257,39 @@ static void drop_value(struct pending_writes *q, struct pending_write *w,
     transaction_free(value);
 }
 
+static const struct transaction *newest(const struct pending_write *w)
+{
+    return w->waiting != NULL ? w->waiting : w->writing;
+}
+
+/* Returns whether both are changes of one key as clients have written it. */
+static bool is_same_key(const struct transaction *a, const struct transaction *b)
+{
+    const struct table_key *x = &a->changes[0].key, *y = &b->changes[0].key;
+
+    return x->is_private == y->is_private && span_equal(x->key, y->key) &&
+           (!x->is_private || span_equal(x->user, y->user));
+}
+
+/* Drops the values that w has superseded: all of them, or for a value only those of its key. One
+ * that is under way, or that transactions wait for, is dropped later. */
+static void drop_older(struct pending_writes *q, const struct pending_write *w,
+                       const struct transaction *value)
+{
+    struct pending_write *next;
+
+    for (struct pending_write *at = *slot_of(q, w->hash); at != NULL; at = next) {
+        next = at->next_in_slot;
+        if (at == w || !at->is_superseded || !is_same_identity(at, w) ||
+            (value != NULL && (newest(at) == NULL || !is_same_key(value, newest(at)))))
+            continue;
+        at->is_replaced = true;
+        if (!pending_has_queue(at))
+            drop_value(q, at, &at->waiting);
+        pending_release(q, at);
+    }
+}
+
 void pending_put(struct pending_writes *q, struct pending_write *w, struct transaction *value,
                  uint64_t now_ms, uint64_t due_at_ms)
 {
@@ -241,18 +301,13 @@ void pending_put(struct pending_writes *q, struct pending_write *w, struct trans
     w->waiting = value;
     w->order = ++q->order;
     w->attempts = 0;
-    w->is_superseded = false;
+    w->is_superseded = w->is_replaced = false;
+    drop_older(q, w, value);
     q->writes++;
     q->bytes += cost(w, value);
     if (is_first)
         w->due_at_ms = due_at_ms;
-    if (w->writing == NULL && w->heap_at == 0)
-        heap_add(q, w);
-}
-
-static const struct transaction *newest(const struct pending_write *w)
-{
-    return w->waiting != NULL ? w->waiting : w->writing;
+    let_wait(q, w);
 }
 
 const struct change *pending_newest(const struct pending_write *w)
@@ -276,28 +331,39 @@ void pending_normalise(struct pending_writes *q, struct pending_write *w, const 
     q->bytes += cost(w, w->writing);
 }
 
+/* Lets the newer value that waits for the end of a write of w become due. */
+static void let_newer_wait(struct pending_writes *q, const struct pending_write *w)
+{
+    struct pending_write *newer = find_hashed(q, w->identity, w->hash);
+
+    if (w->is_superseded && newer != NULL)
+        let_wait(q, newer);
+}
+
 void pending_end(struct pending_writes *q, struct pending_write *w)
 {
     drop_value(q, w, &w->writing);
-    if (w->waiting != NULL)
-        heap_add(q, w);
+    let_wait(q, w);
+    if (w->waiting == NULL && !w->is_superseded)
+        drop_older(q, w, NULL);
+    let_newer_wait(q, w);
 }
 
 void pending_put_back(struct pending_writes *q, struct pending_write *w, uint64_t due_at_ms)
 {
-    if (w->waiting == NULL && w->is_superseded) {
+    if (w->is_replaced) {
+        drop_value(q, w, &w->waiting);
         drop_value(q, w, &w->writing);
-        return;
-    }
-    if (w->waiting != NULL) {
+    } else if (w->waiting != NULL) {
         drop_value(q, w, &w->writing);
-        due_at_ms = w->due_at_ms > due_at_ms ? w->due_at_ms : due_at_ms;
+        w->due_at_ms = w->due_at_ms > due_at_ms ? w->due_at_ms : due_at_ms;
     } else {
         w->waiting = w->writing;
         w->writing = NULL;
+        w->due_at_ms = due_at_ms;
     }
-    w->due_at_ms = due_at_ms;
-    heap_add(q, w);
+    let_wait(q, w);
+    let_newer_wait(q, w);
 }
 
 /* The queue of transactions */
@@ -359,17 +425,6 @@ static int compare_order(const void *a, const void *b)
     return (left->order > right->order) - (left->order < right->order);
 }
 
-/* Drops the value that waits in older, which must not be written over a newer one. One under way
- * is not tried again. */
-static void supersede(struct pending_writes *q, struct pending_write *older)
-{
-    if (older->heap_at != 0)
-        heap_remove(q, older);
-    drop_value(q, older, &older->waiting);
-    older->is_superseded = older->writing != NULL;
-    pending_release(q, older);
-}
-
 /* Moves the transactions of w to the queue of older. Each stays after those that came before it, in
  * the queues of all keys, so that no two wait for each other. */
 static void move_queue(struct pending_write *older, struct pending_write *w)
@@ -393,7 +448,7 @@ static void move_queue(struct pending_write *older, struct pending_write *w)
         older->due_at_ms = 0;
 }
 
-/* Moves the value that waits in w, and the transactions after it, to older. */
+/* Moves the value that waits in w, and the transactions after it, to older, which is under way. */
 static void take_over(struct pending_writes *q, struct pending_write *older,
                       struct pending_write *w)
 {
@@ -404,31 +459,31 @@ static void take_over(struct pending_writes *q, struct pending_write *older,
     older->order = w->order;
     older->attempts = w->attempts;
     older->is_superseded = w->is_superseded;
+    older->is_replaced = w->is_replaced;
     w->waiting = NULL;
-    heap_remove(q, w);
+    if (w->heap_at != 0)
+        heap_remove(q, w);
     move_queue(older, w);
-    if (older->writing == NULL && older->heap_at == 0)
-        heap_add(q, older);
     entry_free(w);
 }
 
-/* Merges w, which is newer, into older. Returns false when both stay, and pending_find() is to
- * return w. Where transactions are queued, an older value that waits is dropped later, to let
- * them go on. */
+/* Lets w, which is newer, supersede older. Returns false when both stay: older is kept until the
+ * value of w is made. Where transactions are queued, an older value that waits is dropped when it
+ * is due, to let them go on, and w is merged into one that is under way. */
 static bool merge(struct pending_writes *q, struct pending_write *older, struct pending_write *w)
 {
     const bool is_queued = pending_has_queue(older) || pending_has_queue(w);
 
     if (newest(w) == NULL)
         return false;
-    if (w->writing == NULL && (older->writing != NULL || !is_queued)) {
+    if (is_queued && older->writing != NULL && w->writing == NULL) {
         take_over(q, older, w);
         return true;
     }
-    if (is_queued)
-        older->is_superseded = true;
-    else
-        supersede(q, older);
+    older->is_superseded = true;
+    older->is_replaced |= newest(older) != NULL && is_same_key(newest(w), newest(older));
+    if (older->heap_at != 0 && !is_queued)
+        heap_remove(q, older);
     return false;
 }
 
@@ -449,11 +504,15 @@ static void rename_entry(struct pending_writes *q, struct pending_write *w,
         q->bytes += values * w->identity.len;
         identity_free(&identity);
     }
+    w->is_superseded = w->is_replaced;
     older = find_hashed(q, w->identity, w->hash);
     if (older != NULL && merge(q, older, w))
         return;
     link_entry(q, w);
     q->keys++;
+    if (w->heap_at != 0 && is_after_older(q, w))
+        heap_remove(q, w);
+    let_wait(q, w);
 }
 
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg)

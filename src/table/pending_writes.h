@@ -30,9 +30,10 @@ struct pending_write {
     uint64_t due_at_ms;
     uint64_t taken_at_ms; /* when the oldest value was accepted that may not be written yet */
     bool is_urgent;       /* the queue of transactions is not empty */
-    /* another entry has a newer value of the key than this one: a value that waits must be dropped
-     * instead of written, and one under way is not tried again */
+    /* Another entry has a newer value of what has become the same key. A value that waits is not
+     * written, and one under way is not tried again, unless the keys become two again. */
     bool is_superseded;
+    bool is_replaced; /* the newer value was made or given up, or is of the same key as written */
     /* Set by table_writes.c and table_writer.c: */
     void *owner;
     struct commit *commit; /* while writing */
@@ -62,6 +63,7 @@ struct pending_writes {
 void pending_init(struct pending_writes *q);
 void pending_deinit(struct pending_writes *q); /* no transaction may be queued */
 
+/* Returns the entry with the newest value, or NULL. */
 struct pending_write *pending_find(const struct pending_writes *q, const struct identity *identity);
 struct pending_write *pending_find_or_add(struct pending_writes *q,
                                           const struct identity *identity);
@@ -84,7 +86,8 @@ void pending_begin(struct pending_writes *q, struct pending_write *w);
 /* Gives the value that is under way the normal form that its key and user have in table. */
 void pending_normalise(struct pending_writes *q, struct pending_write *w,
                        const struct table *table);
-/* Drops the value that was under way: it is written, or given up. */
+/* Drops the value that was under way: it is written, or given up. So are the values that w has
+ * superseded, unless another one waits in w. */
 void pending_end(struct pending_writes *q, struct pending_write *w);
 /* Lets the value that was under way wait again, unless a newer one waits. The value that waits
  * is due at due_at_ms at the earliest. */
@@ -101,8 +104,10 @@ struct pending_turn *pending_first_turn(const struct pending_write *w);
  * several turns for a key, one after the other, when its keys have become one. */
 struct pending_turn *pending_next_turn(const struct pending_turn *turn);
 
-/* Gives all keys new identities, as identify() says. Of keys that become one, the newer value
- * stays. It waits for the end of an older one that is under way, unless it is under way as well. */
+/* Gives all keys new identities, as identify() says. Of keys that become one, only the newest value
+ * is written; the others are kept until then, as the next change may make them keys of their own
+ * again. The newest one waits for the end of an older one that is under way, unless it is under way
+ * as well. */
 typedef void pending_identify_fn(void *arg, const struct table_key *key, struct identity *identity);
 void pending_rename(struct pending_writes *q, pending_identify_fn *identify, void *arg);
 

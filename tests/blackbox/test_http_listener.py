@@ -1,6 +1,7 @@
 """The HTTP listener: its sockets, its limits, reload and stop, health."""
 
 import contextlib
+import grp
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import stat
 import threading
 
 import harness
+from basics import need
 from harness import http, url_table
 from monitor_case import MonitorCase
 from test_systemd import Manager
@@ -164,6 +166,12 @@ class Sockets(MonitorCase):
         self.assertIn(("listener", self.path("http")), [key[0] for key in clients])
         podop.stop()
         self.assertFalse(os.path.exists(self.path("http")))
+
+    def test_group(self):
+        need(os.getuid() == 0, "root, to give a file away")
+        self.http_group = {"socket": self.path("http"), "group": "daemon"}
+        self.start()
+        self.assertEqual(os.stat(self.path("http")).st_gid, grp.getgrnam("daemon").gr_gid)
 
     def test_default_permissions(self):
         self.http_group = {"socket": self.path("http")}

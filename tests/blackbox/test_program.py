@@ -1,6 +1,7 @@
 """Program tables: lookups, writes and iterations that a co-process answers."""
 
 import os
+import select
 
 import harness
 from dict import NO_VALUES, RECURSE, Dict
@@ -251,6 +252,32 @@ for request in ask():
         self.dovecot.iterate("shared/a/", RECURSE)
         self.dovecot.sock.recv(1)
         self.dovecot.close()
+        wait_until(lambda: os.path.exists(self.path("stopped")), "the program is told to stop")
+
+
+class OverdueIterations(Program):
+    def test_stop(self):
+        """A program is told that nobody asks for the rows that are left: it would keep them for ever."""
+        self.start("""
+for request in ask():
+    if request["op"] == "iterate":
+        late = request
+    elif request["op"] == "stop" and request["id"] == late["id"]:
+        with open(HERE + "/stopped", "w"):
+            pass
+    elif request["op"] == "get":
+        if request["key"] == "go":
+            say(late, rows=[["a", "1"]], more=True)
+        say(request, value=request["key"])
+""", timeout="1s")
+        self.check_payload(self.postfix.ask("t", "a"), "OK a")
+        dovecot = Dict(self.socket)
+        self.addCleanup(dovecot.close)
+        walk = dovecot.iterate("shared/a/")
+        while not select.select([dovecot.sock], [], [], 0)[0]:
+            self.postfix.ask("t", "meanwhile")  # it is not taken for hung
+        self.assertRegex(dovecot.wait(walk), b"no answer within the table's timeout")
+        self.check_payload(self.postfix.ask("t", "go"), "OK go")
         wait_until(lambda: os.path.exists(self.path("stopped")), "the program is told to stop")
 
 

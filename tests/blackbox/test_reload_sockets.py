@@ -28,27 +28,42 @@ class Sockets(Reload):
         for address in (self.socket, ("127.0.0.1", port)):
             self.ask(self.client(address), "k", "OK k", "new")
 
-    def test_a_user_database_that_does_not_answer(self):
-        """Clients are served meanwhile: the loop asks for no owner, group or user."""
-        path = self.write("accounts", bytes(2))
+    def start_with_held_accounts(self, listen, **settings):
+        path = self.write("accounts", bytes(3))
         options = ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0")))
         os.chmod(os.path.dirname(self.socket), 0o777)
-        settings = {"user": "nobody"} if os.geteuid() == 0 else {}
-        listen = [{"socket": self.socket, "permissions": "0666"}]
         self.reloads = 0
-        podop = self.podop("-c", self.configure(listen=listen, **settings), env={
+        return path, self.podop("-c", self.configure(listen=listen, **settings), env={
             "LD_PRELOAD": os.environ["HOLD_ACCOUNTS"], "HOLD_ACCOUNTS_FILE": path, "ASAN_OPTIONS": options})
-        client = self.client()
-        with open(path, "r+b") as file, mmap.mmap(file.fileno(), 2) as accounts:
-            accounts[0] = 1
-            self.configure(listen=listen + [{"socket": self.path("new"), "owner": "nobody"}], **settings)
+
+    def check_held(self, podop, path, client, listen, **settings):
+        """Reloads while searches wait, and checks that the client is served and that the loop began none."""
+        with open(path, "r+b") as file, mmap.mmap(file.fileno(), 3) as accounts:
+            accounts[0:3] = b"\1\0\0"
+            self.configure(listen=listen, **settings)
             podop.signal(signal.SIGHUP)
-            harness.wait_until(lambda: accounts[1] == 1, "the reload waits for the user database")
+            harness.wait_until(lambda: accounts[1] == 1, "the reload waits for a search")
             self.ask(client, "k", "OK k")
             self.assertEqual(podop.lines("event=reload "), [])
             accounts[0] = 0
             podop.wait_lines(1, "event=reload ")
+            self.assertEqual(accounts[2], 0)
+
+    def test_a_user_database_that_does_not_answer(self):
+        """Clients are served meanwhile: the loop asks for no owner, group or user."""
+        settings = {"user": "nobody"} if os.geteuid() == 0 else {}
+        listen = [{"socket": self.socket, "permissions": "0666"}]
+        path, podop = self.start_with_held_accounts(listen, **settings)
+        new = {"socket": self.path("new"), "owner": "nobody"}
+        self.check_held(podop, path, self.client(), listen + [new], **settings)
         self.assertEqual(self.client(self.path("new")).ask("t", "k"), b"OK k")
+
+    def test_a_resolver_that_does_not_answer(self):
+        """Clients are served meanwhile: the loop resolves no host name of a new socket."""
+        port, listen = self.reserve_port(), [{"socket": self.socket}]
+        path, podop = self.start_with_held_accounts(listen)
+        self.check_held(podop, path, self.client(), listen + [{"socket": f"localhost:{port}"}])
+        self.assertEqual(self.client(("127.0.0.1", port)).ask("t", "k"), b"OK k")
 
     def test_limits_of_an_unchanged_socket(self):
         podop = self.start(listen=[{"socket": self.socket, "max_clients": 1}])

@@ -1,6 +1,8 @@
 /* Writes: large, answered early, and never sent twice. */
 #include "http_fixture.h"
 
+#include "backend/http/http_wire.h"
+
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -174,6 +176,87 @@ static void test_write_answered_early(void **state)
     buf_deinit(&body);
 }
 
+/* Plays TLS during a renegotiation, after FIRST_BYTES of a request: it sends nothing more before it
+ * has read, and says so at each attempt until it reads. */
+enum { FIRST_BYTES = 1000 };
+static struct {
+    bool is_under_way;
+    size_t sent;
+    unsigned attempts; /* to send during the renegotiation */
+} renegotiation;
+
+enum http_wire_result __real_http_wire_send(struct http_wire *wire, struct span bytes, size_t *n);
+enum http_wire_result __wrap_http_wire_send(struct http_wire *wire, struct span bytes, size_t *n);
+enum http_wire_result __wrap_http_wire_send(struct http_wire *wire, struct span bytes, size_t *n)
+{
+    enum http_wire_result result;
+
+    wire->sends_after_reading = renegotiation.is_under_way && renegotiation.sent > 0;
+    if (!renegotiation.is_under_way)
+        return __real_http_wire_send(wire, bytes, n);
+    *n = 0;
+    if (wire->sends_after_reading) {
+        renegotiation.attempts++;
+        return HTTP_WIRE_BLOCKED;
+    }
+    bytes.len = FIRST_BYTES;
+    result = __real_http_wire_send(wire, bytes, n);
+    renegotiation.sent += *n;
+    return result;
+}
+
+enum http_wire_result __real_http_wire_receive(struct http_wire *wire, char *to, size_t max,
+                                               size_t *n);
+enum http_wire_result __wrap_http_wire_receive(struct http_wire *wire, char *to, size_t max,
+                                               size_t *n);
+enum http_wire_result __wrap_http_wire_receive(struct http_wire *wire, char *to, size_t max,
+                                               size_t *n)
+{
+    wire->sends_after_reading = false;
+    return __real_http_wire_receive(wire, to, max, n);
+}
+
+static struct backend_conn *first_connection(struct backend *b)
+{
+    struct backend_conn *c = b->conns;
+
+    while (c->io.fd == -1)
+        c++;
+    return c;
+}
+
+/* The rest of a request that was answered early waits for what TLS waits for. The socket has room
+ * all the time, so a wait for room would try to send in each turn of the loop. */
+static void test_write_answered_early_in_a_renegotiation(void **state)
+{
+    struct http_fixture *f = *state;
+    enum { BODY_BYTES = 100000, TURNS = 200, ATTEMPTS_MAX = 10 };
+    struct http_caller c = {0};
+    struct buf body;
+
+    buf_init(&body, SIZE_MAX);
+    buf_reserve(&body, BODY_BYTES);
+    memset(body.ptr, 'x', BODY_BYTES);
+    body.len = BODY_BYTES;
+    memset(&renegotiation, 0, sizeof(renegotiation));
+    renegotiation.is_under_way = true;
+    http_caller_start_request(
+        &c, f->site,
+        &(struct http_request){.method = "POST",
+                               .target = "/eager",
+                               .body = buf_span(&body),
+                               .deadline_at_ms = service_now_ms(f->loop) + HTTP_LONG_MS});
+    HTTP_WAIT(f, renegotiation.attempts > 1); /* one of them after the answer */
+    for (int i = 0; i < TURNS; i++)
+        ev_run(f->loop, EVRUN_NOWAIT);
+    assert_in_range(renegotiation.attempts, 2, ATTEMPTS_MAX);
+    renegotiation.is_under_way = false;
+    backend_say(first_connection(&f->backend), SPAN("x"));
+    HTTP_WAIT(f, c.answers > 0);
+    http_caller_assert_outcome(&c, HTTP_ANSWERED);
+    buf_deinit(&body);
+}
+
 /* A write opens its own connection, and does not use idle ones. */
 static void test_write_is_never_sent_again(void **state)
 {
@@ -199,6 +282,7 @@ int main(void)
         HTTP_TEST(test_large_write_to_a_slow_server),
         HTTP_TEST(test_write_refused_early),
         HTTP_TEST(test_write_answered_early),
+        HTTP_TEST(test_write_answered_early_in_a_renegotiation),
         HTTP_TEST(test_write_is_never_sent_again),
     };
 

@@ -230,8 +230,8 @@ static void test_fits_in_any_size(void **state)
         buf_add(&answer, SPAN("{'table':'日本語の表\\u001b[2J','lookups':1,'backends':[{'url':"
                               "'http://\\u202ebackend.example.com:8080','requests':1}]},"));
     buf_add(&answer, SPAN("{}]}"));
-    for (size_t width = 1; width < 200; width += width < 90 ? 1 : 13) {
-        for (size_t height = 1; height < 100; height += height < 30 ? 1 : 23) {
+    for (size_t width = 1; width < 200; width += width < 12 ? 1 : 17) {
+        for (size_t height = 1; height < 100; height += height < 10 ? 1 : 15) {
             struct top_view view = {width, height, TOP_BY_LOOKUPS, 0, 0, NULL, 0, height % 2 == 0};
             struct top_page page;
 

@@ -49,7 +49,7 @@ static void set_name(size_t i, const char *letters)
 static int setup(void **state)
 {
     const struct url_settings settings = {.balance = BALANCE_SPREAD,
-                                          .commit_url = (char *)(uintptr_t)"BACKEND/commit"};
+                                          .commit_url = (char *)(uintptr_t) "BACKEND/commit"};
 
     url_case_setup(state);
     table = url_case_open(*state, &settings, urls);
@@ -297,6 +297,35 @@ static void test_gone_after_the_choice(void **state)
     url_route_close(&route);
 }
 
+/* What a request under way has noted about an address that left counts for no other address. */
+static void test_marked_places(void **state)
+{
+    const struct http_answer refused = {.outcome = HTTP_FAILED, .is_refused = true};
+    struct url_route routes[BREAKER_FAILURES_MAX];
+
+    (void)state;
+    set_name(0, "ab");
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        routes[i] = route_of(true);
+        routes[i].at = 0;
+        url_outcome_asked(&routes[i]);
+        url_outcome_ended(&routes[i]);
+        url_outcome_no_response(&routes[i], &refused, "refused");
+        routes[i].at = 2;
+        url_outcome_asked(&routes[i]);
+    }
+    assert_follows(0, "bc", "-?b-c-");
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        url_outcome_ended(&routes[i]);
+        url_outcome_success(&routes[i]);
+        url_route_close(&routes[i]);
+    }
+    assert_true(breaker_is_open(&state_at(0)->breaker));
+    assert_false(breaker_is_open(&state_at(4)->breaker));
+    assert_int_equal(state_at(4)->failures, 0);
+    assert_follows(0, "bcd", "d?b-c-"); /* the place is free again */
+}
+
 /* However many addresses are left, all those of a URL together have one share after this one. */
 static void test_shares_of_the_time(void **state)
 {
@@ -424,6 +453,7 @@ int main(void)
         WITH_CASE(test_writes),
         WITH_CASE(test_trial),
         WITH_CASE(test_gone_after_the_choice),
+        WITH_CASE(test_marked_places),
         WITH_CASE(test_shares_of_the_time),
         WITH_CASE(test_moved),
         WITH_CASE(test_moved_to_a_later_place),

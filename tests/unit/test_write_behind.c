@@ -401,6 +401,27 @@ static void test_write_behind_of_keys_that_become_one(void **state)
     assert_true(write_behind_is_empty(wb));
 }
 
+/* A further reload makes them two again: each has its own last value. */
+static void test_write_behind_of_keys_that_were_one(void **state)
+{
+    struct table_config folding = pending_config;
+
+    (void)state;
+    folding.key.fold = KEY_FOLD_ALL;
+    set("K", "old");
+    set("k", "new");
+    open_fake(&folded, &folding);
+    open_fake(&next, &pending_config);
+    run_until(&next.commit_count, 2);
+    assert_true(span_equal(next.commits[0]->transaction->changes[0].value, SPAN("old")));
+    assert_true(span_equal(next.commits[1]->transaction->changes[0].value, SPAN("new")));
+    end_commit(&next, REPLY_FOUND, true);
+    end_commit(&next, REPLY_FOUND, true);
+    run_due();
+    assert_int_equal(folded.commit_count, 0);
+    assert_true(write_behind_is_empty(wb));
+}
+
 /* The same while both are under way: the older one is not tried again, and no lookup finds it. */
 static void test_write_behind_of_keys_that_become_one_under_way(void **state)
 {
@@ -569,6 +590,7 @@ int main(void)
         WITH(test_write_behind_loses_only_what_is_hopeless),
         WITH(test_write_behind_outlives_its_table),
         WITH(test_write_behind_of_keys_that_become_one),
+        WITH(test_write_behind_of_keys_that_were_one),
         WITH(test_write_behind_of_keys_that_become_one_under_way),
         WITH(test_write_behind_newer_than_a_write_that_is_waited_for),
         WITH(test_write_behind_newer_than_a_write_of_a_queue),

@@ -96,6 +96,15 @@ static bool is_early_success(const struct http_exchange *ex)
     return ex->answer.status / 100 == 2 && ex->sent < ex->request.len;
 }
 
+/* Waits until the rest of the request can be sent. During a renegotiation that is when bytes
+ * arrive, which TLS reads while it sends. */
+static void watch_rest(struct http_exchange *ex)
+{
+    struct http_connection *c = ex->connection;
+
+    http_connection_watch(c, c->wire.sends_after_reading ? EV_READ : EV_WRITE);
+}
+
 /* Sends the rest of the request: the answer is whole, but counts only after that. */
 static bool send_rest_first(struct http_exchange *ex)
 {
@@ -104,7 +113,7 @@ static bool send_rest_first(struct http_exchange *ex)
         return false;
     }
     ex->state = HTTP_EXCHANGE_SENDING_REST;
-    http_connection_watch(ex->connection, EV_WRITE);
+    watch_rest(ex);
     return true;
 }
 
@@ -320,6 +329,8 @@ static void send_rest(struct http_exchange *ex)
         end_whole(ex, SPAN(""), false);
     else if (ex->is_send_closed)
         send_rest_first(ex);
+    else
+        watch_rest(ex);
 }
 
 static void on_ready(struct ev_loop *loop, ev_io *w, int revents)

@@ -88,6 +88,22 @@ static void await_answer(struct program_id *id)
     program_id_await(id);
 }
 
+static bool send_word(struct program_id *id, const char *word)
+{
+    struct program_process *p = process_of(id);
+    struct buf line;
+    bool is_queued;
+
+    if (!coprocess_is_running(p->coprocess))
+        return false;
+    buf_init(&line, BUF_LIMITED_BY_INPUT);
+    program_add_word(&line, id->number, p->set->name, word);
+    is_queued = coprocess_send(p->coprocess, buf_span(&line));
+    buf_deinit(&line);
+    return is_queued;
+}
+
+/* Parts after the late one will not be asked for. */
 static void on_timeout(void *arg)
 {
     struct program_request *r = arg;
@@ -98,6 +114,8 @@ static void on_timeout(void *arg)
         p->busy_id = r->id->number;
         program_slow_add(&p->set->slow, r->key);
     }
+    if (r->ops->has_parts)
+        send_word(r->id, "stop"); /* only a hint, which is dropped if the queue is full */
     program_id_leave(r->id, ID_OVERDUE);
     r->ops->failed(r, PROGRAM_OVERDUE, SPAN("no answer within the table's timeout"));
     if (p->has_answered && p->ids.overdue_count > OVERDUE_MAX)
@@ -237,21 +255,6 @@ void program_set_add_stats(const struct program_set *s, struct buf *out)
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
-}
-
-static bool send_word(struct program_id *id, const char *word)
-{
-    struct program_process *p = process_of(id);
-    struct buf line;
-    bool is_queued;
-
-    if (!coprocess_is_running(p->coprocess))
-        return false;
-    buf_init(&line, BUF_LIMITED_BY_INPUT);
-    program_add_word(&line, id->number, p->set->name, word);
-    is_queued = coprocess_send(p->coprocess, buf_span(&line));
-    buf_deinit(&line);
-    return is_queued;
 }
 
 bool program_ask_more(struct program_request *r)

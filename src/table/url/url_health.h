@@ -21,6 +21,7 @@ struct url_state {
     struct outage outage;
     uint64_t requests, failures;
     uint32_t under_way; /* requests */
+    uint32_t marks;     /* requests that have not ended and have failed here */
     uint64_t answers;   /* whole ones */
     unsigned failures_in_row;
     uint64_t failed_at_ms;     /* the last failure; 0: none so far */

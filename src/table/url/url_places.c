@@ -39,8 +39,14 @@ static void remove_gone(struct url_backends *b, size_t i, const struct http_addr
     }
 }
 
-/* Returns the place that the address has, had, or can have. NULL: requests to addresses that left
- * are under way at all others. */
+/* Returns whether requests are under way at an address that has left, or have failed there and are
+ * under way elsewhere: how they end is told of the place. */
+static bool is_in_use(const struct url_state *state)
+{
+    return state->under_way > 0 || state->marks > 0;
+}
+
+/* Returns the place that the address has, had, or can have. NULL: all others are in use. */
 static struct url_state *find_place(struct url_backends *b, size_t i,
                                     const struct endpoint *address)
 {
@@ -53,7 +59,7 @@ static struct url_state *find_place(struct url_backends *b, size_t i,
 
         if (is_unresolved(state)) /* its failures stay: its requests went to this address, too */
             return state;
-        if (!state->is_gone || state->under_way > 0)
+        if (!state->is_gone || is_in_use(state))
             continue;
         if (n >= b->health->used)
             b->health->used = n + 1;

@@ -59,13 +59,17 @@ void url_route_mark(struct url_route *route, unsigned what)
 {
     if (route->marks == NULL)
         route->marks = xcalloc(route->end - route->begin, 1);
+    state_of(route, route->at)->marks += mark_of(route, route->at) == 0;
     route->marks[route->at - route->begin] = (unsigned char)what;
 }
 
 void url_route_clear_marks(struct url_route *route)
 {
-    if (route->marks != NULL)
-        free(route->marks);
+    if (route->marks == NULL)
+        return;
+    for (size_t i = route->begin; i < route->end; i++)
+        state_of(route, i)->marks -= mark_of(route, i) != 0;
+    free(route->marks);
     route->marks = NULL;
 }
 

@@ -107,7 +107,7 @@ void sim_peer_reset(struct sim_peer **peer);
 /* The peer's host has started anew, and knows nothing of the connection. From now on, it is reached
  * by this route. late(arg) tells that podop has sent something, and gets a reset. */
 void sim_peer_forget(struct sim_peer **peer, struct sim_route route, sim_event_fn *late, void *arg);
-bool sim_peer_is_alone(const struct sim_peer *peer); /* podop has closed its end */
+bool sim_peer_is_alone(const struct sim_peer *peer);     /* podop has closed its end */
 void sim_peer_hold(struct sim_peer *peer, bool is_held); /* reads nothing: podop's sends fill up */
 size_t sim_peer_unsent(const struct sim_peer *peer);     /* bytes that podop has not read yet */
 size_t sim_peer_room(const struct sim_peer *peer); /* how many bytes sim_peer_send() takes now */

@@ -138,8 +138,12 @@ static bool may_be_open(const struct failure *f, const struct row *row)
 static bool is_row_open(const struct failure *f, const struct backend_notes *notes)
 {
     const struct row *rows = notes->rows[f->table - judge.scene->tables];
+    const size_t count = JUDGE_PLACES * (f->c->is_write ? 2 : 1); /* commit_url is the second */
+    bool is_open = false;
 
-    return may_be_open(f, &rows[false]) || (f->c->is_write && may_be_open(f, &rows[true]));
+    for (size_t i = 0; i < count; i++)
+        is_open |= may_be_open(f, &rows[i]);
+    return is_open;
 }
 
 /* Whether no query of that time may have been answered soon enough: a name server that does not
@@ -156,13 +160,12 @@ static bool is_nameless(const struct failure *f, int64_t from_ns, int64_t after_
            (is_impatient && spans_meet(&judge.names_slow, from_ns, f->to_ns, after_ns, 0));
 }
 
-/* Whether no query was answered soon enough since then, but for moments. */
-static bool is_nameless_since(const struct failure *f, int64_t from_ns, int64_t moments_ns)
+/* Whether podop may not know an address since the backend's first table came. */
+static bool is_unknown(const struct failure *f, const struct naming *naming)
 {
-    const int64_t bad_ns = spans_cover(&judge.names, from_ns, f->since_ns) +
-                           spans_cover(&judge.names_slow, from_ns, f->since_ns);
-
-    return bad_ns >= f->since_ns - from_ns - moments_ns;
+    if (f->since_ns < naming->since_ns + 10 * SECOND + f->table->timeout_most_ns)
+        return true;
+    return naming->may_fail && (naming->reached_ns == 0 || naming->reached_ns >= f->since_ns);
 }
 
 /* Whether the service has moved and podop may not have had the time to ask for its name again,
@@ -174,8 +177,8 @@ static bool is_moving(const struct failure *f, const struct spans *moves)
     return patience_ns < 3 * SECOND / 2 && spans_meet(moves, f->since_ns, f->to_ns, SECOND, 0);
 }
 
-/* An address that podop knows stays in use while no name server answers; after a move, and at the
- * start, it needs one that does. */
+/* An address that podop knows stays in use while no name server answers; after a move, and when no
+ * table has had the backend before, it needs one that does. */
 static bool is_lost_by_name(const struct failure *f, const struct backend_notes *notes,
                             int64_t pause_ns)
 {
@@ -189,8 +192,7 @@ static bool is_lost_by_name(const struct failure *f, const struct backend_notes 
     if (spans_begun(moves, judge.started_ns, f->to_ns) > 0 &&
         is_nameless(f, spans_last_from_ns(moves) - 5 * SECOND, after_ns))
         return true;
-    return f->since_ns < judge.started_ns + 10 * SECOND + f->table->timeout_most_ns ||
-           is_nameless_since(f, judge.started_ns, after_ns);
+    return is_unknown(f, &notes->naming);
 }
 
 /* Whether two attempts may need most of the time, over connections that are slow although nothing

@@ -86,14 +86,6 @@ struct table_notes *judge_table_notes(const struct scene_table *table)
 
 static const int64_t SLOW_NS = 50000000; /* below this, no request can miss its timeout */
 
-static void set_open(struct spans *spans, bool is_open)
-{
-    if (is_open && !spans_is_open(spans))
-        spans_open(spans, sim_now());
-    else if (!is_open)
-        spans_close(spans, sim_now());
-}
-
 /* Notes of backends */
 
 static bool is_absence(enum judge_outage kind)
@@ -153,9 +145,16 @@ static struct key_harms *harms_of(struct backend_notes *notes, const struct trut
 
 /* Rows of failures */
 
+static size_t place_of(bool has_other_path, bool has_other_host)
+{
+    return 2 * (size_t)has_other_path + has_other_host;
+}
+
 static struct row *row_of(const struct judge_request *r)
 {
-    return &judge_notes_of(r->backend)->rows[r->table - judge.scene->tables][r->is_commit];
+    struct row *rows = judge_notes_of(r->backend)->rows[r->table - judge.scene->tables];
+
+    return &rows[r->is_commit * JUDGE_PLACES + place_of(r->has_other_path, r->has_other_host)];
 }
 
 static bool has_key(const struct row *row, const struct truth_key *key)
@@ -171,20 +170,22 @@ static void check_row(struct row *row)
 {
     row->last_ns = sim_now();
     if (row->key_count + row->cut_count >= JUDGE_ROW || row->statuses >= JUDGE_ROW)
-        set_open(&row->suspended, true);
+        spans_set(&row->suspended, true, sim_now());
 }
 
 static void answered(struct row *row)
 {
     row->key_count = row->cut_count = 0;
     if (row->statuses < JUDGE_ROW)
-        set_open(&row->suspended, false);
+        spans_set(&row->suspended, false, sim_now());
 }
 
 void judge_outcome(const struct judge_request *request, enum judge_outcome outcome)
 {
     struct row *row = row_of(request);
 
+    judge_name_reached(judge_notes_of(request->backend));
+    row->used_ns = sim_now();
     switch (outcome) {
     case JUDGE_ANSWERED:
         row->statuses = 0;
@@ -203,12 +204,23 @@ void judge_outcome(const struct judge_request *request, enum judge_outcome outco
     }
 }
 
+/* Whether podop may have requests under way at this place. */
+static bool is_in_use(const struct scene_table *table, const struct row *row, size_t place)
+{
+    return place == place_of(table->has_other_path, table->has_other_host) ||
+           sim_now() - row->used_ns < table->timeout_most_ns;
+}
+
 static void cut_rows(struct backend_notes *notes, size_t connections)
 {
     for (size_t i = 0; i < judge.scene->table_count; i++) {
-        for (size_t j = 0; j < 2; j++) {
-            notes->rows[i][j].cut_count += connections;
-            check_row(&notes->rows[i][j]);
+        for (size_t j = 0; j < 2 * JUDGE_PLACES; j++) {
+            struct row *row = &notes->rows[i][j];
+
+            if (!is_in_use(&judge.scene->tables[i], row, j % JUDGE_PLACES))
+                continue;
+            row->cut_count += connections;
+            check_row(row);
         }
     }
 }
@@ -253,7 +265,7 @@ void judge_slowness(const struct scene_backend *backend, int64_t ns)
 {
     struct backend_notes *notes = judge_notes_of(backend);
 
-    set_open(&notes->outages[JUDGE_SLOW], ns >= SLOW_NS);
+    spans_set(&notes->outages[JUDGE_SLOW], ns >= SLOW_NS, sim_now());
     if (ns > notes->slowness_ns)
         notes->slowness_ns = ns;
 }
@@ -273,7 +285,16 @@ void judge_program_died(const struct scene_backend *backend)
 
 void judge_absent(const struct scene_table *table, bool is_absent)
 {
-    set_open(&judge_table_notes(table)->absent, is_absent);
+    struct spans *absent = &judge_table_notes(table)->absent;
+
+    if (!is_absent && spans_is_open(absent))
+        judge_table_returns(table);
+    spans_set(absent, is_absent, sim_now());
+}
+
+bool judge_can_be_absent(const struct scene_table *table, int64_t at_ns)
+{
+    return spans_meet(&judge_table_notes(table)->absent, at_ns, at_ns, 0, 0);
 }
 
 void judge_renewed(const struct scene_table *table, int64_t file_ns)
@@ -286,12 +307,12 @@ void judge_renewed(const struct scene_table *table, int64_t file_ns)
 
 void judge_file_broken(const struct scene_table *table, bool is_broken)
 {
-    set_open(&judge_table_notes(table)->broken_file, is_broken);
+    spans_set(&judge_table_notes(table)->broken_file, is_broken, sim_now());
 }
 
 void judge_stopping(void)
 {
-    set_open(&judge.stops, true);
+    spans_set(&judge.stops, true, sim_now());
 }
 
 /* Why a pending write could not be made until the end of the stop, or NULL. */
@@ -318,6 +339,7 @@ void judge_started(void)
 {
     spans_close(&judge.stops, sim_now());
     judge.started_ns = sim_now();
+    judge_names_forgotten();
 }
 
 void judge_paused(int64_t ns)
@@ -332,18 +354,9 @@ int64_t judge_paused_ns(int64_t from_ns, int64_t to_ns)
 
 void judge_calls_fail(bool can_fail)
 {
-    set_open(&judge.calls, can_fail);
+    spans_set(&judge.calls, can_fail, sim_now());
+    judge_names_disturbed();
     ledger_doubt(judge.ledger, sim_now());
-}
-
-void judge_names(bool can_resolve)
-{
-    set_open(&judge.names, !can_resolve);
-}
-
-void judge_names_slow(bool is_slow)
-{
-    set_open(&judge.names_slow, is_slow);
 }
 
 void judge_recovered(int64_t at_ns)

@@ -84,12 +84,14 @@ void judge_harm(const struct scene_backend *backend, const struct truth_key *key
 void judge_harm_over(const struct scene_backend *backend, const struct truth_key *key);
 
 /* How a request of a url table ended, for podop's circuit breakers: each table has one for each of
- * its URLs, and one for commit_url. */
+ * its URLs, and one for commit_url. After a reload that changes a URL, requests of the old one are
+ * still under way. */
 struct judge_request {
     const struct scene_backend *backend;
     const struct scene_table *table;
     const struct truth_key *key;
     bool is_commit; /* at commit_url */
+    bool has_other_path, has_other_host;
 };
 enum judge_outcome {
     JUDGE_ANSWERED,   /* well, or at least finally */
@@ -108,6 +110,7 @@ void judge_idle_ended(const struct scene_backend *backend);
 void judge_slowness(const struct scene_backend *backend, int64_t ns);
 
 void judge_absent(const struct scene_table *table, bool is_absent); /* a reload took it away */
+bool judge_can_be_absent(const struct scene_table *table, int64_t at_ns); /* at that instant */
 void judge_stopping(void);     /* SIGTERM was sent: podop answers what it has, and ends */
 void judge_stopped(void);      /* podop has ended */
 void judge_started(void);      /* it serves again, with empty caches */

@@ -219,7 +219,7 @@ static void judge_order(const struct looked_up *u, const char *text, size_t len)
     {
         const struct ledger_place place = place_of(u, rules);
 
-        if (is_after(u, place, text, len) && !ledger_is_waiting(u->own, place, l->after))
+        if (is_after(u, place, text, len) && !ledger_is_waiting(u->own, place.key, l->after))
             return;
     }
     trace_view(u);

@@ -1,5 +1,5 @@
 /* judge_state.h - what the judge knows: judge.c takes notes, excuse.c says what they excuse,
- * judge_answers.c judges answers, judge_rows.c iterations. */
+ * judge_names.c those of names, judge_answers.c judges answers, judge_rows.c iterations. */
 #ifndef SIM_JUDGE_STATE_H
 #define SIM_JUDGE_STATE_H
 
@@ -13,7 +13,11 @@ struct key_harms {
     struct spans points[JUDGE_HARMS]; /* of HANG: the times in which a request hangs */
 };
 
-enum { JUDGE_SLOTS = 64, JUDGE_ROW = 5 /* failures until a URL is suspended */ };
+enum {
+    JUDGE_SLOTS = 64,
+    JUDGE_ROW = 5,    /* failures until a URL is suspended */
+    JUDGE_PLACES = 4, /* by path and host */
+};
 
 /* What the circuit breaker of a URL of a table may have counted. */
 struct row {
@@ -22,15 +26,25 @@ struct row {
     size_t cut_count;       /* connections that ended since the last answer */
     unsigned statuses;      /* in a row */
     int64_t last_ns;        /* the last failure */
+    int64_t used_ns;        /* the last request that ended */
     struct spans suspended; /* until it answers again */
+};
+
+/* What podop may know of a backend's name. It asks for it when the first table that uses it comes,
+ * and after an error by then only when there is a request. */
+struct naming {
+    int64_t since_ns;   /* the backend has a table since then */
+    int64_t reached_ns; /* the first request after that got there; 0: none */
+    bool may_fail;      /* the first question may have got no answer */
 };
 
 struct backend_notes {
     struct spans outages[JUDGE_OUTAGES];
     struct spans bad; /* refused, silent or moved */
     struct spans cuts, idle_ends, deaths;
-    struct row rows[SCENE_TABLES_MAX][2]; /* of its tables: of their URLs, and of commit_url */
-    int64_t slowness_ns;                  /* the most of this run */
+    struct row rows[SCENE_TABLES_MAX][2 * JUDGE_PLACES]; /* of tables' URLs, then of commit_url */
+    struct naming naming;
+    int64_t slowness_ns; /* the most of this run */
     struct key_harms *slots[JUDGE_SLOTS];
 };
 
@@ -82,6 +96,13 @@ enum excuse_reason {
     EXCUSE_BEFORE,
     EXCUSE_REASONS
 };
+
+/* judge_names.c: a request has reached the backend; a table comes back; podop starts; something
+ * begins that questions under way may fail for. */
+void judge_name_reached(struct backend_notes *notes);
+void judge_table_returns(const struct scene_table *table);
+void judge_names_forgotten(void);
+void judge_names_disturbed(void);
 
 /* A request that failed, or that a stale value answered. */
 struct excuse_case {

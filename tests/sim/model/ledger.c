@@ -356,14 +356,15 @@ static void check_failed(const struct ledger_tx *tx)
     for (size_t i = 0; i < tx->count; i++) {
         const struct ledger_change *change = tx->changes[i];
 
-        if (change->made > 0 && (failed != NULL || ledger_is_atomic(tx)))
+        if (change->made > 0 && !change->is_ambiguous && (failed != NULL || ledger_is_atomic(tx)))
             sim_broken("F, but made", "%s", ledger_describe(change));
-        if (failed == NULL && change->made == 0 && !change->has_no_key)
+        if (failed == NULL && (change->made == 0 || change->is_ambiguous) && !change->has_no_key)
             failed = change;
     }
     if (failed == NULL && !tx->changes[tx->count - 1]->has_no_key)
         sim_broken("F, but made", "%s", ledger_describe(tx->changes[0]));
-    if (failed != NULL && failed->arrivals > 0 && failed->last != LEDGER_REFUSED)
+    if (failed != NULL && !failed->is_ambiguous && failed->arrivals > 0 &&
+        failed->last != LEDGER_REFUSED)
         sim_broken("F, but uncertain", "%s", ledger_describe(failed));
 }
 

@@ -104,9 +104,10 @@ struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place
  * INT64_MIN: it was not, or is pending. */
 int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *made, uint64_t number);
 
-/* Whether the transaction of this number surely changes the key that a lookup of the place is for,
- * and was not answered yet. */
-bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number);
+/* Whether the transaction of this number surely changes this key of the store, and was not answered
+ * yet. */
+bool ledger_is_waiting(const struct ledger_key *key, const struct truth_key *changed,
+                       uint64_t number);
 
 /* Whether text (NULL: a miss) is a value that may have been pending during the lookup. */
 bool ledger_had_pending(const struct ledger_key *key, struct ledger_place place,

@@ -149,18 +149,30 @@ static void note(struct ledger_change *change, const struct ledger_arrival *arri
     settle_older(change);
 }
 
-/* A request without a number may be another one of the changes that wait, too. */
-static void doubt_others(const struct ledger_key *key, const struct ledger_arrival *arrival,
-                         const struct ledger_change *found)
+/* Whether a request without a number, which was taken for found, may be this change as well: one of
+ * those that wait, or that have no answer yet. */
+static bool may_be_too(struct ledger_change *change, const struct ledger_arrival *arrival,
+                       const struct ledger_change *found)
 {
+    if (change == found || change->kind != arrival->kind || !ledger_may_be(change, arrival->key))
+        return false;
+    if (ledger_can_wait(found))
+        return ledger_can_wait(change);
+    return change->tx->told == LEDGER_WAITING && change->arrivals == 0 &&
+           is_of_transaction(change, arrival);
+}
+
+static void doubt(const struct ledger_key *key, const struct ledger_arrival *arrival,
+                  struct ledger_change *found)
+{
+    found->is_ambiguous |= ledger_can_wait(found);
     for (struct list_node *node = list_first(&key->changes); node != NULL;
          node = list_next(&key->changes, node)) {
         struct ledger_change *change = ledger_change_of(node);
 
-        if (change == found || change->kind != arrival->kind || !ledger_can_wait(change) ||
-            !ledger_may_be(change, arrival->key))
+        if (!may_be_too(change, arrival, found))
             continue;
-        change->is_ambiguous = true;
+        found->is_ambiguous = change->is_ambiguous = true;
         ledger_settle(change);
     }
 }
@@ -180,10 +192,8 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     if (!arrival->is_late)
         check_arrival(change, arrival);
     note(change, arrival, made, now_ns);
-    if (arrival->number != 0 || !ledger_can_wait(change))
-        return;
-    change->is_ambiguous = true;
-    doubt_others(key, arrival, change);
+    if (arrival->number == 0)
+        doubt(key, arrival, change);
 }
 
 /* Returns how many of at most count writes of the key podop may have given up, and marks them. */

@@ -76,6 +76,11 @@ bool ledger_is_at(struct ledger_change *change, struct ledger_place place)
     return count_at(change, place.key, place.rules) == change->key_count;
 }
 
+bool ledger_is(struct ledger_change *change, const struct truth_key *key)
+{
+    return ledger_may_be(change, key) && change->key_count == 1;
+}
+
 bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns)
 {
     const unsigned used = keys_used(a->tx->table, since_ns, sim_now());

@@ -73,6 +73,7 @@ struct ledger {
 /* Which key of the store a change is for, by rules that change: ledger_keys.c. */
 void ledger_find_keys(struct ledger_change *change); /* when it is committed; later ones follow */
 bool ledger_may_be(struct ledger_change *change, const struct truth_key *key);
+bool ledger_is(struct ledger_change *change, const struct truth_key *key); /* surely */
 /* Whether a lookup of the place finds the change while it is pending: perhaps, or surely. */
 bool ledger_may_be_at(struct ledger_change *change, struct ledger_place place);
 bool ledger_is_at(struct ledger_change *change, struct ledger_place place);

@@ -91,14 +91,15 @@ int64_t ledger_made_ns(const struct ledger_key *key, const struct truth_key *mad
     return INT64_MIN;
 }
 
-bool ledger_is_waiting(const struct ledger_key *key, struct ledger_place place, uint64_t number)
+bool ledger_is_waiting(const struct ledger_key *key, const struct truth_key *changed,
+                       uint64_t number)
 {
     for (struct list_node *node = list_last(&key->changes); node != NULL;
          node = list_previous(&key->changes, node)) {
         struct ledger_change *change = ledger_change_of(node);
 
         if (change->tx->number == number && change->tx->told == LEDGER_WAITING &&
-            ledger_is_at(change, place))
+            ledger_is(change, changed))
             return true;
     }
     return false;

@@ -29,6 +29,14 @@ void spans_close(struct spans *spans, int64_t now_ns)
         spans->ring[(spans->count - 1) % SPANS_KEPT].to_ns = now_ns;
 }
 
+void spans_set(struct spans *spans, bool is_open, int64_t now_ns)
+{
+    if (is_open && !spans_is_open(spans))
+        spans_open(spans, now_ns);
+    else if (!is_open)
+        spans_close(spans, now_ns);
+}
+
 void spans_point(struct spans *spans, int64_t now_ns)
 {
     if (spans->depth == 0)

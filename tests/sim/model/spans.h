@@ -18,6 +18,7 @@ struct spans {
 
 void spans_open(struct spans *spans, int64_t now_ns);
 void spans_close(struct spans *spans, int64_t now_ns); /* of one that is not open: nothing */
+void spans_set(struct spans *spans, bool is_open, int64_t now_ns); /* once, however often */
 void spans_point(struct spans *spans, int64_t now_ns);
 void spans_add(struct spans *spans, int64_t from_ns, int64_t to_ns);
 static inline bool spans_is_open(const struct spans *spans)

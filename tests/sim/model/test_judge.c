@@ -341,14 +341,40 @@ static void refused_connections_are_tried_again(void **state)
     ASSERT_BREAKS(failed, look(f, PLAIN, 0, suspended));
 }
 
-/* A request of a table ends at the first backend. */
+/* A request of a table ends at its first backend. */
 static void end(struct fixture *f, int table, const char *key, enum judge_outcome outcome)
 {
-    const struct judge_request request = {.backend = f->web,
+    const struct judge_request request = {.backend = f->tables[table].backends[0],
                                           .table = &f->tables[table],
                                           .key = truth_add(f->store, key, strlen(key))};
 
     judge_outcome(&request, outcome);
+}
+
+static void end_elsewhere(struct fixture *f, const char *key, enum judge_outcome outcome)
+{
+    const struct judge_request request = {.backend = f->web,
+                                          .table = &f->tables[PLAIN],
+                                          .key = truth_add(f->store, key, strlen(key)),
+                                          .has_other_host = true};
+
+    judge_outcome(&request, outcome);
+}
+
+static void an_old_url_has_a_row_of_its_own(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e"};
+    struct fixture *f = *state;
+
+    for (volatile size_t i = 0; i < 5; i++) {
+        ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
+        end_elsewhere(f, names[i], JUDGE_UNANSWERED);
+        end(f, PLAIN, names[i], JUDGE_ANSWERED);
+    }
+    ASSERT_BREAKS(NULL, look(f, PLAIN, 0.1, suspended));
+    end_elsewhere(f, "a", JUDGE_ANSWERED);
+    pass(1);
+    ASSERT_BREAKS(failed, look(f, PLAIN, 0.1, suspended));
 }
 
 static void five_unanswered_keys_suspend_a_url(void **state)
@@ -460,6 +486,30 @@ static void names_matter_after_a_move(void **state)
     pass(5);
     ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
     ASSERT_BREAKS(failed, look(f, DNS, 0.1, "!"));
+}
+
+static void a_name_is_forgotten_with_its_last_table(void **state)
+{
+    struct fixture *f = *state;
+
+    f->scene.tables[NAMED].backends[0] = f->scene.tables[JSON].backends[0] = f->web + 1;
+    f->scene.tables[SEVERAL].backend_count = 1;
+    judge_started();
+    pass(100);
+    judge_names(false);
+    judge_absent(&f->tables[NAMED], true);
+    judge_absent(&f->tables[NAMED], false);
+    pass(100);
+    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!")); /* another table has it, too */
+    judge_absent(&f->tables[NAMED], true);
+    judge_absent(&f->tables[JSON], true);
+    judge_absent(&f->tables[JSON], false);
+    judge_absent(&f->tables[NAMED], false);
+    pass(100);
+    ASSERT_BREAKS(NULL, look(f, NAMED, 0.1, "!"));
+    end(f, NAMED, "b", JUDGE_ANSWERED); /* podop has asked again meanwhile */
+    pass(100);
+    ASSERT_BREAKS(failed, look(f, NAMED, 0.1, "!"));
 }
 
 static void a_lookup_survives_one_process(void **state)
@@ -658,6 +708,7 @@ int main(void)
         CASE(a_search_gives_the_first_form),
         CASE(a_form_that_fails_ends_a_search),
         CASE(a_404_of_a_proxy_is_a_miss_or_a_failure),
+        CASE(an_old_url_has_a_row_of_its_own),
         CASE(five_unanswered_keys_suspend_a_url),
         CASE(an_answer_ends_the_row),
         CASE(five_statuses_suspend_one_of_several),
@@ -665,6 +716,7 @@ int main(void)
         CASE(a_stop_excuses_after_its_timeout),
         CASE(an_absent_table_excuses),
         CASE(names_matter_after_a_move),
+        CASE(a_name_is_forgotten_with_its_last_table),
         CASE(a_lookup_survives_one_process),
         CASE(a_timeout_takes_its_time),
         CASE(nothing_is_excused_after_the_recovery),

@@ -335,6 +335,27 @@ static void an_unset_without_a_number_is_any_of_them(void **state)
     assert_int_equal(ledger_pending(f->ledger), 0);
 }
 
+/* Of two that have no answer yet, the one that failed need not be the one that came. */
+static void an_unset_without_a_number_is_any_without_an_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_tx *txs[2];
+
+    for (int i = 0; i < 2; i++) {
+        txs[i] = ledger_begin(f->ledger, &f->table, CLIENT);
+        ledger_change(txs[i], LEDGER_UNSET, f->a, NULL);
+        ledger_sent(txs[i], later());
+    }
+    arrive(f, &f->table, f->a, NULL, 0, LEDGER_MADE);
+    ASSERT_BREAKS(NULL, ledger_told(&txs[0], LEDGER_FAILED, later()));
+    ASSERT_BREAKS(NULL, ledger_told(&txs[1], LEDGER_DONE, later()));
+    txs[0] = ledger_begin(f->ledger, &f->table, CLIENT);
+    ledger_change(txs[0], LEDGER_UNSET, f->a, NULL);
+    ledger_sent(txs[0], later());
+    arrive(f, &f->table, f->a, NULL, 0, LEDGER_MADE);
+    ASSERT_BREAKS("F, but made", ledger_told(&txs[0], LEDGER_FAILED, later()));
+}
+
 /* Keys in several spellings, by rules that change */
 
 enum { FOLDED = 2 /* keys_rules(KEYS_FOLD_ALL, KEYS_IDNA_NONE) */ };
@@ -472,6 +493,7 @@ int main(void)
         CASE(a_stop_forgets_what_another_client_may_have_replaced),
         CASE(old_changes_are_forgotten),
         CASE(an_unset_without_a_number_is_any_of_them),
+        CASE(an_unset_without_a_number_is_any_without_an_answer),
         CASE(a_write_goes_to_the_normal_form_of_its_key),
         CASE(two_keys_that_become_one_have_the_newer_value),
         CASE(a_pending_write_may_follow_what_another_key_had),

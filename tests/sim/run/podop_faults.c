@@ -250,6 +250,7 @@ static void odd_calls(struct actor *a)
 void podop_faults_start(struct world *world)
 {
     struct sim_random random = sim_random_of("reload.twice pace");
+    const bool is_often = sim_chance(&random, 0.3) || world->scene->has_slow_writes;
 
     is_known = true;
     sim_on_turn(on_turn, NULL);
@@ -259,7 +260,7 @@ void podop_faults_start(struct world *world)
     sim_event_init(&log_flows, let_log_flow, world);
     sim_event_init(&calls_work, let_calls_work, world);
     actor_start(world, "reload", reload, NULL, 5);
-    actor_start(world, "reload.twice", reload_twice, NULL, sim_chance(&random, 0.3) ? 0.5 : 6);
+    actor_start(world, "reload.twice", reload_twice, NULL, is_often ? 0.5 : 6);
     actor_start(world, "signals", storm, NULL, 15);
     actor_start(world, "stop", stop, NULL, 20);
     actor_start(world, "pause", pause_podop, NULL, 15);

@@ -347,6 +347,10 @@ void scene_make(struct scene *scene, const char *directory, const char *only)
     scene->log_level = sim_chance(&random, 0.1) ? "debug" : "info";
     scene->shutdown_timeout_ns = ONE_OF(&random, 1, 5, 10, 30) * SECOND;
     scene->max_connections = (unsigned)ONE_OF(&random, 4, 16, 64);
+    random = sim_random_of("slow writes");
+    scene->has_slow_writes = sim_chance(&random, 0.25);
+    if (scene->has_slow_writes)
+        scene->max_connections = 64;
     make_backends(scene);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         if (only == NULL || is_listed(only, kinds[i].name))

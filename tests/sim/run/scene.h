@@ -11,7 +11,8 @@ enum scene_type { SCENE_URL, SCENE_PROGRAM, SCENE_JSON, SCENE_DNS };
 
 enum { SCENE_BACKENDS_MAX = 4, SCENE_TABLES_MAX = 24 };
 
-#define SCENE_OTHER_PATH "/other" /* before a path: the same service */
+#define SCENE_OTHER_PATH "/other"       /* before a path: the same service */
+#define SCENE_OTHER_QUERY "?d={domain}" /* after it, for podop to tell keys apart by their URLs */
 
 /* An HTTP server, or a program, that serves one store of the model. */
 struct scene_backend {
@@ -92,6 +93,9 @@ struct scene {
     unsigned max_connections; /* of the pool, to one backend */
     const char *log_level;
     bool is_faulty; /* the file has a fault now */
+    /* Backends are slow, and reloads frequent; eager clients come back to keys of transactions
+     * without an answer, and the other path has SCENE_OTHER_QUERY. */
+    bool has_slow_writes;
 };
 
 /* Makes tables and backends from the seed, and writes the configuration and its files into the

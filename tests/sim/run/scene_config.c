@@ -84,7 +84,8 @@ static void write_urls(FILE *out, const struct scene *scene, const struct scene_
     for (size_t i = 0; i < table->backend_count; i++) {
         fprintf(out, "%s \"", i == 0 ? "" : ",");
         write_url(out, table, i);
-        fprintf(out, "/{}\"");
+        fprintf(out, "/{}%s\"",
+                table->has_other_path && scene->has_slow_writes ? SCENE_OTHER_QUERY : "");
     }
     fprintf(out, " ];");
     if (has_authority(table, SCENE_AUTHORITY))

@@ -19,9 +19,14 @@ static void write_etc(const struct scene *scene)
     sim_etc(scene->directory);
 }
 
-/* As long as a cache may remember a value. */
-static int64_t keep_ns(const struct scene *scene)
+/* As long as a cache may remember a value; of a json table for ever, because podop keeps the old
+ * contents while its file has a fault. */
+static int64_t keep_ns(const struct scene *scene, unsigned store)
 {
+    const struct scene_table *table = scene_table_of_store(scene, store);
+
+    if (table != NULL && table->type == SCENE_JSON)
+        return INT64_MAX;
     return 1000 * SECOND + scene->shutdown_timeout_most_ns;
 }
 
@@ -33,7 +38,7 @@ static void open_stores(struct stage *s)
         char name[20];
 
         snprintf(name, sizeof(name), "store%u", i);
-        s->stores[i] = truth_new(name, keep_ns(scene));
+        s->stores[i] = truth_new(name, keep_ns(scene, i));
     }
 }
 

@@ -92,6 +92,8 @@ static void web_manner(struct actor *a)
     /* Never so slow that the pool's connections are too few for all requests. */
     if (sim_chance(&a->random, 0.2))
         manner.latency_ns = (int64_t)sim_random(&a->random, a->world->scene->max_connections) * ms;
+    if (a->world->scene->has_slow_writes)
+        manner.latency_ns = 15 * ms; /* several one after the other take less than any timeout */
     if (sim_chance(&a->random, 0.3))
         manner.idle_ns = (int64_t)(1 + sim_random(&a->random, 5000)) * ms;
     world_fault(a->world, "manner", "%s", backend_of(part)->name);
@@ -272,7 +274,8 @@ static void start_web(struct stage *stage, size_t place)
 
     start(stage, "out", backend->name, place, web_out, 10);
     start(stage, "key", backend->name, place, web_key, 1);
-    start(stage, "manner", backend->name, place, web_manner, 8);
+    start(stage, "manner", backend->name, place, web_manner,
+          stage->world->scene->has_slow_writes ? 2 : 8);
     start(stage, "route", backend->name, place, web_route, 15);
     if (backend->authority != NULL)
         start(stage, "tls", backend->name, place, web_tls, 8);

@@ -163,7 +163,7 @@ static void leave(struct client *c)
 /* Whether an eager client has to wait, for the rest of its round or for answers. */
 static bool must_wait(const struct client *c)
 {
-    return c->out.len > 0 || c->pending > PENDING_MAX ||
+    return c->sent > 0 || c->pending > PENDING_MAX ||
            (c->pending > 0 && (c->rounds == 0 || c->world->phase >= WORLD_DRAINING));
 }
 

@@ -43,10 +43,16 @@ static struct span until_tab(struct span line)
     return (struct span){line.ptr, tab == NULL ? line.len : (size_t)(tab - line.ptr)};
 }
 
+/* A lookup or an iteration that waits for earlier transactions, and came while there was no such
+ * table, has its whole time when they have ended. */
 static void check_time(const struct client *c, const struct dict_request *r)
 {
+    int64_t wait_ns = r->turn_ns;
+
+    if (r->tx == NULL && judge_can_be_absent(r->base.table, r->base.complete_ns))
+        wait_ns += r->base.wait_ns;
     if (!c->is_slow)
-        judge_time(r->base.table, r->base.complete_ns, r->turn_ns, r->base.key);
+        judge_time(r->base.table, r->base.complete_ns, wait_ns, r->base.key);
 }
 
 /* Lookups */

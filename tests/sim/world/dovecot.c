@@ -254,6 +254,14 @@ static bool is_repeated(const struct dict_request *r, const struct change *chang
     return false;
 }
 
+static void end_commit(struct client *c, struct dict_request *r)
+{
+    buf_print(&c->out, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);
+    set_wait(c, &r->base);
+    client_written(c, &r->base);
+    c->world->counts[WORLD_COMMITS]++;
+}
+
 static void commit(struct client *c)
 {
     struct dict_request *r = begin_commit(c);
@@ -270,12 +278,41 @@ static void commit(struct client *c)
             break;
         add_change(c, r, &changes[i]);
     }
-    buf_print(&c->out, "%c%" PRIu32 "\n", r->is_async ? 'D' : 'C', r->id);
-    set_wait(c, &r->base);
-    client_written(c, &r->base);
-    c->world->counts[WORLD_COMMITS]++;
+    end_commit(c, r);
     if (sim_chance(&c->random, 0.5))
         look_up(c, changes[0].key);
+}
+
+enum { PENDING_MOST = 6 }; /* of a client that comes back: of one key, they take their turns */
+
+/* Asks for a key that a transaction without an answer changes, or changes it again, in any
+ * spelling: podop makes the one after the other, also when a reload comes between them. */
+static void come_back(struct client *c)
+{
+    struct dovecot *d = dovecot_of(c);
+    const struct dict_request *pending = NULL;
+    struct change change = {.kind = LEDGER_SET};
+    struct dict_request *r;
+
+    LIST_FOR_EACH (node, &c->requests) {
+        const struct dict_request *one = dict_request_of(CONTAINER_OF(node, struct request, node));
+
+        if (one->tx != NULL && ledger_changes(one->tx) > 0)
+            pending = one;
+    }
+    if (pending == NULL)
+        return;
+    snprintf(change.key, sizeof(change.key), "%s",
+             truth_name(keys_class(ledger_change_key(pending->tx, 0))));
+    scene_spell(d->table, &d->back, change.key);
+    if (sim_chance(&d->back, 0.7)) {
+        look_up(c, change.key);
+        return;
+    }
+    r = begin_commit(c);
+    snprintf(change.value, sizeof(change.value), "%" PRIu64, 1000 * ledger_number(r->tx));
+    add_change(c, r, &change);
+    end_commit(c, r);
 }
 
 /* Rounds */
@@ -303,6 +340,8 @@ static void ask(struct client *c)
     const struct dovecot *d = dovecot_of(c);
     uint64_t count = 1 + sim_random(&c->random, d->most);
 
+    if (d->comes_back && c->pending < PENDING_MOST)
+        come_back(c);
     while (count-- > 0)
         ask_one(c);
     if (c->pending == 0) { /* a round needs an answer */
@@ -359,6 +398,7 @@ void dovecot_start(struct dovecot *d, struct world *world, const char *name,
     static uint64_t writers;
     struct sim_random random = sim_random_of(name);
     const size_t version = sim_random(&random, ARRAY_LEN(versions));
+    char stream[80];
 
     *d = (struct dovecot){.table = table,
                           .major = versions[version].major,
@@ -369,4 +409,7 @@ void dovecot_start(struct dovecot *d, struct world *world, const char *name,
                           .writer_id = ++writers << 32};
     client_start(&d->client, world, name, &ops, pause_ns);
     d->client.is_eager = is_writer && sim_chance(&random, 0.5);
+    d->comes_back = d->client.is_eager && world->scene->has_slow_writes;
+    snprintf(stream, sizeof(stream), "%s comes back", name);
+    d->back = sim_random_of(stream);
 }

@@ -11,9 +11,11 @@ struct dovecot {
     unsigned major, minor;
     unsigned user; /* whose keys it writes */
     bool is_writer;
-    unsigned most;      /* requests at a time */
-    uint32_t id;        /* of the last transaction */
-    uint64_t writer_id; /* for the ledger, with the number of the connection */
+    unsigned most;          /* requests at a time */
+    uint32_t id;            /* of the last transaction */
+    uint64_t writer_id;     /* for the ledger, with the number of the connection */
+    bool comes_back;        /* to keys of transactions without an answer */
+    struct sim_random back; /* of its own, so that this changes no other choice */
 };
 
 /* version: which of the known ones. A writer must be the only one of its table and user. */

@@ -44,8 +44,8 @@ enum http_fault {
     HTTP_LATE,          /* an answer after some seconds */
     HTTP_REFUSES_WRITE, /* 409: lookups are answered well, writes fail for good */
     HTTP_UNNOTIFIED,    /* TLS: an answer without a length, or a part of it, and no close_notify */
-    HTTP_NOT_FOUND,      /* 404 of a proxy, which is not a miss of the service */
-    HTTP_TELLS_FAILURE,  /* 200, and a failure at the place that the setting error names */
+    HTTP_NOT_FOUND,     /* 404 of a proxy, which is not a miss of the service */
+    HTTP_TELLS_FAILURE, /* 200, and a failure at the place that the setting error names */
     HTTP_FAULTS
 };
 extern const char *const http_fault_names[HTTP_FAULTS];

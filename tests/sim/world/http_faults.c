@@ -274,6 +274,14 @@ static bool can_be(enum http_fault fault, const struct http_request *r)
     return fault != HTTP_TELLS_FAILURE || (r->table->has_error && r->verb != HTTP_LIST);
 }
 
+static bool has_other_host(const struct http_backend *b, struct span host)
+{
+    char text[100];
+    const size_t len = strlen(scene_host(b->scene, text, sizeof(text)));
+
+    return host.len < len || memcmp(host.ptr, text, len) != 0;
+}
+
 static void serve(struct http_connection *c, struct http_request *r)
 {
     struct http_backend *b = c->backend;
@@ -288,8 +296,12 @@ static void serve(struct http_connection *c, struct http_request *r)
         fault = HTTP_TRUNCATE;
     c->needs_length = fault != HTTP_WELL;
     b->figures.faults[fault]++;
-    c->asked = (struct judge_request){
-        .backend = b->scene, .table = r->table, .key = first, .is_commit = r->verb == HTTP_COMMIT};
+    c->asked = (struct judge_request){.backend = b->scene,
+                                      .table = r->table,
+                                      .key = first,
+                                      .is_commit = r->verb == HTTP_COMMIT,
+                                      .has_other_path = r->has_other_path,
+                                      .has_other_host = has_other_host(b, r->host)};
     if (fault == HTTP_WELL && !is_write && c->served > 0 &&
         sim_chance(&b->random, b->manner.idle_end)) {
         end_kept(c, key);

@@ -98,10 +98,13 @@ static enum http_verb verb_of(struct span method)
 /* Fills key, or sets the verb for a commit or a list. */
 static void read_target(struct http_request *r, struct span target)
 {
-    const char *path = r->table->path;
+    const char *path = r->table->path, *query = memchr(target.ptr, '?', target.len);
     const size_t len = strlen(path), other = strlen(SCENE_OTHER_PATH);
 
-    if (target.len > other && memcmp(target.ptr, SCENE_OTHER_PATH, other) == 0)
+    if (query != NULL)
+        target.len = (size_t)(query - target.ptr);
+    r->has_other_path = target.len > other && memcmp(target.ptr, SCENE_OTHER_PATH, other) == 0;
+    if (r->has_other_path)
         target = skip(target, other);
     if (target.len < len || memcmp(target.ptr, path, len) != 0)
         sim_broken("a request to a path of another table", "%s: %.*s", r->table->name,
@@ -140,6 +143,7 @@ void http_request_init(struct http_request *r, struct span bytes)
     if (r->table == NULL)
         sim_broken("a request without a table", "%.*s", (int)head.len, head.ptr);
     r->body = skip(bytes, head.len);
+    r->host = header(head, "Host");
     r->number = transaction_of(header(head, "Podop-Timestamp"));
     read_target(r, (struct span){blank + 1, (size_t)(second - blank - 1)});
 }

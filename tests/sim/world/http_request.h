@@ -17,7 +17,9 @@ enum http_verb { HTTP_GET, HTTP_SET, HTTP_UNSET, HTTP_INC, HTTP_COMMIT, HTTP_LIS
 struct http_request {
     enum http_verb verb;
     const struct scene_table *table;
-    struct buf key; /* decoded; of a commit, empty */
+    bool has_other_path;
+    struct span host; /* as the header has it, with the port */
+    struct buf key;   /* decoded; of a commit, empty */
     struct span body;
     uint64_t number; /* of the transaction; 0: not given */
 };

@@ -35,7 +35,7 @@ struct tls_server {
     struct buf plain;   /* what ops has not taken */
     struct buf out;     /* records that the peer has not taken */
     size_t pending_len; /* of a send that is not over: they are in out */
-    bool has_ended; /* the client's end is gone: room for more may never come */
+    bool has_ended;     /* the client's end is gone: room for more may never come */
 };
 
 static size_t on_data(void *arg, const char *bytes, size_t len);
