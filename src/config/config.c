@@ -294,7 +294,6 @@ void config_unref(struct config **pconfig)
     free(config->control.resolved);
     free(config->http.resolved);
     free(config->control.origin);
-    free(config->http.resolved);
     free(config->http.origin);
     free(config->tables);
     free(config->listen);

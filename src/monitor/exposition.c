@@ -46,15 +46,25 @@ void exposition_add_family(enum exposition_format format, const struct metric_fa
     add_comment("TYPE", name, type_name(family->kind), out);
 }
 
-/* Both formats are UTF-8, and escape a backslash, a quote and a line feed in a value. What is not
- * UTF-8 becomes U+FFFD. */
+/* Adds the four characters \xff, with the backslash escaped, so that two names stay apart. */
+static void add_byte(unsigned char byte, struct buf *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    buf_add(out, SPAN("\\\\x"));
+    buf_add_char(out, digits[byte / 16]);
+    buf_add_char(out, digits[byte % 16]);
+}
+
+/* Both formats are UTF-8, and escape a backslash, a quote and a line feed in a value. A byte that
+ * is not UTF-8 is written as the log does it. */
 static void add_escaped(struct span text, struct buf *out)
 {
     while (text.len > 0) {
         const size_t len = span_utf8_char(text);
 
         if (len == 0)
-            buf_add(out, SPAN("\xef\xbf\xbd"));
+            add_byte((unsigned char)text.ptr[0], out);
         else if (text.ptr[0] == '\n')
             buf_add(out, SPAN("\\n"));
         else if (text.ptr[0] == '\\' || text.ptr[0] == '"')

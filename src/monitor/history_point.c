@@ -18,12 +18,12 @@ static void fill(void *arg, const struct counter_set *set, const void *snapshot)
     struct history_point *p = arg;
     struct histogram h;
 
-    p->lookups = number(set, snapshot, NULL, "lookups");
     p->found = number(set, snapshot, "answers", "found");
     p->miss = number(set, snapshot, "answers", "miss");
     p->fresh = number(set, snapshot, "cache", "fresh");
     for (size_t i = 0; i < ARRAY_LEN(failures); i++)
         p->failed += number(set, snapshot, "answers", failures[i]);
+    p->lookups = p->found + p->miss + p->failed;
     if (durations == NULL)
         return;
     h = counter_histogram(durations, snapshot);

@@ -8,8 +8,9 @@
 
 /* Zeroed: a table that has just begun. */
 struct history_point {
-    uint64_t at_ms; /* monotonic clock */
-    uint64_t lookups, found, miss, failed, fresh;
+    uint64_t at_ms;   /* monotonic clock */
+    uint64_t lookups; /* that have ended: the sum of the next three */
+    uint64_t found, miss, failed, fresh;
     uint64_t duration[DURATION_BUCKETS];
 };
 

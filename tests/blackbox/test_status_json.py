@@ -121,6 +121,24 @@ class Hour(StatusCase):
                          {"seconds": 60, "lookups": 1, "failed": 1, "fresh": 0})
         self.assertEqual((table["state"], self.status()["severity"]), ("failing", "error"))
 
+    def test_lookup_that_ends_in_a_later_minute(self):
+        """It counts as a lookup where its result does."""
+        self.start(url_table(self.http, timeout="1h"))
+        gate = self.http.gate()
+        self.http.on("/slow", (gate, DOWN))
+        client = self.client()
+        client.send(netstring("t slow"))
+        self.http.wait_target("/slow")
+        self.minute()
+        self.minute()
+        gate.set()
+        self.check_reason(client.read(), "TEMP")
+        table = self.table()
+        self.assertEqual({name: table["history"][name] for name in ("lookups", "failed")},
+                         {"lookups": [0, 0, 1], "failed": [0, 0, 1]})
+        self.assertEqual([problem["text"] for problem in self.status()["problems"] if problem["kind"] == "table"],
+                         ["1 of the last 1 lookups of table 't' failed"])
+
     def test_an_hour_is_kept(self):
         self.start()
         client = self.client()

@@ -126,6 +126,26 @@ static void test_first_picture_has_no_rates(void **state)
     top_page_deinit(&page);
 }
 
+/* The time is that of the last reload, whether it succeeded or failed. */
+static void test_failed_reload(void **state)
+{
+    static const char text[] =
+        "{'reloads':{'done':2,'failed':1,'last':86400,'last_failed':true},'tables':[]}";
+    struct top_view view = {.width = 100, .height = 24}; /* now is 0 */
+    struct top_page page;
+    char want[100];
+    time_t at = 86400;
+    struct tm day;
+
+    (void)state;
+    draw(&view, text, text, &page);
+    strftime(want, sizeof(want),
+             "loop: longest turn 0us, lost 0 ms; the last reload FAILED at %Y-%m-%d %H:%M:%S",
+             localtime_r(&at, &day));
+    assert_line(&page, "loop", want);
+    top_page_deinit(&page);
+}
+
 static void test_percentiles_and_hits(void **state)
 {
     struct top_view view = {.width = 76, .height = 24};
@@ -256,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_rates_of_tables),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_first_picture_has_no_rates),
+        cmocka_unit_test(test_failed_reload),
         cmocka_unit_test(test_percentiles_and_hits),
         cmocka_unit_test(test_backends_that_fail_come_first),
         cmocka_unit_test(test_says_since_when_podop_is_away),

@@ -65,7 +65,7 @@ struct top_process {
     uint64_t clients, requests;
     uint64_t longest_us, lost_ms;
     uint64_t reloads, reloads_failed;
-    uint64_t reloaded_at; /* in seconds since 1970; 0: never */
+    uint64_t reloaded_at; /* the last reload, also one that failed: seconds since 1970; 0: never */
     bool last_reload_failed;
 };
 

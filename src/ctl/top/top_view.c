@@ -76,9 +76,8 @@ static void draw_loop(const struct top_view *view, const struct top_process *p,
     if (p->reloads + p->reloads_failed == 0)
         top_page_add(page, SPAN("no reload so far"));
     else if (p->last_reload_failed)
-        top_page_format(page, "the last reload FAILED; the last good one: %s",
-                        p->reloaded_at == 0 ? "none"
-                                            : print_clock((time_t)p->reloaded_at, view->now, at));
+        top_page_format(page, "the last reload FAILED at %s",
+                        print_clock((time_t)p->reloaded_at, view->now, at));
     else
         top_page_format(page, "last reload %s", print_clock((time_t)p->reloaded_at, view->now, at));
 }
