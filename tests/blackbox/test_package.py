@@ -257,7 +257,8 @@ class Build(unittest.TestCase):
                 self.assertEqual([line for line in text.splitlines()
                                   if re.search(r"scripts/start|build/release", line) and "source" not in line], [])
         self.assertGreater(links, 10)
-        for name in ("docs/admin-guide.md", "docs/postfix-keys.md", "docs/monitoring.md", "examples/microservice/microservice.py",
+        for name in ("docs/admin-guide.md", "docs/postfix-keys.md", "docs/monitoring.md",
+                     "examples/microservice/microservice.py",
                      "examples/prometheus/podop.rules.yml", "examples/prometheus/grafana-dashboard.json",
                      "python/README.md", "podop.conf.example", "README.Debian", "changelog.gz"):
             with self.subTest(name):

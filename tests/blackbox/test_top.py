@@ -108,7 +108,8 @@ class Picture(TopCase):
             return any(re.search(pattern, line) for line in terminal.lines)
 
         wait_until(lambda: sees(r"^t +[0-9.]+ +0 +0 +[1-9]"), "failures are counted")
-        wait_until(lambda: sees(re.escape(self.http.url) + r" failing +\d+[sm] .* the backend answered with status 503"),
+        failing = re.escape(self.http.url) + r" failing +\d+[sm] .* the backend answered with status 503"
+        wait_until(lambda: sees(failing),
                    "the backend and its reason")
         self.assertIn("31", terminal.screen.colours)
 

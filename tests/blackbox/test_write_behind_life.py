@@ -172,7 +172,8 @@ class Tables(WriteBehindCase):
         """The log tells of each lost write, also of a table that is gone."""
         store = self.write("store.json", "{}")
         script = self.write("program.py", PROGRAM)
-        self.start({"name": "t", "type": "program", "param": f"{sys.executable} {script} {store}", "write_behind": "1h"},
+        program = f"{sys.executable} {script} {store}"
+        self.start({"name": "t", "type": "program", "param": program, "write_behind": "1h"},
                    self.table("u"))
         for number in range(5):
             self.check_payload(self.dovecot.change(("set", f"shared/{number}", "never")), "O")
