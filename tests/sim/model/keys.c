@@ -1,5 +1,7 @@
 #include "keys.h"
 
+#include "../kernel/kernel.h"
+
 #include <string.h>
 
 enum { KEY_BYTES_MAX = 1024 };
@@ -16,6 +18,7 @@ void keys_may_change(struct scene_table *table, unsigned rules, int64_t now_ns)
     if (table->rules_count > 0 && nth(table, table->rules_count - 1)->rules == rules)
         return;
     *nth(table, table->rules_count++) = (struct scene_rules){rules, now_ns, INT64_MAX};
+    sim_trace("rules of %s: %u", table->name, rules);
 }
 
 static unsigned first_kept(const struct scene_table *table)
@@ -47,6 +50,15 @@ unsigned keys_used(const struct scene_table *table, int64_t from_ns, int64_t to_
             used |= 1u << r->rules;
     }
     return used == 0 ? 1u << table->rules : used;
+}
+
+unsigned keys_first_used(const struct scene_table *table, int64_t from_ns)
+{
+    unsigned i = first_kept(table);
+
+    while (i + 1 < table->rules_count && table->rules_log[i % SCENE_RULES_KEPT].until_ns < from_ns)
+        i++;
+    return i;
 }
 
 /* Normal forms */

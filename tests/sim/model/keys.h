@@ -41,6 +41,9 @@ void keys_changed(struct scene_table *table, int64_t now_ns);
  * bit for each, at least one. */
 unsigned keys_used(const struct scene_table *table, int64_t from_ns, int64_t to_ns);
 
+/* Returns the place in the table's log of the oldest rules that podop may have used at from_ns. */
+unsigned keys_first_used(const struct scene_table *table, int64_t from_ns);
+
 /* Calls for each of the rules in a set of bits. */
 #define KEYS_EACH(rules, used)                                                                     \
     for (unsigned rules = 0; rules < SCENE_RULES; rules++)                                         \

@@ -177,6 +177,20 @@ static void doubt(const struct ledger_key *key, const struct ledger_arrival *arr
     }
 }
 
+/* An unset without a number that is refused may be any of the key: each may be refused that often.
+ */
+static void refuse_others(const struct ledger_key *key, const struct ledger_arrival *arrival,
+                          const struct ledger_change *found)
+{
+    for (struct list_node *node = list_first(&key->changes); node != NULL;
+         node = list_next(&key->changes, node)) {
+        struct ledger_change *change = ledger_change_of(node);
+
+        if (change != found && is_same(change, arrival, NULL))
+            change->refusals++;
+    }
+}
+
 void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
                     enum ledger_made made, int64_t now_ns)
 {
@@ -185,6 +199,8 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
 
     if (change == NULL && arrival->is_late)
         return;
+    if (change == NULL && key != NULL)
+        ledger_trace(key);
     if (change == NULL)
         sim_broken("a write that no client made", "%s/%s kind %d = %.*s of %llu",
                    arrival->table->name, truth_name(arrival->key), (int)arrival->kind,
@@ -194,6 +210,8 @@ void ledger_arrived(struct ledger *ledger, const struct ledger_arrival *arrival,
     note(change, arrival, made, now_ns);
     if (arrival->number == 0)
         doubt(key, arrival, change);
+    if (arrival->number == 0 && arrival->kind == LEDGER_UNSET && made == LEDGER_REFUSED)
+        refuse_others(key, arrival, change);
 }
 
 /* Returns how many of at most count writes of the key podop may have given up, and marks them. */

@@ -17,20 +17,8 @@ static void add(struct ledger_change *change, struct truth_key *key)
     change->keys[change->key_count++] = key;
 }
 
-void ledger_find_keys(struct ledger_change *change)
-{
-    const struct scene_table *table = change->tx->table;
-    const unsigned used = keys_used(table, change->tx->sent_ns, sim_now());
-
-    KEYS_EACH(rules, used)
-    {
-        add(change, keys_normal(change->truth, rules));
-    }
-    change->rules_seen = table->rules_count;
-}
-
-/* Takes the rules that came since the last look. A change that was not answered yet may be sealed
- * by them as well. */
+/* Takes the rules that came since the last look, one after the other. A change that was not
+ * answered yet may be sealed by them as well. */
 static void follow(struct ledger_change *change)
 {
     const struct scene_table *table = change->tx->table;
@@ -44,6 +32,16 @@ static void follow(struct ledger_change *change)
         if (change->tx->told == LEDGER_WAITING || r->from_ns <= change->tx->told_ns)
             add(change, keys_normal(change->truth, r->rules));
     }
+}
+
+void ledger_find_keys(struct ledger_change *change)
+{
+    const struct scene_table *table = change->tx->table;
+
+    if (table->rules_count == 0)
+        add(change, keys_normal(change->truth, table->rules));
+    change->rules_seen = keys_first_used(table, change->tx->sent_ns);
+    follow(change);
 }
 
 bool ledger_may_be(struct ledger_change *change, const struct truth_key *key)
@@ -117,8 +115,9 @@ bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t a
 bool ledger_were_two(struct ledger_change *a, struct ledger_change *b)
 {
     const int64_t end_ns = a->tx->told == LEDGER_WAITING ? sim_now() : a->tx->told_ns;
+    const int64_t from_ns = a->truth == b->truth ? b->tx->sent_ns : a->tx->sent_ns;
 
-    return may_part(a, b, keys_used(a->tx->table, b->tx->sent_ns, end_ns));
+    return may_part(a, b, keys_used(a->tx->table, from_ns, end_ns));
 }
 
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns)

@@ -81,7 +81,8 @@ bool ledger_is_at(struct ledger_change *change, struct ledger_place place);
 bool ledger_may_join(struct ledger_change *a, struct ledger_change *b, int64_t since_ns);
 /* Whether it may have taken them for two at that instant. */
 bool ledger_may_part(struct ledger_change *a, struct ledger_change *b, int64_t at_ns);
-/* Whether it may have taken the two for two keys while both had no answer. */
+/* Whether it may have taken the two for two keys while both had no answer. One that waits for its
+ * turn has its form by the rules with which it came. */
 bool ledger_were_two(struct ledger_change *a, struct ledger_change *b);
 /* Whether it may have taken the change for one of another key at that instant. */
 bool ledger_may_differ(struct ledger_change *change, const struct truth_key *key, int64_t at_ns);

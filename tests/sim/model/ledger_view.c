@@ -24,6 +24,17 @@ static bool is_replaced(const struct ledger_key *key, struct ledger_change *chan
     return false;
 }
 
+/* Whether podop had answered other before change came. What a client that has left had sent, it may
+ * make as long as it has not ended. */
+static bool is_over(const struct ledger_change *other, const struct ledger_change *change)
+{
+    const int64_t sent_ns = change->tx->sent_ns;
+
+    if (other->tx->told == LEDGER_LOST && other->forgotten_ns >= sent_ns)
+        return other->made > 0 && other->made_ns < sent_ns;
+    return other->tx->told != LEDGER_WAITING && other->tx->told_ns < sent_ns;
+}
+
 /* Whether one that was committed after it may have taken its place: in the store, or by rules that
  * were others for a while. */
 static bool is_overtaken(const struct ledger_key *key, struct ledger_change *change,
@@ -33,8 +44,7 @@ static bool is_overtaken(const struct ledger_key *key, struct ledger_change *cha
          node = list_next(&key->changes, node)) {
         struct ledger_change *other = ledger_change_of(node);
 
-        if (other == change || ledger_precedes(other, change) ||
-            (other->tx->told != LEDGER_WAITING && other->tx->told_ns < change->tx->sent_ns))
+        if (other == change || ledger_precedes(other, change) || is_over(other, change))
             continue;
         if ((other->made > 0 && other->made_key == place.key) ||
             (!ledger_is_at(other, place) && ledger_may_supersede(other, change)))
@@ -52,6 +62,14 @@ static bool is_surely_pending(const struct ledger_key *key, struct ledger_change
            !change->is_ambiguous && !is_overtaken(key, change, place);
 }
 
+/* Whether a lookup that was sent then must see the change in its place of the store. Until it was
+ * made, it may have been pending as one of another key. */
+static bool is_made_at(struct ledger_change *change, struct ledger_place place, int64_t sent_ns)
+{
+    return change->made > 0 && change->made_key == place.key && !change->is_ambiguous &&
+           (change->made_ns <= sent_ns || ledger_is_at(change, place));
+}
+
 struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place place,
                                int64_t sent_ns)
 {
@@ -64,8 +82,7 @@ struct ledger_view ledger_view(const struct ledger_key *key, struct ledger_place
 
         if (!is_known(change, sent_ns))
             continue;
-        if (change->made > 0 && change->made_key == place.key && !change->is_ambiguous &&
-            change->made_ns > view.floor_ns)
+        if (is_made_at(change, place, sent_ns) && change->made_ns > view.floor_ns)
             view.floor_ns = change->made_ns;
         if (!ledger_may_be_at(change, place) || is_replaced(key, change, place, sent_ns))
             continue;

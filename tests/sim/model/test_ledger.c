@@ -223,6 +223,32 @@ static void giving_up_needs_ten_refusals(void **state)
     assert_int_equal(ledger_pending(f->ledger), 0);
 }
 
+static struct ledger_tx *unset(struct fixture *f, uint64_t client)
+{
+    struct ledger_tx *tx = ledger_begin(f->ledger, &f->held, client);
+
+    ledger_change(tx, LEDGER_UNSET, f->a, NULL);
+    ledger_sent(tx, later());
+    return tx;
+}
+
+static void refusals_of_an_unset_without_a_number_are_of_any(void **state)
+{
+    struct fixture *f = *state;
+    struct ledger_tx *pending = unset(f, CLIENT), *direct;
+
+    ledger_told(&pending, LEDGER_DONE, later());
+    for (int i = 0; i < 8; i++)
+        arrive(f, &f->held, f->a, NULL, 0, LEDGER_REFUSED);
+    direct = unset(f, CLIENT);
+    arrive(f, &f->held, f->a, NULL, 0, LEDGER_REFUSED);
+    ASSERT_BREAKS("a pending write was given up without need",
+                  ledger_gave_up(f->ledger, &f->held, 1));
+    arrive(f, &f->held, f->a, NULL, 0, LEDGER_REFUSED);
+    ASSERT_BREAKS(NULL, ledger_gave_up(f->ledger, &f->held, 1));
+    ledger_told(&direct, LEDGER_FAILED, later());
+}
+
 static struct ledger_place place_of(struct truth_key *key)
 {
     return (struct ledger_place){key, 0};
@@ -232,6 +258,26 @@ static bool shows(const struct fixture *f, const char *text, int64_t sent_ns)
 {
     return ledger_had_pending(ledger_find(f->ledger, &f->held, f->a), place_of(f->a), TRUTH_DOVECOT,
                               text, text == NULL ? 0 : strlen(text), sent_ns);
+}
+
+/* podop makes what such a client has sent when its turn comes. */
+static void a_client_that_has_left_may_have_replaced_a_pending_value(void **state)
+{
+    static const enum ledger_told told[] = {LEDGER_UNCERTAIN, LEDGER_LOST};
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 2; i++) {
+        struct ledger_tx *left = unset(f, CLIENT + 1), *newer;
+        const uint64_t number = ledger_number(left);
+        const struct ledger_key *key = ledger_find(f->ledger, &f->held, f->a);
+
+        ledger_told(&left, told[i], later());
+        newer = set(f, &f->held, "x1", NULL);
+        ledger_told(&newer, LEDGER_DONE, later());
+        assert_true(ledger_view(key, place_of(f->a), later()).is_pending);
+        arrive(f, &f->held, f->a, NULL, number, LEDGER_MADE);
+        assert_int_equal(ledger_view(key, place_of(f->a), later()).is_pending, i == 0);
+    }
 }
 
 static void lookups_see_pending_values(void **state)
@@ -286,7 +332,7 @@ static void a_stop_forgets_what_another_client_may_have_replaced(void **state)
     struct ledger_tx *first = set(f, &f->held, "x1", NULL), *second;
     const uint64_t number = ledger_number(first);
 
-    ledger_told(&first, LEDGER_LOST, later());
+    ledger_told(&first, LEDGER_UNCERTAIN, later());
     second = ledger_begin(f->ledger, &f->held, CLIENT + 1);
     ledger_change(second, LEDGER_SET, f->a, "x2");
     ledger_sent(second, later());
@@ -475,6 +521,73 @@ static void one_key_that_becomes_two_is_found_as_written(void **state)
     assert_false(ledger_view(key, place_of(upper), later()).is_pending);
 }
 
+/* Rules that are in the file may come into use after a commit, to which others were applied. */
+static void a_pending_write_follows_rules_one_after_the_other(void **state)
+{
+    const unsigned ascii = keys_rules(KEYS_FOLD_NONE, KEYS_IDNA_ASCII);
+    struct fixture *f = *state;
+    struct truth_key *written = truth_add(f->truth, "A@" KEYS_U_LABEL ".x", 11);
+    struct truth_key *made = keys_normal(keys_normal(written, FOLDED), ascii);
+    struct ledger_tx *tx;
+    uint64_t number;
+
+    use_rules(f, FOLDED);
+    keys_may_change(&f->held, ascii, later());
+    tx = set_key(f, written, "x1");
+    number = ledger_number(tx);
+    ledger_told(&tx, LEDGER_DONE, later());
+    keys_changed(&f->held, later());
+    ASSERT_BREAKS(NULL, arrive(f, &f->held, made, "\"x1\"", number, LEDGER_MADE));
+    assert_int_equal(ledger_pending(f->ledger), 0);
+}
+
+/* A lookup under the rules before need not see what a reload has made a write of its key since. */
+static void a_lookup_before_a_reload_misses_a_write_of_another_key(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+    const struct ledger_key *key;
+    struct ledger_tx *tx;
+    uint64_t number;
+    int64_t sent_ns;
+
+    use_rules(f, 0);
+    tx = set_key(f, upper, "x1");
+    number = ledger_number(tx);
+    ledger_told(&tx, LEDGER_DONE, later());
+    sent_ns = later();
+    use_rules(f, FOLDED);
+    arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE);
+    key = ledger_find(f->ledger, &f->held, f->a);
+    assert_true(ledger_view(key, place_of(f->a), sent_ns).floor_ns == INT64_MIN);
+    assert_true(ledger_view(key, (struct ledger_place){f->a, FOLDED}, sent_ns).floor_ns ==
+                fake_now_ns);
+    assert_true(ledger_view(key, place_of(f->a), later()).floor_ns != INT64_MIN);
+}
+
+/* While a transaction waits for its turn, it keeps the form of the rules with which it came. */
+static void a_transaction_of_another_key_may_be_accepted_after_newer_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct truth_key *upper = truth_add(f->truth, "A", 1);
+
+    for (int i = 0; i < 2; i++) {
+        struct ledger_tx *first, *second;
+        uint64_t number;
+
+        use_rules(f, 0);
+        first = set_key(f, upper, "x1");
+        number = ledger_number(first);
+        use_rules(f, FOLDED);
+        second = set_key(f, i == 0 ? f->a : upper, "x2");
+        arrive(f, &f->held, f->a, "\"x2\"", ledger_number(second), LEDGER_MADE);
+        ledger_told(&second, LEDGER_DONE, later());
+        ledger_told(&first, LEDGER_DONE, later());
+        ASSERT_BREAKS(i == 0 ? NULL : "an older write after a newer one",
+                      arrive(f, &f->held, f->a, "\"x1\"", number, LEDGER_MADE));
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -488,6 +601,8 @@ int main(void)
         CASE(a_held_write_is_made_later),
         CASE(only_the_last_held_value_is_made),
         CASE(giving_up_needs_ten_refusals),
+        CASE(refusals_of_an_unset_without_a_number_are_of_any),
+        CASE(a_client_that_has_left_may_have_replaced_a_pending_value),
         CASE(lookups_see_pending_values),
         CASE(a_stop_with_a_reason_forgets),
         CASE(a_stop_forgets_what_another_client_may_have_replaced),
@@ -499,6 +614,9 @@ int main(void)
         CASE(a_pending_write_may_follow_what_another_key_had),
         CASE(two_keys_that_become_one_have_the_value_accepted_last),
         CASE(one_key_that_becomes_two_is_found_as_written),
+        CASE(a_pending_write_follows_rules_one_after_the_other),
+        CASE(a_lookup_before_a_reload_misses_a_write_of_another_key),
+        CASE(a_transaction_of_another_key_may_be_accepted_after_newer_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
