@@ -202,18 +202,23 @@ static bool is_same_identity(const struct pending_write *a, const struct pending
 static bool is_after_older(const struct pending_writes *q, const struct pending_write *w)
 {
     for (const struct pending_write *at = *slot_of(q, w->hash); at != NULL; at = at->next_in_slot) {
-        if (at != w && at->is_superseded && at->writing != NULL && is_same_identity(at, w) &&
-            !pending_has_queue(at))
+        if (at != w && at->is_superseded && at->writing != NULL && is_same_identity(at, w))
             return true;
     }
     return false;
 }
 
+/* Returns whether w is to be written when it is due, or dropped: a superseded value that
+ * transactions wait for, so that they go on. */
+static bool can_be_due(const struct pending_writes *q, const struct pending_write *w)
+{
+    return w->is_superseded ? pending_has_queue(w) : !is_after_older(q, w);
+}
+
 /* Lets the value that waits in w become due, unless it must not be written yet. */
 static void let_wait(struct pending_writes *q, struct pending_write *w)
 {
-    if (w->waiting != NULL && w->writing == NULL && w->heap_at == 0 && !w->is_superseded &&
-        !is_after_older(q, w))
+    if (w->waiting != NULL && w->writing == NULL && w->heap_at == 0 && can_be_due(q, w))
         heap_add(q, w);
 }
 

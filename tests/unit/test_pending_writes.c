@@ -387,6 +387,53 @@ static void test_pending_rename_with_a_queue(void **state)
     assert_newest("a", "1");
 }
 
+/* Two values are under way, and a transaction waits for the older one, when their keys become one.
+ */
+static struct pending_write *begin_two_of_one_key(struct pending_turn *turn)
+{
+    struct pending_write *older = put("a1", "1", 0, 10), *newer = put("a2", "2", 0, 20);
+
+    pending_begin(&q, older);
+    pending_enqueue(&q, older, turn);
+    pending_begin(&q, newer);
+    pending_rename(&q, name_by_first_byte, NULL);
+    assert_ptr_equal(find(SPAN("a")), newer);
+    return older;
+}
+
+static void test_pending_rename_of_a_queue_under_way(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *older = begin_two_of_one_key(&turn), *newer = put("a", "3", 0, 30);
+
+    (void)state;
+    pending_end(&q, newer);
+    assert_null(pending_first(&q)); /* the older value might be made after it */
+    pending_end(&q, older);
+    assert_first("a", 30);
+    pending_dequeue(&turn);
+    pending_release(&q, older);
+    finish(pending_begin_first());
+    assert_int_equal(q.keys, 0);
+}
+
+static void test_pending_put_back_of_a_superseded_value(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *older = begin_two_of_one_key(&turn);
+
+    (void)state;
+    pending_put_back(&q, older, 40);
+    assert_first("a", 40); /* to be dropped, so that the transaction goes on */
+    assert_ptr_equal(pending_begin_first(), older);
+    pending_end(&q, older);
+    assert_ptr_equal(pending_first_turn(older), &turn);
+    pending_dequeue(&turn);
+    pending_release(&q, older);
+    finish(find(SPAN("a")));
+    assert_int_equal(q.keys, 0);
+}
+
 static void test_pending_many_keys(void **state)
 {
     enum { COUNT = 5000 };
@@ -443,6 +490,8 @@ int main(void)
         WITH_QUEUE(test_pending_rename),
         WITH_QUEUE(test_pending_rename_and_back),
         WITH_QUEUE(test_pending_rename_with_a_queue),
+        WITH_QUEUE(test_pending_rename_of_a_queue_under_way),
+        WITH_QUEUE(test_pending_put_back_of_a_superseded_value),
         WITH_QUEUE(test_pending_many_keys),
         WITH_QUEUE(test_pending_normalise),
     };
