@@ -1,18 +1,9 @@
 # systemd: libsystemd for READY=1, the watchdog and socket activation; units, sysusers and tmpfiles.
 # The units are installed if PODOP_SYSTEMD is ON, or if it is AUTO and libsystemd is installed.
-string(TOUPPER "${PODOP_SYSTEMD}" wanted)
-if(wanted STREQUAL "AUTO")
-    pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd>=239)
-elseif(wanted)
-    pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd>=239)
-endif()
-if(NOT wanted OR NOT SYSTEMD_FOUND)
-    message(STATUS "podop is built without libsystemd")
+optional_library(SYSTEMD "${PODOP_SYSTEMD}" "libsystemd>=239" src/base/systemd.c PODOP_WITH_SYSTEMD)
+if(NOT SYSTEMD_FOUND)
     return()
 endif()
-
-set_source_files_properties(src/base/systemd.c PROPERTIES COMPILE_DEFINITIONS PODOP_WITH_SYSTEMD)
-target_link_libraries(podop_core PRIVATE PkgConfig::SYSTEMD)
 
 # Returns the directory of systemd.pc if the prefix is /usr. Otherwise returns one below the prefix.
 function(systemd_dir result variable fallback)
