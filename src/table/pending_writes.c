@@ -289,8 +289,13 @@ static void drop_older(struct pending_writes *q, const struct pending_write *w,
             (value != NULL && (newest(at) == NULL || !is_same_key(value, newest(at)))))
             continue;
         at->is_replaced = true;
-        if (!pending_has_queue(at))
-            drop_value(q, at, &at->waiting);
+        if (pending_has_queue(at)) {
+            let_wait(q, at);
+            continue;
+        }
+        if (at->heap_at != 0)
+            heap_remove(q, at);
+        drop_value(q, at, &at->waiting);
         pending_release(q, at);
     }
 }

@@ -434,6 +434,26 @@ static void test_pending_put_back_of_a_superseded_value(void **state)
     assert_int_equal(q.keys, 0);
 }
 
+/* The older value stays due while a transaction waits for the newer one. */
+static void test_pending_end_with_an_older_value_that_is_due(void **state)
+{
+    struct pending_turn turn = {0};
+    struct pending_write *newer;
+
+    (void)state;
+    put("a1", "1", 0, 10);
+    newer = put("a2", "2", 0, 20);
+    pending_enqueue(&q, newer, &turn);
+    pending_rename(&q, name_by_first_byte, NULL);
+    assert_ptr_equal(pending_begin_first(), newer);
+    pending_end(&q, newer);
+    assert_null(pending_first(&q));
+    assert_int_equal(q.writes, 0);
+    pending_dequeue(&turn);
+    pending_release(&q, newer);
+    assert_int_equal(q.keys, 0);
+}
+
 static void test_pending_many_keys(void **state)
 {
     enum { COUNT = 5000 };
@@ -492,6 +512,7 @@ int main(void)
         WITH_QUEUE(test_pending_rename_with_a_queue),
         WITH_QUEUE(test_pending_rename_of_a_queue_under_way),
         WITH_QUEUE(test_pending_put_back_of_a_superseded_value),
+        WITH_QUEUE(test_pending_end_with_an_older_value_that_is_due),
         WITH_QUEUE(test_pending_many_keys),
         WITH_QUEUE(test_pending_normalise),
     };
