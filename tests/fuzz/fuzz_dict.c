@@ -6,6 +6,7 @@
 #include "fake_peer.h"
 #include "fake_table.h"
 
+#include "podop/deadline.h"
 #include "podop/transaction.h"
 
 #include <ev.h>
@@ -169,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (w.loop == NULL) {
         w.loop = ev_default_loop(EVFLAG_AUTO);
+        service_clock_hold(w.loop);
         w.meta.table = open_json_table(&w);
         fake_table_open_in(&w.test, "test", &(struct table_config){.timeout_ms = 1000000},
                            &(struct table_env){.loop = w.loop, .commits = &w.commits});

@@ -64,6 +64,7 @@ static void open_good(struct listener *l, const struct listener *replaced)
 
     if (open_at(l, replaced, &err) == -1 || listener_publish(l, &err) == -1)
         fail_msg("%s", err.text);
+    listener_settle(l);
 }
 
 static void close_listener(struct listener *l)
