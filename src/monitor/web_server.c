@@ -30,14 +30,14 @@ struct web_server {
     ev_timer again;     /* it has work left for the next turn */
     unsigned worked_in; /* the last turn in which it worked, by ev_iteration() */
     struct list connections;
-    size_t count;                 /* of connections */
-    struct web_connection *added; /* by the call of MHD_add_connection() that is running; or NULL */
+    size_t count; /* of connections */
 };
 
 struct web_connection {
     struct list_node node;
     struct web_server *server;
     int fd;
+    bool is_served; /* libmicrohttpd has begun; version 1.0 does so in its next turn */
     struct deadline deadline;
     web_gone_fn *gone;
     void *arg;
@@ -71,14 +71,6 @@ const char *web_server_version(void)
 
 /* Connections --------------------------------------------------------------------------------- */
 
-/* Lets libmicrohttpd find the end of the connection, because it has no function that closes one. */
-static void on_deadline(void *arg)
-{
-    const struct web_connection *c = arg;
-
-    shutdown(c->fd, SHUT_RDWR);
-}
-
 static void connection_free(struct web_connection *c)
 {
     web_gone_fn *gone = c->gone;
@@ -91,16 +83,39 @@ static void connection_free(struct web_connection *c)
     gone(arg);
 }
 
+/* Lets libmicrohttpd find the end of the connection, because it has no function that closes one. */
+static void on_deadline(void *arg)
+{
+    struct web_connection *c = arg;
+
+    if (c->is_served)
+        shutdown(c->fd, SHUT_RDWR);
+    else /* libmicrohttpd had no memory for it, and has closed it */
+        connection_free(c);
+}
+
+static struct web_connection *find(const struct web_server *server, int fd)
+{
+    LIST_FOR_EACH (node, &server->connections) {
+        struct web_connection *c = CONTAINER_OF(node, struct web_connection, node);
+
+        if (c->fd == fd)
+            return c;
+    }
+    return NULL;
+}
+
 /* Called when libmicrohttpd begins and ends to serve a connection. */
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct web_server *server = arg;
+    const union MHD_ConnectionInfo *info;
+    struct web_connection *c;
 
-    (void)mhd;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = server->added;
-        server->added = NULL;
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = c = find(arg, info->connect_fd);
+        c->is_served = true;
     } else {
         connection_free(*context);
     }
@@ -126,11 +141,10 @@ void web_server_add(struct web_server *server, int fd, web_gone_fn *gone, void *
     list_append(&server->connections, &c->node);
     server->count++;
     getpeername(fd, (struct sockaddr *)&peer, &len);
-    server->added = c;
-    if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&peer, len) == MHD_NO &&
-        server->added == c) { /* libmicrohttpd has closed fd without a notification */
-        server->added = NULL;
-        connection_free(c);
+    if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&peer, len) == MHD_NO) {
+        c = find(server, fd);
+        if (c != NULL && !c->is_served) /* it has closed fd without a notification */
+            connection_free(c);
         return;
     }
     ev_feed_event(server->loop, &server->io, EV_CUSTOM);
@@ -383,7 +397,9 @@ void web_server_free(struct web_server **pserver)
     *pserver = NULL;
     ev_io_stop(server->loop, &server->io);
     ev_timer_stop(server->loop, &server->again);
-    MHD_stop_daemon(server->daemon); /* closes the connections, with a notification for each */
+    MHD_stop_daemon(server->daemon); /* closes the connections, with a notification for each... */
+    LIST_FOR_EACH_SAFE (node, &server->connections) /* ... that it has begun to serve */
+        connection_free(CONTAINER_OF(node, struct web_connection, node));
     free(server);
 }
 

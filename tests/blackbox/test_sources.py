@@ -10,7 +10,8 @@ SOURCES = pathlib.Path(__file__).parents[2] / "src"
 # The wall clock is for time stamps of log lines, the times of the start and of the last reload, and the age of a
 # file.
 WALL_CLOCK = re.compile(r"\bev_time\(|\bev_now\(|\bev_periodic|\bgettimeofday\(|\btime\(NULL\)|CLOCK_REALTIME")
-MAY_READ_IT = {"base/log.c", "base/syslog_socket.c", "server/server_load.c", "server/server_reload.c",
+MAY_READ_IT = {"base/log.c", "base/syslog_socket.c", "ctl/top/top.c", "monitor/past.c", "monitor/status_json.c",
+               "monitor/status_page.c", "server/server_load.c", "server/server_reload.c",
                "table/json/json_index.c"}
 
 # A deadline is an instant of service_now_ms() and is compared with that clock only.
