@@ -102,7 +102,8 @@ static void test_dict_too_large_commits_of_all_clients(void **state)
     open_peer(&peer, HELLO_40);
     peer.service.commit_bytes = ALL_BYTES;
     send_lines(&peer, "B1\tu\nS1\tshared/a\tx\nC1\n");
-    assert_out(&peer, "F1\t" "the unfinished transactions of all clients are too large\n");
+    assert_out(&peer, "F1\t"
+                      "the unfinished transactions of all clients are too large\n");
     assert_int_equal(peer.service.commit_bytes, ALL_BYTES);
     peer.service.commit_bytes = 0;
     send_lines(&peer, "B2\tu\nS2\tshared/a\tx\nC2\nB3\tu\nS3\tshared/a\ty\nC3\n");
