@@ -9,10 +9,10 @@ static struct stderr_log errors;
 static struct buf logged;
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
-void __wrap_log_write(struct log *log, enum log_level level, const char *event,
+void __wrap_log_event(struct log *log, enum log_level level, const char *event,
                       const struct log_field *fields, size_t count);
 
-void __wrap_log_write(struct log *log, enum log_level level, const char *event,
+void __wrap_log_event(struct log *log, enum log_level level, const char *event,
                       const struct log_field *fields, size_t count)
 {
     assert_ptr_equal(log, &logger);
