@@ -27,7 +27,7 @@ struct socket_accounts {
     bool has_uid, has_gid; /* the setting is there, and was found */
     uid_t uid;
     gid_t gid;
-    struct error failure; /* why one was not found; an empty text: there is no such */
+    struct error failure; /* why one was not found; without a text: nothing failed */
 };
 
 struct listen_config {

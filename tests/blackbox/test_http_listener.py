@@ -123,7 +123,7 @@ class Limits(Scrapes):
                     self.assertEqual(sock.recv(1), b"")
 
     def test_client_that_does_not_read(self):
-        """It is hung up on after thirty seconds, and delays nobody."""
+        """podop ends the connection after thirty seconds; other clients do not wait."""
         self.hold_clock()
         self.http_group = {"socket": self.path("http")}
         self.start(*self.many())

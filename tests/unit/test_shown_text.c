@@ -2,11 +2,24 @@
 
 #include "monitor/shown_text.h"
 
+struct shown_case {
+    const char *text, *shown;
+};
+
+static void check(const struct shown_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char shown[200];
+
+        AT_CASE("%zu", i);
+        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
+        assert_string_equal(shown, cases[i].shown);
+    }
+}
+
 static void test_urls_are_cut_after_their_host(void **state)
 {
-    static const struct {
-        const char *text, *shown;
-    } cases[] = {
+    static const struct shown_case cases[] = {
         {"", ""},
         {"podop.conf:12: unknown setting 'tabels'", "podop.conf:12: unknown setting 'tabels'"},
         {"http://h:1", "http://h:1"},
@@ -20,20 +33,12 @@ static void test_urls_are_cut_after_their_host(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char shown[100];
-
-        AT_CASE("%zu", i);
-        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
-        assert_string_equal(shown, cases[i].shown);
-    }
+    check(cases, ARRAY_LEN(cases));
 }
 
 static void test_faulty_urls_are_not_shown(void **state)
 {
-    static const struct {
-        const char *text, *shown;
-    } cases[] = {
+    static const struct shown_case cases[] = {
         {"/etc/p.conf:1: table 't': invalid URL 'http:/h/a?token=x': expected http:// or https://",
          "/etc/p.conf:1: table 't': invalid URL '...': expected http:// or https://"},
         {"table 't': invalid URL 'h:1/x': expected", "table 't': invalid URL '...': expected"},
@@ -55,20 +60,12 @@ static void test_faulty_urls_are_not_shown(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char shown[200];
-
-        AT_CASE("%zu", i);
-        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
-        assert_string_equal(shown, cases[i].shown);
-    }
+    check(cases, ARRAY_LEN(cases));
 }
 
 static void test_values_are_not_shown(void **state)
 {
-    static const struct {
-        const char *text, *shown;
-    } cases[] = {
+    static const struct shown_case cases[] = {
         {"'headers' in table 't' expects a list of strings such as [ \"a\", \"b\" ], got \"X: k\"",
          "'headers' in table 't' expects a list of strings such as [ \"...\""},
         {"'auth' in table 't' expects a group, { ... }, got \"Bearer k\"",
@@ -81,13 +78,7 @@ static void test_values_are_not_shown(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        char shown[200];
-
-        AT_CASE("%zu", i);
-        shown_text_print(span_of(cases[i].text), shown, sizeof(shown));
-        assert_string_equal(shown, cases[i].shown);
-    }
+    check(cases, ARRAY_LEN(cases));
 }
 
 static void test_long_text_is_cut_between_characters(void **state)
